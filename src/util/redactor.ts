@@ -1,0 +1,36 @@
+/** What stands in a text where a secret stood. */
+export const redacted = '[redacted]'
+
+/** Shorter secrets are not searched for: they would tear ordinary words apart. */
+const minSecretLength = 6
+
+/**
+ * Removes known secrets from text, wherever they appear: plain, URL-encoded or in base64.
+ * One instance per connector, filled from its secret settings, used by every log line, error and page.
+ */
+export class Redactor {
+  readonly #needles = new Set<string>()
+  #pattern: RegExp | undefined
+
+  /** Remembers `secret`; texts are cleaned of it from now on. */
+  add(secret: string): void {
+    if (secret.length < minSecretLength) return
+    const base64 = Buffer.from(secret).toString('base64').replace(/=+$/, '')
+    for (const needle of [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1), base64]) {
+      this.#needles.add(needle)
+    }
+    // Longest first, so that a secret that contains another one is removed whole.
+    const sorted = [...this.#needles].toSorted((a, b) => b.length - a.length)
+    this.#pattern = new RegExp(sorted.map(escapeForRegExp).join('|'), 'g')
+  }
+
+  /** `text` without any of the secrets. */
+  clean(text: string): string {
+    return this.#pattern === undefined ? text : text.replace(this.#pattern, redacted)
+  }
+}
+
+/** `RegExp.escape`, which Node 22 does not have yet. */
+function escapeForRegExp(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`)
+}

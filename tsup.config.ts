@@ -1,0 +1,13 @@
+import { defineConfig } from 'tsup'
+
+export default defineConfig((options) => ({
+  entry: { index: 'src/index.ts', testing: 'src/testing/index.ts', cli: 'src/cli/main.ts' },
+  format: 'esm',
+  target: 'node22',
+  platform: 'node',
+  // One shared copy of every class between the entries, so that `instanceof` holds across them.
+  splitting: true,
+  sourcemap: true,
+  clean: options.dts !== false,
+  dts: options.dts === false ? false : { entry: { index: 'src/index.ts', testing: 'src/testing/index.ts' } },
+}))
