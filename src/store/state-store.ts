@@ -1,0 +1,103 @@
+/** A value, or the promise of one: stores that live in the process answer at once, others do not. */
+export type MaybePromise<T> = T | Promise<T>
+
+/** What is remembered of one entity that was pushed to the target. */
+export interface EntityRecord {
+  /** OpenCTI's internal id, which never changes; the STIX id where the platform gave no internal one. */
+  readonly key: string
+  /** The STIX id when it was last pushed. */
+  readonly stixId: string
+  /** What `create` or `find` answered; absent when the target needs no id of its own. */
+  readonly externalId?: string | undefined
+  /** Position of the newest event that was delivered for it, `<ms>-<seq>`; absent when it came without one. */
+  readonly position?: string | undefined
+  /** When it has to be withdrawn, in milliseconds since 1970; absent for never. */
+  readonly expiresAtMs?: number | undefined
+}
+
+/** An event that could not be delivered, as it is about to be kept. */
+export interface NewDeadLetter {
+  /** The entity's key, as in {@link EntityRecord}; absent when the event could not be read. */
+  readonly key?: string | undefined
+  /** `create`, `update`, `delete`, `merge`, or whatever the frame said. */
+  readonly eventType: string
+  readonly entityId?: string | undefined
+  readonly entityType?: string | undefined
+  /** Position of the event, `<ms>-<seq>`. */
+  readonly position?: string | undefined
+  readonly attempts: number
+  /** First and last time that it failed, in milliseconds since 1970. */
+  readonly firstAtMs: number
+  readonly lastAtMs: number
+  /** What went wrong, cleaned of secrets. */
+  readonly error: string
+  /** The message as it came: the JSON text of the envelope, or the raw text that could not be read. */
+  readonly data: string
+}
+
+/** A dead letter in the store. */
+export interface DeadLetter extends NewDeadLetter {
+  /** Counts up from 1 and is never used again. */
+  readonly id: number
+  /** Whether somebody asked for it to be tried again; `forced` also when it is older than the entity's state. */
+  readonly replay?: 'requested' | 'forced' | undefined
+}
+
+/** Changes that become durable together or not at all. */
+export interface StateChanges {
+  /** Small named values; `undefined` removes one. */
+  readonly values?: ReadonlyMap<string, string | undefined> | undefined
+  readonly putEntities?: Iterable<EntityRecord> | undefined
+  readonly deleteEntities?: Iterable<string> | undefined
+  readonly addDeadLetters?: Iterable<NewDeadLetter> | undefined
+  readonly removeDeadLetters?: Iterable<number> | undefined
+  /**
+   * Also survive a loss of power, not only of the process. Slower; asked for when something depends on it that
+   * cannot be done again.
+   */
+  readonly durable?: boolean | undefined
+}
+
+/** What a store found when it was opened. */
+export interface StateOpening {
+  /** There was nothing here before. */
+  readonly fresh: boolean
+}
+
+/**
+ * Where a connector keeps its positions, id map and dead letters. Knows nothing of what they mean.
+ *
+ * Every method rejects with a `StreamConnectorError` whose code starts with `STATE_`.
+ */
+export interface StateStore {
+  /**
+   * Takes hold of the state of this connector alone: a second holder is refused.
+   *
+   * @param owner the connector id; a state that belongs to another id is refused.
+   */
+  open(owner: string): Promise<StateOpening>
+  /** The named value. */
+  value(name: string): MaybePromise<string | undefined>
+  /** What is remembered of an entity. On the hot path: answer at once where possible. */
+  entity(key: string): MaybePromise<EntityRecord | undefined>
+  /** A page of the id map in order of key, after `afterKey`. */
+  entities(page: { afterKey?: string | undefined; limit: number }): Promise<readonly EntityRecord[]>
+  /** Entities with `expiresAtMs` at or before `atMs`, soonest first. */
+  expiring(page: { atMs: number; limit: number }): Promise<readonly EntityRecord[]>
+  countEntities(): Promise<number>
+  /** A page of dead letters in order of id, after `afterId`. */
+  deadLetters(page: {
+    afterId?: number | undefined
+    limit: number
+    /** Only those that somebody asked to be tried again. */
+    onlyReplay?: boolean | undefined
+  }): Promise<readonly DeadLetter[]>
+  deadLetter(id: number): Promise<DeadLetter | undefined>
+  countDeadLetters(): Promise<number>
+  /** Marks dead letters (all of them when `ids` is absent) to be tried again; answers how many. */
+  requestReplay(request: { ids?: readonly number[] | undefined; force: boolean }): Promise<number>
+  /** Makes all of `changes` durable, or none. */
+  commit(changes: StateChanges): Promise<void>
+  /** Lets go. Safe to call twice. */
+  close(): Promise<void>
+}
