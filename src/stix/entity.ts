@@ -1,0 +1,5 @@
+/** Any object that OpenCTI streams. */
+export interface Entity {
+  readonly id: string
+  readonly type: string
+}
