@@ -1,0 +1,123 @@
+/**
+ * A place in the platform's stream: the id of a Redis stream entry, `<ms>-<seq>`, as two numbers. Places are
+ * compared as numbers; as text, `9-0` would come after `10-0`.
+ *
+ * @example
+ * ```ts
+ * import { formatPosition, type Position } from 'opencti-stream-connector'
+ *
+ * const position: Position = { ms: 1_700_000_000_000, seq: 0 }
+ * console.log(formatPosition(position)) // 1700000000000-0
+ * ```
+ */
+export interface Position {
+  /** Milliseconds since 1970, by the clock of the platform's Redis. */
+  readonly ms: number
+  /** Counts the entries of one millisecond from 0. */
+  readonly seq: number
+}
+
+/** The beginning of every stream: whatever the platform has kept comes after it. */
+export const startOfTime: Position = Object.freeze({ ms: 0, seq: 0 })
+
+const dash = 45
+const zero = 48
+
+/** Digits that always fit into a number exactly; real ids have 13 and a few. */
+const maxDigits = 15
+
+/**
+ * Reads `<ms>-<seq>`: digits, one dash, digits, nothing else.
+ *
+ * @returns `undefined` for anything else; the platform would read much of that as "from now on" and lose data.
+ *
+ * @example
+ * ```ts
+ * import { parsePosition } from 'opencti-stream-connector'
+ *
+ * console.log(parsePosition('1700000000000-3')) // { ms: 1700000000000, seq: 3 }
+ * console.log(parsePosition('1700000000000')) // undefined
+ * ```
+ */
+export function parsePosition(text: string): Position | undefined {
+  // Runs for each frame, therefore one pass over the characters and no regular expression.
+  const length = text.length
+  let index = 0
+  let ms = 0
+  while (index < length && text.charCodeAt(index) !== dash) {
+    const digit = text.charCodeAt(index) - zero
+    if (digit < 0 || digit > 9 || index >= maxDigits) return undefined
+    ms = ms * 10 + digit
+    index++
+  }
+  const seqStart = index + 1
+  if (index === 0 || seqStart >= length || length - seqStart > maxDigits) return undefined
+  let seq = 0
+  for (index = seqStart; index < length; index++) {
+    const digit = text.charCodeAt(index) - zero
+    if (digit < 0 || digit > 9) return undefined
+    seq = seq * 10 + digit
+  }
+  return { ms, seq }
+}
+
+/**
+ * Writes a position the way the platform reads it.
+ *
+ * @example
+ * ```ts
+ * import { formatPosition, startOfTime } from 'opencti-stream-connector'
+ *
+ * console.log(formatPosition(startOfTime)) // 0-0
+ * ```
+ */
+export function formatPosition(position: Position): string {
+  return `${position.ms}-${position.seq}`
+}
+
+/**
+ * Less than 0 when `a` comes before `b`, 0 when they are the same, more than 0 when it comes after.
+ *
+ * @example
+ * ```ts
+ * import { comparePositions, startOfTime } from 'opencti-stream-connector'
+ *
+ * console.log(comparePositions(startOfTime, { ms: 1, seq: 0 }) < 0) // true
+ * ```
+ */
+export function comparePositions(a: Position, b: Position): number {
+  return a.ms - b.ms || a.seq - b.seq
+}
+
+const milliseconds = /^[1-9]\d{12}$/
+const yearAndMonth = /^\d{4}-\d{2}$/
+const isoDate = /^(\d{4}-\d{2}-\d{2})T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/
+
+/**
+ * Reads what a person writes to say where to begin: `<ms>-<seq>`, milliseconds since 1970 with their 13 digits,
+ * `0` for the beginning, or an ISO date and time **with its zone** (`2026-09-01T08:00:00Z`).
+ *
+ * @returns `undefined` for anything else. Some of that the platform would read, and mean something else by it: a
+ *   date without a zone in the zone of the server, `2023-11` as a place in the year 1970 (OpenCTI platform,
+ *   graphql/sseMiddleware.js).
+ *
+ * @example
+ * ```ts
+ * import { positionFromInput } from 'opencti-stream-connector'
+ *
+ * console.log(positionFromInput('2023-11-14T22:13:20Z')) // { ms: 1700000000000, seq: 0 }
+ * ```
+ */
+export function positionFromInput(text: string): Position | undefined {
+  const input = text.trim()
+  if (input === '0') return startOfTime
+  if (milliseconds.test(input)) return { ms: Number(input), seq: 0 }
+  if (yearAndMonth.test(input)) return undefined
+  const day = isoDate.exec(input)?.[1]
+  if (day === undefined) return parsePosition(input)
+  // Date.parse takes the 31st of February for a day in March.
+  const midnightMs = Date.parse(`${day}T00:00:00Z`)
+  const ms = Date.parse(input)
+  if (!(ms >= 0) || !new Date(midnightMs).toISOString().startsWith(day)) return undefined
+  return { ms, seq: 0 }
+}

@@ -1,0 +1,179 @@
+import { StateError } from '../errors/state-error.ts'
+import { compareKeys } from './compare-keys.ts'
+import {
+  type DeadLetter,
+  type EntityRecord,
+  type StateChanges,
+  type StateOpening,
+  type StateStore,
+} from './state-store.ts'
+
+/**
+ * Keeps a connector's state in the memory of the process: for tests, and for connectors that need no more than the
+ * position that the platform keeps. It survives `close` and another `open` of the same instance, as a file would,
+ * so that a test can restart a connector; it ends with the process, and its dead letters with it.
+ *
+ * @example
+ * ```ts
+ * import { MemoryStore } from 'opencti-stream-connector/testing'
+ *
+ * const store = new MemoryStore()
+ * await store.open('0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e')
+ * await store.commit({ values: new Map([['position', '1700000000000-0']]) })
+ * ```
+ */
+export class MemoryStore implements StateStore {
+  #owner: string | undefined
+  #held = false
+  #lastDeadLetterId = 0
+  /** The keys, and the ids, in order, until the next change. */
+  #sortedKeys: readonly string[] | undefined
+  #sortedIds: readonly number[] | undefined
+  readonly #values = new Map<string, string>()
+  readonly #entities = new Map<string, EntityRecord>()
+  /** In order of id: ids only grow, and a Map keeps the order of insertion. */
+  readonly #deadLetters = new Map<number, DeadLetter>()
+
+  async open(owner: string): Promise<StateOpening> {
+    if (this.#held) {
+      throw new StateError(
+        'STATE_LOCKED',
+        'This state is already held by another connector. Give each connector a store of its own, or close the first one.',
+      )
+    }
+    if (this.#owner !== undefined && this.#owner !== owner) {
+      throw new StateError(
+        'STATE_FOREIGN',
+        `This state belongs to connector ${this.#owner}, not to ${owner}. Give each connector id a store of its own.`,
+      )
+    }
+    const fresh = this.#owner === undefined
+    this.#owner = owner
+    this.#held = true
+    return { fresh }
+  }
+
+  value(name: string): string | undefined {
+    this.#requireOpen('STATE_UNREADABLE')
+    return this.#values.get(name)
+  }
+
+  entity(key: string): EntityRecord | undefined {
+    this.#requireOpen('STATE_UNREADABLE')
+    return this.#entities.get(key)
+  }
+
+  async entities(page: { afterKey?: string | undefined; limit: number }): Promise<readonly EntityRecord[]> {
+    this.#requireOpen('STATE_UNREADABLE')
+    this.#sortedKeys ??= [...this.#entities.keys()].toSorted(compareKeys)
+    const start = page.afterKey === undefined ? 0 : firstAfter(this.#sortedKeys, page.afterKey, compareKeys)
+    return this.#sortedKeys.slice(start, start + page.limit).map((key) => this.#entities.get(key)!)
+  }
+
+  async expiring(page: { atMs: number; limit: number }): Promise<readonly EntityRecord[]> {
+    this.#requireOpen('STATE_UNREADABLE')
+    const due: (EntityRecord & { expiresAtMs: number })[] = []
+    for (const entity of this.#entities.values()) {
+      const { expiresAtMs } = entity
+      if (expiresAtMs !== undefined && expiresAtMs <= page.atMs) due.push({ ...entity, expiresAtMs })
+    }
+    return due
+      .toSorted((a, b) => a.expiresAtMs - b.expiresAtMs || compareKeys(a.key, b.key))
+      .slice(0, page.limit)
+  }
+
+  async countEntities(): Promise<number> {
+    this.#requireOpen('STATE_UNREADABLE')
+    return this.#entities.size
+  }
+
+  async deadLetters(page: {
+    afterId?: number | undefined
+    limit: number
+    onlyReplay?: boolean | undefined
+  }): Promise<readonly DeadLetter[]> {
+    this.#requireOpen('STATE_UNREADABLE')
+    this.#sortedIds ??= [...this.#deadLetters.keys()]
+    const letters: DeadLetter[] = []
+    let index = firstAfter(this.#sortedIds, page.afterId ?? 0, (a, b) => a - b)
+    for (; index < this.#sortedIds.length && letters.length < page.limit; index++) {
+      const letter = this.#deadLetters.get(this.#sortedIds[index]!)!
+      if (page.onlyReplay !== true || letter.replay !== undefined) letters.push(letter)
+    }
+    return letters
+  }
+
+  async deadLetter(id: number): Promise<DeadLetter | undefined> {
+    this.#requireOpen('STATE_UNREADABLE')
+    return this.#deadLetters.get(id)
+  }
+
+  async countDeadLetters(): Promise<number> {
+    this.#requireOpen('STATE_UNREADABLE')
+    return this.#deadLetters.size
+  }
+
+  async requestReplay(request: { ids?: readonly number[] | undefined; force: boolean }): Promise<number> {
+    this.#requireOpen('STATE_NOT_WRITTEN')
+    let count = 0
+    for (const id of new Set(request.ids ?? this.#deadLetters.keys())) {
+      const letter = this.#deadLetters.get(id)
+      if (letter === undefined) continue
+      // Once forced it stays so: a later request for all of them must not take that back.
+      const replay = request.force || letter.replay === 'forced' ? 'forced' : 'requested'
+      this.#deadLetters.set(id, { ...letter, replay })
+      count++
+    }
+    return count
+  }
+
+  async commit(changes: StateChanges): Promise<void> {
+    this.#requireOpen('STATE_NOT_WRITTEN')
+    // Everything that can fail (the iterables are the caller's) comes before the first change.
+    const values = [...(changes.values ?? [])]
+    const putEntities = Array.from(changes.putEntities ?? [], withoutUndefined)
+    const deleteEntities = [...(changes.deleteEntities ?? [])]
+    const addDeadLetters = Array.from(changes.addDeadLetters ?? [], withoutUndefined)
+    const removeDeadLetters = [...(changes.removeDeadLetters ?? [])]
+
+    for (const [name, value] of values) {
+      if (value === undefined) this.#values.delete(name)
+      else this.#values.set(name, value)
+    }
+    if (putEntities.length > 0 || deleteEntities.length > 0) this.#sortedKeys = undefined
+    for (const entity of putEntities) this.#entities.set(entity.key, entity)
+    for (const key of deleteEntities) this.#entities.delete(key)
+    if (addDeadLetters.length > 0 || removeDeadLetters.length > 0) this.#sortedIds = undefined
+    for (const letter of addDeadLetters) {
+      const id = ++this.#lastDeadLetterId
+      this.#deadLetters.set(id, { ...letter, id })
+    }
+    for (const id of removeDeadLetters) this.#deadLetters.delete(id)
+  }
+
+  async close(): Promise<void> {
+    this.#held = false
+  }
+
+  #requireOpen(code: 'STATE_UNREADABLE' | 'STATE_NOT_WRITTEN'): void {
+    if (this.#held) return
+    throw new StateError(code, 'The state was used before it was opened or after it was closed.')
+  }
+}
+
+/** A copy of its own, so that the caller's later changes do not reach the store. */
+function withoutUndefined<T extends object>(record: T): T {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as T
+}
+
+/** The index of the first of `sorted` that comes after `item`. */
+function firstAfter<T>(sorted: readonly T[], item: T, compare: (a: T, b: T) => number): number {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (compare(sorted[middle]!, item) <= 0) low = middle + 1
+    else high = middle
+  }
+  return low
+}
