@@ -1,0 +1,111 @@
+import { z } from 'zod'
+import { millisecondsOfIsoDate } from './iso-date.ts'
+import { settingNotes } from './setting-notes.ts'
+import { streamPositionText } from './stream-position-text.ts'
+
+/** What the connector is and what it listens to: the section `connector` of the settings. */
+export interface ConnectorSettings {
+  /** Identity of this connector at the platform, a UUID. */
+  readonly id: string
+  /** Its name, as the platform shows it. */
+  readonly name: string
+  /** What it declares to be for. The platform only shows it; it filters nothing. Default `['not-applicable']`. */
+  readonly scope: readonly string[]
+  /** Always `STREAM`. */
+  readonly type: 'STREAM'
+  /** The least grave level that is logged. Default `error`. */
+  readonly log_level: 'debug' | 'info' | 'warn' | 'error'
+  /** Id of the stream; absent when it is not set or still `ChangeMe`, which `checkStream()` reports. */
+  readonly live_stream_id?: string | undefined
+  /** Whether deletes are delivered. Default `true`. */
+  readonly live_stream_listen_delete: boolean
+  /** Whether what an entity refers to is left out. Default `true`: dependencies flood a stream. */
+  readonly live_stream_no_dependencies: boolean
+  /** Whether inferred entities are delivered. Default `false`. */
+  readonly live_stream_with_inferences: boolean
+  /** Where to start when there is no state, as `<ms>-<seq>`; `0-0` is the beginning. */
+  readonly live_stream_start_timestamp?: string | undefined
+  /** Whether what lies before the stream's retention is caught up with. Default `true`. */
+  readonly live_stream_recover: boolean
+  /** Up to when to catch up at the first start, as an ISO date; `false` for no catching up; absent for "now". */
+  readonly live_stream_recover_iso_date?: string | false | undefined
+  /** Whether Prometheus metrics are served. Default `false`. */
+  readonly expose_metrics: boolean
+  /** Port of the metrics, 0–65535; 0 takes a free one. Default 9095. */
+  readonly metrics_port: number
+  /** Address that the metrics listen on. Default `0.0.0.0`. */
+  readonly metrics_host: string
+  /** First part of the metrics' names. Default empty. */
+  readonly metrics_namespace: string
+  /** Second part of the metrics' names. Default empty. */
+  readonly metrics_subsystem: string
+  /** Folder of the state file. Default `./state`. */
+  readonly state_dir: string
+}
+
+const logLevels = ['debug', 'info', 'warn', 'warning', 'error'] as const
+
+const recoverDate = z
+  .union([z.literal(false), z.string()])
+  .transform((value, context) => {
+    if (value === false) return value
+    const milliseconds = millisecondsOfIsoDate(value)
+    if (milliseconds !== undefined) return new Date(milliseconds).toISOString()
+    context.addIssue({ code: 'custom', message: 'must be an ISO date, or none' })
+    return z.NEVER
+  })
+  .register(settingNotes, {
+    expected: 'an ISO date, or none',
+    fromText: (text) => (/^(?:no|none|false)$/i.test(text) ? false : text),
+  })
+
+/**
+ * Reads the section `connector`, apart from the options of delivery that stand beside these fields.
+ *
+ * @internal
+ */
+export const connectorSchema = z.object({
+  id: z.string().trim().describe('Identity of this connector at the platform.').register(settingNotes, {
+    expected: 'a UUID of its own',
+  }),
+  name: z.string().trim().describe('Name of the connector, as the platform shows it.'),
+  scope: z
+    .array(z.string())
+    .default(['not-applicable'])
+    .describe('What the connector declares to be for; it filters nothing.'),
+  type: z.literal('STREAM').default('STREAM').describe('Always STREAM.'),
+  log_level: z
+    .enum(logLevels)
+    .transform((level) => (level === 'warning' ? 'warn' : level))
+    .prefault('error')
+    .describe('The least grave level that is logged.'),
+  live_stream_id: z
+    .string()
+    .trim()
+    .optional()
+    .describe('Id of the stream to listen to.')
+    .register(settingNotes, { expected: 'the id of a stream of the platform' }),
+  live_stream_listen_delete: z.boolean().default(true).describe('Deliver deletes.'),
+  live_stream_no_dependencies: z
+    .boolean()
+    .default(true)
+    .describe('Leave out what an entity refers to; false floods the connector.'),
+  live_stream_with_inferences: z.boolean().default(false).describe('Deliver inferred entities too.'),
+  live_stream_start_timestamp: streamPositionText()
+    .optional()
+    .describe('Where to start while there is no state: milliseconds since 1970 (13 digits), or an ISO date.')
+    .register(settingNotes, { expected: 'milliseconds since 1970 (13 digits), or an ISO date' }),
+  live_stream_recover: z
+    .boolean()
+    .default(true)
+    .describe('Catch up with what is older than the stream’s retention.'),
+  live_stream_recover_iso_date: recoverDate
+    .optional()
+    .describe('Up to when to catch up while there is no state: an ISO date, or none; not set means now.'),
+  expose_metrics: z.boolean().default(false).describe('Serve Prometheus metrics.'),
+  metrics_port: z.int().min(0).max(65535).default(9095).describe('Port of the metrics; 0 takes a free one.'),
+  metrics_host: z.string().trim().default('0.0.0.0').describe('Address that the metrics listen on.'),
+  metrics_namespace: z.string().trim().default('').describe('First part of the names of the metrics.'),
+  metrics_subsystem: z.string().trim().default('').describe('Second part of the names of the metrics.'),
+  state_dir: z.string().default('./state').describe('Folder of the state file.'),
+})

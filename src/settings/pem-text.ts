@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+
+/**
+ * PEM text: itself (with real or with `\n`-escaped line ends), or the path of a file that holds it. Read at once, so
+ * that a file that is not there is reported with all other problems and not at the first connection.
+ */
+export function pemText() {
+  return z.string().transform((text, context) => {
+    if (text.includes('-----BEGIN ')) return text.replaceAll(String.raw`\n`, '\n')
+    try {
+      const content = readFileSync(text.trim(), 'utf8')
+      if (content.includes('-----BEGIN ')) return content
+      context.addIssue({ code: 'custom', message: 'names a file that holds no PEM text' })
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      context.addIssue({
+        code: 'custom',
+        message: `must be PEM text, or a file that can be read (${code ?? 'unreadable'})`,
+      })
+    }
+    return z.NEVER
+  })
+}

@@ -1,0 +1,83 @@
+/** A scalar as `config.yml` has it: the very characters, and what YAML takes them for. */
+export class RawScalar {
+  readonly text: string
+  readonly value: unknown
+
+  constructor(text: string, value: unknown) {
+    this.text = text
+    this.value = value
+  }
+}
+
+/**
+ * A setting as it was written, before any schema has seen it: text from the environment, a tree of maps, lists and
+ * scalars from `config.yml`, or plain data. Maps, since an object would give `__proto__` a meaning.
+ */
+export type RawValue =
+  string | RawScalar | readonly RawValue[] | ReadonlyMap<string, RawValue> | null | undefined
+
+/** The characters of a scalar; `undefined` for everything else. */
+export function textOf(raw: unknown): string | undefined {
+  if (typeof raw === 'string') return raw
+  return raw instanceof RawScalar ? raw.text : undefined
+}
+
+/** Whether `raw` is the placeholder that OpenCTI's samples carry. */
+export function isPlaceholder(raw: unknown): boolean {
+  return textOf(raw)?.trim().toLowerCase() === 'changeme'
+}
+
+/** Whether `raw` counts as not set: nothing, an empty text, the placeholder, or a list of only these. */
+export function isMissing(raw: unknown): boolean {
+  if (raw === undefined || raw === null) return true
+  if (raw instanceof RawScalar && raw.value === null) return true
+  if (Array.isArray(raw)) return raw.length > 0 && raw.every(isMissing)
+  const text = textOf(raw)?.trim()
+  return text === '' || isPlaceholder(raw)
+}
+
+/** The parts of a map, a plain object, or a text that holds a JSON object; `undefined` for everything else. */
+export function entriesOf(raw: unknown): readonly (readonly [string, unknown])[] | undefined {
+  if (raw instanceof Map) return [...(raw as Map<string, unknown>)]
+  const text = textOf(raw)
+  const value = text === undefined ? raw : parseJson(text)
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof RawScalar)
+    return undefined
+  return Object.entries(value)
+}
+
+/** The items of a list, of a text that holds a JSON array, or of a comma list; trimmed, without empty ones. */
+export function itemsOf(raw: unknown): readonly unknown[] | undefined {
+  if (Array.isArray(raw)) return raw.filter((item) => !isMissing(item)).map(trimmed)
+  const text = textOf(raw)?.trim()
+  if (text === undefined) return undefined
+  const parsed = text.startsWith('[') ? parseJson(text) : undefined
+  return itemsOf(Array.isArray(parsed) ? parsed : text.split(','))
+}
+
+/** `raw` as plain data, for a schema that takes anything. */
+export function plainOf(raw: unknown): unknown {
+  if (raw instanceof RawScalar) return raw.value
+  if (Array.isArray(raw)) return raw.map(plainOf)
+  if (raw instanceof Map)
+    return objectOf([...raw].map(([key, value]) => [String(key), plainOf(value)] as const))
+  return raw
+}
+
+/** An object of these parts, except of those that would change its prototype. */
+export function objectOf(entries: Iterable<readonly [string, unknown]>): Record<string, unknown> {
+  return Object.fromEntries([...entries].filter(([key]) => key !== '__proto__'))
+}
+
+function trimmed(raw: unknown): unknown {
+  if (typeof raw === 'string') return raw.trim()
+  return raw instanceof RawScalar ? new RawScalar(raw.text.trim(), raw.value) : raw
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

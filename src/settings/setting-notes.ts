@@ -1,0 +1,25 @@
+import { z } from 'zod'
+import { innerOf } from './inner-schema.ts'
+
+/** What a schema cannot say of itself, for the tables, the messages and the reading of text. */
+export interface SettingNotes {
+  /** The field's name below its section, where it does not follow from its place. */
+  readonly field?: string | undefined
+  /** The environment names, the first one is shown; where they do not follow from section and field. */
+  readonly environment?: readonly string[] | undefined
+  /** What the value has to be, to follow "must be" or "set it to". */
+  readonly expected?: string | undefined
+  /** Holds a secret, though it was not made by `secret()`. */
+  readonly isSecret?: boolean | undefined
+  /** Turns text of an operator into what the schema reads; anything that it does not know comes back as it is. */
+  readonly fromText?: ((text: string) => unknown) | undefined
+}
+
+/** The notes on our own schemas. Kept apart from zod's global registry, so that they stay out of JSON Schema. */
+export const settingNotes = z.registry<SettingNotes>()
+
+/** The notes on `schema` and on what it wraps, the outermost winning. */
+export function notesOf(schema: z.core.$ZodType): SettingNotes {
+  const inner = innerOf(schema)
+  return { ...(inner === undefined ? {} : notesOf(inner)), ...settingNotes.get(schema) }
+}
