@@ -1,0 +1,185 @@
+import { type KyInstance } from 'ky'
+import { StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { type Random } from '../util/backoff.ts'
+import { type Clock } from '../util/clock.ts'
+import { delay } from '../util/delay.ts'
+import { type EventStreamHandler } from './event-stream-handler.ts'
+import { ReconnectSchedule } from './reconnect-schedule.ts'
+import { type Ending, StreamConnection } from './stream-connection.ts'
+import { defaultStreamLimits, type StreamLimits } from './stream-limits.ts'
+import { type StreamNotice } from './stream-notice.ts'
+
+/** What an {@link EventStream} is given. */
+export interface EventStreamOptions {
+  /** Sends the request, with its token, headers, proxy and TLS. It must have no `afterResponse` hook: ky copies the body for each. */
+  readonly http: KyInstance
+  /** The address of the stream. */
+  readonly url: string
+  readonly handler: EventStreamHandler
+  readonly clock: Clock
+  readonly random: Random
+  /** What is left out is as in {@link defaultStreamLimits}. */
+  readonly limits?: { readonly [Name in keyof StreamLimits]?: StreamLimits[Name] | undefined } | undefined
+}
+
+/**
+ * An event stream (server-sent events) that is read for as long as it is wanted: whatever the network or the server
+ * does, it is reported, and after a wait the stream is opened again where the handler says.
+ *
+ * It holds no more than one chunk of bytes and one frame. It knows nothing of what the messages mean.
+ *
+ * @example
+ * ```ts
+ * import { EventStream, systemClock } from 'opencti-stream-connector'
+ * import ky from 'ky'
+ *
+ * const stream = new EventStream({
+ *   http: ky.create({ headers: { authorization: 'Bearer 00000000-0000-4000-8000-000000000000' } }),
+ *   url: 'https://opencti.example.org/stream/3fa85f64-5717-4562-b3fc-2c963f66afa6',
+ *   handler: {
+ *     query: () => ({ from: '0-0' }),
+ *     onMessages: (messages) => console.log(messages.length),
+ *     onNotice: (notice) => console.log(notice.kind),
+ *   },
+ *   clock: systemClock,
+ *   random: Math.random,
+ * })
+ * await stream.run(AbortSignal.timeout(60_000))
+ * ```
+ */
+export class EventStream {
+  readonly #options: EventStreamOptions
+  readonly #url: URL
+  readonly #limits: StreamLimits
+  readonly #schedule: ReconnectSchedule
+  #connection: StreamConnection | undefined
+  #running = false
+  #wake: (() => void) | undefined
+  #hurry = false
+
+  /** @throws StreamConnectorError `SETTINGS_INVALID` if `url` is no http(s) address, or has a name and password in it. */
+  constructor(options: EventStreamOptions) {
+    this.#options = options
+    this.#url = parseUrl(options.url)
+    this.#limits = withDefaults(options.limits)
+    this.#schedule = new ReconnectSchedule(this.#limits, options.random)
+  }
+
+  /**
+   * Reads until `signal` is aborted, and then resolves at once: the socket is closed, no timer is left. It does not wait for
+   * a handler that is busy.
+   *
+   * @throws StreamConnectorError `LIFECYCLE` if it is running already. Nothing else, whatever the network or the server does.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    if (this.#running) throw new StreamConnectorError('LIFECYCLE', 'this event stream is being read already')
+    this.#running = true
+    const onAbort = () => {
+      this.#connection?.stop()
+      this.#wake?.()
+    }
+    signal.addEventListener('abort', onAbort)
+    try {
+      while (!signal.aborted) await this.#connect(signal)
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+      this.#running = false
+    }
+  }
+
+  /** Drops the connection, if there is one, and opens it again now, asking the handler's `query()` anew. */
+  reconnect(reason: string): void {
+    if (!this.#running) return
+    this.#notify({ kind: 'reconnecting', reason })
+    this.#hurry = true
+    this.#connection?.drop()
+    this.#wake?.()
+  }
+
+  /** One connection and the wait after it. */
+  async #connect(signal: AbortSignal): Promise<void> {
+    const { http, handler, clock } = this.#options
+    this.#notify({ kind: 'connecting', attempt: this.#schedule.attempt })
+    if (signal.aborted) return
+    this.#hurry = false
+    const connection = new StreamConnection({
+      http,
+      url: this.#url,
+      handler,
+      clock,
+      limits: this.#limits,
+      onNotice: (notice) => this.#notify(notice),
+      onRetry: (retryMs) => this.#schedule.serverAsks(retryMs),
+    })
+    this.#connection = connection
+    const ending = await connection.run()
+    this.#connection = undefined
+    if (signal.aborted) return
+    const { openMs } = connection
+    const retryInMs = this.#schedule.waitMs(ending, openMs)
+    const notice = noticeOf(ending, openMs ?? 0, retryInMs)
+    if (notice !== undefined) this.#notify(notice)
+    if (retryInMs > 0) await this.#pause(retryInMs, signal)
+  }
+
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    // A notice may have asked for a new connection, or for an end, before there was anything to wake.
+    if (this.#hurry || signal.aborted) return
+    const wake = new AbortController()
+    this.#wake = () => wake.abort()
+    await delay(this.#options.clock, ms, wake.signal).catch(() => {})
+    this.#wake = undefined
+  }
+
+  /** Tells the handler; what it throws or rejects with must not disturb the reading. */
+  #notify(notice: StreamNotice): void {
+    try {
+      const result: unknown = this.#options.handler.onNotice(notice)
+      if (result !== undefined) Promise.resolve(result).catch(() => {})
+    } catch {
+      // The handler has nobody to tell but us.
+    }
+  }
+}
+
+function noticeOf(ending: Ending, openMs: number, retryInMs: number): StreamNotice | undefined {
+  switch (ending.kind) {
+    case 'ended':
+      return { kind: 'ended', openMs, retryInMs }
+    case 'silent':
+      return { kind: 'silent', silentMs: ending.silentMs, error: ending.error, retryInMs }
+    case 'broken': {
+      const { error } = ending
+      return { kind: 'broken', message: error.message, cause: error.cause, error, retryInMs }
+    }
+    case 'refused': {
+      const { kind, status, reason, error } = ending.refusal
+      return { kind, status, reason, error, retryInMs }
+    }
+    case 'hung-up':
+    case 'dropped':
+      return undefined
+  }
+}
+
+function withDefaults(limits: EventStreamOptions['limits'] = {}): StreamLimits {
+  const given = Object.entries(limits).filter(([, value]) => value !== undefined)
+  return { ...defaultStreamLimits, ...(Object.fromEntries(given) as Partial<StreamLimits>) }
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new StreamConnectorError(
+      'SETTINGS_INVALID',
+      'the address of the stream is no http or https address',
+    )
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new StreamConnectorError(
+      'SETTINGS_INVALID',
+      'the address of the stream has a name or password in it: give the token in its own setting instead',
+    )
+  }
+  return url
+}

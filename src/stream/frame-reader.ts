@@ -1,0 +1,175 @@
+import { constants } from 'node:buffer'
+import { createParser, type EventSourceMessage, type EventSourceParser } from 'eventsource-parser'
+import { endOfBlankLine, startOfStream } from './blank-line.ts'
+import { type OversizedFrame, type StreamMessage } from './stream-message.ts'
+
+/** How much of the data of an oversized frame is kept, in characters. */
+export const truncatedDataLength = 16 * 1024
+
+/** How much of a frame is kept to make an {@link OversizedFrame} of: its data, and room for `id:` and `event:`. */
+const maxHeadLength = truncatedDataLength + 4 * 1024
+
+/** The names of the fields, their colons, spaces and line ends, in a message with id, event and data. */
+const fieldBytes = 22
+
+const none: readonly StreamMessage[] = []
+
+/** What a {@link FrameReader} is given. */
+export interface FrameReaderOptions {
+  /** A larger frame becomes an {@link OversizedFrame}. */
+  readonly maxFrameBytes: number
+  /** Called with the milliseconds of each `retry:` field. */
+  readonly onRetry?: ((retryMs: number) => void) | undefined
+}
+
+/**
+ * Turns the bytes of one connection into messages, however they are cut. Make a new one for each connection, so that the
+ * beginning of a frame that was cut off never meets the end of another.
+ *
+ * The parser is the library's. What is added here is a bound: the parser can only give up on a frame that is too
+ * large, whole and without saying which. As long as frames end within the chunk that they began in, which is nearly
+ * always, that costs nothing; a frame that goes on is measured, and its beginning remembered.
+ */
+export class FrameReader {
+  readonly #maxFrameBytes: number
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  readonly #parser: EventSourceParser
+  #messages: StreamMessage[] = []
+  #blockEnded = false
+  #loneId: string | undefined
+  #bytesPerCharacter = 1
+  /** The last character of what was read, and of what was read before `#text`. */
+  #before = startOfStream
+  #beforeText = startOfStream
+  /** The chunk in which a block ended, from which the beginning of the open frame can be cut when it is asked for. */
+  #text = ''
+  /** The beginning of the open frame; undefined while that is still in `#text`. */
+  #head: string | undefined = ''
+  #openBytes = 0
+  #skipping = false
+
+  constructor(options: FrameReaderOptions) {
+    this.#maxFrameBytes = Math.min(options.maxFrameBytes, constants.MAX_STRING_LENGTH)
+    this.#parser = createParser({
+      onEvent: (message) => this.#onEvent(message),
+      onId: (id) => this.#onId(id),
+      onRetry: options.onRetry,
+    })
+  }
+
+  /** The messages that `chunk` completes, in order. */
+  push(chunk: Uint8Array): readonly StreamMessage[] {
+    const text = this.#decoder.decode(chunk, { stream: true })
+    if (text === '') return none
+    this.#bytesPerCharacter = chunk.byteLength / text.length
+    if (this.#skipping) this.#skip(text)
+    else this.#read(text)
+    if (this.#messages.length === 0) return none
+    const messages = this.#messages
+    this.#messages = []
+    return messages
+  }
+
+  #read(text: string): void {
+    this.#blockEnded = false
+    this.#parser.feed(text)
+    if (this.#loneId !== undefined) this.#pushLoneId()
+    if (this.#blockEnded) {
+      this.#text = text
+      this.#head = undefined
+      this.#beforeText = this.#before
+    } else {
+      this.#grow(text)
+    }
+    this.#before = text.charCodeAt(text.length - 1)
+  }
+
+  /** A chunk in which no message ended: the open frame grows, or it was only comments. */
+  #grow(text: string): void {
+    if (this.#head === undefined) {
+      this.#begin(this.#text.slice(endOfBlankLine(this.#text, this.#beforeText, 'last')))
+      this.#text = ''
+    }
+    const end = endOfBlankLine(text, this.#before, 'last')
+    if (end !== -1) {
+      this.#begin(text.slice(end))
+      return
+    }
+    this.#openBytes += text.length * this.#bytesPerCharacter
+    if (this.#head!.length < maxHeadLength) this.#head += text.slice(0, maxHeadLength - this.#head!.length)
+    if (this.#openBytes > this.#maxFrameBytes) {
+      this.#parser.reset()
+      this.#skipping = true
+    }
+  }
+
+  #begin(text: string): void {
+    this.#openBytes = text.length * this.#bytesPerCharacter
+    this.#head = text.slice(0, maxHeadLength)
+  }
+
+  /** Throws the rest of an oversized frame away; what follows it is read as ever. */
+  #skip(text: string): void {
+    const end = endOfBlankLine(text, this.#before, 'first')
+    this.#openBytes += (end === -1 ? text.length : end) * this.#bytesPerCharacter
+    if (end === -1) {
+      this.#before = text.charCodeAt(text.length - 1)
+      return
+    }
+    this.#skipping = false
+    const oversized = oversizedFrame(this.#head!, Math.round(this.#openBytes))
+    if (oversized !== undefined) this.#messages.push(oversized)
+    this.#begin('')
+    this.#before = text.charCodeAt(end - 1)
+    if (end < text.length) this.#read(text.slice(end))
+  }
+
+  /** Called for the id of each block that ends, just before its event if it has one. */
+  #onId(id: string): void {
+    if (this.#loneId !== undefined) this.#pushLoneId()
+    this.#loneId = id
+    this.#blockEnded = true
+  }
+
+  #onEvent(message: EventSourceMessage): void {
+    const { id, data } = message
+    if (this.#loneId !== undefined) {
+      if (id === undefined) this.#pushLoneId()
+      else this.#loneId = undefined
+    }
+    const event = message.event ?? 'message'
+    const length = data.length + event.length + (id === undefined ? 0 : id.length) + fieldBytes
+    const bytes = Math.round(length * this.#bytesPerCharacter)
+    if (bytes > this.#maxFrameBytes) this.#messages.push(truncated(id, event, data, bytes))
+    else this.#messages.push({ id, event, data, bytes })
+    this.#blockEnded = true
+  }
+
+  #pushLoneId(): void {
+    const id = this.#loneId!
+    this.#loneId = undefined
+    this.#messages.push({ id, event: '', data: '', bytes: id.length + 'id: \n\n'.length })
+  }
+}
+
+/** What can be said of a frame of which only the beginning is known; undefined if it was no message at all. */
+function oversizedFrame(head: string, bytes: number): OversizedFrame | undefined {
+  let frame: OversizedFrame | undefined
+  let loneId: string | undefined
+  const parser = createParser({
+    onId: (id) => {
+      loneId = id
+    },
+    onEvent: ({ id, event = 'message', data }) => {
+      frame = truncated(id, event, data, bytes)
+    },
+  })
+  parser.feed(`${head}\n\n`)
+  return frame ?? (loneId === undefined ? undefined : truncated(loneId, '', '', bytes))
+}
+
+function truncated(id: string | undefined, event: string, data: string, bytes: number): OversizedFrame {
+  // Through a buffer, because a slice would keep the whole text alive that it was cut from.
+  const beginning = Buffer.from(data.slice(0, truncatedDataLength)).toString()
+  return { id, event, data: beginning, bytes, truncated: true }
+}

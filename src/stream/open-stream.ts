@@ -1,0 +1,68 @@
+import { type KyInstance } from 'ky'
+
+/** How often a redirect is followed. */
+const maxRedirects = 5
+
+const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
+
+/** What to ask for. */
+export interface OpenStreamOptions {
+  readonly http: KyInstance
+  readonly url: URL
+  readonly query: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
+}
+
+/** The server's answer. */
+export interface OpenedStream {
+  readonly response: Response
+  /** Where the answer comes from, after redirects. */
+  readonly url: URL
+  /** Where the server wanted to send us, if we did not go. */
+  readonly movedTo?: URL | undefined
+}
+
+/**
+ * Asks for an event stream and gives the answer, whatever it is.
+ *
+ * Redirects are followed within the origin only. The request carries a token, in a header that the HTTP client sets,
+ * and that must never reach another host; and a stream that has moved for good belongs in the settings, where an
+ * operator sees it. The query is set again on each step: a proxy that rewrites a path may drop it, and a stream asked
+ * for without a position silently starts at "now".
+ *
+ * There is no time limit of the client itself, neither ky's nor a retry: the caller's `signal` decides.
+ */
+export async function openStream({ http, url, query, signal }: OpenStreamOptions): Promise<OpenedStream> {
+  let target = withQuery(url, query)
+  for (let redirects = 0; ; redirects++) {
+    const response = await http.get(target, {
+      retry: 0,
+      timeout: false,
+      totalTimeout: false,
+      throwHttpErrors: false,
+      redirect: 'manual',
+      headers: { accept: 'text/event-stream', 'cache-control': 'no-cache' },
+      signal,
+    })
+    const location = redirectStatuses.has(response.status) ? response.headers.get('location') : null
+    const next = location === null ? null : URL.parse(location, target.href)
+    if (next === null) return { response, url: target }
+    if (next.origin !== url.origin || redirects === maxRedirects) {
+      return { response, url: target, movedTo: next }
+    }
+    await response.body?.cancel()
+    target = withQuery(next, query)
+  }
+}
+
+/** An address as it is shown to people: without its query, and without a name and password in it. */
+export function shownUrl({ origin, pathname }: URL): string {
+  return origin + pathname
+}
+
+function withQuery(url: URL, query: Readonly<Record<string, string>>): URL {
+  const target = new URL(url)
+  for (const [name, value] of Object.entries(query)) target.searchParams.set(name, value)
+  target.hash = ''
+  return target
+}

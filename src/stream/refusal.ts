@@ -1,0 +1,160 @@
+import { STATUS_CODES } from 'node:http'
+import { StreamError, type StreamErrorCode } from '../errors/stream-error.ts'
+import { type Clock } from '../util/clock.ts'
+import { FrameReader } from './frame-reader.ts'
+import { type OpenedStream, shownUrl } from './open-stream.ts'
+import { readBeginning } from './read-beginning.ts'
+import { retryAfterMs } from './retry-after.ts'
+
+/** How soon to ask again: like a stopped stream, like a wrong setting, or like a passing failure. */
+export type RetryPace = 'stopped' | 'configuration' | 'failure'
+
+/** An answer that is no event stream, and what to make of it. */
+export interface Refusal {
+  readonly kind: 'refused' | 'stopped' | 'unauthorised'
+  readonly status: number
+  /** The server's own words, '' if it said nothing. */
+  readonly reason: string
+  readonly error: StreamError
+  readonly pace: RetryPace
+  /** What its `Retry-After` asks for. */
+  readonly retryAfterMs: number | undefined
+}
+
+/** What the explanation of an answer may cost. */
+const maxExplanationBytes = 16 * 1024
+const explanationTimeoutMs = 5000
+const maxReasonLength = 300
+
+const eventStreamType = 'text/event-stream'
+
+/** Whether this answer is an event stream. A missing content type is none: OpenCTI 7 fails that way, see below. */
+export function isEventStream(response: Response): boolean {
+  return response.status === 200 && contentTypeOf(response) === eventStreamType
+}
+
+/** Finds out why the server did not give us an event stream. Never throws. */
+export async function refusalOf(opened: OpenedStream, clock: Clock, signal: AbortSignal): Promise<Refusal> {
+  const { response } = opened
+  const { status } = response
+  const body = await readBeginning(response, {
+    clock,
+    signal,
+    maxBytes: maxExplanationBytes,
+    timeoutMs: explanationTimeoutMs,
+    // OpenCTI 7 leaves the connection open behind its `error` frame: the first blank line is enough.
+    until: status === 200 ? (text) => /\r\r|\n\r?\n/.test(text) : undefined,
+  })
+  const reason = clean(reasonOf(response, body))
+  const quoted = reason === '' ? `${status}` : `${status}: ${reason}`
+  const [code, text, pace] = explain(opened, quoted, body)
+  return {
+    kind: status === 410 ? 'stopped' : status === 401 ? 'unauthorised' : 'refused',
+    status,
+    reason,
+    error: new StreamError(code, text, { status, reason }),
+    pace,
+    retryAfterMs: retryAfterMs(response.headers.get('retry-after'), clock.now()),
+  }
+}
+
+function explain(opened: OpenedStream, quoted: string, body: string): [StreamErrorCode, string, RetryPace] {
+  const { response, movedTo } = opened
+  const { status } = response
+  const where = shownUrl(opened.url)
+  if (movedTo !== undefined) {
+    const text =
+      movedTo.origin === opened.url.origin
+        ? `${where} redirects again and again; check the platform's address and the proxy in front of it`
+        : `${where} redirects to ${shownUrl(movedTo)}, which was not followed, so that the token does not reach ` +
+          `another server; if that is the platform, make it the platform's address in the settings`
+    return ['STREAM_REFUSED', `${text} (${quoted})`, 'configuration']
+  }
+  switch (status) {
+    case 200:
+      return ['STREAM_REFUSED', explainSuccess(response, where, body), 'failure']
+    case 401:
+      return [
+        'STREAM_FORBIDDEN',
+        `${where} may not be read (${quoted}): check the token, the rights of its user and the id of the stream`,
+        'configuration',
+      ]
+    case 403:
+      return [
+        'STREAM_FORBIDDEN',
+        `${where} may not be read (${quoted}): check the rights of the user, and proxies and firewalls on the way`,
+        'configuration',
+      ]
+    case 404:
+      return [
+        'STREAM_REFUSED',
+        `there is nothing at ${where} (${quoted}): check the platform's address and its base path`,
+        'configuration',
+      ]
+    case 410:
+      return [
+        'STREAM_STOPPED',
+        `the stream at ${where} is stopped (${quoted}): it is read again when somebody starts it`,
+        'stopped',
+      ]
+    default: {
+      const passing = status === 408 || status === 425 || status === 429 || status >= 500
+      return ['STREAM_REFUSED', `${where} did not open (${quoted})`, passing ? 'failure' : 'configuration']
+    }
+  }
+}
+
+/** A 200 that is no event stream. */
+function explainSuccess(response: Response, where: string, body: string): string {
+  const type = contentTypeOf(response)
+  if (type === '') {
+    const message = errorEventMessage(body)
+    if (message !== undefined) return `${where} did not open: ${clean(message)}`
+    const what = /^\s*</.test(body) ? 'something like a web page' : body === '' ? 'nothing' : 'something else'
+    return `${where} answered 200 without a content type, and ${what} instead of an event stream: is there a proxy on the way?`
+  }
+  const guess = type === 'text/html' ? 'a login page, or the error page of a proxy' : 'not a stream'
+  return `${where} answered with ${clean(type)} instead of ${eventStreamType}: ${guess}; check the platform's address`
+}
+
+/**
+ * The server's own words. OpenCTI explains itself in the reason phrase and sends no body; its rate limiter, and most
+ * proxies, send JSON; a failure before the first byte of a stream is a 200 without a content type and with one
+ * `error` event (OpenCTI platform, graphql/sseMiddleware.js).
+ */
+function reasonOf(response: Response, body: string): string {
+  const { status, statusText } = response
+  if (status === 200)
+    return (contentTypeOf(response) === '' ? errorEventMessage(body) : messageOf(body)) ?? ''
+  if (statusText !== '' && statusText !== STATUS_CODES[status]) return statusText
+  return messageOf(body) ?? statusText
+}
+
+/** The message of the first `error` event in `body`. */
+function errorEventMessage(body: string): string | undefined {
+  const [first] = new FrameReader({ maxFrameBytes: maxExplanationBytes }).push(Buffer.from(body))
+  return first?.event === 'error' ? (messageOf(first.data) ?? first.data) : undefined
+}
+
+/** The `message` of a JSON object. */
+function messageOf(json: string): string | undefined {
+  try {
+    const value: unknown = JSON.parse(json)
+    const message =
+      typeof value === 'object' && value !== null && 'message' in value ? value.message : undefined
+    return typeof message === 'string' ? message : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The media type alone, in lower case; '' if there is none. */
+function contentTypeOf(response: Response): string {
+  return (response.headers.get('content-type') ?? '').split(';', 1)[0]!.trim().toLowerCase()
+}
+
+/** One short line, whatever the server wrote. */
+function clean(text: string): string {
+  const line = text.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()
+  return line.length > maxReasonLength ? `${line.slice(0, maxReasonLength)}…` : line
+}

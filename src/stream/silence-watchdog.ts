@@ -1,0 +1,73 @@
+import { type Clock } from '../util/clock.ts'
+
+/** The last part of the silence, in which the event loop gets a turn to read what has already arrived. */
+const maxGraceMs = 1000
+
+/**
+ * Notices when no byte has come for too long while we were waiting for one.
+ *
+ * A chunk costs one look at the clock; there is one timer, set again only when it has run down. Two things are no
+ * silence: a pause that we made ourselves ({@link pause}), and an event loop that was busy while bytes piled up in the
+ * socket. For the latter the verdict falls in two steps, and between them the loop has read what was there.
+ */
+export class SilenceWatchdog {
+  readonly #clock: Clock
+  readonly #silenceMs: number
+  readonly #graceMs: number
+  readonly #onSilence: (silentMs: number) => void
+  #lastMs: number
+  #paused = false
+  #cancel: () => void
+
+  constructor(clock: Clock, silenceMs: number, onSilence: (silentMs: number) => void) {
+    this.#clock = clock
+    this.#silenceMs = silenceMs
+    this.#graceMs = Math.min(maxGraceMs, silenceMs / 10)
+    this.#onSilence = onSilence
+    this.#lastMs = clock.monotonic()
+    this.#cancel = clock.schedule(silenceMs - this.#graceMs, () => this.#suspect())
+  }
+
+  /** Bytes came. Returns how long they were waited for, in milliseconds. */
+  received(): number {
+    const nowMs = this.#clock.monotonic()
+    const waitedMs = nowMs - this.#lastMs
+    this.#lastMs = nowMs
+    return waitedMs
+  }
+
+  /** We stop reading of our own will. */
+  pause(): void {
+    this.#paused = true
+  }
+
+  /** We read again; silence counts from now. */
+  resume(): void {
+    this.#paused = false
+    this.#lastMs = this.#clock.monotonic()
+  }
+
+  stop(): void {
+    this.#cancel()
+  }
+
+  #suspect(): void {
+    const lastMs = this.#lastMs
+    const leftMs = this.#leftMs() - this.#graceMs
+    this.#cancel =
+      leftMs > 0
+        ? this.#clock.schedule(leftMs, () => this.#suspect())
+        : this.#clock.schedule(this.#graceMs, () => this.#judge(lastMs))
+  }
+
+  #judge(suspectedMs: number): void {
+    const leftMs = this.#leftMs()
+    if (suspectedMs !== this.#lastMs || leftMs > 0) this.#suspect()
+    else this.#onSilence(this.#clock.monotonic() - this.#lastMs)
+  }
+
+  /** How much of the permitted silence is left. */
+  #leftMs(): number {
+    return this.#paused ? this.#silenceMs : this.#lastMs + this.#silenceMs - this.#clock.monotonic()
+  }
+}

@@ -1,0 +1,230 @@
+import { type KyInstance } from 'ky'
+import { isStreamConnectorError, type StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { StreamError } from '../errors/stream-error.ts'
+import { type Clock } from '../util/clock.ts'
+import { BurstDetector } from './burst-detector.ts'
+import { type EventStreamHandler } from './event-stream-handler.ts'
+import { explainNetworkError } from './explain-network-error.ts'
+import { FrameReader } from './frame-reader.ts'
+import { openStream, shownUrl } from './open-stream.ts'
+import { isEventStream, type Refusal, refusalOf } from './refusal.ts'
+import { SilenceWatchdog } from './silence-watchdog.ts'
+import { type StreamLimits } from './stream-limits.ts'
+import { type StreamMessage } from './stream-message.ts'
+import { type StreamNotice } from './stream-notice.ts'
+
+/** A handler that is busy for less time is not worth a notice, in milliseconds. */
+const heldNoticeMs = 1000
+
+/** How a connection ended. */
+export type Ending =
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  | { readonly kind: 'broken'; readonly error: StreamConnectorError }
+  | { readonly kind: 'silent'; readonly silentMs: number; readonly error: StreamError }
+  | { readonly kind: 'hung-up' }
+  | { readonly kind: 'dropped' }
+
+/** What a {@link StreamConnection} is given. */
+export interface StreamConnectionOptions {
+  readonly http: KyInstance
+  readonly url: URL
+  readonly handler: Pick<EventStreamHandler, 'query' | 'onMessages'>
+  readonly clock: Clock
+  readonly limits: StreamLimits
+  readonly onNotice: (notice: StreamNotice) => void
+  readonly onRetry: (retryMs: number) => void
+}
+
+/** One connection, from the request to its end. Used once. */
+export class StreamConnection {
+  readonly #options: StreamConnectionOptions
+  readonly #where: string
+  readonly #abort = new AbortController()
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined
+  #openedMs: number | undefined
+  #ending: Ending | undefined
+  #stopWaiting: (() => void) | undefined
+
+  constructor(options: StreamConnectionOptions) {
+    this.#options = options
+    this.#where = shownUrl(options.url)
+  }
+
+  /** How long the stream has been open, in milliseconds; undefined if it never was. */
+  get openMs(): number | undefined {
+    return this.#openedMs === undefined ? undefined : this.#options.clock.monotonic() - this.#openedMs
+  }
+
+  /** Reads until the end, whatever that is. Never rejects. The handler is not busy any more when it resolves, unless `stop` was called. */
+  async run(): Promise<Ending> {
+    try {
+      await this.#converse()
+    } catch (error) {
+      const what = this.#openedMs === undefined ? 'cannot be reached' : 'broke off'
+      this.#end({
+        kind: 'broken',
+        error: new StreamError('STREAM_BROKEN', `${this.#where} ${what}: ${explainNetworkError(error)}`, {
+          cause: error,
+        }),
+      })
+    }
+    return this.#end({ kind: 'ended' })
+  }
+
+  /** Closes the connection; a handler that is busy may finish. */
+  drop(): void {
+    this.#end({ kind: 'dropped' })
+  }
+
+  /** Closes the connection and waits for nobody. */
+  stop(): void {
+    this.drop()
+    this.#stopWaiting?.()
+  }
+
+  /** Closes the socket and notes why; only the first reason counts. */
+  #end(ending: Ending): Ending {
+    if (this.#ending === undefined) {
+      this.#ending = ending
+      this.#abort.abort()
+      // The signal alone does it today; cancelling as well does not depend on who holds on to which signal.
+      this.#reader?.cancel().catch(() => {})
+    }
+    return this.#ending
+  }
+
+  async #converse(): Promise<void> {
+    const { http, url, handler, clock, limits } = this.#options
+    const query = this.#query(handler)
+    if (query === undefined) return
+    const startMs = clock.monotonic()
+    const signal = this.#abort.signal
+    const cancelTimeout = clock.schedule(limits.connectTimeoutMs, () => this.#noAnswer())
+    const opened = await openStream({ http, url, query, signal }).finally(cancelTimeout)
+    if (this.#ending !== undefined) return
+    const { response } = opened
+    if (!isEventStream(response) || response.body === null) {
+      this.#end({ kind: 'refused', refusal: await refusalOf(opened, clock, signal) })
+      return
+    }
+    this.#openedMs = clock.monotonic()
+    this.#reader = response.body.getReader()
+    this.#options.onNotice({
+      kind: 'connected',
+      status: response.status,
+      connectMs: this.#openedMs - startMs,
+    })
+    const watchdog = new SilenceWatchdog(clock, limits.silenceMs, (silentMs) => this.#silent(silentMs))
+    try {
+      await this.#read(this.#reader, watchdog)
+    } finally {
+      watchdog.stop()
+    }
+  }
+
+  /** The hot path: a chunk costs one promise of the body and one look at the clock, a message costs nothing here. */
+  async #read(reader: ReadableStreamDefaultReader<Uint8Array>, watchdog: SilenceWatchdog): Promise<void> {
+    const { handler, limits, onRetry, onNotice } = this.#options
+    const frames = new FrameReader({ maxFrameBytes: limits.maxFrameBytes, onRetry })
+    const bursts = new BurstDetector()
+    while (this.#ending === undefined) {
+      const { done, value } = await reader.read()
+      if (done || this.#ending !== undefined) return
+      const waitedMs = watchdog.received()
+      const messages = frames.push(value)
+      if (messages.length === 0) continue
+      const heartbeats = bursts.add(waitedMs, messages)
+      if (heartbeats !== undefined) onNotice({ kind: 'bursty', silentMs: waitedMs, heartbeats })
+      const busy = this.#deliver(handler, messages)
+      if (busy === undefined) continue
+      watchdog.pause()
+      await this.#hold(busy)
+      watchdog.resume()
+    }
+  }
+
+  #deliver(
+    handler: StreamConnectionOptions['handler'],
+    messages: readonly StreamMessage[],
+  ): Promise<void> | undefined {
+    try {
+      const result: unknown = handler.onMessages(messages)
+      // An arrow function that gives back some value, such as that of `push`, is no promise to wait for.
+      return isThenable(result) ? result : undefined
+    } catch (error) {
+      this.#failed(error)
+      return undefined
+    }
+  }
+
+  /** Waits until the handler has room again; hangs up when that takes too long, and waits on. */
+  async #hold(busy: Promise<void>): Promise<void> {
+    const { clock, limits, onNotice } = this.#options
+    const sinceMs = clock.monotonic()
+    const heldMs = () => clock.monotonic() - sinceMs
+    let told = false
+    const hangUp = () => {
+      if (this.#ending !== undefined) return
+      onNotice({ kind: 'hung-up', heldMs: heldMs() })
+      this.#end({ kind: 'hung-up' })
+    }
+    let cancel = clock.schedule(Math.min(heldNoticeMs, limits.holdMs), () => {
+      if (this.#ending !== undefined) return
+      told = true
+      onNotice({ kind: 'held', heldMs: heldMs() })
+      cancel = clock.schedule(limits.holdMs - heldMs(), hangUp)
+    })
+    await new Promise<void>((resolve) => {
+      this.#stopWaiting = resolve
+      busy.then(resolve, (error: unknown) => {
+        this.#failed(error)
+        resolve()
+      })
+    })
+    this.#stopWaiting = undefined
+    cancel()
+    if (told && this.#ending === undefined) onNotice({ kind: 'resumed', heldMs: heldMs() })
+  }
+
+  #query(handler: StreamConnectionOptions['handler']): Readonly<Record<string, string>> | undefined {
+    try {
+      return handler.query()
+    } catch (error) {
+      this.#failed(error)
+      return undefined
+    }
+  }
+
+  /** The handler threw: that counts also when the connection has been closed meanwhile. */
+  #failed(error: unknown): void {
+    const text = error instanceof Error ? error.message : String(error)
+    const known = isStreamConnectorError(error)
+      ? error
+      : new StreamError('STREAM_BROKEN', `what was read from ${this.#where} could not be handled: ${text}`, {
+          cause: error,
+        })
+    this.#end({ kind: 'broken', error: known })
+    this.#ending = { kind: 'broken', error: known }
+  }
+
+  #noAnswer(): void {
+    const seconds = this.#options.limits.connectTimeoutMs / 1000
+    const error = new StreamError('STREAM_BROKEN', `${this.#where} did not answer within ${seconds} s`)
+    this.#end({ kind: 'broken', error })
+  }
+
+  #silent(silentMs: number): void {
+    const seconds = Math.round(silentMs / 1000)
+    const error = new StreamError(
+      'STREAM_SILENT',
+      `nothing has come from ${this.#where} for ${seconds} s, not even a heartbeat: ` +
+        `the way is cut, or a proxy on it buffers the stream (nginx: proxy_buffering off)`,
+    )
+    this.#end({ kind: 'silent', silentMs, error })
+  }
+}
+
+function isThenable(value: unknown): value is Promise<void> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}

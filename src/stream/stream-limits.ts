@@ -1,0 +1,33 @@
+import { type BackoffBounds } from '../util/backoff.ts'
+
+/** The bounds of an {@link EventStream}. */
+export interface StreamLimits {
+  /** A larger message is cut to its beginning, in bytes. Default: 128 MiB. */
+  readonly maxFrameBytes: number
+  /** From the request to the head of the answer, redirects included. Default: 30 s. */
+  readonly connectTimeoutMs: number
+  /** A connection that brings no byte for so long is given up. Default: 60 s, twelve heartbeats of OpenCTI. */
+  readonly silenceMs: number
+  /** A handler that is busy for longer costs the connection, so that the server need not buffer. Default: 30 s. */
+  readonly holdMs: number
+  /** The waits after failures, with full jitter. Default: from 1 s to 60 s. */
+  readonly reconnect: BackoffBounds
+  /** A connection that was open for so long was good: the waits start from the beginning again. Default: 60 s. */
+  readonly goodAfterMs: number
+  /** How often a stopped stream (410) is asked for. Default: 15 s. */
+  readonly stoppedPollMs: number
+  /** How often is asked again after an answer that only a person can change (401, 403, 404). Default: 60 s. */
+  readonly refusedPollMs: number
+}
+
+/** What holds where an option is left out. */
+export const defaultStreamLimits: StreamLimits = {
+  maxFrameBytes: 128 * 1024 * 1024,
+  connectTimeoutMs: 30_000,
+  silenceMs: 60_000,
+  holdMs: 30_000,
+  reconnect: { baseMs: 1000, maxMs: 60_000 },
+  goodAfterMs: 60_000,
+  stoppedPollMs: 15_000,
+  refusedPollMs: 60_000,
+}
