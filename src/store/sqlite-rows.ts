@@ -1,0 +1,78 @@
+import { type DeadLetter, type EntityRecord, type NewDeadLetter } from './state-store.ts'
+
+type Row = Readonly<Record<string, unknown>>
+
+/** Something that SQLite takes for a `?`. */
+type Parameter = string | number | null | Uint8Array
+
+/** The columns of {@link entityOfRow} and {@link entityParameters}, in order. */
+export const entityColumns = 'key, stix_id, external_id, position, expires_at_ms'
+
+export function entityParameters(entity: EntityRecord): Parameter[] {
+  return [
+    entity.key,
+    entity.stixId,
+    entity.externalId ?? null,
+    entity.position ?? null,
+    entity.expiresAtMs ?? null,
+  ]
+}
+
+/** @param key the key where it is known, so that it need not be read. */
+export function entityOfRow(row: Row, key = row['key'] as string): EntityRecord {
+  const entity: { -readonly [K in keyof EntityRecord]: EntityRecord[K] } = {
+    key,
+    stixId: row['stix_id'] as string,
+  }
+  // Absent, not undefined: both stores answer the same.
+  if (row['external_id'] !== null) entity.externalId = row['external_id'] as string
+  if (row['position'] !== null) entity.position = row['position'] as string
+  if (row['expires_at_ms'] !== null) entity.expiresAtMs = row['expires_at_ms'] as number
+  return entity
+}
+
+/** The columns of {@link deadLetterParameters}, in order. */
+export const deadLetterColumns =
+  'key, event_type, entity_id, entity_type, position, attempts, first_at_ms, last_at_ms, error, data'
+
+export function deadLetterParameters(letter: NewDeadLetter): Parameter[] {
+  return [
+    letter.key ?? null,
+    textParameter(letter.eventType),
+    letter.entityId ?? null,
+    letter.entityType ?? null,
+    letter.position ?? null,
+    letter.attempts,
+    letter.firstAtMs,
+    letter.lastAtMs,
+    textParameter(letter.error),
+    textParameter(letter.data),
+  ]
+}
+
+export function deadLetterOfRow(row: Row): DeadLetter {
+  const letter: { -readonly [K in keyof DeadLetter]: DeadLetter[K] } = {
+    id: row['id'] as number,
+    eventType: textOf(row['event_type']),
+    attempts: row['attempts'] as number,
+    firstAtMs: row['first_at_ms'] as number,
+    lastAtMs: row['last_at_ms'] as number,
+    error: textOf(row['error']),
+    data: textOf(row['data']),
+  }
+  if (row['key'] !== null) letter.key = row['key'] as string
+  if (row['entity_id'] !== null) letter.entityId = row['entity_id'] as string
+  if (row['entity_type'] !== null) letter.entityType = row['entity_type'] as string
+  if (row['position'] !== null) letter.position = row['position'] as string
+  if (row['replay'] !== null) letter.replay = row['replay'] as 'requested' | 'forced'
+  return letter
+}
+
+/** Text that came over the network may hold a NUL, where Node 22 ends a text that it reads from SQLite. */
+function textParameter(text: string): string | Uint8Array {
+  return text.includes('\0') ? Buffer.from(text) : text
+}
+
+function textOf(value: unknown): string {
+  return value instanceof Uint8Array ? Buffer.from(value).toString() : (value as string)
+}

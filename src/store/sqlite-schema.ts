@@ -1,0 +1,128 @@
+import { type DatabaseSync } from 'node:sqlite'
+import { StateError } from '../errors/state-error.ts'
+import { corruptState } from './sqlite-failure.ts'
+
+/** Marks the file as ours (SQLite's `application_id`): the letters OCSC. */
+const applicationId = 0x4f435343
+
+/**
+ * What brings a file from version n to n + 1 (SQLite's `user_version`). Only ever add to this list: files that
+ * exist have gone through the older entries.
+ */
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE meta (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE value (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- With a rowid: rows are added at the end, and only the index of random keys changes all over the file.
+  CREATE TABLE entity (
+    key TEXT PRIMARY KEY NOT NULL,
+    stix_id TEXT NOT NULL,
+    external_id TEXT,
+    position TEXT,
+    expires_at_ms INTEGER
+  ) STRICT;
+  CREATE INDEX entity_expiry ON entity (expires_at_ms, key) WHERE expires_at_ms IS NOT NULL;
+
+  -- ANY: text with a NUL character is kept as a blob, because Node 22 cuts text at a NUL when it reads.
+  CREATE TABLE dead_letter (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT,
+    event_type ANY NOT NULL,
+    entity_id TEXT,
+    entity_type TEXT,
+    position TEXT,
+    attempts INTEGER NOT NULL,
+    first_at_ms INTEGER NOT NULL,
+    last_at_ms INTEGER NOT NULL,
+    error ANY NOT NULL,
+    data ANY NOT NULL
+  ) STRICT;
+  -- Small: counting reads it instead of every page of data.
+  CREATE INDEX dead_letter_count ON dead_letter (id);
+
+  -- Beside the letters, because a mark in them would rewrite their data.
+  CREATE TABLE replay (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('requested', 'forced'))
+  ) STRICT;
+  -- A trigger, not a foreign key: the sqlite3 program does not enforce those.
+  CREATE TRIGGER dead_letter_removed AFTER DELETE ON dead_letter
+    BEGIN DELETE FROM replay WHERE id = old.id; END;
+
+  INSERT INTO meta VALUES ('durable_commits', '0');
+  `,
+]
+
+/** The version that this package reads and writes. */
+export const schemaVersion = migrations.length
+
+/**
+ * Brings the schema of an opened file up to date, having made sure that the file is ours.
+ *
+ * @throws StateError `STATE_CORRUPT` for a file of something else, `STATE_UNREADABLE` for one of a newer version,
+ *   or of an older one that may not be changed.
+ */
+export function migrate(database: DatabaseSync, options: { fileName: string; mayChange: boolean }): void {
+  const { fileName, mayChange } = options
+  const version = pragma(database, 'user_version')
+  const isOurs = pragma(database, 'application_id') === applicationId
+  const isEmpty = database.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined
+  if (!isOurs && !isEmpty) throw corruptState(fileName)
+  if (version > schemaVersion) {
+    throw new StateError(
+      'STATE_UNREADABLE',
+      `The state file ${fileName} was written by a newer version of opencti-stream-connector. ` +
+        'Use that version or a newer one.',
+    )
+  }
+  if (version === schemaVersion) return
+  if (!mayChange) {
+    throw new StateError(
+      'STATE_UNREADABLE',
+      `The state file ${fileName} is not complete, or of an older version. Start the connector once, which brings it up to date.`,
+    )
+  }
+  // Before the first table, so that a file of ours is never without its mark.
+  database.exec('PRAGMA synchronous = FULL; BEGIN IMMEDIATE')
+  database.exec(`PRAGMA application_id = ${applicationId}`)
+  for (const migration of migrations.slice(version)) database.exec(migration)
+  database.exec(`PRAGMA user_version = ${schemaVersion}; COMMIT`)
+}
+
+/**
+ * Whether the file had no owner before.
+ *
+ * @throws StateError `STATE_FOREIGN` when it belongs to another connector id.
+ */
+export function claim(
+  database: DatabaseSync,
+  options: { owner: string; fileName: string; mayChange: boolean },
+): boolean {
+  const { owner, fileName, mayChange } = options
+  const row = database.prepare("SELECT value FROM meta WHERE name = 'owner'").get()
+  const found = row?.['value']
+  if (found === undefined) {
+    if (mayChange) database.prepare("INSERT INTO meta VALUES ('owner', ?)").run(owner)
+    return true
+  }
+  if (found !== owner) {
+    throw new StateError(
+      'STATE_FOREIGN',
+      `The state file ${fileName} in the state folder (CONNECTOR_STATE_DIR) belongs to another connector id. ` +
+        'Give this connector a folder of its own, or set CONNECTOR_ID back to the id that it had.',
+    )
+  }
+  return false
+}
+
+function pragma(database: DatabaseSync, name: 'user_version' | 'application_id'): number {
+  return Number(database.prepare(`PRAGMA ${name}`).get()?.[name])
+}
