@@ -1,0 +1,65 @@
+import { type Entity } from './entity.ts'
+import { openCtiFieldsOf } from './entity-extensions.ts'
+import { dateTextOf, fieldsOf } from './json-value.ts'
+
+/**
+ * When the entity came into its platform, as ISO text; else the `created_at` of the specification's shape, else the
+ * `created` of its author. Observables have only the first (OpenCTI platform, database/stix-2-1-converter.ts).
+ */
+export function createdAtOf(entity: Entity): string | undefined {
+  const fields = fieldsOf(entity)
+  return (
+    dateTextOf(openCtiFieldsOf(fields)['created_at']) ??
+    dateTextOf(fields['created_at']) ??
+    dateTextOf(fields['created'])
+  )
+}
+
+/**
+ * When the entity last changed at its platform, as ISO text; else the `updated_at` of the specification's shape, else
+ * the `modified` of its author. Observables have only the first (OpenCTI platform, database/stix-2-1-converter.ts).
+ */
+export function updatedAtOf(entity: Entity): string | undefined {
+  const fields = fieldsOf(entity)
+  return (
+    dateTextOf(openCtiFieldsOf(fields)['updated_at']) ??
+    dateTextOf(fields['updated_at']) ??
+    dateTextOf(fields['modified'])
+  )
+}
+
+/** Whether the author has taken the entity back (STIX 2.1, common property `revoked`). */
+export function isRevoked(entity: Entity): boolean {
+  return fieldsOf(entity)['revoked'] === true
+}
+
+/** Whether a rule of the platform concluded this (OpenCTI extension, `is_inferred`). */
+export function isInferred(entity: Entity): boolean {
+  return openCtiFieldsOf(fieldsOf(entity))['is_inferred'] === true
+}
+
+/**
+ * Until when an indicator holds, as ISO text, undefined when it holds without an end (STIX 2.1, indicator property
+ * `valid_until`).
+ */
+export function validUntilOf(entity: Entity): string | undefined {
+  return dateTextOf(fieldsOf(entity)['valid_until'])
+}
+
+/**
+ * Whether an indicator no longer holds at `atMs`: `valid_until` is the first moment at which it does not (STIX 2.1,
+ * indicator property `valid_until`). What has no such date, or one that cannot be read, never expires.
+ *
+ * @param atMs milliseconds since 1970, as `Clock.now()` gives them.
+ *
+ * @example
+ * ```ts
+ * import { isExpired, systemClock, type Entity } from 'opencti-stream-connector'
+ *
+ * const isOver = (entity: Entity) => isExpired(entity, systemClock.now())
+ * ```
+ */
+export function isExpired(entity: Entity, atMs: number): boolean {
+  const end = validUntilOf(entity)
+  return end !== undefined && Date.parse(end) <= atMs
+}
