@@ -6,6 +6,8 @@ export interface SettingProblem {
   readonly environment?: string | undefined
   /** Where it stands in `config.yml`, such as `my_siem.api_key`. */
   readonly yamlPath?: string | undefined
+  /** Whether nobody set it, rather than set it wrongly. */
+  readonly isMissing?: boolean | undefined
   /** What is wrong, as the rest of a sentence that starts with the name: `is not set`. */
   readonly message: string
   /** What to do, as a sentence of its own. */

@@ -53,10 +53,9 @@ const tokenHeaderName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const customHeaders = z
   .record(
     z.string().regex(tokenHeaderName),
-    // No line ends or other controls inside a header (RFC 9110, 5.5).
     z
       .string()
-      .regex(/^[^\u0000-\u0008\u000A-\u001F\u007F]*$/)
+      .refine(isHeaderValue, { error: 'must not hold line ends or other control characters' })
       .transform((value) => new Secret(value)),
   )
   .register(settingNotes, {
@@ -171,4 +170,9 @@ function headersOfText(text: string): unknown {
   return Object.fromEntries(
     pairs.map((pair) => [pair.slice(0, pair.indexOf(':')).trim(), pair.slice(pair.indexOf(':') + 1).trim()]),
   )
+}
+
+/** No line ends or other controls, except for the tab (RFC 9110, 5.5). */
+function isHeaderValue(value: string): boolean {
+  return [...value].every((character) => character === '\t' || (character >= ' ' && character !== '\u007F'))
 }

@@ -1,0 +1,153 @@
+import { type FilterOptions } from './filter-options.ts'
+
+/** A limit on how many calls the hooks make. Off unless one of the two is given. */
+export interface RateLimitOptions {
+  /**
+   * Calls per second in the long run, at most 1,000,000; 0 is no limit. Default 10 when only `burst` is given.
+   * Environment: `CONNECTOR_RATE_LIMIT_PER_SECOND`.
+   */
+  perSecond?: number | undefined
+  /**
+   * Calls that may be made at once after a rest, 1–1,000,000. Default 100.
+   * Environment: `CONNECTOR_RATE_LIMIT_BURST`.
+   */
+  burst?: number | undefined
+}
+
+/** How often and when an event is tried again after an error that may pass. */
+export interface RetryOptions {
+  /** Tries of one event in all, 1–1,000. Default 3. Environment: `CONNECTOR_RETRY_ATTEMPTS`. */
+  attempts?: number | undefined
+  /** Ceiling of the first wait in milliseconds, 0–3,600,000; it doubles each time. Default 1,000. Environment: `CONNECTOR_RETRY_BASE_MS`. */
+  baseMs?: number | undefined
+  /** Ceiling of every wait in milliseconds, 0–86,400,000. Default 60,000. Environment: `CONNECTOR_RETRY_MAX_MS`. */
+  maxMs?: number | undefined
+  /** What follows the last try. Default `dead-letter`. Environment: `CONNECTOR_RETRY_EXHAUSTED`. */
+  exhausted?: 'dead-letter' | 'stop' | undefined
+}
+
+/** When the target counts as down, and how it is probed then. While it is down no event loses a try. */
+export interface OutageOptions {
+  /** Failures in a row, over all entities, that mean the target is down; 1–1,000. Default 5. Environment: `CONNECTOR_OUTAGE_FAILURES`. */
+  failures?: number | undefined
+  /** First wait between probes in milliseconds, 1–3,600,000. Default 1,000. Environment: `CONNECTOR_OUTAGE_PROBE_MIN_MS`. */
+  probeMinMs?: number | undefined
+  /** Longest wait between probes in milliseconds, 1–86,400,000. Default 30,000. Environment: `CONNECTOR_OUTAGE_PROBE_MAX_MS`. */
+  probeMaxMs?: number | undefined
+}
+
+/** How operations are gathered for a connector that overrides `flush`. */
+export interface BatchOptions {
+  /** Operations in a batch, 1–100,000; a full batch goes at once. Default 100. Environment: `CONNECTOR_BATCH_MAX_ITEMS`. */
+  maxItems?: number | undefined
+  /** Bytes of JSON in a batch, at least 1; absent for no limit. Environment: `CONNECTOR_BATCH_MAX_BYTES`. */
+  maxBytes?: number | undefined
+  /** How long the first operation of a batch waits, in milliseconds, 0–86,400,000. Default 30,000. Environment: `CONNECTOR_BATCH_MAX_WAIT_MS`. */
+  maxWaitMs?: number | undefined
+  /** Batches that are under way side by side, 1–1,024. Default 4. Environment: `CONNECTOR_BATCH_MAX_IN_FLIGHT`. */
+  maxInFlight?: number | undefined
+  /** `latest`: of several operations of one entity in a batch only the newest is sent. Default `false`. Environment: `CONNECTOR_BATCH_DEDUPE`. */
+  dedupe?: false | 'latest' | undefined
+}
+
+/** How much is held in memory; at any of these limits the socket is not read. */
+export interface QueueOptions {
+  /** Events, 1–10,000,000. Default 10,000. Environment: `CONNECTOR_QUEUE_MAX_EVENTS`. */
+  maxEvents?: number | undefined
+  /** Bytes of events, at least 1,024. Default 67,108,864 (64 MiB). Environment: `CONNECTOR_QUEUE_MAX_BYTES`. */
+  maxBytes?: number | undefined
+  /** Bytes of one frame, at least 1,024; a longer one is refused. Default 134,217,728 (128 MiB). Environment: `CONNECTOR_MAX_FRAME_BYTES`. */
+  maxFrameBytes?: number | undefined
+}
+
+/** What is done in the special moments of an entity's life. */
+export interface LifecycleOptions {
+  /** The entity was revoked. Default `delete`. Environment: `CONNECTOR_ON_REVOKED`. */
+  revoked?: 'delete' | 'update' | 'skip' | undefined
+  /** `valid_until` has passed. Default `update`. Environment: `CONNECTOR_ON_EXPIRED`. */
+  expired?: 'delete' | 'update' | 'skip' | undefined
+  /** The target answers 404 to a delete. Default `ok`. Environment: `CONNECTOR_ON_DELETE_MISSING`. */
+  deleteMissing?: 'ok' | 'dead-letter' | undefined
+  /** The target answers 409 to a create. Default `ok`. Environment: `CONNECTOR_ON_CREATE_EXISTING`. */
+  createExisting?: 'ok' | 'dead-letter' | undefined
+}
+
+/** How many dead letters are kept. */
+export interface DeadLetterOptions {
+  /** Dead letters, 1–10,000,000. Default 10,000. Environment: `CONNECTOR_DEAD_LETTERS_MAX`. */
+  max?: number | undefined
+}
+
+/** Comparing the target with the platform from time to time. */
+export interface ReconcileOptions {
+  /** Milliseconds between two comparisons, at least 1,000; absent for never. Environment: `CONNECTOR_RECONCILE_EVERY_MS`. */
+  everyMs?: number | undefined
+}
+
+/** The page that says whether the connector lives and is ready. */
+export interface HealthOptions {
+  /** Port, 0–65535; 0 takes a free one; absent for no page. Environment: `CONNECTOR_HEALTH_PORT`. */
+  port?: number | undefined
+  /** Address to listen on. Default `127.0.0.1`. Environment: `CONNECTOR_HEALTH_HOST`. */
+  host?: string | undefined
+}
+
+/**
+ * What a connector sets for itself, in `static defaults`. An operator overrides each of these by environment or
+ * `config.yml`; for those that can be absent, the text `none` there takes away what the code gave.
+ *
+ * @example
+ * ```ts
+ * import { type ConnectorDefaults } from 'opencti-stream-connector'
+ *
+ * const defaults: ConnectorDefaults = {
+ *   name: 'My SIEM',
+ *   filter: { types: ['indicator'], maxTlp: 'TLP:AMBER' },
+ *   concurrency: 4,
+ *   rateLimit: { perSecond: 20 },
+ *   retry: { attempts: 5 },
+ * }
+ * ```
+ */
+export interface ConnectorDefaults {
+  /** Name of the connector, as the platform shows it. Environment: `CONNECTOR_NAME`. */
+  name?: string | undefined
+  /** What it declares to be for; it filters nothing. Environment: `CONNECTOR_SCOPE`. */
+  scope?: readonly string[] | undefined
+  /** Hooks that run side by side, for different entities; 1–1,024. Default 8. Environment: `CONNECTOR_CONCURRENCY`. */
+  concurrency?: number | undefined
+  /** `true`: concurrency adapts itself to the target, up to `concurrency`. Default `false`. Environment: `CONNECTOR_ADAPTIVE_CONCURRENCY`. */
+  adaptiveConcurrency?: boolean | undefined
+  /** `latest`: while an entity waits, its newer state replaces the older. Default `false`. Environment: `CONNECTOR_COALESCE`. */
+  coalesce?: false | 'latest' | undefined
+  /** A limit on calls of hooks. Off unless given. */
+  rateLimit?: RateLimitOptions | undefined
+  /** Trying again. */
+  retry?: RetryOptions | undefined
+  /** When the target counts as down. */
+  outage?: OutageOptions | undefined
+  /** Gathering operations for `flush`. */
+  batch?: BatchOptions | undefined
+  /** How much is held in memory. */
+  queue?: QueueOptions | undefined
+  /** How long one hook may take, in milliseconds, at least 1; absent for any time. Environment: `CONNECTOR_HOOK_TIMEOUT_MS`. */
+  hookTimeoutMs?: number | undefined
+  /** How long work may go on after a stop was asked for, in milliseconds, 0–3,600,000. Default 8,000. Environment: `CONNECTOR_STOP_GRACE_MS`. */
+  stopGraceMs?: number | undefined
+  /** Whether it is remembered what was pushed, and under which id. Default `true`. Environment: `CONNECTOR_ID_MAP`. */
+  idMap?: boolean | undefined
+  /** How many dead letters are kept. */
+  deadLetters?: DeadLetterOptions | undefined
+  /** The special moments of an entity's life. */
+  on?: LifecycleOptions | undefined
+  /** Whether changes that the connector's own user made are skipped. Default `true`. Environment: `CONNECTOR_SKIP_OWN_CHANGES`. */
+  skipOwnChanges?: boolean | undefined
+  /** Milliseconds between two summaries in the log, at least 1,000; 0 for none. Default 60,000. Environment: `CONNECTOR_METRICS_INTERVAL_MS`. */
+  metricsIntervalMs?: number | undefined
+  /** Comparing the target with the platform from time to time. */
+  reconcile?: ReconcileOptions | undefined
+  /** The page that says whether the connector lives. */
+  health?: HealthOptions | undefined
+  /** Which entities reach the hooks. */
+  filter?: FilterOptions | undefined
+}

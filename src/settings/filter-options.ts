@@ -1,0 +1,126 @@
+import { z } from 'zod'
+import { type Entity } from '../stix/entity.ts'
+import { type Tlp, tlpNames } from '../stix/markings.ts'
+import { settingNotes } from './setting-notes.ts'
+
+/** Which labels an entity must carry. */
+export interface LabelFilterOptions {
+  /** At least one of these; empty for no such demand. Environment: `CONNECTOR_FILTER_LABELS_ANY`. */
+  any?: readonly string[] | undefined
+  /** Each of these. Environment: `CONNECTOR_FILTER_LABELS_ALL`. */
+  all?: readonly string[] | undefined
+  /** None of these. Environment: `CONNECTOR_FILTER_LABELS_NONE`. */
+  none?: readonly string[] | undefined
+}
+
+/**
+ * Which entities reach the hooks; the others are skipped and counted with the reason. Everything that is named must
+ * hold. A filter never hides the delete of something that was pushed.
+ */
+export interface FilterOptions {
+  /** STIX types, such as `indicator`; empty for all. Environment: `CONNECTOR_FILTER_TYPES`. */
+  types?: readonly string[] | undefined
+  /** Of indicators, these pattern types, such as `stix`; empty for all. Environment: `CONNECTOR_FILTER_PATTERN_TYPES`. */
+  patternTypes?: readonly string[] | undefined
+  /**
+   * Of indicators, these main observable types, such as `IPv4-Addr`; empty for all.
+   * Environment: `CONNECTOR_FILTER_OBSERVABLE_TYPES`.
+   */
+  observableTypes?: readonly string[] | undefined
+  /** Labels to have or not to have. */
+  labels?: LabelFilterOptions | undefined
+  /** The strictest marking that passes; absent for any. Environment: `CONNECTOR_FILTER_MAX_TLP`. */
+  maxTlp?: Tlp | undefined
+  /** The most open marking that passes; absent for any. Environment: `CONNECTOR_FILTER_MIN_TLP`. */
+  minTlp?: Tlp | undefined
+  /** Least score, 0–100; absent for any. Environment: `CONNECTOR_FILTER_MIN_SCORE`. */
+  minScore?: number | undefined
+  /** Least confidence, 0–100; absent for any. Environment: `CONNECTOR_FILTER_MIN_CONFIDENCE`. */
+  minConfidence?: number | undefined
+  /** Ids of authors (`created_by_ref`); empty for all. Environment: `CONNECTOR_FILTER_AUTHORS`. */
+  authors?: readonly string[] | undefined
+  /** What becomes of revoked entities. Default `include`. Environment: `CONNECTOR_FILTER_REVOKED`. */
+  revoked?: 'include' | 'exclude' | 'only' | undefined
+  /** What becomes of inferred entities. Default `include`. Environment: `CONNECTOR_FILTER_INFERRED`. */
+  inferred?: 'include' | 'exclude' | 'only' | undefined
+  /**
+   * Greatest age of an entity in milliseconds, at least 1; absent for any.
+   * Environment: `CONNECTOR_FILTER_MAX_AGE_MS`.
+   */
+  maxAgeMs?: number | undefined
+  /** Anything else, in code only: `true` lets the entity pass. */
+  where?: ((entity: Entity) => boolean) | undefined
+}
+
+/** {@link FilterOptions} with every default filled in. */
+export interface ResolvedFilterOptions {
+  readonly types: readonly string[]
+  readonly patternTypes: readonly string[]
+  readonly observableTypes: readonly string[]
+  readonly labels: {
+    readonly any: readonly string[]
+    readonly all: readonly string[]
+    readonly none: readonly string[]
+  }
+  readonly maxTlp?: Tlp | undefined
+  readonly minTlp?: Tlp | undefined
+  readonly minScore?: number | undefined
+  readonly minConfidence?: number | undefined
+  readonly authors: readonly string[]
+  readonly revoked: 'include' | 'exclude' | 'only'
+  readonly inferred: 'include' | 'exclude' | 'only'
+  readonly maxAgeMs?: number | undefined
+  readonly where?: ((entity: Entity) => boolean) | undefined
+}
+
+/** A fresh schema each time: notes and descriptions belong to one field. */
+const names = (description: string) => z.array(z.string()).readonly().default([]).describe(description)
+const tlp = (description: string) =>
+  z.enum(tlpNames).register(settingNotes, { fromText: tlpOfText }).optional().describe(description)
+const percentage = (description: string) => z.number().min(0).max(100).optional().describe(description)
+const inclusion = (description: string) =>
+  z.enum(['include', 'exclude', 'only']).default('include').describe(description)
+
+/** @internal */
+export const filterSchema = z
+  .strictObject({
+    types: names('STIX types that reach the hooks, such as indicator.'),
+    patternTypes: names('Of indicators, the pattern types that pass.'),
+    observableTypes: names('Of indicators, the main observable types that pass, such as IPv4-Addr.'),
+    labels: z
+      .strictObject({
+        any: names('Labels of which an entity needs one.'),
+        all: names('Labels of which an entity needs each.'),
+        none: names('Labels that keep an entity out.'),
+      })
+      .prefault({}),
+    maxTlp: tlp('The strictest marking that passes.'),
+    minTlp: tlp('The most open marking that passes.'),
+    minScore: percentage('Least score that passes.'),
+    minConfidence: percentage('Least confidence that passes.'),
+    authors: names('Ids of the authors that pass.'),
+    revoked: inclusion('What becomes of revoked entities.'),
+    inferred: inclusion('What becomes of inferred entities.'),
+    maxAgeMs: z.number().min(1).optional().describe('Greatest age of an entity, in milliseconds.'),
+    where: z
+      .custom<(entity: Entity) => boolean>((value) => typeof value === 'function', 'must be a function')
+      .optional()
+      .register(settingNotes, { inCodeOnly: true }),
+  })
+  .refine(
+    ({ minTlp = 'TLP:CLEAR', maxTlp = 'TLP:RED' }) => tlpNames.indexOf(minTlp) <= tlpNames.indexOf(maxTlp),
+    {
+      path: ['minTlp'],
+      error: 'must not be stricter than CONNECTOR_FILTER_MAX_TLP',
+    },
+  )
+
+/** The marking that a text means: any case, with or without `TLP:`, the old name WHITE too. */
+function tlpOfText(text: string): unknown {
+  const colour = text
+    .toUpperCase()
+    .replace(/^TLP\s*[:_-]?\s*/, '')
+    .replace(/\s*[+_ -]\s*STRICT$/, '+STRICT')
+  const name = `TLP:${colour === 'WHITE' ? 'CLEAR' : colour}`
+  return tlpNames.find((known) => known === name) ?? text
+}

@@ -1,0 +1,33 @@
+/**
+ * Names that pycti and the Python SDK read and that mean nothing to a stream connector of this package. They are
+ * accepted without a word, and are never taken for a misspelling.
+ */
+const foreign = new RegExp(
+  `^(?:${[
+    'MQ_.*',
+    'S3_.*',
+    'METRICS_.*',
+    'CONNECTOR_AUTO',
+    'CONNECTOR_AUTO_UPDATE',
+    'CONNECTOR_AUTO_CREATE_SERVICE_ACCOUNT.*',
+    'CONNECTOR_ONLY_CONTEXTUAL',
+    'CONNECTOR_RUN_AND_TERMINATE',
+    'CONNECTOR_VALIDATE_BEFORE_IMPORT',
+    'CONNECTOR_ENRICHMENT_RESOLUTION',
+    'CONNECTOR_LISTEN_PROTOCOL.*',
+    'CONNECTOR_QUEUE_THRESHOLD',
+    'CONNECTOR_QUEUE_PROTOCOL',
+    'CONNECTOR_DURATION_PERIOD',
+    'CONNECTOR_SEND_TO_.*',
+    'CONNECTOR_CONSUMER_COUNT',
+    'CONNECTOR_CONFIDENCE_LEVEL',
+    'LISTEN_PROTOCOL_.*',
+    'QUEUE_PROTOCOL',
+    'PROXY_(?:HTTP|HTTPS|NO_PROXY)',
+  ].join('|')})$`,
+)
+
+/** Whether `environment` is such a name. */
+export function isForeignName(environment: string): boolean {
+  return foreign.test(environment)
+}

@@ -1,0 +1,75 @@
+import { SettingsError } from '../errors/settings-error.ts'
+import { collectSecrets } from './collect-secrets.ts'
+import { type ConnectorDefaults } from './connector-defaults.ts'
+import { connectorSchema } from './connector-settings.ts'
+import { deepFreeze } from './deep-freeze.ts'
+import { type SettingsDefinition, type SettingsSections } from './define-settings.ts'
+import { type DeliveryOptions } from './delivery-options.ts'
+import { nearMisses } from './near-miss.ts'
+import { openctiFields, openctiSchema } from './opencti-settings.ts'
+import { readDelivery } from './read-delivery.ts'
+import { readSection, type SectionRequest } from './read-section.ts'
+import { fieldsOf } from './setting-field.ts'
+import { readSources, type SettingSources } from './setting-sources.ts'
+import { type SectionSettings } from './settings-of.ts'
+
+/** What {@link loadSettings} reads from. */
+export interface LoadSettingsOptions extends SettingSources {
+  /** What the connector's code sets, below everything that an operator wrote. */
+  readonly defaults?: ConnectorDefaults | undefined
+}
+
+/** Settings that were read and found good. Frozen. */
+export interface LoadedSettings<Sections extends SettingsSections = SettingsSections> {
+  /** The sections `opencti` and `connector`, and the author's own. */
+  readonly settings: SectionSettings<Sections>
+  /** The options of delivery, complete. */
+  readonly delivery: DeliveryOptions
+  /** The text of every secret, for redaction. */
+  readonly secrets: readonly string[]
+  /** Where the settings came from, for logs. */
+  readonly source: string
+}
+
+/**
+ * Reads the settings of a connector: the environment wins over `config.yml`, which wins over the defaults of the code
+ * and of the schema; a `.env` is read where there is no `config.yml`. An empty text and `ChangeMe` set nothing.
+ *
+ * @throws SettingsError with every problem at once, none of them with a value that was received.
+ *
+ * @example
+ * ```ts
+ * import { defineSettings, loadSettings, z } from 'opencti-stream-connector'
+ *
+ * const definition = defineSettings({ my_siem: z.object({ port: z.int().default(443) }) })
+ * const { settings, delivery } = loadSettings(definition, { defaults: { name: 'My SIEM', concurrency: 4 } })
+ * console.log(settings.my_siem.port, delivery.concurrency)
+ * ```
+ */
+export function loadSettings<Sections extends SettingsSections>(
+  definition: SettingsDefinition<Sections>,
+  { defaults = {}, ...where }: LoadSettingsOptions = {},
+): LoadedSettings<Sections> {
+  const sources = readSources(where)
+  const requests: readonly SectionRequest[] = [
+    { name: 'opencti', object: openctiFields, schema: openctiSchema },
+    { name: 'connector', object: connectorSchema, fallback: { name: defaults.name, scope: defaults.scope } },
+    ...Object.entries(definition.sections).map(([name, object]) => ({ name, object })),
+  ]
+  const results = requests.map((request) => ({ name: request.name, result: readSection(sources, request) }))
+  const delivery = readDelivery(sources, defaults)
+  const problems = [...results.flatMap(({ result }) => result.problems), ...delivery.problems]
+  const fields = fieldsOf(definition)
+  if (problems.length > 0 || delivery.value === undefined) {
+    const isSomethingMissing = problems.some(({ isMissing }) => isMissing)
+    throw new SettingsError(problems, isSomethingMissing ? nearMisses(sources, fields) : [])
+  }
+  const settings = Object.fromEntries(results.map(({ name, result }) => [name, result.value]))
+  return Object.freeze({
+    // Each section came out of its own schema, which is what the type says.
+    settings: deepFreeze(settings) as SectionSettings<Sections>,
+    delivery: deepFreeze(delivery.value),
+    secrets: collectSecrets(settings, sources, fields),
+    source: sources.description,
+  })
+}
