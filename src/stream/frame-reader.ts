@@ -10,7 +10,7 @@ export const truncatedDataLength = 16 * 1024
 const maxHeadLength = truncatedDataLength + 4 * 1024
 
 /** The names of the fields, their colons, spaces and line ends, in a message with id, event and data. */
-const fieldBytes = 22
+const fieldBytes = 'id: \nevent: \ndata: \n\n'.length
 
 const none: readonly StreamMessage[] = []
 
@@ -96,7 +96,7 @@ export class FrameReader {
       return
     }
     this.#openBytes += text.length * this.#bytesPerCharacter
-    if (this.#head!.length < maxHeadLength) this.#head += text.slice(0, maxHeadLength - this.#head!.length)
+    this.#remember(text)
     if (this.#openBytes > this.#maxFrameBytes) {
       this.#parser.reset()
       this.#skipping = true
@@ -108,10 +108,16 @@ export class FrameReader {
     this.#head = text.slice(0, maxHeadLength)
   }
 
+  /** Adds `text` to the beginning of the open frame, as long as that is short. */
+  #remember(text: string): void {
+    if (this.#head!.length < maxHeadLength) this.#head += text.slice(0, maxHeadLength - this.#head!.length)
+  }
+
   /** Throws the rest of an oversized frame away; what follows it is read as ever. */
   #skip(text: string): void {
     const end = endOfBlankLine(text, this.#before, 'first')
     this.#openBytes += (end === -1 ? text.length : end) * this.#bytesPerCharacter
+    this.#remember(end === -1 ? text : text.slice(0, end))
     if (end === -1) {
       this.#before = text.charCodeAt(text.length - 1)
       return

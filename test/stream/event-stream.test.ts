@@ -1,0 +1,447 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { StreamConnectorError } from '../../src/errors/stream-connector-error.ts'
+import { StreamError } from '../../src/errors/stream-error.ts'
+import { type EventStreamHandler } from '../../src/stream/event-stream-handler.ts'
+import { type EventStreamOptions } from '../../src/stream/event-stream.ts'
+import { MisbehavingServer } from './misbehaving-server.ts'
+import { Reading, token, until } from './reading.ts'
+
+let server: MisbehavingServer
+let elsewhere: MisbehavingServer
+let readings: Reading[] = []
+const unhandled: unknown[] = []
+const onUnhandled = (reason: unknown) => void unhandled.push(reason)
+
+beforeAll(() => process.on('unhandledRejection', onUnhandled))
+afterAll(() => void process.off('unhandledRejection', onUnhandled))
+
+beforeEach(async () => {
+  server = await MisbehavingServer.start()
+  elsewhere = await MisbehavingServer.start()
+  server.elsewhere = elsewhere.origin
+})
+
+afterEach(async () => {
+  for (const reading of readings) {
+    await reading.stop()
+    expect(reading.clock.pending, 'timers that outlive the stream').toBe(0)
+  }
+  await until(
+    () => server.open === 0 && elsewhere.open === 0,
+    () => 'the sockets to close',
+  )
+  readings = []
+  await server.stop()
+  await elsewhere.stop()
+  expect(unhandled.splice(0)).toEqual([])
+})
+
+function read(
+  path: string,
+  handler: Partial<EventStreamHandler> = {},
+  limits: EventStreamOptions['limits'] = {},
+): Reading {
+  const reading = new Reading(server.origin + path, handler, limits)
+  readings.push(reading)
+  return reading
+}
+
+const script = (
+  steps: string,
+  handler: Partial<EventStreamHandler> = {},
+  limits: EventStreamOptions['limits'] = {},
+) => read(`/script?script=${steps}`, handler, limits)
+
+/** Lets the handler finish when the test says so. */
+function gate(): { opened: Promise<void>; open: () => void; fail: (error: unknown) => void } {
+  let open = () => {}
+  let fail = (_: unknown) => {}
+  const opened = new Promise<void>((resolve, reject) => {
+    open = resolve
+    fail = reject
+  })
+  return { opened, open, fail }
+}
+
+test('asks with its query encoded, its headers, the token, and never with Last-Event-ID', async () => {
+  const reading = read('/good', {
+    query: () => ({ from: '1788252000123-0', recover: '2026-09-01T10:00:00+02:00' }),
+  })
+  await reading.received(1)
+  const [request] = server.requests
+  expect(request!.query).toEqual({ from: '1788252000123-0', recover: '2026-09-01T10:00:00+02:00' })
+  expect(request!.headers).toMatchObject({
+    accept: 'text/event-stream',
+    'cache-control': 'no-cache',
+    authorization: token,
+  })
+  expect(request!.headers).not.toHaveProperty('last-event-id')
+  expect(reading.messages).toEqual([{ id: '1-0', event: 'create', data: '{"n":1}', bytes: 37 }])
+  expect(reading.kinds).toEqual(['connecting', 'connected'])
+})
+
+test('delivers what comes one byte at a time', async () => {
+  const reading = read('/trickle')
+  await reading.received(2)
+  expect(reading.messages.map(({ data }) => data)).toEqual(['"ä€😀"', '{"n":2}'])
+})
+
+test('delivers CRLF with a byte order mark', async () => {
+  const reading = read('/crlf')
+  await reading.received(2)
+  expect(reading.ids).toEqual(['1-0', '2-0'])
+})
+
+test('delivers what a proxy compressed, as it comes', async () => {
+  const reading = read('/gzip')
+  await reading.received(2)
+  expect(reading.ids).toEqual(['1-0', '2-0'])
+})
+
+test('delivers a frame of 20 MB whole', async () => {
+  const reading = read('/giant')
+  await reading.received(3)
+  expect(reading.messages[1]!.data).toHaveLength(20_000_002)
+  expect(reading.messages[1]!.truncated).toBeUndefined()
+})
+
+test('puts the beginning of an oversized frame in its place and goes on', async () => {
+  const reading = read('/oversize', {}, { maxFrameBytes: 1_000_000 })
+  await reading.received(3)
+  expect(reading.ids).toEqual(['1-0', '2-0', '3-0'])
+  const [, oversized] = reading.messages
+  expect(oversized).toMatchObject({ event: 'create', truncated: true })
+  expect(oversized!.data).toBe(`"${'é'.repeat(16_383)}`)
+  expect(oversized!.bytes).toBeGreaterThan(3_990_000)
+  expect(oversized!.bytes).toBeLessThan(4_010_000)
+})
+
+test.each(['cut-mid-frame', 'cut-mid-utf8'])(
+  'never delivers the half of a frame: %s',
+  async (misbehaviour) => {
+    const reading = script(`${misbehaviour},good`)
+    const broken = await reading.notice('broken')
+    expect(broken.error).toMatchObject({
+      code: 'STREAM_BROKEN',
+      message: expect.stringMatching(/broke off: .*\(UND_ERR_SOCKET\)$/) as string,
+    })
+    expect(broken.retryInMs).toBe(500)
+    await reading.clock.advance(500)
+    await reading.received(2)
+    expect(reading.ids).toEqual(['1-0', '1-0'])
+  },
+)
+
+test('never delivers the half of a frame that a clean end left', async () => {
+  const reading = script('eof-mid-frame,good')
+  await reading.notice('ended')
+  await reading.clock.advance(500)
+  await reading.received(2)
+  expect(reading.ids).toEqual(['1-0', '1-0'])
+})
+
+test('opens again after a clean end, with a new query, within a second', async () => {
+  let from = 0
+  const reading = read('/clean-eof', { query: () => ({ from: `${++from}-0` }) })
+  const ended = await reading.notice('ended')
+  expect(ended.retryInMs).toBe(500)
+  await reading.clock.advance(ended.retryInMs)
+  await reading.received(2)
+  expect(server.requests.map(({ query }) => query['from'])).toEqual(['1-0', '2-0'])
+})
+
+test('waits longer and longer for a server that accepts and drops at once', async () => {
+  const reading = read('/clean-eof')
+  for (const [index, waitMs] of [500, 1000, 2000, 4000].entries()) {
+    const ended = await reading.notice('ended', index + 1)
+    expect(ended.retryInMs).toBe(waitMs)
+    await reading.clock.advance(waitMs)
+  }
+})
+
+test('waits briefly again after a connection that was good', async () => {
+  const reading = script('500,500,stall-mid-stream,500')
+  await reading.notice('refused')
+  await reading.clock.advance(500)
+  await reading.notice('refused', 2)
+  await reading.clock.advance(1000)
+  await reading.received(1)
+  await reading.clock.advance(60_000)
+  expect((await reading.notice('silent')).retryInMs).toBe(500)
+})
+
+test('gives a server that does not answer 30 s, whatever limit the HTTP client has', async () => {
+  const reading = read('/stall-before-headers')
+  await until(
+    () => server.open === 1,
+    () => 'the request',
+  )
+  await reading.clock.advance(29_999)
+  expect(reading.kinds).toEqual(['connecting'])
+  await reading.clock.advance(1)
+  const broken = await reading.notice('broken')
+  expect(broken.message).toBe(`${server.origin}/stall-before-headers did not answer within 30 s`)
+  await until(
+    () => server.open === 0,
+    () => 'the socket to close',
+  )
+  expect(server.requests).toHaveLength(1)
+})
+
+test('gives up a connection that falls silent, counted from its last byte', async () => {
+  const reading = read('/stall-mid-stream')
+  await reading.received(1)
+  await reading.clock.advance(59_999)
+  expect(reading.kinds).toEqual(['connecting', 'connected'])
+  await reading.clock.advance(1)
+  const silent = await reading.notice('silent')
+  expect(silent).toMatchObject({ silentMs: 60_000, error: { code: 'STREAM_SILENT' } })
+  await until(
+    () => server.open === 0,
+    () => 'the socket to close',
+  )
+})
+
+test('does not mistake a busy handler for a silent server', async () => {
+  const busy = gate()
+  const reading = read('/stall-mid-stream', { onMessages: () => busy.opened }, { holdMs: 600_000 })
+  await reading.notice('connected')
+  await reading.received(1)
+  await reading.clock.advance(300_000)
+  busy.open()
+  expect((await reading.notice('resumed')).heldMs).toBe(300_000)
+  await reading.clock.advance(59_999)
+  expect(reading.kinds).toEqual(['connecting', 'connected', 'held', 'resumed'])
+  await reading.clock.advance(1)
+  await reading.notice('silent')
+})
+
+test('reads nothing while the handler is busy', async () => {
+  const busy = gate()
+  let calls = 0
+  const reading = read('/flood', { onMessages: () => (++calls === 1 ? busy.opened : undefined) })
+  await reading.received(1)
+  const received = reading.messages.length
+  await reading.clock.advance(20_000)
+  expect(reading.messages).toHaveLength(received)
+  expect(server.open).toBe(1)
+  busy.open()
+  await until(
+    () => calls > 3,
+    () => 'more messages',
+  )
+})
+
+test('hangs up on a server that it keeps waiting, and comes back as soon as there is room', async () => {
+  const busy = gate()
+  let last = 0
+  const reading = read('/flood', {
+    query: () => ({ from: `${last}-0` }),
+    onMessages: (messages) => {
+      last += messages.length
+      return last === messages.length ? busy.opened : undefined
+    },
+  })
+  await reading.received(1)
+  const received = reading.messages.length
+  await reading.clock.advance(30_000)
+  expect(reading.kinds).toEqual(['connecting', 'connected', 'held', 'hung-up'])
+  await until(
+    () => server.open === 0,
+    () => 'the socket to close',
+  )
+  await reading.clock.advance(3_600_000)
+  expect(server.requests).toHaveLength(1)
+  expect(reading.messages).toHaveLength(received)
+  busy.open()
+  await reading.notice('connected', 2)
+  expect(server.requests[1]!.query).toEqual({ from: `${received}-0` })
+})
+
+test.each([
+  [
+    'throws',
+    () => {
+      throw new StreamConnectorError('MESSAGE_INVALID', 'the frame is no envelope')
+    },
+  ],
+  [
+    'rejects',
+    async () => {
+      throw new StreamConnectorError('MESSAGE_INVALID', 'the frame is no envelope')
+    },
+  ],
+])('reports a handler that %s, closes, and opens again after a wait', async (_, onMessages) => {
+  const reading = read('/good', { onMessages })
+  const broken = await reading.notice('broken')
+  expect(broken).toMatchObject({
+    message: 'the frame is no envelope',
+    retryInMs: 500,
+    error: { code: 'MESSAGE_INVALID' },
+  })
+  await until(
+    () => server.open === 0,
+    () => 'the socket to close',
+  )
+  await reading.clock.advance(500)
+  expect((await reading.notice('broken', 2)).retryInMs).toBe(1000)
+})
+
+test('reports a handler that fails only after it was hung up on', async () => {
+  const busy = gate()
+  const reading = read('/flood', { onMessages: () => busy.opened })
+  await reading.received(1)
+  await reading.clock.advance(30_000)
+  busy.fail(new TypeError('no room'))
+  const broken = await reading.notice('broken')
+  expect(broken).toMatchObject({ cause: new TypeError('no room'), retryInMs: 500 })
+})
+
+test('reports a query that throws like any failure', async () => {
+  const reading = read('/good', {
+    query: () => {
+      throw new Error('the state cannot be read')
+    },
+  })
+  expect((await reading.notice('broken')).message).toContain('the state cannot be read')
+  expect(server.requests).toEqual([])
+})
+
+test('survives notices that throw or reject, and handlers that return some value', async () => {
+  const reading = read('/clean-eof', {
+    onMessages: (() => 42) as unknown as () => void,
+    onNotice: ({ kind }) => {
+      if (kind === 'connected') throw new Error('no')
+      return Promise.reject(new Error('neither')) as unknown as void
+    },
+  })
+  await reading.notice('ended')
+})
+
+test('opens again now when it is told to, from wherever it is', async () => {
+  const reading = script('good,410,stall-before-headers,good')
+  await reading.received(1)
+  reading.stream.reconnect('the state was reset')
+  await reading.notice('stopped')
+  expect(reading.kinds.slice(2, 4)).toEqual(['reconnecting', 'connecting'])
+  reading.stream.reconnect('the operator is impatient')
+  await until(
+    () => server.requests.length === 3,
+    () => 'the third request',
+  )
+  reading.stream.reconnect('once more')
+  await reading.received(2)
+  await until(
+    () => server.open === 1,
+    () => 'all but one socket to close',
+  )
+  expect(reading.clock.monotonic()).toBe(0)
+})
+
+test('waits for a busy handler before it opens again, so that messages never overtake one another', async () => {
+  const busy = gate()
+  let calls = 0
+  const reading = read('/good', { onMessages: () => (++calls === 1 ? busy.opened : undefined) })
+  await reading.received(1)
+  reading.stream.reconnect('the state was reset')
+  await until(
+    () => server.open === 0,
+    () => 'the socket to close',
+  )
+  await reading.clock.advance(120_000)
+  expect(server.requests).toHaveLength(1)
+  busy.open()
+  await reading.received(2)
+  expect(reading.kinds).not.toContain('hung-up')
+})
+
+test.each(['stall-before-headers', 'good', 'flood', '500', '410', 'no-type-silent', 'endless-error'])(
+  'stops at once: %s',
+  async (path) => {
+    const reading = read(`/${path}`)
+    await until(
+      () => server.requests.length === 1,
+      () => 'the request',
+    )
+    await reading.clock.advance(0)
+    await reading.stop()
+    expect(reading.clock.pending).toBe(0)
+    await until(
+      () => server.open === 0,
+      () => 'the socket to close',
+    )
+  },
+)
+
+test('stops at once though the handler is busy for ever, or fails later', async () => {
+  const busy = gate()
+  const reading = read('/flood', { onMessages: () => busy.opened })
+  await reading.received(1)
+  await reading.stop()
+  expect(reading.clock.pending).toBe(0)
+  busy.fail(new Error('too late'))
+  await reading.clock.advance(60_000)
+  expect(reading.kinds).toEqual(['connecting', 'connected'])
+})
+
+test('refuses to be read twice at once', async () => {
+  const reading = read('/good')
+  await expect(reading.stream.run(new AbortController().signal)).rejects.toMatchObject({ code: 'LIFECYCLE' })
+})
+
+test('says what is wrong with an address without repeating it', () => {
+  expect(() => new Reading('ftp://x')).toThrow(StreamConnectorError)
+  expect(() => new Reading('http://user:hunter2@127.0.0.1/')).toThrow(/^(?!.*hunter2)/)
+})
+
+test('says why a server cannot be reached, and tries on', async () => {
+  const reading = read('/good')
+  const gone = await MisbehavingServer.start()
+  const { origin } = gone
+  await gone.stop()
+  const other = new Reading(`${origin}/good`)
+  readings.push(other)
+  const { error } = await other.notice('broken')
+  expect(error).toBeInstanceOf(StreamError)
+  expect(error.message).toBe(`${origin}/good cannot be reached: nothing listens there (ECONNREFUSED)`)
+  await other.clock.advance(500)
+  await other.notice('broken', 2)
+  await reading.received(1)
+})
+
+test('honours the retry field of a server', async () => {
+  const reading = read('/retry-field')
+  expect((await reading.notice('ended')).retryInMs).toBe(5500)
+})
+
+test('follows a redirect within the origin and keeps its query', async () => {
+  const reading = read('/redirect-here', { query: () => ({ from: '5-0' }) })
+  await reading.received(1)
+  expect(server.requests.map(({ path, query }) => [path, query])).toEqual([
+    ['/redirect-here', { from: '5-0' }],
+    ['/good', { from: '5-0' }],
+  ])
+})
+
+test('never follows a redirect to another origin, token or not', async () => {
+  const reading = read('/redirect-away')
+  const refused = await reading.notice('refused')
+  expect(refused.error.message).toContain(`redirects to ${elsewhere.origin}/good, which was not followed`)
+  expect(refused.error.message).not.toContain('secret')
+  expect(refused.retryInMs).toBe(60_000)
+  expect(elsewhere.requests).toEqual([])
+})
+
+test('does not run in circles', async () => {
+  const reading = read('/redirect-round')
+  expect((await reading.notice('refused')).error.message).toContain('redirects again and again')
+  expect(server.requests).toHaveLength(6)
+})
+
+test('does not keep the process busy while it waits', async () => {
+  const reading = read('/good')
+  await reading.received(1)
+  const spy = vi.spyOn(reading.clock, 'schedule')
+  await reading.clock.advance(58_000)
+  expect(spy).not.toHaveBeenCalled()
+})

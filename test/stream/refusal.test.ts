@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type StreamNotice } from '../../src/stream/stream-notice.ts'
+import { MisbehavingServer } from './misbehaving-server.ts'
+import { Reading, until } from './reading.ts'
+
+let server: MisbehavingServer
+
+beforeAll(async () => {
+  server = await MisbehavingServer.start()
+})
+afterAll(() => server.stop())
+
+type Refused = Extract<StreamNotice, { reason: string; status: number }>
+
+/** What is said of an answer. */
+async function refused(path: string, waitMs = 0): Promise<Refused> {
+  const reading = new Reading(server.origin + path)
+  const find = () => reading.notices.find((notice) => 'status' in notice && notice.kind !== 'connected')
+  if (waitMs > 0) {
+    const before = server.requests.length
+    await until(
+      () => reading.clock.pending > 0 && server.requests.length >= before,
+      () => 'the answer',
+    )
+    await until(
+      () => {
+        void reading.clock.advance(waitMs)
+        return find() !== undefined
+      },
+      () => 'a refusal',
+    )
+  }
+  await until(
+    () => find() !== undefined,
+    () => `a refusal, got ${reading.kinds.join(', ')}`,
+  )
+  await reading.stop()
+  expect(reading.clock.pending).toBe(0)
+  expect(reading.messages).toEqual([])
+  await until(
+    () => server.open === 0,
+    () => 'the socket to close',
+  )
+  return find() as Refused
+}
+
+describe('says in the words of the server why the stream did not open, and waits as that deserves', () => {
+  test.each([
+    [
+      '/401',
+      'unauthorised',
+      'STREAM_FORBIDDEN',
+      'You are not authenticated, please check your credentials',
+      60_000,
+    ],
+    ['/403', 'refused', 'STREAM_FORBIDDEN', 'Forbidden', 60_000],
+    ['/404', 'refused', 'STREAM_REFUSED', 'Not Found', 60_000],
+    ['/410', 'stopped', 'STREAM_STOPPED', 'This live stream is stopped', 15_000],
+    ['/429', 'refused', 'STREAM_REFUSED', 'Too many requests, please try again later.', 7500],
+    ['/500', 'refused', 'STREAM_REFUSED', 'Error in stream x: ERR no such key', 500],
+    ['/502', 'refused', 'STREAM_REFUSED', 'Bad Gateway', 500],
+    ['/503-date', 'refused', 'STREAM_REFUSED', 'Service Unavailable', 60_500],
+    ['/204', 'refused', 'STREAM_REFUSED', 'No Content', 60_000],
+    ['/huge-error', 'refused', 'STREAM_REFUSED', 'Internal Server Error', 500],
+    ['/no-type-error', 'refused', 'STREAM_REFUSED', 'Recovery mode is only possible with a start date.', 500],
+  ])('%s', async (path, kind, code, reason, retryInMs) => {
+    const notice = await refused(path)
+    expect(notice).toMatchObject({ kind, reason, error: { code, reason, status: notice.status } })
+    expect(notice.retryInMs).toBeCloseTo(retryInMs)
+    expect(notice.error.message).toContain(server.origin + path)
+    expect(notice.error.message).toContain(reason)
+  })
+})
+
+test('says what came instead of a stream', async () => {
+  expect((await refused('/html')).error.message).toContain(
+    'with text/html instead of text/event-stream: a login page',
+  )
+  expect((await refused('/no-type-html')).error.message).toContain('something like a web page')
+})
+
+test('does not wait for ever for an explanation', async () => {
+  expect((await refused('/endless-error', 1000)).reason).toBe('Internal Server Error')
+  expect((await refused('/no-type-silent', 1000)).error.message).toContain(
+    'and nothing instead of an event stream',
+  )
+})

@@ -1,0 +1,90 @@
+import { expect, test } from 'vitest'
+import { BurstDetector } from '../../src/stream/burst-detector.ts'
+import { explainNetworkError } from '../../src/stream/explain-network-error.ts'
+import { retryAfterMs } from '../../src/stream/retry-after.ts'
+import { SilenceWatchdog } from '../../src/stream/silence-watchdog.ts'
+import { ManualClock } from '../../src/testing/manual-clock.ts'
+import { type Clock } from '../../src/util/clock.ts'
+
+test.each([
+  ['7', 7000],
+  [' 1.5 ', 1500],
+  ['Tue, 01 Sep 2026 08:00:30 GMT', 30_000],
+  ['Tue, 01 Sep 2026 07:00:00 GMT', 0],
+  ['86400', 3_600_000],
+  ['soon', undefined],
+  ['', undefined],
+  [null, undefined],
+])('reads Retry-After: %s', (header, expected) => {
+  expect(retryAfterMs(header, Date.UTC(2026, 8, 1, 8))).toBe(expected)
+})
+
+test('an event loop that was busy is no silence: what arrived meanwhile is read first', () => {
+  let nowMs = 0
+  let alarm: { atMs: number; callback: () => void } | undefined
+  const clock: Clock = {
+    now: () => nowMs,
+    monotonic: () => nowMs,
+    schedule(delayMs, callback) {
+      alarm = { atMs: nowMs + delayMs, callback }
+      return () => {
+        alarm = undefined
+      }
+    },
+  }
+  const silences: number[] = []
+  const watchdog = new SilenceWatchdog(clock, 60_000, (silentMs) => silences.push(silentMs))
+  // Somebody computes for ten minutes; then the timer fires before the socket is read.
+  nowMs = 600_000
+  alarm!.callback()
+  watchdog.received()
+  nowMs = alarm!.atMs
+  alarm!.callback()
+  expect(silences).toEqual([])
+  while (silences.length === 0) {
+    nowMs = alarm!.atMs
+    alarm!.callback()
+  }
+  expect(silences).toEqual([60_000])
+})
+
+test('bytes put the silence off', async () => {
+  const clock = new ManualClock()
+  const silences: number[] = []
+  const watchdog = new SilenceWatchdog(clock, 60_000, (silentMs) => silences.push(silentMs))
+  for (let turn = 0; turn < 100; turn++) {
+    await clock.advance(59_500)
+    expect(watchdog.received()).toBe(59_500)
+  }
+  await clock.advance(59_999)
+  expect(silences).toEqual([])
+  await clock.advance(1)
+  expect(silences).toEqual([60_000])
+  expect(clock.pending).toBe(0)
+})
+
+test('heartbeats that come in bursts again and again are told once', () => {
+  const heartbeat = { id: '1-0', event: 'heartbeat', data: '', bytes: 40 }
+  const create = { id: '1-0', event: 'create', data: '', bytes: 40 }
+  const detector = new BurstDetector()
+  expect(detector.add(10, [heartbeat, heartbeat])).toBeUndefined()
+  expect(detector.add(10_000, [heartbeat, create])).toBeUndefined()
+  expect(detector.add(10_000, [heartbeat, heartbeat])).toBeUndefined()
+  expect(detector.add(10_000, [heartbeat, heartbeat])).toBeUndefined()
+  expect(detector.add(15_000, [heartbeat, heartbeat, heartbeat])).toBe(3)
+  expect(detector.add(15_000, [heartbeat, heartbeat, heartbeat])).toBeUndefined()
+})
+
+test('explains an error by the cause that says most', () => {
+  const coded = (message: string, code: string) => Object.assign(new Error(message), { code })
+  expect(explainNetworkError(new TypeError('fetch failed', { cause: coded('x', 'CERT_HAS_EXPIRED') }))).toBe(
+    'its certificate has expired (CERT_HAS_EXPIRED)',
+  )
+  expect(explainNetworkError(new TypeError('terminated', { cause: coded('odd', 'E_ODD') }))).toBe(
+    'odd (E_ODD)',
+  )
+  expect(explainNetworkError('nothing')).toBe('nothing')
+  const circle = new Error('round')
+  circle.cause = circle
+  expect(explainNetworkError(circle)).toBe('round')
+})
