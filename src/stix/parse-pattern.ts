@@ -1,0 +1,303 @@
+import {
+  type ComparisonOperator,
+  type ObjectPath,
+  type PathStep,
+  type PatternComparison,
+  type PatternExpression,
+  type PatternLiteral,
+  type PatternQualifier,
+  type PatternResult,
+} from './pattern.ts'
+import { PatternPlaces } from './pattern-places.ts'
+import { PatternScanner } from './pattern-scanner.ts'
+
+/** How many parentheses may stand within one another: each costs stack, and nobody writes so many. */
+const maxDepth = 64
+
+/**
+ * Reads a pattern in the STIX 2.1 patterning language. It takes time in proportion to the length of the text and
+ * never throws: a text that is no pattern gives the reason and the place. Of STIX 2.0 it takes what can only mean one
+ * thing: keys with hyphens and without quotes (`hashes.SHA-256`), times of START and STOP without `t`, empty sets.
+ *
+ * The grammar is the one of OASIS (cti-stix2-json-schemas, pattern_grammar/STIXPattern.g4) with `EXISTS` and the
+ * place of `NOT` from STIX 2.1, section 9.
+ *
+ * @example
+ * ```ts
+ * import { parsePattern } from 'opencti-stream-connector'
+ *
+ * const result = parsePattern("[url:value = 'http://bad.example/']")
+ * console.log(result.ok ? result.pattern.kind : result.problem.message)
+ * ```
+ */
+export function parsePattern(text: string): PatternResult {
+  const parser = new PatternParser(text)
+  const pattern = parser.pattern()
+  if (pattern !== undefined) return { ok: true, pattern }
+  const { offset, message } = parser.failure
+  const place = new PatternPlaces(text).placeOf(offset)
+  return { ok: false, problem: { code: parser.isTooDeep ? 'too-deep' : 'syntax', message, offset, ...place } }
+}
+
+const openBracket = 91
+const openParenthesis = 40
+
+class PatternParser {
+  readonly #scanner: PatternScanner
+  #depth = 0
+  #isTooDeep = false
+
+  constructor(text: string) {
+    this.#scanner = new PatternScanner(text)
+  }
+
+  get isTooDeep(): boolean {
+    return this.#isTooDeep
+  }
+
+  get failure(): { readonly offset: number; readonly message: string } {
+    return this.#scanner.failure ?? { offset: this.#scanner.offset, message: 'this is no pattern' }
+  }
+
+  pattern(): PatternExpression | undefined {
+    const scanner = this.#scanner
+    const pattern = this.#followedBy()
+    if (pattern === undefined || !scanner.skip()) return undefined
+    if (scanner.offset < scanner.text.length) {
+      return scanner.fail('the end, AND, OR, FOLLOWEDBY or a qualifier is expected here')
+    }
+    return pattern
+  }
+
+  // FOLLOWEDBY binds least, then OR, then AND.
+  #followedBy(): PatternExpression | undefined {
+    return this.#joined('FOLLOWEDBY', 'followed-by', () => this.#or())
+  }
+
+  #or(): PatternExpression | undefined {
+    return this.#joined('OR', 'or', () => this.#and())
+  }
+
+  #and(): PatternExpression | undefined {
+    return this.#joined('AND', 'and', () => this.#qualified())
+  }
+
+  #joined(
+    keyword: string,
+    kind: 'and' | 'or' | 'followed-by',
+    next: () => PatternExpression | undefined,
+  ): PatternExpression | undefined {
+    const first = next()
+    if (first === undefined || !this.#scanner.takeWord(keyword)) return first
+    const operands = [first]
+    do {
+      const operand = next()
+      if (operand === undefined) return undefined
+      operands.push(operand)
+    } while (this.#scanner.takeWord(keyword))
+    return { kind, operands, offset: first.offset }
+  }
+
+  #qualified(): PatternExpression | undefined {
+    const operand = this.#observation()
+    if (operand === undefined) return undefined
+    let qualifiers: PatternQualifier[] | undefined
+    for (;;) {
+      const word = this.#scanner.peekWord()
+      if (word !== 'WITHIN' && word !== 'REPEATS' && word !== 'START') break
+      const qualifier = this.#qualifier(word)
+      if (qualifier === undefined) return undefined
+      qualifiers ??= []
+      qualifiers.push(qualifier)
+    }
+    return qualifiers === undefined
+      ? operand
+      : { kind: 'qualified', operand, qualifiers, offset: operand.offset }
+  }
+
+  #qualifier(word: 'WITHIN' | 'REPEATS' | 'START'): PatternQualifier | undefined {
+    const scanner = this.#scanner
+    const { offset } = scanner
+    scanner.takeWord(word)
+    if (word === 'WITHIN') {
+      const seconds = scanner.positiveNumber('a number of seconds')
+      return seconds !== undefined && this.#keyword('SECONDS')
+        ? { kind: 'within', seconds, offset }
+        : undefined
+    }
+    if (word === 'REPEATS') {
+      const times = scanner.wholeNumber('a number of times')
+      if (times === 0) return scanner.fail('a pattern repeats at least once', offset)
+      return times !== undefined && this.#keyword('TIMES') ? { kind: 'repeats', times, offset } : undefined
+    }
+    const start = scanner.time()
+    if (start === undefined || !this.#keyword('STOP')) return undefined
+    const stop = scanner.time()
+    return stop === undefined ? undefined : { kind: 'start-stop', start, stop, offset }
+  }
+
+  #observation(): PatternExpression | undefined {
+    const scanner = this.#scanner
+    const code = scanner.peek()
+    const { offset } = scanner
+    if (code === openParenthesis) return this.#inParentheses(() => this.#followedBy())
+    if (code !== openBracket) return scanner.fail('an observation in square brackets is expected here')
+    scanner.offset += 1
+    const comparison = this.#any()
+    if (comparison === undefined) return undefined
+    if (!scanner.take(']')) return scanner.fail('], AND or OR is expected here')
+    return { kind: 'observation', comparison, offset }
+  }
+
+  /** Passes the parenthesis, what `inner` reads, and the closing parenthesis. */
+  #inParentheses<T>(inner: () => T | undefined): T | undefined {
+    const scanner = this.#scanner
+    if (this.#depth === maxDepth) {
+      if (scanner.failure === undefined) this.#isTooDeep = true
+      return scanner.fail(`more than ${maxDepth} parentheses stand within one another here`)
+    }
+    this.#depth += 1
+    scanner.offset += 1
+    const result = inner()
+    this.#depth -= 1
+    if (result === undefined) return undefined
+    return scanner.take(')') ? result : scanner.fail('a closing parenthesis is expected here')
+  }
+
+  // Inside of an observation OR binds less than AND.
+  #any(): PatternComparison | undefined {
+    const first = this.#all()
+    if (first === undefined || !this.#scanner.takeWord('OR')) return first
+    const operands = [first]
+    do {
+      const operand = this.#all()
+      if (operand === undefined) return undefined
+      operands.push(operand)
+    } while (this.#scanner.takeWord('OR'))
+    return { kind: 'any', operands, offset: first.offset }
+  }
+
+  #all(): PatternComparison | undefined {
+    const first = this.#test()
+    if (first === undefined || !this.#scanner.takeWord('AND')) return first
+    const operands = [first]
+    do {
+      const operand = this.#test()
+      if (operand === undefined) return undefined
+      operands.push(operand)
+    } while (this.#scanner.takeWord('AND'))
+    return { kind: 'all', operands, offset: first.offset }
+  }
+
+  #test(): PatternComparison | undefined {
+    const scanner = this.#scanner
+    if (scanner.peek() === openParenthesis) return this.#inParentheses(() => this.#any())
+    const { offset } = scanner
+    const isNegated = scanner.takeWord('NOT')
+    if (scanner.takeWord('EXISTS')) {
+      const path = this.#path()
+      return path === undefined ? undefined : { kind: 'exists', path, negated: isNegated, offset }
+    }
+    if (isNegated) return scanner.fail('EXISTS is expected here; other comparisons have NOT after the path')
+    const path = this.#path()
+    return path === undefined ? undefined : this.#comparison(path, offset)
+  }
+
+  #comparison(path: ObjectPath, offset: number): PatternComparison | undefined {
+    const scanner = this.#scanner
+    const negated = scanner.takeWord('NOT')
+    if (scanner.takeWord('IN')) {
+      const values = this.#set()
+      return values === undefined ? undefined : { kind: 'in', path, negated, values, offset }
+    }
+    const operator = this.#operator()
+    if (operator === undefined) {
+      return scanner.fail(
+        'an operator is expected here: =, !=, <, >, IN, LIKE, MATCHES, ISSUBSET or ISSUPERSET',
+      )
+    }
+    const value = this.#operand(operator)
+    return value === undefined ? undefined : { kind: 'comparison', path, negated, operator, value, offset }
+  }
+
+  #operator(): ComparisonOperator | undefined {
+    const scanner = this.#scanner
+    if (scanner.take('==') || scanner.take('=')) return '='
+    if (scanner.take('!=') || scanner.take('<>')) return '!='
+    for (const symbol of ['<=', '>=', '<', '>'] as const) if (scanner.take(symbol)) return symbol
+    for (const word of ['LIKE', 'MATCHES', 'ISSUBSET', 'ISSUPERSET'] as const) {
+      if (scanner.takeWord(word)) return word
+    }
+    return undefined
+  }
+
+  #operand(operator: ComparisonOperator): PatternLiteral | undefined {
+    const scanner = this.#scanner
+    if (operator === '=' || operator === '!=') return scanner.literal()
+    if (/^[<>]/.test(operator)) {
+      scanner.skip()
+      const { offset } = scanner
+      const value = scanner.literal()
+      return value?.kind === 'boolean' ? scanner.fail('true and false have no order', offset) : value
+    }
+    const value = scanner.string('text')
+    return value === undefined ? undefined : { kind: 'string', value }
+  }
+
+  #set(): readonly PatternLiteral[] | undefined {
+    const scanner = this.#scanner
+    if (!scanner.take('(')) return scanner.fail('a set in parentheses is expected here')
+    const values: PatternLiteral[] = []
+    if (scanner.take(')')) return values
+    do {
+      const value = scanner.literal()
+      if (value === undefined) return undefined
+      values.push(value)
+    } while (scanner.take(','))
+    return scanner.take(')') ? values : scanner.fail('a comma or a closing parenthesis is expected here')
+  }
+
+  #path(): ObjectPath | undefined {
+    const scanner = this.#scanner
+    const type = scanner.word('the type of an object')
+    if (type === undefined) return undefined
+    if (!scanner.take(':')) return scanner.fail('a colon and a property are expected here')
+    const steps: PathStep[] = []
+    const name = this.#property()
+    if (name === undefined) return undefined
+    steps.push({ kind: 'property', name })
+    for (;;) {
+      const step = scanner.take('.') ? this.#propertyStep() : scanner.take('[') ? this.#itemStep() : 'end'
+      if (step === undefined) return undefined
+      if (step === 'end') return { type, steps }
+      steps.push(step)
+    }
+  }
+
+  #propertyStep(): PathStep | undefined {
+    const name = this.#property()
+    return name === undefined ? undefined : { kind: 'property', name }
+  }
+
+  #itemStep(): PathStep | undefined {
+    const scanner = this.#scanner
+    let step: PathStep = { kind: 'any' }
+    if (!scanner.take('*')) {
+      const index = scanner.wholeNumber('a number or *')
+      if (index === undefined) return undefined
+      step = { kind: 'index', index }
+    }
+    return scanner.take(']') ? step : scanner.fail('a closing square bracket is expected here')
+  }
+
+  #property(): string | undefined {
+    const scanner = this.#scanner
+    return scanner.peek() === 39 ? scanner.string('a property') : scanner.word('a property')
+  }
+
+  #keyword(keyword: string): boolean {
+    if (this.#scanner.takeWord(keyword)) return true
+    this.#scanner.fail(`${keyword} is expected here`)
+    return false
+  }
+}
