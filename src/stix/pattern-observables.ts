@@ -65,10 +65,18 @@ class PatternReader {
       case 'qualified': {
         // One observation always lies within any span of time, and repeats once.
         const limit = expression.qualifiers.find(
-          ({ kind, ...rest }) => kind === 'start-stop' || ('times' in rest && rest.times > 1),
+          (qualifier) =>
+            qualifier.kind === 'start-stop' || (qualifier.kind === 'repeats' && qualifier.times > 1),
         )
         if (limit === undefined) this.readExpression(expression.operand)
-        else this.#report('qualifier', qualifierMessages[limit.kind], limit.offset)
+        else
+          this.#report(
+            'qualifier',
+            limit.kind === 'repeats'
+              ? 'this must be seen several times'
+              : 'this holds in a span of time only',
+            limit.offset,
+          )
       }
     }
   }
@@ -124,8 +132,9 @@ class PatternReader {
     }
     let combined: Condition[][] = [[]]
     for (const choice of choices) {
-      if (choice.length === 1) for (const so of combined) so.push(...choice[0]!)
-      else combined = combined.flatMap((so) => choice.map((more) => [...so, ...more]))
+      const [only] = choice
+      if (choice.length === 1) for (const so of combined) for (const condition of only!) so.push(condition)
+      else combined = combined.flatMap((so) => choice.map((more) => so.concat(more)))
     }
     return combined
   }
@@ -208,9 +217,3 @@ class PatternReader {
     this.notExpressible.push({ reason, message, offset, ...this.#places.placeOf(offset) })
   }
 }
-
-const qualifierMessages = {
-  within: 'this must be seen within a span of time',
-  repeats: 'this must be seen several times',
-  'start-stop': 'this means something in a span of time only',
-} as const

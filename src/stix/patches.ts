@@ -1,0 +1,98 @@
+import { applyPatch, deepClone, type Operation } from 'fast-json-patch'
+import { asEntity, type Entity } from './entity.ts'
+import { fieldsOf, listOf } from './json-value.ts'
+
+/**
+ * The entity as it was before an update or merge, from the event's `context.reverse_patch`; undefined when the patch
+ * is none or does not apply. Neither argument is changed, and the result shares nothing with them.
+ *
+ * Newer platforms cut `object_refs` down to what the user may read but not the patch, so for containers the former
+ * references may be wrong or the patch may not apply (OpenCTI platform, graphql/sseMiddleware.js).
+ */
+export function previousOf(entity: Entity, reversePatch: unknown): Entity | undefined {
+  if (!Array.isArray(reversePatch)) return undefined
+  try {
+    const operations = deepClone(reversePatch) as Operation[]
+    return asEntity(applyPatch(deepClone(entity) as Entity, operations, true, true, true).newDocument)
+  } catch {
+    // Whatever the patch holds came over the wire: one that cannot be applied tells nothing about the past.
+    return undefined
+  }
+}
+
+/** They change with every change, so they tell nothing. */
+const bookkeeping: ReadonlySet<string> = new Set([
+  'modified',
+  'updated_at',
+  'modified_at',
+  // Internal ids that mirror `labels` and `created_by_ref`.
+  'labels_ids',
+  'created_by_ref_id',
+])
+
+/**
+ * The names of the fields that a patch touches, each once, in the order of the patch. A field of an extension is told
+ * by its own name (`score`), because nobody thinks of it as a part of `extensions`. Bookkeeping (`modified`,
+ * `updated_at`, internal ids of labels and author) is left out.
+ */
+export function changedFieldsOf(patch: unknown): readonly string[] {
+  const changed = new Set<string>()
+  for (const operation of listOf(patch) ?? []) {
+    const { path, value } = fieldsOf(operation) as { readonly path?: unknown; readonly value?: unknown }
+    if (typeof path !== 'string' || !path.startsWith('/')) continue
+    for (const name of fieldsAt(path, value)) if (!bookkeeping.has(name)) changed.add(name)
+  }
+  return [...changed]
+}
+
+const extensionsDepth = 3
+
+/** The fields that an operation at `path` touches; one on a whole extension touches every field that it holds. */
+function fieldsAt(path: string, value: unknown): readonly string[] {
+  const steps = path.split('/', extensionsDepth + 1).map(unescapePointer)
+  const [, first, , field] = steps
+  if (first === undefined || first === '') return []
+  if (first !== 'extensions') return [first]
+  if (field !== undefined) return [field]
+  const extensions = steps.length === 2 ? Object.values(fieldsOf(value)) : [value]
+  const names = extensions.flatMap((extension) => Object.keys(fieldsOf(extension)))
+  return names.length === 0 ? [first] : names.filter((name) => name !== 'extension_type')
+}
+
+/** RFC 6901, section 4. */
+const unescapePointer = (step: string) => step.replaceAll('~1', '/').replaceAll('~0', '~')
+
+/**
+ * Whether the references of a container have certainly been cut: the patch of its event speaks of more of them than
+ * there are. The newest platforms leave out of `object_refs` what the user may not read, but not out of the patch
+ * (OpenCTI platform, graphql/sseMiddleware.js). False means that nothing tells so, not that nothing is missing: a
+ * create carries no patch. The whole list must be asked of the platform.
+ *
+ * @param patch the event's `context.patch`.
+ */
+export function truncatedObjectRefs(entity: Entity, patch: unknown): boolean {
+  const refs = listOf(fieldsOf(entity)['object_refs'])
+  if (refs === undefined) return false
+  let atLeast = 0
+  for (const operation of listOf(patch) ?? []) {
+    const { op, path, value } = fieldsOf(operation) as {
+      readonly op?: unknown
+      readonly path?: unknown
+      readonly value?: unknown
+    }
+    if (typeof path !== 'string') continue
+    if (path === '/object_refs') {
+      atLeast = op === 'remove' ? 0 : (listOf(value)?.length ?? 0)
+      continue
+    }
+    const index = /^\/object_refs\/(\d{1,9})$/.exec(path)?.[1]
+    if (op === 'add')
+      atLeast = Math.max(
+        atLeast + (index === undefined && !path.endsWith('/-') ? 0 : 1),
+        Number(index ?? 0) + 1,
+      )
+    else if (op === 'replace' && index !== undefined) atLeast = Math.max(atLeast, Number(index) + 1)
+    else if (op === 'remove' && index !== undefined) atLeast = Math.max(atLeast, Number(index) + 1) - 1
+  }
+  return atLeast > refs.length
+}
