@@ -1,0 +1,132 @@
+import { type StixObject } from './stix-object.ts'
+
+/** STIX observables that keep labels, score, description and author in the observable extension. */
+const standardObservables = new Map([
+  ['artifact', 'Artifact'],
+  ['autonomous-system', 'Autonomous-System'],
+  ['directory', 'Directory'],
+  ['domain-name', 'Domain-Name'],
+  ['email-addr', 'Email-Addr'],
+  ['email-message', 'Email-Message'],
+  ['file', 'StixFile'],
+  ['ipv4-addr', 'IPv4-Addr'],
+  ['ipv6-addr', 'IPv6-Addr'],
+  ['mac-addr', 'Mac-Addr'],
+  ['mutex', 'Mutex'],
+  ['network-traffic', 'Network-Traffic'],
+  ['process', 'Process'],
+  ['software', 'Software'],
+  ['url', 'Url'],
+  ['user-account', 'User-Account'],
+  ['windows-registry-key', 'Windows-Registry-Key'],
+  ['x509-certificate', 'X509-Certificate'],
+])
+
+/** Observables that only OpenCTI knows; they keep labels, score and the rest at the top level. */
+const openCtiObservables = new Map([
+  ['bank-account', 'Bank-Account'],
+  ['credential', 'Credential'],
+  ['cryptocurrency-wallet', 'Cryptocurrency-Wallet'],
+  ['cryptographic-key', 'Cryptographic-Key'],
+  ['hostname', 'Hostname'],
+  ['media-content', 'Media-Content'],
+  ['payment-card', 'Payment-Card'],
+  ['persona', 'Persona'],
+  ['phone-number', 'Phone-Number'],
+  ['text', 'Text'],
+  ['tracking-number', 'Tracking-Number'],
+  ['user-agent', 'User-Agent'],
+])
+
+/** Types whose OpenCTI name is not just the STIX name with capitals. */
+const otherNames = new Map([
+  ['case-rfi', 'Case-Rfi'],
+  ['case-rft', 'Case-Rft'],
+  ['marking-definition', 'Marking-Definition'],
+  ['sighting', 'stix-sighting-relationship'],
+  ['x-mitre-data-component', 'Data-Component'],
+  ['x-mitre-data-source', 'Data-Source'],
+])
+
+const identityClasses = new Map([
+  ['individual', 'Individual'],
+  ['class', 'Sector'],
+  ['system', 'System'],
+])
+
+/** STIX standard types, which the OpenCTI extension calls a `property-extension`. */
+const standardTypes = new Set([
+  ...standardObservables.keys(),
+  ...(
+    'attack-pattern campaign course-of-action grouping identity indicator infrastructure intrusion-set location ' +
+    'malware malware-analysis marking-definition note observed-data opinion relationship report sighting threat-actor ' +
+    'tool vulnerability'
+  ).split(' '),
+])
+
+/** Whether objects of this STIX type are observables in the STIX standard. */
+export function isStandardObservable(type: string): boolean {
+  return standardObservables.has(type)
+}
+
+/** Whether objects of this type are observables, of STIX or of OpenCTI. */
+export function isObservable(type: string): boolean {
+  return standardObservables.has(type) || openCtiObservables.has(type)
+}
+
+/** Whether the type is one that only OpenCTI knows as an observable. */
+export function isOpenCtiObservable(type: string): boolean {
+  return openCtiObservables.has(type)
+}
+
+/** Whether an object of this type has references in `object_refs`: a report, a grouping, a case, a note. */
+export function isContainer(type: string): boolean {
+  return ['report', 'grouping', 'note', 'opinion', 'observed-data'].includes(type) || type.startsWith('case-')
+}
+
+/** Whether the object joins two others. */
+export function isRelation(object: StixObject): boolean {
+  return object.type === 'relationship' || object.type === 'sighting'
+}
+
+/** How the OpenCTI extension calls itself on an object of this type. */
+export function extensionTypeOf(type: string): 'property-extension' | 'new-sdo' {
+  return standardTypes.has(type) ? 'property-extension' : 'new-sdo'
+}
+
+/** The type that OpenCTI gives to a STIX object: `Indicator`, `StixFile`, `Organization`, `indicates`. */
+export function openCtiTypeOf(object: StixObject): string {
+  const { type } = object
+  if (type === 'relationship') return String(object['relationship_type'] ?? 'related-to')
+  if (type === 'identity') return identityClasses.get(String(object['identity_class'])) ?? 'Organization'
+  if (type === 'threat-actor') {
+    return object['resource_level'] === 'individual' ? 'Threat-Actor-Individual' : 'Threat-Actor-Group'
+  }
+  if (type === 'location') return locationTypeOf(object)
+  const name = standardObservables.get(type) ?? openCtiObservables.get(type) ?? otherNames.get(type)
+  if (name !== undefined) return name
+  return type
+    .split('-')
+    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
+    .join('-')
+}
+
+function locationTypeOf(object: StixObject): string {
+  if (typeof object['x_opencti_location_type'] === 'string') return object['x_opencti_location_type']
+  if (object['city'] !== undefined) return 'City'
+  if (object['country'] !== undefined) return 'Country'
+  if (object['region'] !== undefined) return 'Region'
+  return object['latitude'] === undefined ? 'Region' : 'Position'
+}
+
+/** What people call an object: its name, its value, its pattern, its ends. */
+export function representativeOf(object: StixObject): string {
+  for (const property of ['name', 'value', 'subject', 'path', 'key', 'source_name', 'abstract', 'user_id']) {
+    const value = object[property]
+    if (typeof value === 'string' && value !== '') return value
+  }
+  const hashes = object['hashes'] as Record<string, string> | undefined
+  return (
+    (hashes && Object.values(hashes)[0]) ?? String(object['phase_name'] ?? object['content'] ?? object.id)
+  )
+}

@@ -1,0 +1,157 @@
+import { isRelation } from './entity-types.ts'
+import { referencesOf, replaceReference } from './references.ts'
+import {
+  deepFreeze,
+  openCtiPropertiesOf,
+  textsOf,
+  type OpenCtiProperties,
+  type StixObject,
+} from './stix-object.ts'
+
+/** A stored object with what the stream asks of it again and again. */
+export interface StoredObject {
+  readonly object: StixObject
+  readonly properties: OpenCtiProperties
+  readonly references: readonly string[]
+  readonly createdMs: number
+  readonly updatedMs: number
+  /** The object as JSON, written once however often it is sent. */
+  readonly json: () => string
+}
+
+/** Makes the stored form of an object, which is frozen from now on. */
+export function toStored(object: StixObject): StoredObject {
+  const properties = openCtiPropertiesOf(deepFreeze(object))
+  let json: string | undefined
+  return {
+    object,
+    properties,
+    references: referencesOf(object),
+    createdMs: Date.parse(properties.created_at),
+    updatedMs: Date.parse(properties.updated_at),
+    json: () => (json ??= JSON.stringify(object)),
+  }
+}
+
+/** The platform's database: the current state of every object, found by any of its ids, and who refers to it. */
+export class KnowledgeBase {
+  /** By internal id, the only one that never changes. */
+  readonly #objects = new Map<string, StoredObject>()
+  /** From each standard id, former id and foreign id to the internal one. */
+  readonly #internalIds = new Map<string, string>()
+  /** From a standard id to the internal ids of the relations that touch it … */
+  readonly #relations = new Map<string, Set<string>>()
+  /** … of the containers that hold it … */
+  readonly #containers = new Map<string, Set<string>>()
+  /** … and of whatever else refers to it. */
+  readonly #others = new Map<string, Set<string>>()
+
+  get size(): number {
+    return this.#objects.size
+  }
+
+  /** Every stored object, oldest entry first. */
+  values(): IterableIterator<StoredObject> {
+    return this.#objects.values()
+  }
+
+  /** The object with this standard, former, foreign or internal id. */
+  find(id: string): StoredObject | undefined {
+    return this.#objects.get(this.#internalIds.get(id) ?? id)
+  }
+
+  /** Stores an object, over an older state with the same internal id. */
+  put(stored: StoredObject): void {
+    const { id } = stored.properties
+    const before = this.#objects.get(id)
+    if (before !== undefined) this.#unlink(before)
+    this.#objects.set(id, stored)
+    for (const alias of textsOf(stored.properties['stix_ids'])) this.#internalIds.set(alias, id)
+    this.#internalIds.set(stored.object.id, id)
+    for (const [index, reference] of this.#linksOf(stored)) {
+      let holders = index.get(reference)
+      if (holders === undefined) index.set(reference, (holders = new Set()))
+      holders.add(id)
+    }
+  }
+
+  /**
+   * Removes an object, the relations that touch it and every reference to it. Only the object itself makes an event
+   * on the platform; the rest goes without one.
+   */
+  remove(stored: StoredObject): void {
+    for (const relation of this.relationsOf(stored)) this.remove(relation)
+    this.#forget(stored)
+    this.redirect(stored.object.id, undefined)
+  }
+
+  /** Lets everything that refers to the standard id `from` refer to `to` instead, or to nothing. */
+  redirect(from: string, to: string | undefined): void {
+    for (const index of [this.#relations, this.#containers, this.#others]) {
+      for (const holder of index.get(from) ?? []) {
+        const stored = this.#objects.get(holder)
+        if (stored === undefined) continue
+        const copy = structuredClone(stored.object)
+        replaceReference(copy, from, to)
+        this.put(toStored(copy))
+      }
+    }
+  }
+
+  /** Removes `source` for good; all that pointed at it points at `target`, and so do its ids. */
+  absorb(source: StoredObject, target: StoredObject): void {
+    this.#forget(source)
+    this.redirect(source.object.id, target.object.id)
+    this.#internalIds.set(source.object.id, target.properties.id)
+    this.#internalIds.set(source.properties.id, target.properties.id)
+  }
+
+  /** The relationships and sightings that touch an object. */
+  relationsOf(stored: StoredObject): StoredObject[] {
+    return this.#holders(this.#relations, stored)
+  }
+
+  /** The reports, groupings and cases that hold an object. */
+  containersOf(stored: StoredObject): StoredObject[] {
+    return this.#holders(this.#containers, stored)
+  }
+
+  #holders(index: ReadonlyMap<string, Set<string>>, stored: StoredObject): StoredObject[] {
+    const holders: StoredObject[] = []
+    for (const id of index.get(stored.object.id) ?? []) {
+      const holder = this.#objects.get(id)
+      if (holder !== undefined) holders.push(holder)
+    }
+    return holders
+  }
+
+  #forget(stored: StoredObject): void {
+    this.#unlink(stored)
+    this.#objects.delete(stored.properties.id)
+    this.#internalIds.delete(stored.object.id)
+    for (const alias of textsOf(stored.properties['stix_ids'])) this.#internalIds.delete(alias)
+  }
+
+  #unlink(stored: StoredObject): void {
+    for (const [index, reference] of this.#linksOf(stored)) {
+      const holders = index.get(reference)
+      holders?.delete(stored.properties.id)
+      if (holders?.size === 0) index.delete(reference)
+    }
+  }
+
+  *#linksOf(stored: StoredObject): Generator<[Map<string, Set<string>>, string]> {
+    const { object, references } = stored
+    if (isRelation(object)) {
+      const shared = new Set(
+        ['created_by_ref', 'object_marking_refs'].flatMap((name) => [object[name]].flat()),
+      )
+      for (const reference of references)
+        yield [shared.has(reference) ? this.#others : this.#relations, reference]
+      return
+    }
+    const held = new Set(textsOf(object['object_refs']))
+    for (const reference of references)
+      yield [held.has(reference) ? this.#containers : this.#others, reference]
+  }
+}

@@ -1,0 +1,42 @@
+import { observableExtension } from '../../stix/extensions.ts'
+import { type StixObject } from './stix-object.ts'
+
+/**
+ * Every STIX reference of an object, in the order in which the simulator sends them: author, markings, the others.
+ * The references inside the OpenCTI extension are internal ids and none of these.
+ */
+export function referencesOf(object: StixObject): string[] {
+  const first: string[] = []
+  const rest: string[] = []
+  for (const [property, value] of propertiesOf(object)) {
+    const target = property === 'created_by_ref' || property === 'object_marking_refs' ? first : rest
+    if (property.endsWith('_ref')) {
+      if (typeof value === 'string') target.push(value)
+    } else if (property.endsWith('_refs') && Array.isArray(value)) {
+      for (const item of value) if (typeof item === 'string') target.push(item)
+    }
+  }
+  return [...first, ...rest]
+}
+
+/** Puts `to` where `object` refers to `from`; without `to` the reference goes away. Changes `object`. */
+export function replaceReference(object: StixObject, from: string, to: string | undefined): void {
+  for (const part of [object, object.extensions?.[observableExtension] ?? {}]) {
+    for (const [property, value] of Object.entries(part)) {
+      if (property.endsWith('_ref') && value === from) {
+        if (to === undefined) delete part[property]
+        else part[property] = to
+      } else if (property.endsWith('_refs') && Array.isArray(value) && value.includes(from)) {
+        const replaced = [...new Set(value.map((item: unknown) => (item === from ? to : item)))]
+        const left = replaced.filter((item) => item !== undefined)
+        if (left.length === 0 && property !== 'object_refs') delete part[property]
+        else part[property] = left
+      }
+    }
+  }
+}
+
+function propertiesOf(object: StixObject): [string, unknown][] {
+  const own = object.extensions?.[observableExtension]
+  return own === undefined ? Object.entries(object) : [...Object.entries(own), ...Object.entries(object)]
+}

@@ -1,0 +1,43 @@
+import { type Clock } from '../../util/clock.ts'
+
+/** The counters behind the `consumer_metrics` frame of 7.x (OpenCTI platform, utils/consumer-metrics.ts). */
+export class ConsumerMetrics {
+  delivered = 0
+  processed = 0
+  resolved = 0
+  readonly #clock: Clock
+  #sinceMs: number
+  #produced: number
+
+  constructor(clock: Clock, produced: number) {
+    this.#clock = clock
+    this.#sinceMs = clock.monotonic()
+    this.#produced = produced
+  }
+
+  /**
+   * The JSON of a frame; rates are events a second since the last one.
+   *
+   * @param produced how many events the platform has published so far.
+   * @param lagMs how far the reader is behind the newest event.
+   * @param eventsLeft how many more events may come before the reader falls off; undefined without a limit.
+   */
+  report(produced: number, lagMs: number, eventsLeft: number | undefined): string {
+    const seconds = Math.max((this.#clock.monotonic() - this.#sinceMs) / 1000, 0.001)
+    const rate = (count: number) => Math.round((count / seconds) * 100) / 100
+    const productionRate = rate(produced - this.#produced)
+    const isDraining = eventsLeft !== undefined && productionRate > 0
+    const text = JSON.stringify({
+      deliveryRate: rate(this.delivered),
+      processingRate: rate(this.processed),
+      resolutionRate: rate(this.resolved),
+      productionRate,
+      timeLag: Math.round(Math.max(lagMs, 0) / 1000),
+      estimatedOutOfDepth: isDraining ? Math.max(Math.round(eventsLeft / productionRate), 0) : 0,
+    })
+    this.delivered = this.processed = this.resolved = 0
+    this.#sinceMs = this.#clock.monotonic()
+    this.#produced = produced
+    return text
+  }
+}

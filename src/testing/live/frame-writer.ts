@@ -1,0 +1,177 @@
+import { once } from 'node:events'
+import { type ServerResponse } from 'node:http'
+import { type Writable } from 'node:stream'
+import { constants, createGzip, type Gzip } from 'node:zlib'
+import { type Clock } from '../../util/clock.ts'
+
+/** How the bytes of one connection travel. */
+export interface FrameWriterOptions {
+  readonly clock: Clock
+  /** Aborted when the connection is gone. */
+  readonly signal: AbortSignal
+  /** Whether a write waits for a client that does not read (7.x). */
+  readonly backPressure: boolean
+  /** Whether a proxy on the way compresses. */
+  readonly gzip: boolean
+}
+
+/** Frames are joined up to this size before they go to the socket. */
+const maxJoinedLength = 64 * 1024
+
+/** Writes frames to one response, and misbehaves on request. */
+export class FrameWriter {
+  readonly #response: ServerResponse
+  readonly #options: FrameWriterOptions
+  readonly #gzip: Gzip | undefined
+  readonly #sink: Writable
+  #joined = ''
+  #bytes = 0
+  #frames = 0
+  #waiting = false
+  #isStalled = false
+  #resumers: (() => void)[] = []
+  #bufferMs = 0
+  #buffered: Buffer[] = []
+  #cancelRelease: (() => void) | undefined
+
+  constructor(response: ServerResponse, options: FrameWriterOptions) {
+    this.#response = response
+    this.#options = options
+    this.#gzip = options.gzip ? createGzip({ flush: constants.Z_SYNC_FLUSH }) : undefined
+    this.#gzip?.on('error', () => response.destroy())
+    this.#gzip?.pipe(response)
+    this.#sink = this.#gzip ?? response
+    options.signal.addEventListener('abort', () => this.#release(), { once: true })
+  }
+
+  /** Bytes handed to the connection so far, before compression. */
+  get bytesWritten(): number {
+    return this.#bytes
+  }
+
+  get framesWritten(): number {
+    return this.#frames
+  }
+
+  /** Whether writing waits for the client to read. */
+  get isWaiting(): boolean {
+    return this.#waiting
+  }
+
+  /** Whether nothing waits to be read by the client. */
+  get isIdle(): boolean {
+    return this.#sink.writableLength === 0 && this.#response.writableLength === 0
+  }
+
+  get isStalled(): boolean {
+    return this.#isStalled
+  }
+
+  /** Writes a frame, at the latest with the next {@link flush}. Waits while stalled. */
+  async write(text: string): Promise<void> {
+    if (this.#isStalled) await new Promise<void>((resolve) => this.#resumers.push(resolve))
+    this.#options.signal.throwIfAborted()
+    this.#joined += text
+    this.#frames += 1
+    if (this.#joined.length >= maxJoinedLength) await this.flush()
+  }
+
+  /** Gives what was joined to the socket; waits for the client to read if the platform would. */
+  async flush(): Promise<void> {
+    this.#pass()
+    if (!this.#options.backPressure || !this.#sink.writableNeedDrain) return
+    this.#waiting = true
+    try {
+      await once(this.#sink, 'drain', { signal: this.#options.signal })
+    } finally {
+      this.#waiting = false
+    }
+  }
+
+  /** Writes at once and without waiting, as the platform's timer does. Nothing happens while stalled. */
+  writeNow(text: string): void {
+    if (this.#isStalled || this.#options.signal.aborted) return
+    this.#joined += text
+    this.#frames += 1
+    this.#pass()
+  }
+
+  /** Writes nothing more until {@link resume}. */
+  stall(): void {
+    this.#isStalled = true
+  }
+
+  resume(): void {
+    this.#isStalled = false
+    for (const resume of this.#resumers.splice(0)) resume()
+  }
+
+  /** Holds bytes back and lets them go in clumps each `ms` milliseconds, as a buffering proxy does; 0 ends that. */
+  bufferFor(ms: number): void {
+    this.#bufferMs = ms
+    if (ms === 0) this.#releaseBuffered()
+  }
+
+  /** Ends the response cleanly. */
+  end(): void {
+    if (this.#options.signal.aborted) return
+    this.#pass()
+    this.#releaseBuffered()
+    this.#sink.end()
+  }
+
+  /** Ends the response cleanly and resolves when its last bytes are with the operating system. */
+  async finish(): Promise<void> {
+    if (this.#options.signal.aborted) return
+    const finished = once(this.#response, 'finish', { signal: this.#options.signal }).catch(() => {})
+    this.end()
+    await finished
+  }
+
+  /** Writes the first `byteCount` bytes of a frame and then tears the connection apart, without an end. @throws always */
+  async cutAfter(text: string, byteCount: number): Promise<void> {
+    this.#pass()
+    this.#releaseBuffered()
+    const bytes = Buffer.from(text).subarray(0, byteCount)
+    this.#bytes += bytes.length
+    await new Promise<void>((resolve) => {
+      this.#options.signal.addEventListener('abort', () => resolve(), { once: true })
+      this.#sink.write(bytes, () => this.#response.socket?.destroy())
+    })
+    this.#options.signal.throwIfAborted()
+  }
+
+  /** Tears the connection apart at once, as the crash of a process does. */
+  cut(): void {
+    this.#response.socket?.resetAndDestroy()
+  }
+
+  #pass(): void {
+    if (this.#joined === '') return
+    const bytes = Buffer.from(this.#joined)
+    this.#joined = ''
+    this.#bytes += bytes.length
+    if (this.#bufferMs === 0) {
+      this.#sink.write(bytes)
+      return
+    }
+    this.#buffered.push(bytes)
+    this.#cancelRelease ??= this.#options.clock.schedule(this.#bufferMs, () => this.#releaseBuffered())
+  }
+
+  #releaseBuffered(): void {
+    this.#cancelRelease?.()
+    this.#cancelRelease = undefined
+    if (this.#buffered.length === 0) return
+    const bytes = Buffer.concat(this.#buffered)
+    this.#buffered = []
+    if (!this.#options.signal.aborted) this.#sink.write(bytes)
+  }
+
+  #release(): void {
+    this.resume()
+    this.#cancelRelease?.()
+    this.#buffered = []
+    this.#gzip?.destroy()
+  }
+}

@@ -1,0 +1,75 @@
+import { type Faults } from '../faults.ts'
+import { type FrameWriter } from './frame-writer.ts'
+
+/** The frames of one event: they share its id, and the main one comes last. */
+export interface FrameGroup {
+  readonly id: string
+  readonly dependencies: readonly string[]
+  readonly main: string
+}
+
+/** What a {@link GroupWriter} tells its connection. */
+export interface GroupListener {
+  /** A frame with this id is on its way. */
+  onFrame(id: string): void
+  /** A fault asks for a heartbeat now. */
+  sendHeartbeat(): void
+  /** The pause after each element that the client asked for. */
+  pause(): Promise<void>
+}
+
+/** Writes groups of frames, with the faults that belong between and inside them. */
+export class GroupWriter {
+  readonly #writer: FrameWriter
+  readonly #faults: Faults
+  readonly #listener: GroupListener
+
+  constructor(writer: FrameWriter, faults: Faults, listener: GroupListener) {
+    this.#writer = writer
+    this.#faults = faults
+    this.#listener = listener
+  }
+
+  async write(group: FrameGroup): Promise<void> {
+    const { armed } = this.#faults
+    await this.#writeOnce(group)
+    if (armed.duplicateGroups === 0) return
+    armed.duplicateGroups -= 1
+    await this.#writeOnce(group)
+  }
+
+  async #writeOnce({ id, dependencies, main }: FrameGroup): Promise<void> {
+    const { armed } = this.#faults
+    for (const dependency of dependencies) {
+      await this.#writer.write(dependency)
+      this.#listener.onFrame(id)
+    }
+    if (dependencies.length > 0 && armed.cutsBeforeMain > 0) {
+      armed.cutsBeforeMain -= 1
+      await this.#writer.cutAfter('', 0)
+    }
+    if (dependencies.length > 0 && armed.heartbeatsBeforeMain > 0) {
+      armed.heartbeatsBeforeMain -= 1
+      this.#listener.sendHeartbeat()
+    }
+    const cut = this.#cutOf(main)
+    if (cut !== undefined) {
+      armed.cutNextFrame = undefined
+      await this.#writer.cutAfter(main, cut)
+    }
+    await this.#writer.write(main)
+    this.#listener.onFrame(id)
+    await this.#listener.pause()
+  }
+
+  /** After how many bytes the armed fault cuts this frame. */
+  #cutOf(main: string): number | undefined {
+    const { cutNextFrame } = this.#faults.armed
+    if (cutNextFrame === undefined) return undefined
+    const bytes = Buffer.from(main)
+    if (cutNextFrame === 'middle') return bytes.length >>> 1
+    // The first byte of a character of several bytes has its two highest bits set.
+    const lead = bytes.findIndex((byte) => byte >= 0xc0)
+    return lead === -1 ? undefined : lead + 1
+  }
+}

@@ -1,0 +1,22 @@
+import { type Clock } from '../../util/clock.ts'
+import { type Faults } from '../faults.ts'
+import { type Platform } from '../knowledge/platform.ts'
+import { type PlatformFeatures } from '../platform-profile.ts'
+import { type AccessControl } from './access.ts'
+import { type LruBounds } from './lru-set.ts'
+import { type WakeUp } from './wake-up.ts'
+
+/** What every connection of one simulator shares. */
+export interface LiveServer {
+  readonly clock: Clock
+  readonly features: PlatformFeatures
+  readonly platform: Platform
+  readonly access: AccessControl
+  readonly faults: Faults
+  readonly newEvents: WakeUp
+  readonly heartbeatMs: number
+  readonly idleReadMs: number
+  readonly catchUpPage: number
+  readonly cacheBounds: LruBounds
+  readonly retention: number
+}

@@ -1,0 +1,54 @@
+import { type StixObject } from '../knowledge/stix-object.ts'
+
+/** What an event is about. */
+export type StreamEventType = 'create' | 'update' | 'delete' | 'merge'
+
+/** One operation of a JSON patch (RFC 6902). */
+export interface PatchOperation {
+  op: string
+  path: string
+  value?: unknown
+  from?: string
+}
+
+/** One changed field, in the words of the platform's pages. */
+export interface FieldChange {
+  field: string
+  previous?: string[] | null
+  new?: string[] | null
+  added?: string[]
+  removed?: string[]
+}
+
+/** What goes with updates and merges. */
+export interface StreamContext {
+  patch?: PatchOperation[]
+  reverse_patch?: PatchOperation[]
+  related_restrictions?: { markings: string[] }
+  changes?: FieldChange[]
+  sources?: readonly StixObject[]
+}
+
+/** Who caused an event; partial or empty for the platform's own work. */
+export interface StreamOrigin {
+  socket?: string | undefined
+  ip?: string | undefined
+  user_id?: string | undefined
+  group_ids?: string[] | undefined
+  organization_ids?: string[] | undefined
+  user_metadata?: Record<string, unknown> | undefined
+  referer?: string | undefined
+  [property: string]: unknown
+}
+
+/** The JSON in the `data` of a live frame. */
+export interface StreamEnvelope {
+  readonly version: string
+  readonly type: StreamEventType
+  readonly scope: 'external' | 'internal'
+  readonly message: string
+  readonly origin: StreamOrigin
+  readonly data: StixObject
+  readonly context?: StreamContext
+  readonly event_id?: string
+}

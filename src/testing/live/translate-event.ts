@@ -1,0 +1,69 @@
+import { isContainer, isRelation } from '../knowledge/entity-types.ts'
+import { type StoredObject } from '../knowledge/knowledge-base.ts'
+import { type PlatformFeatures } from '../platform-profile.ts'
+import { type LoggedEvent } from './event-log.ts'
+import { type LiveView } from './live-view.ts'
+import { type StreamContext, type StreamEventType } from './stream-envelope.ts'
+import { type StreamParameters } from './stream-parameters.ts'
+
+/** What one reader gets of one event. */
+export type Translation =
+  /** A full envelope, after its dependencies. */
+  | {
+      readonly kind: 'main'
+      readonly event: StreamEventType
+      /** The document to send. */
+      readonly document: StoredObject
+      /** The context in place of the event's own. */
+      readonly context: StreamContext | undefined
+    }
+  /** A relation outside the filter that touches an object inside: a short envelope under the event's own name. */
+  | { readonly kind: 'relation'; readonly event: StreamEventType; readonly document: StoredObject }
+
+/**
+ * Decides what a reader of a live stream gets of an event: an update can arrive as a creation or a deletion, when the
+ * object enters or leaves the filter (graphql/sseMiddleware.js, live handler).
+ *
+ * @returns undefined when it is nothing.
+ */
+export function translateEvent(
+  event: LoggedEvent,
+  view: LiveView,
+  parameters: StreamParameters,
+  features: PlatformFeatures,
+): Translation | undefined {
+  const { envelope, current, previous } = event
+  const { type } = envelope
+  if (current.properties.is_inferred && !parameters.withInferences) return undefined
+  const isWanted = features.isSeven ? view.isOriginWanted(envelope.origin) : true
+  const restrictions = envelope.context?.related_restrictions?.markings
+  const isRestricted = features.redacts && restrictions !== undefined && !view.hasMarkings(restrictions)
+  const main = (
+    name: StreamEventType,
+    document = current,
+    context?: StreamContext,
+  ): Translation | undefined =>
+    isWanted && !isRestricted ? { kind: 'main', event: name, document, context } : undefined
+
+  const isVisible = view.isVisible(current)
+  if (type === 'update') {
+    const wasVisible = previous !== undefined && view.isVisible(previous)
+    const emptied: StreamContext | undefined = features.redacts ? {} : undefined
+    if (isVisible) return wasVisible ? main('update') : main('create', current, emptied)
+    if (wasVisible && parameters.listenDelete) {
+      return main('delete', features.redacts ? previous : current, emptied)
+    }
+  } else if (isVisible) {
+    return type === 'delete' && !parameters.listenDelete ? undefined : main(type)
+  }
+  if (isRelation(current.object)) {
+    // This path does not look at `listen-delete`, on the platform either.
+    const touches = parameters.withDependencies && view.canRead(current) && view.hasVisibleEnd(current)
+    return touches ? { kind: 'relation', event: type, document: current } : undefined
+  }
+  const isHeld = type === 'update' && !isContainer(current.object.type) && view.canRead(current)
+  if (isHeld && !isRestricted && view.isInVisibleContainer(current)) {
+    return { kind: 'main', event: 'update', document: current, context: undefined }
+  }
+  return undefined
+}

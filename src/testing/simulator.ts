@@ -1,0 +1,352 @@
+import { randomUUID } from 'node:crypto'
+import { systemClock, type Clock } from '../util/clock.ts'
+import { Faults } from './faults.ts'
+import { ConnectorRegistry, type RegisteredConnector } from './graphql/connector-registry.ts'
+import { GraphqlApi } from './graphql/graphql-api.ts'
+import { missingReferencesOf, objectsOf, type LoadSummary, type StixSource } from './knowledge/bundle.ts'
+import { Platform, type StixChanges, type WriteOptions } from './knowledge/platform.ts'
+import { type StixInput } from './knowledge/platform-shape.ts'
+import { type StixObject } from './knowledge/stix-object.ts'
+import { tlpMarkings } from './knowledge/tlp-markings.ts'
+import { AccessControl, type SimulatedCollection, type SimulatedUser } from './live/access.ts'
+import { type LiveConnection } from './live/live-connection.ts'
+import { type StreamEnvelope } from './live/stream-envelope.ts'
+import { WakeUp } from './live/wake-up.ts'
+import { PlatformHttp } from './platform-http.ts'
+import { platformFeatures, type PlatformProfile } from './platform-profile.ts'
+import { RequestLog, type SimulatedRequest } from './request-log.ts'
+import { SimulatedCollections, SimulatedUsers } from './simulated-access.ts'
+import { type SimulatorOptions } from './simulator-options.ts'
+
+/** An event as it was published. */
+export interface PublishedEvent {
+  /** Its id in the stream, such as `1788252000123-0`. */
+  readonly id: string
+  readonly type: StreamEnvelope['type']
+  readonly data: StixObject
+  readonly envelope: StreamEnvelope
+}
+
+/** The time between two objects of a loaded bundle, as if the platform had taken them in one after the other. */
+const importStepMs = 10
+
+/**
+ * An OpenCTI platform in this process, for tests and demos: real HTTP on the loopback, the live stream with catch-up,
+ * dependencies, filters and heartbeats, registration, pings and resets, and every way in which these go wrong.
+ *
+ * It starts with the five TLP markings, whose creation is the beginning of its history, one started stream of
+ * everything, and a user with the rights that connectors usually have.
+ *
+ * @example
+ * ```ts
+ * import { buildIndicator, Simulator } from 'opencti-stream-connector/testing'
+ *
+ * await using simulator = await Simulator.start()
+ * const indicator = simulator.create(buildIndicator('ipv4'))
+ * simulator.update(indicator.id, { x_opencti_score: 10 })
+ * simulator.delete(indicator.id)
+ *
+ * const response = await fetch(`${simulator.url}/stream/${simulator.streamId}?from=0-0`, {
+ *   headers: { authorization: `Bearer ${simulator.token}` },
+ * })
+ * console.log(response.status) // 200
+ * await response.body?.cancel()
+ * ```
+ */
+export class Simulator implements AsyncDisposable {
+  readonly profile: PlatformProfile
+  /** The connector's user: may register, ping, and read streams. */
+  readonly user: SimulatedUser
+  /** A user who may do anything, also read the raw stream and `live`. */
+  readonly admin: SimulatedUser
+  /** The stream of everything. */
+  readonly stream: SimulatedCollection
+  /** The id in {@link environment}: stays the same for this simulator. */
+  readonly connectorId = randomUUID()
+  /** What can go wrong. */
+  readonly faults: Faults
+  /** The streams of the platform. */
+  readonly collections: SimulatedCollections
+  /** Its users. */
+  readonly users: SimulatedUsers
+  readonly #clock: Clock
+  readonly #host: string
+  readonly #basePath: string
+  readonly #platform: Platform
+  readonly #registry = new ConnectorRegistry()
+  readonly #requests = new RequestLog()
+  readonly #http: PlatformHttp
+
+  private constructor(options: SimulatorOptions) {
+    const { profile = '7.x-new', clock = systemClock, heartbeatMs = 5000, retention = 2_000_000 } = options
+    const features = platformFeatures[profile]
+    this.profile = profile
+    this.#clock = clock
+    this.#host = options.host ?? '127.0.0.1'
+    this.#basePath = (options.basePath ?? '').replace(/^\/*(?=[^/])/, '/').replace(/\/+$/, '')
+    this.#platform = new Platform({ clock, maxEvents: retention, writesModifiedAt: features.isSeven })
+    for (const marking of tlpMarkings()) this.#platform.create(marking, { origin: {} })
+    const access = new AccessControl(features)
+    this.collections = new SimulatedCollections(access)
+    this.users = new SimulatedUsers(access)
+    this.user = access.addUser({
+      token: options.token,
+      capabilities: ['CONNECTORAPI', 'TAXIIAPI', 'MODULES', 'KNOWLEDGE_ORGANIZATION_RESTRICT'],
+    })
+    this.admin = access.addUser({ name: 'admin', capabilities: ['BYPASS'] })
+    this.stream = access.addCollection({ name: 'Everything' })
+    this.faults = new Faults({
+      platform: this.#platform,
+      connections: () => this.#http.connections,
+      createLarge: (bytes) => this.#createLarge(bytes),
+      close: () => this.#http.close('crash'),
+      open: () => this.#http.open(),
+    })
+    const newEvents = new WakeUp(clock)
+    this.#platform.onEvent(() => newEvents.wake())
+    this.#http = new PlatformHttp({
+      host: this.#host,
+      port: options.port ?? 0,
+      basePath: this.#basePath,
+      requests: this.#requests,
+      graphql: new GraphqlApi({
+        clock,
+        features,
+        access,
+        registry: this.#registry,
+        log: this.#platform.log,
+        faults: this.faults,
+      }),
+      live: {
+        clock,
+        features,
+        access,
+        heartbeatMs,
+        retention,
+        newEvents,
+        platform: this.#platform,
+        faults: this.faults,
+        idleReadMs: options.idleReadMs ?? heartbeatMs,
+        catchUpPage: options.catchUpPage ?? features.catchUpPage,
+        cacheBounds: {
+          maxSize: options.dependencyCacheSize ?? 5000,
+          maxAgeMs: options.dependencyCacheAgeMs ?? 3_600_000,
+        },
+      },
+    })
+  }
+
+  /** Starts a simulator that listens. @throws Error when the port is taken. */
+  static async start(options: SimulatorOptions = {}): Promise<Simulator> {
+    const simulator = new Simulator(options)
+    await simulator.#http.open()
+    return simulator
+  }
+
+  /** The address of the platform, as `OPENCTI_URL` takes it. */
+  get url(): string {
+    return `http://${this.#host.includes(':') ? `[${this.#host}]` : this.#host}:${this.port}${this.#basePath}`
+  }
+
+  get port(): number {
+    return this.#http.port
+  }
+
+  /** The token of {@link user}. */
+  get token(): string {
+    return this.user.token
+  }
+
+  /** The id of {@link stream}. */
+  get streamId(): string {
+    return this.stream.id
+  }
+
+  /** The environment that a connector needs to run on this simulator. */
+  environment(overrides: Readonly<Record<string, string>> = {}): Record<string, string> {
+    return {
+      OPENCTI_URL: this.url,
+      OPENCTI_TOKEN: this.token,
+      CONNECTOR_ID: this.connectorId,
+      CONNECTOR_LIVE_STREAM_ID: this.streamId,
+      ...overrides,
+    }
+  }
+
+  /**
+   * Stores an object as the platform would and publishes its creation.
+   *
+   * @param entity any STIX object; without an id it gets the platform's own. `x_opencti_…` goes to its place.
+   * @returns the stored object. It is frozen: change it with {@link update}.
+   * @throws Error when it exists already.
+   */
+  create(entity: StixInput, options?: WriteOptions): StixObject {
+    return this.#platform.create(entity, options).object
+  }
+
+  /**
+   * Changes an object and publishes the update, unless nothing changes. A new name or value can change the id of the
+   * object too, as on the platform.
+   *
+   * @param id a standard, former, foreign or internal id.
+   * @param changes new values by property (`{ x_opencti_score: 10, labels: ['botnet'], description: undefined }`), or
+   * a function that changes a copy of the object.
+   * @returns the stored object.
+   * @throws Error when there is no such object.
+   */
+  update(id: string, changes: StixChanges, options?: WriteOptions): StixObject {
+    return this.#platform.update(id, changes, options).object
+  }
+
+  /** Deletes an object, and without events the relations that touch it. @returns its last state. @throws Error when there is no such object. */
+  delete(id: string, options?: WriteOptions): StixObject {
+    return this.#platform.delete(id, options).object
+  }
+
+  /** Merges objects into one that stays. @returns the merged object. @throws Error when one of them is not there. */
+  merge(targetId: string, sourceIds: readonly string[], options?: WriteOptions): StixObject {
+    return this.#platform.merge(targetId, sourceIds, options).object
+  }
+
+  /**
+   * Fills the knowledge base with a STIX bundle or with objects, as an import into the platform would.
+   *
+   * @param options.asEvents whether each object is also published as a creation. Default: false, they are older than
+   * the history and come with a catch-up only.
+   */
+  load(source: StixSource, options: { readonly asEvents?: boolean | undefined } = {}): LoadSummary {
+    const objects = objectsOf(source)
+    const startMs = this.#clock.now() - (objects.length + 1) * importStepMs
+    const stored: StixObject[] = []
+    for (const [index, object] of objects.entries()) {
+      const isKnown = object.id !== undefined && this.#platform.knowledge.find(object.id) !== undefined
+      if (options.asEvents !== true)
+        stored.push(this.#platform.seed(object, startMs + index * importStepMs).object)
+      else if (isKnown) stored.push(this.#platform.update(object.id!, withoutIdentity(object)).object)
+      else stored.push(this.#platform.create(object).object)
+    }
+    const isKnown = (id: string) => this.#platform.knowledge.find(id) !== undefined
+    return { objects: stored.length, missingReferences: missingReferencesOf(stored, isKnown) }
+  }
+
+  /** Every object of the knowledge base, as it is now. */
+  entities(): StixObject[] {
+    return [...this.#platform.knowledge.values()].map(({ object }) => object)
+  }
+
+  /** The object with this standard, former, foreign or internal id. */
+  entity(id: string): StixObject | undefined {
+    return this.#platform.knowledge.find(id)?.object
+  }
+
+  /** Every event that the history still holds, as published, oldest first. */
+  get history(): PublishedEvent[] {
+    return this.#platform.log
+      .toArray()
+      .map(({ idText, envelope }) => ({ id: idText, type: envelope.type, data: envelope.data, envelope }))
+  }
+
+  /** The id of the newest event: a stream opened `from` it sends what comes after. */
+  get lastEventId(): string {
+    return this.#platform.log.last?.idText ?? '0-0'
+  }
+
+  /** Stops a stream: open connections end at their next look at it, new ones are answered 410. */
+  stopStream(id: string = this.streamId): void {
+    this.collections.get(id).live = false
+  }
+
+  startStream(id: string = this.streamId): void {
+    this.collections.get(id).live = true
+  }
+
+  /** The connectors that have registered, with their registrations, pings and states. */
+  get connectors(): RegisteredConnector[] {
+    return this.#registry.list()
+  }
+
+  connector(id: string = this.connectorId): RegisteredConnector | undefined {
+    return this.#registry.find(id)
+  }
+
+  /** Resets the state of a connector, as the button of the platform does: the next ping learns of it, once. */
+  resetState(connectorId: string = this.connectorId): void {
+    this.#registry.reset(connectorId, this.#clock.now())
+  }
+
+  /** Sets the `connector_state` as the platform keeps it, also before the connector registers. */
+  setState(connectorId: string, state: string | null): void {
+    this.#registry.setState(connectorId, state, this.#clock.now())
+  }
+
+  /** The open streams, oldest first. */
+  get connections(): LiveConnection[] {
+    return [...this.#http.connections]
+  }
+
+  /** The newest requests of clients, oldest first: streams and GraphQL, with their queries and headers. */
+  get requests(): readonly SimulatedRequest[] {
+    return this.#requests.entries
+  }
+
+  /** Calls `listener` with each request when it has been answered. @returns a function that ends that. */
+  onRequest(listener: (request: SimulatedRequest) => void): () => void {
+    return this.#requests.onAnswer(listener)
+  }
+
+  /** Resolves with an open stream, at once if there is one. @throws the reason of `signal`. */
+  waitForConnection(signal?: AbortSignal): Promise<LiveConnection> {
+    return this.#requests.waitFor(() => this.connections[0], signal)
+  }
+
+  /** Resolves when no stream is open. @throws the reason of `signal`. */
+  async waitForDisconnection(signal?: AbortSignal): Promise<void> {
+    await this.#requests.waitFor(() => this.connections.length === 0 || undefined, signal)
+  }
+
+  /**
+   * Resolves with the first request that matches, of those that came and those to come.
+   *
+   * @throws the reason of `signal`.
+   * @example
+   * ```ts
+   * import { Simulator } from 'opencti-stream-connector/testing'
+   *
+   * await using simulator = await Simulator.start()
+   * const ping = simulator.waitForRequest((request) => request.kind === 'graphql' && request.operation === 'pingConnector')
+   * ```
+   */
+  waitForRequest(
+    matches: (request: SimulatedRequest) => boolean,
+    signal?: AbortSignal,
+  ): Promise<SimulatedRequest> {
+    return this.#requests.waitFor(() => this.#requests.entries.find(matches), signal)
+  }
+
+  /** Ends every connection and stops listening. Calling it again does nothing. */
+  async close(): Promise<void> {
+    this.#requests.close()
+    await this.#http.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #createLarge(bytes: number): StixObject {
+    // With its share of characters outside ASCII, so that chunks are cut inside them.
+    const sentence = 'Lorem ipsum dolör sit amet. '
+    return this.create({
+      type: 'report',
+      name: `A report of ${bytes} bytes, number ${this.#platform.log.produced}`,
+      published: new Date(this.#clock.now()).toISOString(),
+      report_types: ['threat-report'],
+      object_refs: [],
+      x_opencti_content: sentence.repeat(Math.ceil(bytes / Buffer.byteLength(sentence))),
+    })
+  }
+}
+
+function withoutIdentity({ id: _id, type: _type, ...properties }: StixInput): Record<string, unknown> {
+  return properties
+}
