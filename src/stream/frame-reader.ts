@@ -145,7 +145,7 @@ export class FrameReader {
     }
     const event = message.event ?? 'message'
     const length = data.length + event.length + (id === undefined ? 0 : id.length) + fieldBytes
-    const bytes = Math.round(length * this.#bytesPerCharacter)
+    const bytes = this.#bytesPerCharacter === 1 ? length : Math.round(length * this.#bytesPerCharacter)
     if (bytes > this.#maxFrameBytes) this.#messages.push(truncated(id, event, data, bytes))
     else this.#messages.push({ id, event, data, bytes })
     this.#blockEnded = true

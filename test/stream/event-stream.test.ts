@@ -54,13 +54,13 @@ const script = (
 
 /** Lets the handler finish when the test says so. */
 function gate(): { opened: Promise<void>; open: () => void; fail: (error: unknown) => void } {
-  let open = () => {}
-  let fail = (_: unknown) => {}
+  let open: (() => void) | undefined
+  let fail: ((error: unknown) => void) | undefined
   const opened = new Promise<void>((resolve, reject) => {
     open = resolve
     fail = reject
   })
-  return { opened, open, fail }
+  return { opened, open: open!, fail: fail! }
 }
 
 test('asks with its query encoded, its headers, the token, and never with Last-Event-ID', async () => {

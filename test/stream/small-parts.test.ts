@@ -76,7 +76,6 @@ test('heartbeats that come in bursts again and again are told once', () => {
 })
 
 test('explains an error by the cause that says most', () => {
-  const coded = (message: string, code: string) => Object.assign(new Error(message), { code })
   expect(explainNetworkError(new TypeError('fetch failed', { cause: coded('x', 'CERT_HAS_EXPIRED') }))).toBe(
     'its certificate has expired (CERT_HAS_EXPIRED)',
   )
@@ -88,3 +87,7 @@ test('explains an error by the cause that says most', () => {
   circle.cause = circle
   expect(explainNetworkError(circle)).toBe('round')
 })
+
+function coded(message: string, code: string): Error {
+  return Object.assign(new Error(message), { code })
+}
