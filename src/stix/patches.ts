@@ -1,4 +1,4 @@
-import { applyPatch, deepClone, type Operation } from 'fast-json-patch'
+import jsonPatch, { type Operation } from 'fast-json-patch'
 import { asEntity, type Entity } from './entity.ts'
 import { fieldsOf, listOf } from './json-value.ts'
 
@@ -12,8 +12,8 @@ import { fieldsOf, listOf } from './json-value.ts'
 export function previousOf(entity: Entity, reversePatch: unknown): Entity | undefined {
   if (!Array.isArray(reversePatch)) return undefined
   try {
-    const operations = deepClone(reversePatch) as Operation[]
-    return asEntity(applyPatch(deepClone(entity) as Entity, operations, true, true, true).newDocument)
+    const operations = structuredClone(reversePatch) as Operation[]
+    return asEntity(jsonPatch.applyPatch(structuredClone(entity), operations, true, true, true).newDocument)
   } catch {
     // Whatever the patch holds came over the wire: one that cannot be applied tells nothing about the past.
     return undefined
@@ -62,6 +62,8 @@ function fieldsAt(path: string, value: unknown): readonly string[] {
 /** RFC 6901, section 4. */
 const unescapePointer = (step: string) => step.replaceAll('~1', '/').replaceAll('~0', '~')
 
+const referencePath = /^\/object_refs\/(\d{1,9}|-)$/
+
 /**
  * Whether the references of a container have certainly been cut: the patch of its event speaks of more of them than
  * there are. The newest platforms leave out of `object_refs` what the user may not read, but not out of the patch
@@ -85,14 +87,12 @@ export function truncatedObjectRefs(entity: Entity, patch: unknown): boolean {
       atLeast = op === 'remove' ? 0 : (listOf(value)?.length ?? 0)
       continue
     }
-    const index = /^\/object_refs\/(\d{1,9})$/.exec(path)?.[1]
-    if (op === 'add')
-      atLeast = Math.max(
-        atLeast + (index === undefined && !path.endsWith('/-') ? 0 : 1),
-        Number(index ?? 0) + 1,
-      )
-    else if (op === 'replace' && index !== undefined) atLeast = Math.max(atLeast, Number(index) + 1)
-    else if (op === 'remove' && index !== undefined) atLeast = Math.max(atLeast, Number(index) + 1) - 1
+    const step = referencePath.exec(path)?.[1]
+    if (step === undefined) continue
+    const index = step === '-' ? atLeast : Number(step)
+    if (op === 'add') atLeast = Math.max(atLeast, index) + 1
+    else if (op === 'replace') atLeast = Math.max(atLeast, index + 1)
+    else if (op === 'remove') atLeast = Math.max(atLeast, index + 1) - 1
   }
   return atLeast > refs.length
 }
