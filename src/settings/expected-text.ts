@@ -1,5 +1,5 @@
 import { type z } from 'zod'
-import { coreOf, definitionOf } from './inner-schema.ts'
+import { definitionOf, innerOf } from './inner-schema.ts'
 import { isSecretSchema } from './secret.ts'
 import { notesOf } from './setting-notes.ts'
 
@@ -25,15 +25,15 @@ export function expectedOf(schema: z.core.$ZodType): string {
   const { expected } = notesOf(schema)
   if (expected !== undefined) return expected
   if (isSecretSchema(schema)) return 'a secret'
-  const core = coreOf(schema)
-  if (isSecretSchema(core)) return 'a secret'
-  const def = definitionOf(core)
+  const inner = innerOf(schema)
+  if (inner !== undefined) return expectedOf(inner)
+  const def = definitionOf(schema)
   switch (def.type) {
     case 'string':
       return ('format' in def && formats[String(def.format)]) || 'text'
     case 'number':
     case 'bigint':
-      return expectedNumber(core)
+      return expectedNumber(schema)
     case 'boolean':
       return 'true or false'
     case 'date':
@@ -61,15 +61,12 @@ export function expectedOf(schema: z.core.$ZodType): string {
 }
 
 function expectedNumber(schema: z.core.$ZodType): string {
-  const { format, minimum, maximum } = schema._zod.bag as {
-    format?: string
-    minimum?: unknown
-    maximum?: unknown
-  }
-  const isWhole = definitionOf(schema).type === 'bigint' || (format !== undefined && /int/.test(format))
+  // The number schemas of zod/mini do not tell their bounds.
+  const { isInt, minValue, maxValue } = schema as { isInt?: boolean; minValue?: unknown; maxValue?: unknown }
+  const isWhole = definitionOf(schema).type === 'bigint' || isInt === true
   const kind = isWhole ? 'a whole number' : 'a number'
-  const least = bound(minimum)
-  const greatest = bound(maximum)
+  const least = bound(minValue)
+  const greatest = bound(maxValue)
   if (least !== undefined && greatest !== undefined) return `${kind} from ${least} to ${greatest}`
   if (least !== undefined) return `${kind}, at least ${least}`
   return greatest === undefined ? kind : `${kind}, at most ${greatest}`

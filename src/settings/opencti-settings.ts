@@ -60,6 +60,7 @@ const customHeaders = z
   )
   .register(settingNotes, {
     expected: 'a list of headers in the form name1:value1;name2:value2, or a JSON object',
+    isText: true,
     fromText: headersOfText,
   })
 

@@ -11,6 +11,8 @@ export interface SettingNotes {
   readonly expected?: string | undefined
   /** Holds a secret, though it was not made by `secret()`. */
   readonly isSecret?: boolean | undefined
+  /** Is an object for the program, and text in a form of its own for operators. */
+  readonly isText?: boolean | undefined
   /** Cannot be written as text; an operator does not see it. */
   readonly inCodeOnly?: boolean | undefined
   /** Turns text of an operator into what the schema reads; anything that it does not know comes back as it is. */

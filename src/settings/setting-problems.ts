@@ -3,12 +3,14 @@ import { type SettingProblem } from '../errors/settings-error.ts'
 import { type ReceivedValue } from './echo-guard.ts'
 import { expectedOf } from './expected-text.ts'
 import { issueMessage } from './issue-message.ts'
+import { notesOf } from './setting-notes.ts'
 import { type SettingField } from './setting-field.ts'
 import { type WrittenSetting } from './setting-sources.ts'
 
 /** What is said of a required setting that nobody set. */
 export function missingProblem(field: SettingField, hasPlaceholder: boolean): SettingProblem {
-  const purpose = field.description === undefined ? '' : ` (${field.description.replace(/\.$/, '')})`
+  const isSaid = field.description === undefined || notesOf(field.schema).expected !== undefined
+  const purpose = isSaid ? '' : ` (${field.description!.replace(/\.$/, '')})`
   return {
     environment: field.environment,
     yamlPath: field.yamlPath,

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { type ConnectorDefaults } from './connector-defaults.ts'
 import { type SettingsDefinition } from './define-settings.ts'
-import { innerOf } from './inner-schema.ts'
+import { coreOf, definitionOf, innerOf } from './inner-schema.ts'
 import { isSecretSchema } from './secret.ts'
+import { notesOf } from './setting-notes.ts'
 import { settingRows, type SettingRow } from './setting-rows.ts'
 
 /** What {@link settingsJsonSchema} has to know beside the definition. */
@@ -52,12 +53,26 @@ export function settingsJsonSchema(
   }
 }
 
+const password = { type: 'string', format: 'password', writeOnly: true } as const
+
 function propertyOf(row: SettingRow): Readonly<Record<string, unknown>> {
+  const isText = notesOf(row.schema).isText === true
+  const property: Record<string, unknown> = isText ? { type: 'string' } : jsonSchemaOf(row.schema)
+  return {
+    ...property,
+    ...(row.isSecret && property['type'] === 'string' ? password : {}),
+    ...(row.description === undefined ? {} : { description: row.description }),
+    // The default of a secret would be a secret in a public file.
+    ...(row.defaultValue === undefined || row.isSecret ? {} : { default: jsonOf(row.defaultValue) }),
+  }
+}
+
+function jsonSchemaOf(schema: z.core.$ZodType): Record<string, unknown> {
   const {
     $schema: _schema,
     default: _default,
     ...property
-  } = z.toJSONSchema(row.schema, {
+  } = z.toJSONSchema(schema, {
     io: 'input',
     unrepresentable: 'any',
     override: ({ zodSchema, jsonSchema }) => {
@@ -65,17 +80,17 @@ function propertyOf(row: SettingRow): Readonly<Record<string, unknown>> {
       delete jsonSchema.readOnly
       if (Math.abs(jsonSchema.minimum ?? 0) === Number.MAX_SAFE_INTEGER) delete jsonSchema.minimum
       if (Math.abs(jsonSchema.maximum ?? 0) === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
-      if (isSecretOrWraps(zodSchema))
-        Object.assign(jsonSchema, { type: 'string', format: 'password', writeOnly: true })
+      const { type } = definitionOf(coreOf(zodSchema))
+      if (type === 'date') Object.assign(jsonSchema, { type: 'string', format: 'date-time' })
+      if (type === 'bigint') jsonSchema.type = 'integer'
+      if (isSecretOrWraps(zodSchema)) {
+        // A default further in would give the secret away as well.
+        delete jsonSchema.default
+        Object.assign(jsonSchema, password)
+      }
     },
   })
-  return {
-    ...property,
-    ...(row.isSecret && property.type === 'string' ? { format: 'password', writeOnly: true } : {}),
-    ...(row.description === undefined ? {} : { description: row.description }),
-    // The default of a secret would be a secret in a public file.
-    ...(row.defaultValue === undefined || row.isSecret ? {} : { default: jsonOf(row.defaultValue) }),
-  }
+  return property
 }
 
 function isSecretOrWraps(schema: z.core.$ZodType): boolean {
