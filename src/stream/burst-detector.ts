@@ -1,6 +1,6 @@
 import { type StreamMessage } from './stream-message.ts'
 
-/** The name of the frames that tell that the server lives, sent every 5 s (OpenCTI platform, graphql/sseMiddleware.js). */
+/** Tells that the server lives, every 5 s (OpenCTI platform, graphql/sseMiddleware.js). */
 const heartbeat = 'heartbeat'
 
 /** Fewer milliseconds without a byte are no sign of anything. */

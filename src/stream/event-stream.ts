@@ -11,7 +11,10 @@ import { type StreamNotice } from './stream-notice.ts'
 
 /** What an {@link EventStream} is given. */
 export interface EventStreamOptions {
-  /** Sends the request, with its token, headers, proxy and TLS. It must have no `afterResponse` hook: ky copies the body for each. */
+  /**
+   * Sends the request, with its token, headers, proxy and TLS. Its time limits and retries do not apply. It should
+   * have no `afterResponse` hook: ky splits the body in two for each, which costs speed.
+   */
   readonly http: KyInstance
   /** The address of the stream. */
   readonly url: string
@@ -57,7 +60,10 @@ export class EventStream {
   #wake: (() => void) | undefined
   #hurry = false
 
-  /** @throws StreamConnectorError `SETTINGS_INVALID` if `url` is no http(s) address, or has a name and password in it. */
+  /**
+   * @throws StreamConnectorError `SETTINGS_INVALID` if `url` is no http or https address, or has a name or password
+   * in it.
+   */
   constructor(options: EventStreamOptions) {
     this.#options = options
     this.#url = parseUrl(options.url)
@@ -66,10 +72,11 @@ export class EventStream {
   }
 
   /**
-   * Reads until `signal` is aborted, and then resolves at once: the socket is closed, no timer is left. It does not wait for
-   * a handler that is busy.
+   * Reads until `signal` is aborted, and then resolves at once: the socket is closed, no timer is left. It does not
+   * wait for a handler that is busy.
    *
-   * @throws StreamConnectorError `LIFECYCLE` if it is running already. Nothing else, whatever the network or the server does.
+   * @throws StreamConnectorError `LIFECYCLE` if it is running already. Nothing else, whatever the network or the
+   * server does.
    */
   async run(signal: AbortSignal): Promise<void> {
     if (this.#running) throw new StreamConnectorError('LIFECYCLE', 'this event stream is being read already')

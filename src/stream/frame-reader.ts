@@ -23,8 +23,8 @@ export interface FrameReaderOptions {
 }
 
 /**
- * Turns the bytes of one connection into messages, however they are cut. Make a new one for each connection, so that the
- * beginning of a frame that was cut off never meets the end of another.
+ * Turns the bytes of one connection into messages, however they are cut. Make a new one for each connection, so
+ * that the beginning of a frame that was cut off never meets the end of another.
  *
  * The parser is the library's. What is added here is a bound: the parser can only give up on a frame that is too
  * large, whole and without saying which. As long as frames end within the chunk that they began in, which is nearly
@@ -49,7 +49,8 @@ export class FrameReader {
   #skipping = false
 
   constructor(options: FrameReaderOptions) {
-    this.#maxFrameBytes = Math.min(options.maxFrameBytes, constants.MAX_STRING_LENGTH)
+    // The parser joins a frame and the chunk that ends it, which must still fit into one string.
+    this.#maxFrameBytes = Math.min(options.maxFrameBytes, constants.MAX_STRING_LENGTH / 2)
     this.#parser = createParser({
       onEvent: (message) => this.#onEvent(message),
       onId: (id) => this.#onId(id),

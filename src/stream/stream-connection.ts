@@ -56,7 +56,10 @@ export class StreamConnection {
     return this.#openedMs === undefined ? undefined : this.#options.clock.monotonic() - this.#openedMs
   }
 
-  /** Reads until the end, whatever that is. Never rejects. The handler is not busy any more when it resolves, unless `stop` was called. */
+  /**
+   * Reads until the end, whatever that is. Never rejects. When it resolves, the handler is not busy any more, unless
+   * {@link stop} was called.
+   */
   async run(): Promise<Ending> {
     try {
       await this.#converse()
