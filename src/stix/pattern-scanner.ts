@@ -136,8 +136,10 @@ export class PatternScanner {
 
   /** A whole number without a sign in front, as indices and qualifiers have. */
   wholeNumber(what: string): number | undefined {
-    const literal = isDigit(this.peek()) ? this.#number() : undefined
-    return literal?.kind === 'integer' ? literal.value : this.fail(`${what} is expected here`)
+    const isNumber = isDigit(this.peek())
+    const begin = this.offset
+    const literal = isNumber ? this.#number() : undefined
+    return literal?.kind === 'integer' ? literal.value : this.fail(`${what} is expected here`, begin)
   }
 
   /** A whole or decimal number above zero. */
