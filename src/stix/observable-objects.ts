@@ -27,39 +27,47 @@ interface Valued {
   readonly value: string
 }
 
+/** An IPv4 address, or a range in CIDR notation. */
 export interface IPv4Address
   extends
     StandardObservable<'ipv4-addr'>,
     Valued,
     OptionalFields<{ resolves_to_refs: readonly string[]; belongs_to_refs: readonly string[] }> {}
 
+/** An IPv6 address, or a range in CIDR notation. */
 export interface IPv6Address
   extends
     StandardObservable<'ipv6-addr'>,
     Valued,
     OptionalFields<{ resolves_to_refs: readonly string[]; belongs_to_refs: readonly string[] }> {}
 
+/** A domain name. */
 export interface DomainName
   extends
     StandardObservable<'domain-name'>,
     Valued,
     OptionalFields<{ resolves_to_refs: readonly string[] }> {}
 
+/** A URL. Its score stands at the top as well. */
 export interface Url extends StandardObservable<'url'>, Valued, OptionalFields<{ score: number }> {}
 
+/** An email address. */
 export interface EmailAddress
   extends
     StandardObservable<'email-addr'>,
     Valued,
     OptionalFields<{ display_name: string; belongs_to_ref: string }> {}
 
+/** A MAC address. */
 export interface MacAddress extends StandardObservable<'mac-addr'>, Valued {}
 
+/** An autonomous system by its number. */
 export interface AutonomousSystem
   extends
     StandardObservable<'autonomous-system'>,
     OptionalFields<{ number: number; name: string; rir: string }> {}
 
+/** A binary, or where to get it. */
 export interface Artifact
   extends
     StandardObservable<'artifact'>,
@@ -72,6 +80,7 @@ export interface Artifact
       decryption_key: string
     }> {}
 
+/** A directory of a file system. */
 export interface Directory
   extends
     StandardObservable<'directory'>,
@@ -84,6 +93,7 @@ export interface Directory
       contains_refs: readonly string[]
     }> {}
 
+/** An email. Its addresses are references. */
 export interface EmailMessage
   extends
     StandardObservable<'email-message'>,
@@ -123,8 +133,10 @@ export interface File
       content_ref: string
     }> {}
 
+/** A mutex, which some malware sets to run only once. */
 export interface Mutex extends StandardObservable<'mutex'>, OptionalFields<{ name: string }> {}
 
+/** Traffic between two ends, which are references. */
 export interface NetworkTraffic
   extends
     StandardObservable<'network-traffic'>,
@@ -148,6 +160,7 @@ export interface NetworkTraffic
       encapsulated_by_ref: string
     }> {}
 
+/** A process. */
 export interface Process
   extends
     StandardObservable<'process'>,
@@ -165,6 +178,7 @@ export interface Process
       child_refs: readonly string[]
     }> {}
 
+/** A piece of software. */
 export interface Software
   extends
     StandardObservable<'software'>,
@@ -177,6 +191,7 @@ export interface Software
       version: string
     }> {}
 
+/** An account of a user. */
 export interface UserAccount
   extends
     StandardObservable<'user-account'>,
@@ -197,6 +212,7 @@ export interface UserAccount
       account_last_login: string
     }> {}
 
+/** A key of the Windows registry with its values. */
 export interface WindowsRegistryKey
   extends
     StandardObservable<'windows-registry-key'>,
@@ -208,6 +224,7 @@ export interface WindowsRegistryKey
       number_of_subkeys: number
     }> {}
 
+/** A certificate. */
 export interface X509Certificate
   extends
     StandardObservable<'x509-certificate'>,
@@ -227,28 +244,39 @@ export interface X509Certificate
       x509_v3_extensions: object
     }> {}
 
+/** The name of a host. */
 export interface Hostname extends CustomObservable<'hostname'>, Valued {}
+/** Some text. */
 export interface Text extends CustomObservable<'text'>, Valued {}
+/** The user agent of an HTTP client. */
 export interface UserAgent extends CustomObservable<'user-agent'>, Valued {}
+/** The address of a wallet. */
 export interface CryptocurrencyWallet extends CustomObservable<'cryptocurrency-wallet'>, Valued {}
+/** A cryptographic key. */
 export interface CryptographicKey extends CustomObservable<'cryptographic-key'>, Valued {}
+/** A credential. Its value is a secret of somebody. */
 export interface Credential extends CustomObservable<'credential'>, Valued {}
+/** The tracking number of a parcel. */
 export interface TrackingNumber extends CustomObservable<'tracking-number'>, Valued {}
+/** A phone number. */
 export interface PhoneNumber extends CustomObservable<'phone-number'>, Valued {}
 
 /** The numbers of a phone and of its card (late 6.x). */
 export interface PhoneIdentifier extends CustomObservable<'imei' | 'iccid' | 'imsi'>, Valued {}
 
+/** A bank account. */
 export interface BankAccount
   extends
     CustomObservable<'bank-account'>,
     OptionalFields<{ iban: string; bic: string; account_number: string }> {}
 
+/** A payment card. Its number is a secret of somebody. */
 export interface PaymentCard
   extends
     CustomObservable<'payment-card'>,
     OptionalFields<{ card_number: string; expiration_date: string; cvv: number; holder_name: string }> {}
 
+/** A post, article or other content of a medium. */
 export interface MediaContent
   extends
     CustomObservable<'media-content'>,
@@ -260,9 +288,11 @@ export interface MediaContent
       publication_date: string
     }> {}
 
+/** A person as they appear online. */
 export interface Persona
   extends CustomObservable<'persona'>, OptionalFields<{ persona_name: string; persona_type: string }> {}
 
+/** An SSH key. */
 export interface SshKey
   extends
     CustomObservable<'ssh-key'>,
@@ -277,11 +307,13 @@ export interface SshKey
       expiration_date: string
     }> {}
 
+/** A value of the Windows registry as an object of its own. */
 export interface WindowsRegistryValue
   extends
     CustomObservable<'windows-registry-value-type'>,
     OptionalFields<{ name: string; data: string; data_type: string }> {}
 
+/** A part of an email as an object of its own. */
 export interface EmailMimePart
   extends
     CustomObservable<'email-mime-part-type'>,
