@@ -5,8 +5,8 @@ export interface DeliveryOptions {
   readonly concurrency: number
   readonly adaptiveConcurrency: boolean
   readonly coalesce: false | 'latest'
-  /** Absent when calls are not limited. */
-  readonly rateLimit?: ResolvedRateLimit | undefined
+  /** `undefined` when calls are not limited. */
+  readonly rateLimit: ResolvedRateLimit | undefined
   readonly retry: ResolvedRetryOptions
   readonly outage: ResolvedOutageOptions
   readonly batch: ResolvedBatchOptions

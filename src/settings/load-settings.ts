@@ -52,8 +52,13 @@ export function loadSettings<Sections extends SettingsSections>(
 ): LoadedSettings<Sections> {
   const sources = readSources(where)
   const requests: readonly SectionRequest[] = [
-    { name: 'opencti', object: openctiFields, schema: openctiSchema },
-    { name: 'connector', object: connectorSchema, fallback: { name: defaults.name, scope: defaults.scope } },
+    { name: 'opencti', object: openctiFields, schema: openctiSchema, isOurs: true },
+    {
+      name: 'connector',
+      object: connectorSchema,
+      isOurs: true,
+      fallback: { name: defaults.name, scope: defaults.scope },
+    },
     ...Object.entries(definition.sections).map(([name, object]) => ({ name, object })),
   ]
   const results = requests.map((request) => ({ name: request.name, result: readSection(sources, request) }))

@@ -4,7 +4,6 @@ import { type ConnectorDefaults } from './connector-defaults.ts'
 import { convert } from './convert.ts'
 import { type DeliveryOptions } from './delivery-options.ts'
 import { deliverySchema } from './delivery-schema.ts'
-import { type ReceivedValue } from './echo-guard.ts'
 import { issueMessage } from './issue-message.ts'
 import { textOf } from './raw-value.ts'
 import { deliveryFields, type SettingField } from './setting-field.ts'
@@ -23,20 +22,16 @@ export function readDelivery(sources: WrittenSettings, defaults: ConnectorDefaul
   const merged = copyOf(code) as Record<string, unknown>
   const problems: SettingProblem[] = []
   const written = new Map<SettingField, WrittenSetting>()
-  const received: ReceivedValue[] = []
   for (const field of deliveryFields) {
     const setting = writtenOf(sources, field)
     if (setting === undefined) continue
-    received.push({ value: setting.raw, isSecret: false })
     const value = isSwitchedOff(field, setting) ? undefined : convert(field.schema, setting.raw)
     const result = (field.schema as z.ZodType).safeParse(value)
     if (result.success) {
       written.set(field, setting)
       setAt(merged, field.option!, value)
     } else {
-      problems.push(
-        ...result.error.issues.map((issue) => refusedProblem(field, issue, issue.path, setting, received)),
-      )
+      problems.push(...result.error.issues.map((issue) => refusedProblem(field, issue, issue.path, setting)))
     }
   }
   const result = deliverySchema.safeParse(merged)
@@ -46,13 +41,7 @@ export function readDelivery(sources: WrittenSettings, defaults: ConnectorDefaul
       option!.every((name, index) => issue.path[index] === name),
     )
     if (field !== undefined) {
-      return refusedProblem(
-        field,
-        issue,
-        issue.path.slice(field.option!.length),
-        written.get(field),
-        received,
-      )
+      return refusedProblem(field, issue, issue.path.slice(field.option!.length), written.get(field))
     }
     return codeProblem(issue)
   })

@@ -17,6 +17,8 @@ export interface SectionRequest {
   readonly object: z.ZodObject
   /** What reads it, where that is more than the object. */
   readonly schema?: z.ZodType | undefined
+  /** Its messages are written by us and repeat nothing, so they need not be searched for what was received. */
+  readonly isOurs?: boolean | undefined
   /** What the connector's code gives for fields that nobody set. */
   readonly fallback?: Readonly<Record<string, unknown>> | undefined
 }
@@ -68,13 +70,17 @@ class SectionReader {
     }
   }
 
+  #receive(value: unknown, isSecret: boolean): void {
+    if (!this.#request.isOurs) this.#received.push({ value, isSecret })
+  }
+
   #collect(): void {
     const { name, fallback = {} } = this.#request
     // Fields that are not ours to know: a strict object refuses them, a loose one keeps them.
     for (const [field, raw] of this.#sources.config.get(name) ?? []) {
       if (field === '__proto__') continue
       this.#input[field] = plainOf(raw)
-      this.#received.push({ value: raw, isSecret: false })
+      this.#receive(raw, false)
     }
     for (const field of this.#fields) {
       delete this.#input[field.field]
@@ -84,7 +90,8 @@ class SectionReader {
       if (written !== undefined) this.#written.set(field.field, written)
       const value = written === undefined ? raw : convert(field.schema, raw)
       this.#input[field.field] = value
-      this.#received.push({ value: raw, isSecret: field.isSecret }, { value, isSecret: field.isSecret })
+      this.#receive(raw, field.isSecret)
+      this.#receive(value, field.isSecret)
     }
   }
 

@@ -2,7 +2,7 @@ import { type z } from 'zod'
 import { connectorSchema } from './connector-settings.ts'
 import { type SettingsDefinition } from './define-settings.ts'
 import { deliverySchema } from './delivery-schema.ts'
-import { coreOf, definitionOf, descriptionOf, isOptional, shapeOf } from './inner-schema.ts'
+import { definitionOf, descriptionOf, innerOf, isOptional, shapeOf } from './inner-schema.ts'
 import { openctiFields } from './opencti-settings.ts'
 import { isSecretSchema } from './secret.ts'
 import { notesOf } from './setting-notes.ts'
@@ -103,10 +103,8 @@ function holdsSecret(schema: z.core.$ZodType, seen = new Set<z.core.$ZodType>())
       return within(def.left) || within(def.right)
     case 'pipe':
       return within(def.in) || within(def.out)
-    default: {
-      const core = coreOf(schema)
-      return core !== schema && within(core)
-    }
+    default:
+      return within(innerOf(schema))
   }
 }
 

@@ -26,7 +26,7 @@ export function refusedProblem(
   issue: z.core.$ZodIssue,
   path: readonly PropertyKey[],
   written: WrittenSetting | undefined,
-  received: readonly ReceivedValue[],
+  received: readonly ReceivedValue[] = [],
 ): SettingProblem {
   return {
     environment: field.environment,

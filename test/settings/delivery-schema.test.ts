@@ -1,0 +1,219 @@
+import { expect, expectTypeOf, test } from 'vitest'
+import { type z } from 'zod'
+import { type ConnectorDefaults } from '../../src/settings/connector-defaults.ts'
+import { type ConnectorSettings, type connectorSchema } from '../../src/settings/connector-settings.ts'
+import { type DeliveryOptions } from '../../src/settings/delivery-options.ts'
+import { type deliverySchema } from '../../src/settings/delivery-schema.ts'
+import { type FilterOptions, type filterSchema } from '../../src/settings/filter-options.ts'
+import { loadSettings } from '../../src/settings/load-settings.ts'
+import { type OpenctiSettings, type openctiSchema } from '../../src/settings/opencti-settings.ts'
+import { deliveryFields } from '../../src/settings/setting-field.ts'
+import { type DeepReadonly } from '../../src/settings/settings-of.ts'
+import { folderWith, minimalEnvironment, settingsErrorOf } from './minimal-environment.ts'
+
+const load = (env: Record<string, string> = {}, defaults: ConnectorDefaults = {}) =>
+  loadSettings(
+    { sections: {} },
+    { env: { ...minimalEnvironment, ...env }, directory: folderWith(), defaults },
+  )
+const where = (entity: { id: string }) => entity.id === 'x'
+const delivery = (env?: Record<string, string>, defaults?: ConnectorDefaults) => load(env, defaults).delivery
+
+test('the documented interfaces are the types of the schemas', () => {
+  expectTypeOf<z.input<typeof deliverySchema>>().toEqualTypeOf<Omit<ConnectorDefaults, 'name' | 'scope'>>()
+  expectTypeOf<z.input<typeof filterSchema>>().toEqualTypeOf<FilterOptions>()
+  expectTypeOf<DeepReadonly<z.output<typeof deliverySchema>>>().toEqualTypeOf<DeliveryOptions>()
+  expectTypeOf<DeepReadonly<z.output<typeof connectorSchema>>>().toEqualTypeOf<ConnectorSettings>()
+  expectTypeOf<z.output<typeof openctiSchema>>().toEqualTypeOf<OpenctiSettings>()
+})
+
+test('nothing set gives the documented defaults', () => {
+  expect(delivery()).toEqual({
+    concurrency: 8,
+    adaptiveConcurrency: false,
+    coalesce: false,
+    rateLimit: undefined,
+    retry: { attempts: 3, baseMs: 1000, maxMs: 60_000, exhausted: 'dead-letter' },
+    outage: { failures: 5, probeMinMs: 1000, probeMaxMs: 30_000 },
+    batch: { maxItems: 100, maxWaitMs: 30_000, maxInFlight: 4, dedupe: false },
+    queue: { maxEvents: 10_000, maxBytes: 67_108_864, maxFrameBytes: 134_217_728 },
+    stopGraceMs: 8000,
+    idMap: true,
+    deadLetters: { max: 10_000 },
+    on: { revoked: 'delete', expired: 'update', deleteMissing: 'ok', createExisting: 'ok' },
+    skipOwnChanges: true,
+    metricsIntervalMs: 60_000,
+    reconcile: {},
+    health: { host: '127.0.0.1' },
+    filter: {
+      types: [],
+      patternTypes: [],
+      observableTypes: [],
+      labels: { any: [], all: [], none: [] },
+      authors: [],
+      revoked: 'include',
+      inferred: 'include',
+    },
+  })
+})
+
+/** Environment name → text → where it lands → what it becomes. One row for each option. */
+const rows: readonly (readonly [string, string, string, unknown])[] = [
+  ['CONNECTOR_CONCURRENCY', '16', 'concurrency', 16],
+  ['CONNECTOR_ADAPTIVE_CONCURRENCY', 'Yes', 'adaptiveConcurrency', true],
+  ['CONNECTOR_COALESCE', 'LATEST', 'coalesce', 'latest'],
+  ['CONNECTOR_RATE_LIMIT_PER_SECOND', '2.5', 'rateLimit.perSecond', 2.5],
+  ['CONNECTOR_RATE_LIMIT_BURST', '7', 'rateLimit.burst', 7],
+  ['CONNECTOR_RETRY_ATTEMPTS', '5', 'retry.attempts', 5],
+  ['CONNECTOR_RETRY_BASE_MS', '10', 'retry.baseMs', 10],
+  ['CONNECTOR_RETRY_MAX_MS', '90000', 'retry.maxMs', 90_000],
+  ['CONNECTOR_RETRY_EXHAUSTED', 'stop', 'retry.exhausted', 'stop'],
+  ['CONNECTOR_OUTAGE_FAILURES', '9', 'outage.failures', 9],
+  ['CONNECTOR_OUTAGE_PROBE_MIN_MS', '10', 'outage.probeMinMs', 10],
+  ['CONNECTOR_OUTAGE_PROBE_MAX_MS', '40000', 'outage.probeMaxMs', 40_000],
+  ['CONNECTOR_BATCH_MAX_ITEMS', '500', 'batch.maxItems', 500],
+  ['CONNECTOR_BATCH_MAX_BYTES', '1000000', 'batch.maxBytes', 1_000_000],
+  ['CONNECTOR_BATCH_MAX_WAIT_MS', '0', 'batch.maxWaitMs', 0],
+  ['CONNECTOR_BATCH_MAX_IN_FLIGHT', '1', 'batch.maxInFlight', 1],
+  ['CONNECTOR_BATCH_DEDUPE', 'latest', 'batch.dedupe', 'latest'],
+  ['CONNECTOR_QUEUE_MAX_EVENTS', '50', 'queue.maxEvents', 50],
+  ['CONNECTOR_QUEUE_MAX_BYTES', '4096', 'queue.maxBytes', 4096],
+  ['CONNECTOR_MAX_FRAME_BYTES', '2048', 'queue.maxFrameBytes', 2048],
+  ['CONNECTOR_HOOK_TIMEOUT_MS', '5000', 'hookTimeoutMs', 5000],
+  ['CONNECTOR_STOP_GRACE_MS', '100', 'stopGraceMs', 100],
+  ['CONNECTOR_ID_MAP', 'off', 'idMap', false],
+  ['CONNECTOR_DEAD_LETTERS_MAX', '3', 'deadLetters.max', 3],
+  ['CONNECTOR_ON_REVOKED', 'Skip', 'on.revoked', 'skip'],
+  ['CONNECTOR_ON_EXPIRED', 'delete', 'on.expired', 'delete'],
+  ['CONNECTOR_ON_DELETE_MISSING', 'dead-letter', 'on.deleteMissing', 'dead-letter'],
+  ['CONNECTOR_ON_CREATE_EXISTING', 'dead-letter', 'on.createExisting', 'dead-letter'],
+  ['CONNECTOR_SKIP_OWN_CHANGES', 'F', 'skipOwnChanges', false],
+  ['CONNECTOR_METRICS_INTERVAL_MS', '0', 'metricsIntervalMs', 0],
+  ['CONNECTOR_RECONCILE_EVERY_MS', '3600000', 'reconcile.everyMs', 3_600_000],
+  ['CONNECTOR_HEALTH_PORT', '8080', 'health.port', 8080],
+  ['CONNECTOR_HEALTH_HOST', '0.0.0.0', 'health.host', '0.0.0.0'],
+  ['CONNECTOR_FILTER_TYPES', 'indicator, malware,', 'filter.types', ['indicator', 'malware']],
+  ['CONNECTOR_FILTER_PATTERN_TYPES', 'stix', 'filter.patternTypes', ['stix']],
+  ['CONNECTOR_FILTER_OBSERVABLE_TYPES', 'IPv4-Addr', 'filter.observableTypes', ['IPv4-Addr']],
+  ['CONNECTOR_FILTER_LABELS_ANY', 'a,b', 'filter.labels.any', ['a', 'b']],
+  ['CONNECTOR_FILTER_LABELS_ALL', 'a', 'filter.labels.all', ['a']],
+  ['CONNECTOR_FILTER_LABELS_NONE', 'x', 'filter.labels.none', ['x']],
+  ['CONNECTOR_FILTER_MAX_TLP', 'amber+strict', 'filter.maxTlp', 'TLP:AMBER+STRICT'],
+  ['CONNECTOR_FILTER_MIN_TLP', 'white', 'filter.minTlp', 'TLP:CLEAR'],
+  ['CONNECTOR_FILTER_MIN_SCORE', '60', 'filter.minScore', 60],
+  ['CONNECTOR_FILTER_MIN_CONFIDENCE', '0', 'filter.minConfidence', 0],
+  ['CONNECTOR_FILTER_AUTHORS', 'identity--1', 'filter.authors', ['identity--1']],
+  ['CONNECTOR_FILTER_REVOKED', 'exclude', 'filter.revoked', 'exclude'],
+  ['CONNECTOR_FILTER_INFERRED', 'only', 'filter.inferred', 'only'],
+  ['CONNECTOR_FILTER_MAX_AGE_MS', '86400000', 'filter.maxAgeMs', 86_400_000],
+]
+
+test.each(rows)('%s=%s reaches an operator’s option', (name, text, path, value) => {
+  expect(delivery({ [name]: text })).toHaveProperty(path, value)
+  const yaml = `connector:\n  ${name.replace('CONNECTOR_', '').toLowerCase()}: ${JSON.stringify(text)}\n`
+  const { delivery: fromYaml } = loadSettings(
+    { sections: {} },
+    { env: minimalEnvironment, directory: folderWith({ 'config.yml': yaml }) },
+  )
+  expect(fromYaml).toHaveProperty(path, value)
+})
+
+test('every option has a row above', () => {
+  expect(deliveryFields.map(({ environment }) => environment).toSorted()).toEqual(
+    rows.map(([name]) => name).toSorted(),
+  )
+  expect(deliveryFields.every(({ description }) => description !== undefined)).toBe(true)
+})
+
+test('an operator’s value wins over the code’s, and leaves its neighbours', () => {
+  const defaults: ConnectorDefaults = {
+    retry: { attempts: 7, baseMs: 5 },
+    filter: { types: ['indicator'], minScore: 50 },
+  }
+  const { retry, filter } = delivery({ CONNECTOR_RETRY_ATTEMPTS: '2' }, defaults)
+  expect(retry).toMatchObject({ attempts: 2, baseMs: 5 })
+  expect(filter).toMatchObject({ types: ['indicator'], minScore: 50 })
+  expect(defaults.retry).toEqual({ attempts: 7, baseMs: 5 })
+})
+
+test('none takes away what the code gave', () => {
+  const defaults: ConnectorDefaults = {
+    hookTimeoutMs: 5,
+    filter: { minScore: 50, types: ['indicator'] },
+    rateLimit: { perSecond: 5 },
+  }
+  const options = delivery(
+    {
+      CONNECTOR_HOOK_TIMEOUT_MS: 'none',
+      CONNECTOR_FILTER_MIN_SCORE: 'off',
+      CONNECTOR_FILTER_TYPES: ',',
+      CONNECTOR_RATE_LIMIT_PER_SECOND: '0',
+    },
+    defaults,
+  )
+  expect(options.hookTimeoutMs).toBeUndefined()
+  expect(options.filter.minScore).toBeUndefined()
+  expect(options.filter.types).toEqual([])
+  expect(options.rateLimit).toBeUndefined()
+})
+
+test('one half of a rate limit brings the other', () => {
+  expect(delivery({ CONNECTOR_RATE_LIMIT_PER_SECOND: '3' }).rateLimit).toEqual({ perSecond: 3, burst: 100 })
+  expect(delivery({}, { rateLimit: { burst: 4 } }).rateLimit).toEqual({ perSecond: 10, burst: 4 })
+})
+
+test.each([
+  ['TLP:RED', 'TLP:RED'],
+  ['red', 'TLP:RED'],
+  ['tlp:white', 'TLP:CLEAR'],
+  ['Clear', 'TLP:CLEAR'],
+  ['tlp:amber-strict', 'TLP:AMBER+STRICT'],
+  ['AMBER STRICT', 'TLP:AMBER+STRICT'],
+  ['Green', 'TLP:GREEN'],
+])('reads the marking %s', (text, tlp) => {
+  expect(delivery({ CONNECTOR_FILTER_MAX_TLP: text }).filter.maxTlp).toBe(tlp)
+})
+
+test('a function of the code passes through to the filter', () => {
+  expect(delivery({}, { filter: { where } }).filter.where).toBe(where)
+})
+
+test('the options are frozen all the way down', () => {
+  const options = delivery()
+  expect(Object.isFrozen(options)).toBe(true)
+  expect(Object.isFrozen(options.filter.labels.any)).toBe(true)
+  expect(Object.isFrozen(options.retry)).toBe(true)
+})
+
+test('a mistake in the code is told apart from one of the operator', () => {
+  const defaults = { batch: { maxItem: 5 }, concurrency: 0, conc: 1 } as ConnectorDefaults
+  const error = settingsErrorOf(() => load({ CONNECTOR_RETRY_ATTEMPTS: 'many' }, defaults))
+  expect(error.problems).toEqual([
+    expect.objectContaining({
+      environment: 'CONNECTOR_RETRY_ATTEMPTS',
+      remedy: 'Correct CONNECTOR_RETRY_ATTEMPTS in the environment.',
+    }),
+    expect.objectContaining({
+      environment: 'CONNECTOR_CONCURRENCY',
+      message: 'must be at least 1',
+      remedy: expect.stringContaining('static defaults'),
+    }),
+    expect.objectContaining({ yamlPath: 'static defaults.batch', message: 'has no option maxItem' }),
+    expect.objectContaining({ yamlPath: 'static defaults', message: 'has no option conc' }),
+  ])
+})
+
+test('bounds that contradict each other are refused', () => {
+  const error = settingsErrorOf(() =>
+    load({
+      CONNECTOR_RETRY_BASE_MS: '5000',
+      CONNECTOR_RETRY_MAX_MS: '10',
+      CONNECTOR_FILTER_MIN_TLP: 'red',
+      CONNECTOR_FILTER_MAX_TLP: 'green',
+    }),
+  )
+  expect(error.problems.map(({ environment }) => environment)).toEqual([
+    'CONNECTOR_RETRY_MAX_MS',
+    'CONNECTOR_FILTER_MIN_TLP',
+  ])
+})
