@@ -12,6 +12,18 @@ export type KnownEntity = DomainObject | Container | RelationshipObject | Observ
 export type EntityType = KnownEntity['type']
 
 /**
+ * The objects of one STIX type.
+ *
+ * @example
+ * ```ts
+ * import { type EntityOf } from 'opencti-stream-connector'
+ *
+ * const ruleOf = (indicator: EntityOf<'indicator'>) => indicator.pattern
+ * ```
+ */
+export type EntityOf<Type extends EntityType> = Extract<KnownEntity, { readonly type: Type }>
+
+/**
  * The type of an object that this package does not know. STIX names custom types `x-…`; a newer platform may send
  * others, which then stand here too: to the compiler they are `x-…` all the same. It cannot be plain `string`,
  * because then `entity.type === 'indicator'` would not rule this member out and `entity.pattern` would be unknown.

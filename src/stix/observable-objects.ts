@@ -261,8 +261,12 @@ export interface TrackingNumber extends CustomObservable<'tracking-number'>, Val
 /** A phone number. */
 export interface PhoneNumber extends CustomObservable<'phone-number'>, Valued {}
 
-/** The numbers of a phone and of its card (late 6.x). */
-export interface PhoneIdentifier extends CustomObservable<'imei' | 'iccid' | 'imsi'>, Valued {}
+/** The number of a phone. */
+export interface Imei extends CustomObservable<'imei'>, Valued {}
+/** The number of a SIM card. */
+export interface Iccid extends CustomObservable<'iccid'>, Valued {}
+/** The number of a subscriber. */
+export interface Imsi extends CustomObservable<'imsi'>, Valued {}
 
 /** A bank account. */
 export interface BankAccount
@@ -339,6 +343,9 @@ export type ObservableObject =
   | EmailMimePart
   | File
   | Hostname
+  | Iccid
+  | Imei
+  | Imsi
   | IPv4Address
   | IPv6Address
   | MacAddress
@@ -347,7 +354,6 @@ export type ObservableObject =
   | NetworkTraffic
   | PaymentCard
   | Persona
-  | PhoneIdentifier
   | PhoneNumber
   | Process
   | Software

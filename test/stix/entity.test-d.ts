@@ -1,4 +1,10 @@
-import { type Entity, type UnknownEntity, type UnknownType } from '../../src/stix/entity.ts'
+import {
+  type Entity,
+  type EntityOf,
+  type EntityType,
+  type UnknownEntity,
+  type UnknownType,
+} from '../../src/stix/entity.ts'
 import { openCtiExtension } from '../../src/stix/extensions.ts'
 
 /** Fails to compile unless both types are the same. */
@@ -62,3 +68,8 @@ export const indicator: Entity = {
   objectMarking: [{ definition_type: 'TLP', definition: 'TLP:RED' }],
   created_at: '2026-01-14T10:00:00.000Z',
 }
+
+/** The types of which there is not exactly one member: none may be left. */
+type Ambiguous = { [Type in EntityType]: EntityOf<Type>['type'] extends Type ? never : Type }[EntityType]
+same<Ambiguous, never>(true)
+same<EntityOf<'url'>['value'], string>(true)
