@@ -20,7 +20,7 @@ export interface CvssScores extends OptionalFields<{
 /** What {@link cvssOf} gives: the scores by version of CVSS. */
 export interface Cvss extends OptionalFields<{ v2: CvssScores; v3: CvssScores; v4: CvssScores }> {}
 
-/** The keys of each version; CVSS 3 has had two sets (OpenCTI platform, modules/vulnerability, from 6.6 prefixed). */
+/** The keys of each version; CVSS 3 has had two sets (OpenCTI platform, database/stix-2-1-converter.ts). */
 const keys = {
   v3: {
     vector: ['cvss_vector'],
