@@ -141,6 +141,9 @@ export class MemoryStore implements StateStore {
       else this.#values.set(name, value)
     }
     if (putEntities.length > 0 || deleteEntities.length > 0) this.#sortedKeys = undefined
+    if (changes.forgetPositions === true) {
+      for (const [key, { position: _, ...rest }] of this.#entities) this.#entities.set(key, rest)
+    }
     for (const entity of putEntities) this.#entities.set(entity.key, entity)
     for (const key of deleteEntities) this.#entities.delete(key)
     if (addDeadLetters.length > 0 || removeDeadLetters.length > 0) this.#sortedIds = undefined

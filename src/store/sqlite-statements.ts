@@ -37,6 +37,7 @@ export function prepareStatements(database: DatabaseSync) {
        ON CONFLICT (key) DO UPDATE SET stix_id = excluded.stix_id, external_id = excluded.external_id,
        position = excluded.position, expires_at_ms = excluded.expires_at_ms`,
     ),
+    forgetPositions: database.prepare('UPDATE entity SET position = NULL WHERE position IS NOT NULL'),
     deleteEntity: database.prepare('DELETE FROM entity WHERE key = ?'),
 
     deadLetter: database.prepare(`${selectDeadLetters} WHERE dead_letter.id = ?`),

@@ -246,6 +246,7 @@ function apply(statements: SqliteStatements, changes: StateChanges): void {
     if (value === undefined) statements.deleteValue.run(name)
     else statements.putValue.run(name, value)
   }
+  if (changes.forgetPositions === true) statements.forgetPositions.run()
   for (const entity of changes.putEntities ?? []) statements.putEntity.run(...entityParameters(entity))
   for (const key of changes.deleteEntities ?? []) statements.deleteEntity.run(key)
   for (const letter of changes.addDeadLetters ?? []) {

@@ -49,6 +49,8 @@ export interface StateChanges {
   readonly values?: ReadonlyMap<string, string | undefined> | undefined
   readonly putEntities?: Iterable<EntityRecord> | undefined
   readonly deleteEntities?: Iterable<string> | undefined
+  /** Removes the position of every entity that was remembered before: a reset makes them say nothing. */
+  readonly forgetPositions?: boolean | undefined
   readonly addDeadLetters?: Iterable<NewDeadLetter> | undefined
   readonly removeDeadLetters?: Iterable<number> | undefined
   /**

@@ -1,0 +1,197 @@
+import { type StreamConnectorError } from '../errors/stream-connector-error.ts'
+import {
+  type EntityRecord,
+  type MaybePromise,
+  type NewDeadLetter,
+  type StateStore,
+} from '../store/state-store.ts'
+import { backoffMs, type Random } from '../util/backoff.ts'
+import { type Clock } from '../util/clock.ts'
+
+/** What a {@link Checkpointer} needs. */
+export interface CheckpointerOptions {
+  readonly store: StateStore
+  readonly clock: Clock
+  readonly random: Random
+  /** Values that go with every commit, asked for just before: the position above all. */
+  readonly values: () => ReadonlyMap<string, string | undefined>
+  /** The state cannot be written, or can be written again. */
+  readonly onHealth: (problem: StreamConnectorError | undefined) => void
+}
+
+/** The longest that a finished event waits for its position to be saved, in milliseconds. */
+const commitDelayMs = 100
+
+/** With more changes than this waiting, they are written at once. */
+const maxPendingChanges = 2000
+
+const retryBounds = { baseMs: 500, maxMs: 10_000 }
+
+/**
+ * Gathers what must become durable and writes it together: the id map, dead letters and the position that depends on
+ * them, in one transaction. Since the position is asked for at that moment, it can never be ahead of the rest.
+ */
+export class Checkpointer {
+  readonly #options: CheckpointerOptions
+  /** Newest state of an entity that is not written yet; undefined: to be removed. */
+  #entities = new Map<string, EntityRecord | undefined>()
+  #deadLetters: NewDeadLetter[] = []
+  #removedDeadLetters = new Set<number>()
+  /** What the commit that is under way writes; still asked when an entity is looked up. */
+  #writing: ReadonlyMap<string, EntityRecord | undefined> | undefined
+  #dirty = false
+  #cancelTimer: (() => void) | undefined
+  #running: Promise<void> | undefined
+  #durable = false
+  #failures = 0
+  #problem: StreamConnectorError | undefined
+  #healthy: PromiseWithResolvers<void> | undefined
+
+  constructor(options: CheckpointerOptions) {
+    this.#options = options
+  }
+
+  /** Why the state cannot be written now; undefined when it can. */
+  get problem(): StreamConnectorError | undefined {
+    return this.#problem
+  }
+
+  /** What is known of an entity, also when it is not written yet. */
+  entity(key: string): MaybePromise<EntityRecord | undefined> {
+    if (this.#entities.has(key)) return this.#entities.get(key)
+    if (this.#writing?.has(key)) return this.#writing.get(key)
+    return this.#options.store.entity(key)
+  }
+
+  putEntity(record: EntityRecord): void {
+    this.#entities.set(record.key, record)
+    this.touch()
+  }
+
+  deleteEntity(key: string): void {
+    this.#entities.set(key, undefined)
+    this.touch()
+  }
+
+  addDeadLetter(letter: NewDeadLetter): void {
+    this.#deadLetters.push(letter)
+    this.touch()
+  }
+
+  removeDeadLetter(id: number): void {
+    this.#removedDeadLetters.add(id)
+    this.touch()
+  }
+
+  /** Something that the values depend on has moved: write it soon. */
+  touch(): void {
+    this.#dirty = true
+    if (this.#running !== undefined) return
+    if (this.#entities.size + this.#deadLetters.length >= maxPendingChanges && this.#failures === 0) {
+      this.#cancelTimer?.()
+      this.#cancelTimer = undefined
+      void this.#commit()
+    } else {
+      this.#schedule(commitDelayMs)
+    }
+  }
+
+  /** Resolves when the state can be written; undefined when it can now. Take in no more work before that. */
+  room(): Promise<void> | undefined {
+    if (this.#problem === undefined) return undefined
+    this.#healthy ??= Promise.withResolvers<void>()
+    return this.#healthy.promise
+  }
+
+  /**
+   * Writes all that is pending now.
+   *
+   * @param durable also safe from a loss of power: for what is about to be told to others.
+   * @throws StreamConnectorError with a `STATE_` code when it cannot be written; the changes are kept.
+   */
+  async flush(durable = false): Promise<void> {
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    if (durable) this.#durable = true
+    while (this.#running !== undefined) await this.#running
+    if (this.#dirty || this.#durable) await this.#commit()
+    if (this.#problem !== undefined) throw this.#problem
+  }
+
+  /** Stops the timer; nothing is written any more by itself. */
+  stop(): void {
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+  }
+
+  #schedule(delayMs: number): void {
+    this.#cancelTimer ??= this.#options.clock.schedule(delayMs, () => {
+      this.#cancelTimer = undefined
+      if (this.#running === undefined) void this.#commit()
+    })
+  }
+
+  #commit(): Promise<void> {
+    this.#running = this.#write().finally(() => {
+      this.#running = undefined
+      this.#writing = undefined
+      if (this.#dirty)
+        this.#schedule(
+          this.#failures === 0 ? commitDelayMs : backoffMs(this.#failures, retryBounds, this.#options.random),
+        )
+    })
+    return this.#running
+  }
+
+  async #write(): Promise<void> {
+    const entities = this.#entities
+    const deadLetters = this.#deadLetters
+    const removedDeadLetters = this.#removedDeadLetters
+    const durable = this.#durable || deadLetters.length > 0
+    this.#entities = new Map()
+    this.#deadLetters = []
+    this.#removedDeadLetters = new Set()
+    this.#writing = entities
+    this.#dirty = false
+    this.#durable = false
+    try {
+      await this.#options.store.commit({
+        values: this.#options.values(),
+        putEntities: present(entities),
+        deleteEntities: absent(entities),
+        addDeadLetters: deadLetters,
+        removeDeadLetters: removedDeadLetters,
+        durable,
+      })
+      this.#failures = 0
+      this.#report(undefined)
+    } catch (error) {
+      // Put everything back under what came meanwhile, which is newer.
+      for (const [key, record] of entities) if (!this.#entities.has(key)) this.#entities.set(key, record)
+      this.#deadLetters = [...deadLetters, ...this.#deadLetters]
+      for (const id of removedDeadLetters) this.#removedDeadLetters.add(id)
+      this.#dirty = true
+      this.#durable = durable
+      this.#failures++
+      this.#report(error as StreamConnectorError)
+    }
+  }
+
+  #report(problem: StreamConnectorError | undefined): void {
+    const changed = (problem === undefined) !== (this.#problem === undefined)
+    this.#problem = problem
+    if (changed) this.#options.onHealth(problem)
+    if (problem === undefined) {
+      this.#healthy?.resolve()
+      this.#healthy = undefined
+    }
+  }
+}
+
+function* present(entities: ReadonlyMap<string, EntityRecord | undefined>): Iterable<EntityRecord> {
+  for (const record of entities.values()) if (record !== undefined) yield record
+}
+
+function* absent(entities: ReadonlyMap<string, EntityRecord | undefined>): Iterable<string> {
+  for (const [key, record] of entities) if (record === undefined) yield key
+}

@@ -1,0 +1,110 @@
+import { type DeleteReason, type Operation, type OperationKind } from '../flow/operation.ts'
+import { formatPosition } from '../opencti/position.ts'
+import { octiIdOf } from '../stix/entity-ids.ts'
+import { type Entity } from '../stix/entity.ts'
+import { changedFieldsOf, previousOf } from '../stix/patches.ts'
+import { type Logger } from '../util/logger.ts'
+
+/** What an {@link EventContext} is made from. */
+export interface EventContextSource {
+  readonly operation: Operation
+  readonly externalId: string | undefined
+  readonly logger: Logger
+  /** Makes the signal of this call; only asked when the hook looks at it. */
+  readonly signal: () => AbortSignal
+}
+
+/**
+ * What a hook learns beside the entity itself.
+ *
+ * @example
+ * ```ts
+ * import { type EventContext } from 'opencti-stream-connector'
+ *
+ * function explain(context: EventContext): string {
+ *   return `${context.event} of ${context.entityId} at ${context.position ?? 'no position'}`
+ * }
+ * ```
+ */
+export class EventContext {
+  readonly #source: EventContextSource
+  #logger: Logger | undefined
+  #signal: AbortSignal | undefined
+
+  /** @internal */
+  constructor(source: EventContextSource) {
+    this.#source = source
+  }
+
+  /** What the hook is asked to do at the target: `create`, `update` or `delete`. */
+  get event(): OperationKind {
+    return this.#source.operation.kind
+  }
+
+  /** The entity; for a delete, its last state that the platform told. */
+  get entity(): Entity {
+    return this.#source.operation.entity
+  }
+
+  /** Where the event stands in the stream, `<ms>-<seq>`; absent when it came from elsewhere. */
+  get position(): string | undefined {
+    const { position } = this.#source.operation.event
+    return position === undefined ? undefined : formatPosition(position)
+  }
+
+  /** The entity's STIX id. It can change when the entity is renamed. */
+  get entityId(): string {
+    return this.#source.operation.entity.id
+  }
+
+  /** OpenCTI's own id of the entity, which never changes. */
+  get internalId(): string | undefined {
+    return octiIdOf(this.#source.operation.entity)
+  }
+
+  /** The target's id of the entity: what `create` or `find` answered. */
+  get externalId(): string | undefined {
+    return this.#source.externalId
+  }
+
+  /** Why the entity has to go; only for a delete. */
+  get reason(): DeleteReason | undefined {
+    return this.#source.operation.reason
+  }
+
+  /** Names of the entity's fields that the event changed; empty when the platform did not tell. */
+  get changed(): readonly string[] {
+    return changedFieldsOf(this.#source.operation.event.envelope.context?.patch ?? [])
+  }
+
+  /**
+   * The entity as it was before the event; undefined when the platform did not tell. For what has to be withdrawn at
+   * the target when a pattern was changed.
+   */
+  previous(): Entity | undefined {
+    const patch = this.#source.operation.event.envelope.context?.reverse_patch
+    return patch === undefined ? undefined : previousOf(this.entity, patch)
+  }
+
+  /** The entity came because another one refers to it. */
+  get isDependency(): boolean {
+    return this.#source.operation.event.isDependency
+  }
+
+  /** Which try this is, from 1. */
+  get attempt(): number {
+    return this.#source.operation.attempts
+  }
+
+  /** Aborted when the call takes longer than the limit for hooks, or when the connector stops at once. */
+  get signal(): AbortSignal {
+    this.#signal ??= this.#source.signal()
+    return this.#signal
+  }
+
+  /** A logger whose lines name the entity. */
+  get logger(): Logger {
+    this.#logger ??= this.#source.logger.child({ entity_id: this.entityId, event: this.event })
+    return this.#logger
+  }
+}

@@ -1,0 +1,250 @@
+import { type Checkpointer } from '../checkpoint/checkpointer.ts'
+import { errorFacts } from '../errors/error-facts.ts'
+import { StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { type Verdict } from '../errors/verdict.ts'
+import { delivered, type Outcome } from '../flow/books.ts'
+import { type OperationHandler } from '../flow/engine.ts'
+import { type ItemAnswer, readFlushResults } from '../flow/flush-answer.ts'
+import { type Operation } from '../flow/operation.ts'
+import { comparePositions, formatPosition, parsePosition } from '../opencti/position.ts'
+import { type DeliveryOptions } from '../settings/delivery-options.ts'
+import { type EntityRecord } from '../store/state-store.ts'
+import { type Clock } from '../util/clock.ts'
+import { type Logger } from '../util/logger.ts'
+import { EventContext } from './event-context.ts'
+import { HookCall, type HookLimits } from './hook-call.ts'
+import { type FlushOperation, type Hooks } from './hooks.ts'
+
+/** What a {@link HookRunner} needs. */
+export interface HookRunnerOptions {
+  readonly hooks: Hooks<unknown>
+  readonly delivery: DeliveryOptions
+  readonly checkpointer: Checkpointer
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly stopped: AbortSignal
+  /** Whether the id map knows of everything that was ever pushed. */
+  readonly mapIsComplete: () => boolean
+  readonly onDeadLetter: (operation: Operation, verdict: Verdict) => void
+  readonly onOutage: (reason: string | undefined) => void
+  readonly onStop: (verdict: Verdict) => void
+}
+
+/**
+ * Calls the author's hooks for an operation: decides by the id map whether an entity has to be created or updated at the
+ * target, and remembers what was pushed. What it remembers is written together with the position that depends on it.
+ */
+export class HookRunner implements OperationHandler {
+  readonly #options: HookRunnerOptions
+  readonly #hooks: Hooks<unknown>
+  readonly #limits: HookLimits
+
+  constructor(options: HookRunnerOptions) {
+    this.#options = options
+    this.#hooks = options.hooks
+    this.#limits = {
+      clock: options.clock,
+      timeoutMs: options.delivery.hookTimeoutMs,
+      stopped: options.stopped,
+    }
+  }
+
+  async deliver(operation: Operation): Promise<Outcome | undefined> {
+    const { checkpointer, delivery } = this.#options
+    let record: EntityRecord | undefined
+    if (delivery.idMap) {
+      const known = checkpointer.entity(operation.key)
+      record = known instanceof Promise ? await known : known
+      if (record !== undefined && isRedelivered(operation, record)) return redelivered
+    }
+    return operation.kind === 'delete' ? this.#delete(operation, record) : this.#push(operation, record)
+  }
+
+  async flush(operations: readonly Operation[]): Promise<readonly ItemAnswer[]> {
+    const call = new HookCall(this.#limits)
+    const items = operations.map((operation): FlushOperation<unknown> => ({
+      kind: operation.kind,
+      item: operation.item,
+      context: operation.context as EventContext,
+    }))
+    const answers = readFlushResults(
+      await call.run('flush', () => this.#hooks.flush!(items)),
+      operations.length,
+    )
+    for (const [index, operation] of operations.entries()) {
+      const answer = answers[index]!
+      if (answer.status !== 'ok') continue
+      if (operation.kind === 'delete') this.#forget(operation)
+      else this.#remember(operation, answer.externalId ?? (operation.context as EventContext).externalId)
+    }
+    return answers
+  }
+
+  itemBytes(operation: Operation): number {
+    if (operation.item === undefined) return operation.entity.id.length
+    return Buffer.byteLength(JSON.stringify(operation.item) ?? '')
+  }
+
+  deadLetter(operation: Operation, verdict: Verdict): void {
+    this.#options.onDeadLetter(operation, verdict)
+  }
+
+  onOutage(reason: string | undefined): void {
+    this.#options.onOutage(reason)
+  }
+
+  onStop(verdict: Verdict): void {
+    this.#options.onStop(verdict)
+  }
+
+  async #push(operation: Operation, record: EntityRecord | undefined): Promise<Outcome | undefined> {
+    const hooks = this.#hooks
+    if (this.#options.delivery.idMap) operation.kind = record === undefined ? 'create' : 'update'
+    const call = new HookCall(this.#limits)
+    let context = this.#context(operation, record?.externalId, call)
+    operation.isTransforming = true
+    const item = await call.run('transform', () => hooks.transform(operation.entity, context))
+    operation.isTransforming = false
+    if (item === undefined || item === null) return notTransformed
+    if (record === undefined && hooks.find !== undefined) {
+      const found = idOf('find', await call.run('find', () => hooks.find!(operation.entity, context)))
+      operation.kind = found === undefined ? 'create' : 'update'
+      context = this.#context(operation, found, call)
+    }
+    if (hooks.flush !== undefined) {
+      operation.item = item
+      operation.context = context
+      return undefined
+    }
+    if (operation.kind === 'create') return this.#create(operation, item, context, call)
+    if (hooks.update === undefined) return noUpdateHook
+    try {
+      const id = await call.run('update', () => hooks.update!(item, context))
+      this.#remember(operation, idOf('update', id) ?? context.externalId)
+    } catch (error) {
+      // The target has lost it: tell it anew.
+      if (hooks.create === undefined || errorFacts(error, 0).status !== 404) throw error
+      operation.kind = 'create'
+      return this.#create(operation, item, this.#context(operation, undefined, call), call)
+    }
+    return delivered
+  }
+
+  async #create(
+    operation: Operation,
+    item: unknown,
+    context: EventContext,
+    call: HookCall,
+  ): Promise<Outcome> {
+    const hooks = this.#hooks
+    if (hooks.create === undefined) return noCreateHook
+    let externalId: string | undefined
+    try {
+      externalId = idOf('create', await call.run('create', () => hooks.create!(item, context)))
+    } catch (error) {
+      const isThere = errorFacts(error, 0).status === 409 && this.#options.delivery.on.createExisting === 'ok'
+      if (!isThere) throw error
+    }
+    this.#remember(operation, externalId)
+    return delivered
+  }
+
+  async #delete(operation: Operation, record: EntityRecord | undefined): Promise<Outcome | undefined> {
+    const hooks = this.#hooks
+    if (record === undefined && this.#isSurelyUnknown(operation)) {
+      return { kind: 'skipped', reason: operation.unseen ? 'coalesced' : operation.unlessPushed }
+    }
+    const call = new HookCall(this.#limits)
+    let externalId = record?.externalId
+    if (record === undefined && hooks.find !== undefined) {
+      const context = this.#context(operation, undefined, call)
+      externalId = idOf('find', await call.run('find', () => hooks.find!(operation.entity, context)))
+    }
+    const context = this.#context(operation, externalId, call)
+    if (hooks.flush !== undefined) {
+      operation.item = undefined
+      operation.context = context
+      return undefined
+    }
+    if (hooks.delete === undefined) return noDeleteHook
+    try {
+      await call.run('delete', () => hooks.delete!(context))
+    } catch (error) {
+      const isGone = errorFacts(error, 0).status === 404 && this.#options.delivery.on.deleteMissing === 'ok'
+      if (!isGone) throw error
+    }
+    this.#forget(operation)
+    return delivered
+  }
+
+  /** Whether a delete can be left out: the entity was never pushed, or it never belonged to what is pushed. */
+  #isSurelyUnknown(operation: Operation): boolean {
+    if (this.#options.delivery.idMap && this.#options.mapIsComplete()) return true
+    return operation.unlessPushed !== 'never-pushed'
+  }
+
+  #context(operation: Operation, externalId: string | undefined, call: HookCall): EventContext {
+    return new EventContext({ operation, externalId, logger: this.#options.logger, signal: call.signal })
+  }
+
+  #remember(operation: Operation, externalId: string | number | undefined): void {
+    if (this.#options.delivery.idMap) {
+      const { position } = operation.event
+      this.#options.checkpointer.putEntity({
+        key: operation.key,
+        stixId: operation.entity.id,
+        externalId: externalId === undefined ? undefined : String(externalId),
+        position: position === undefined ? undefined : formatPosition(position),
+      })
+    }
+    this.#log(operation)
+  }
+
+  #forget(operation: Operation): void {
+    if (this.#options.delivery.idMap) this.#options.checkpointer.deleteEntity(operation.key)
+    this.#log(operation)
+  }
+
+  #log(operation: Operation): void {
+    this.#options.logger.debug(messages[operation.kind], {
+      entity_id: operation.entity.id,
+      entity_type: operation.entity.type,
+      attempt: operation.attempts,
+    })
+  }
+}
+
+/** The messages of the specification of stream connectors. */
+const messages = {
+  create: 'Entity created in external system',
+  update: 'Entity updated in external system',
+  delete: 'Entity deleted from external system',
+} as const
+
+const redelivered: Outcome = { kind: 'skipped', reason: 'already-delivered' }
+const notTransformed: Outcome = { kind: 'skipped', reason: 'transform' }
+const noCreateHook: Outcome = { kind: 'skipped', reason: 'no-create-hook' }
+const noUpdateHook: Outcome = { kind: 'skipped', reason: 'no-update-hook' }
+const noDeleteHook: Outcome = { kind: 'skipped', reason: 'no-delete-hook' }
+
+/**
+ * Whether a live event was delivered before: after a crash, events come again that were finished beyond the saved
+ * position. Events of a catch-up have positions of another kind and are always delivered.
+ */
+function isRedelivered(operation: Operation, record: EntityRecord): boolean {
+  const { event } = operation
+  if (event.position === undefined || record.position === undefined || operation.replayOf !== undefined)
+    return false
+  if (event.envelope.type === undefined || event.isDependency) return false
+  const seen = parsePosition(record.position)
+  return seen !== undefined && comparePositions(event.position, seen) <= 0
+}
+
+function idOf(hook: string, id: unknown): string | undefined {
+  if (id === undefined || id === null) return undefined
+  if (typeof id === 'string' || typeof id === 'number') return String(id)
+  throw new StreamConnectorError(
+    'HOOK_RESULT',
+    `${hook}() returned a value of type ${typeof id}. Return the target's id as text or number, or nothing.`,
+  )
+}

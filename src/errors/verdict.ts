@@ -1,0 +1,80 @@
+import { errorFacts, type ErrorFacts } from './error-facts.ts'
+import { isStreamConnectorError } from './stream-connector-error.ts'
+
+/**
+ * What is done about an error of a hook:
+ * - `retry`: it may work later;
+ * - `outage`: it will work for no event until somebody mends the target (401, 403);
+ * - `reject`: it will never work for this event;
+ * - `skip`: the author does not want this event;
+ * - `stop`: the author says that the connector cannot go on.
+ */
+export interface Verdict {
+  readonly kind: 'retry' | 'outage' | 'reject' | 'skip' | 'stop'
+  /** Why, in words: for logs, dead letters and skip counts. */
+  readonly reason: string
+  readonly facts: ErrorFacts
+  /**
+   * Whether the error says something of the target as a whole: no answer, overloaded, broken. If so, it is held
+   * against this event only when the target is known to work for others.
+   */
+  readonly ofTarget: boolean
+}
+
+const retryableStatuses: ReadonlySet<number> = new Set([408, 425, 429])
+
+/**
+ * Judges an error by what it carries.
+ *
+ * @param hook whether it was thrown by a hook that speaks to the target; an unexplained error is then tried again,
+ *   elsewhere (`transform`) it is taken for a bug.
+ * @param nowMs wall time, for a `Retry-After` that is a date.
+ */
+export function judge(error: unknown, hook: boolean, nowMs: number): Verdict {
+  const facts = errorFacts(error, nowMs)
+  const reason = describeError(error)
+  const verdict = (kind: Verdict['kind'], ofTarget = false): Verdict => ({ kind, reason, facts, ofTarget })
+  if (isStreamConnectorError(error)) {
+    if (error.code === 'SKIP') return verdict('skip')
+    if (error.code === 'STOP') return verdict('stop')
+    if (error.code === 'PERMANENT' || error.code === 'HOOK_RESULT' || error.code === 'HOOK_MISSING') {
+      return verdict('reject')
+    }
+    if (error.code === 'RETRYABLE' || error.code === 'HOOK_TIMEOUT') return verdict('retry', true)
+  }
+  const { status } = facts
+  if (status !== undefined) {
+    if (status === 401 || status === 403 || status === 407) return verdict('outage', true)
+    if (retryableStatuses.has(status) || status >= 500) return verdict('retry', true)
+    if (status >= 400) return verdict('reject')
+  }
+  if (facts.isNetwork) return verdict('retry', true)
+  if (facts.isBug || isValidationError(error) || !hook) return verdict('reject')
+  return verdict('retry')
+}
+
+/**
+ * An error in one line of words, with the cause where the error itself says little. What is thrown need not be an
+ * error at all.
+ */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return `a value that is no Error was thrown (${typeof error})`
+  const name = error.name === 'Error' || error.message.startsWith(error.name) ? '' : `${error.name}: `
+  const cause =
+    error.cause instanceof Error && error.cause.message !== '' ? ` (${causeText(error.cause)})` : ''
+  return `${name}${error.message || 'no message'}${cause}`
+}
+
+function causeText(cause: Error): string {
+  const { code } = cause as { code?: unknown }
+  return typeof code === 'string' && !cause.message.includes(code)
+    ? `${code}: ${cause.message}`
+    : cause.message
+}
+
+/** zod, valibot, ajv and others carry a list of what is wrong. */
+function isValidationError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { issues } = error as { issues?: unknown }
+  return Array.isArray(issues)
+}

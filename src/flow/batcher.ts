@@ -1,0 +1,143 @@
+import { type ResolvedBatchOptions } from '../settings/delivery-options.ts'
+import { type Clock } from '../util/clock.ts'
+import { type Operation } from './operation.ts'
+
+/** What a {@link Batcher} needs. */
+export interface BatcherOptions {
+  readonly bounds: ResolvedBatchOptions
+  readonly clock: Clock
+  /** The size of an operation's item in bytes; only asked when batches are bounded by bytes. */
+  readonly weigh: (operation: Operation) => number
+  /** Milliseconds until another batch may go; infinite when that depends on one that is under way. */
+  readonly waitMs: () => number
+  /** Sends a batch. {@link Batcher.sent} has to be called when it is over. */
+  readonly send: (operations: readonly Operation[]) => void
+}
+
+/**
+ * Gathers operations until there are enough of them, or enough bytes, or the first has waited long enough. An entity has
+ * at most one operation in a batch: if one item of it had to be tried again, a later one would have overtaken it. Those
+ * that wait behind an item of the batch count towards its size, so that a busy entity does not wait for strangers.
+ */
+export class Batcher {
+  readonly #bounds: ResolvedBatchOptions
+  readonly #clock: Clock
+  readonly #options: BatcherOptions
+  #open: Operation[] = []
+  #openBytes = 0
+  #openedAtMs = 0
+  /** Full batches that wait for their turn. */
+  readonly #full: (readonly Operation[])[] = []
+  #inFlight = 0
+  #isHurried = false
+  #staysHurried = false
+  #isStopped = false
+  #blocked = 0
+  #cancelTimer: (() => void) | undefined
+
+  constructor(options: BatcherOptions) {
+    this.#bounds = options.bounds
+    this.#clock = options.clock
+    this.#options = options
+  }
+
+  /** Batches under way. */
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  /** Operations that may be in batches at a time, gathered or under way. */
+  get capacity(): number {
+    return this.#bounds.maxItems * (this.#bounds.maxInFlight + 1)
+  }
+
+  /** @param blocked how many operations wait behind others, in all lanes. */
+  add(operation: Operation, blocked: number): void {
+    const bytes = this.#bounds.maxBytes === undefined ? 0 : this.#options.weigh(operation)
+    if (this.#open.length > 0 && this.#openBytes + bytes > (this.#bounds.maxBytes ?? Infinity)) this.#close()
+    if (this.#open.length === 0) this.#openedAtMs = this.#clock.monotonic()
+    this.#open.push(operation)
+    this.#openBytes += bytes
+    this.blockedBehind(blocked)
+  }
+
+  /** So many operations wait behind others. */
+  blockedBehind(count: number): void {
+    this.#blocked = count
+    this.#pump()
+  }
+
+  /** The open batch goes as it is. @param stays whether all that come after it shall not wait either. */
+  hurry(stays = false): void {
+    this.#isHurried = true
+    if (stays) this.#staysHurried = true
+    this.#pump()
+  }
+
+  /** A batch is over. */
+  sent(): void {
+    this.#inFlight--
+    this.#pump()
+  }
+
+  /** Batches that were split go again, before all others. */
+  resend(...batches: readonly (readonly Operation[])[]): void {
+    this.#full.unshift(...batches)
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    this.#cancelTimer?.()
+  }
+
+  /** Empties what has not been sent, and answers it. */
+  clear(): Operation[] {
+    const dropped = [...this.#open, ...this.#full.flat()]
+    this.#open = []
+    this.#openBytes = 0
+    this.#full.length = 0
+    this.#isHurried = false
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    return dropped
+  }
+
+  #close(): void {
+    this.#full.push(this.#open)
+    this.#open = []
+    this.#openBytes = 0
+    this.#isHurried = this.#staysHurried
+  }
+
+  #pump(): void {
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    if (this.#isStopped) return
+    let waitMs = 0
+    for (;;) {
+      if (this.#full.length === 0) {
+        if (this.#open.length === 0) return
+        waitMs = this.#openWaitMs()
+        if (waitMs > 0) break
+        this.#close()
+      }
+      waitMs = this.#options.waitMs()
+      if (waitMs > 0) break
+      this.#inFlight++
+      this.#options.send(this.#full.shift()!)
+    }
+    if (waitMs === Number.POSITIVE_INFINITY) return
+    this.#cancelTimer = this.#clock.schedule(waitMs, () => {
+      this.#cancelTimer = undefined
+      this.#pump()
+    })
+  }
+
+  /** Milliseconds until the open batch goes; 0 when it is ready. */
+  #openWaitMs(): number {
+    const { maxItems, maxBytes, maxWaitMs } = this.#bounds
+    if (this.#isHurried || this.#open.length + this.#blocked >= maxItems) return 0
+    if (maxBytes !== undefined && this.#openBytes >= maxBytes) return 0
+    return Math.max(0, this.#openedAtMs + maxWaitMs - this.#clock.monotonic())
+  }
+}

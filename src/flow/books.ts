@@ -1,0 +1,61 @@
+/** How an event ended. */
+export type Outcome =
+  | { readonly kind: 'delivered' }
+  | { readonly kind: 'skipped'; readonly reason: string }
+  | { readonly kind: 'dead-lettered'; readonly reason: string }
+
+export const delivered: Outcome = { kind: 'delivered' }
+
+/** What the books say at one moment. Always: received = delivered + skipped + dead-lettered + in flight. */
+export interface BooksSnapshot {
+  readonly received: number
+  readonly delivered: number
+  readonly skipped: number
+  readonly deadLettered: number
+  readonly inFlight: number
+  /** Skipped events by their reason. */
+  readonly skippedByReason: Readonly<Record<string, number>>
+  /** Tries of a hook that failed and were made again. */
+  readonly retries: number
+}
+
+/** Skip reasons can come from authors: no more than this many are told apart. */
+const maxReasons = 100
+
+/** Counts what became of every event. */
+export class Books {
+  #received = 0
+  #delivered = 0
+  #skipped = 0
+  #deadLettered = 0
+  readonly #reasons = new Map<string, number>()
+  retries = 0
+
+  receive(): void {
+    this.#received++
+  }
+
+  /** Enters the end of an event; once for each that was received. */
+  close(outcome: Outcome): void {
+    if (outcome.kind === 'delivered') this.#delivered++
+    else if (outcome.kind === 'dead-lettered') this.#deadLettered++
+    else {
+      this.#skipped++
+      const known = this.#reasons.has(outcome.reason) || this.#reasons.size < maxReasons
+      const reason = known ? outcome.reason : 'other'
+      this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1)
+    }
+  }
+
+  snapshot(): BooksSnapshot {
+    return {
+      received: this.#received,
+      delivered: this.#delivered,
+      skipped: this.#skipped,
+      deadLettered: this.#deadLettered,
+      inFlight: this.#received - this.#delivered - this.#skipped - this.#deadLettered,
+      skippedByReason: Object.fromEntries(this.#reasons),
+      retries: this.retries,
+    }
+  }
+}

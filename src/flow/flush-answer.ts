@@ -1,0 +1,79 @@
+import { RetryableError, PermanentError } from '../errors/steering-errors.ts'
+import { StreamConnectorError } from '../errors/stream-connector-error.ts'
+
+/**
+ * What became of one item of a batch: `'ok'`, or with the id that the target gave it; `retry` when it may work later,
+ * `reject` when it never will.
+ *
+ * @example
+ * ```ts
+ * import { type FlushResult } from 'opencti-stream-connector'
+ *
+ * const results: FlushResult[] = ['ok', { status: 'ok', externalId: '4711' }, { status: 'reject', reason: 'no such list' }]
+ * console.log(results.length)
+ * ```
+ */
+export type FlushResult =
+  | 'ok'
+  | 'retry'
+  | 'reject'
+  | { readonly status: 'ok'; readonly externalId?: string | number | undefined }
+  | {
+      readonly status: 'retry'
+      readonly reason?: string | undefined
+      readonly retryAfterMs?: number | undefined
+    }
+  | { readonly status: 'reject'; readonly reason?: string | undefined }
+
+/** A {@link FlushResult} in one shape. */
+export type ItemAnswer =
+  | { readonly status: 'ok'; readonly externalId?: string | number | undefined }
+  | { readonly status: 'retry' | 'reject'; readonly error: StreamConnectorError }
+
+/**
+ * Reads what `flush` returned: nothing for "all of them", or one result for each operation.
+ *
+ * @throws StreamConnectorError `HOOK_RESULT` when it is neither: what happened to which item is then unknown.
+ */
+export function readFlushResults(results: unknown, count: number): readonly ItemAnswer[] {
+  if (results === undefined || results === null || results === 'ok') return Array<ItemAnswer>(count).fill(ok)
+  if (!Array.isArray(results) || results.length !== count) {
+    const got = Array.isArray(results) ? `${results.length} results` : `a value of type ${typeof results}`
+    throw new StreamConnectorError(
+      'RETRYABLE',
+      `flush() answered ${got} for ${count} operations. Return one result for each, in the same order, or nothing when all were taken.`,
+    )
+  }
+  return results.map((result: unknown) => readResult(result))
+}
+
+const ok: ItemAnswer = { status: 'ok' }
+
+function readResult(result: unknown): ItemAnswer {
+  if (result === 'ok') return ok
+  const { status, reason, externalId, retryAfterMs } = (
+    typeof result === 'object' && result !== null ? result : { status: result }
+  ) as { status?: unknown; reason?: unknown; externalId?: unknown; retryAfterMs?: unknown }
+  const text = typeof reason === 'string' && reason !== '' ? reason : undefined
+  switch (status) {
+    case 'ok':
+      return typeof externalId === 'string' || typeof externalId === 'number' ? { status, externalId } : ok
+    case 'retry': {
+      const waitMs = typeof retryAfterMs === 'number' ? retryAfterMs : undefined
+      return {
+        status,
+        error: new RetryableError(text ?? 'the target asked to try again', { retryAfterMs: waitMs }),
+      }
+    }
+    case 'reject':
+      return { status, error: new PermanentError(text ?? 'the target rejected the item') }
+    default:
+      return {
+        status: 'reject',
+        error: new StreamConnectorError(
+          'HOOK_RESULT',
+          'flush() answered a result that is neither ok, retry nor reject. Return one of them for each operation.',
+        ),
+      }
+  }
+}

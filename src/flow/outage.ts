@@ -1,0 +1,137 @@
+import { backoffMs, type Random } from '../util/backoff.ts'
+import { type Clock } from '../util/clock.ts'
+
+/** When a target counts as down, and how it is probed. */
+export interface OutageOptions {
+  /** So many failures in a row, of more than one entity, mean that the target is down. */
+  readonly failures: number
+  /** The first wait before a probe, in milliseconds; it doubles. */
+  readonly probeMinMs: number
+  /** The longest wait before a probe, in milliseconds. */
+  readonly probeMaxMs: number
+}
+
+/** For so long after a success the target is known to work, in milliseconds. */
+const workedRecentlyMs = 10_000
+
+/**
+ * Tells "the target is down" from "this event is bad" by one kind of evidence: whether the target does anything for
+ * anybody else. While it is down nothing is started but one probe at a time; after that the number of operations at a
+ * time grows from one again, so that a target that has just come back is not run over.
+ */
+export class Outage {
+  readonly #options: OutageOptions
+  readonly #clock: Clock
+  readonly #random: Random
+  #successes = 0
+  #lastSuccessMs = Number.NEGATIVE_INFINITY
+  /** Failures since the last success, of which entity, and whether of another one too. */
+  #failures = 0
+  #failedKey: string | undefined
+  #failedMany = false
+  #reason: string | undefined
+  #probes = 0
+  #nextProbeMs = 0
+  #probing = false
+  /** Operations that may run at a time after an outage; infinite in ordinary times. */
+  #ramp = Number.POSITIVE_INFINITY
+
+  constructor(options: OutageOptions, clock: Clock, random: Random) {
+    this.#options = options
+    this.#clock = clock
+    this.#random = random
+  }
+
+  /** Why the target counts as down; undefined when it does not. */
+  get reason(): string | undefined {
+    return this.#reason
+  }
+
+  /** How often the target has worked. */
+  get successes(): number {
+    return this.#successes
+  }
+
+  /** Failures since it worked last. */
+  get failures(): number {
+    return this.#failures
+  }
+
+  get ramp(): number {
+    return this.#ramp
+  }
+
+  get workedRecently(): boolean {
+    return this.#clock.monotonic() - this.#lastSuccessMs < workedRecentlyMs
+  }
+
+  /** The target did something, or refused with a reason: it is there. Answers whether an outage ends with that. */
+  succeeded(): boolean {
+    this.#successes++
+    this.#lastSuccessMs = this.#clock.monotonic()
+    this.#failures = 0
+    this.#failedKey = undefined
+    this.#failedMany = false
+    this.#probing = false
+    if (this.#reason === undefined) {
+      if (this.#ramp !== Number.POSITIVE_INFINITY && (this.#ramp *= 2) > 4096)
+        this.#ramp = Number.POSITIVE_INFINITY
+      return false
+    }
+    this.#reason = undefined
+    this.#probes = 0
+    this.#ramp = 1
+    return true
+  }
+
+  /**
+   * The target failed.
+   *
+   * @param key the entity, or undefined for several at once.
+   * @param certain whether the failure is of the kind that concerns everybody (credentials).
+   * @returns whether an outage begins with that.
+   */
+  failed(key: string | undefined, reason: string, certain: boolean): boolean {
+    this.#failures++
+    if (key === undefined || (this.#failedKey !== undefined && this.#failedKey !== key))
+      this.#failedMany = true
+    this.#failedKey = key
+    if (this.#reason !== undefined) {
+      this.#reason = reason
+      if (this.#probing) this.#planProbe()
+      return false
+    }
+    const isMany = this.#failedMany && this.#failures >= this.#options.failures
+    if (!isMany && !(certain && !this.workedRecently)) return false
+    this.#reason = reason
+    this.#planProbe()
+    return true
+  }
+
+  /** Milliseconds until a probe may start; infinite while one is under way; 0 also when there is no outage. */
+  probeWaitMs(): number {
+    if (this.#reason === undefined) return 0
+    if (this.#probing) return Number.POSITIVE_INFINITY
+    return Math.max(0, this.#nextProbeMs - this.#clock.monotonic())
+  }
+
+  /** Something is started while the target is down. */
+  probe(): void {
+    if (this.#reason !== undefined) this.#probing = true
+  }
+
+  /** The probe came to nothing: it was skipped before it reached the target. */
+  probeWasted(): void {
+    this.#probing = false
+  }
+
+  #planProbe(): void {
+    this.#probing = false
+    this.#probes++
+    const bounds = { baseMs: this.#options.probeMinMs, maxMs: this.#options.probeMaxMs }
+    // Half of the wait is fixed: a probe right after the failure would say nothing new.
+    const ceilingMs = Math.min(bounds.maxMs, bounds.baseMs * 2 ** Math.min(this.#probes - 1, 30))
+    this.#nextProbeMs =
+      this.#clock.monotonic() + ceilingMs / 2 + backoffMs(this.#probes, bounds, this.#random) / 2
+  }
+}

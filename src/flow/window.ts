@@ -1,0 +1,61 @@
+/** How much may be in memory at a time. */
+export interface WindowBounds {
+  readonly maxEvents: number
+  readonly maxBytes: number
+}
+
+/**
+ * What has been received and is not finished, counted in events and in bytes. When it is full, no more is read, until
+ * half of it is free again: stopping and starting for each event would cost more than it holds.
+ *
+ * One event larger than the whole window still passes, alone.
+ */
+export class Window {
+  readonly #bounds: WindowBounds
+  #events = 0
+  #bytes = 0
+  #waiting: PromiseWithResolvers<void> | undefined
+
+  constructor(bounds: WindowBounds) {
+    this.#bounds = bounds
+  }
+
+  get events(): number {
+    return this.#events
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get isFull(): boolean {
+    return this.#events >= this.#bounds.maxEvents || this.#bytes >= this.#bounds.maxBytes
+  }
+
+  take(bytes: number): void {
+    this.#events++
+    this.#bytes += bytes
+  }
+
+  /** An event is finished. */
+  release(bytes: number): void {
+    this.#events--
+    this.shrink(bytes)
+  }
+
+  /** An event lets go of some of its bytes and stays. */
+  shrink(bytes: number): void {
+    this.#bytes -= bytes
+    if (this.#waiting === undefined) return
+    if (this.#events > this.#bounds.maxEvents / 2 || this.#bytes > this.#bounds.maxBytes / 2) return
+    this.#waiting.resolve()
+    this.#waiting = undefined
+  }
+
+  /** Undefined when there is room now; else a promise that resolves when there is. */
+  room(): Promise<void> | undefined {
+    if (!this.isFull) return undefined
+    this.#waiting ??= Promise.withResolvers<void>()
+    return this.#waiting.promise
+  }
+}

@@ -1,0 +1,79 @@
+import { type Entity } from '../stix/entity.ts'
+import { openCtiExtension } from '../stix/extensions.ts'
+import { type Position } from './position.ts'
+import { type Envelope, type EventName, type StreamEvent } from './stream-event.ts'
+
+/** A frame that carries no event that could be delivered. */
+export interface UnreadableEvent {
+  /** What is wrong with it, in words. */
+  readonly problem: string
+  readonly entityId?: string | undefined
+  readonly entityType?: string | undefined
+}
+
+/** `referer` of a frame that was pulled in by another one (OpenCTI platform, graphql/sseMiddleware.js). */
+const dependencyReferer = 'init-dependencies'
+
+/** Whether a frame of this name speaks of an entity. */
+export function isEventName(name: string): name is EventName {
+  return name === 'create' || name === 'update' || name === 'delete' || name === 'merge'
+}
+
+/**
+ * Reads the data of a frame. A guard instead of a schema: this runs for every event, and what it lets through
+ * is what the rest relies on: an object with an id and a type.
+ *
+ * @param data the frame's JSON text; or the envelope, or the entity alone, already parsed.
+ */
+export function decodeEvent(
+  name: EventName,
+  data: unknown,
+  position: Position | undefined,
+  bytes: number,
+): StreamEvent | UnreadableEvent {
+  let parsed = data
+  if (typeof data === 'string') {
+    try {
+      parsed = JSON.parse(data)
+    } catch {
+      return { problem: 'the frame is not valid JSON' }
+    }
+  }
+  if (!isObject(parsed)) return { problem: 'the frame holds no JSON object' }
+  const envelope = ('data' in parsed ? parsed : { data: parsed }) as unknown as Envelope
+  const entity: unknown = envelope.data
+  if (!isObject(entity)) return { problem: 'the envelope has no "data" object' }
+  const { id, type } = entity as { id?: unknown; type?: unknown }
+  if (typeof id !== 'string' || id === '') {
+    return { problem: 'the entity has no "id"', entityType: typeof type === 'string' ? type : undefined }
+  }
+  if (typeof type !== 'string' || type === '') return { problem: 'the entity has no "type"', entityId: id }
+  const origin: unknown = envelope.origin
+  return {
+    name,
+    position,
+    entity: entity as unknown as Entity,
+    key: internalIdOf(entity) ?? id,
+    isDependency: isObject(origin) && origin['referer'] === dependencyReferer,
+    envelope,
+    bytes,
+  }
+}
+
+/** Whether {@link decodeEvent} gave up. */
+export function isUnreadable(event: StreamEvent | UnreadableEvent): event is UnreadableEvent {
+  return 'problem' in event
+}
+
+function internalIdOf(entity: Record<string, unknown>): string | undefined {
+  const extensions = entity['extensions']
+  if (!isObject(extensions)) return undefined
+  const extension = extensions[openCtiExtension]
+  if (!isObject(extension)) return undefined
+  const id = extension['id']
+  return typeof id === 'string' && id !== '' ? id : undefined
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

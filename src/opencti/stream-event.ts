@@ -1,0 +1,59 @@
+import { type Entity } from '../stix/entity.ts'
+import { type Position } from './position.ts'
+
+/** What a frame of the stream can say of an entity. */
+export type EventName = 'create' | 'update' | 'delete' | 'merge'
+
+/** One operation of a JSON Patch (RFC 6902), as in `context.patch` and `context.reverse_patch`. */
+export interface PatchOperation {
+  readonly op: string
+  readonly path: string
+  readonly value?: unknown
+  readonly from?: string | undefined
+}
+
+/**
+ * The JSON of a frame. In catch-up only `data`, `message`, `origin` and `version` are there
+ * (OpenCTI platform, graphql/sseMiddleware.js).
+ */
+export interface Envelope {
+  readonly data: Entity
+  readonly version?: string | undefined
+  /** What happened at the platform; it may differ from the frame's name, which is what counts. */
+  readonly type?: string | undefined
+  readonly scope?: string | undefined
+  readonly message?: string | undefined
+  readonly origin?:
+    | {
+        readonly referer?: string | undefined
+        readonly user_id?: string | undefined
+        readonly [key: string]: unknown
+      }
+    | undefined
+  readonly context?:
+    | {
+        readonly patch?: readonly PatchOperation[] | undefined
+        readonly reverse_patch?: readonly PatchOperation[] | undefined
+        readonly sources?: readonly Entity[] | undefined
+        readonly [key: string]: unknown
+      }
+    | undefined
+  readonly event_id?: string | undefined
+  readonly [key: string]: unknown
+}
+
+/** One event of the stream about one entity. */
+export interface StreamEvent {
+  /** The name of the frame, which decides what is done. */
+  readonly name: EventName
+  /** Where it stands in the stream; absent when it came from elsewhere. */
+  readonly position: Position | undefined
+  readonly entity: Entity
+  /** OpenCTI's internal id, which never changes; the STIX id where there is none. */
+  readonly key: string
+  /** Sent because another entity refers to it; in catch-up an entity may come only like that. */
+  readonly isDependency: boolean
+  readonly envelope: Envelope
+  /** Roughly what it occupies in memory. */
+  readonly bytes: number
+}
