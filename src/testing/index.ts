@@ -31,3 +31,36 @@ export {
   type StixExtension,
   type StixObject,
 } from './knowledge/stix-object.ts'
+export { type BuildOptions, type BuiltObject } from './builders/build-object.ts'
+export { buildIndicator, indicatorKinds, type IndicatorKind } from './builders/build-indicator.ts'
+export { buildObservable, observableKinds, type ObservableKind } from './builders/build-observable.ts'
+export { buildVulnerability, type CvssNames } from './builders/build-vulnerability.ts'
+export {
+  buildAttackPattern,
+  buildCampaign,
+  buildIntrusionSet,
+  buildMalware,
+  buildThreatActor,
+  buildTool,
+} from './builders/build-threats.ts'
+export { buildIdentity, buildLocation } from './builders/build-identities.ts'
+export {
+  buildCaseIncident,
+  buildCaseRfi,
+  buildCaseRft,
+  buildGrouping,
+  buildNote,
+  buildReport,
+  type ContainerContent,
+} from './builders/build-containers.ts'
+export { buildRelationship, buildSighting } from './builders/build-relations.ts'
+export {
+  buildExternalReference,
+  buildKillChainPhase,
+  buildLabel,
+  buildMarking,
+  buildTlpMarking,
+} from './builders/build-meta.ts'
+export { buildKnowledgeBase, type KnowledgeBaseOptions } from './builders/build-knowledge-base.ts'
+export { seededRandom } from './builders/seeded-random.ts'
+export { LiveChanges, type LiveChangesOptions } from './live-changes.ts'

@@ -85,7 +85,7 @@ export class Simulator implements AsyncDisposable {
     this.#host = options.host ?? '127.0.0.1'
     this.#basePath = (options.basePath ?? '').replace(/^\/*(?=[^/])/, '/').replace(/\/+$/, '')
     this.#platform = new Platform({ clock, maxEvents: retention, writesModifiedAt: features.isSeven })
-    for (const marking of tlpMarkings()) this.#platform.create(marking, { origin: {} })
+    for (const marking of tlpMarkings()) this.#platform.createAsDated(marking)
     const access = new AccessControl(features)
     this.collections = new SimulatedCollections(access)
     this.users = new SimulatedUsers(access)
@@ -180,8 +180,8 @@ export class Simulator implements AsyncDisposable {
    * @returns the stored object. It is frozen: change it with {@link update}.
    * @throws Error when it exists already.
    */
-  create(entity: StixInput, options?: WriteOptions): StixObject {
-    return this.#platform.create(entity, options).object
+  create<Input extends StixInput>(entity: Input, options?: WriteOptions): StixObject & Input {
+    return this.#platform.create(entity, options).object as StixObject & Input
   }
 
   /**

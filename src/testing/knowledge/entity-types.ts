@@ -29,10 +29,14 @@ const openCtiObservables = new Map([
   ['cryptocurrency-wallet', 'Cryptocurrency-Wallet'],
   ['cryptographic-key', 'Cryptographic-Key'],
   ['hostname', 'Hostname'],
+  ['iccid', 'ICCID'],
+  ['imei', 'IMEI'],
+  ['imsi', 'IMSI'],
   ['media-content', 'Media-Content'],
   ['payment-card', 'Payment-Card'],
   ['persona', 'Persona'],
   ['phone-number', 'Phone-Number'],
+  ['ssh-key', 'SSH-Key'],
   ['text', 'Text'],
   ['tracking-number', 'Tracking-Number'],
   ['user-agent', 'User-Agent'],
@@ -119,9 +123,15 @@ function locationTypeOf(object: StixObject): string {
   return object['latitude'] === undefined ? 'Region' : 'Position'
 }
 
+/** The properties that name objects, best first. */
+const naming = (
+  'name value subject path key source_name abstract user_id persona_name title iban card_number command_line ' +
+  'fingerprint_sha256'
+).split(' ')
+
 /** What people call an object: its name, its value, its pattern, its ends. */
 export function representativeOf(object: StixObject): string {
-  for (const property of ['name', 'value', 'subject', 'path', 'key', 'source_name', 'abstract', 'user_id']) {
+  for (const property of naming) {
     const value = object[property]
     if (typeof value === 'string' && value !== '') return value
   }

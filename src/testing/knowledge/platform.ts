@@ -78,7 +78,18 @@ export class Platform {
   }
 
   create(input: StixInput, options: WriteOptions = {}): StoredObject {
-    const stored = toStored(toPlatformShape(input, this.#context(this.#clock.now(), options.by)))
+    const draft = toPlatformShape(input, this.#context(this.#clock.now(), options.by))
+    openCtiPropertiesOf(draft).created_at = new Date(this.#clock.now()).toISOString()
+    this.#touch(draft)
+    return this.#add(toStored(draft), options)
+  }
+
+  /** Stores an object and publishes its creation, but leaves it the dates that it carries. */
+  createAsDated(input: StixInput): StoredObject {
+    return this.#add(toStored(toPlatformShape(input, this.#context(this.#clock.now()))), { origin: {} })
+  }
+
+  #add(stored: StoredObject, options: WriteOptions): StoredObject {
     if (this.knowledge.find(stored.properties.id) ?? this.knowledge.find(stored.object.id)) {
       throw new Error(`${stored.object.id} exists already. Call update() to change it.`)
     }

@@ -4,8 +4,8 @@ import { openCtiExtension } from '../../stix/extensions.ts'
 export type StixExtension = Record<string, unknown>
 
 /**
- * Any STIX object, loosely typed: what the simulator takes, keeps and sends. It fits wherever an `Entity` is asked
- * for.
+ * Any STIX object, loosely typed: what the simulator takes, keeps and sends. What the builders return is an `Entity`
+ * of its type as well; of other objects `asEntity` makes one.
  *
  * @example
  * ```ts

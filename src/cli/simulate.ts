@@ -1,0 +1,136 @@
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { buildKnowledgeBase } from '../testing/builders/build-knowledge-base.ts'
+import { type StixSource } from '../testing/knowledge/bundle.ts'
+import { type PlatformProfile } from '../testing/platform-profile.ts'
+import { type SimulatedRequest } from '../testing/request-log.ts'
+import { Simulator } from '../testing/simulator.ts'
+import { systemClock } from '../util/clock.ts'
+import { LiveChanges } from '../testing/live-changes.ts'
+
+interface SimulateOptions {
+  readonly port: number
+  readonly host: string
+  readonly basePath: string
+  readonly profile: PlatformProfile
+  readonly bundle: readonly string[]
+  readonly size: number
+  readonly rate: number
+  readonly seed: number
+  readonly token?: string | undefined
+}
+
+/**
+ * The command `simulate`: a platform on this machine to run a connector against, without OpenCTI.
+ *
+ * @example
+ * ```sh
+ * opencti-stream simulate --port 8080 --size 1000 --rate 2
+ * ```
+ */
+export function simulateCommand(): Command {
+  return new Command('simulate')
+    .description('Play an OpenCTI platform on this machine, to run connectors against.')
+    .option('--port <number>', 'port to listen on, 0 for a free one', wholeNumber, 8080)
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--base-path <path>', 'path that the platform is served under', '')
+    .addOption(
+      new Option('--profile <profile>', 'generation of the platform')
+        .choices(['6.x', '7.x-mid', '7.x-new'])
+        .default('7.x-new'),
+    )
+    .option('--bundle <file...>', 'STIX 2.1 bundles to load', [])
+    .option('--size <number>', 'invented entities to start with', wholeNumber, 100)
+    .option('--rate <number>', 'live changes a second', positiveNumber, 1)
+    .option('--seed <number>', 'which invented entities and changes', wholeNumber, 1)
+    .option('--token <token>', 'token of the connector; without it, a random one')
+    .action((options: SimulateOptions) => simulate(options))
+}
+
+async function simulate(options: SimulateOptions): Promise<void> {
+  const bundles = await Promise.all(options.bundle.map((file) => readBundle(file)))
+  await using simulator = await Simulator.start({
+    port: options.port,
+    host: options.host,
+    basePath: options.basePath,
+    profile: options.profile,
+    token: options.token,
+  })
+  for (const [index, bundle] of bundles.entries()) {
+    const { objects, missingReferences } = simulator.load(bundle)
+    const missing =
+      missingReferences.length === 0 ? '' : `, ${missingReferences.length} references lead nowhere`
+    note(`Loaded ${objects} objects from ${options.bundle[index]}${missing}.`)
+  }
+  if (options.size > 0) {
+    simulator.load(buildKnowledgeBase({ seed: options.seed, size: options.size }))
+    note(`Loaded ${options.size} invented entities.`)
+  }
+  note(`OpenCTI ${options.profile} simulated at ${simulator.url}. Run a connector in a shell with:`)
+  for (const [name, value] of Object.entries(simulator.environment())) {
+    process.stdout.write(`export ${name}='${value.replaceAll("'", String.raw`'\''`)}'\n`)
+  }
+  note(
+    options.rate > 0
+      ? `${options.rate} live changes a second. Ctrl-C ends it.`
+      : 'No live changes. Ctrl-C ends it.',
+  )
+  const changes = new LiveChanges(simulator, { seed: options.seed, clock: systemClock })
+  const stopNoting = simulator.onRequest((request) => note(describeRequest(request)))
+  if (options.rate > 0) changes.start(options.rate)
+  await ended()
+  changes.stop()
+  stopNoting()
+  note(`Ended after ${simulator.history.length} events.`)
+}
+
+/** Resolves with the first SIGINT or SIGTERM. */
+async function ended(): Promise<void> {
+  const done = new AbortController()
+  await Promise.race([
+    once(process, 'SIGINT', { signal: done.signal }),
+    once(process, 'SIGTERM', { signal: done.signal }),
+  ])
+  done.abort()
+}
+
+async function readBundle(file: string): Promise<StixSource> {
+  let bundle: unknown
+  try {
+    bundle = JSON.parse(await readFile(file, 'utf8'))
+  } catch (error) {
+    throw new Error(`The bundle ${file} cannot be read. Is it a JSON file?`, { cause: error })
+  }
+  const { type, objects } = (bundle ?? {}) as { type?: unknown; objects?: unknown }
+  if (type !== 'bundle' || !Array.isArray(objects)) {
+    throw new Error(`${file} is no STIX bundle: it needs "type": "bundle" and a list of "objects".`)
+  }
+  return bundle as StixSource
+}
+
+/** A line about a request; never with its headers, which hold the token. */
+function describeRequest(request: SimulatedRequest): string {
+  const status = request.status ?? 'no answer'
+  if (request.kind === 'graphql') return `${request.operation ?? 'graphql'}: ${status}`
+  const query = Object.entries(request.query).map(([name, value]) => `${name}=${value}`)
+  return `stream ${request.streamId || 'raw'}: ${status} ${query.join(' ')}`.trimEnd()
+}
+
+/** Writes a line for people; the environment alone goes to the standard output, so that a shell can read it. */
+function note(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+function wholeNumber(text: string): number {
+  const number = Number(text)
+  if (!Number.isSafeInteger(number) || number < 0)
+    throw new InvalidArgumentError('It takes a whole number, 0 or more.')
+  return number
+}
+
+function positiveNumber(text: string): number {
+  const number = Number(text)
+  if (!Number.isFinite(number) || number < 0) throw new InvalidArgumentError('It takes a number, 0 or more.')
+  return number
+}

@@ -1,0 +1,97 @@
+import { type Clock } from '../util/clock.ts'
+import { buildIndicator, indicatorKinds } from './builders/build-indicator.ts'
+import { buildObservable } from './builders/build-observable.ts'
+import { seededRandom } from './builders/seeded-random.ts'
+import { type Simulator } from './simulator.ts'
+
+/** How {@link LiveChanges} go about. */
+export interface LiveChangesOptions {
+  /** The same seed makes the same changes. Default: 1. */
+  readonly seed?: number | undefined
+  readonly clock: Clock
+}
+
+/** How many of the objects that it made it keeps for later updates and deletes. */
+const maxKept = 1000
+
+/** The longest pause between two rounds; a higher rate makes several changes a round. */
+const minPauseMs = 20
+
+/**
+ * Analysts at work: creates indicators and observables, changes their scores and labels, renames and deletes some.
+ *
+ * @example
+ * ```ts
+ * import { systemClock } from 'opencti-stream-connector'
+ * import { LiveChanges, Simulator } from 'opencti-stream-connector/testing'
+ *
+ * await using simulator = await Simulator.start()
+ * const changes = new LiveChanges(simulator, { clock: systemClock })
+ * for (let count = 0; count < 100; count++) changes.next()
+ * ```
+ */
+export class LiveChanges {
+  readonly #simulator: Simulator
+  readonly #clock: Clock
+  readonly #random: () => number
+  readonly #kept: string[] = []
+  #nextSeed: number
+  #cancel: (() => void) | undefined
+
+  constructor(simulator: Simulator, { seed = 1, clock }: LiveChangesOptions) {
+    this.#simulator = simulator
+    this.#clock = clock
+    this.#random = seededRandom(seed)
+    // Beyond the seeds of a knowledge base of the same seed.
+    this.#nextSeed = seed * 10_000_000 + 5_000_000
+  }
+
+  /** Makes one change. */
+  next(): void {
+    const kind = this.#random()
+    const id = this.#pick(this.#kept)
+    if (id === undefined || this.#simulator.entity(id) === undefined || kind < 0.5) this.#create()
+    else if (kind < 0.75) this.#simulator.update(id, { x_opencti_score: Math.floor(this.#random() * 101) })
+    else if (kind < 0.85)
+      this.#simulator.update(id, { labels: ['botnet', `wave-${Math.floor(this.#random() * 10)}`] })
+    else this.#delete(id)
+  }
+
+  /** Makes changes at a rate, until {@link stop}. Calling it again sets another rate. */
+  start(changesPerSecond: number): void {
+    this.stop()
+    const pauseMs = Math.max(1000 / changesPerSecond, minPauseMs)
+    let owed = 0
+    const round = () => {
+      owed += (changesPerSecond * pauseMs) / 1000
+      for (; owed >= 1; owed--) this.next()
+      this.#cancel = this.#clock.schedule(pauseMs, round)
+    }
+    this.#cancel = this.#clock.schedule(pauseMs, round)
+  }
+
+  stop(): void {
+    this.#cancel?.()
+    this.#cancel = undefined
+  }
+
+  #create(): void {
+    const seed = this.#nextSeed++
+    const isIndicator = this.#random() < 0.7
+    const kinds = indicatorKinds.filter((kind) => kind !== 'ipv4')
+    const entity = isIndicator
+      ? buildIndicator(this.#pick(kinds), { seed })
+      : buildObservable(this.#pick(['domain-name', 'url', 'file', 'ipv6-addr'] as const) ?? 'url', { seed })
+    this.#kept.push(this.#simulator.create(entity).id)
+    if (this.#kept.length > maxKept) this.#kept.shift()
+  }
+
+  #delete(id: string): void {
+    this.#simulator.delete(id)
+    this.#kept.splice(this.#kept.indexOf(id), 1)
+  }
+
+  #pick<T>(items: readonly T[]): T | undefined {
+    return items[Math.floor(this.#random() * items.length)]
+  }
+}
