@@ -38,6 +38,8 @@ export interface PipelineOptions {
   readonly clock: Clock
   /** OpenCTI's id of the connector's own user, once it is known. */
   readonly ownUserId: () => string | undefined
+  /** Takes secrets out of a text. */
+  readonly clean: (text: string) => string
   readonly onDeadLetter: (letter: {
     entityId: string | undefined
     error: string
@@ -97,6 +99,7 @@ export class Pipeline {
     const { event } = operation
     const position = event.position === undefined ? undefined : formatPosition(event.position)
     const nowMs = this.#options.clock.now()
+    const error = this.#options.clean(verdict.reason)
     this.#options.checkpointer.addDeadLetter({
       key: operation.key,
       eventType: event.name,
@@ -106,10 +109,10 @@ export class Pipeline {
       attempts: Math.max(1, operation.attempts),
       firstAtMs: operation.firstFailedAtMs || nowMs,
       lastAtMs: operation.lastFailedAtMs || nowMs,
-      error: verdict.reason,
+      error,
       data: JSON.stringify(event.envelope),
     })
-    this.#options.onDeadLetter({ entityId: operation.entity.id, error: verdict.reason, position })
+    this.#options.onDeadLetter({ entityId: operation.entity.id, error, position })
   }
 
   #route(
@@ -163,7 +166,7 @@ export class Pipeline {
   }
 
   #mergeOperations(event: StreamEvent, delivery: Delivery, rejected: string | undefined): Operation[] {
-    const { entity, key } = event
+    const { key } = event
     const sources = (event.envelope.context?.sources ?? []).filter((source) => typeof source?.id === 'string')
     const lanes = [...new Set(sources.map((source) => entityKeyOf(source)))].filter((lane) => lane !== key)
     const operations = [this.#pushOperation(event, delivery, rejected, lanes)]

@@ -68,6 +68,7 @@ export class Engine {
   #isStopped = false
   #cancelWake: (() => void) | undefined
   #idle: PromiseWithResolvers<void> | undefined
+  #quiet: PromiseWithResolvers<void> | undefined
 
   constructor(options: EngineOptions) {
     this.#delivery = options.delivery
@@ -134,6 +135,13 @@ export class Engine {
     return this.#idle.promise
   }
 
+  /** Resolves when no hook is at work any more. */
+  rest(): Promise<void> {
+    if (this.#running === 0) return Promise.resolve()
+    this.#quiet ??= Promise.withResolvers<void>()
+    return this.#quiet.promise
+  }
+
   /** Nothing is started any more. */
   stop(): void {
     this.#isStopped = true
@@ -154,6 +162,7 @@ export class Engine {
   }
 
   #pump(): void {
+    if (this.#running === 0) this.#quiet?.resolve()
     if (this.#isPumping || this.#isStopped) return
     this.#isPumping = true
     try {

@@ -1,0 +1,86 @@
+import { type Logger } from '../util/logger.ts'
+import { type StreamNotice } from '../stream/stream-notice.ts'
+import { type ConnectorNotice } from './notices.ts'
+
+/** Says a notice in the log, in words. */
+export function logNotice(logger: Logger, notice: ConnectorNotice): void {
+  switch (notice.kind) {
+    case 'stream':
+      logStream(logger, notice.notice)
+      return
+    case 'state':
+      logger.info(`Connector is ${notice.state}`)
+      return
+    case 'caught-up':
+      logger.info('Everything that existed at the start has been received; live from now on', {
+        position: notice.position,
+      })
+      return
+    case 'gap':
+      logger.error(
+        notice.isRepaired
+          ? 'The platform no longer holds events that were not seen. What still exists is fetched again; deletions in the gap are lost'
+          : 'The platform no longer holds events that were not seen, and recovery is off: they are lost',
+        { from: notice.from, first_available: notice.firstAvailable },
+      )
+      return
+    case 'paused':
+      logger.error('The target is down: pausing, nothing is lost', { reason: notice.reason })
+      return
+    case 'resumed':
+      logger.info('The target is back: going on')
+      return
+    case 'dead-lettered':
+      logger.error('Event saved to dead letter queue', {
+        entity_id: notice.entityId,
+        position: notice.position,
+        error: notice.error,
+      })
+      return
+    case 'reset':
+      logger.warn('Connector state has been remotely reset', { from: notice.from })
+      return
+    case 'ping-failed':
+      logger.warn('The platform does not answer pings; going on without', { error: notice.error.message })
+      return
+    case 'ping-restored':
+      logger.info('The platform answers pings again')
+      return
+    case 'state-not-written':
+      logger.error('The state cannot be written: reading stops until it can', { error: notice.error.message })
+      return
+    case 'state-restored':
+      logger.info('The state can be written again')
+  }
+}
+
+function logStream(logger: Logger, notice: StreamNotice): void {
+  switch (notice.kind) {
+    case 'connecting':
+    case 'resumed':
+    case 'reconnecting':
+      logger.debug(`Live stream: ${notice.kind}`)
+      return
+    case 'connected':
+      logger.info('Live stream connected')
+      return
+    case 'ended':
+      logger.info('Live stream ended by the server; connecting again', {
+        retry_in_ms: Math.round(notice.retryInMs),
+      })
+      return
+    case 'held':
+      logger.debug('Live stream held back until there is room', { held_ms: Math.round(notice.heldMs) })
+      return
+    case 'hung-up':
+      logger.info('Live stream given up until there is room', { held_ms: Math.round(notice.heldMs) })
+      return
+    case 'bursty':
+      logger.warn(
+        'Heartbeats arrive in bursts: a proxy on the way buffers the stream (nginx: proxy_buffering off)',
+      )
+      return
+    default:
+      logger.warn(notice.error.message, { retry_in_ms: Math.round(notice.retryInMs) })
+  }
+}

@@ -1,0 +1,51 @@
+import { type StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { type StreamNotice } from '../stream/stream-notice.ts'
+
+/**
+ * Everything that a program which embeds a connector can listen to. Times are in milliseconds.
+ *
+ * @example
+ * ```ts
+ * import { type ConnectorNotice } from 'opencti-stream-connector'
+ *
+ * function explain(notice: ConnectorNotice): string {
+ *   return notice.kind === 'dead-lettered' ? `${notice.entityId ?? 'a frame'}: ${notice.error}` : notice.kind
+ * }
+ * ```
+ */
+export type ConnectorNotice =
+  /** The connection to the live stream: see {@link StreamNotice}. */
+  | { readonly kind: 'stream'; readonly notice: StreamNotice }
+  /** The connector has moved on in its life. */
+  | { readonly kind: 'state'; readonly state: ConnectorState }
+  /** All that existed when the connector was first started has been received. */
+  | { readonly kind: 'caught-up'; readonly position: string }
+  /** The platform no longer has events that the connector has not seen; what still exists is fetched again. */
+  | {
+      readonly kind: 'gap'
+      readonly from: string
+      readonly firstAvailable: string
+      readonly isRepaired: boolean
+    }
+  /** The target counts as down: nothing but a probe is sent until it comes back. */
+  | { readonly kind: 'paused'; readonly reason: string }
+  /** The target works again. */
+  | { readonly kind: 'resumed' }
+  /** An event was put aside. */
+  | {
+      readonly kind: 'dead-lettered'
+      readonly entityId: string | undefined
+      readonly position: string | undefined
+      readonly error: string
+    }
+  /** Somebody reset the connector's state at the platform, or edited it; it starts from there. */
+  | { readonly kind: 'reset'; readonly from: string }
+  /** The platform did not answer a ping, or does again. */
+  | { readonly kind: 'ping-failed'; readonly error: StreamConnectorError }
+  | { readonly kind: 'ping-restored' }
+  /** The state cannot be written (nothing more is read until it can), or can again. */
+  | { readonly kind: 'state-not-written'; readonly error: StreamConnectorError }
+  | { readonly kind: 'state-restored' }
+
+/** The life of a connector. It only moves to the right; `failed` can come after any. */
+export type ConnectorState = 'idle' | 'starting' | 'running' | 'stopping' | 'stopped' | 'failed'

@@ -1,0 +1,233 @@
+import { isStreamConnectorError, type StreamConnectorError } from '../errors/stream-connector-error.ts'
+import {
+  firstConnectorState,
+  parseConnectorState,
+  sameConnectorState,
+  serializeConnectorState,
+  type ConnectorState,
+} from '../opencti/connector-state.ts'
+import { type Platform } from '../opencti/platform.ts'
+import { type ConnectorSettings } from '../settings/connector-settings.ts'
+import { type StateStore } from '../store/state-store.ts'
+import { backoffMs, type Random } from '../util/backoff.ts'
+import { type Clock } from '../util/clock.ts'
+import { delay } from '../util/delay.ts'
+import { type Logger } from '../util/logger.ts'
+
+/** What a {@link Session} needs. */
+export interface SessionOptions {
+  readonly platform: Platform
+  readonly settings: ConnectorSettings
+  readonly store: StateStore
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** Makes the present state durable and answers it, as text. */
+  readonly save: () => Promise<string>
+  /** Somebody reset or edited the state at the platform. */
+  readonly onReset: (state: ConnectorState) => void
+  readonly onPing: (error: StreamConnectorError | undefined) => void
+}
+
+/** How the connector starts. */
+export interface SessionStart {
+  readonly state: ConnectorState
+  /** Somebody wanted another start than where we stopped, or there is no trace of an earlier one here. */
+  readonly isAnew: boolean
+  /** The platform knew a state, but nothing is known here of what was pushed. */
+  readonly isTaken: boolean
+}
+
+/** As the official client does, in milliseconds. */
+const pingEveryMs = 40_000
+
+const waitBounds = { baseMs: 1000, maxMs: 30_000 }
+
+/** Names of values in the store. */
+export const stateValue = 'state'
+const pushedValue = 'pushed'
+
+/**
+ * The connector's standing with the platform: registered, pinged, its state handed over. The platform's copy of the state
+ * is what operators see, reset and edit, so a change of theirs wins over ours; otherwise ours is the newer one.
+ */
+export class Session {
+  readonly #options: SessionOptions
+  #userId: string | undefined
+  #isFailing = false
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+  }
+
+  /** OpenCTI's id of the connector's own user. */
+  get userId(): string | undefined {
+    return this.#userId
+  }
+
+  /** Registers, waiting for a platform that is away, and finds out where to start. */
+  async open(signal: AbortSignal): Promise<SessionStart> {
+    const { platform, settings, store } = this.#options
+    let registered = await this.#register(signal)
+    // One ping before the stream opens, echoing what is there: a reset that was made while nobody was here is flagged
+    // until a ping has seen it, and would look like a second reset later (OpenCTI platform, domain/connector.ts).
+    const echoed = await this.#patiently(
+      () => platform.ping(settings.id, registered ?? 'null', signal),
+      'The platform does not answer the first ping',
+      signal,
+    )
+    if (!sameConnectorState(echoed, registered)) registered = echoed
+    const local = await store.value(stateValue)
+    const pushed = parsePushed(await store.value(pushedValue))
+    const remote = parseConnectorState(registered)
+    if (
+      local !== undefined &&
+      (pushed.length === 0 || pushed.some((text) => sameConnectorState(text, registered)))
+    ) {
+      const state = parseConnectorState(local)
+      if (state !== undefined) return { state, isAnew: false, isTaken: false }
+    }
+    if (remote?.startFrom !== undefined) {
+      return { state: remote, isAnew: local !== undefined, isTaken: local === undefined }
+    }
+    const first = firstConnectorState(
+      {
+        startTimestamp: settings.live_stream_start_timestamp,
+        recover: settings.live_stream_recover,
+        recoverIsoDate: settings.live_stream_recover_iso_date,
+      },
+      this.#options.clock.now(),
+    )
+    return {
+      state: { ...first, foreign: remote?.foreign ?? {} },
+      isAnew: local !== undefined,
+      isTaken: false,
+    }
+  }
+
+  /** Pings until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await delay(this.#options.clock, pingEveryMs, signal)
+      } catch {
+        return
+      }
+      await this.ping(signal)
+    }
+  }
+
+  /** One ping with the newest state that is durable. What goes wrong is told, never thrown. */
+  async ping(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#ping(signal)
+      if (this.#isFailing) this.#options.onPing(undefined)
+      this.#isFailing = false
+    } catch (error) {
+      if (signal.aborted) return
+      if (!isStreamConnectorError(error)) throw error
+      if (!this.#isFailing) this.#options.onPing(error)
+      this.#isFailing = true
+      if ('problem' in error && error.problem === 'unknown-connector') await this.#registerAgain(signal)
+    }
+  }
+
+  async #ping(signal: AbortSignal): Promise<void> {
+    const { platform, settings, store } = this.#options
+    const sent = await this.#options.save()
+    if (this.#isFailing && (await this.#wasResetUnseen(signal))) return
+    // Either may be what the platform has when we come back from a crash: the last that it took, or this one.
+    const [acknowledged] = parsePushed(await store.value(pushedValue))
+    await this.#rememberPushed(acknowledged === undefined ? [sent] : [acknowledged, sent])
+    const answer = await platform.ping(settings.id, sent, signal)
+    if (!sameConnectorState(answer, sent)) {
+      this.#obey(answer)
+      return
+    }
+    await this.#rememberPushed([sent])
+  }
+
+  /** A ping whose answer was lost may have swallowed a reset: the platform is then without a state. */
+  async #wasResetUnseen(signal: AbortSignal): Promise<boolean> {
+    const { platform, settings } = this.#options
+    try {
+      const remote = await platform.readState(settings.id, signal)
+      if (remote === undefined || parseConnectorState(remote) !== undefined) return false
+      this.#obey(remote)
+      return true
+    } catch {
+      // Not every token may ask. The ping that follows tells more.
+      return false
+    }
+  }
+
+  #obey(answer: string | undefined): void {
+    const { settings, clock } = this.#options
+    const remote = parseConnectorState(answer)
+    this.#options.onReset(
+      remote?.startFrom === undefined
+        ? firstConnectorState(
+            {
+              startTimestamp: settings.live_stream_start_timestamp,
+              recover: settings.live_stream_recover,
+              recoverIsoDate: settings.live_stream_recover_iso_date,
+            },
+            clock.now(),
+          )
+        : remote,
+    )
+  }
+
+  #rememberPushed(texts: readonly string[]): Promise<void> {
+    return this.#options.store.commit({ values: new Map([[pushedValue, JSON.stringify(texts)]]) })
+  }
+
+  async #register(signal: AbortSignal): Promise<string | undefined> {
+    const { platform, settings } = this.#options
+    const { id, name, scope } = settings
+    const registration = await this.#patiently(
+      () => platform.register({ id, name, scope }, signal),
+      'The platform is not there yet',
+      signal,
+    )
+    this.#userId = registration.userId
+    return registration.state
+  }
+
+  async #registerAgain(signal: AbortSignal): Promise<void> {
+    const { platform, settings, logger } = this.#options
+    try {
+      await platform.register({ id: settings.id, name: settings.name, scope: settings.scope }, signal)
+      logger.info('Registered again: the platform had forgotten the connector')
+    } catch {
+      // The next ping tells.
+    }
+  }
+
+  /** Tries until the platform answers; what a person has to mend is thrown. */
+  async #patiently<T>(call: () => Promise<T>, what: string, signal: AbortSignal): Promise<T> {
+    const { clock, random, logger } = this.#options
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await call()
+      } catch (error) {
+        signal.throwIfAborted()
+        if (!isStreamConnectorError(error) || error.code !== 'PLATFORM_UNREACHABLE') throw error
+        const waitMs = backoffMs(attempt, waitBounds, random)
+        logger.warn(`${what}; waiting for it`, { error: error.message, retry_in_ms: Math.round(waitMs) })
+        await delay(clock, waitMs, signal)
+      }
+    }
+  }
+}
+
+/** The state as the store keeps it, for the platform as well. */
+export function stateText(state: ConnectorState): string {
+  return serializeConnectorState(state)
+}
+
+function parsePushed(text: string | undefined): readonly string[] {
+  if (text === undefined) return []
+  const texts: unknown = JSON.parse(text)
+  return Array.isArray(texts) ? texts.filter((item) => typeof item === 'string') : []
+}

@@ -1,0 +1,268 @@
+import { StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { type Outcome } from '../flow/books.ts'
+import { type FlushResult } from '../flow/flush-answer.ts'
+import { TokenBucket } from '../flow/token-bucket.ts'
+import { createLogger } from '../observe/create-logger.ts'
+import { type CheckedStream } from '../opencti/stream-check.ts'
+import { type ConnectorDefaults } from '../settings/connector-defaults.ts'
+import { defineSettings, type SettingsDefinition } from '../settings/define-settings.ts'
+import { type DeliveryOptions } from '../settings/delivery-options.ts'
+import { loadSettings } from '../settings/load-settings.ts'
+import { type SettingsOf } from '../settings/settings-of.ts'
+import { type Entity } from '../stix/entity.ts'
+import { SqliteStore } from '../store/sqlite-store.ts'
+import { type MaybePromise, type StateStore } from '../store/state-store.ts'
+import { systemRandom, type Random } from '../util/backoff.ts'
+import { systemClock, type Clock } from '../util/clock.ts'
+import { type Logger } from '../util/logger.ts'
+import { Redactor } from '../util/redactor.ts'
+import { type EventContext } from './event-context.ts'
+import { type FlushOperation } from './hooks.ts'
+import { logNotice } from './log-notice.ts'
+import { type ConnectorNotice } from './notices.ts'
+import { runProgram } from './run-program.ts'
+import { Runtime, type ConnectorStatus } from './runtime.ts'
+
+/** What a connector may be given when it is not made by `run()`: mostly for tests and embedding programs. */
+export interface ConnectorOptions {
+  /** Default: the environment of the process. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined
+  /** Where `config.yml` or `.env` is looked for. Default: beside the main script and one folder up. */
+  readonly directory?: string | undefined
+  /** Where positions, id map and dead letters are kept. Default: a SQLite file in `CONNECTOR_STATE_DIR`. */
+  readonly store?: StateStore | undefined
+  /** Default: JSON lines on standard error. */
+  readonly logger?: Logger | undefined
+  readonly clock?: Clock | undefined
+  readonly random?: Random | undefined
+  /** Told of everything that an embedding program may want to know. What it throws is ignored. */
+  readonly onNotice?: ((notice: ConnectorNotice) => void) | undefined
+}
+
+/** A message as the specification shows it: the event and the entity, or its envelope. */
+export interface StreamConnectorMessage {
+  /** `create`, `update`, `delete` or `merge`. */
+  readonly event: string
+  /** The entity, its envelope, or the JSON text of either. */
+  readonly data: unknown
+  /** Its position, `<ms>-<seq>`. */
+  readonly id?: string | undefined
+}
+
+/** What every connector of a class shares. */
+type ConnectorClass = typeof StreamConnector
+
+/**
+ * The base of every stream connector: extend it and write `transform` and the hooks `create`, `update` and `delete`
+ * against the client of your target. Everything between the platform's live stream and those hooks is done here:
+ * nothing is lost, nothing is reordered, nothing is silently dropped.
+ *
+ * A hook may take as long as it likes. Hooks of one entity run one after another in the order of the stream, those of
+ * different entities side by side. What they throw decides what happens: see `RetryableError`, `PermanentError`,
+ * `SkipEvent` and `StopConnector`; errors of HTTP clients are understood by their status.
+ *
+ * @typeParam Definition what {@link StreamConnector.settings} was defined with.
+ * @typeParam Item the target's own shape of an entity.
+ *
+ * @example
+ * ```ts
+ * import { StreamConnector, defineSettings, secret, z, type Entity, type EventContext } from 'opencti-stream-connector'
+ *
+ * const settings = defineSettings({ my_siem: z.object({ url: z.url(), api_key: secret() }) })
+ *
+ * class SiemConnector extends StreamConnector<typeof settings, { name: string }> {
+ *   static override readonly settings = settings
+ *   static override readonly defaults = { name: 'My SIEM', filter: { types: ['indicator'] } }
+ *
+ *   transform(entity: Entity) {
+ *     return { name: entity.id }
+ *   }
+ *   override async create(item: { name: string }) {
+ *     return item.name
+ *   }
+ *   override async delete(context: EventContext) {
+ *     context.logger.info('gone', { id: context.externalId })
+ *   }
+ * }
+ *
+ * export { SiemConnector }
+ * ```
+ */
+export abstract class StreamConnector<
+  Definition extends SettingsDefinition = SettingsDefinition,
+  Item = Entity,
+> {
+  /** The connector's own settings. Default: none. */
+  static readonly settings: SettingsDefinition = defineSettings({})
+  /** What the connector sets for itself, below what an operator writes. */
+  static readonly defaults: ConnectorDefaults = {}
+
+  /** All settings: `opencti`, `connector`, and the sections of the connector's own. */
+  readonly settings: SettingsOf<Definition>
+  /** The options of delivery that are in force. */
+  readonly delivery: DeliveryOptions
+  /** Writes log lines, cleaned of every secret setting. */
+  readonly logger: Logger
+  readonly #runtime: Runtime
+  readonly #redactor = new Redactor()
+
+  /** @throws SettingsError with every problem of the settings at once. */
+  constructor(options: ConnectorOptions = {}) {
+    const own = this.constructor as ConnectorClass
+    const loaded = loadSettings(own.settings, {
+      ...(options.env === undefined ? {} : { env: options.env }),
+      ...(options.directory === undefined ? {} : { directory: options.directory }),
+      defaults: { name: own.name, ...own.defaults },
+    })
+    for (const secret of loaded.secrets) this.#redactor.add(secret)
+    // The definition is the class's own static member, which its type parameter describes.
+    this.settings = loaded.settings as SettingsOf<Definition>
+    this.delivery = loaded.delivery
+    const { connector, opencti } = loaded.settings
+    this.logger =
+      options.logger ??
+      createLogger({
+        name: connector.name,
+        level: connector.log_level,
+        json: opencti.json_logging,
+        redactor: this.#redactor,
+      })
+    const clock = options.clock ?? systemClock
+    this.#runtime = new Runtime({
+      hooks: this as unknown as ConstructorParameters<typeof Runtime>[0]['hooks'],
+      loaded,
+      store: options.store ?? new SqliteStore({ directory: connector.state_dir, connectorId: connector.id }),
+      clock,
+      random: options.random ?? systemRandom,
+      logger: this.logger,
+      bucket: new TokenBucket(
+        loaded.delivery.rateLimit ?? { perSecond: Number.POSITIVE_INFINITY, burst: 1 },
+        clock,
+      ),
+      redactor: this.#redactor,
+      onNotice: (notice) => {
+        logNotice(this.logger, notice)
+        try {
+          options.onNotice?.(notice)
+        } catch (error) {
+          this.logger.error('A listener to notices threw', { error })
+        }
+      },
+    })
+  }
+
+  /**
+   * Turns an entity into the target's own shape. `undefined` skips the event.
+   *
+   * Errors here are taken for bugs, and the event becomes a dead letter; an error of the network, as of a look-up, is
+   * tried again.
+   */
+  abstract transform(entity: Entity, context: EventContext): MaybePromise<Item | undefined>
+
+  /**
+   * Brings a new entity to the target. The returned id is remembered and offered as `context.externalId` from then on.
+   * 409 (it is there already) counts as success unless `on.createExisting` says otherwise.
+   */
+  create?(item: Item, context: EventContext): MaybePromise<string | number | void>
+
+  /** Brings the new state of an entity to the target. 404 (the target has lost it) makes it a `create`. */
+  update?(item: Item, context: EventContext): MaybePromise<string | number | void>
+
+  /**
+   * Withdraws an entity from the target; `context.reason` says why. 404 (it is gone already) counts as success unless
+   * `on.deleteMissing` says otherwise.
+   */
+  delete?(context: EventContext): MaybePromise<void>
+
+  /**
+   * The target's id of an entity that this connector does not know yet, or `undefined` when the target has none: makes
+   * `create` idempotent for targets that give ids of their own.
+   */
+  find?(entity: Entity, context: EventContext): MaybePromise<string | number | undefined>
+
+  /**
+   * Takes many operations at once, in place of `create`, `update` and `delete`. Return one result for each operation,
+   * in the same order, or nothing when all of them were taken.
+   */
+  flush?(operations: readonly FlushOperation<Item>[]): MaybePromise<readonly FlushResult[] | void>
+
+  /** Whether the target is there and takes our credentials. Runs before the stream opens, until it does not throw. */
+  check?(signal: AbortSignal): MaybePromise<void>
+
+  /** Opens what the hooks need. Runs once, before anything else. */
+  open?(): MaybePromise<void>
+
+  /** Closes what {@link open} has opened. Runs once, after everything else. */
+  close?(): MaybePromise<void>
+
+  /**
+   * The specification's validation of the stream id, and the question to the platform whether the stream exists, runs and
+   * may be read.
+   *
+   * @throws PlatformError whose `code` and message say what is wrong and what to do.
+   */
+  checkStream(signal: AbortSignal = AbortSignal.timeout(60_000)): Promise<CheckedStream> {
+    return this.#runtime.checkStream(signal)
+  }
+
+  /**
+   * Takes one message through the whole pipeline, as a test or another source feeds it.
+   *
+   * @returns what became of it, when it has come to its end.
+   */
+  processMessage(message: StreamConnectorMessage): Promise<Outcome> {
+    const text = typeof message.data === 'string' ? message.data : (JSON.stringify(message.data) ?? '')
+    return this.#runtime.processMessage({
+      id: message.id,
+      event: message.event,
+      data: text,
+      bytes: text.length,
+    })
+  }
+
+  /** How the connector does right now. */
+  status(): ConnectorStatus {
+    return this.#runtime.status()
+  }
+
+  /**
+   * Starts the connector in a program of its own making; resolves when the stream is being read. A platform that is away,
+   * a stream that is stopped and a target that is not ready are waited for.
+   *
+   * @throws StreamConnectorError when it cannot start: a stream that does not exist, a token that is refused, a state
+   * that cannot be used.
+   */
+  start(): Promise<void> {
+    return this.#runtime.start()
+  }
+
+  /** Resolves when the connector has stopped; rejects when it stopped because it could not go on. */
+  get finished(): Promise<void> {
+    return this.#runtime.finished
+  }
+
+  /** Stops reading, lets work finish within `stopGraceMs`, saves, and says goodbye to the platform. Safe to call twice. */
+  stop(): Promise<void> {
+    return this.#runtime.stop()
+  }
+
+  /** Gives up what is in flight: a {@link stop} that is under way ends soon. Nothing is lost, only done again. */
+  abandon(): void {
+    this.#runtime.abandon()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  /**
+   * Runs the connector as a program: reads the settings, starts, stops on SIGTERM and SIGINT (the second one gives up at
+   * once), and ends the process: 0 after a stop, 2 when the settings are wrong, 1 for any other failure.
+   */
+  static async run(this: new () => StreamConnector<SettingsDefinition, never>): Promise<never> {
+    if (this === (StreamConnector as unknown)) {
+      throw new StreamConnectorError('LIFECYCLE', 'Call run() on the class that extends StreamConnector.')
+    }
+    return runProgram(() => new this())
+  }
+}

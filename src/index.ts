@@ -1,0 +1,184 @@
+export { z } from 'zod'
+
+export {
+  StreamConnector,
+  type ConnectorOptions,
+  type StreamConnectorMessage,
+} from './connector/stream-connector.ts'
+export { EventContext } from './connector/event-context.ts'
+export { type FlushOperation } from './connector/hooks.ts'
+export { type ConnectorNotice, type ConnectorState } from './connector/notices.ts'
+export { type ConnectorStatus } from './connector/runtime.ts'
+
+export { type Books, type BooksSnapshot, type Outcome } from './flow/books.ts'
+export { type DeleteReason, type OperationKind } from './flow/operation.ts'
+export { type FlushResult } from './flow/flush-answer.ts'
+
+export { defineSettings, type SettingsDefinition, type SettingsSections } from './settings/define-settings.ts'
+export { loadSettings, type LoadedSettings, type LoadSettingsOptions } from './settings/load-settings.ts'
+export { secret, Secret, type SecretSchema } from './settings/secret.ts'
+export { type DeepReadonly, type SectionSettings, type SettingsOf } from './settings/settings-of.ts'
+export { type SettingSources } from './settings/setting-sources.ts'
+export { type OpenctiSettings } from './settings/opencti-settings.ts'
+export { type ConnectorSettings } from './settings/connector-settings.ts'
+export {
+  type BatchOptions,
+  type ConnectorDefaults,
+  type DeadLetterOptions,
+  type HealthOptions,
+  type LifecycleOptions,
+  type OutageOptions,
+  type QueueOptions,
+  type RateLimitOptions,
+  type ReconcileOptions,
+  type RetryOptions,
+} from './settings/connector-defaults.ts'
+export {
+  type DeliveryOptions,
+  type ResolvedBatchOptions,
+  type ResolvedLifecycleOptions,
+  type ResolvedOutageOptions,
+  type ResolvedQueueOptions,
+  type ResolvedRateLimit,
+  type ResolvedRetryOptions,
+} from './settings/delivery-options.ts'
+export {
+  type FilterOptions,
+  type LabelFilterOptions,
+  type ResolvedFilterOptions,
+} from './settings/filter-options.ts'
+export { settingsJsonSchema, type SettingsJsonSchema } from './settings/settings-json-schema.ts'
+export { settingsMarkdown } from './settings/settings-markdown.ts'
+
+export { type CheckedStream } from './opencti/stream-check.ts'
+export { formatPosition, parsePosition, type Position } from './opencti/position.ts'
+
+export { EventStream, type EventStreamOptions } from './stream/event-stream.ts'
+export { type EventStreamHandler } from './stream/event-stream-handler.ts'
+export { type OversizedFrame, type StreamMessage } from './stream/stream-message.ts'
+export { type StreamNotice } from './stream/stream-notice.ts'
+export { defaultStreamLimits, type StreamLimits } from './stream/stream-limits.ts'
+
+export { MemoryStore } from './store/memory-store.ts'
+export { SqliteStore, type SqliteStoreOptions } from './store/sqlite-store.ts'
+export {
+  type DeadLetter,
+  type EntityRecord,
+  type MaybePromise,
+  type NewDeadLetter,
+  type StateChanges,
+  type StateOpening,
+  type StateStore,
+} from './store/state-store.ts'
+
+export {
+  isStreamConnectorError,
+  StreamConnectorError,
+  type ErrorCode,
+  type StreamConnectorErrorOptions,
+} from './errors/stream-connector-error.ts'
+export {
+  PermanentError,
+  RetryableError,
+  SkipEvent,
+  StopConnector,
+  type RetryableErrorOptions,
+} from './errors/steering-errors.ts'
+export { SettingsError, type SettingProblem } from './errors/settings-error.ts'
+export {
+  PlatformError,
+  type PlatformErrorCode,
+  type PlatformErrorOptions,
+  type PlatformProblem,
+} from './errors/platform-error.ts'
+export { StateError } from './errors/state-error.ts'
+export { StreamError, type StreamErrorCode, type StreamErrorOptions } from './errors/stream-error.ts'
+
+export {
+  asEntity,
+  type Entity,
+  type EntityOf,
+  type EntityType,
+  type KnownEntity,
+  type UnknownEntity,
+  type UnknownType,
+} from './stix/entity.ts'
+export type {
+  AttachedFile,
+  EntityExtensions,
+  ExternalReference,
+  KillChainStep,
+  LabelObject,
+  MitreExtension,
+  ObjectMarking,
+  ObservableExtension,
+  OpenCtiExtension,
+} from './stix/entity-base.ts'
+export type { DomainObject, Identity, Indicator, Malware, Vulnerability } from './stix/domain-objects.ts'
+export type { Container, Report } from './stix/containers.ts'
+export type { Relationship, RelationshipObject, Sighting } from './stix/relationships.ts'
+export type { ObservableObject } from './stix/observable-objects.ts'
+export type { MarkingDefinition, MetaObject } from './stix/meta-objects.ts'
+export { mitreExtension, observableExtension, openCtiExtension } from './stix/extensions.ts'
+export {
+  compareTlp,
+  markingsOf,
+  parseTlp,
+  tlpMarkingIds,
+  tlpNames,
+  tlpOf,
+  type Markings,
+  type Tlp,
+} from './stix/markings.ts'
+export { extensionOf, fieldOf } from './stix/entity-extensions.ts'
+export { entityKeyOf, octiIdOf, octiTypeOf, previousStixIdOf } from './stix/entity-ids.ts'
+export {
+  createdByOf,
+  descriptionOf,
+  externalReferencesOf,
+  killChainOf,
+  labelsOf,
+} from './stix/entity-text.ts'
+export { confidenceOf, scoreOf, severityOf, type SeverityTable } from './stix/entity-rating.ts'
+export {
+  createdAtOf,
+  isExpired,
+  isInferred,
+  isRevoked,
+  updatedAtOf,
+  validUntilOf,
+} from './stix/entity-life.ts'
+export { nameOf } from './stix/entity-name.ts'
+export { cvssOf, type Cvss, type CvssScores } from './stix/cvss.ts'
+export { hashesOf, type Hashes, type HashName } from './stix/hashes.ts'
+export { observablesOf } from './stix/observables-of.ts'
+export type {
+  ArtifactObservable,
+  CertificateObservable,
+  CompositeObservable,
+  FileObservable,
+  NotExpressible,
+  NotExpressibleReason,
+  Observable,
+  ObservablesResult,
+  ValueObservable,
+  ValueObservableType,
+} from './stix/observable.ts'
+export { parsePattern } from './stix/parse-pattern.ts'
+export type {
+  ComparisonOperator,
+  ObjectPath,
+  PathStep,
+  PatternComparison,
+  PatternExpression,
+  PatternLiteral,
+  PatternProblem,
+  PatternQualifier,
+  PatternResult,
+} from './stix/pattern.ts'
+export { changedFieldsOf, previousOf, truncatedObjectRefs } from './stix/patches.ts'
+export { toGeneric, toIndicator, type GenericDocument, type IndicatorDocument } from './stix/transforms.ts'
+
+export { systemClock, type Clock } from './util/clock.ts'
+export { type BackoffBounds, type Random } from './util/backoff.ts'
+export { silentLogger, type LogAttributes, type Logger } from './util/logger.ts'
