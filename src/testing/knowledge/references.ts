@@ -2,21 +2,23 @@ import { observableExtension } from '../../stix/extensions.ts'
 import { type StixObject } from './stix-object.ts'
 
 /**
- * Every STIX reference of an object, in the order in which the simulator sends them: author, markings, the others.
+ * Every STIX reference of an object, in the order in which the simulator sends them: markings, author, the others.
  * The references inside the OpenCTI extension are internal ids and none of these.
  */
 export function referencesOf(object: StixObject): string[] {
-  const first: string[] = []
+  const markings: string[] = []
+  const author: string[] = []
   const rest: string[] = []
   for (const [property, value] of propertiesOf(object)) {
-    const target = property === 'created_by_ref' || property === 'object_marking_refs' ? first : rest
+    const target =
+      property === 'object_marking_refs' ? markings : property === 'created_by_ref' ? author : rest
     if (property.endsWith('_ref')) {
       if (typeof value === 'string') target.push(value)
     } else if (property.endsWith('_refs') && Array.isArray(value)) {
       for (const item of value) if (typeof item === 'string') target.push(item)
     }
   }
-  return [...first, ...rest]
+  return [...markings, ...author, ...rest]
 }
 
 /** Puts `to` where `object` refers to `from`; without `to` the reference goes away. Changes `object`. */

@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto'
+import { request } from 'node:http'
+import { once } from 'node:events'
+import { type IncomingMessage } from 'node:http'
+import { afterEach, describe, expect, test } from 'vitest'
+import { Simulator, type SimulatorOptions } from 'opencti-stream-connector/testing'
+
+const started: Simulator[] = []
+afterEach(() => Promise.all(started.splice(0).map((simulator) => simulator.close())))
+
+async function start(options: SimulatorOptions = {}): Promise<Simulator> {
+  const simulator = await Simulator.start(options)
+  started.push(simulator)
+  return simulator
+}
+
+/** The refusal as it came over the wire, with the reason phrase and the raw body. */
+async function refusal(simulator: Simulator, path: string, token: string | null = simulator.token) {
+  const message = request(`${simulator.url}${path}`, {
+    headers: token === null ? {} : { authorization: `Bearer ${token}` },
+  }).end()
+  const [response] = (await once(message, 'response')) as [IncomingMessage]
+  let body = ''
+  for await (const chunk of response) body += String(chunk)
+  return { status: response.statusCode, reason: response.statusMessage, body, headers: response.headers }
+}
+
+const notAuthenticated = 'You are not authenticated, please check your credentials'
+const notAuthorized = 'You are not authorized, please check your credentials'
+
+test('refuses with the reason in the status line and an empty, chunked body', async () => {
+  const simulator = await start()
+  const answer = await refusal(simulator, `/stream/${simulator.streamId}`, null)
+  expect(answer).toMatchObject({ status: 401, reason: notAuthenticated, body: '' })
+  expect(answer.headers['transfer-encoding']).toBe('chunked')
+  expect(answer.headers['content-type']).toBeUndefined()
+})
+
+test('takes a wrong token for no token', async () => {
+  const simulator = await start()
+  const answer = await refusal(simulator, `/stream/${simulator.streamId}`, 'wrong')
+  expect(answer).toMatchObject({ status: 401, reason: notAuthenticated })
+})
+
+test('answers 401, never 404, for a stream that does not exist', async () => {
+  const simulator = await start()
+  expect(await refusal(simulator, `/stream/${randomUUID()}`)).toMatchObject({
+    status: 401,
+    reason: notAuthorized,
+  })
+  expect(await refusal(simulator, '/stream/raw')).toMatchObject({ status: 401, reason: notAuthorized })
+})
+
+test('answers 410 for a stopped stream, also to a stranger', async () => {
+  const simulator = await start()
+  simulator.stopStream()
+  for (const token of [simulator.token, null]) {
+    const answer = await refusal(simulator, `/stream/${simulator.streamId}`, token)
+    expect(answer).toMatchObject({ status: 410, reason: 'This live stream is stopped', body: '' })
+  }
+  simulator.startStream()
+  const response = await fetch(`${simulator.url}/stream/${simulator.streamId}`, {
+    headers: { authorization: `Bearer ${simulator.token}` },
+  })
+  expect(response.status).toBe(200)
+  await response.body?.cancel()
+})
+
+test('keeps the raw stream and live for those who may bypass', async () => {
+  const simulator = await start()
+  const rawReason = 'Consume generic stream is only authorized for bypass user'
+  expect(await refusal(simulator, '/stream')).toMatchObject({ status: 401, reason: rawReason })
+  expect(await refusal(simulator, '/stream/live')).toMatchObject({ status: 401, reason: notAuthorized })
+  for (const path of ['/stream', '/stream/live']) {
+    const response = await fetch(`${simulator.url}${path}`, {
+      headers: { authorization: `Bearer ${simulator.admin.token}` },
+    })
+    expect(response.status).toBe(200)
+    await response.body?.cancel()
+  }
+})
+
+describe('a private stream', () => {
+  test('needs the capability', async () => {
+    const simulator = await start()
+    const user = simulator.users.add({ capabilities: ['CONNECTORAPI'] })
+    const answer = await refusal(simulator, `/stream/${simulator.streamId}`, user.token)
+    expect(answer).toMatchObject({ status: 401, reason: notAuthorized })
+  })
+
+  test('is for its members only', async () => {
+    const simulator = await start()
+    const member = simulator.users.add()
+    const { id } = simulator.collections.add({ members: [member.id] })
+    expect(await refusal(simulator, `/stream/${id}`)).toMatchObject({ status: 401, reason: notAuthorized })
+    const response = await fetch(`${simulator.url}/stream/${id}`, {
+      headers: { authorization: `Bearer ${member.token}` },
+    })
+    expect(response.status).toBe(200)
+    await response.body?.cancel()
+  })
+
+  test('with a filter on markings needs one of them', async () => {
+    const simulator = await start()
+    const user = simulator.users.add({ markings: ['marking-definition--a'] })
+    const { id } = simulator.collections.add({ markings: ['marking-definition--b'] })
+    const reason = 'You need to have access to specific markings for this live stream'
+    expect(await refusal(simulator, `/stream/${id}`, user.token)).toMatchObject({ status: 401, reason })
+  })
+
+  test('asks for the second factor from 7.x on', async () => {
+    const simulator = await start()
+    const user = simulator.users.add({ twoFactor: 'not-activated' })
+    const reason = 'You must activate your two-factor authentication to access this resource'
+    const answer = await refusal(simulator, `/stream/${simulator.streamId}`, user.token)
+    expect(answer).toMatchObject({ status: 401, reason })
+  })
+})
+
+test('opens a public stream to anybody', async () => {
+  const simulator = await start()
+  const { id } = simulator.collections.add({ public: true })
+  const response = await fetch(`${simulator.url}/stream/${id}`)
+  expect(response.status).toBe(200)
+  await response.body?.cancel()
+})
+
+test('answers a recovery without a start with 500 in 6.x', async () => {
+  const simulator = await start({ profile: '6.x' })
+  const answer = await refusal(simulator, `/stream/${simulator.streamId}?recover=2026-09-01T00:00:00Z`)
+  const reason = `Error in stream ${simulator.streamId}: Recovery mode is only possible with a start date.`
+  expect(answer).toMatchObject({ status: 500, reason, body: '' })
+})
+
+test('answers a recovery without a start with the odd 200 in 7.x', async () => {
+  const simulator = await start()
+  const response = await fetch(`${simulator.url}/stream/${simulator.streamId}?recover=2026-09-01T00:00:00Z`, {
+    headers: { authorization: `Bearer ${simulator.token}` },
+  })
+  expect(response.status).toBe(200)
+  expect(response.headers.get('content-type')).toBeNull()
+  const { value } = await response.body!.pipeThrough(new TextDecoderStream()).getReader().read()
+  const data = `{"stream":"${simulator.streamId}","message":"Recovery mode is only possible with a start date."}`
+  expect(value).toBe(`event: error\ndata: ${data}\n\n`)
+})
+
+test('fails like a platform whose Redis lost the stream', async () => {
+  for (const profile of ['6.x', '7.x-new'] as const) {
+    const simulator = await start({ profile })
+    simulator.faults.trimHistory(0)
+    const response = await fetch(`${simulator.url}/stream/${simulator.streamId}?from=0-0`, {
+      headers: { authorization: `Bearer ${simulator.token}` },
+    })
+    expect(response.status).toBe(profile === '6.x' ? 500 : 200)
+    if (profile === '6.x') expect(response.statusText).toContain('ERR no such key')
+    await response.body?.cancel()
+  }
+})
+
+test('serves everything below its base path and nothing beside it', async () => {
+  const simulator = await start({ basePath: 'opencti/' })
+  expect(simulator.url).toMatch(/:\d+\/opencti$/)
+  expect((await refusal(simulator, `/stream/${simulator.streamId}`, null)).status).toBe(401)
+  const outside = await fetch(`http://127.0.0.1:${simulator.port}/stream/${simulator.streamId}`)
+  expect(outside.status).toBe(404)
+})
+
+test('ends an open stream cleanly when it is stopped, closed to the reader or deleted', async () => {
+  const simulator = await start({ heartbeatMs: 20 })
+  const { id, members: _members } = simulator.collections.add()
+  const open = async (streamId: string) => {
+    const response = await fetch(`${simulator.url}/stream/${streamId}?from=0-0`, {
+      headers: { authorization: `Bearer ${simulator.token}` },
+    })
+    return response.text()
+  }
+  const stopped = open(simulator.streamId)
+  const closed = open(id)
+  await simulator.waitForRequest(
+    (entry) => entry.kind === 'stream' && entry.streamId === id && entry.status === 200,
+  )
+  simulator.stopStream()
+  simulator.collections.get(id).members = ['somebody-else']
+  expect(await stopped).toContain('event: connected')
+  expect(await closed).toContain('event: connected')
+})
