@@ -256,6 +256,7 @@ export class Simulator implements AsyncDisposable {
     this.collections.get(id).live = false
   }
 
+  /** Starts a stopped stream again. */
   startStream(id: string = this.streamId): void {
     this.collections.get(id).live = true
   }
@@ -265,6 +266,7 @@ export class Simulator implements AsyncDisposable {
     return this.#registry.list()
   }
 
+  /** One connector; undefined as long as it has not registered. */
   connector(id: string = this.connectorId): RegisteredConnector | undefined {
     return this.#registry.find(id)
   }

@@ -44,8 +44,9 @@ export class OpenStream {
 
   /** The next frame; undefined at the end. */
   async next(): Promise<Frame | undefined> {
-    for (;;) {
-      const end = this.#rest.indexOf('\n\n')
+    for (let searched = 0; ;) {
+      const end = this.#rest.indexOf('\n\n', Math.max(searched - 1, 0))
+      searched = this.#rest.length
       if (end !== -1) {
         const frame = parseFrame(this.#rest.slice(0, end))
         this.#rest = this.#rest.slice(end + 2)

@@ -42,7 +42,8 @@ const withoutVersioning = new Set(['label', 'kill-chain-phase', 'external-refere
  * deterministic internal id, defaults, everything in its place (OpenCTI platform, database/stix-2-1-converter.ts).
  */
 export function toPlatformShape(input: StixInput, context: PlatformContext): StixObject {
-  const copy = structuredClone(input) as StixInput
+  // What is frozen, like everything that builders make, can be shared as it is.
+  const copy = Object.isFrozen(input) ? input : structuredClone(input)
   const draft: StixObject = { id: '', spec_version: '2.1', type: copy.type, extensions: {} }
   draft.id =
     copy.id ?? standardIdOf(copy as StixObject) ?? `${copy.type}--${internalIdFrom(JSON.stringify(copy))}`

@@ -28,6 +28,7 @@ export class FrameWriter {
   #bytes = 0
   #frames = 0
   #waiting = false
+  #isEnded = false
   #isStalled = false
   #resumers: (() => void)[] = []
   #bufferMs = 0
@@ -63,6 +64,11 @@ export class FrameWriter {
     return this.#sink.writableLength === 0 && this.#response.writableLength === 0
   }
 
+  /** Whether the response was ended; nothing can be written any more. */
+  get isEnded(): boolean {
+    return this.#isEnded || this.#options.signal.aborted
+  }
+
   get isStalled(): boolean {
     return this.#isStalled
   }
@@ -70,7 +76,7 @@ export class FrameWriter {
   /** Writes a frame, at the latest with the next {@link flush}. Waits while stalled. */
   async write(text: string): Promise<void> {
     if (this.#isStalled) await new Promise<void>((resolve) => this.#resumers.push(resolve))
-    this.#options.signal.throwIfAborted()
+    if (this.isEnded) throw new Error('The stream has ended.')
     this.#joined += text
     this.#frames += 1
     if (this.#joined.length >= maxJoinedLength) await this.flush()
@@ -90,7 +96,7 @@ export class FrameWriter {
 
   /** Writes at once and without waiting, as the platform's timer does. Nothing happens while stalled. */
   writeNow(text: string): void {
-    if (this.#isStalled || this.#options.signal.aborted) return
+    if (this.#isStalled || this.isEnded) return
     this.#joined += text
     this.#frames += 1
     this.#pass()
@@ -114,7 +120,8 @@ export class FrameWriter {
 
   /** Ends the response cleanly. */
   end(): void {
-    if (this.#options.signal.aborted) return
+    if (this.isEnded) return
+    this.#isEnded = true
     this.#pass()
     this.#releaseBuffered()
     this.#sink.end()
@@ -122,7 +129,7 @@ export class FrameWriter {
 
   /** Ends the response cleanly and resolves when its last bytes are with the operating system. */
   async finish(): Promise<void> {
-    if (this.#options.signal.aborted) return
+    if (this.isEnded) return
     const finished = once(this.#response, 'finish', { signal: this.#options.signal }).catch(() => {})
     this.end()
     await finished
@@ -165,7 +172,7 @@ export class FrameWriter {
     if (this.#buffered.length === 0) return
     const bytes = Buffer.concat(this.#buffered)
     this.#buffered = []
-    if (!this.#options.signal.aborted) this.#sink.write(bytes)
+    if (!this.#options.signal.aborted && !this.#sink.writableEnded) this.#sink.write(bytes)
   }
 
   #release(): void {

@@ -125,7 +125,7 @@ export class LiveConnection {
     try {
       await this.#serve()
     } catch (error) {
-      if (this.#ended.signal.aborted) return
+      if (this.writer.isEnded) return
       this.#fail(error instanceof Error ? error.message : String(error))
     } finally {
       if (!this.#ended.signal.aborted) await new Promise((resolve) => this.#response.once('close', resolve))
@@ -141,11 +141,13 @@ export class LiveConnection {
       throw new Error('Recovery mode is only possible with a start date.')
     }
     this.#writeHead()
-    if (this.writer.isStalled) this.#response.flushHeaders()
-    await this.writer.write(
-      frame('connected', JSON.stringify({ ...describeLog(log), connectionId: this.id })),
-    )
-    await this.writer.flush()
+    const connected = frame('connected', JSON.stringify({ ...describeLog(log), connectionId: this.id }))
+    if (this.writer.isStalled) {
+      this.#response.flushHeaders()
+      await this.writer.write(connected)
+    } else {
+      this.writer.writeNow(connected)
+    }
     this.#heartbeat.lastId = from?.text
     this.#heartbeat.start()
     let position = from?.id

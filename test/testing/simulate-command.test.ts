@@ -1,0 +1,83 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+
+const command = new URL('../../src/cli/simulate.ts', import.meta.url).href
+const bundle = new URL('fixtures/campaign-bundle.json', import.meta.url).pathname
+const children: ChildProcess[] = []
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+})
+
+function run(...words: string[]) {
+  const script = `import { simulateCommand } from '${command}'\nawait simulateCommand().parseAsync(${JSON.stringify(words)}, { from: 'user' })`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  children.push(child)
+  const output = { out: '', error: '' }
+  child.stdout.on('data', (chunk) => (output.out += String(chunk)))
+  child.stderr.on('data', (chunk) => (output.error += String(chunk)))
+  return { child, output }
+}
+
+/** Waits for a condition on the output of a program, or for its end. */
+async function until(condition: () => boolean, child: ChildProcess): Promise<void> {
+  while (!condition() && child.exitCode === null) {
+    await Promise.race([once(child.stdout!, 'data'), once(child.stderr!, 'data'), once(child, 'exit')])
+  }
+}
+
+test('prints an environment that a shell can read, serves, notes requests without the token and ends with 0', async () => {
+  const { child, output } = run(
+    '--port',
+    '0',
+    '--bundle',
+    bundle,
+    '--size',
+    '20',
+    '--rate',
+    '50',
+    '--token',
+    "it's-a-token",
+  )
+  await until(() => output.error.includes('Ctrl-C') && output.out.includes('LIVE_STREAM_ID'), child)
+  const environment = Object.fromEntries(
+    [...output.out.matchAll(/^export (\w+)='(.*)'$/gm)].map(([, name, value]) => [name!, value!]),
+  )
+  expect(Object.keys(environment)).toEqual([
+    'OPENCTI_URL',
+    'OPENCTI_TOKEN',
+    'CONNECTOR_ID',
+    'CONNECTOR_LIVE_STREAM_ID',
+  ])
+  expect(environment['OPENCTI_TOKEN']).toBe(String.raw`it'\''s-a-token`)
+  expect(output.error).toContain('Loaded 10 objects')
+  const response = await fetch(
+    `${environment['OPENCTI_URL']}/stream/${environment['CONNECTOR_LIVE_STREAM_ID']}?from=0-0`,
+    {
+      headers: { authorization: "Bearer it's-a-token" },
+    },
+  )
+  expect(response.status).toBe(200)
+  await response.body?.cancel()
+  await until(() => output.error.includes(': 200 from=0-0'), child)
+  const exited = once(child, 'exit')
+  child.kill('SIGINT')
+  expect(await exited).toEqual([0, null])
+  expect(output.error).not.toContain("it's-a-token")
+})
+
+test('says what is wrong with a file that is no bundle', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'simulate-'))
+  const file = join(folder, 'none.json')
+  await writeFile(file, '{"type":"report"}')
+  const { child, output } = run('--port', '0', '--bundle', file)
+  const [code] = (await once(child, 'exit')) as [number]
+  expect(code).not.toBe(0)
+  expect(output.error).toContain('is no STIX bundle')
+  await rm(folder, { recursive: true })
+})
