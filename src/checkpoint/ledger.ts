@@ -61,9 +61,7 @@ export class Ledger {
   constructor(start: LedgerStart) {
     this.#safe = start.from
     this.#complete = start.from
-    if (start.catchUpUntilMs !== undefined && start.catchUpUntilMs > start.from.ms) {
-      this.beginCatchUp(start.catchUpUntilMs)
-    }
+    if (start.catchUpUntilMs !== undefined) this.beginCatchUp(start.catchUpUntilMs)
   }
 
   /** Everything up to here is finished: what may be saved. */
@@ -83,8 +81,12 @@ export class Ledger {
     return floorMs > this.#complete.ms ? { ms: floorMs, seq: 0 } : this.#complete
   }
 
-  /** Enters a catch-up that ends at `untilMs`: from the start, or to repair a gap. */
+  /**
+   * Enters a catch-up that ends at `untilMs`: from the start, or to repair a gap. None when it would end before it
+   * begins: the server ignores such a request too (OpenCTI platform, graphql/sseMiddleware.js).
+   */
   beginCatchUp(untilMs: number): void {
+    if (untilMs <= this.#complete.ms) return
     for (const group of this.#open) {
       // What is still missing of it comes in the catch-up, under another id: it must not move the position.
       group.position = undefined
@@ -92,7 +94,8 @@ export class Ledger {
     }
     this.#open = []
     this.#catchUpUntilMs = untilMs
-    this.#catchUpGroup = this.#push(undefined, false)
+    // One that is under way already goes on, with the later end.
+    this.#catchUpGroup ??= this.#push(undefined, false)
     this.#floor.restart()
   }
 
@@ -154,8 +157,8 @@ export class Ledger {
 
   #receiveLive(position: Position, member: string): Ticket | undefined {
     this.#closeBefore(position)
-    // An event that is older than what we took for safe: the clocks of the platform differ by more than the margin.
-    if (comparePositions(position, this.#safe) <= 0) this.#stepBack(position)
+    // An event that is older than what we took for complete: the clocks of the platform differ by more than the margin.
+    if (comparePositions(position, this.#complete) <= 0) this.#stepBack(position)
     let group: Group | undefined
     for (const open of this.#open) if (comparePositions(open.position!, position) === 0) group = open
     if (group === undefined) {
@@ -187,9 +190,16 @@ export class Ledger {
   }
 
   #stepBack(position: Position): void {
-    this.#safe =
+    const before =
       position.seq > 0 ? { ms: position.ms, seq: position.seq - 1 } : { ms: position.ms - 1, seq: 0 }
-    if (comparePositions(this.#safe, this.#complete) < 0) this.#complete = this.#safe
+    if (comparePositions(this.#safe, before) > 0) this.#safe = before
+    this.#complete = before
+    // What waits behind unfinished work must not carry the position past it either.
+    for (let index = this.#head; index < this.#groups.length; index++) {
+      const group = this.#groups[index]!
+      if (group.position !== undefined && comparePositions(group.position, before) > 0)
+        group.position = undefined
+    }
     this.#marginMs = Math.max(this.#marginMs, this.#newestHeartbeatMs - position.ms + heartbeatMarginMs)
   }
 
