@@ -15,7 +15,9 @@ export class OpenStream {
   /** Everything that was received, as text. */
   text = ''
   readonly #reader: ReadableStreamDefaultReader<string> | undefined
+  readonly #ready: Frame[] = []
   #rest = ''
+  #endsInNewline = false
 
   private constructor(response: Response, connection: LiveConnection | undefined) {
     this.response = response
@@ -44,20 +46,22 @@ export class OpenStream {
 
   /** The next frame; undefined at the end. */
   async next(): Promise<Frame | undefined> {
-    for (let searched = 0; ;) {
-      const end = this.#rest.indexOf('\n\n', Math.max(searched - 1, 0))
-      searched = this.#rest.length
-      if (end !== -1) {
-        const frame = parseFrame(this.#rest.slice(0, end))
-        this.#rest = this.#rest.slice(end + 2)
-        this.frames.push(frame)
-        return frame
-      }
+    while (this.#ready.length === 0) {
       const chunk = await this.#reader?.read()
       if (chunk === undefined || chunk.done) return undefined
       this.text += chunk.value
+      // Only what is new is searched: a frame of many megabytes comes in hundreds of chunks.
+      const isComplete = chunk.value.includes('\n\n') || (this.#endsInNewline && chunk.value.startsWith('\n'))
+      this.#endsInNewline = chunk.value.endsWith('\n')
       this.#rest += chunk.value
+      if (!isComplete) continue
+      const parts = this.#rest.split('\n\n')
+      this.#rest = parts.pop()!
+      this.#ready.push(...parts.map((part) => parseFrame(part)))
     }
+    const frame = this.#ready.shift()!
+    this.frames.push(frame)
+    return frame
   }
 
   /** The next `count` frames that carry data: no `connected`, heartbeats or metrics. */
