@@ -8,7 +8,7 @@ export {
 export { EventContext } from './connector/event-context.ts'
 export { type FlushOperation } from './connector/hooks.ts'
 export { type ConnectorNotice, type ConnectorState } from './connector/notices.ts'
-export { type ConnectorStatus } from './connector/runtime.ts'
+export { type ConnectorStatus } from './connector/connector-status.ts'
 
 export { type Books, type BooksSnapshot, type Outcome } from './flow/books.ts'
 export { type DeleteReason, type OperationKind } from './flow/operation.ts'
@@ -113,6 +113,7 @@ export type {
   ObjectMarking,
   ObservableExtension,
   OpenCtiExtension,
+  OptionalFields,
 } from './stix/entity-base.ts'
 export type { DomainObject, Identity, Indicator, Malware, Vulnerability } from './stix/domain-objects.ts'
 export type { Container, Report } from './stix/containers.ts'

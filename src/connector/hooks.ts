@@ -32,3 +32,10 @@ export interface Hooks<Item> {
   find?(entity: Entity, context: EventContext): MaybePromise<string | number | undefined>
   flush?(operations: readonly FlushOperation<Item>[]): MaybePromise<readonly FlushResult[] | void>
 }
+
+/** All methods of a connector class that are called for it. */
+export interface ConnectorHooks extends Hooks<unknown> {
+  check?(signal: AbortSignal): MaybePromise<void>
+  open?(): MaybePromise<void>
+  close?(): MaybePromise<void>
+}

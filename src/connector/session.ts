@@ -3,16 +3,16 @@ import {
   firstConnectorState,
   parseConnectorState,
   sameConnectorState,
-  serializeConnectorState,
   type ConnectorState,
 } from '../opencti/connector-state.ts'
 import { type Platform } from '../opencti/platform.ts'
 import { type ConnectorSettings } from '../settings/connector-settings.ts'
 import { type StateStore } from '../store/state-store.ts'
-import { backoffMs, type Random } from '../util/backoff.ts'
+import { type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
 import { type Logger } from '../util/logger.ts'
+import { patiently } from './patience.ts'
 
 /** What a {@link Session} needs. */
 export interface SessionOptions {
@@ -40,8 +40,6 @@ export interface SessionStart {
 
 /** As the official client does, in milliseconds. */
 const pingEveryMs = 40_000
-
-const waitBounds = { baseMs: 1000, maxMs: 30_000 }
 
 /** Names of values in the store. */
 export const stateValue = 'state'
@@ -204,26 +202,10 @@ export class Session {
     }
   }
 
-  /** Tries until the platform answers; what a person has to mend is thrown. */
-  async #patiently<T>(call: () => Promise<T>, what: string, signal: AbortSignal): Promise<T> {
-    const { clock, random, logger } = this.#options
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await call()
-      } catch (error) {
-        signal.throwIfAborted()
-        if (!isStreamConnectorError(error) || error.code !== 'PLATFORM_UNREACHABLE') throw error
-        const waitMs = backoffMs(attempt, waitBounds, random)
-        logger.warn(`${what}; waiting for it`, { error: error.message, retry_in_ms: Math.round(waitMs) })
-        await delay(clock, waitMs, signal)
-      }
-    }
+  /** Waits for a platform that is away; what a person has to mend is thrown. */
+  #patiently<T>(call: () => Promise<T>, what: string, signal: AbortSignal): Promise<T> {
+    return patiently(call, what, this.#options, signal, ({ code }) => code === 'PLATFORM_UNREACHABLE')
   }
-}
-
-/** The state as the store keeps it, for the platform as well. */
-export function stateText(state: ConnectorState): string {
-  return serializeConnectorState(state)
 }
 
 function parsePushed(text: string | undefined): readonly string[] {

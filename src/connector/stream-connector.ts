@@ -16,12 +16,13 @@ import { systemRandom, type Random } from '../util/backoff.ts'
 import { systemClock, type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { Redactor } from '../util/redactor.ts'
+import { type ConnectorStatus } from './connector-status.ts'
 import { type EventContext } from './event-context.ts'
-import { type FlushOperation } from './hooks.ts'
+import { type ConnectorHooks, type FlushOperation } from './hooks.ts'
 import { logNotice } from './log-notice.ts'
 import { type ConnectorNotice } from './notices.ts'
 import { runProgram } from './run-program.ts'
-import { Runtime, type ConnectorStatus } from './runtime.ts'
+import { Runtime } from './runtime.ts'
 
 /** What a connector may be given when it is not made by `run()`: mostly for tests and embedding programs. */
 export interface ConnectorOptions {
@@ -129,7 +130,7 @@ export abstract class StreamConnector<
       })
     const clock = options.clock ?? systemClock
     this.#runtime = new Runtime({
-      hooks: this as unknown as ConstructorParameters<typeof Runtime>[0]['hooks'],
+      hooks: this as unknown as ConnectorHooks,
       loaded,
       store: options.store ?? new SqliteStore({ directory: connector.state_dir, connectorId: connector.id }),
       clock,

@@ -10,7 +10,7 @@ import { type ItemAnswer } from './flush-answer.ts'
 import { Lanes } from './lanes.ts'
 import { type Operation } from './operation.ts'
 import { Outage } from './outage.ts'
-import { TokenBucket } from './token-bucket.ts'
+import { type TokenBucket } from './token-bucket.ts'
 
 /** What is done with an operation when its turn has come. */
 export interface OperationHandler {

@@ -36,7 +36,8 @@ export type ItemAnswer =
  * @throws StreamConnectorError `HOOK_RESULT` when it is neither: what happened to which item is then unknown.
  */
 export function readFlushResults(results: unknown, count: number): readonly ItemAnswer[] {
-  if (results === undefined || results === null || results === 'ok') return Array<ItemAnswer>(count).fill(ok)
+  if (results === undefined || results === null || results === 'ok')
+    return Array.from({ length: count }, () => ok)
   if (!Array.isArray(results) || results.length !== count) {
     const got = Array.isArray(results) ? `${results.length} results` : `a value of type ${typeof results}`
     throw new StreamConnectorError(

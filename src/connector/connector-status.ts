@@ -1,0 +1,34 @@
+import { type BooksSnapshot } from '../flow/books.ts'
+import { type ConnectorState } from './notices.ts'
+
+/** How a connector does at one moment. */
+export interface ConnectorStatus extends BooksSnapshot {
+  readonly state: ConnectorState
+  /** What has been received and is not finished, in bytes. */
+  readonly bytesInFlight: number
+  /** The position that needs no more work, `<ms>-<seq>`. */
+  readonly position: string
+  /** Whether what existed before the first start is still being received. */
+  readonly catchingUp: boolean
+  /** How far finished work lies behind the newest id that was seen, in milliseconds. */
+  readonly lagMs: number
+  /** Why the target counts as down; absent when it does not. */
+  readonly outage: string | undefined
+  /** Why the state cannot be written; absent when it can. */
+  readonly stateProblem: string | undefined
+}
+
+/** The specification's line of metrics. */
+export function metricsOf(status: ConnectorStatus): Record<string, number> {
+  const { delivered, deadLettered } = status
+  const decided = delivered + deadLettered
+  return {
+    events_processed: delivered,
+    events_failed: deadLettered,
+    success_rate: decided === 0 ? 0 : delivered / decided,
+    events_skipped: status.skipped,
+    in_flight: status.inFlight,
+    retries: status.retries,
+    lag_seconds: Math.round(status.lagMs / 1000),
+  }
+}

@@ -1,0 +1,74 @@
+import { Ledger } from '../checkpoint/ledger.ts'
+import { serializeConnectorState, type ConnectorState } from '../opencti/connector-state.ts'
+import { formatPosition, startOfTime } from '../opencti/position.ts'
+import { stateValue } from './session.ts'
+
+/** Name of the value that says whether the id map knows of everything that was ever pushed. */
+export const mapValue = 'id-map'
+
+/** How far the connector has come, and what of that is saved and told to the platform. */
+export class Progress {
+  #ledger = new Ledger({ from: startOfTime })
+  #state: ConnectorState = { startFrom: startOfTime, recoverUntil: false, foreign: {} }
+  #newestMs = 0
+  /** Whether the id map knows of everything that was ever pushed. */
+  mapIsComplete = false
+
+  get ledger(): Ledger {
+    return this.#ledger
+  }
+
+  /** The end of the catch-up, as an ISO date; undefined when there is none. */
+  get recoverUntil(): string | undefined {
+    return this.#state.recoverUntil === false ? undefined : this.#state.recoverUntil
+  }
+
+  /** The position that needs no more work, `<ms>-<seq>`. */
+  get position(): string {
+    return formatPosition(this.#ledger.safe)
+  }
+
+  /** Starts from `state`; what was under way before counts no more. */
+  begin(state: ConnectorState): void {
+    this.#state = state
+    const untilMs = typeof state.recoverUntil === 'string' ? Date.parse(state.recoverUntil) : Number.NaN
+    this.#ledger = new Ledger({
+      from: state.startFrom ?? startOfTime,
+      ...(Number.isNaN(untilMs) ? {} : { catchUpUntilMs: untilMs }),
+    })
+  }
+
+  /** What can no longer be read live is caught up until `untilMs`. */
+  repairGap(untilMs: number): void {
+    this.#state = { ...this.#state, recoverUntil: new Date(untilMs).toISOString() }
+    this.#ledger.beginCatchUp(untilMs)
+  }
+
+  /** The platform does not catch up this stream: never ask again. */
+  refuseCatchUp(): void {
+    this.#state = { ...this.#state, recoverUntil: false }
+  }
+
+  /** An id of the stream was seen. */
+  seen(ms: number): void {
+    if (ms > this.#newestMs) this.#newestMs = ms
+  }
+
+  /** How far finished work lies behind the newest id, in milliseconds; 0 when nothing is under way. */
+  lagMs(unfinished: number): number {
+    return unfinished === 0 ? 0 : Math.max(0, this.#newestMs - this.#ledger.safe.ms)
+  }
+
+  /** The state as the platform is handed it: as of what is safe now. */
+  text(): string {
+    return serializeConnectorState({ ...this.#state, startFrom: this.#ledger.safe })
+  }
+
+  /** What goes with every commit. */
+  values(): ReadonlyMap<string, string | undefined> {
+    return new Map([
+      [stateValue, this.text()],
+      [mapValue, this.mapIsComplete ? 'complete' : undefined],
+    ])
+  }
+}
