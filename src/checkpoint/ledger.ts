@@ -10,6 +10,8 @@ interface Group {
   closed: boolean
   /** What was received in it, while it is open, so that the same frame sent again after a reconnect is known. */
   members: string[] | undefined
+  /** Those of its members that the present connection has not sent yet. */
+  resent: Set<string> | undefined
 }
 
 /** The receipt of one frame: hand it back when the frame's effect is durable. */
@@ -56,7 +58,6 @@ export class Ledger {
   readonly #floor = new CatchUpFloor()
   #marginMs = heartbeatMarginMs
   #newestHeartbeatMs = 0
-  #resent: Set<string> | undefined
 
   constructor(start: LedgerStart) {
     this.#safe = start.from
@@ -150,9 +151,7 @@ export class Ledger {
   /** A new connection was opened: the frames of groups that were not complete are about to come again. */
   reconnected(): void {
     this.#floor.restart()
-    this.#resent = new Set()
-    for (const group of this.#open) for (const member of group.members ?? []) this.#resent.add(member)
-    if (this.#resent.size === 0) this.#resent = undefined
+    for (const group of this.#open) group.resent = new Set(group.members)
   }
 
   #receiveLive(position: Position, member: string): Ticket | undefined {
@@ -162,10 +161,10 @@ export class Ledger {
     let group: Group | undefined
     for (const open of this.#open) if (comparePositions(open.position!, position) === 0) group = open
     if (group === undefined) {
-      group = this.#push(position, false)
+      group = this.#pushInOrder(position)
       group.members = []
       this.#open.push(group)
-    } else if (this.#resent?.delete(member)) {
+    } else if (group.resent?.delete(member)) {
       return undefined
     }
     if (group.members !== undefined && group.members.push(member) > maxMembers) group.members = undefined
@@ -181,11 +180,11 @@ export class Ledger {
       }
       group.closed = true
       group.members = undefined
+      group.resent = undefined
       if (comparePositions(group.position!, this.#complete) > 0) this.#complete = group.position!
     }
     if (kept === this.#open.length) return
     this.#open.length = kept
-    this.#resent = undefined
     this.#advance()
   }
 
@@ -213,8 +212,20 @@ export class Ledger {
   }
 
   #push(position: Position | undefined, closed: boolean): Group {
-    const group: Group = { position, unfinished: 0, closed, members: undefined }
+    const group = newGroup(position, closed)
     this.#groups.push(group)
+    return group
+  }
+
+  /** After a step back, older events can come while a newer group is open: they stand before it. */
+  #pushInOrder(position: Position): Group {
+    let index = this.#groups.length
+    for (; index > this.#head; index--) {
+      const before = this.#groups[index - 1]!.position
+      if (before === undefined || comparePositions(before, position) < 0) break
+    }
+    const group = newGroup(position, false)
+    this.#groups.splice(index, 0, group)
     return group
   }
 
@@ -246,4 +257,8 @@ export class Ledger {
     }
     this.#head = head
   }
+}
+
+function newGroup(position: Position | undefined, closed: boolean): Group {
+  return { position, unfinished: 0, closed, members: undefined, resent: undefined }
 }
