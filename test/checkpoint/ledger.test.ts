@@ -42,7 +42,7 @@ describe('any history of a stream', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: -20_000, max: 9999 }),
-        fc.array(step, { maxLength: 120 }),
+        fc.array(step, { maxLength: 150, size: 'max' }),
         (skewMs, steps) => {
           const model = new StreamModel(skewMs)
           for (const each of steps) {
@@ -57,7 +57,7 @@ describe('any history of a stream', () => {
           }
         },
       ),
-      { numRuns: 1500 },
+      { numRuns: 800 },
     )
   })
 
@@ -65,7 +65,7 @@ describe('any history of a stream', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 10_000, max: 300_000 }),
-        fc.array(step, { maxLength: 120 }),
+        fc.array(step, { maxLength: 150, size: 'max' }),
         (skewMs, steps) => {
           const model = new StreamModel(skewMs)
           for (const each of steps) {
@@ -75,7 +75,7 @@ describe('any history of a stream', () => {
           model.finish()
         },
       ),
-      { numRuns: 1500 },
+      { numRuns: 800 },
     )
   })
 })

@@ -5,15 +5,17 @@ import { comparePositions, formatPosition, type Position } from '../../src/openc
 interface ModelGroup {
   readonly position: Position
   readonly frames: number
-  /** The frames that were received. */
   readonly received: Set<number>
-  /** What a catch-up would send for it. */
-  caughtUp: boolean
+  /** Frames that were finished at least once: the duplicate of a reconnect need not be. */
+  readonly settled: Set<number>
+  /** A catch-up has brought it, and that is finished. */
+  caughtUp: 'no' | 'received' | 'settled'
 }
 
 interface Receipt {
   readonly ticket: Ticket
   readonly group: ModelGroup
+  readonly frame: number | 'caught-up'
   /** For a frame of a catch-up: where the position stays until it is settled, since a restart would catch up again. */
   readonly heldAt: Position | undefined
 }
@@ -64,7 +66,8 @@ export class StreamModel {
       position,
       frames,
       received: new Set(),
-      caughtUp: false,
+      settled: new Set(),
+      caughtUp: 'no',
     })
   }
 
@@ -79,14 +82,14 @@ export class StreamModel {
       this.#lastSentId = position
       const ticket = this.ledger.receive(position, `create:${formatPosition(group.position)}`, true)
       if (ticket === undefined) throw new Error('a frame of a catch-up was taken for a duplicate')
-      this.#take(ticket, group, this.#heldAt)
-      group.caughtUp = true
+      this.#receipts.push({ ticket, group, frame, heldAt: this.#heldAt })
+      if (group.caughtUp === 'no') group.caughtUp = 'received'
       return true
     }
     this.#lastSentId = group.position
     const isMain = frame === group.frames - 1
     const ticket = this.ledger.receive(group.position, `${isMain ? 'update:' : 'create+'}${frame}`, isMain)
-    if (ticket !== undefined) this.#take(ticket, group, undefined)
+    if (ticket !== undefined) this.#receipts.push({ ticket, group, frame, heldAt: undefined })
     else if (!group.received.has(frame)) throw new Error('a frame that never came was taken for a duplicate')
     group.received.add(frame)
     return true
@@ -103,6 +106,8 @@ export class StreamModel {
   settle(choice: number): void {
     const [receipt] = this.#receipts.splice(choice % Math.max(1, this.#receipts.length), 1)
     if (receipt === undefined) return
+    if (receipt.frame === 'caught-up') receipt.group.caughtUp = 'settled'
+    else receipt.group.settled.add(receipt.frame)
     this.ledger.settle(receipt.ticket)
   }
 
@@ -161,8 +166,10 @@ export class StreamModel {
     for (const group of this.#groups) {
       const name = `${formatPosition(group.position)} (safe: ${formatPosition(safe)})`
       if (comparePositions(group.position, safe) > 0) break
-      if (this.#isUnfinished(group)) throw new Error(`unfinished work at or before the position: ${name}`)
-      if (group.caughtUp || group.received.size === group.frames) continue
+      if ([...group.received].some((frame) => !group.settled.has(frame))) {
+        throw new Error(`unfinished work at or before the position: ${name}`)
+      }
+      if (group.caughtUp === 'settled' || group.received.size === group.frames) continue
       // What has not even been sent can only be passed when clocks differ by more than the margin.
       if (!this.isWithinMargin && group.received.size === 0) continue
       throw new Error(`frames at or before the position never came: ${name}`)
@@ -182,16 +189,8 @@ export class StreamModel {
   /** Groups of which the connector has not got everything. */
   missing(): string[] {
     return this.#groups
-      .filter((group) => !group.caughtUp && group.received.size < group.frames)
+      .filter((group) => group.caughtUp === 'no' && group.received.size < group.frames)
       .map(({ position }) => formatPosition(position))
-  }
-
-  #isUnfinished(group: ModelGroup): boolean {
-    return this.#receipts.some((receipt) => receipt.group === group && receipt.heldAt === undefined)
-  }
-
-  #take(ticket: Ticket, group: ModelGroup, heldAt: Position | undefined): void {
-    this.#receipts.push({ ticket, group, heldAt })
   }
 
   #planLive(): void {
