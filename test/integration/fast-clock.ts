@@ -1,0 +1,13 @@
+import { systemClock, type Clock } from 'opencti-stream-connector'
+
+/**
+ * A clock whose waits are shorter than they say, so that a test sees pings, back-off and patience within moments. The
+ * wall time stays real: it is compared with what the platform writes.
+ */
+export function fastClock(factor = 50): Clock {
+  return {
+    now: () => systemClock.now(),
+    monotonic: () => systemClock.monotonic() * factor,
+    schedule: (delayMs, callback) => systemClock.schedule(delayMs / factor, callback),
+  }
+}

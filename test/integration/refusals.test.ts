@@ -1,0 +1,276 @@
+import { describe, expect, test } from 'vitest'
+import { type ErrorCode } from 'opencti-stream-connector'
+import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
+import { type Recorder } from './recorder.ts'
+import {
+  caughtUp,
+  makeRecorder,
+  startRecorder,
+  startSimulator,
+  streamNotice,
+  streamRequests,
+} from './stage.ts'
+import { until } from './until.ts'
+
+/** Why `start()` rejected. */
+async function whyNot(recorder: Recorder): Promise<{ code: ErrorCode; message: string }> {
+  try {
+    await recorder.start()
+  } catch (error) {
+    return error as { code: ErrorCode; message: string }
+  }
+  throw new Error('the connector started')
+}
+
+/** Delivers one more event, as proof that the stream is being read. */
+async function proveReading(simulator: Simulator, recorder: Recorder): Promise<void> {
+  const { id } = simulator.create(buildIndicator('domain', { seed: 4242 }))
+  await until('the delivery of an event', () => recorder.callsOf(id).length > 0)
+}
+
+describe('what fails at the start, because only a person can mend it', () => {
+  const cases: Record<string, (simulator: Simulator) => [Record<string, string>, ErrorCode, RegExp]> = {
+    'a wrong token': () => [{ OPENCTI_TOKEN: 'wrong-token' }, 'PLATFORM_REFUSED', /OPENCTI_TOKEN/],
+    'an unknown stream id': () => [
+      { CONNECTOR_LIVE_STREAM_ID: '0b6b3a3e-97d1-4a90-8a2e-5f9e04f0c001' },
+      'STREAM_UNKNOWN',
+      /no live stream 0b6b3a3e-97d1-4a90-8a2e-5f9e04f0c001.*CONNECTOR_LIVE_STREAM_ID/,
+    ],
+    'a user without the capability': (simulator) => [
+      { OPENCTI_TOKEN: simulator.users.add({ capabilities: ['CONNECTORAPI'] }).token },
+      'STREAM_UNKNOWN',
+      /none that this token may see/,
+    ],
+    'a user who may not register': (simulator) => [
+      { OPENCTI_TOKEN: simulator.users.add({ capabilities: ['TAXIIAPI'] }).token },
+      'PLATFORM_REFUSED',
+      /capabilities/,
+    ],
+    'a user who is no member': (simulator) => {
+      simulator.stream.members = ['somebody-else']
+      return [{}, 'STREAM_FORBIDDEN', /You are not authorized.*member/]
+    },
+    '"live" without the right to bypass': () => [
+      { CONNECTOR_LIVE_STREAM_ID: 'live' },
+      'STREAM_FORBIDDEN',
+      /bypass/,
+    ],
+    'no marking in common': (simulator) => {
+      simulator.stream.markings = ['marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed']
+      const { token } = simulator.users.add({ markings: [] })
+      return [{ OPENCTI_TOKEN: token }, 'STREAM_FORBIDDEN', /You need to have access to specific markings/]
+    },
+    'two-factor that is not activated': (simulator) => [
+      { OPENCTI_TOKEN: simulator.users.add({ twoFactor: 'not-activated' }).token },
+      'STREAM_FORBIDDEN',
+      /You must activate your two-factor authentication/,
+    ],
+    'the raw stream': () => [{ CONNECTOR_LIVE_STREAM_ID: 'raw' }, 'STREAM_NOT_CONFIGURED', /raw stream/],
+    'a placeholder': () => [{ CONNECTOR_LIVE_STREAM_ID: 'ChangeMe' }, 'STREAM_NOT_CONFIGURED', /stream/i],
+    'no stream id': () => [{ CONNECTOR_LIVE_STREAM_ID: '' }, 'STREAM_NOT_CONFIGURED', /Missing stream ID/],
+  }
+  test.for(Object.entries(cases))('%s', async ([, arrange]) => {
+    const simulator = await startSimulator()
+    const [env, code, message] = arrange(simulator)
+    const recorder = makeRecorder(simulator, { env })
+    const error = await whyNot(recorder)
+    expect(error).toMatchObject({ code })
+    expect(error.message).toMatch(message)
+    expect(recorder.status().state).toBe('failed')
+    const said = JSON.stringify([error.message, recorder.lines])
+    expect(said).not.toContain(env['OPENCTI_TOKEN'] ?? simulator.token)
+    expect(streamRequests(simulator)).toEqual([])
+  })
+})
+
+describe('what is waited for at the start', () => {
+  test('a stopped stream, until somebody starts it', async () => {
+    const simulator = await startSimulator()
+    simulator.stopStream()
+    const recorder = makeRecorder(simulator)
+    const started = recorder.start()
+    await until('a line that says so', () =>
+      recorder.lines.some(
+        ({ level, attributes }) => level === 'warn' && /is stopped/.test(String(attributes?.['error'])),
+      ),
+    )
+    expect(recorder.status().state).toBe('starting')
+    simulator.startStream()
+    await started
+    await proveReading(simulator, recorder)
+  })
+
+  const passing = [
+    { status: 500, reason: 'Error in stream: something broke' },
+    { status: 502 },
+    { status: 503, headers: { 'retry-after': '1' } },
+    { status: 504 },
+    { status: 429 },
+  ]
+  test.for(passing)('a stream that answers $status', async (refusal) => {
+    const simulator = await startSimulator()
+    simulator.faults.refuseConnects(2, refusal)
+    const recorder = await startRecorder(simulator)
+    await proveReading(simulator, recorder)
+    const warnings = recorder.lines.filter(({ level }) => level === 'warn')
+    expect(warnings.map(({ attributes }) => String(attributes?.['error'])).join()).toContain(
+      refusal.reason ?? String(refusal.status),
+    )
+  })
+
+  test('a platform that answers something else than GraphQL', async () => {
+    const simulator = await startSimulator()
+    simulator.faults.failGraphql(2, { status: 502, body: '<html>Bad gateway</html>' })
+    const recorder = await startRecorder(simulator)
+    await proveReading(simulator, recorder)
+  })
+
+  test('a public stream that becomes readable after its configuration was mended', async () => {
+    const simulator = await startSimulator()
+    simulator.stream.public = true
+    simulator.faults.refuseConnects(1, { status: 500, reason: 'Public stream user is missing' })
+    const recorder = await startRecorder(simulator)
+    await proveReading(simulator, recorder)
+  })
+})
+
+describe('refusals while running', () => {
+  test('410: the stream was stopped; it waits and goes on when it is started', async () => {
+    const simulator = await startSimulator()
+    const recorder = await startRecorder(simulator)
+    await caughtUp(recorder)
+    simulator.stopStream()
+    const notice = await streamNotice(recorder, 'stopped')
+    expect(notice).toMatchObject({ status: 410, reason: 'This live stream is stopped' })
+    expect(recorder.streamKinds).toContain('ended')
+    const missed = simulator.create(buildIndicator('ipv4', { seed: 31 }))
+    simulator.startStream()
+    await until('the event that was missed', () => recorder.callsOf(missed.id).length > 0)
+    expect(recorder.status().state).toBe('running')
+  })
+
+  test('401: the right was taken away; it waits and goes on when it is given back', async () => {
+    const simulator = await startSimulator()
+    const recorder = await startRecorder(simulator)
+    await caughtUp(recorder)
+    simulator.stream.members = ['somebody-else']
+    const notice = await streamNotice(recorder, 'unauthorised')
+    expect(notice).toMatchObject({
+      status: 401,
+      reason: 'You are not authorized, please check your credentials',
+    })
+    expect(notice.error).toMatchObject({ code: 'STREAM_FORBIDDEN' })
+    expect(notice.error.message).toMatch(/check the token, the rights of its user and the id of the stream/)
+    expect(recorder.status().state).toBe('running')
+    const missed = simulator.create(buildIndicator('ipv4', { seed: 32 }))
+    simulator.stream.members = undefined
+    await until('the event that was missed', () => recorder.callsOf(missed.id).length > 0)
+  })
+
+  test('401: a token that expired is waited for too', async () => {
+    const simulator = await startSimulator()
+    const recorder = await startRecorder(simulator)
+    await caughtUp(recorder)
+    simulator.users.remove(simulator.token)
+    simulator.faults.cut()
+    const notice = await streamNotice(recorder, 'unauthorised')
+    expect(notice.reason).toBe('You are not authenticated, please check your credentials')
+    simulator.users.add({ token: simulator.token })
+    await proveReading(simulator, recorder)
+  })
+
+  const passing = [
+    { status: 500, reason: 'Error in stream 5: ERR no such key' },
+    { status: 502 },
+    { status: 503, headers: { 'retry-after': '2' } },
+    { status: 504 },
+    { status: 429 },
+  ]
+  test.for(passing)('$status: it asks again and loses nothing', async (refusal) => {
+    const simulator = await startSimulator()
+    const recorder = await startRecorder(simulator)
+    await caughtUp(recorder)
+    simulator.faults.refuseConnects(2, refusal)
+    simulator.faults.cut()
+    const missed = simulator.create(buildIndicator('ipv4', { seed: 33 }))
+    const notice = await streamNotice(recorder, 'refused')
+    expect(notice.status).toBe(refusal.status)
+    if (refusal.status === 503) expect(notice.retryInMs).toBeGreaterThanOrEqual(2000)
+    if (refusal.status === 429) expect(notice.reason).toBe('Too many requests, please try again later.')
+    if (refusal.reason !== undefined) expect(notice.reason).toBe(refusal.reason)
+    await until('the event that was missed', () => recorder.callsOf(missed.id).length > 0)
+    expect(recorder.callsOf(missed.id)).toEqual(['create'])
+  })
+
+  test('6.x answers 500 while its history is empty; the connector waits for it', async () => {
+    const simulator = await startSimulator({ profile: '6.x' })
+    const recorder = await startRecorder(simulator)
+    await caughtUp(recorder)
+    simulator.faults.trimHistory(0)
+    simulator.faults.cut()
+    const notice = await streamNotice(recorder, 'refused')
+    expect(notice).toMatchObject({ status: 500 })
+    expect(notice.reason).toContain('ERR no such key')
+    await proveReading(simulator, recorder)
+  })
+})
+
+describe('the 200 that is an error (7.x)', () => {
+  const message = 'Recovery mode is only possible with a start date.'
+
+  test('without a content type: says the message, waits and goes on', async () => {
+    const simulator = await startSimulator()
+    const recorder = await startRecorder(simulator)
+    await caughtUp(recorder)
+    simulator.faults.failConnects(1, message)
+    simulator.faults.cut()
+    const notice = await streamNotice(recorder, 'refused')
+    expect(notice).toMatchObject({ status: 200, reason: message })
+    expect(notice.error.message).toContain(message)
+    await proveReading(simulator, recorder)
+  })
+
+  test('with a content type: closes the connection that the server leaves open, and goes on', async () => {
+    const simulator = await startSimulator()
+    const recorder = await startRecorder(simulator)
+    await caughtUp(recorder)
+    simulator.faults.failConnects(1, message, { contentType: true })
+    simulator.faults.cut()
+    await until('the message', () =>
+      recorder.notices.some(
+        (notice) =>
+          notice.kind === 'stream' &&
+          notice.notice.kind === 'broken' &&
+          notice.notice.message.includes(message),
+      ),
+    )
+    await proveReading(simulator, recorder)
+  })
+
+  test('in the middle of a stream: reports it, connects again and loses nothing', async () => {
+    const simulator = await startSimulator()
+    const recorder = await startRecorder(simulator)
+    await caughtUp(recorder)
+    const [first] = simulator.connections
+    simulator.faults.errorFrame('the index is being rebuilt')
+    const notice = await streamNotice(recorder, 'broken')
+    expect(notice.error).toMatchObject({ code: 'STREAM_BROKEN' })
+    expect(notice.message).toContain('the index is being rebuilt')
+    await until('the end of the connection', () => first!.ended.aborted)
+    const missed = simulator.create(buildIndicator('ipv4', { seed: 34 }))
+    await until('the event', () => recorder.callsOf(missed.id).length > 0)
+    expect(recorder.callsOf(missed.id)).toEqual(['create'])
+  })
+
+  test('while its history is empty: waits for it', async () => {
+    const simulator = await startSimulator()
+    const recorder = await startRecorder(simulator)
+    await caughtUp(recorder)
+    simulator.faults.trimHistory(0)
+    simulator.faults.cut()
+    const notice = await streamNotice(recorder, 'refused')
+    expect(notice).toMatchObject({ status: 200 })
+    expect(notice.reason).toContain('ERR no such key')
+    await proveReading(simulator, recorder)
+  })
+})

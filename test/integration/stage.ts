@@ -1,0 +1,81 @@
+import { tmpdir } from 'node:os'
+import { onTestFinished } from 'vitest'
+import { Simulator, type SimulatorOptions, type StreamRequest } from 'opencti-stream-connector/testing'
+import { MemoryStore, type StreamNotice } from 'opencti-stream-connector'
+import { fastClock } from './fast-clock.ts'
+import { Recorder, type RecorderOptions } from './recorder.ts'
+import { until } from './until.ts'
+
+/** A simulator with short heartbeats, closed after the test. */
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const simulator = await Simulator.start({ heartbeatMs: 30, idleReadMs: 30, ...options })
+  onTestFinished(() => simulator.close())
+  return simulator
+}
+
+/** A connector on a simulator with a fast clock, stopped after the test. It is not started. */
+export function makeRecorder(
+  simulator: Simulator,
+  { env, ...options }: RecorderOptions & { env?: Record<string, string> } = {},
+): Recorder {
+  const recorder = new Recorder({
+    env: { ...simulator.environment(), ...env },
+    directory: tmpdir(),
+    store: new MemoryStore(),
+    clock: fastClock(),
+    random: () => 0.5,
+    ...options,
+  })
+  onTestFinished(() => recorder.stop())
+  return recorder
+}
+
+/** The same, started; a failure to start is the test's. */
+export async function startRecorder(
+  simulator: Simulator,
+  options: RecorderOptions & { env?: Record<string, string> } = {},
+): Promise<Recorder> {
+  const recorder = makeRecorder(simulator, options)
+  await recorder.start()
+  return recorder
+}
+
+/** Waits until what existed at the start has been received and everything is finished. */
+export async function caughtUp(recorder: Recorder): Promise<void> {
+  await until('the end of the catch-up', () => {
+    const { catchingUp, inFlight } = recorder.status()
+    return !catchingUp && inFlight === 0
+  })
+}
+
+/** The requests for the live stream itself, without those that only ask for its status. */
+export function streamRequests(simulator: Simulator): StreamRequest[] {
+  return simulator.requests.filter(
+    (request): request is StreamRequest => request.kind === 'stream' && request.query['from'] !== undefined,
+  )
+}
+
+/** Waits for a notice of the stream. */
+export function streamNotice<Kind extends StreamNotice['kind']>(
+  recorder: Recorder,
+  kind: Kind,
+): Promise<Extract<StreamNotice, { kind: Kind }>> {
+  return until(`the notice "${kind}" of the stream`, () => {
+    for (const notice of recorder.notices)
+      if (notice.kind === 'stream' && notice.notice.kind === kind)
+        return notice.notice as Extract<StreamNotice, { kind: Kind }>
+    return undefined
+  })
+}
+
+/** The state that the platform keeps for the connector, parsed. */
+export function platformState(simulator: Simulator): Record<string, unknown> {
+  return JSON.parse(simulator.connector()?.state ?? 'null') as Record<string, unknown>
+}
+
+/** The event about an entity of this type that was published last. */
+export function lastEventOf(simulator: Simulator, entityId: string): string {
+  const event = simulator.history.findLast(({ data }) => data.id === entityId)
+  if (event === undefined) throw new Error(`no event about ${entityId}`)
+  return event.id
+}
