@@ -30,7 +30,6 @@ export {
   type OutageOptions,
   type QueueOptions,
   type RateLimitOptions,
-  type ReconcileOptions,
   type RetryOptions,
 } from './settings/connector-defaults.ts'
 export {
@@ -51,7 +50,14 @@ export { settingsJsonSchema, type SettingsJsonSchema } from './settings/settings
 export { settingsMarkdown } from './settings/settings-markdown.ts'
 
 export { type CheckedStream } from './opencti/stream-check.ts'
-export { formatPosition, parsePosition, type Position } from './opencti/position.ts'
+export {
+  comparePositions,
+  formatPosition,
+  parsePosition,
+  positionFromInput,
+  startOfTime,
+  type Position,
+} from './opencti/position.ts'
 
 export { EventStream, type EventStreamOptions } from './stream/event-stream.ts'
 export { type EventStreamHandler } from './stream/event-stream-handler.ts'

@@ -78,12 +78,6 @@ export interface DeadLetterOptions {
   max?: number | undefined
 }
 
-/** Comparing the target with the platform from time to time. */
-export interface ReconcileOptions {
-  /** Milliseconds between two comparisons, at least 1,000; absent for never. Environment: `CONNECTOR_RECONCILE_EVERY_MS`. */
-  everyMs?: number | undefined
-}
-
 /** The page that says whether the connector lives and is ready. */
 export interface HealthOptions {
   /** Port, 0–65535; 0 takes a free one; absent for no page. Environment: `CONNECTOR_HEALTH_PORT`. */
@@ -116,8 +110,6 @@ export interface ConnectorDefaults {
   scope?: readonly string[] | undefined
   /** Hooks that run side by side, for different entities; 1–1,024. Default 8. Environment: `CONNECTOR_CONCURRENCY`. */
   concurrency?: number | undefined
-  /** `true`: concurrency adapts itself to the target, up to `concurrency`. Default `false`. Environment: `CONNECTOR_ADAPTIVE_CONCURRENCY`. */
-  adaptiveConcurrency?: boolean | undefined
   /** `latest`: while an entity waits, its newer state replaces the older. Default `false`. Environment: `CONNECTOR_COALESCE`. */
   coalesce?: false | 'latest' | undefined
   /** A limit on calls of hooks. Off unless given. */
@@ -140,12 +132,14 @@ export interface ConnectorDefaults {
   deadLetters?: DeadLetterOptions | undefined
   /** The special moments of an entity's life. */
   on?: LifecycleOptions | undefined
-  /** Whether changes that the connector's own user made are skipped. Default `true`. Environment: `CONNECTOR_SKIP_OWN_CHANGES`. */
+  /**
+   * Whether changes that the connector's own user made are skipped: for connectors that write back to the platform, with a
+   * user of their own. With the token of somebody who also works at the platform, it would hide their work. Default
+   * `false`. Environment: `CONNECTOR_SKIP_OWN_CHANGES`.
+   */
   skipOwnChanges?: boolean | undefined
   /** Milliseconds between two summaries in the log, at least 1,000; 0 for none. Default 60,000. Environment: `CONNECTOR_METRICS_INTERVAL_MS`. */
   metricsIntervalMs?: number | undefined
-  /** Comparing the target with the platform from time to time. */
-  reconcile?: ReconcileOptions | undefined
   /** The page that says whether the connector lives. */
   health?: HealthOptions | undefined
   /** Which entities reach the hooks. */

@@ -3,7 +3,6 @@ import { type ResolvedFilterOptions } from './filter-options.ts'
 /** What every option of delivery is in the end: environment over `config.yml` over code over default. Frozen. */
 export interface DeliveryOptions {
   readonly concurrency: number
-  readonly adaptiveConcurrency: boolean
   readonly coalesce: false | 'latest'
   /** `undefined` when calls are not limited. */
   readonly rateLimit: ResolvedRateLimit | undefined
@@ -19,7 +18,6 @@ export interface DeliveryOptions {
   readonly skipOwnChanges: boolean
   /** 0 for no summaries. */
   readonly metricsIntervalMs: number
-  readonly reconcile: { readonly everyMs?: number | undefined }
   readonly health: { readonly port?: number | undefined; readonly host: string }
   readonly filter: ResolvedFilterOptions
 }

@@ -111,10 +111,6 @@ const lifecycle = z.strictObject({
  */
 export const deliverySchema = z.strictObject({
   concurrency: count(1, 1024).default(8).describe('Hooks that run side by side, for different entities.'),
-  adaptiveConcurrency: z
-    .boolean()
-    .default(false)
-    .describe('Adapt concurrency to the target, up to CONNECTOR_CONCURRENCY.'),
   coalesce: latest().describe('latest: while an entity waits, its newer state replaces the older.'),
   rateLimit: rateLimit.prefault({}),
   retry: retry.prefault({}),
@@ -133,21 +129,12 @@ export const deliverySchema = z.strictObject({
     .strictObject({ max: count(1, 10_000_000).default(10_000).describe('Dead letters that are kept.') })
     .prefault({}),
   on: lifecycle.prefault({}),
-  skipOwnChanges: z.boolean().default(true).describe('Skip changes that the connector’s own user made.'),
+  skipOwnChanges: z.boolean().default(false).describe('Skip changes that the connector’s own user made.'),
   metricsIntervalMs: z
     .union([z.literal(0), z.number().min(1000)])
     .default(60_000)
     .describe('Milliseconds between two summaries in the log; 0 for none.')
     .register(settingNotes, { expected: 'a number of milliseconds, at least 1000, or 0' }),
-  reconcile: z
-    .strictObject({
-      everyMs: z
-        .number()
-        .min(1000)
-        .optional()
-        .describe('Milliseconds between two comparisons of the target with the platform.'),
-    })
-    .prefault({}),
   health: z
     .strictObject({
       port: count(0, 65535).optional().describe('Port of the health page; 0 takes a free one.'),

@@ -15,7 +15,7 @@ import {
  *
  * @example
  * ```ts
- * import { MemoryStore } from 'opencti-stream-connector/testing'
+ * import { MemoryStore } from 'opencti-stream-connector'
  *
  * const store = new MemoryStore()
  * await store.open('0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e')

@@ -30,7 +30,6 @@ test('the documented interfaces are the types of the schemas', () => {
 test('nothing set gives the documented defaults', () => {
   expect(delivery()).toEqual({
     concurrency: 8,
-    adaptiveConcurrency: false,
     coalesce: false,
     rateLimit: undefined,
     retry: { attempts: 3, baseMs: 1000, maxMs: 60_000, exhausted: 'dead-letter' },
@@ -41,9 +40,8 @@ test('nothing set gives the documented defaults', () => {
     idMap: true,
     deadLetters: { max: 10_000 },
     on: { revoked: 'delete', expired: 'update', deleteMissing: 'ok', createExisting: 'ok' },
-    skipOwnChanges: true,
+    skipOwnChanges: false,
     metricsIntervalMs: 60_000,
-    reconcile: {},
     health: { host: '127.0.0.1' },
     filter: {
       types: [],
@@ -60,7 +58,6 @@ test('nothing set gives the documented defaults', () => {
 /** Environment name → text → where it lands → what it becomes. One row for each option. */
 const rows: readonly (readonly [string, string, string, unknown])[] = [
   ['CONNECTOR_CONCURRENCY', '16', 'concurrency', 16],
-  ['CONNECTOR_ADAPTIVE_CONCURRENCY', 'Yes', 'adaptiveConcurrency', true],
   ['CONNECTOR_COALESCE', 'LATEST', 'coalesce', 'latest'],
   ['CONNECTOR_RATE_LIMIT_PER_SECOND', '2.5', 'rateLimit.perSecond', 2.5],
   ['CONNECTOR_RATE_LIMIT_BURST', '7', 'rateLimit.burst', 7],
@@ -87,9 +84,8 @@ const rows: readonly (readonly [string, string, string, unknown])[] = [
   ['CONNECTOR_ON_EXPIRED', 'delete', 'on.expired', 'delete'],
   ['CONNECTOR_ON_DELETE_MISSING', 'dead-letter', 'on.deleteMissing', 'dead-letter'],
   ['CONNECTOR_ON_CREATE_EXISTING', 'dead-letter', 'on.createExisting', 'dead-letter'],
-  ['CONNECTOR_SKIP_OWN_CHANGES', 'F', 'skipOwnChanges', false],
+  ['CONNECTOR_SKIP_OWN_CHANGES', 'T', 'skipOwnChanges', true],
   ['CONNECTOR_METRICS_INTERVAL_MS', '0', 'metricsIntervalMs', 0],
-  ['CONNECTOR_RECONCILE_EVERY_MS', '3600000', 'reconcile.everyMs', 3_600_000],
   ['CONNECTOR_HEALTH_PORT', '8080', 'health.port', 8080],
   ['CONNECTOR_HEALTH_HOST', '0.0.0.0', 'health.host', '0.0.0.0'],
   ['CONNECTOR_FILTER_TYPES', 'indicator, malware,', 'filter.types', ['indicator', 'malware']],

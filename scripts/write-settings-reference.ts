@@ -1,0 +1,15 @@
+// Writes docs/reference/settings.md from the one table of settings in the code: `node scripts/write-settings-reference.ts`.
+import { writeFileSync } from 'node:fs'
+import { defineSettings } from '../src/settings/define-settings.ts'
+import { settingsMarkdown } from '../src/settings/settings-markdown.ts'
+
+const text = `# Settings
+
+The environment wins over \`config.yml\`, which wins over the defaults of the code; a \`.env\` file is read where there is no
+\`config.yml\`. An empty value, and \`ChangeMe\` in any case, count as not set. All problems are reported at once.
+
+Sections of a connector's own follow the same pattern: \`<SECTION>_<FIELD>\` and \`<section>.<field>\`.
+
+${settingsMarkdown(defineSettings({}))}
+`
+writeFileSync(new URL('../docs/reference/settings.md', import.meta.url), text)

@@ -1,0 +1,101 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { codeBlocksOf } from '../docs/code-blocks.ts'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** A folder of an author's own, with the packed package in it as `npm install` would lay it out. */
+let folder: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'packed-'))
+  await run('npm', ['run', '--silent', 'build'], { cwd: root })
+  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: root })
+  const [packed] = Object.values(JSON.parse(stdout) as Record<string, { filename: string }>)
+  const modules = join(folder, 'node_modules')
+  const target = join(modules, 'opencti-stream-connector')
+  await mkdir(target, { recursive: true })
+  await run('tar', ['-xzf', join(folder, packed!.filename), '--strip-components=1', '-C', target])
+  // Its dependencies are those of this checkout: the registry is not asked.
+  const { dependencies } = JSON.parse(await readFile(join(target, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+  }
+  for (const name of [...Object.keys(dependencies), 'typescript', '@types']) {
+    await symlink(join(root, 'node_modules', name), join(modules, name))
+  }
+  await writeFile(join(folder, 'package.json'), '{ "type": "module", "private": true }\n')
+}, 120_000)
+
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+/** Runs the connector against the simulator that the package carries, until one entity has arrived. */
+const drive = `
+const simulator = await Simulator.start({ heartbeatMs: 200 })
+simulator.create(buildIndicator('domain', { seed: 7 }))
+const connector = new SiemConnector({
+  env: { ...simulator.environment(), MY_SIEM_API_BASE_URL: 'http://127.0.0.1:9', MY_SIEM_API_KEY: 'not-a-secret', CONNECTOR_STATE_DIR: './state' },
+})
+await connector.start()
+while (connector.status().delivered === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+await connector.stop()
+await simulator.close()
+console.log(JSON.stringify(seen))
+`
+
+const javascript = (load: string) => `
+${load}
+const seen = []
+const settings = defineSettings({ my_siem: z.object({ api_base_url: z.url(), api_key: secret() }) })
+class SiemConnector extends StreamConnector {
+  static settings = settings
+  static defaults = { name: 'My SIEM', filter: { types: ['indicator'] } }
+  transform(entity) { return { id: entity.id, pattern: entity.pattern } }
+  async create(item) { seen.push(item.pattern); return 'siem-1' }
+}
+`
+
+const names = 'StreamConnector, defineSettings, secret, z'
+
+test('runs a connector in plain JavaScript as an ES module', async () => {
+  const load = `import { ${names} } from 'opencti-stream-connector'\nimport { Simulator, buildIndicator } from 'opencti-stream-connector/testing'`
+  await writeFile(join(folder, 'esm.mjs'), javascript(load) + drive)
+  const { stdout } = await run(process.execPath, ['esm.mjs'], { cwd: folder })
+  expect(JSON.parse(stdout.trim())).toEqual([expect.stringContaining('domain-name:value')])
+})
+
+test('runs a connector in plain JavaScript that says require', async () => {
+  const load = `const { ${names} } = require('opencti-stream-connector')\nconst { Simulator, buildIndicator } = require('opencti-stream-connector/testing')`
+  await writeFile(join(folder, 'require.cjs'), `${javascript(load)};(async () => {${drive}})()`)
+  const { stdout } = await run(process.execPath, ['require.cjs'], { cwd: folder })
+  expect(JSON.parse(stdout.trim())).toEqual([expect.stringContaining('domain-name:value')])
+})
+
+test('type-checks the connector of the README in a project of its own, declarations included', async () => {
+  const [connector] = codeBlocksOf(await readFile(join(root, 'README.md'), 'utf8'))
+  await writeFile(join(folder, 'connector.ts'), connector!.code)
+  const compilerOptions = {
+    strict: true,
+    target: 'ES2023',
+    lib: ['ES2023', 'ESNext.Disposable'],
+    module: 'NodeNext',
+    types: ['node'],
+    noEmit: true,
+    skipLibCheck: false,
+  }
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['connector.ts'] }))
+  await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { cwd: folder }).catch(
+    (error: { stdout: string }) => expect.fail(error.stdout),
+  )
+}, 60_000)
+
+test('says what the command line can do', async () => {
+  const cli = 'node_modules/opencti-stream-connector/dist/cli.js'
+  const { stdout } = await run(process.execPath, [cli, '--help'], { cwd: folder })
+  expect(stdout).toContain('simulate')
+})
