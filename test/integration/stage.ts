@@ -30,13 +30,14 @@ export function makeRecorder(
   return recorder
 }
 
-/** The same, started; a failure to start is the test's. */
+/** The same, started and connected; a failure to start is the test's. */
 export async function startRecorder(
   simulator: Simulator,
   options: RecorderOptions & { env?: Record<string, string> } = {},
 ): Promise<Recorder> {
   const recorder = makeRecorder(simulator, options)
   await recorder.start()
+  await until('the connection', () => streamRequests(simulator).some(({ status }) => status !== undefined))
   return recorder
 }
 
