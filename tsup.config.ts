@@ -5,6 +5,8 @@ export default defineConfig((options) => ({
   format: 'esm',
   target: 'node22',
   platform: 'node',
+  // node:sqlite has no other name.
+  removeNodeProtocol: false,
   // One shared copy of every class between the entries, so that `instanceof` holds across them.
   splitting: true,
   sourcemap: true,
