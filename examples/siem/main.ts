@@ -1,0 +1,3 @@
+import { SiemConnector } from './siem-connector.ts'
+
+await SiemConnector.run()
