@@ -260,7 +260,9 @@ export abstract class StreamConnector<
    * Runs the connector as a program: reads the settings, starts, stops on SIGTERM and SIGINT (the second one gives up at
    * once), and ends the process: 0 after a stop, 2 when the settings are wrong, 1 for any other failure.
    */
-  static async run(this: new () => StreamConnector<SettingsDefinition, never>): Promise<never> {
+  static async run(
+    this: new () => Pick<StreamConnector, 'start' | 'stop' | 'abandon' | 'finished'>,
+  ): Promise<never> {
     if (this === (StreamConnector as unknown)) {
       throw new StreamConnectorError('LIFECYCLE', 'Call run() on the class that extends StreamConnector.')
     }
