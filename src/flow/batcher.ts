@@ -54,7 +54,11 @@ export class Batcher {
   /** @param blocked how many operations wait behind others, in all lanes. */
   add(operation: Operation, blocked: number): void {
     const bytes = this.#bounds.maxBytes === undefined ? 0 : this.#options.weigh(operation)
-    if (this.#open.length > 0 && this.#openBytes + bytes > (this.#bounds.maxBytes ?? Infinity)) this.#close()
+    // While full batches wait for their turn, the open one goes on growing.
+    const isFull =
+      this.#open.length >= this.#bounds.maxItems ||
+      this.#openBytes + bytes > (this.#bounds.maxBytes ?? Number.POSITIVE_INFINITY)
+    if (this.#open.length > 0 && isFull) this.#close()
     if (this.#open.length === 0) this.#openedAtMs = this.#clock.monotonic()
     this.#open.push(operation)
     this.#openBytes += bytes
@@ -72,6 +76,12 @@ export class Batcher {
     this.#isHurried = true
     if (stays) this.#staysHurried = true
     this.#pump()
+  }
+
+  /** Batches wait for company again. */
+  calm(): void {
+    this.#isHurried = false
+    this.#staysHurried = false
   }
 
   /** A batch is over. */

@@ -7,26 +7,14 @@ import { Batcher } from './batcher.ts'
 import { type Books, delivered, type Outcome } from './books.ts'
 import { coalesce } from './coalesce.ts'
 import { type ItemAnswer } from './flush-answer.ts'
+import { isHeldAgainst } from './held-against.ts'
 import { Lanes } from './lanes.ts'
 import { type Operation } from './operation.ts'
+import { type OperationHandler } from './operation-handler.ts'
 import { Outage } from './outage.ts'
 import { type TokenBucket } from './token-bucket.ts'
 
-/** What is done with an operation when its turn has come. */
-export interface OperationHandler {
-  /** Calls the hooks. In batch mode only as far as the operation's item: undefined means that it goes into a batch. */
-  deliver(operation: Operation): Promise<Outcome | undefined>
-  /** Hands a batch to the author; one answer for each operation, in the same order. */
-  flush(operations: readonly Operation[]): Promise<readonly ItemAnswer[]>
-  /** What an operation weighs in a batch, in bytes. Only asked when batches are bounded by bytes. */
-  itemBytes(operation: Operation): number
-  /** Keeps an operation as a dead letter; it counts as ended when this returns. */
-  deadLetter(operation: Operation, verdict: Verdict): void
-  /** The target went down (with the reason) or came back (undefined). */
-  onOutage(reason: string | undefined): void
-  /** An author's hook or an option asks for the connector to stop. */
-  onStop(verdict: Verdict): void
-}
+export { type OperationHandler } from './operation-handler.ts'
 
 /** What an {@link Engine} is made of. */
 export interface EngineOptions {
@@ -129,8 +117,8 @@ export class Engine {
 
   /** Resolves when everything has ended. Batches no longer wait to be full. */
   drain(): Promise<void> {
-    this.#batcher?.hurry(true)
     if (this.#lanes.size === 0) return Promise.resolve()
+    this.#batcher?.hurry(true)
     this.#idle ??= Promise.withResolvers<void>()
     return this.#idle.promise
   }
@@ -162,7 +150,10 @@ export class Engine {
   }
 
   #pump(): void {
-    if (this.#running === 0) this.#quiet?.resolve()
+    if (this.#running === 0) {
+      this.#quiet?.resolve()
+      this.#quiet = undefined
+    }
     if (this.#isPumping || this.#isStopped) return
     this.#isPumping = true
     try {
@@ -175,7 +166,7 @@ export class Engine {
             this.#wake(waitMs)
             break
           }
-          this.#enterGate()
+          this.#enterGate(this.#lanes.peek()!)
         }
         const operation = this.#lanes.take()
         this.#running++
@@ -195,8 +186,9 @@ export class Engine {
     return Math.max(this.#outage.probeWaitMs(), this.#bucket.waitMs())
   }
 
-  #enterGate(): void {
-    this.#outage.probe()
+  /** @param call what is started: an operation, or a batch of them. */
+  #enterGate(call: object): void {
+    this.#outage.probe(call)
     this.#bucket.take()
   }
 
@@ -214,21 +206,22 @@ export class Engine {
     try {
       const outcome = await this.#handler.deliver(operation)
       if (outcome === undefined) {
-        operation.isBatched = true
         this.#batcher!.add(operation, this.#blocked())
         return
       }
       if (outcome === delivered) this.#worked()
-      else if (this.#batcher === undefined) this.#outage.probeWasted()
+      else this.#outage.probeWasted(operation)
       this.#end(operation, outcome)
     } catch (error) {
-      this.#failed(operation, this.#judge(error, operation))
+      const verdict = this.#judge(error, operation)
+      this.#noteFailure(verdict, operation.key, operation)
+      this.#failed(operation, verdict, operation)
     }
     this.#pump()
   }
 
   async #flush(operations: readonly Operation[]): Promise<void> {
-    this.#enterGate()
+    this.#enterGate(operations)
     let answers: readonly ItemAnswer[]
     try {
       answers = await this.#handler.flush(operations)
@@ -236,12 +229,19 @@ export class Engine {
       this.#flushFailed(operations, error)
       return
     }
-    if (answers.some((answer) => answer.status !== 'retry')) this.#worked()
+    const hasWorked = answers.some((answer) => answer.status !== 'retry')
+    if (hasWorked) this.#worked()
     for (const [index, operation] of operations.entries()) {
       const answer = answers[index]!
-      operation.isBatched = false
-      if (answer.status === 'ok') this.#end(operation, delivered)
-      else this.#failed(operation, this.#judge(answer.error, operation))
+      if (answer.status === 'ok') {
+        this.#end(operation, delivered)
+        continue
+      }
+      const verdict = this.#judge(answer.error, operation)
+      // A target that took its neighbours is not down, however many it asked to send again.
+      if (hasWorked) this.#pauseAsAsked(verdict)
+      else this.#noteFailure(verdict, operation.key, operations)
+      this.#failed(operation, verdict, operations)
     }
     this.#batcher!.sent()
     this.#pump()
@@ -249,21 +249,26 @@ export class Engine {
 
   #flushFailed(operations: readonly Operation[], error: unknown): void {
     const verdict = judge(error, true, this.#clock.now())
-    if (verdict.kind === 'reject' && operations.length > 1) {
-      // One of them is bad and the target does not say which: halves, until it is alone.
-      this.#outage.succeeded()
-      const middle = Math.ceil(operations.length / 2)
-      this.#batcher!.resend(operations.slice(0, middle), operations.slice(middle))
+    this.#noteFailure(verdict, operations.length === 1 ? operations[0]!.key : undefined, operations)
+    if (operations.length === 1 || verdict.kind === 'skip' || verdict.kind === 'stop') {
+      for (const operation of operations) this.#failed(operation, verdict, operations)
+    } else if (verdict.kind === 'reject') {
+      this.#noteRejection(verdict, operations)
+      this.#split(operations)
     } else {
-      const key = operations.length === 1 ? operations[0]!.key : undefined
-      this.#noteFailure(verdict, key)
-      for (const operation of operations) {
-        operation.isBatched = false
-        this.#failed(operation, verdict, true)
-      }
+      const { attempts } = this.#delivery.retry
+      const held = operations.filter((each) => isHeldAgainst(each, verdict, this.#outage, attempts))
+      if (held.length > 0) this.#split(operations)
+      else for (const operation of operations) this.#tryAgain(operation, verdict, operations)
     }
     this.#batcher!.sent()
     this.#pump()
+  }
+
+  /** One of them is bad and the target does not say which: halves, until it is alone. */
+  #split(operations: readonly Operation[]): void {
+    const middle = Math.ceil(operations.length / 2)
+    this.#batcher!.resend(operations.slice(0, middle), operations.slice(middle))
   }
 
   #worked(): void {
@@ -274,55 +279,67 @@ export class Engine {
     return judge(error, !operation.isTransforming, this.#clock.now())
   }
 
-  #noteFailure(verdict: Verdict, key: string | undefined): void {
-    if (verdict.facts.retryAfterMs !== undefined) {
-      this.#bucket.pause(Math.min(verdict.facts.retryAfterMs, maxRetryAfterMs))
-    }
+  /** @param call the operation or the batch that failed. */
+  #noteFailure(verdict: Verdict, key: string | undefined, call: object): void {
+    this.#pauseAsAsked(verdict)
     if (verdict.kind !== 'retry' && verdict.kind !== 'outage') return
-    if (this.#outage.failed(key, verdict.reason, verdict.kind === 'outage')) {
+    if (this.#outage.failed(key, verdict.reason, verdict.kind === 'outage', call)) {
       this.#handler.onOutage(verdict.reason)
     }
   }
 
-  #failed(operation: Operation, verdict: Verdict, isNoted = false): void {
-    if (!isNoted) this.#noteFailure(verdict, operation.key)
+  #pauseAsAsked(verdict: Verdict): void {
+    const { retryAfterMs } = verdict.facts
+    if (retryAfterMs !== undefined) this.#bucket.pause(Math.min(retryAfterMs, maxRetryAfterMs))
+  }
+
+  /** An answer with a reason shows that the target is there; an error of our own shows nothing. */
+  #noteRejection(verdict: Verdict, call: object): void {
+    if (verdict.facts.status === undefined) this.#outage.probeWasted(call)
+    else this.#worked()
+  }
+
+  #failed(operation: Operation, verdict: Verdict, call: object): void {
     switch (verdict.kind) {
       case 'skip':
-        this.#outage.probeWasted()
+        this.#outage.probeWasted(call)
         this.#end(operation, { kind: 'skipped', reason: verdict.reason })
         return
       case 'stop':
-        this.#outage.probeWasted()
+        this.#outage.probeWasted(call)
         this.#rest(operation)
         this.#handler.onStop(verdict)
         return
       case 'reject':
-        // An answer with a reason shows that the target is there; an error of our own shows nothing.
-        if (verdict.facts.status === undefined) this.#outage.probeWasted()
-        else this.#worked()
+        this.#noteRejection(verdict, call)
         this.#end(operation, this.#toDeadLetters(operation, verdict))
         return
       default:
-        this.#tryAgain(operation, verdict)
+        if (isHeldAgainst(operation, verdict, this.#outage, this.#delivery.retry.attempts))
+          this.#giveUp(operation, verdict)
+        else this.#tryAgain(operation, verdict, call)
     }
   }
 
-  #tryAgain(operation: Operation, verdict: Verdict): void {
-    const nowMs = this.#clock.now()
-    if (operation.firstFailedAtMs === 0) operation.firstFailedAtMs = nowMs
-    operation.lastFailedAtMs = nowMs
-    if (this.#isHeldAgainst(operation, verdict)) {
-      if (this.#delivery.retry.exhausted === 'stop') {
-        this.#rest(operation)
-        this.#handler.onStop(verdict)
-      } else {
-        this.#end(operation, this.#toDeadLetters(operation, verdict))
-      }
+  #giveUp(operation: Operation, verdict: Verdict): void {
+    if (this.#delivery.retry.exhausted === 'stop') {
+      this.#rest(operation)
+      this.#handler.onStop(verdict)
+    } else {
+      this.#end(operation, this.#toDeadLetters(operation, verdict))
+    }
+  }
+
+  #tryAgain(operation: Operation, verdict: Verdict, call: object): void {
+    operation.noteFailure(this.#clock.now())
+    this.#books.retries++
+    if (this.#isStopped) {
+      this.#rest(operation)
       return
     }
-    this.#books.retries++
     this.#running--
-    if (this.#outage.reason !== undefined) {
+    // While the target is down, its turn is a probe. What failed on the way into a batch has no such gate before it.
+    if (this.#outage.reason !== undefined && (this.#batcher === undefined || call !== operation)) {
       this.#lanes.again(operation)
       return
     }
@@ -341,25 +358,6 @@ export class Engine {
     this.#resting.set(operation, cancel)
   }
 
-  /**
-   * Whether the tries of an operation are used up. A failure that may be the target's is only held against the event
-   * when the target has worked for others since: an outage, however long, uses up nothing.
-   */
-  #isHeldAgainst(operation: Operation, verdict: Verdict): boolean {
-    const { successes } = this.#outage
-    if (
-      operation.failedAtSuccess >= 0 &&
-      (successes > operation.failedAtSuccess || !operation.failureOfTarget)
-    ) {
-      operation.charges++
-    }
-    operation.failedAtSuccess = successes
-    operation.failureOfTarget = verdict.ofTarget
-    if (this.#outage.reason !== undefined) return false
-    if (operation.charges + 1 < this.#delivery.retry.attempts) return false
-    return !verdict.ofTarget || operation.charges > 0 || this.#outage.workedRecently
-  }
-
   /** The operation stays first in its lanes and is not tried again: the connector is about to stop. */
   #rest(operation: Operation): void {
     this.#running--
@@ -367,9 +365,7 @@ export class Engine {
   }
 
   #toDeadLetters(operation: Operation, verdict: Verdict): Outcome {
-    const nowMs = this.#clock.now()
-    if (operation.firstFailedAtMs === 0) operation.firstFailedAtMs = nowMs
-    operation.lastFailedAtMs = nowMs
+    operation.noteFailure(this.#clock.now())
     this.#handler.deadLetter(operation, verdict)
     return { kind: 'dead-lettered', reason: verdict.reason }
   }
@@ -388,8 +384,9 @@ export class Engine {
   }
 
   #checkIdle(): void {
-    if (this.#lanes.size > 0) return
-    this.#idle?.resolve()
+    if (this.#lanes.size > 0 || this.#idle === undefined) return
+    this.#idle.resolve()
     this.#idle = undefined
+    this.#batcher?.calm()
   }
 }

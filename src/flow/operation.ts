@@ -50,8 +50,6 @@ export class Operation {
   blockedBy = 0
   /** It has been handed to a hook or a batch. */
   isStarted = false
-  /** It waits in a batch, or is on its way in one. */
-  isBatched = false
   /** The author's own code is at work on it, not the target. */
   isTransforming = false
 
@@ -69,6 +67,12 @@ export class Operation {
     this.key = key
     this.reason = reason
     this.joined = joined
+  }
+
+  /** It failed at this wall time, in milliseconds since 1970. */
+  noteFailure(nowMs: number): void {
+    if (this.firstFailedAtMs === 0) this.firstFailedAtMs = nowMs
+    this.lastFailedAtMs = nowMs
   }
 
   get event(): StreamEvent {

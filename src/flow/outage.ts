@@ -32,7 +32,8 @@ export class Outage {
   #reason: string | undefined
   #probes = 0
   #nextProbeMs = 0
-  #probing = false
+  /** What is tried at the moment to see whether the target is back. */
+  #probe: object | undefined
   /** Operations that may run at a time after an outage; infinite in ordinary times. */
   #ramp = Number.POSITIVE_INFINITY
 
@@ -72,7 +73,7 @@ export class Outage {
     this.#failures = 0
     this.#failedKey = undefined
     this.#failedMany = false
-    this.#probing = false
+    this.#probe = undefined
     if (this.#reason === undefined) {
       if (this.#ramp !== Number.POSITIVE_INFINITY && (this.#ramp *= 2) > 4096)
         this.#ramp = Number.POSITIVE_INFINITY
@@ -89,16 +90,18 @@ export class Outage {
    *
    * @param key the entity, or undefined for several at once.
    * @param certain whether the failure is of the kind that concerns everybody (credentials).
+   * @param call what failed: the next probe is planned when it was the present one, and not for what had been under
+   *   way since before.
    * @returns whether an outage begins with that.
    */
-  failed(key: string | undefined, reason: string, certain: boolean): boolean {
+  failed(key: string | undefined, reason: string, certain: boolean, call: object): boolean {
     this.#failures++
     if (key === undefined || (this.#failedKey !== undefined && this.#failedKey !== key))
       this.#failedMany = true
     this.#failedKey = key
     if (this.#reason !== undefined) {
       this.#reason = reason
-      if (this.#probing) this.#planProbe()
+      if (this.#probe === call) this.#planProbe()
       return false
     }
     const isMany = this.#failedMany && this.#failures >= this.#options.failures
@@ -111,22 +114,22 @@ export class Outage {
   /** Milliseconds until a probe may start; infinite while one is under way; 0 also when there is no outage. */
   probeWaitMs(): number {
     if (this.#reason === undefined) return 0
-    if (this.#probing) return Number.POSITIVE_INFINITY
+    if (this.#probe !== undefined) return Number.POSITIVE_INFINITY
     return Math.max(0, this.#nextProbeMs - this.#clock.monotonic())
   }
 
-  /** Something is started while the target is down. */
-  probe(): void {
-    if (this.#reason !== undefined) this.#probing = true
+  /** `call` is started: it is the probe if the target is down. */
+  probe(call: object): void {
+    if (this.#reason !== undefined) this.#probe = call
   }
 
-  /** The probe came to nothing: it was skipped before it reached the target. */
-  probeWasted(): void {
-    this.#probing = false
+  /** `call` ended before it reached the target: if it was the probe, that came to nothing. */
+  probeWasted(call: object): void {
+    if (this.#probe === call) this.#probe = undefined
   }
 
   #planProbe(): void {
-    this.#probing = false
+    this.#probe = undefined
     this.#probes++
     const bounds = { baseMs: this.#options.probeMinMs, maxMs: this.#options.probeMaxMs }
     // Half of the wait is fixed: a probe right after the failure would say nothing new.

@@ -1,0 +1,20 @@
+import { type Verdict } from '../errors/verdict.ts'
+import { type Outcome } from './books.ts'
+import { type ItemAnswer } from './flush-answer.ts'
+import { type Operation } from './operation.ts'
+
+/** What is done with an operation when its turn has come. */
+export interface OperationHandler {
+  /** Calls the hooks. In batch mode only as far as the operation's item: undefined means that it goes into a batch. */
+  deliver(operation: Operation): Promise<Outcome | undefined>
+  /** Hands a batch to the author; one answer for each operation, in the same order. */
+  flush(operations: readonly Operation[]): Promise<readonly ItemAnswer[]>
+  /** What an operation weighs in a batch, in bytes. Only asked when batches are bounded by bytes. */
+  itemBytes(operation: Operation): number
+  /** Keeps an operation as a dead letter; it counts as ended when this returns. */
+  deadLetter(operation: Operation, verdict: Verdict): void
+  /** The target went down (with the reason) or came back (undefined). */
+  onOutage(reason: string | undefined): void
+  /** An author's hook or an option asks for the connector to stop. */
+  onStop(verdict: Verdict): void
+}
