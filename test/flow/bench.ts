@@ -1,0 +1,168 @@
+import { Books, type Outcome } from '../../src/flow/books.ts'
+import { Delivery } from '../../src/flow/delivery.ts'
+import { Engine, type OperationHandler } from '../../src/flow/engine.ts'
+import { Operation, type OperationKind } from '../../src/flow/operation.ts'
+import { TokenBucket } from '../../src/flow/token-bucket.ts'
+import { type Verdict } from '../../src/errors/verdict.ts'
+import { type ItemAnswer } from '../../src/flow/flush-answer.ts'
+import { type StreamEvent } from '../../src/opencti/stream-event.ts'
+import { type DeliveryOptions, type ResolvedBatchOptions } from '../../src/settings/delivery-options.ts'
+import { asEntity } from '../../src/stix/entity.ts'
+import { ManualClock } from '../../src/testing/manual-clock.ts'
+import { silentLogger } from '../../src/util/logger.ts'
+
+/** What a test changes of the options of delivery. */
+export interface BenchOptions {
+  readonly concurrency?: number | undefined
+  readonly attempts?: number | undefined
+  readonly exhausted?: 'dead-letter' | 'stop' | undefined
+  readonly coalesce?: false | 'latest' | undefined
+  readonly rate?: { readonly perSecond: number; readonly burst: number } | undefined
+  readonly batch?: Partial<ResolvedBatchOptions> | undefined
+}
+
+/** What the target does with one call; what it throws is the error of the hook. */
+export type Target = (operation: Operation) => Promise<Outcome | undefined>
+export type BulkTarget = (operations: readonly Operation[]) => Promise<readonly ItemAnswer[]>
+
+export const delivery = (options: BenchOptions = {}): DeliveryOptions => ({
+  concurrency: options.concurrency ?? 8,
+  coalesce: options.coalesce ?? false,
+  rateLimit: undefined,
+  retry: {
+    attempts: options.attempts ?? 3,
+    baseMs: 1000,
+    maxMs: 60_000,
+    exhausted: options.exhausted ?? 'dead-letter',
+  },
+  outage: { failures: 5, probeMinMs: 1000, probeMaxMs: 60_000 },
+  batch: { maxItems: 100, maxWaitMs: 30_000, maxInFlight: 1, dedupe: false, ...options.batch },
+  queue: { maxEvents: 1000, maxBytes: 1_000_000, maxFrameBytes: 1_000_000 },
+  stopGraceMs: 1000,
+  idMap: true,
+  deadLetters: { max: 1000 },
+  on: { revoked: 'delete', expired: 'skip', deleteMissing: 'ok', createExisting: 'ok' },
+  skipOwnChanges: false,
+  metricsIntervalMs: 0,
+  health: { host: '127.0.0.1' },
+  filter: {
+    types: [],
+    patternTypes: [],
+    observableTypes: [],
+    labels: { any: [], all: [], none: [] },
+    authors: [],
+    revoked: 'include',
+    inferred: 'include',
+  },
+})
+
+/** An event about the entity of this name. */
+export function eventOf(key: string, bytes = 100): StreamEvent {
+  const entity = asEntity({ id: `indicator--${key}`, type: 'indicator' })!
+  return {
+    name: 'update',
+    position: undefined,
+    entity,
+    key,
+    isDependency: false,
+    envelope: { data: entity },
+    bytes,
+  }
+}
+
+/** An engine on a manual clock, before a target that the test writes. */
+export class Bench implements OperationHandler {
+  readonly clock = new ManualClock()
+  readonly books = new Books()
+  readonly engine: Engine
+  readonly bucket: TokenBucket
+  readonly deadLetters: { key: string; attempts: number; reason: string }[] = []
+  readonly outages: (string | undefined)[] = []
+  readonly stops: string[] = []
+  /** How often each event was told that it has ended. */
+  readonly endings = new Map<Delivery, Outcome[]>()
+  readonly #target: Target
+  readonly #bulk: BulkTarget | undefined
+  weigh = (_operation: Operation): number => 1
+
+  constructor(options: BenchOptions, target: Target, bulk?: BulkTarget) {
+    this.#target = target
+    this.#bulk = bulk
+    this.bucket = new TokenBucket(options.rate ?? { perSecond: 1e6, burst: 1e6 }, this.clock)
+    this.engine = new Engine({
+      delivery: delivery(options),
+      handler: this,
+      books: this.books,
+      clock: this.clock,
+      random: () => 0.5,
+      logger: silentLogger,
+      bucket: this.bucket,
+      bulk: bulk !== undefined,
+    })
+  }
+
+  /** Hands the engine one event of as many operations as there are lanes in `joined` (a merge), or one. */
+  push(
+    key: string,
+    options: {
+      kind?: OperationKind
+      joined?: readonly string[]
+      /** Told before the engine is. */
+      onMade?: (made: Delivery) => void
+    } = {},
+  ): Delivery {
+    const { kind = 'update', joined = [] } = options
+    this.books.receive()
+    const made = new Delivery(
+      eventOf(key),
+      (settled, outcome) => {
+        this.books.close(outcome)
+        this.endings.set(settled, [...(this.endings.get(settled) ?? []), outcome])
+      },
+      () => {},
+    )
+    this.endings.set(made, [])
+    options.onMade?.(made)
+    const { entity } = made.event
+    const operations = [new Operation(kind, made, entity, key, undefined, joined)]
+    for (const source of joined) {
+      const others = [key, ...joined.filter((lane) => lane !== source)]
+      operations.push(new Operation('delete', made, eventOf(source).entity, source, 'merged', others))
+    }
+    made.split(operations.length)
+    for (const operation of operations) this.engine.push(operation)
+    return made
+  }
+
+  /** Moves the clock until nothing is left to do, at most a day. */
+  async settle(): Promise<void> {
+    const ends: true[] = []
+    void this.engine.drain().then(() => ends.push(true))
+    for (let second = 0; ends.length === 0 && second < 86_400; second += 10) await this.clock.advance(10_000)
+    if (ends.length === 0) throw new Error(`${this.engine.size} operations never ended`)
+  }
+
+  deliver(operation: Operation): Promise<Outcome | undefined> {
+    return this.#target(operation)
+  }
+
+  flush(operations: readonly Operation[]): Promise<readonly ItemAnswer[]> {
+    return this.#bulk!(operations)
+  }
+
+  itemBytes(operation: Operation): number {
+    return this.weigh(operation)
+  }
+
+  deadLetter(operation: Operation, verdict: Verdict): void {
+    this.deadLetters.push({ key: operation.key, attempts: operation.attempts, reason: verdict.reason })
+  }
+
+  onOutage(reason: string | undefined): void {
+    this.outages.push(reason)
+  }
+
+  onStop(verdict: Verdict): void {
+    this.stops.push(verdict.reason)
+  }
+}

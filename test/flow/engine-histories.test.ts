@@ -1,0 +1,178 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { PermanentError, RetryableError, SkipEvent } from '../../src/errors/steering-errors.ts'
+import { type StreamConnectorError } from '../../src/errors/stream-connector-error.ts'
+import { delivered } from '../../src/flow/books.ts'
+import { type ItemAnswer } from '../../src/flow/flush-answer.ts'
+import { type Operation } from '../../src/flow/operation.ts'
+import { delay } from '../../src/util/delay.ts'
+import { Bench } from './bench.ts'
+
+type Fate = 'ok' | 'skip' | 'reject' | 'retry' | 'plain' | 'status' | 'down' | 'forbidden'
+
+interface Planned {
+  readonly key: number
+  readonly joined: readonly number[]
+  readonly kind: 'create' | 'update' | 'delete'
+  readonly pauseMs: number
+  /** One a try; after the last one it works. */
+  readonly fates: readonly { readonly fate: Fate; readonly takesMs: number }[]
+}
+
+const fate = fc.oneof(
+  { arbitrary: fc.constant<Fate>('ok'), weight: 8 },
+  fc.constantFrom<Fate>('skip', 'reject', 'retry', 'plain', 'status', 'down', 'forbidden'),
+)
+const planned: fc.Arbitrary<Planned> = fc.record({
+  key: fc.nat(5),
+  joined: fc.oneof(
+    { arbitrary: fc.constant([]), weight: 5 },
+    fc.uniqueArray(fc.nat(5), { minLength: 1, maxLength: 3 }),
+  ),
+  kind: fc.constantFrom('create', 'update', 'delete'),
+  pauseMs: fc.oneof(fc.constant(0), fc.nat(3000)),
+  fates: fc.array(fc.record({ fate, takesMs: fc.oneof(fc.constant(0), fc.nat(5000)) }), { maxLength: 3 }),
+})
+const histories = fc.record({
+  plan: fc.array(planned, { minLength: 1, maxLength: 40, size: 'max' }),
+  concurrency: fc.integer({ min: 1, max: 16 }),
+  attempts: fc.integer({ min: 1, max: 4 }),
+  coalesce: fc.constantFrom<false | 'latest'>(false, 'latest'),
+  rate: fc.constantFrom(undefined, { perSecond: 5, burst: 2 }),
+})
+
+function errorOf(fate: Exclude<Fate, 'ok'>): Error {
+  switch (fate) {
+    case 'skip':
+      return new SkipEvent('not-wanted')
+    case 'reject':
+      return new PermanentError('never')
+    case 'retry':
+      return new RetryableError('later', { retryAfterMs: 700 })
+    case 'plain':
+      return new Error('no idea')
+    case 'status':
+      return Object.assign(new Error('bad request'), { status: 400 })
+    case 'forbidden':
+      return Object.assign(new Error('forbidden'), { status: 403 })
+    default:
+      return Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })
+  }
+}
+
+/** Watches that the work on one lane is one after another, in order of arrival. */
+class LaneWatch {
+  readonly #busy = new Map<string, Operation>()
+  readonly #order = new Map<Operation, number>()
+  readonly #newest = new Map<string, number>()
+
+  pushed(operation: Operation): void {
+    if (!this.#order.has(operation)) this.#order.set(operation, this.#order.size)
+  }
+
+  begins(operation: Operation): void {
+    for (const lane of [operation.key, ...operation.joined]) {
+      if (this.#busy.has(lane)) throw new Error(`two at a time in lane ${lane}`)
+      this.#busy.set(lane, operation)
+      const order = this.#order.get(operation)!
+      if (order < (this.#newest.get(lane) ?? -1)) throw new Error(`out of order in lane ${lane}`)
+      this.#newest.set(lane, order)
+    }
+  }
+
+  ends(operation: Operation): void {
+    for (const lane of [operation.key, ...operation.joined]) this.#busy.delete(lane)
+  }
+}
+
+/** Runs a history, one call for each operation or in batches. */
+async function play(history: typeof histories extends fc.Arbitrary<infer T> ? T : never, bulk: boolean) {
+  const watch = new LaneWatch()
+  let running = 0
+  let mostAtATime = 0
+  const tries = new Map<Operation, number>()
+  const nextOf = (operation: Operation) => {
+    const index = tries.get(operation) ?? 0
+    tries.set(operation, index + 1)
+    return plans.get(operation.delivery)?.fates[index] ?? { fate: 'ok' as const, takesMs: 10 }
+  }
+  const plans = new Map<unknown, Planned>()
+  const call = async (operations: readonly Operation[], takesMs: number) => {
+    running++
+    mostAtATime = Math.max(mostAtATime, running)
+    for (const operation of operations) watch.begins(operation)
+    if (takesMs > 0) await delay(bench.clock, takesMs)
+    for (const operation of operations) watch.ends(operation)
+    running--
+  }
+  const one = async (operation: Operation) => {
+    const { fate, takesMs } = nextOf(operation)
+    await call([operation], takesMs)
+    if (fate !== 'ok') throw errorOf(fate)
+    return delivered
+  }
+  const batch = async (operations: readonly Operation[]): Promise<readonly ItemAnswer[]> => {
+    const next = operations.map(nextOf)
+    await call(operations, Math.max(...next.map(({ takesMs }) => takesMs)))
+    const whole = next.find((each) => ['down', 'status', 'plain', 'forbidden', 'skip'].includes(each.fate))
+    if (whole !== undefined) throw errorOf(whole.fate as 'down')
+    return next.map((each): ItemAnswer => {
+      if (each.fate === 'ok') return { status: 'ok' }
+      const status = each.fate === 'retry' ? 'retry' : 'reject'
+      return { status, error: errorOf(each.fate) as StreamConnectorError }
+    })
+  }
+  const bench = new Bench(
+    { ...history, batch: { maxItems: 4, maxInFlight: 2, maxWaitMs: 2000 } },
+    bulk ? async () => undefined : one,
+    bulk ? batch : undefined,
+  )
+  const push = bench.engine.push.bind(bench.engine)
+  bench.engine.push = (operation) => {
+    watch.pushed(operation)
+    push(operation)
+  }
+  for (const each of history.plan) {
+    const key = `k${each.key}`
+    const joined = each.joined.map((lane) => `k${lane}`).filter((lane) => lane !== key)
+    bench.push(key, { kind: each.kind, joined, onMade: (made) => plans.set(made, each) })
+    await bench.clock.advance(each.pauseMs)
+    const { received, delivered: done, skipped, deadLettered, inFlight } = bench.books.snapshot()
+    expect(received).toBe(done + skipped + deadLettered + inFlight)
+  }
+  await bench.settle()
+  bench.engine.stop()
+  return { bench, mostAtATime }
+}
+
+function expectAllIsTold({ endings, books, clock }: Bench): void {
+  for (const outcomes of endings.values()) expect(outcomes).toHaveLength(1)
+  const { received, delivered: done, skipped, deadLettered, inFlight } = books.snapshot()
+  expect({ received, inFlight }).toEqual({ received: endings.size, inFlight: 0 })
+  expect(done + skipped + deadLettered).toBe(received)
+  expect(clock.pending).toBe(0)
+}
+
+describe('any history of operations', () => {
+  it('keeps the order of each entity, one call at a time, and ends every event once', async () => {
+    await fc.assert(
+      fc.asyncProperty(histories, async (history) => {
+        const { bench, mostAtATime } = await play(history, false)
+        expectAllIsTold(bench)
+        expect(mostAtATime).toBeLessThanOrEqual(history.concurrency)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('keeps all that in batches too', async () => {
+    await fc.assert(
+      fc.asyncProperty(histories, async (history) => {
+        const { bench, mostAtATime } = await play(history, true)
+        expectAllIsTold(bench)
+        expect(mostAtATime).toBeLessThanOrEqual(2)
+      }),
+      { numRuns: 60 },
+    )
+  })
+})
