@@ -64,12 +64,12 @@ function* rulesOf(options: ResolvedFilterOptions): Iterable<Rule> {
     const authors = new Set(options.authors)
     yield rule('author', (entity) => authors.has(createdByOf(entity) ?? ''))
   }
-  // A marking that we do not know could be stricter than any that we do.
   if (maxTlp !== undefined) {
-    yield rule(
-      'tlp',
-      (entity) => compareTlp(tlpOf(entity), maxTlp) <= 0 && markingsOf(entity).unknown.length === 0,
-    )
+    yield rule('tlp', (entity) => {
+      // Without a TLP marking, one that we do not know could be a stricter level of the platform's own.
+      const { tlp, unknown } = markingsOf(entity)
+      return tlp === undefined ? unknown.length === 0 : compareTlp(tlp, maxTlp) <= 0
+    })
   }
   if (minTlp !== undefined) yield rule('tlp', (entity) => compareTlp(tlpOf(entity), minTlp) >= 0)
   if (labels.any.length + labels.all.length + labels.none.length > 0) yield rule('labels', labelRule(labels))
