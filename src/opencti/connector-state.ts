@@ -20,8 +20,8 @@ export interface FirstStart {
   readonly recoverIsoDate?: string | false | undefined
 }
 
-/** Spellings of "no recovery" that the Python client writes and reads. */
-const noRecovery: ReadonlySet<unknown> = new Set([false, 'false', 'False', 'no', 'No', 'none', 'None'])
+/** Spellings of "no recovery" that the Python client writes and reads, and what people write for it. */
+const noRecovery = /^(?:false|no|none|null|off|)$/i
 
 /** Our keys, the newest first: the old ones are read, and no longer written. */
 const startKeys = ['start_from', 'connectorLastEventId']
@@ -47,10 +47,24 @@ export function parseConnectorState(text: string | null | undefined): ConnectorS
     .map((key) => fields.get(key))
     .find((value) => value !== undefined && value !== null)
   return {
-    startFrom: typeof start === 'string' ? (parsePosition(start) ?? positionFromInput(start)) : undefined,
-    recoverUntil: noRecovery.has(recover) ? false : typeof recover === 'string' ? recover : undefined,
+    startFrom: positionOf(start),
+    recoverUntil: recoveryOf(recover),
     foreign: Object.fromEntries(entries.filter(([key]) => ![...startKeys, ...recoverKeys].includes(key))),
   }
+}
+
+/** People who edit a state by hand leave out quotes and `-0`. */
+function positionOf(value: unknown): Position | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined
+  const text = String(value)
+  return parsePosition(text) ?? positionFromInput(text)
+}
+
+function recoveryOf(value: unknown): string | false | undefined {
+  if (value === undefined) return undefined
+  if (typeof value !== 'string' || noRecovery.test(value.trim())) return false
+  // The platform ignores what is no date, without a word (OpenCTI platform, graphql/sseMiddleware.js).
+  return Number.isNaN(Date.parse(value)) ? false : value
 }
 
 /** The text that the platform is handed. */

@@ -1,135 +1,99 @@
 import { type KyInstance } from 'ky'
-import { z } from 'zod'
-import { PlatformError, type PlatformProblem } from '../errors/platform-error.ts'
-import { describeError } from '../errors/verdict.ts'
+import { type z } from 'zod'
+import { PlatformError } from '../errors/platform-error.ts'
+import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
+import { systemClock, type Clock } from '../util/clock.ts'
+import { answerOf } from './graphql-answer.ts'
+import { unreachable } from './unreachable.ts'
 
-/** How a GraphQL answer looks: data, errors or both. */
-const answerSchema = z.object({
-  data: z.unknown().optional(),
-  errors: z
-    .array(
-      z.object({
-        message: z.string(),
-        extensions: z.object({ code: z.string().optional() }).loose().optional(),
-      }),
-    )
-    .optional(),
-})
-
-/** The longest that an answer is waited for, in milliseconds: a platform under load takes its time. */
-const timeoutMs = 60_000
-
-/** The longest part of a platform's own words that is repeated, in characters. */
-const maxWords = 300
-
-/**
- * Asks the platform one question.
- *
- * @throws PlatformError `PLATFORM_UNREACHABLE` when no usable answer came, `PLATFORM_REFUSED` when the token does not
- * allow it, `PLATFORM_ERROR` for any other error of the platform.
- */
-export async function askPlatform<Shape extends z.ZodType>(
-  http: KyInstance,
-  url: string,
-  question: { readonly query: string; readonly variables?: Record<string, unknown>; readonly shape: Shape },
-  signal: AbortSignal,
-): Promise<z.output<Shape>> {
-  const answer = await send(http, url, { query: question.query, variables: question.variables ?? {} }, signal)
-  const [error] = answer.errors ?? []
-  if (error !== undefined) throw explain(error.message, error.extensions?.code)
-  const data = question.shape.safeParse(answer.data)
-  if (!data.success) {
-    throw new PlatformError(
-      'PLATFORM_ERROR',
-      'The platform answered in a form that this version does not understand. Check that the platform is OpenCTI 5.12 or newer.',
-    )
-  }
-  return data.data
+/** What a {@link GraphqlClient} works with. */
+export interface GraphqlClientOptions {
+  /** From `createPlatformHttp`. */
+  readonly http: KyInstance
+  /** Address of the platform with its base path. */
+  readonly url: string
+  /** Default: the machine's. */
+  readonly clock?: Clock | undefined
+  /** How long a whole exchange may take, in milliseconds. Default: 60 000: a platform under load takes its time. */
+  readonly timeoutMs?: number | undefined
 }
 
-async function send(http: KyInstance, url: string, body: unknown, signal: AbortSignal) {
-  let response: Response
-  let text: string
-  try {
-    response = await http.post(`${url}/graphql`, {
-      json: body,
-      signal,
-      timeout: timeoutMs,
-      throwHttpErrors: false,
-    })
-    text = await response.text()
-  } catch (error) {
-    signal.throwIfAborted()
-    throw new PlatformError(
-      'PLATFORM_UNREACHABLE',
-      `The platform cannot be reached: ${describeError(error)}. Check OPENCTI_URL (opencti.url), the network and, for https, the certificates.`,
-      { cause: error },
-    )
-  }
-  const answer = answerSchema.safeParse(parseJson(text))
-  if (answer.success && (answer.data.errors !== undefined || answer.data.data !== undefined))
-    return answer.data
-  const { status } = response
-  if (status === 401 || status === 403) throw refused(status)
-  if (status >= 300 && status < 400) {
-    throw new PlatformError(
-      'PLATFORM_UNREACHABLE',
-      `The platform redirects elsewhere (HTTP ${status}). Set OPENCTI_URL (opencti.url) to the address that it has in the end, with https if so.`,
-      { status },
-    )
-  }
-  throw new PlatformError(
-    'PLATFORM_UNREACHABLE',
-    `Something answered HTTP ${status} that is not OpenCTI's GraphQL. Check OPENCTI_URL (opencti.url), its base path, and proxies on the way.`,
-    { status },
-  )
+/** One question to the platform. */
+export interface GraphqlRequest<T> {
+  readonly query: string
+  readonly variables?: Readonly<Record<string, unknown>> | undefined
+  /** What `data` must look like. */
+  readonly schema: z.ZodType<T>
+  readonly signal?: AbortSignal | undefined
 }
 
-function explain(message: string, code: string | undefined): PlatformError {
-  const words = message.slice(0, maxWords)
-  if (
-    code === 'AUTH_REQUIRED' ||
-    code === 'UNAUTHENTICATED' ||
-    /must be logged in|not authenticated/i.test(message)
-  ) {
-    return refused(401)
+const defaultTimeoutMs = 60_000
+
+/** The longest answer that is read, in bytes; real ones have a few hundred. */
+const maxAnswerBytes = 16_777_216
+
+/** Asks the platform's GraphQL API, once per call: whoever calls knows whether it may be asked again. */
+export class GraphqlClient {
+  readonly #http: KyInstance
+  readonly #endpoint: string
+  readonly #clock: Clock
+  readonly #timeoutMs: number
+
+  constructor(options: GraphqlClientOptions) {
+    this.#http = options.http
+    this.#endpoint = `${options.url.replace(/\/+$/, '')}/graphql`
+    this.#clock = options.clock ?? systemClock
+    this.#timeoutMs = options.timeoutMs ?? defaultTimeoutMs
   }
-  const problem = problemOf(message, code)
-  if (problem === 'forbidden') {
-    return new PlatformError(
-      'PLATFORM_REFUSED',
-      `The user of OPENCTI_TOKEN lacks a right at the platform ("${words}"). Give it the capabilities to register connectors and to access data sharing, as the group Connectors has.`,
-      { problem },
-    )
+
+  /**
+   * The `data` of the answer.
+   *
+   * @throws PlatformError `PLATFORM_UNREACHABLE` without a usable answer, `PLATFORM_REFUSED` when token or rights do
+   *   not suffice, `PLATFORM_ERROR` when the platform answers with an error.
+   * @throws the reason of `signal` when that is aborted.
+   */
+  async request<T>({ query, variables, schema, signal }: GraphqlRequest<T>): Promise<T> {
+    signal?.throwIfAborted()
+    const timeout = new AbortController()
+    const cancel = this.#clock.schedule(this.#timeoutMs, () => timeout.abort())
+    try {
+      const response = await this.#http.post(this.#endpoint, {
+        json: { query, variables: variables ?? {} },
+        headers: { accept: 'application/json' },
+        signal: signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]),
+      })
+      return answerOf(response, await boundedText(response), schema)
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (timeout.signal.aborted) {
+        throw new PlatformError(
+          'PLATFORM_UNREACHABLE',
+          `The OpenCTI platform did not answer within ${this.#timeoutMs / 1000} s. Look whether it is up and not overloaded.`,
+        )
+      }
+      throw isStreamConnectorError(error) ? error : unreachable(error)
+    } finally {
+      cancel()
+    }
   }
-  return new PlatformError('PLATFORM_ERROR', `The platform answered with an error: ${words}`, { problem })
 }
 
-function problemOf(message: string, code: string | undefined): PlatformProblem | undefined {
-  if (/no connector found/i.test(message)) return 'unknown-connector'
-  if (code === 'FORBIDDEN_ACCESS' || code === 'FORBIDDEN' || /not allowed|forbidden/i.test(message))
-    return 'forbidden'
-  if (
-    code === 'GRAPHQL_VALIDATION_FAILED' ||
-    /unknown (argument|type)|cannot query field|is not defined by type/i.test(message)
-  ) {
-    return 'invalid-query'
+async function boundedText(response: Response): Promise<string> {
+  if (response.body === null) return ''
+  const decoder = new TextDecoder()
+  let bytes = 0
+  let text = ''
+  for await (const chunk of response.body) {
+    bytes += chunk.byteLength
+    if (bytes > maxAnswerBytes) {
+      throw new PlatformError(
+        'PLATFORM_UNREACHABLE',
+        'What answers at the address of the OpenCTI platform sends far more than OpenCTI would. Check OPENCTI_URL.',
+        { status: response.status },
+      )
+    }
+    text += decoder.decode(chunk, { stream: true })
   }
-  return undefined
-}
-
-function refused(status: number): PlatformError {
-  return new PlatformError(
-    'PLATFORM_REFUSED',
-    'The platform does not accept the token. Set OPENCTI_TOKEN (opencti.token) to the API token of an active user; it stands in the profile of the user.',
-    { status },
-  )
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
+  return text + decoder.decode()
 }

@@ -1,80 +1,60 @@
-import { rootCertificates } from 'node:tls'
 import ky, { type KyInstance } from 'ky'
-import { type Dispatcher } from 'undici'
+import { StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { platformFetch, type PlatformRoute } from './platform-fetch.ts'
 
-/** How the platform is reached. */
-export interface PlatformHttpOptions {
+/** How to talk to the platform. */
+export interface PlatformHttpOptions extends PlatformRoute {
+  /** API token of the connector's user. */
   readonly token: string
-  readonly customHeaders: Readonly<Record<string, string>>
-  /** Whether certificates are checked. */
-  readonly verify: boolean
-  /** Certificates of authorities that are trusted beside the usual ones, in PEM. */
-  readonly ca?: string | undefined
-  /** The connector's own certificate and key, in PEM. */
-  readonly cert?: string | undefined
-  readonly key?: string | undefined
-  readonly passphrase?: string | undefined
-  /** The proxy to go through. */
-  readonly proxy?: string | undefined
+  /** Sent with every request, for a proxy that wants them. They cannot replace the three that this client sets. */
+  readonly customHeaders?: Readonly<Record<string, string>> | undefined
+  /** Version of this package, for the User-Agent. */
+  readonly version?: string | undefined
 }
 
-/** What a request calls itself. */
-const userAgent = 'opencti-stream-connector'
+/** Printable ASCII without spaces: what a token may consist of. */
+const tokenText = /^[\u0021-\u007e]+$/
 
 /**
- * The HTTP client for one platform, for GraphQL and for the stream alike: token, headers, certificates and proxy apply to
- * both. It never tries again by itself and does not follow redirects, which could carry the token elsewhere.
+ * The one HTTP client for the platform, shared by GraphQL and the stream, so that token, custom headers, TLS and
+ * proxy hold for both. It answers with whatever status came: no retry, no time limit, no error for a status, no
+ * redirect followed; all of that is decided where it is known what was asked. It speaks to the platform's origin
+ * alone.
+ *
+ * @throws StreamConnectorError `SETTINGS_INVALID` when the token or a custom header cannot be sent.
  */
 export function createPlatformHttp(options: PlatformHttpOptions): KyInstance {
-  const isPlain =
-    options.verify && options.ca === undefined && options.cert === undefined && options.proxy === undefined
+  if (!tokenText.test(options.token)) {
+    throw new StreamConnectorError(
+      'SETTINGS_INVALID',
+      'The token of the OpenCTI platform is empty or has characters in it that cannot be sent, such as a line ' +
+        'break or a space. Copy it again (OPENCTI_TOKEN, or opencti.token).',
+    )
+  }
+  const headers = new Headers()
+  for (const [name, value] of Object.entries(options.customHeaders ?? {})) {
+    try {
+      headers.set(name, value)
+    } catch {
+      // The message of Headers would show the value.
+      throw new StreamConnectorError(
+        'SETTINGS_INVALID',
+        'A custom header for the OpenCTI platform has a name or a value that cannot be sent. ' +
+          'Check OPENCTI_CUSTOM_HEADERS, or opencti.custom_headers.',
+      )
+    }
+  }
+  headers.set('authorization', `Bearer ${options.token}`)
+  const product = 'opencti-stream-connector'
+  headers.set('user-agent', options.version === undefined ? product : `${product}/${options.version}`)
+  const send = platformFetch(options)
   return ky.create({
-    headers: {
-      'user-agent': userAgent,
-      ...options.customHeaders,
-      authorization: `Bearer ${options.token}`,
-    },
+    headers,
     retry: 0,
+    timeout: false,
+    throwHttpErrors: false,
     redirect: 'manual',
-    ...(isPlain ? {} : { fetch: fetchThrough(options) }),
+    // ky hands over a Request; a copy of it would be one more link in the chain that an abort has to go through.
+    fetch: (input, init) => send(input instanceof Request ? input : new Request(input, init)),
   })
-}
-
-/** A `fetch` with TLS options and a proxy. undici is only loaded by those who need it. */
-function fetchThrough(
-  options: PlatformHttpOptions,
-): (input: string | URL | Request, init?: RequestInit) => Promise<Response> {
-  let ready: ReturnType<typeof load> | undefined
-  return async (input, init) => {
-    ready ??= load(options)
-    const { undici, dispatcher } = await ready
-    // undici knows its own Request only: hand over what the request says instead.
-    const request = input instanceof Request ? input : new Request(input, init)
-    const response = await undici.fetch(request.url, {
-      method: request.method,
-      headers: [...request.headers],
-      body: request.body === null ? null : await request.text(),
-      signal: init?.signal ?? request.signal,
-      redirect: request.redirect,
-      dispatcher,
-    })
-    // The same class by its behaviour; only the type is undici's own.
-    return response as unknown as Response
-  }
-}
-
-async function load(options: PlatformHttpOptions) {
-  const undici = await import('undici')
-  const connect = {
-    rejectUnauthorized: options.verify,
-    ...(options.ca === undefined ? {} : { ca: [...rootCertificates, options.ca] }),
-    ...(options.cert === undefined ? {} : { cert: options.cert }),
-    ...(options.key === undefined ? {} : { key: options.key }),
-    ...(options.passphrase === undefined ? {} : { passphrase: options.passphrase }),
-  }
-  const dispatcher: Dispatcher =
-    options.proxy === undefined
-      ? new undici.Agent({ connect })
-      : new undici.ProxyAgent({ uri: options.proxy, requestTls: connect })
-  return { undici, dispatcher }
 }

@@ -1,59 +1,98 @@
 import { type KyInstance } from 'ky'
 import { z } from 'zod'
-import { PlatformError } from '../errors/platform-error.ts'
-import { askPlatform } from './graphql.ts'
+import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
+import { PlatformError, type PlatformProblem } from '../errors/platform-error.ts'
+import { GraphqlClient, type GraphqlClientOptions } from './graphql.ts'
 
-/** What registering answers. */
+/** What the platform keeps of this connector. */
 export interface Registration {
-  /** The state that the platform keeps for the connector, as text; undefined for none. */
+  /** The state text; absent when there is none, or it was reset. */
   readonly state: string | undefined
-  /** The platform's id of the token's user. */
+  /** Internal id of the token's user: what carries it as `origin.user_id` was done by this connector. */
   readonly userId: string | undefined
 }
 
-/** What the platform tells of a live stream. */
+/** A live stream, as the platform describes it. */
 export interface StreamCollection {
   readonly id: string
   readonly name: string
+  /** Whether it runs; also `true` when the platform does not say. */
   readonly isRunning: boolean
 }
 
-const state = z.string().nullish()
+/** What the platform's stream holds at the moment: the oldest and the newest position. */
+export interface StreamInfo {
+  readonly firstEventId: string
+  readonly lastEventId: string
+}
+
+const text = z.string().nullish()
+
+// The smallest operations: what is not asked for cannot be missing from an older platform (OpenCTI platform,
+// modules/connector/connector.graphql and modules/dataSharing/streamCollection.graphql).
+const registerMutation =
+  'mutation RegisterConnector($input: RegisterConnectorInput) { registerConnector(input: $input) { id connector_state connector_user_id } }'
+const pingMutation =
+  'mutation PingConnector($id: ID!, $state: String, $connectorInfo: ConnectorInfoInput) { pingConnector(id: $id, state: $state, connectorInfo: $connectorInfo) { id connector_state } }'
+const plainPingMutation =
+  'mutation PingConnector($id: ID!, $state: String) { pingConnector(id: $id, state: $state) { id connector_state } }'
+const connectorQuery = 'query Connector($id: String!) { connector(id: $id) { id connector_state } }'
+const streamCollectionQuery =
+  'query StreamCollection($id: String!) { streamCollection(id: $id) { id name stream_live } }'
+const streamInfoQuery = 'query StreamInfo { redisStreamInfo { firstEventId lastEventId } }'
+const aboutQuery = 'query About { about { version } }'
+
+/** A connector without queue and without runs of its own. */
+const connectorInfo = {
+  run_and_terminate: false,
+  buffering: false,
+  queue_threshold: 0,
+  queue_messages_size: 0,
+}
+
+const registered = z.object({
+  registerConnector: z.object({ id: z.string(), connector_state: text, connector_user_id: text }),
+})
+const pinged = z.object({ pingConnector: z.object({ connector_state: text }).nullish() })
+const found = z.object({ connector: z.object({ connector_state: text }).nullish() })
+const described = z.object({
+  streamCollection: z.object({ id: z.string(), name: text, stream_live: z.boolean().nullish() }).nullish(),
+})
+const informed = z.object({
+  redisStreamInfo: z.object({ firstEventId: z.string(), lastEventId: z.string() }).nullish(),
+})
+const introduced = z.object({ about: z.object({ version: text }).nullish() })
 
 /**
- * The platform's GraphQL, as far as a stream connector needs it. The texts ask for no more than every platform from 5 to
- * 7 knows: an older one rejects a whole question for one unknown field (OpenCTI platform, modules/connector/connector.graphql).
+ * The part of the OpenCTI API that a stream connector needs, from 5.x to 7.x. Each call asks once; see
+ * {@link GraphqlClient.request} for what it throws.
  */
 export class Platform {
-  readonly #http: KyInstance
-  readonly #url: string
-  #sendsInfo = true
+  readonly #graphql: GraphqlClient
+  /** Whether this platform takes `connectorInfo`, which pycti sends; versions before 6 do not know it. */
+  #takesConnectorInfo = true
 
-  /** @param url the base address, without a slash at the end. */
-  constructor(http: KyInstance, url: string) {
-    this.#http = http
-    this.#url = url
+  /**
+   * @param http from `createPlatformHttp`.
+   * @param url address of the platform with its base path.
+   * @param limits how long an answer may take, and the clock that measures it.
+   */
+  constructor(http: KyInstance, url: string, limits: Pick<GraphqlClientOptions, 'clock' | 'timeoutMs'> = {}) {
+    this.#graphql = new GraphqlClient({ http, url, ...limits })
   }
 
-  /** Makes the connector known, at each start. */
+  /** Registers the connector, or brings its registration up to date. */
   async register(
-    connector: { readonly id: string; readonly name: string; readonly scope: readonly string[] },
-    signal: AbortSignal,
+    connector: { id: string; name: string; scope: readonly string[] },
+    signal?: AbortSignal,
   ): Promise<Registration> {
-    const { registerConnector } = await askPlatform(
-      this.#http,
-      this.#url,
-      {
-        query: `mutation RegisterConnector($input: RegisterConnectorInput) {
-          registerConnector(input: $input) { id connector_state connector_user_id }
-        }`,
-        variables: { input: { ...connector, type: 'STREAM', auto: false } },
-        shape: z.object({
-          registerConnector: z.object({ connector_state: state, connector_user_id: z.string().nullish() }),
-        }),
-      },
+    const { id, name, scope } = connector
+    const { registerConnector } = await this.#graphql.request({
+      query: registerMutation,
+      variables: { input: { id, name, type: 'STREAM', scope } },
+      schema: registered,
       signal,
-    )
+    })
     return {
       state: registerConnector.connector_state ?? undefined,
       userId: registerConnector.connector_user_id ?? undefined,
@@ -61,107 +100,105 @@ export class Platform {
   }
 
   /**
-   * Says that the connector is alive, and hands over its state.
+   * Says that the connector lives and hands over its state. The answer is the state that the platform has then:
+   * another one than was sent when somebody reset or changed it there. After `PLATFORM_UNREACHABLE` it is not known
+   * whether the platform took it: ask {@link readState} before the next ping.
    *
-   * @returns the state that the platform keeps now: another one than was sent when somebody reset or edited it.
-   * @throws PlatformError with the problem `unknown-connector` when it has to register again.
+   * @throws PlatformError with problem `unknown-connector` when it must register again.
    */
-  async ping(id: string, sent: string, signal: AbortSignal): Promise<string | undefined> {
-    const info = this.#sendsInfo ? connectorInfo : undefined
-    try {
-      const { pingConnector } = await askPlatform(
-        this.#http,
-        this.#url,
-        {
-          query: info === undefined ? pingWithoutInfo : pingWithInfo,
-          variables: { id, state: sent, ...(info === undefined ? {} : { connectorInfo: info }) },
-          shape: z.object({ pingConnector: z.object({ connector_state: state }) }),
-        },
-        signal,
-      )
-      return pingConnector.connector_state ?? undefined
-    } catch (error) {
-      // Platforms before 6 know no connector info. The question was rejected whole, so nothing was stored.
-      if (!(error instanceof PlatformError) || error.problem !== 'invalid-query' || info === undefined)
+  async ping(id: string, state: string, signal?: AbortSignal): Promise<string | undefined> {
+    const ask = (query: string, more: object) =>
+      this.#graphql.request({ query, variables: { id, state, ...more }, schema: pinged, signal })
+    let answer: z.infer<typeof pinged>
+    if (this.#takesConnectorInfo) {
+      try {
+        answer = await ask(pingMutation, { connectorInfo })
+      } catch (error) {
+        // Validation comes before anything is done, so that asking again is safe.
+        if (problemOf(error) !== 'invalid-query') throw error
+        answer = await ask(plainPingMutation, {})
+        this.#takesConnectorInfo = false
+      }
+    } else {
+      answer = await ask(plainPingMutation, {})
+    }
+    if (!answer.pingConnector) throw unknownConnector()
+    return answer.pingConnector.connector_state ?? undefined
+  }
+
+  /**
+   * The state that the platform has, without changing anything; empty for none. A reset is told to one ping alone;
+   * when the answer to that was lost, this shows it.
+   *
+   * @returns `undefined` when the token's user may not ask (capability MODULES) or the platform cannot tell.
+   * @throws PlatformError with problem `unknown-connector` when it must register again.
+   */
+  async readState(id: string, signal?: AbortSignal): Promise<string | undefined> {
+    const answer = await this.#graphql
+      .request({ query: connectorQuery, variables: { id }, schema: found, signal })
+      .catch(undefinedUnlessVital)
+    if (answer === undefined) return undefined
+    if (!answer.connector) throw unknownConnector()
+    return answer.connector.connector_state ?? ''
+  }
+
+  /**
+   * The description of a stream; `undefined` when there is none of that id, or none that this user may see.
+   *
+   * @throws PlatformError with problem `forbidden` when the user may read no streams at all (capability TAXIIAPI).
+   */
+  async streamCollection(id: string, signal?: AbortSignal): Promise<StreamCollection | undefined> {
+    const answer = await this.#graphql
+      .request({ query: streamCollectionQuery, variables: { id }, schema: described, signal })
+      .catch((error: unknown) => {
+        // Some versions answer an unknown id with an error.
+        if (codeOf(error) === 'PLATFORM_ERROR') return undefined
         throw error
-      this.#sendsInfo = false
-      return this.ping(id, sent, signal)
-    }
-  }
-
-  /** The state that the platform keeps, without changing anything. Needs a right that not every token has. */
-  async readState(id: string, signal: AbortSignal): Promise<string | undefined> {
-    const { connector } = await askPlatform(
-      this.#http,
-      this.#url,
-      {
-        query: 'query ConnectorState($id: String!) { connector(id: $id) { connector_state } }',
-        variables: { id },
-        shape: z.object({ connector: z.object({ connector_state: state }).nullish() }),
-      },
-      signal,
-    )
-    return connector?.connector_state ?? undefined
-  }
-
-  /** A live stream, or undefined when there is none of this id, or none that the token may see. */
-  async streamCollection(id: string, signal: AbortSignal): Promise<StreamCollection | undefined> {
-    const { streamCollection } = await askPlatform(
-      this.#http,
-      this.#url,
-      {
-        query: 'query StreamCollection($id: String!) { streamCollection(id: $id) { id name stream_live } }',
-        variables: { id },
-        shape: z.object({
-          streamCollection: z
-            .object({ id: z.string(), name: z.string().nullish(), stream_live: z.boolean().nullish() })
-            .nullish(),
-        }),
-      },
-      signal,
-    )
-    if (streamCollection === null || streamCollection === undefined) return undefined
+      })
+    const collection = answer?.streamCollection
+    if (!collection) return undefined
     return {
-      id: streamCollection.id,
-      name: streamCollection.name ?? streamCollection.id,
-      isRunning: streamCollection.stream_live ?? true,
+      id: collection.id,
+      name: collection.name ?? collection.id,
+      isRunning: collection.stream_live ?? true,
     }
   }
 
-  /** What the whole stream holds at the moment; undefined where the platform does not tell (before 7). */
-  async streamInfo(signal: AbortSignal): Promise<{ firstEventId: string; lastEventId: string } | undefined> {
-    try {
-      const { redisStreamInfo } = await askPlatform(
-        this.#http,
-        this.#url,
-        {
-          query: 'query StreamInfo { redisStreamInfo { firstEventId lastEventId } }',
-          shape: z.object({
-            redisStreamInfo: z.object({ firstEventId: z.string(), lastEventId: z.string() }).nullish(),
-          }),
-        },
-        signal,
-      )
-      return redisStreamInfo ?? undefined
-    } catch (error) {
-      if (error instanceof PlatformError && error.code !== 'PLATFORM_UNREACHABLE') return undefined
-      throw error
-    }
+  /** What the whole stream holds; `undefined` from platforms before 7, which do not tell. */
+  async streamInfo(signal?: AbortSignal): Promise<StreamInfo | undefined> {
+    const answer = await this.#graphql
+      .request({ query: streamInfoQuery, schema: informed, signal })
+      .catch(undefinedUnlessVital)
+    return answer?.redisStreamInfo ?? undefined
+  }
+
+  /** The platform's version, such as `6.8.10`; also the simplest way to try address and token. */
+  async about(signal?: AbortSignal): Promise<string | undefined> {
+    const answer = await this.#graphql.request({ query: aboutQuery, schema: introduced, signal })
+    return answer.about?.version ?? undefined
   }
 }
 
-/** What the official client sends of a connector that has no queue of its own. */
-const connectorInfo = {
-  run_and_terminate: false,
-  buffering: false,
-  queue_threshold: 500,
-  queue_messages_size: 0,
+/** For questions that the platform need not answer: only what concerns the next question too is thrown. */
+function undefinedUnlessVital(error: unknown): undefined {
+  const problem = problemOf(error)
+  if (problem === 'forbidden' || (codeOf(error) === 'PLATFORM_ERROR' && problem !== 'unknown-connector'))
+    return
+  throw error
 }
 
-const pingWithInfo = `mutation PingConnector($id: ID!, $state: String, $connectorInfo: ConnectorInfoInput) {
-  pingConnector(id: $id, state: $state, connectorInfo: $connectorInfo) { id connector_state }
-}`
+function codeOf(error: unknown): string | undefined {
+  return isStreamConnectorError(error) ? error.code : undefined
+}
 
-const pingWithoutInfo = `mutation PingConnector($id: ID!, $state: String) {
-  pingConnector(id: $id, state: $state) { id connector_state }
-}`
+function problemOf(error: unknown): PlatformProblem | undefined {
+  return isStreamConnectorError(error) ? (error as PlatformError).problem : undefined
+}
+
+function unknownConnector(): PlatformError {
+  return new PlatformError(
+    'PLATFORM_ERROR',
+    'The OpenCTI platform does not know this connector any more; somebody deleted it there. It has to register again.',
+    { problem: 'unknown-connector' },
+  )
+}

@@ -1,7 +1,10 @@
 import { type KyInstance } from 'ky'
 import { PlatformError } from '../errors/platform-error.ts'
-import { describeError } from '../errors/verdict.ts'
-import { type Platform } from './platform.ts'
+import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
+import { systemClock, type Clock } from '../util/clock.ts'
+import { describeStatus } from './describe-status.ts'
+import { type Platform, type StreamCollection } from './platform.ts'
+import { unreachable } from './unreachable.ts'
 
 /** A live stream that may be read. */
 export interface CheckedStream {
@@ -18,6 +21,8 @@ export interface StreamCheck {
   /** As it stands in the settings. */
   readonly streamId: string | undefined
   readonly signal: AbortSignal
+  /** Default: the machine's. */
+  readonly clock?: Clock | undefined
 }
 
 const settingNames = 'CONNECTOR_LIVE_STREAM_ID (connector.live_stream_id in config.yml)'
@@ -55,75 +60,89 @@ export async function checkStream(check: StreamCheck): Promise<CheckedStream> {
     await probe(check, streamId)
     return { id: streamId, name: 'live' }
   }
-  let collection: Awaited<ReturnType<Platform['streamCollection']>>
+  let collection: StreamCollection | undefined
+  let isForbidden = false
   try {
     collection = await check.platform.streamCollection(streamId, check.signal)
   } catch (error) {
-    // Who may not ask, or asks for what does not exist, gets an error: the stream itself knows better.
-    if (!(error instanceof PlatformError) || error.code === 'PLATFORM_UNREACHABLE' || error.status === 401)
-      throw error
+    // Who may not ask may still read a public stream: the stream itself knows.
+    if (!isStreamConnectorError(error) || (error as PlatformError).problem !== 'forbidden') throw error
+    isForbidden = true
   }
   if (collection?.isRunning === false) throw stopped(streamId)
-  await probe(check, streamId, collection === undefined)
+  await probe(check, streamId, collection === undefined && !isForbidden)
   return { id: streamId, name: collection?.name ?? streamId }
 }
 
-/** Opens the stream only to see how it answers (OpenCTI platform, graphql/sseMiddleware.js). */
+/** Opens the stream only to see how it answers; the reason is in the words of its status line (OpenCTI platform, graphql/sseMiddleware.js). */
 async function probe(check: StreamCheck, streamId: string, isPerhapsUnknown = false): Promise<void> {
-  const controller = new AbortController()
-  let status: number
-  let words: string
+  const { signal } = check
+  const finished = new AbortController()
+  const late = new AbortController()
+  const cancel = (check.clock ?? systemClock).schedule(statusTimeoutMs, () => late.abort())
+  let response: Response
   try {
-    const response = await check.http.get(`${check.url}/stream/${encodeURIComponent(streamId)}`, {
-      signal: AbortSignal.any([check.signal, controller.signal]),
-      timeout: statusTimeoutMs,
-      throwHttpErrors: false,
+    response = await check.http.get(`${check.url}/stream/${encodeURIComponent(streamId)}`, {
+      signal: AbortSignal.any([signal, late.signal, finished.signal]),
       headers: { accept: 'text/event-stream' },
+      throwHttpErrors: false,
+      timeout: false,
     })
-    status = response.status
-    words = response.statusText
   } catch (error) {
-    check.signal.throwIfAborted()
+    signal.throwIfAborted()
+    if (!late.signal.aborted) throw isStreamConnectorError(error) ? error : unreachable(error)
     throw new PlatformError(
       'PLATFORM_UNREACHABLE',
-      `The live stream cannot be reached: ${describeError(error)}. Check OPENCTI_URL (opencti.url) and proxies on the way.`,
-      { cause: error },
+      `The live stream did not answer within ${statusTimeoutMs / 1000} s. Look for a proxy on the way that keeps the answer back: it must not buffer /stream.`,
     )
   } finally {
-    controller.abort()
+    // The status is all that is wanted: hang up.
+    finished.abort()
+    cancel()
   }
-  if (status === 200) return
-  if (status === 410) throw stopped(streamId)
-  if (status === 401 && isPerhapsUnknown && /not authorized/i.test(words)) {
+  refuse(response, streamId, isPerhapsUnknown)
+}
+
+/** Throws for every answer that is no stream. */
+function refuse(response: Response, streamId: string, isPerhapsUnknown: boolean): void {
+  const { status, statusText: words } = response
+  if (status === 200) {
+    // Without a content type it is the platform's own error frame, which the stream's reader understands.
+    const contentType = response.headers.get('content-type') ?? 'text/event-stream'
+    if (/^text\/event-stream/i.test(contentType)) return
     throw new PlatformError(
-      'STREAM_UNKNOWN',
-      `The platform has no live stream ${streamId}, or none that this token may see. Copy the id from Data > Data sharing > Live streams into ${settingNames}, and give the user of OPENCTI_TOKEN access to it.`,
+      'PLATFORM_UNREACHABLE',
+      'Something else than a stream answers where the live stream should be, perhaps the login page of a proxy. Check OPENCTI_URL, and let the connector past that page.',
       { status },
     )
   }
-  if (status === 401 && /not authenticated/i.test(words)) {
+  if (status === 410) throw stopped(streamId)
+  if (status !== 401 && status !== 403) throw describeStatus(response)
+  if (/not authenticated/i.test(words)) {
     throw new PlatformError(
       'PLATFORM_REFUSED',
       'The platform does not accept the token. Set OPENCTI_TOKEN (opencti.token) to the API token of an active user.',
       { status },
     )
   }
-  if (status === 401 || status === 403) {
-    const need =
-      streamId === 'live'
-        ? 'The stream "live" needs the right to bypass all rules; use a stream of your own instead'
-        : 'Make the user a member of the stream, with the capability to access data sharing and the markings that the stream is filtered by'
+  if (isPerhapsUnknown && !/markings|two-factor/i.test(words)) {
     throw new PlatformError(
-      'STREAM_FORBIDDEN',
-      `The token may not read the live stream ${streamId} (${words || status}). ${need}.`,
+      'STREAM_UNKNOWN',
+      `The platform has no live stream ${streamId}, or none that this token may see. Copy the id from Data > Data sharing > Live streams into ${settingNames}, and give the user of OPENCTI_TOKEN access to it.`,
       { status },
     )
   }
   throw new PlatformError(
-    'PLATFORM_UNREACHABLE',
-    `The live stream answers HTTP ${status}${words === '' ? '' : ` (${words})`}. Check the platform and proxies on the way.`,
+    'STREAM_FORBIDDEN',
+    `The token may not read the live stream ${streamId}${words === '' ? '' : ` ("${words}")`}. ${remedyFor(streamId)}`,
     { status },
   )
+}
+
+function remedyFor(streamId: string): string {
+  return streamId === 'live'
+    ? 'The stream "live" is for users with the capability to bypass all rules; use a live stream of your own instead.'
+    : 'Give the user of OPENCTI_TOKEN the capability "Access data sharing" (TAXIIAPI), make it a member of the stream, and give it the markings that the stream is filtered by.'
 }
 
 function notConfigured(what: string): PlatformError {

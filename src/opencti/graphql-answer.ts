@@ -1,0 +1,99 @@
+import { z } from 'zod'
+import { PlatformError, type PlatformProblem } from '../errors/platform-error.ts'
+import { describeStatus } from './describe-status.ts'
+
+/**
+ * One entry of `errors`. The platform's versions put the kind of it in `extensions.code` or `name`, and a status in
+ * `data.http_status` or below `extensions` (OpenCTI platform, config/errors.js).
+ */
+const graphqlError = z.object({
+  message: z.string().catch('no message'),
+  name: z.string().optional().catch(undefined),
+  data: z.object({ http_status: z.number() }).optional().catch(undefined),
+  extensions: z
+    .object({
+      code: z.string().optional().catch(undefined),
+      data: z.object({ http_status: z.number() }).optional().catch(undefined),
+    })
+    .optional()
+    .catch(undefined),
+})
+
+type GraphqlError = z.infer<typeof graphqlError>
+
+const envelope = z
+  .object({ data: z.unknown().optional(), errors: z.array(graphqlError).nullish() })
+  .refine(({ data, errors }) => data !== undefined || (errors ?? []).length > 0)
+
+/** What an error text of the server is cut to. */
+const maxMessageLength = 300
+
+/**
+ * The checked `data` of a GraphQL answer.
+ *
+ * @throws PlatformError for everything else that can come from that address.
+ */
+export function answerOf<T>(response: Response, text: string, schema: z.ZodType<T>): T {
+  const answer = envelope.safeParse(jsonOf(text))
+  if (!answer.success) throw describeStatus(response)
+  const error = answer.data.errors?.[0]
+  if (error !== undefined) throw platformError(error, response.status)
+  const data = schema.safeParse(answer.data.data)
+  if (data.success) return data.data
+  const where = data.error.issues[0]?.path.join('.') ?? ''
+  throw new PlatformError(
+    'PLATFORM_ERROR',
+    `The OpenCTI platform answered in a form that is not known${where === '' ? '' : ` (at ${where})`}. ` +
+      'Check that its version is one that this package supports.',
+    { status: response.status },
+  )
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function platformError(error: GraphqlError, status: number): PlatformError {
+  const kind = `${error.extensions?.code ?? ''} ${error.name ?? ''}`
+  const httpStatus = error.extensions?.data?.http_status ?? error.data?.http_status
+  // The words are for versions that give no kind.
+  if (
+    /AUTH_?REQUIRED|UNAUTHENTICATED/i.test(kind) ||
+    httpStatus === 401 ||
+    /must be logged in|not authenticated/i.test(error.message)
+  ) {
+    return new PlatformError(
+      'PLATFORM_REFUSED',
+      'The OpenCTI platform does not know the token. Check OPENCTI_TOKEN (opencti.token): the token of a user of ' +
+        'this platform, not revoked and not expired.',
+      { status },
+    )
+  }
+  if (/FORBIDDEN/i.test(kind) || httpStatus === 403 || /you are not allowed/i.test(error.message)) {
+    return new PlatformError(
+      'PLATFORM_REFUSED',
+      "The OpenCTI platform does not let the token's user do this. Give the user the connector role: the " +
+        'capabilities "Connectors API usage" (CONNECTORAPI) and "Access data sharing" (TAXIIAPI).',
+      { status, problem: 'forbidden' },
+    )
+  }
+  const message = error.message.replace(/\s+/g, ' ').slice(0, maxMessageLength)
+  return new PlatformError('PLATFORM_ERROR', `The OpenCTI platform answered with an error: ${message}`, {
+    status,
+    problem: problemOf(kind, message),
+  })
+}
+
+function problemOf(kind: string, message: string): PlatformProblem | undefined {
+  // OpenCTI platform, domain/connector.ts: "No connector found with the specified ID".
+  if (/no connector found/i.test(message)) return 'unknown-connector'
+  // The messages of graphql-js, for servers that give no code.
+  const isInvalid =
+    /GRAPHQL_VALIDATION_FAILED|GRAPHQL_PARSE_FAILED|BAD_USER_INPUT/.test(kind) ||
+    /^(Unknown (argument|type)|Cannot query field|Variable "\$|Field ".*" is not defined)/.test(message)
+  return isInvalid ? 'invalid-query' : undefined
+}

@@ -1,0 +1,266 @@
+import { type IncomingMessage, type ServerResponse } from 'node:http'
+import { type TLSSocket } from 'node:tls'
+import { inspect } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { createPlatformHttp, type PlatformHttpOptions } from '../../src/opencti/http.ts'
+import { unreachable } from '../../src/opencti/unreachable.ts'
+import { makeCertificates, type Certificates } from './certificates.ts'
+import { serve, startProxy } from './loopback.ts'
+
+const token = '5e57c739-391a-4eb3-b6be-7d15ca92d5ed'
+
+let certificates: Certificates
+beforeAll(() => {
+  certificates = makeCertificates()
+})
+
+const make = (options: Partial<PlatformHttpOptions> = {}) => createPlatformHttp({ token, ...options })
+
+/** Answers what it was sent. */
+function echo(request: IncomingMessage, response: ServerResponse): void {
+  let body = ''
+  request.setEncoding('utf8')
+  request.on('data', (chunk: string) => (body += chunk))
+  request.on('end', () => {
+    const peer = request.socket as Partial<TLSSocket>
+    const client = peer.getPeerCertificate?.().subject?.CN
+    response.end(JSON.stringify({ method: request.method, headers: request.headers, body, client }))
+  })
+}
+
+interface Echo {
+  readonly method: string
+  readonly headers: Record<string, string>
+  readonly body: string
+  readonly client?: string
+}
+
+async function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => expect.fail('it should have failed'),
+    (error: unknown) => error,
+  )
+}
+
+describe('every request', () => {
+  it('carries the token, who we are and the custom headers', async () => {
+    const url = await serve(echo)
+    const http = make({
+      version: '1.2.3',
+      customHeaders: { 'X-Proxy-Key': 'abc', Authorization: 'Basic no' },
+    })
+    const { headers, method, body } = await http.post(`${url}/graphql`, { json: { a: 1 } }).json<Echo>()
+    expect(headers).toMatchObject({
+      authorization: `Bearer ${token}`,
+      'user-agent': 'opencti-stream-connector/1.2.3',
+      'x-proxy-key': 'abc',
+      'content-type': 'application/json',
+    })
+    expect([method, body]).toEqual(['POST', '{"a":1}'])
+  })
+
+  it('takes the answer as it comes: no retry, no error for a status', async () => {
+    let requests = 0
+    const url = await serve((_, response) => {
+      requests++
+      response.writeHead(503, 'Come later').end()
+    })
+    const response = await make().get(url)
+    expect([response.status, response.statusText, requests]).toEqual([503, 'Come later', 1])
+  })
+
+  it.each([{}, { verify: false }])(
+    'never follows a redirect, which could carry the token away: %j',
+    async (options) => {
+      let strangers = 0
+      const stranger = await serve((_, response) => {
+        strangers++
+        response.end()
+      })
+      const url = await serve((_, response) => void response.writeHead(302, { location: stranger }).end())
+      const response = await make(options).get(url)
+      expect([response.status, response.headers.get('location'), strangers]).toEqual([302, stranger, 0])
+    },
+  )
+
+  it('goes to the platform alone where its address is given', async () => {
+    let strangers = 0
+    const stranger = await serve((_, response) => {
+      strangers++
+      response.end()
+    })
+    const http = make({ url: 'http://127.0.0.1:9/opencti' })
+    expect(await failureOf(http.get(stranger))).toMatchObject({ code: 'PLATFORM_REFUSED' })
+    expect(strangers).toBe(0)
+  })
+})
+
+describe('what cannot be sent', () => {
+  it.each(['', 'two words', 'line\nbreak', 'tökén-of-a-user'])(
+    'is a token like %j, which the error does not show',
+    (bad) => {
+      let error: unknown
+      try {
+        createPlatformHttp({ token: bad })
+      } catch (caught) {
+        error = caught
+      }
+      expect(error).toMatchObject({ code: 'SETTINGS_INVALID' })
+      if (bad !== '') expect(inspect(error)).not.toContain(bad)
+    },
+  )
+
+  it('is a custom header with a line break, which the error does not show', () => {
+    let error: unknown
+    try {
+      make({ customHeaders: { 'X-Key': 'secret\nvalue' } })
+    } catch (caught) {
+      error = caught
+    }
+    expect(error).toMatchObject({ code: 'SETTINGS_INVALID' })
+    expect(inspect(error)).not.toContain('secret')
+  })
+})
+
+describe('TLS', () => {
+  const serveTls = (more = {}) => serve(echo, { ...certificates.server, ...more })
+
+  it('is refused for an unknown authority, with what to do and without the token', async () => {
+    const url = await serveTls()
+    const error = unreachable(await failureOf(make().get(url)))
+    expect(error.message).toMatch(
+      /OPENCTI_SSL_CA.*\((UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT_LOCALLY)\)/,
+    )
+    expect(inspect(error, { depth: 10 })).not.toContain(token)
+  })
+
+  it('trusts a given authority beside the usual ones', async () => {
+    const url = await serveTls()
+    const http = make({ ca: certificates.ca })
+    expect(await http.post(url, { json: { b: 2 } }).json<Echo>()).toMatchObject({
+      body: '{"b":2}',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    })
+  })
+
+  it('checks the host name too', async () => {
+    const url = (await serveTls()).replace('127.0.0.1', 'ip6-localhost.localhost')
+    const error = await failureOf(make({ ca: certificates.ca }).get(url))
+    expect(unreachable(error).message).toMatch(/ERR_TLS_CERT_ALTNAME_INVALID|ENOTFOUND|EAI_AGAIN/)
+  })
+
+  it('takes anything when verification is off', async () => {
+    const url = await serveTls()
+    expect((await make({ verify: false }).get(url)).status).toBe(200)
+  })
+
+  it('shows the client certificate, whose key a passphrase opens', async () => {
+    const { ca, client, passphrase } = certificates
+    const url = await serveTls({ requestCert: true, rejectUnauthorized: true, ca })
+    expect(
+      await make({ ca, ...client, passphrase })
+        .get(url)
+        .json<Echo>(),
+    ).toMatchObject({ client: 'client' })
+    expect(unreachable(await failureOf(make({ ca }).get(url))).code).toBe('PLATFORM_UNREACHABLE')
+  })
+
+  it('says what to check when key and passphrase do not fit', async () => {
+    const { ca, client } = certificates
+    const url = await serveTls()
+    const http = make({ ca, ...client, passphrase: 'wrong words' })
+    const error = await failureOf(http.get(url))
+    expect(error).toMatchObject({
+      code: 'SETTINGS_INVALID',
+      message: expect.stringMatching(/passphrase fits/),
+    })
+    expect(inspect(error, { depth: 10 })).not.toMatch(/wrong words|PRIVATE KEY/)
+  })
+})
+
+describe('a proxy', () => {
+  it('gets a tunnel for https, and never sees the token', async () => {
+    const url = await serve(echo, certificates.server)
+    const proxy = await startProxy()
+    const http = make({ ca: certificates.ca, proxy: proxy.url })
+    expect((await http.get(url).json<Echo>()).headers['authorization']).toBe(`Bearer ${token}`)
+    expect(proxy.seen).toEqual([`CONNECT ${new URL(url).host}`])
+  })
+
+  it('takes http by its whole address, for it may allow tunnels to port 443 alone', async () => {
+    const url = await serve(echo)
+    const proxy = await startProxy()
+    expect((await make({ proxy: proxy.url }).get(`${url}/a?b=c`).json<Echo>()).method).toBe('GET')
+    expect(proxy.seen).toEqual([`GET ${url}/a?b=c`])
+  })
+
+  it.each(['http', 'https'])('is given its name and password for %s', async (protocol) => {
+    const url = await serve(echo, protocol === 'https' ? certificates.server : undefined)
+    const proxy = await startProxy('user:pass')
+    const http = make({ ca: certificates.ca, proxy: proxy.url })
+    expect((await http.get(url)).status).toBe(200)
+  })
+
+  it('that refuses is named in the error, without its password', async () => {
+    const url = await serve(echo, certificates.server)
+    const proxy = await startProxy('user:right-password')
+    const http = make({ ca: certificates.ca, proxy: proxy.url.replace('right', 'wrong') })
+    const error = unreachable(await failureOf(http.get(url)))
+    expect(error.message).toMatch(/proxy/)
+    expect(inspect(error, { depth: 10 })).not.toMatch(/wrong-password/)
+  })
+
+  it('with the client certificate reaches a platform that asks for it', async () => {
+    const { ca, client, passphrase, server } = certificates
+    const url = await serve(echo, { ...server, requestCert: true, rejectUnauthorized: true, ca })
+    const proxy = await startProxy()
+    const http = make({ ca, ...client, passphrase, proxy: proxy.url })
+    expect(await http.get(url).json<Echo>()).toMatchObject({ client: 'client' })
+  })
+})
+
+describe('a body that streams', () => {
+  // A reader alone does not keep the response, and with it the abort signal, from being collected.
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void
+
+  it.each(['plain', 'with TLS options', 'through a proxy'])(
+    'ends at an abort, also after a garbage collection: %s',
+    async (way) => {
+      const isTls = way !== 'plain'
+      let hungUp: () => void
+      const gone = new Promise<void>((resolve) => (hungUp = resolve))
+      const url = await serve(
+        (_, response) => {
+          response.writeHead(200, { 'content-type': 'text/event-stream' }).write('first')
+          const timer = setInterval(() => response.write('more'), 5)
+          response.on('close', () => {
+            clearInterval(timer)
+            hungUp()
+          })
+        },
+        isTls ? certificates.server : undefined,
+      )
+      const options = isTls ? { ca: certificates.ca } : {}
+      const proxy = way === 'through a proxy' ? { proxy: (await startProxy()).url } : {}
+      const abort = new AbortController()
+      const open = async () => {
+        const response = await make({ ...options, ...proxy }).get(url, { signal: abort.signal })
+        return response.body!.getReader()
+      }
+      const reader = await open()
+      for (let chunks = 0; chunks < 12; chunks++) {
+        await reader.read()
+        collectGarbage()
+      }
+      abort.abort(new Error('enough'))
+      const readOn = async () => {
+        while (!(await reader.read()).done);
+      }
+      await expect(readOn()).rejects.toThrow('enough')
+      await gone
+    },
+  )
+})
