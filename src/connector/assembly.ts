@@ -1,5 +1,5 @@
 import { Checkpointer } from '../checkpoint/checkpointer.ts'
-import { type StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { type Verdict } from '../errors/verdict.ts'
 import { Books, type Outcome } from '../flow/books.ts'
 import { Engine } from '../flow/engine.ts'
@@ -152,9 +152,14 @@ export class Assembly {
     const { fresh } = await store.open(loaded.settings.connector.id)
     this.#progress.mapIsComplete = fresh || (await store.value(mapValue)) === 'complete'
     await this.deadLetters.open()
-    for (const hook of ['create', 'update', 'delete'] as const) {
-      if (hooks[hook] !== undefined || hooks.flush !== undefined) continue
-      logger.warn(`The connector has no ${hook} hook: such events are skipped`, { reason: `no-${hook}-hook` })
+    const missing = (['create', 'update', 'delete'] as const).filter((hook) => hooks[hook] === undefined)
+    if (hooks.flush === undefined) {
+      if (missing.length === 3) throw nothingToDo
+      for (const hook of missing) {
+        logger.warn(`The connector has no ${hook} hook: such events are skipped`, {
+          reason: `no-${hook}-hook`,
+        })
+      }
     }
     await hooks.open?.()
   }
@@ -165,5 +170,10 @@ export class Assembly {
     )
   }
 }
+
+const nothingToDo = new StreamConnectorError(
+  'HOOK_MISSING',
+  'The connector class has neither create, update, delete nor flush, so there is nothing that it could do. Write at least one.',
+)
 
 const droppedByReset: Outcome = { kind: 'skipped', reason: 'reset' }
