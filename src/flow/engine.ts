@@ -100,6 +100,11 @@ export class Engine {
     return this.#outage.failures
   }
 
+  /** How long the target has been failing since it worked last, in milliseconds; 0 when it works. */
+  get failingForMs(): number {
+    return this.#outage.failingForMs
+  }
+
   push(operation: Operation): void {
     if (this.#coalesces) {
       const earlier = this.#lanes.waiting(operation.key)

@@ -27,6 +27,7 @@ export class Outage {
   #lastSuccessMs = Number.NEGATIVE_INFINITY
   /** Failures since the last success, of which entity, and whether of another one too. */
   #failures = 0
+  #failingSinceMs = 0
   #failedKey: string | undefined
   #failedMany = false
   #reason: string | undefined
@@ -56,6 +57,11 @@ export class Outage {
   /** Failures since it worked last. */
   get failures(): number {
     return this.#failures
+  }
+
+  /** How long ago the first of these failures was, in milliseconds; 0 when there is none. */
+  get failingForMs(): number {
+    return this.#failures === 0 ? 0 : this.#clock.monotonic() - this.#failingSinceMs
   }
 
   get ramp(): number {
@@ -95,7 +101,7 @@ export class Outage {
    * @returns whether an outage begins with that.
    */
   failed(key: string | undefined, reason: string, certain: boolean, call: object): boolean {
-    this.#failures++
+    if (this.#failures++ === 0) this.#failingSinceMs = this.#clock.monotonic()
     if (key === undefined || (this.#failedKey !== undefined && this.#failedKey !== key))
       this.#failedMany = true
     this.#failedKey = key
