@@ -154,7 +154,7 @@ export class Assembly {
     await this.deadLetters.open()
     const missing = (['create', 'update', 'delete'] as const).filter((hook) => hooks[hook] === undefined)
     if (hooks.flush === undefined) {
-      if (missing.length === 3) throw nothingToDo
+      if (missing.length === 3) throw nothingToDo()
       for (const hook of missing) {
         logger.warn(`The connector has no ${hook} hook: such events are skipped`, {
           reason: `no-${hook}-hook`,
@@ -171,9 +171,11 @@ export class Assembly {
   }
 }
 
-const nothingToDo = new StreamConnectorError(
-  'HOOK_MISSING',
-  'The connector class has neither create, update, delete nor flush, so there is nothing that it could do. Write at least one.',
-)
+function nothingToDo(): StreamConnectorError {
+  return new StreamConnectorError(
+    'HOOK_MISSING',
+    'The connector class has neither create, update, delete nor flush, so there is nothing that it could do. Write at least one.',
+  )
+}
 
 const droppedByReset: Outcome = { kind: 'skipped', reason: 'reset' }

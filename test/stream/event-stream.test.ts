@@ -262,13 +262,13 @@ test.each([
   [
     'throws',
     () => {
-      throw new StreamConnectorError('MESSAGE_INVALID', 'the frame is no envelope')
+      throw new StreamConnectorError('STREAM_BROKEN', 'the frame is no envelope')
     },
   ],
   [
     'rejects',
     async () => {
-      throw new StreamConnectorError('MESSAGE_INVALID', 'the frame is no envelope')
+      throw new StreamConnectorError('STREAM_BROKEN', 'the frame is no envelope')
     },
   ],
 ])('reports a handler that %s, closes, and opens again after a wait', async (_, onMessages) => {
@@ -277,7 +277,7 @@ test.each([
   expect(broken).toMatchObject({
     message: 'the frame is no envelope',
     retryInMs: 500,
-    error: { code: 'MESSAGE_INVALID' },
+    error: { code: 'STREAM_BROKEN' },
   })
   await until(
     () => server.open === 0,
