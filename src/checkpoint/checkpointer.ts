@@ -1,5 +1,6 @@
 import { type StreamConnectorError } from '../errors/stream-connector-error.ts'
 import {
+  type DeadLetterUpdate,
   type EntityRecord,
   type MaybePromise,
   type NewDeadLetter,
@@ -37,6 +38,11 @@ export class Checkpointer {
   #entities = new Map<string, EntityRecord | undefined>()
   #deadLetters: NewDeadLetter[] = []
   #removedDeadLetters = new Set<number>()
+  #updatedDeadLetters = new Map<number, DeadLetterUpdate>()
+  /** Keys whose dead letters are older than an event that ended, with its position. */
+  #outdated = new Map<string, string>()
+  /** Those of the commit that is under way. */
+  #writingOutdated: ReadonlyMap<string, string> | undefined
   /** What the commit that is under way writes; still asked when an entity is looked up. */
   #writing: ReadonlyMap<string, EntityRecord | undefined> | undefined
   #dirty = false
@@ -63,14 +69,29 @@ export class Checkpointer {
     return this.#options.store.entity(key)
   }
 
-  putEntity(record: EntityRecord): void {
+  /** @param replayed the dead letter that was delivered with it: removed by the same commit. */
+  putEntity(record: EntityRecord, replayed?: number): void {
     this.#entities.set(record.key, record)
+    if (replayed !== undefined) this.#removedDeadLetters.add(replayed)
     this.touch()
   }
 
-  deleteEntity(key: string): void {
+  /** @param replayed as in {@link putEntity}. */
+  deleteEntity(key: string, replayed?: number): void {
     this.#entities.set(key, undefined)
+    if (replayed !== undefined) this.#removedDeadLetters.add(replayed)
     this.touch()
+  }
+
+  /** An event has ended without leaving its position in the id map: older dead letters of its entity are outdated. */
+  outdateDeadLetters(key: string, position: string): void {
+    this.#outdated.set(key, position)
+    this.touch()
+  }
+
+  /** What {@link outdateDeadLetters} was told of an entity and is not in the store yet. */
+  outdatedAt(key: string): string | undefined {
+    return this.#outdated.get(key) ?? this.#writingOutdated?.get(key)
   }
 
   addDeadLetter(letter: NewDeadLetter): void {
@@ -80,6 +101,11 @@ export class Checkpointer {
 
   removeDeadLetter(id: number): void {
     this.#removedDeadLetters.add(id)
+    this.touch()
+  }
+
+  updateDeadLetter(update: DeadLetterUpdate): void {
+    this.#updatedDeadLetters.set(update.id, update)
     this.touch()
   }
 
@@ -135,6 +161,7 @@ export class Checkpointer {
     this.#running = this.#write().finally(() => {
       this.#running = undefined
       this.#writing = undefined
+      this.#writingOutdated = undefined
       if (this.#dirty)
         this.#schedule(
           this.#failures === 0 ? commitDelayMs : backoffMs(this.#failures, retryBounds, this.#options.random),
@@ -147,11 +174,16 @@ export class Checkpointer {
     const entities = this.#entities
     const deadLetters = this.#deadLetters
     const removedDeadLetters = this.#removedDeadLetters
+    const updatedDeadLetters = this.#updatedDeadLetters
+    const outdated = this.#outdated
     const durable = this.#durable || deadLetters.length > 0
     this.#entities = new Map()
     this.#deadLetters = []
     this.#removedDeadLetters = new Set()
+    this.#updatedDeadLetters = new Map()
+    this.#outdated = new Map()
     this.#writing = entities
+    this.#writingOutdated = outdated
     this.#dirty = false
     this.#durable = false
     try {
@@ -160,6 +192,8 @@ export class Checkpointer {
         putEntities: present(entities),
         deleteEntities: absent(entities),
         addDeadLetters: deadLetters,
+        updateDeadLetters: updatedDeadLetters.values(),
+        outdateDeadLetters: outdated,
         removeDeadLetters: removedDeadLetters,
         durable,
       })
@@ -170,8 +204,11 @@ export class Checkpointer {
       for (const [key, record] of entities) if (!this.#entities.has(key)) this.#entities.set(key, record)
       this.#deadLetters = [...deadLetters, ...this.#deadLetters]
       for (const id of removedDeadLetters) this.#removedDeadLetters.add(id)
+      this.#updatedDeadLetters = new Map([...updatedDeadLetters, ...this.#updatedDeadLetters])
+      this.#outdated = new Map([...outdated, ...this.#outdated])
       this.#dirty = true
-      this.#durable = durable
+      // A durable write can have been asked for meanwhile.
+      this.#durable ||= durable
       this.#failures++
       this.#report(error as StreamConnectorError)
     }

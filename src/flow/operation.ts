@@ -46,6 +46,10 @@ export class Operation {
   context: unknown
   /** The dead letter that it is another try of. */
   replayOf: number | undefined
+  /** The dead letter is delivered also when the target has a newer state. */
+  isForced = false
+  /** Position of the newer state that it replaces when it is forced. */
+  newerPosition: string | undefined
   /** It stands in this many lanes where it is not first yet. */
   blockedBy = 0
   /** It has been handed to a hook or a batch. */

@@ -1,7 +1,9 @@
 import { StateError } from '../errors/state-error.ts'
 import { compareKeys } from './compare-keys.ts'
+import { isEarlierPosition } from './earlier-position.ts'
 import {
   type DeadLetter,
+  type DeadLetterUpdate,
   type EntityRecord,
   type StateChanges,
   type StateOpening,
@@ -91,6 +93,7 @@ export class MemoryStore implements StateStore {
     afterId?: number | undefined
     limit: number
     onlyReplay?: boolean | undefined
+    withoutData?: boolean | undefined
   }): Promise<readonly DeadLetter[]> {
     this.#requireOpen('STATE_UNREADABLE')
     this.#sortedIds ??= [...this.#deadLetters.keys()]
@@ -98,7 +101,8 @@ export class MemoryStore implements StateStore {
     let index = firstAfter(this.#sortedIds, page.afterId ?? 0, (a, b) => a - b)
     for (; index < this.#sortedIds.length && letters.length < page.limit; index++) {
       const letter = this.#deadLetters.get(this.#sortedIds[index]!)!
-      if (page.onlyReplay !== true || letter.replay !== undefined) letters.push(letter)
+      if (page.onlyReplay === true && letter.replay === undefined) continue
+      letters.push(page.withoutData === true ? { ...letter, data: '' } : letter)
     }
     return letters
   }
@@ -118,7 +122,7 @@ export class MemoryStore implements StateStore {
     let count = 0
     for (const id of new Set(request.ids ?? this.#deadLetters.keys())) {
       const letter = this.#deadLetters.get(id)
-      if (letter === undefined) continue
+      if (letter?.key === undefined) continue
       // Once forced it stays so: a later request for all of them must not take that back.
       const replay = request.force || letter.replay === 'forced' ? 'forced' : 'requested'
       this.#deadLetters.set(id, { ...letter, replay })
@@ -135,6 +139,7 @@ export class MemoryStore implements StateStore {
     const deleteEntities = [...(changes.deleteEntities ?? [])]
     const addDeadLetters = Array.from(changes.addDeadLetters ?? [], withoutUndefined)
     const removeDeadLetters = [...(changes.removeDeadLetters ?? [])]
+    const updateDeadLetters = [...(changes.updateDeadLetters ?? [])]
 
     for (const [name, value] of values) {
       if (value === undefined) this.#values.delete(name)
@@ -151,11 +156,33 @@ export class MemoryStore implements StateStore {
       const id = ++this.#lastDeadLetterId
       this.#deadLetters.set(id, { ...letter, id })
     }
+    for (const update of updateDeadLetters) this.#updateDeadLetter(update)
+    if (changes.outdateDeadLetters !== undefined) this.#outdateDeadLetters(changes.outdateDeadLetters)
     for (const id of removeDeadLetters) this.#deadLetters.delete(id)
   }
 
   async close(): Promise<void> {
     this.#held = false
+  }
+
+  #updateDeadLetter({ answered, ...update }: DeadLetterUpdate): void {
+    const letter = this.#deadLetters.get(update.id)
+    if (letter === undefined) return
+    const { replay, ...rest } = letter
+    this.#deadLetters.set(letter.id, {
+      ...rest,
+      ...update,
+      ...(replay === undefined || replay === answered ? {} : { replay }),
+    })
+  }
+
+  #outdateDeadLetters(newer: ReadonlyMap<string, string>): void {
+    if (newer.size === 0) return
+    for (const letter of this.#deadLetters.values()) {
+      const position = letter.key === undefined ? undefined : newer.get(letter.key)
+      if (position === undefined || !isEarlierPosition(letter.position, position)) continue
+      this.#deadLetters.set(letter.id, { ...letter, outdatedBy: position })
+    }
   }
 
   #requireOpen(code: 'STATE_UNREADABLE' | 'STATE_NOT_WRITTEN'): void {

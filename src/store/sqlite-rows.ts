@@ -64,12 +64,13 @@ export function deadLetterOfRow(row: Row): DeadLetter {
   if (row['entity_id'] !== null) letter.entityId = row['entity_id'] as string
   if (row['entity_type'] !== null) letter.entityType = row['entity_type'] as string
   if (row['position'] !== null) letter.position = row['position'] as string
+  if (row['outdated_by'] !== null) letter.outdatedBy = row['outdated_by'] as string
   if (row['replay'] !== null) letter.replay = row['replay'] as 'requested' | 'forced'
   return letter
 }
 
 /** Text that came over the network may hold a NUL, where Node 22 ends a text that it reads from SQLite. */
-function textParameter(text: string): string | Uint8Array {
+export function textParameter(text: string): string | Uint8Array {
   return text.includes('\0') ? Buffer.from(text) : text
 }
 

@@ -59,6 +59,20 @@ const migrations: readonly string[] = [
 
   INSERT INTO meta VALUES ('durable_commits', '0');
   `,
+  `
+  -- The position of a newer event of the entity that has ended since; in a table of its own, as replay is.
+  CREATE TABLE outdated (
+    id INTEGER PRIMARY KEY,
+    position TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX dead_letter_key ON dead_letter (key, position) WHERE key IS NOT NULL;
+  DROP TRIGGER dead_letter_removed;
+  CREATE TRIGGER dead_letter_removed AFTER DELETE ON dead_letter
+    BEGIN
+      DELETE FROM replay WHERE id = old.id;
+      DELETE FROM outdated WHERE id = old.id;
+    END;
+  `,
 ]
 
 /** The version that this package reads and writes. */

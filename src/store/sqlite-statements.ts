@@ -1,8 +1,14 @@
 import { type DatabaseSync } from 'node:sqlite'
 import { deadLetterColumns, entityColumns } from './sqlite-rows.ts'
 
-const selectDeadLetters =
-  'SELECT dead_letter.*, kind AS replay FROM dead_letter LEFT JOIN replay ON replay.id = dead_letter.id'
+const marks = 'replay.kind AS replay, outdated.position AS outdated_by'
+const joinMarks = 'LEFT JOIN replay USING (id) LEFT JOIN outdated USING (id)'
+const selectDeadLetters = `SELECT dead_letter.*, ${marks} FROM dead_letter ${joinMarks}`
+/** `data` is the last column: SQLite does not read what lies behind the last one that is asked for. */
+const selectWithoutData = `SELECT dead_letter.id, ${deadLetterColumns
+  .replace(', data', '')
+  .replaceAll(/\w+/g, 'dead_letter.$&')}, '' AS data, ${marks} FROM dead_letter ${joinMarks}`
+const deadLetterPage = 'WHERE dead_letter.id > ? ORDER BY dead_letter.id LIMIT ?'
 
 /** Once forced it stays so: a later request for all of them must not take that back. */
 const keepForced = "ON CONFLICT (id) DO UPDATE SET kind = iif(kind = 'forced', 'forced', excluded.kind)"
@@ -41,23 +47,30 @@ export function prepareStatements(database: DatabaseSync) {
     deleteEntity: database.prepare('DELETE FROM entity WHERE key = ?'),
 
     deadLetter: database.prepare(`${selectDeadLetters} WHERE dead_letter.id = ?`),
-    deadLettersAfter: database.prepare(
-      `${selectDeadLetters} WHERE dead_letter.id > ? ORDER BY dead_letter.id LIMIT ?`,
-    ),
+    deadLettersAfter: database.prepare(`${selectDeadLetters} ${deadLetterPage}`),
+    summariesAfter: database.prepare(`${selectWithoutData} ${deadLetterPage}`),
     replaysAfter: database.prepare(
-      `SELECT dead_letter.*, kind AS replay FROM replay CROSS JOIN dead_letter USING (id)
-       WHERE replay.id > ? ORDER BY replay.id LIMIT ?`,
+      `SELECT dead_letter.*, ${marks} FROM replay CROSS JOIN dead_letter USING (id)
+       LEFT JOIN outdated USING (id) WHERE replay.id > ? ORDER BY replay.id LIMIT ?`,
     ),
     countDeadLetters: database.prepare('SELECT count(*) AS count FROM dead_letter'),
     addDeadLetter: database.prepare(
       `INSERT INTO dead_letter (${deadLetterColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     removeDeadLetter: database.prepare('DELETE FROM dead_letter WHERE id = ?'),
+    updateDeadLetter: database.prepare(
+      'UPDATE dead_letter SET attempts = ?, last_at_ms = ?, error = ? WHERE id = ?',
+    ),
+    deadLettersOfKey: database.prepare('SELECT id, position FROM dead_letter WHERE key = ?'),
+    outdate: database.prepare(
+      'INSERT INTO outdated (id, position) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET position = excluded.position',
+    ),
     requestReplay: database.prepare(
-      `INSERT INTO replay (id, kind) SELECT id, ? FROM dead_letter WHERE id = ? ${keepForced}`,
+      `INSERT INTO replay (id, kind) SELECT id, ? FROM dead_letter WHERE id = ? AND key IS NOT NULL ${keepForced}`,
     ),
     requestAllReplays: database.prepare(
-      `INSERT INTO replay (id, kind) SELECT id, ? FROM dead_letter WHERE true ${keepForced}`,
+      `INSERT INTO replay (id, kind) SELECT id, ? FROM dead_letter WHERE key IS NOT NULL ${keepForced}`,
     ),
+    answerReplay: database.prepare('DELETE FROM replay WHERE id = ? AND kind = ?'),
   }
 }

@@ -5,7 +5,14 @@ import { type DatabaseSync } from 'node:sqlite'
 import { StateError } from '../errors/state-error.ts'
 import { stateFailure } from './sqlite-failure.ts'
 import { createPrivateFile, openDatabase, SqliteLock } from './sqlite-lock.ts'
-import { deadLetterOfRow, deadLetterParameters, entityOfRow, entityParameters } from './sqlite-rows.ts'
+import { isEarlierPosition } from './earlier-position.ts'
+import {
+  deadLetterOfRow,
+  deadLetterParameters,
+  entityOfRow,
+  entityParameters,
+  textParameter,
+} from './sqlite-rows.ts'
 import { claim, migrate } from './sqlite-schema.ts'
 import { prepareStatements, type SqliteStatements } from './sqlite-statements.ts'
 import {
@@ -148,9 +155,11 @@ export class SqliteStore implements StateStore {
     afterId?: number | undefined
     limit: number
     onlyReplay?: boolean | undefined
+    withoutData?: boolean | undefined
   }): Promise<readonly DeadLetter[]> {
-    return this.#read(({ replaysAfter, deadLettersAfter }) => {
-      const statement = page.onlyReplay === true ? replaysAfter : deadLettersAfter
+    return this.#read(({ replaysAfter, deadLettersAfter, summariesAfter }) => {
+      const all = page.withoutData === true ? summariesAfter : deadLettersAfter
+      const statement = page.onlyReplay === true ? replaysAfter : all
       return statement.all(page.afterId ?? 0, page.limit).map(deadLetterOfRow)
     })
   }
@@ -251,6 +260,17 @@ function apply(statements: SqliteStatements, changes: StateChanges): void {
   for (const key of changes.deleteEntities ?? []) statements.deleteEntity.run(key)
   for (const letter of changes.addDeadLetters ?? []) {
     statements.addDeadLetter.run(...deadLetterParameters(letter))
+  }
+  for (const { id, attempts, lastAtMs, error, answered } of changes.updateDeadLetters ?? []) {
+    statements.updateDeadLetter.run(attempts, lastAtMs, textParameter(error), id)
+    if (answered !== undefined) statements.answerReplay.run(id, answered)
+  }
+  for (const [key, position] of changes.outdateDeadLetters ?? []) {
+    for (const row of statements.deadLettersOfKey.all(key)) {
+      if (isEarlierPosition((row['position'] as string | null) ?? undefined, position)) {
+        statements.outdate.run(row['id'] as number, position)
+      }
+    }
   }
   for (const id of changes.removeDeadLetters ?? []) statements.removeDeadLetter.run(id)
 }

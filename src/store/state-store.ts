@@ -41,6 +41,18 @@ export interface DeadLetter extends NewDeadLetter {
   readonly id: number
   /** Whether somebody asked for it to be tried again; `forced` also when it is older than the entity's state. */
   readonly replay?: 'requested' | 'forced' | undefined
+  /** Position of a newer event of its entity that has ended since, as far as the id map cannot tell: of a delete. */
+  readonly outdatedBy?: string | undefined
+}
+
+/** What another try has changed about a dead letter that stays. */
+export interface DeadLetterUpdate {
+  readonly id: number
+  readonly attempts: number
+  readonly lastAtMs: number
+  readonly error: string
+  /** The request that this answers, which is removed; one of another kind, made since, stays. */
+  readonly answered?: DeadLetter['replay']
 }
 
 /** Changes that become durable together or not at all. */
@@ -53,6 +65,13 @@ export interface StateChanges {
   readonly forgetPositions?: boolean | undefined
   readonly addDeadLetters?: Iterable<NewDeadLetter> | undefined
   readonly removeDeadLetters?: Iterable<number> | undefined
+  /** Those that do not exist are left out. */
+  readonly updateDeadLetters?: Iterable<DeadLetterUpdate> | undefined
+  /**
+   * Marks every dead letter of these entities (by key) that is older than the position, also one that is added by the
+   * same changes, as outdated by it.
+   */
+  readonly outdateDeadLetters?: ReadonlyMap<string, string> | undefined
   /**
    * Also survive a loss of power, not only of the process. Slower; asked for when something depends on it that
    * cannot be done again.
@@ -93,10 +112,15 @@ export interface StateStore {
     limit: number
     /** Only those that somebody asked to be tried again. */
     onlyReplay?: boolean | undefined
+    /** Answers them with empty `data`, which can be megabytes each. */
+    withoutData?: boolean | undefined
   }): Promise<readonly DeadLetter[]>
   deadLetter(id: number): Promise<DeadLetter | undefined>
   countDeadLetters(): Promise<number>
-  /** Marks dead letters (all of them when `ids` is absent) to be tried again; answers how many. */
+  /**
+   * Marks dead letters (all of them when `ids` is absent) to be tried again; answers how many. Those without a key
+   * could not be read and are left out.
+   */
   requestReplay(request: { ids?: readonly number[] | undefined; force: boolean }): Promise<number>
   /** Makes all of `changes` durable, or none. */
   commit(changes: StateChanges): Promise<void>
