@@ -89,7 +89,8 @@ function throttled(error: Record<string, unknown>): boolean {
 }
 
 function retryAfterOf(error: Record<string, unknown>, nowMs: number): number | undefined {
-  if (typeof error['retryAfterMs'] === 'number') return error['retryAfterMs']
+  const told = error['retryAfterMs']
+  if (typeof told === 'number' && told >= 0) return told
   const holders = [error, error['response'], error['$response'], error['meta']]
   for (const holder of holders) {
     const headers = isRecord(holder) ? holder['headers'] : undefined
@@ -116,10 +117,12 @@ function isConnectionOfElastic(error: Record<string, unknown>): boolean {
   return error['name'] === 'ConnectionError' && isRecord(error['meta']) && !error['meta']['statusCode']
 }
 
-/** A dropped connection is a `TypeError` of fetch too, but it has a cause. */
+/**
+ * A dropped connection is a `TypeError` of fetch too, but it has a cause. A `SyntaxError` is nearly always the page of a
+ * proxy where JSON was expected, and says nothing of the program.
+ */
 function isBug(error: unknown): boolean {
-  if (error instanceof RangeError || error instanceof ReferenceError || error instanceof SyntaxError)
-    return true
+  if (error instanceof RangeError || error instanceof ReferenceError) return true
   return error instanceof TypeError && error.cause === undefined
 }
 

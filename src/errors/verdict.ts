@@ -59,7 +59,10 @@ export function judge(error: unknown, hook: boolean, nowMs: number): Verdict {
  */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return `a value that is no Error was thrown (${typeof error})`
-  const name = error.name === 'Error' || error.message.startsWith(error.name) ? '' : `${error.name}: `
+  // The names of our own errors are for authors; what they were given to say is for everybody.
+  const isPlain =
+    error.name === 'Error' || error.message.startsWith(error.name) || isStreamConnectorError(error)
+  const name = isPlain ? '' : `${error.name}: `
   const cause =
     error.cause instanceof Error && error.cause.message !== '' ? ` (${causeText(error.cause)})` : ''
   return `${name}${error.message || 'no message'}${cause}`
