@@ -18,6 +18,7 @@ import { type ConnectorHooks } from './hooks.ts'
 import { type ConnectorNotice } from './notices.ts'
 import { Pipeline, type PipelineMessage } from './pipeline.ts'
 import { mapValue, type Progress } from './progress.ts'
+import { Replayer } from './replayer.ts'
 
 /** What an {@link Assembly} is put together from. */
 export interface AssemblyOptions {
@@ -29,6 +30,8 @@ export interface AssemblyOptions {
   readonly logger: Logger
   /** Shared with the HTTP client of the author. */
   readonly bucket: TokenBucket
+  /** Whether each call of a hook takes a token of the bucket. */
+  readonly takesTokens: () => boolean
   /** Cleans what goes into dead letters. */
   readonly redactor: Redactor
   readonly onNotice: (notice: ConnectorNotice) => void
@@ -51,6 +54,7 @@ export class Assembly {
   readonly pipeline: Pipeline
   readonly checkpointer: Checkpointer
   readonly deadLetters: DeadLetterBound
+  readonly replayer: Replayer
   readonly #options: AssemblyOptions
   readonly #progress: Progress
   #opened: Promise<void> | undefined
@@ -77,6 +81,7 @@ export class Assembly {
       logger,
       stopped: owner.givenUp,
       mapIsComplete: () => owner.progress.mapIsComplete,
+      isStale: (operation, record) => this.replayer.isStale(operation, record),
       onDeadLetter: (operation, verdict) => this.pipeline.bury(operation, verdict),
       onOutage: (reason) => onNotice(reason === undefined ? { kind: 'resumed' } : { kind: 'paused', reason }),
       onStop: owner.onStop,
@@ -91,6 +96,7 @@ export class Assembly {
       random,
       logger,
       bucket: options.bucket,
+      takesTokens: options.takesTokens,
       bulk,
     })
     this.pipeline = new Pipeline({
@@ -107,6 +113,18 @@ export class Assembly {
         this.deadLetters.add()
         onNotice({ kind: 'dead-lettered', ...letter })
       },
+      onFailedAgain: (operation, error, atMs) => this.replayer.failedAgain(operation, error, atMs),
+    })
+    this.replayer = new Replayer({
+      store,
+      checkpointer,
+      clock,
+      logger,
+      // Not that of the dead letters: where there are too many of them, replaying is the way out.
+      room: () => window.room() ?? checkpointer.room(),
+      replay: (letter, onSettled) => this.pipeline.replay(letter, onSettled),
+      hurry: () => this.engine.hurry(),
+      onRemoved: () => this.deadLetters.remove(),
     })
   }
 

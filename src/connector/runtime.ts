@@ -78,6 +78,11 @@ export class Runtime {
     })
   }
 
+  /** Aborted when what is in flight is given up. */
+  get givenUp(): AbortSignal {
+    return this.#givenUp.signal
+  }
+
   status(): ConnectorStatus {
     const { books, window, engine, checkpointer } = this.#assembly
     return {
@@ -166,6 +171,7 @@ export class Runtime {
     this.#read()
     this.#lifecycle.move('running')
     void this.#session.run(signal)
+    void this.#assembly.replayer.run(signal)
     void this.#summarize(signal)
   }
 

@@ -1,3 +1,4 @@
+import { type KyInstance } from 'ky'
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { type Outcome } from '../flow/books.ts'
 import { type FlushResult } from '../flow/flush-answer.ts'
@@ -23,6 +24,7 @@ import { logNotice } from './log-notice.ts'
 import { type ConnectorNotice } from './notices.ts'
 import { runProgram } from './run-program.ts'
 import { Runtime } from './runtime.ts'
+import { createTargetHttp } from './target-http.ts'
 
 /** What a connector may be given when it is not made by `run()`: mostly for tests and embedding programs. */
 export interface ConnectorOptions {
@@ -106,6 +108,8 @@ export abstract class StreamConnector<
   readonly logger: Logger
   readonly #runtime: Runtime
   readonly #redactor = new Redactor()
+  readonly #targetHttp: () => KyInstance
+  #http: KyInstance | undefined
 
   /** @throws SettingsError with every problem of the settings at once. */
   constructor(options: ConnectorOptions = {}) {
@@ -129,6 +133,11 @@ export abstract class StreamConnector<
         redactor: this.#redactor,
       })
     const clock = options.clock ?? systemClock
+    const bucket = new TokenBucket(
+      loaded.delivery.rateLimit ?? { perSecond: Number.POSITIVE_INFINITY, burst: 1 },
+      clock,
+    )
+    this.#targetHttp = () => createTargetHttp({ bucket, clock, stopped: this.#runtime.givenUp })
     this.#runtime = new Runtime({
       hooks: this as unknown as ConnectorHooks,
       loaded,
@@ -136,10 +145,8 @@ export abstract class StreamConnector<
       clock,
       random: options.random ?? systemRandom,
       logger: this.logger,
-      bucket: new TokenBucket(
-        loaded.delivery.rateLimit ?? { perSecond: Number.POSITIVE_INFINITY, burst: 1 },
-        clock,
-      ),
+      bucket,
+      takesTokens: () => this.#http === undefined,
       redactor: this.#redactor,
       onNotice: (notice) => {
         logNotice(this.logger, notice)
@@ -150,6 +157,33 @@ export abstract class StreamConnector<
         }
       },
     })
+  }
+
+  /**
+   * An HTTP client for the target, made at its first use: with a limit of 30 s for an answer, the rate limit, and a pause of
+   * all requests when the target answers 429 or 503 with `Retry-After`. A connector that uses it has its requests
+   * counted against the rate limit, in place of its hooks.
+   *
+   * @example
+   * ```ts
+   * import { StreamConnector, type Entity } from 'opencti-stream-connector'
+   *
+   * class Notifier extends StreamConnector {
+   *   #client = this.http.extend({ baseUrl: 'https://chat.example.org/', headers: { 'x-team': 'soc' } })
+   *   transform(entity: Entity) {
+   *     return entity
+   *   }
+   *   override async create(entity: Entity) {
+   *     await this.#client.post('messages', { json: { text: entity.id } })
+   *   }
+   * }
+   *
+   * export { Notifier }
+   * ```
+   */
+  get http(): KyInstance {
+    this.#http ??= this.#targetHttp()
+    return this.#http
   }
 
   /**

@@ -26,6 +26,8 @@ export interface EngineOptions {
   readonly logger: Logger
   /** Shared with the HTTP client of the author. */
   readonly bucket: TokenBucket
+  /** Whether each call takes a token: not when the author's HTTP client takes one for each request. Default: always. */
+  readonly takesTokens?: (() => boolean) | undefined
   /** Whether operations go out in batches. */
   readonly bulk: boolean
 }
@@ -45,6 +47,7 @@ export class Engine {
   readonly #random: Random
   readonly #logger: Logger
   readonly #bucket: TokenBucket
+  readonly #takesTokens: () => boolean
   readonly #outage: Outage
   readonly #batcher: Batcher | undefined
   readonly #coalesces: boolean
@@ -66,6 +69,7 @@ export class Engine {
     this.#random = options.random
     this.#logger = options.logger
     this.#bucket = options.bucket
+    this.#takesTokens = options.takesTokens ?? (() => true)
     this.#outage = new Outage(options.delivery.outage, options.clock, options.random)
     this.#coalesces =
       options.delivery.coalesce === 'latest' || (options.bulk && options.delivery.batch.dedupe === 'latest')
@@ -194,7 +198,7 @@ export class Engine {
   /** @param call what is started: an operation, or a batch of them. */
   #enterGate(call: object): void {
     this.#outage.probe(call)
-    this.#bucket.take()
+    if (this.#takesTokens()) this.#bucket.take()
   }
 
   #wake(waitMs: number): void {
