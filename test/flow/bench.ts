@@ -6,6 +6,7 @@ import { TokenBucket } from '../../src/flow/token-bucket.ts'
 import { type Verdict } from '../../src/errors/verdict.ts'
 import { type ItemAnswer } from '../../src/flow/flush-answer.ts'
 import { type StreamEvent } from '../../src/opencti/stream-event.ts'
+import { deliverySchema } from '../../src/settings/delivery-schema.ts'
 import { type DeliveryOptions, type ResolvedBatchOptions } from '../../src/settings/delivery-options.ts'
 import { asEntity } from '../../src/stix/entity.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
@@ -25,36 +26,18 @@ export interface BenchOptions {
 export type Target = (operation: Operation) => Promise<Outcome | undefined>
 export type BulkTarget = (operations: readonly Operation[]) => Promise<readonly ItemAnswer[]>
 
-export const delivery = (options: BenchOptions = {}): DeliveryOptions => ({
-  concurrency: options.concurrency ?? 8,
-  coalesce: options.coalesce ?? false,
-  rateLimit: undefined,
-  retry: {
-    attempts: options.attempts ?? 3,
-    baseMs: 1000,
-    maxMs: 60_000,
-    exhausted: options.exhausted ?? 'dead-letter',
-  },
-  outage: { failures: 5, probeMinMs: 1000, probeMaxMs: 60_000 },
-  batch: { maxItems: 100, maxWaitMs: 30_000, maxInFlight: 1, dedupe: false, ...options.batch },
-  queue: { maxEvents: 1000, maxBytes: 1_000_000, maxFrameBytes: 1_000_000 },
-  stopGraceMs: 1000,
-  idMap: true,
-  deadLetters: { max: 1000 },
-  on: { revoked: 'delete', expired: 'skip', deleteMissing: 'ok', createExisting: 'ok' },
-  skipOwnChanges: false,
-  metricsIntervalMs: 0,
-  health: { host: '127.0.0.1' },
-  filter: {
-    types: [],
-    patternTypes: [],
-    observableTypes: [],
-    labels: { any: [], all: [], none: [] },
-    authors: [],
-    revoked: 'include',
-    inferred: 'include',
-  },
-})
+export const delivery = (options: BenchOptions = {}): DeliveryOptions => {
+  const { concurrency = 8, attempts = 3, exhausted = 'dead-letter', coalesce = false, batch } = options
+  const defaults = deliverySchema.parse({})
+  return {
+    ...defaults,
+    concurrency,
+    coalesce,
+    retry: { attempts, baseMs: 1000, maxMs: 60_000, exhausted },
+    outage: { failures: 5, probeMinMs: 1000, probeMaxMs: 60_000 },
+    batch: { maxItems: 100, maxWaitMs: 30_000, maxInFlight: 1, dedupe: false, ...batch },
+  }
+}
 
 /** An event about the entity of this name. */
 export function eventOf(key: string, bytes = 100): StreamEvent {
@@ -97,6 +80,7 @@ export class Bench implements OperationHandler {
       random: () => 0.5,
       logger: silentLogger,
       bucket: this.bucket,
+      takesTokens: () => true,
       bulk: bulk !== undefined,
     })
   }
