@@ -130,7 +130,7 @@ export class SiemService implements AsyncDisposable {
   #list(openctiId: string | null): Answer {
     const ids =
       openctiId === null ? [...this.#entries.keys()] : [this.#idsByOpenctiId.get(openctiId) ?? []].flat()
-    return [200, ids.map((id) => ({ ...this.#entries.get(id), id }))]
+    return [200, ids.map((id) => ({ id, entry: this.#entries.get(id) }))]
   }
 
   #create(entry: SiemEntry): Answer {
