@@ -41,6 +41,9 @@ export interface SessionStart {
 /** As the official client does, in milliseconds. */
 const pingEveryMs = 40_000
 
+/** How many states that were sent without an answer are remembered. */
+const maxUnanswered = 16
+
 /** Names of values in the store. */
 export const stateValue = 'state'
 const pushedValue = 'pushed'
@@ -53,6 +56,10 @@ export class Session {
   readonly #options: SessionOptions
   #userId: string | undefined
   #isFailing = false
+  /** A ping was sent whose answer did not come: the platform may have done what it asks. */
+  #isUncertain = false
+  /** What the platform may have: what it is known to have, then what was sent without an answer. */
+  #pushed: readonly string[] = []
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -75,13 +82,11 @@ export class Session {
       signal,
     )
     if (!sameConnectorState(echoed, registered)) registered = echoed
+    this.#pushed = [registered ?? 'null']
     const local = await store.value(stateValue)
     const pushed = parsePushed(await store.value(pushedValue))
     const remote = parseConnectorState(registered)
-    if (
-      local !== undefined &&
-      (pushed.length === 0 || pushed.some((text) => sameConnectorState(text, registered)))
-    ) {
+    if (local !== undefined && (pushed.length === 0 || pushed.some((text) => isStill(text, registered)))) {
       const state = parseConnectorState(local)
       if (state !== undefined) return { state, isAnew: false, isTaken: false }
     }
@@ -126,18 +131,26 @@ export class Session {
       if (!isStreamConnectorError(error)) throw error
       if (!this.#isFailing) this.#options.onPing(error)
       this.#isFailing = true
+      if (error.code === 'PLATFORM_UNREACHABLE') this.#isUncertain = true
       if ('problem' in error && error.problem === 'unknown-connector') await this.#registerAgain(signal)
     }
   }
 
   async #ping(signal: AbortSignal): Promise<void> {
-    const { platform, settings, store } = this.#options
+    const { platform, settings } = this.#options
     const sent = await this.#options.save()
-    if (this.#isFailing && (await this.#wasResetUnseen(signal))) return
-    // Either may be what the platform has when we come back from a crash: the last that it took, or this one.
-    const [acknowledged] = parsePushed(await store.value(pushedValue))
-    await this.#rememberPushed(acknowledged === undefined ? [sent] : [acknowledged, sent])
+    if (this.#isUncertain && (await this.#wasResetUnseen(signal))) return
+    // Any of these may be what the platform has when we come back from a crash: the last that it took, or what was sent
+    // since then. Only texts that differ are kept; while the platform is away, the position does not move for long.
+    const unsent = this.#pushed.every((text) => !isStill(text, sent))
+    if (unsent)
+      await this.#rememberPushed([
+        ...this.#pushed.slice(0, 1),
+        ...this.#pushed.slice(1).slice(-maxUnanswered),
+        sent,
+      ])
     const answer = await platform.ping(settings.id, sent, signal)
+    this.#isUncertain = false
     if (!sameConnectorState(answer, sent)) {
       this.#obey(answer)
       return
@@ -145,12 +158,14 @@ export class Session {
     await this.#rememberPushed([sent])
   }
 
-  /** A ping whose answer was lost may have swallowed a reset: the platform is then without a state. */
+  /** A ping whose answer was lost may have swallowed a reset: the platform is then without the state that it had. */
   async #wasResetUnseen(signal: AbortSignal): Promise<boolean> {
     const { platform, settings } = this.#options
     try {
       const remote = await platform.readState(settings.id, signal)
       if (remote === undefined || parseConnectorState(remote) !== undefined) return false
+      // A platform that never took a state has none to lose.
+      if (this.#pushed.some((text) => isStill(text, remote))) return false
       this.#obey(remote)
       return true
     } catch {
@@ -162,6 +177,8 @@ export class Session {
   #obey(answer: string | undefined): void {
     const { settings, clock } = this.#options
     const remote = parseConnectorState(answer)
+    this.#isUncertain = false
+    this.#pushed = [answer ?? 'null']
     this.#options.onReset(
       remote?.startFrom === undefined
         ? firstConnectorState(
@@ -177,6 +194,7 @@ export class Session {
   }
 
   #rememberPushed(texts: readonly string[]): Promise<void> {
+    this.#pushed = texts
     return this.#options.store.commit({ values: new Map([[pushedValue, JSON.stringify(texts)]]) })
   }
 
@@ -196,6 +214,8 @@ export class Session {
     const { platform, settings, logger } = this.#options
     try {
       await platform.register({ id: settings.id, name: settings.name, scope: settings.scope }, signal)
+      // It forgot the state too, which nobody asked for: the next ping hands it over again.
+      this.#isUncertain = false
       logger.info('Registered again: the platform had forgotten the connector')
     } catch {
       // The next ping tells.
@@ -206,6 +226,11 @@ export class Session {
   #patiently<T>(call: () => Promise<T>, what: string, signal: AbortSignal): Promise<T> {
     return patiently(call, what, this.#options, signal, ({ code }) => code === 'PLATFORM_UNREACHABLE')
   }
+}
+
+/** Whether the platform still has what it had. A reset leaves an empty text, which is another kind of nothing than none. */
+function isStill(had: string, has: string | undefined): boolean {
+  return sameConnectorState(had, has) && (had === '') === (has === '')
 }
 
 function parsePushed(text: string | undefined): readonly string[] {
