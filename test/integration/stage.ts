@@ -69,9 +69,13 @@ export function streamNotice<Kind extends StreamNotice['kind']>(
   })
 }
 
-/** The state that the platform keeps for the connector, parsed. */
+/** The state that the platform keeps for the connector, parsed; empty for what is none. */
 export function platformState(simulator: Simulator): Record<string, unknown> {
-  return JSON.parse(simulator.connector()?.state ?? 'null') as Record<string, unknown>
+  try {
+    return (JSON.parse(simulator.connector()?.state ?? 'null') ?? {}) as Record<string, unknown>
+  } catch {
+    return {}
+  }
 }
 
 /** The event about an entity of this type that was published last. */

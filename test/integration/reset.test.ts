@@ -1,0 +1,393 @@
+import { expect, test } from 'vitest'
+import { MemoryStore } from 'opencti-stream-connector'
+import { buildIndicator, type GraphqlLogEntry, type Simulator } from 'opencti-stream-connector/testing'
+import {
+  caughtUp,
+  lastEventOf,
+  platformState,
+  startRecorder,
+  startSimulator,
+  streamRequests,
+} from './stage.ts'
+import { until } from './until.ts'
+
+function graphql(simulator: Simulator, operation: string): GraphqlLogEntry[] {
+  return simulator.requests.filter(
+    (request): request is GraphqlLogEntry => request.kind === 'graphql' && request.operation === operation,
+  )
+}
+
+const seeds = (count: number) =>
+  Array.from({ length: count }, (_, index) => buildIndicator('ipv4', { seed: index + 1 }))
+
+test('registers and pings once before the stream is opened', async () => {
+  const simulator = await startSimulator()
+  await startRecorder(simulator)
+  const order = simulator.requests.map((request) =>
+    request.kind === 'graphql' ? request.operation : request.query['from'] === undefined ? 'check' : 'stream',
+  )
+  expect(order.slice(0, 2)).toEqual(['registerConnector', 'pingConnector'])
+  expect(order.indexOf('stream')).toBeGreaterThan(order.indexOf('pingConnector'))
+  expect(graphql(simulator, 'pingConnector')[0]!.variables).toMatchObject({ state: 'null' })
+  expect(simulator.connector()!.registrations[0]).toMatchObject({ type: 'STREAM', name: 'Recorder' })
+})
+
+test('echoes a state that the platform has, never null', async () => {
+  const simulator = await startSimulator()
+  const state = '{"start_from":"1700000000000-0","recover_until":false}'
+  simulator.setState(simulator.connectorId, state)
+  await startRecorder(simulator)
+  expect(simulator.connector()!.pings[0]).toMatchObject({ state, ignored: false })
+})
+
+test('pings with the state, as text, also while a hook takes long', async () => {
+  const simulator = await startSimulator()
+  const recorder = await startRecorder(simulator, { env: { CONNECTOR_STOP_GRACE_MS: '0' } })
+  await caughtUp(recorder)
+  recorder.onCall = () => new Promise(() => {})
+  simulator.create(buildIndicator('ipv4', { seed: 1 }))
+  await until('the hook', () => recorder.status().inFlight > 0)
+  const before = simulator.connector()!.pings.length
+  await until('pings', () => simulator.connector()!.pings.length >= before + 2)
+  const sent = JSON.parse(simulator.connector()!.pings.at(-1)!.state!) as Record<string, unknown>
+  expect(sent['start_from']).toMatch(/^\d+-\d+$/)
+})
+
+test('a reset while running starts anew, without dying', async () => {
+  const simulator = await startSimulator()
+  const { objects } = simulator.load(seeds(5))
+  const recorder = await startRecorder(simulator)
+  await caughtUp(recorder)
+  const { id } = simulator.create(buildIndicator('domain', { seed: 9 }))
+  await until('the position', () => recorder.status().position === lastEventOf(simulator, id))
+  const count = streamRequests(simulator).length
+  const calls = recorder.calls.length
+  simulator.resetState()
+  await until('the notice', () => recorder.notice('reset'))
+  await until('a new connection', () => streamRequests(simulator).length > count)
+  const request = streamRequests(simulator)[count]!
+  expect(request.query).toMatchObject({ from: '0-0' })
+  expect(request.query['recover']).toBeDefined()
+  await caughtUp(recorder)
+  const again = recorder.calls.slice(calls).filter(({ entityId }) => entityId.startsWith('indicator--'))
+  expect(new Set(again.map(({ entityId }) => entityId)).size).toBe(objects + 1)
+  // What was pushed is known still.
+  expect(new Set(again.map(({ hook }) => hook))).toEqual(new Set(['update']))
+  expect(recorder.status().state).toBe('running')
+  expect(recorder.lines.some(({ message }) => message === 'Connector state has been remotely reset')).toBe(
+    true,
+  )
+  const pings = simulator.connector()!.pings.length
+  await until('two more pings', () => simulator.connector()!.pings.length >= pings + 2)
+  expect(recorder.notices.filter(({ kind }) => kind === 'reset')).toHaveLength(1)
+})
+
+test('a reset while running drops what waits and finishes what a hook is at work on', async () => {
+  const simulator = await startSimulator()
+  const recorder = await startRecorder(simulator, { env: { CONNECTOR_CONCURRENCY: '1' } })
+  await caughtUp(recorder)
+  const gate = Promise.withResolvers<void>()
+  recorder.onCall = () => gate.promise
+  const ids = seeds(5).map((object) => simulator.create(object).id)
+  await until('all received', () => recorder.status().inFlight === ids.length)
+  simulator.resetState()
+  await until('what waits is dropped', () => recorder.status().skippedByReason['reset'] === ids.length - 1)
+  gate.resolve()
+  await until('the notice', () => recorder.notice('reset'))
+  await until('all delivered', () => ids.every((id) => recorder.callsOf(id).length > 0))
+  await caughtUp(recorder)
+  const { received, delivered, skipped, deadLettered, inFlight } = recorder.status()
+  expect(received).toBe(delivered + skipped + deadLettered + inFlight)
+})
+
+test('a reset while away: starts anew once, and the first ping uses the flag up', async () => {
+  const simulator = await startSimulator()
+  const store = new MemoryStore()
+  const { objects } = simulator.load(seeds(5))
+  const first = await startRecorder(simulator, { store })
+  await caughtUp(first)
+  const { id } = simulator.create(buildIndicator('domain', { seed: 9 }))
+  await until('the position', () => first.status().position === lastEventOf(simulator, id))
+  await first.stop()
+  simulator.resetState()
+  const count = streamRequests(simulator).length
+  const next = await startRecorder(simulator, { store })
+  await until('the connection', () => streamRequests(simulator).length > count)
+  expect(streamRequests(simulator)[count]!.query).toMatchObject({ from: '0-0' })
+  await caughtUp(next)
+  expect(simulator.connector()!.isResetPending).toBe(false)
+  expect(next.calls.filter(({ entityId }) => entityId.startsWith('indicator--'))).toHaveLength(objects + 1)
+  const pings = simulator.connector()!.pings.length
+  await until('two more pings', () => simulator.connector()!.pings.length >= pings + 2)
+  // No second reset.
+  expect(next.notice('reset')).toBeUndefined()
+  expect(streamRequests(simulator)).toHaveLength(count + 1)
+})
+
+test('a state that was edited at the platform while running is adopted', async () => {
+  const simulator = await startSimulator()
+  const recorder = await startRecorder(simulator)
+  await caughtUp(recorder)
+  const ids = seeds(4).map((object) => simulator.create(object).id)
+  await until('all', () => ids.every((id) => recorder.callsOf(id).length > 0))
+  const from = lastEventOf(simulator, ids[1]!)
+  // The ping stores what it sends: an edit is only seen between the write of one ping and the answer of another.
+  const count = streamRequests(simulator).length
+  simulator.resetState()
+  simulator.setState(
+    simulator.connectorId,
+    JSON.stringify({ start_from: from, recover_until: false, note: 'by hand' }),
+  )
+  await until('the notice', () => recorder.notice('reset'))
+  await until('a new connection', () => streamRequests(simulator).length > count)
+  expect(recorder.notice('reset')).toMatchObject({ from })
+  expect(streamRequests(simulator)[count]!.query['from']).toBe(from)
+  await until('the later ones again', () => recorder.callsOf(ids[3]!).length === 2)
+  expect(recorder.callsOf(ids[1]!)).toEqual(['create'])
+  await until('the key of somebody else', () => platformState(simulator)['note'] === 'by hand')
+})
+
+test('a state that was edited while away wins over the local one', async () => {
+  const simulator = await startSimulator()
+  const store = new MemoryStore()
+  const first = await startRecorder(simulator, { store })
+  await caughtUp(first)
+  const ids = seeds(4).map((object) => simulator.create(object).id)
+  await until('all', () => ids.every((id) => first.callsOf(id).length > 0))
+  await first.stop()
+  const from = lastEventOf(simulator, ids[1]!)
+  simulator.setState(simulator.connectorId, JSON.stringify({ start_from: from, recover_until: false }))
+  const count = streamRequests(simulator).length
+  const next = await startRecorder(simulator, { store })
+  await until('the connection', () => streamRequests(simulator).length > count)
+  expect(streamRequests(simulator)[count]!.query['from']).toBe(from)
+  await until('the later ones again', () => next.callsOf(ids[3]!).length > 0)
+  expect(next.callsOf(ids[0]!)).toEqual([])
+})
+
+test('without a change at the platform the local state wins, which is newer', async () => {
+  const simulator = await startSimulator()
+  const store = new MemoryStore()
+  const first = await startRecorder(simulator, { store })
+  await caughtUp(first)
+  // The platform is not told any more, as if the process had been killed between two pings.
+  const told = simulator.connector()!.state
+  const { id } = simulator.create(buildIndicator('domain', { seed: 9 }))
+  await until('the position', () => first.status().position === lastEventOf(simulator, id))
+  simulator.faults.failGraphql(1000, { status: 503 })
+  await first.stop()
+  simulator.faults.clear()
+  const { position } = first.status()
+  expect(simulator.connector()!.state).toBe(told)
+  const count = streamRequests(simulator).length
+  const next = await startRecorder(simulator, { store })
+  await until('the connection', () => streamRequests(simulator).length > count)
+  expect(streamRequests(simulator)[count]!.query['from']).toBe(position)
+  expect(next.callsOf(id)).toEqual([])
+})
+
+test('a lost ping answer: the next ping mends it', async () => {
+  const simulator = await startSimulator()
+  const recorder = await startRecorder(simulator)
+  await caughtUp(recorder)
+  simulator.faults.losePingAnswers(1)
+  await until('the notice', () => recorder.notice('ping-failed'))
+  await until('the end of it', () => recorder.notice('ping-restored'))
+  expect(recorder.notice('reset')).toBeUndefined()
+  const { id } = simulator.create(buildIndicator('domain', { seed: 9 }))
+  await until('an event', () => recorder.callsOf(id).length > 0)
+})
+
+test('a lost answer that carried a reset: the reset is obeyed all the same', async () => {
+  const simulator = await startSimulator()
+  simulator.load(seeds(3))
+  const recorder = await startRecorder(simulator)
+  await caughtUp(recorder)
+  const { id } = simulator.create(buildIndicator('domain', { seed: 9 }))
+  await until('the position', () => recorder.status().position === lastEventOf(simulator, id))
+  const count = streamRequests(simulator).length
+  simulator.faults.losePingAnswers(1)
+  simulator.resetState()
+  await until('the notice', () => recorder.notice('reset'))
+  await until('a new connection', () => streamRequests(simulator).length > count)
+  expect(streamRequests(simulator)[count]!.query['from']).toBe('0-0')
+})
+
+test('a lost answer of the first ping that carried a reset: starts anew', async () => {
+  const simulator = await startSimulator()
+  const store = new MemoryStore()
+  simulator.load(seeds(3))
+  const first = await startRecorder(simulator, { store })
+  await caughtUp(first)
+  await first.stop()
+  simulator.resetState()
+  simulator.faults.losePingAnswers(1)
+  const count = streamRequests(simulator).length
+  await startRecorder(simulator, { store })
+  await until('the connection', () => streamRequests(simulator).length > count)
+  expect(streamRequests(simulator)[count]!.query['from']).toBe('0-0')
+})
+
+test('a first ping that fails is no reset, although the platform has no state yet', async () => {
+  const simulator = await startSimulator()
+  simulator.load(seeds(3))
+  const recorder = await startRecorder(simulator)
+  simulator.faults.failGraphql(1, { status: 503 })
+  await until('the notice', () => recorder.notice('ping-failed'))
+  await until('the end of it', () => recorder.notice('ping-restored'))
+  expect(recorder.notice('reset')).toBeUndefined()
+  expect(streamRequests(simulator)).toHaveLength(1)
+})
+
+test('a reset is seen at the next start also when the platform never took a state before it', async () => {
+  const simulator = await startSimulator()
+  const store = new MemoryStore()
+  const first = await startRecorder(simulator, { store })
+  await caughtUp(first)
+  const { id } = simulator.create(buildIndicator('domain', { seed: 9 }))
+  await until('the position', () => first.status().position === lastEventOf(simulator, id))
+  simulator.faults.failGraphql(1000, { status: 503 })
+  await first.stop()
+  simulator.faults.clear()
+  simulator.resetState()
+  const count = streamRequests(simulator).length
+  await startRecorder(simulator, { store })
+  await until('the connection', () => streamRequests(simulator).length > count)
+  expect(streamRequests(simulator)[count]!.query['from']).toBe('0-0')
+})
+
+test('a lost registration answer is no trouble', async () => {
+  const simulator = await startSimulator()
+  simulator.faults.loseRegistrationAnswers(1)
+  const recorder = await startRecorder(simulator)
+  await caughtUp(recorder)
+  expect(simulator.connector()!.registrations.length).toBe(2)
+})
+
+test.for([null, '', 'null', '{}', '[]', '"text"', '{broken'])(
+  'a state of %j is a first start',
+  async (state) => {
+    const simulator = await startSimulator()
+    simulator.setState(simulator.connectorId, state)
+    const recorder = await startRecorder(simulator)
+    expect(streamRequests(simulator)[0]!.query).toMatchObject({ from: '0-0' })
+    expect(streamRequests(simulator)[0]!.query['recover']).toBeDefined()
+    await caughtUp(recorder)
+    await until('the state', () => platformState(simulator)?.['start_from'] !== undefined)
+  },
+)
+
+test('a connector that the platform has forgotten registers again and goes on', async () => {
+  const simulator = await startSimulator()
+  const recorder = await startRecorder(simulator)
+  await caughtUp(recorder)
+  const { id } = simulator.create(buildIndicator('domain', { seed: 9 }))
+  await until('the position', () => recorder.status().position === lastEventOf(simulator, id))
+  const answer = await fetch(`${simulator.url}/graphql`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${simulator.admin.token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      query: 'mutation Delete($id: ID!) { deleteConnector(id: $id) }',
+      variables: { id: simulator.connectorId },
+    }),
+  })
+  expect(await answer.json()).toMatchObject({ data: { deleteConnector: simulator.connectorId } })
+  const count = streamRequests(simulator).length
+  await until('the new registration', () => simulator.connector())
+  await until('a ping', () => (simulator.connector()?.pings.length ?? 0) > 0)
+  await until('pings that work again', () => recorder.notice('ping-restored'))
+  const later = simulator.create(buildIndicator('domain', { seed: 10 }))
+  await until('an event', () => recorder.callsOf(later.id).length > 0)
+  // Its position is kept: nobody asked for another one.
+  expect(recorder.notice('reset')).toBeUndefined()
+  expect(streamRequests(simulator)).toHaveLength(count)
+  await until('the state', () => platformState(simulator)?.['start_from'] === recorder.status().position)
+})
+
+test('keys of others are kept, through restarts', async () => {
+  const simulator = await startSimulator()
+  const store = new MemoryStore()
+  simulator.setState(
+    simulator.connectorId,
+    JSON.stringify({ start_from: '0-0', recover_until: false, cursor: { page: 3 }, note: 'keep me' }),
+  )
+  const first = await startRecorder(simulator, { store })
+  await caughtUp(first)
+  const { id } = simulator.create(buildIndicator('domain', { seed: 9 }))
+  await until('the position', () => first.status().position === lastEventOf(simulator, id))
+  await first.stop()
+  expect(platformState(simulator)).toMatchObject({ cursor: { page: 3 }, note: 'keep me' })
+  const next = await startRecorder(simulator, { store })
+  await next.stop()
+  expect(platformState(simulator)).toMatchObject({
+    cursor: { page: 3 },
+    note: 'keep me',
+    recover_until: false,
+  })
+})
+
+test('keys of others are kept when there is no position beside them', async () => {
+  const simulator = await startSimulator()
+  simulator.setState(simulator.connectorId, JSON.stringify({ note: 'keep me' }))
+  const recorder = await startRecorder(simulator)
+  expect(streamRequests(simulator)[0]!.query['from']).toBe('0-0')
+  await recorder.stop()
+  expect(platformState(simulator)).toMatchObject({ note: 'keep me' })
+})
+
+test('the keys of old clients are read, and no longer written', async () => {
+  const simulator = await startSimulator()
+  simulator.setState(
+    simulator.connectorId,
+    JSON.stringify({ connectorLastEventId: '1700000000000-4', connectorStartTime: '2026-01-01T00:00:00Z' }),
+  )
+  const recorder = await startRecorder(simulator)
+  expect(streamRequests(simulator)[0]!.query).toMatchObject({
+    from: '1700000000000-4',
+    recover: '2026-01-01T00:00:00Z',
+  })
+  await recorder.stop()
+  expect(Object.keys(platformState(simulator)).toSorted()).toEqual(['recover_until', 'start_from'])
+})
+
+test.for([false, 'false', 'no', 'none', 'False'])(
+  'the state of a Python connector with recover_until %j is taken over',
+  async (recoverUntil) => {
+    const simulator = await startSimulator()
+    const before = simulator.create(buildIndicator('ipv4', { seed: 1 }))
+    const start = simulator.lastEventId
+    const after = simulator.create(buildIndicator('ipv4', { seed: 2 }))
+    simulator.setState(
+      simulator.connectorId,
+      JSON.stringify({ start_from: start, recover_until: recoverUntil }),
+    )
+    const recorder = await startRecorder(simulator)
+    const { query } = streamRequests(simulator)[0]!
+    expect(query['from']).toBe(start)
+    expect(query).not.toHaveProperty('recover')
+    await until('what came after', () => recorder.callsOf(after.id).length > 0)
+    expect(recorder.callsOf(before.id)).toEqual([])
+    // A delete of what Python pushed is passed on, although this connector has never seen it.
+    simulator.delete(before.id)
+    await until('the delete', () => recorder.callsOf(before.id).length > 0)
+    expect(recorder.callsOf(before.id)).toEqual(['delete:deleted'])
+  },
+)
+
+test('pings once more on a stop, with the last position', async () => {
+  const simulator = await startSimulator()
+  const recorder = await startRecorder(simulator)
+  await caughtUp(recorder)
+  const { id } = simulator.create(buildIndicator('domain', { seed: 9 }))
+  await until('the event', () => recorder.callsOf(id).length > 0)
+  await recorder.stop()
+  expect(platformState(simulator)['start_from']).toBe(recorder.status().position)
+})
+
+test('a platform that knows no connector info is pinged without it', async () => {
+  const simulator = await startSimulator({ profile: '6.x' })
+  const recorder = await startRecorder(simulator)
+  await caughtUp(recorder)
+  await until('a ping', () => simulator.connector()!.pings.length >= 2)
+  expect(recorder.notice('ping-failed')).toBeUndefined()
+})
