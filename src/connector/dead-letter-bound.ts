@@ -37,6 +37,11 @@ export class DeadLetterBound {
     this.#count++
   }
 
+  /** One of them is gone. */
+  remove(): void {
+    this.#count--
+  }
+
   /** Undefined when there is room; else resolves when there is. */
   room(): Promise<void> | undefined {
     if (this.#count < this.#max) return undefined

@@ -14,6 +14,7 @@ import { type Logger } from '../util/logger.ts'
 import { EventContext } from './event-context.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
 import { type FlushOperation, type Hooks } from './hooks.ts'
+import { staleOutcome } from './replayer.ts'
 
 /** What a {@link HookRunner} needs. */
 export interface HookRunnerOptions {
@@ -25,6 +26,8 @@ export interface HookRunnerOptions {
   readonly stopped: AbortSignal
   /** Whether the id map knows of everything that was ever pushed. */
   readonly mapIsComplete: () => boolean
+  /** Whether the target has a newer state of the entity than a dead letter that is tried again. */
+  readonly isStale: (operation: Operation, record: EntityRecord | undefined) => Promise<boolean>
   readonly onDeadLetter: (operation: Operation, verdict: Verdict) => void
   readonly onOutage: (reason: string | undefined) => void
   readonly onStop: (verdict: Verdict) => void
@@ -56,6 +59,10 @@ export class HookRunner implements OperationHandler {
       const known = checkpointer.entity(operation.key)
       record = known instanceof Promise ? await known : known
       if (record !== undefined && isRedelivered(operation, record)) return redelivered
+    }
+    if (operation.replayOf !== undefined && (await this.#options.isStale(operation, record))) {
+      if (!operation.isForced) return staleOutcome
+      operation.newerPosition = record?.position
     }
     return operation.kind === 'delete' ? this.#delete(operation, record) : this.#push(operation, record)
   }
@@ -105,7 +112,10 @@ export class HookRunner implements OperationHandler {
     operation.isTransforming = true
     const item = await call.run('transform', () => hooks.transform(operation.entity, context))
     operation.isTransforming = false
-    if (item === undefined || item === null) return notTransformed
+    if (item === undefined || item === null) {
+      this.#outdate(operation)
+      return notTransformed
+    }
     if (record === undefined && hooks.find !== undefined) {
       const found = idOf('find', await call.run('find', () => hooks.find!(operation.entity, context)))
       operation.kind = found === undefined ? 'create' : 'update'
@@ -152,6 +162,7 @@ export class HookRunner implements OperationHandler {
   async #delete(operation: Operation, record: EntityRecord | undefined): Promise<Outcome | undefined> {
     const hooks = this.#hooks
     if (record === undefined && this.#isSurelyUnknown(operation)) {
+      this.#outdate(operation)
       return { kind: 'skipped', reason: operation.unseen ? 'coalesced' : operation.unlessPushed }
     }
     const call = new HookCall(this.#limits)
@@ -190,19 +201,33 @@ export class HookRunner implements OperationHandler {
   #remember(operation: Operation, externalId: string | number | undefined): void {
     if (this.#options.delivery.idMap) {
       const { position } = operation.event
-      this.#options.checkpointer.putEntity({
+      const record = {
         key: operation.key,
         stixId: operation.entity.id,
         externalId: externalId === undefined ? undefined : String(externalId),
-        position: position === undefined ? undefined : formatPosition(position),
-      })
+        // An older state that was forced upon the target does not make what is between it and the newer one less stale.
+        position: operation.newerPosition ?? (position === undefined ? undefined : formatPosition(position)),
+      }
+      this.#options.checkpointer.putEntity(record, operation.replayOf)
+    } else {
+      this.#outdate(operation)
     }
     this.#log(operation)
   }
 
   #forget(operation: Operation): void {
-    if (this.#options.delivery.idMap) this.#options.checkpointer.deleteEntity(operation.key)
+    if (this.#options.delivery.idMap)
+      this.#options.checkpointer.deleteEntity(operation.key, operation.replayOf)
+    this.#outdate(operation)
     this.#log(operation)
+  }
+
+  /** Dead letters from before must not come back over this one: the id map, without the entity, could not tell. */
+  #outdate(operation: Operation): void {
+    const { position } = operation.event
+    if (position !== undefined && operation.newerPosition === undefined) {
+      this.#options.checkpointer.outdateDeadLetters(operation.key, formatPosition(position))
+    }
   }
 
   #log(operation: Operation): void {

@@ -11,6 +11,7 @@ import { decodeEvent, isEventName, isUnreadable, type UnreadableEvent } from '..
 import { formatPosition, parsePosition, type Position } from '../opencti/position.ts'
 import { type StreamEvent } from '../opencti/stream-event.ts'
 import { type DeliveryOptions } from '../settings/delivery-options.ts'
+import { type DeadLetter } from '../store/state-store.ts'
 import { isExpired, isRevoked } from '../stix/entity-life.ts'
 import { entityKeyOf, previousStixIdOf } from '../stix/entity-ids.ts'
 import { type Entity } from '../stix/entity.ts'
@@ -45,6 +46,8 @@ export interface PipelineOptions {
     error: string
     position: string | undefined
   }) => void
+  /** A dead letter that was tried again is still none that could be delivered. */
+  readonly onFailedAgain: (operation: Operation, error: string, atMs: number) => void
 }
 
 /** Told when an event has come to its end. */
@@ -94,12 +97,36 @@ export class Pipeline {
     else this.#route(event, ledger, ticket, onSettled)
   }
 
+  /**
+   * Takes the event of a dead letter through the filter and the lanes once more.
+   *
+   * In the books it is received again, and ends again: they count endings, so that they always balance, and a letter that
+   * fails three times was dead-lettered three times. How many letters there are is for the store to tell. The ledger has no
+   * part in it: the position passed the event when the letter was on disk.
+   *
+   * @returns what is wrong with a letter that cannot be read; nothing is done then.
+   */
+  replay(letter: DeadLetter, onSettled: OnSettled): string | undefined {
+    const { eventType, key, data } = letter
+    if (key === undefined || !isEventName(eventType)) return 'its message could not be read'
+    const position = letter.position === undefined ? undefined : parsePosition(letter.position)
+    const event = decodeEvent(eventType, data, position, data.length)
+    if (isUnreadable(event)) return event.problem
+    this.#options.books.receive()
+    this.#route(event, undefined, undefined, onSettled, { ...letter, key })
+    return undefined
+  }
+
   /** Keeps an operation that cannot be delivered. */
   bury(operation: Operation, verdict: Verdict): void {
     const { event } = operation
     const position = event.position === undefined ? undefined : formatPosition(event.position)
     const nowMs = this.#options.clock.now()
     const error = this.#options.clean(verdict.reason)
+    if (operation.replayOf !== undefined) {
+      this.#options.onFailedAgain(operation, error, operation.lastFailedAtMs || nowMs)
+      return
+    }
     this.#options.checkpointer.addDeadLetter({
       key: operation.key,
       eventType: event.name,
@@ -120,6 +147,7 @@ export class Pipeline {
     ledger: Ledger | undefined,
     ticket: Ticket | undefined,
     onSettled?: OnSettled,
+    letter?: Pick<DeadLetter, 'id' | 'replay'> & { key: string },
   ): void {
     const { window, delivery: options, filter, clock } = this.#options
     if (options.skipOwnChanges && isOwn(event, this.#options.ownUserId())) {
@@ -147,7 +175,19 @@ export class Pipeline {
       },
       (bytes) => window.shrink(bytes),
     )
-    const operations = this.#operationsOf(event, delivery, rejection?.reason)
+    let operations = this.#operationsOf(event, delivery, rejection?.reason)
+    if (letter !== undefined) {
+      // Of a merge, only the part that failed: the others have ended, well or as letters of their own.
+      operations = operations.filter((operation) => operation.key === letter.key).slice(0, 1)
+      if (operations.length === 0) {
+        delivery.finish(skippedNoPart)
+        return
+      }
+      for (const operation of operations) {
+        operation.replayOf = letter.id
+        operation.isForced = letter.replay === 'forced'
+      }
+    }
     delivery.split(operations.length)
     for (const operation of operations) this.#options.engine.push(operation)
   }
@@ -278,6 +318,7 @@ const duplicate: Ticket = {}
 const noLanes: readonly string[] = []
 const skippedUnknown: Outcome = { kind: 'skipped', reason: 'unknown-event' }
 const skippedDuplicate: Outcome = { kind: 'skipped', reason: 'duplicate' }
+const skippedNoPart: Outcome = { kind: 'skipped', reason: 'no-part' }
 const skippedOwn: Outcome = { kind: 'skipped', reason: 'own-change' }
 
 function isOwn(event: StreamEvent, ownUserId: string | undefined): boolean {

@@ -331,7 +331,8 @@ export class Engine {
   }
 
   #giveUp(operation: Operation, verdict: Verdict): void {
-    if (this.#delivery.retry.exhausted === 'stop') {
+    // A dead letter that is tried again is aside already: stopping for it would stop at each start.
+    if (this.#delivery.retry.exhausted === 'stop' && operation.replayOf === undefined) {
       this.#rest(operation)
       this.#handler.onStop(verdict)
     } else {
