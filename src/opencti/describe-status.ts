@@ -31,9 +31,6 @@ function sentenceFor(response: Response): string {
   if (status === 404 || status === 405) {
     return `Nothing at the address of the OpenCTI platform answers GraphQL (HTTP ${status}). Check OPENCTI_URL, and that it has the base path of the platform if there is one.`
   }
-  if (status === 407) {
-    return 'The proxy on the way to the OpenCTI platform wants a name and a password (HTTP 407). Put them into OPENCTI_PROXY.'
-  }
   if (status === 429) {
     return 'The OpenCTI platform got too many requests and asks to wait (HTTP 429). It is tried again later.'
   }

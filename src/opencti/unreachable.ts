@@ -4,6 +4,7 @@ const cut = 'the connection was cut; try again, and look at the proxies in betwe
 const slow = 'it did not answer in time; look whether it is up and not overloaded'
 const strange =
   'its certificate comes from an unknown authority; give that authority as CA (OPENCTI_SSL_CA, or opencti.ssl_ca)'
+const badProxy = 'the proxy did not make the connection; check OPENCTI_PROXY, its user and its rules'
 const noTls = 'it does not speak TLS on that port; check http:// or https:// in OPENCTI_URL'
 const ownCertificate = 'it does not accept the client certificate; check OPENCTI_SSL_CERT and OPENCTI_SSL_KEY'
 
@@ -21,7 +22,7 @@ const meanings = new Map<string, string>([
   ['UND_ERR_CONNECT_TIMEOUT', slow],
   ['UND_ERR_HEADERS_TIMEOUT', slow],
   ['UND_ERR_BODY_TIMEOUT', slow],
-  ['UND_ERR_ABORTED', 'the proxy did not make the connection; check OPENCTI_PROXY, its user and its rules'],
+  ['UND_ERR_ABORTED', badProxy],
   ['EPROTO', noTls],
   ['ERR_SSL_WRONG_VERSION_NUMBER', noTls],
   ['ERR_SSL_PACKET_LENGTH_TOO_LONG', noTls],
@@ -59,10 +60,27 @@ export function unreachable(error: unknown): PlatformError {
     if (code !== undefined && meanings.has(code)) break
     current = current.cause
   }
+  // fetch makes an error without a code of HTTP 407.
+  if (
+    cause instanceof Error &&
+    /proxy authentication required/i.test(`${cause.message} ${messageOf(cause.cause)}`)
+  ) {
+    return new PlatformError(
+      'PLATFORM_UNREACHABLE',
+      `The OpenCTI platform cannot be reached: ${badProxy} (HTTP 407).`,
+      {
+        cause,
+      },
+    )
+  }
   const why = code === undefined ? 'the request failed' : (meanings.get(code) ?? 'the request failed')
   return new PlatformError(
     'PLATFORM_UNREACHABLE',
     `The OpenCTI platform cannot be reached: ${why}${code === undefined ? '' : ` (${code})`}.`,
     { cause },
   )
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : ''
 }

@@ -203,14 +203,17 @@ describe('a proxy', () => {
     expect((await http.get(url)).status).toBe(200)
   })
 
-  it('that refuses is named in the error, without its password', async () => {
-    const url = await serve(echo, certificates.server)
-    const proxy = await startProxy('user:right-password')
-    const http = make({ ca: certificates.ca, proxy: proxy.url.replace('right', 'wrong') })
-    const error = unreachable(await failureOf(http.get(url)))
-    expect(error.message).toMatch(/proxy/)
-    expect(inspect(error, { depth: 10 })).not.toMatch(/wrong-password/)
-  })
+  it.each(['http', 'https'])(
+    'that refuses is named in the error, without its password: %s',
+    async (protocol) => {
+      const url = await serve(echo, protocol === 'https' ? certificates.server : undefined)
+      const proxy = await startProxy('user:right-password')
+      const http = make({ ca: certificates.ca, proxy: proxy.url.replace('right', 'wrong') })
+      const error = unreachable(await failureOf(http.get(url)))
+      expect(error.message).toMatch(/proxy/)
+      expect(inspect(error, { depth: 10 })).not.toMatch(/wrong-password/)
+    },
+  )
 
   it('with the client certificate reaches a platform that asks for it', async () => {
     const { ca, client, passphrase, server } = certificates

@@ -10,6 +10,17 @@ export async function serve(listener: RequestListener, tls?: ServerOptions): Pro
   return `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${await listen(server)}`
 }
 
+/** An address where nothing listens any more. */
+export async function freeAddress(): Promise<string> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return `http://127.0.0.1:${port}`
+}
+
 async function listen(server: Server & NetServer): Promise<number> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
