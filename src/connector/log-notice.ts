@@ -1,6 +1,6 @@
 import { type Logger } from '../util/logger.ts'
 import { type StreamNotice } from '../stream/stream-notice.ts'
-import { type ConnectorNotice } from './notices.ts'
+import { type ConnectorNotice, type ConnectorState } from './notices.ts'
 
 /** Says a notice in the log, in words. */
 export function logNotice(logger: Logger, notice: ConnectorNotice): void {
@@ -9,7 +9,7 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
       logStream(logger, notice.notice)
       return
     case 'state':
-      logger.info(`Connector is ${notice.state}`)
+      logger.info(stateWords[notice.state])
       return
     case 'caught-up':
       logger.info('Everything that existed at the start has been received; live from now on', {
@@ -52,6 +52,15 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
     case 'state-restored':
       logger.info('The state can be written again')
   }
+}
+
+const stateWords: Readonly<Record<ConnectorState, string>> = {
+  idle: 'Connector is idle',
+  starting: 'Connector is starting',
+  running: 'Connector is running',
+  stopping: 'Connector is stopping',
+  stopped: 'Connector has stopped',
+  failed: 'Connector has failed',
 }
 
 function logStream(logger: Logger, notice: StreamNotice): void {

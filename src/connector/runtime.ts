@@ -151,7 +151,7 @@ export class Runtime {
     const { loaded, logger, hooks, store } = this.#options
     const { connector } = loaded.settings
     requireStreamId(connector.live_stream_id)
-    logger.info('Connector starts', { settings: loaded.source, connector_id: connector.id })
+    logger.info('Settings are read', { settings: loaded.source, connector_id: connector.id })
     await this.#assembly.open()
     const start = await this.#session.open(signal)
     if (start.isTaken) this.#progress.mapIsComplete = false
