@@ -6,6 +6,14 @@ export {
   type StreamConnectorMessage,
 } from './connector/stream-connector.ts'
 export { EventContext } from './connector/event-context.ts'
+export {
+  DeadLetters,
+  isReplayable,
+  type DeadLetterSelection,
+  type DeadLetterSummary,
+  type ReplayRequest,
+} from './connector/dead-letters.ts'
+export { type ExportedDeadLetter } from './connector/exported-dead-letter.ts'
 export { type FlushOperation } from './connector/hooks.ts'
 export { type ConnectorNotice, type ConnectorState } from './connector/notices.ts'
 export { type ConnectorStatus } from './connector/connector-status.ts'
@@ -69,6 +77,7 @@ export { MemoryStore } from './store/memory-store.ts'
 export { SqliteStore, type SqliteStoreOptions } from './store/sqlite-store.ts'
 export {
   type DeadLetter,
+  type DeadLetterUpdate,
   type EntityRecord,
   type MaybePromise,
   type NewDeadLetter,
