@@ -1,0 +1,148 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { cpus } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { text } from 'node:stream/consumers'
+import { createInterface } from 'node:readline'
+import { median, Table } from './table.ts'
+
+/**
+ * `npm run bench`: how fast the connector is, as ratios to a bare loop that was measured between its own runs, each run
+ * in a process of its own. `--quick` measures less, for a look while working.
+ */
+const quick = process.argv.includes('--quick')
+const events = quick ? 40_000 : 100_000
+const rounds = quick ? 3 : 5
+
+const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+
+const server = spawn(process.execPath, [pathOf('./frames-server.ts'), String(events)], {
+  stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+})
+const [url] = (await once(createInterface(server.stdout!), 'line')) as [string]
+
+try {
+  const [cpu] = cpus()
+  console.log(
+    `${cpu?.model ?? 'unknown CPU'}, ${cpus().length} CPUs, ${process.platform}, Node ${process.version}`,
+  )
+  console.log(`${events} frames of 1.5 KB from another process; medians of ${rounds} interleaved runs\n`)
+  await throughput()
+  await latency()
+  await observables()
+  await memory()
+} finally {
+  server.disconnect()
+}
+
+async function throughput(): Promise<void> {
+  const cases = [
+    { name: 'bare loop (fetch, eventsource-parser, JSON.parse)', what: 'bare', least: undefined },
+    { name: 'connector, concurrency 16, id map in SQLite', what: 'connector', least: 0.5 },
+    { name: 'connector, concurrency 16, no id map', what: 'without-map', least: undefined },
+    { name: 'connector, filter by type rejects all', what: 'filter', least: 0.8 },
+  ]
+  const rates = cases.map(() => [] as number[])
+  const cpuRates = cases.map(() => [] as number[])
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, { what }] of cases.entries()) {
+      const result = await measure(what, events)
+      rates[index]!.push(result['perSecond']!)
+      cpuRates[index]!.push(result['perCpuSecond']!)
+    }
+  }
+  const table = new Table('From the socket', 'events/s', 'ratio', 'events/CPU-s', 'ratio', 'target')
+  for (const [index, { name, least }] of cases.entries()) {
+    // Each run against the bare loop of its own round: what else the machine does then weighs on both.
+    const ratio = median(rates[index]!.map((rate, round) => rate / rates[0]![round]!))
+    const cpuRatio = median(cpuRates[index]!.map((rate, round) => rate / cpuRates[0]![round]!))
+    table.add(
+      name,
+      Math.round(median(rates[index]!)),
+      ratio.toFixed(2),
+      Math.round(median(cpuRates[index]!)),
+      cpuRatio.toFixed(2),
+      least === undefined ? '' : verdict(ratio >= least, `>= ${least}`),
+    )
+  }
+  table.print()
+}
+
+async function latency(): Promise<void> {
+  const table = new Table('Target of 20 ms', 'events/s', 'concurrency/latency', 'ratio', 'target')
+  for (const concurrency of quick ? [1, 128] : [1, 8, 32, 128]) {
+    const { perSecond } = await measure('latency', concurrency)
+    const possible = concurrency / 0.02
+    const ratio = perSecond! / possible
+    table.add(
+      `concurrency ${concurrency}`,
+      Math.round(perSecond!),
+      possible,
+      ratio.toFixed(2),
+      verdict(ratio >= 0.9, '>= 0.9'),
+    )
+  }
+  table.print()
+}
+
+async function observables(): Promise<void> {
+  const table = new Table('observablesOf', 'indicators/s', 'target')
+  const calls = quick ? 200_000 : 1_000_000
+  for (const [what, name, least] of [
+    ['values', 'observable_values', 200_000],
+    ['pattern', 'pattern', 50_000],
+  ] as const) {
+    const rates: number[] = []
+    for (let round = 0; round < (quick ? 1 : 3); round++)
+      rates.push((await measure(what, calls))['perSecond']!)
+    table.add(name, Math.round(median(rates)), verdict(median(rates) >= least, `>= ${least}`))
+  }
+  table.print()
+}
+
+/** The limit, and what Node, the parser and one frame that has just come whole occupy beside it. */
+const constantMb = 400
+
+async function memory(): Promise<void> {
+  const silent = await measure('memory', quick ? 5 : 40)
+  const table = new Table('Memory, 20 frames of 20 MB among the events', 'MB', 'target')
+  const bound = silent['limitMb']! + constantMb
+  table.add('at the start', Math.round(silent['startMb']!), '')
+  table.add(
+    `held: ${silent['heldEvents']} events (limit ${Math.round(silent['limitMb']!)} MB)`,
+    Math.round(silent['heldMb']!),
+    '',
+  )
+  table.add(
+    'peak, target that never answers',
+    Math.round(silent['peakMb']!),
+    verdict(silent['peakMb']! <= bound, `<= limit + ${constantMb} MB`),
+  )
+  table.add('highest in the first half', Math.round(silent['firstHalfMb']!), '')
+  table.add(
+    'highest in the second half',
+    Math.round(silent['secondHalfMb']!),
+    verdict(silent['secondHalfMb']! <= silent['firstHalfMb']! * 1.02, 'not more'),
+  )
+  const large = await measure('large-frames', 0)
+  table.add(
+    'peak, all 20 frames through a target of 20 ms',
+    Math.round(large['peakMb']!),
+    verdict(large['peakMb']! <= bound, `<= limit + ${constantMb} MB`),
+  )
+  table.print()
+}
+
+function verdict(isMet: boolean, target: string): string {
+  return `${target} ${isMet ? 'met' : 'MISSED'}`
+}
+
+/** One measurement in a process of its own. */
+async function measure(what: string, number: number): Promise<Record<string, number>> {
+  const child: ChildProcess = spawn(process.execPath, [pathOf('./measure.ts'), what, url, String(number)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [output, [code]] = await Promise.all([text(child.stdout!), once(child, 'exit')])
+  if (code !== 0) throw new Error(`The measurement "${what}" failed.`)
+  return JSON.parse(output) as Record<string, number>
+}
