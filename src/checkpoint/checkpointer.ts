@@ -49,6 +49,7 @@ export class Checkpointer {
   #cancelTimer: (() => void) | undefined
   #running: Promise<void> | undefined
   #durable = false
+  #isStopped = false
   #failures = 0
   #problem: StreamConnectorError | undefined
   #healthy: PromiseWithResolvers<void> | undefined
@@ -144,13 +145,15 @@ export class Checkpointer {
     if (this.#problem !== undefined) throw this.#problem
   }
 
-  /** Stops the timer; nothing is written any more by itself. */
+  /** Stops the timer; nothing is written any more by itself, not even what a late hook still adds. */
   stop(): void {
+    this.#isStopped = true
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
   }
 
   #schedule(delayMs: number): void {
+    if (this.#isStopped) return
     this.#cancelTimer ??= this.#options.clock.schedule(delayMs, () => {
       this.#cancelTimer = undefined
       if (this.#running === undefined) void this.#commit()
