@@ -1,0 +1,223 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { Checkpointer } from '../../src/checkpoint/checkpointer.ts'
+import { StateError } from '../../src/errors/state-error.ts'
+import { type StreamConnectorError } from '../../src/errors/stream-connector-error.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
+import { type EntityRecord, type NewDeadLetter, type StateChanges } from '../../src/store/state-store.ts'
+import { ManualClock } from '../../src/testing/manual-clock.ts'
+import { delay } from '../../src/util/delay.ts'
+
+const owner = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
+const record = (key: string, externalId = '1'): EntityRecord => ({
+  key,
+  stixId: `indicator--${key}`,
+  externalId,
+})
+const letter = (error: string): NewDeadLetter => ({
+  eventType: 'create',
+  attempts: 1,
+  firstAtMs: 1,
+  lastAtMs: 1,
+  error,
+  data: '{}',
+})
+
+/** A disk that can be full, and slow. */
+class TroubledStore extends MemoryStore {
+  isFull = false
+  takesMs = 0
+  readonly commits: { durable: boolean; atMs: number }[] = []
+  readonly #clock: ManualClock
+
+  constructor(clock: ManualClock) {
+    super()
+    this.#clock = clock
+  }
+
+  override async commit(changes: StateChanges): Promise<void> {
+    this.commits.push({ durable: changes.durable === true, atMs: this.#clock.monotonic() })
+    if (this.takesMs > 0) await delay(this.#clock, this.takesMs)
+    if (this.isFull) throw new StateError('STATE_NOT_WRITTEN', 'the disk is full')
+    await super.commit(changes)
+  }
+}
+
+async function desk() {
+  const clock = new ManualClock()
+  const store = new TroubledStore(clock)
+  await store.open(owner)
+  const health: (StreamConnectorError | undefined)[] = []
+  const state = { position: 0 }
+  const checkpointer = new Checkpointer({
+    store,
+    clock,
+    random: () => 0.5,
+    values: () => new Map([['position', String(state.position)]]),
+    onHealth: (problem) => health.push(problem),
+  })
+  return { clock, store, health, state, checkpointer }
+}
+
+describe('what has to become durable', () => {
+  it('is written together, a tenth of a second after the first of it, with the position of that moment', async () => {
+    const { clock, store, state, checkpointer } = await desk()
+    checkpointer.putEntity(record('a'))
+    await clock.advance(60)
+    checkpointer.addDeadLetter(letter('bad'))
+    checkpointer.deleteEntity('b')
+    state.position = 7
+    await clock.advance(39)
+    expect(store.commits).toEqual([])
+    await clock.advance(1)
+    expect(store.commits).toEqual([{ durable: true, atMs: 100 }])
+    expect(store.value('position')).toBe('7')
+    expect(store.entity('a')).toEqual(record('a'))
+    expect(await store.countDeadLetters()).toBe(1)
+    await clock.advance(60_000)
+    expect(store.commits).toHaveLength(1)
+    expect(clock.pending).toBe(0)
+  })
+
+  it('is written at once when there is much of it', async () => {
+    const { clock, store, checkpointer } = await desk()
+    for (let index = 0; index < 2000; index++) checkpointer.putEntity(record(`k${index}`))
+    await clock.advance(0)
+    expect(await store.countEntities()).toBe(2000)
+  })
+
+  it('can be looked up before it is written, and while it is', async () => {
+    const { clock, store, checkpointer } = await desk()
+    checkpointer.putEntity(record('a', 'old'))
+    checkpointer.putEntity(record('b'))
+    await checkpointer.flush()
+    checkpointer.putEntity(record('a', 'new'))
+    checkpointer.deleteEntity('b')
+    const check = () => {
+      expect(checkpointer.entity('a')).toMatchObject({ externalId: 'new' })
+      expect(checkpointer.entity('b')).toBeUndefined()
+    }
+    check()
+    store.takesMs = 1000
+    await clock.advance(200)
+    expect(store.commits).toHaveLength(2)
+    expect(store.entity('b')).toBeDefined()
+    check()
+    checkpointer.putEntity(record('b', 'again'))
+    expect(checkpointer.entity('b')).toMatchObject({ externalId: 'again' })
+    await clock.advance(5000)
+    expect(store.entity('b')).toMatchObject({ externalId: 'again' })
+    expect(store.entity('a')).toMatchObject({ externalId: 'new' })
+  })
+})
+
+describe('a store that cannot write', () => {
+  it('keeps everything, says so once, and goes on when it can', async () => {
+    const { clock, store, health, checkpointer } = await desk()
+    store.isFull = true
+    checkpointer.putEntity(record('a', 'first'))
+    checkpointer.addDeadLetter(letter('one'))
+    await clock.advance(60_000)
+    checkpointer.putEntity(record('a', 'second'))
+    checkpointer.addDeadLetter(letter('two'))
+    checkpointer.deleteEntity('b')
+    expect(checkpointer.entity('a')).toMatchObject({ externalId: 'second' })
+    expect(health).toMatchObject([{ code: 'STATE_NOT_WRITTEN' }])
+    expect(store.commits.length).toBeLessThan(40)
+    let hasRoom = false
+    void checkpointer.room()?.then(() => (hasRoom = true))
+    await clock.advance(60_000)
+    expect(hasRoom).toBe(false)
+    store.isFull = false
+    await clock.advance(11_000)
+    expect(hasRoom).toBe(true)
+    expect(checkpointer.room()).toBeUndefined()
+    expect(health).toHaveLength(2)
+    expect(health[1]).toBeUndefined()
+    expect(store.entity('a')).toMatchObject({ externalId: 'second' })
+    expect((await store.deadLetters({ limit: 10 })).map(({ error }) => error)).toEqual(['one', 'two'])
+    expect(clock.pending).toBe(0)
+  })
+
+  it('makes flush reject, without losing what was to be flushed', async () => {
+    const { store, checkpointer } = await desk()
+    store.isFull = true
+    checkpointer.putEntity(record('a'))
+    await expect(checkpointer.flush(true)).rejects.toMatchObject({ code: 'STATE_NOT_WRITTEN' })
+    store.isFull = false
+    await checkpointer.flush()
+    expect(store.entity('a')).toBeDefined()
+    expect(store.commits.at(-1)).toMatchObject({ durable: true })
+  })
+
+  it('does not forget that a durable write was asked for while another one failed', async () => {
+    const { clock, store, checkpointer } = await desk()
+    store.isFull = true
+    store.takesMs = 1000
+    checkpointer.putEntity(record('a'))
+    await clock.advance(200)
+    const flushed = checkpointer.flush(true)
+    await clock.advance(850)
+    store.isFull = false
+    await clock.advance(2000)
+    await flushed
+    expect(store.commits.map(({ durable }) => durable)).toEqual([false, true])
+  })
+
+  it('leaves no timer behind after a stop, whatever comes late', async () => {
+    const { clock, store, checkpointer } = await desk()
+    store.isFull = true
+    store.takesMs = 1000
+    checkpointer.putEntity(record('a'))
+    await clock.advance(200)
+    checkpointer.stop()
+    await clock.advance(2000)
+    checkpointer.putEntity(record('b'))
+    expect(clock.pending).toBe(0)
+  })
+})
+
+describe('any mix of changes, flushes and failures', () => {
+  it('ends with what was said last, in the store as in the answers on the way', async () => {
+    const step = fc.record({
+      kind: fc.constantFrom('put', 'delete', 'advance', 'flush', 'trouble', 'letter'),
+      value: fc.nat(1000),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
+        const { clock, store, checkpointer } = await desk()
+        const wanted = new Map<string, string>()
+        let letters = 0
+        for (const { kind, value } of steps) {
+          const key = `k${value % 4}`
+          if (kind === 'put') {
+            wanted.set(key, String(value))
+            checkpointer.putEntity(record(key, String(value)))
+          } else if (kind === 'delete') {
+            wanted.delete(key)
+            checkpointer.deleteEntity(key)
+          } else if (kind === 'letter') {
+            letters++
+            checkpointer.addDeadLetter(letter(String(value)))
+          } else if (kind === 'advance') await clock.advance(value)
+          else if (kind === 'flush') void checkpointer.flush(value % 2 === 0).catch(() => {})
+          else {
+            store.isFull = value % 2 === 0
+            store.takesMs = value % 3 === 0 ? value : 0
+          }
+          for (const each of ['k0', 'k1', 'k2', 'k3']) {
+            const known = await checkpointer.entity(each)
+            expect(known?.externalId).toBe(wanted.get(each))
+          }
+        }
+        store.isFull = false
+        await clock.advance(60_000)
+        for (const each of ['k0', 'k1', 'k2', 'k3'])
+          expect(store.entity(each)?.externalId).toBe(wanted.get(each))
+        expect(await store.countDeadLetters()).toBe(letters)
+        expect(clock.pending).toBe(0)
+      }),
+      { numRuns: 60 },
+    )
+  })
+})
