@@ -31,6 +31,12 @@ export interface PublishedEvent {
 const importStepMs = 10
 
 /**
+ * How long ago the last of them came in: a catch-up ends at a whole second, and what has no event must lie before it
+ * even if a connector starts in this moment.
+ */
+const importAgeMs = 2000
+
+/**
  * An OpenCTI platform in this process, for tests and demos: real HTTP on the loopback, the live stream with catch-up,
  * dependencies, filters and heartbeats, registration, pings and resets, and every way in which these go wrong.
  *
@@ -216,7 +222,7 @@ export class Simulator implements AsyncDisposable {
    */
   load(source: StixSource, options: { readonly asEvents?: boolean | undefined } = {}): LoadSummary {
     const objects = objectsOf(source)
-    const startMs = this.#clock.now() - (objects.length + 1) * importStepMs
+    const startMs = this.#clock.now() - importAgeMs - objects.length * importStepMs
     const stored: StixObject[] = []
     for (const [index, object] of objects.entries()) {
       const isKnown = object.id !== undefined && this.#platform.knowledge.find(object.id) !== undefined
