@@ -28,6 +28,13 @@ const skipReasons: Readonly<Record<string, string>> = {
   transform: 'transform() had nothing to send',
 }
 
+const meanings: Readonly<Record<string, string>> = {
+  delivered: ': in the SIEM, with the same content',
+  differs: ': listed below',
+  'dead-lettered': ': not in the SIEM, kept with its reason',
+  'skipped: filter-type': ', so not in the SIEM',
+}
+
 /** How many differences are printed at most. */
 const maxDifferences = 20
 
@@ -96,7 +103,9 @@ function printComparison(screen: Screen, { fates, differences }: Comparison): vo
   screen.line(`\n${screen.style('bold', 'SIEM and platform, entity by entity')}`)
   const counts = new Map<string, number>()
   for (const fate of fates.values()) counts.set(fate, (counts.get(fate) ?? 0) + 1)
-  for (const [fate, count] of counts) screen.line(`  ${count.toLocaleString('en-US').padStart(7)}  ${fate}`)
+  for (const [fate, count] of counts) {
+    screen.line(`  ${count.toLocaleString('en-US').padStart(7)}  ${fate}${meanings[fate] ?? ''}`)
+  }
   for (const difference of differences.slice(0, maxDifferences)) {
     screen.line(`  ${screen.style('red', '✖')} ${difference}`)
   }

@@ -15,10 +15,10 @@ export interface ComparisonOptions {
 
 /** What became of one object of the platform. */
 export type Fate =
-  | 'in the SIEM'
-  | 'filtered'
-  | 'dead letter'
-  | 'withdrawn: revoked'
+  | 'delivered'
+  | 'skipped: filter-type'
+  | 'dead-lettered'
+  | 'skipped: revoked'
   | 'not sent: an end is missing'
   | 'differs'
 
@@ -41,9 +41,9 @@ export function compare({ simulator, siem, types, deadLettered }: ComparisonOpti
     const key = openCtiPropertiesOf(object).id
     const entry = siem.get(key)
     const absence =
-      reasonToBeAbsent(object, simulator, types) ?? (deadLettered.has(key) ? 'dead letter' : undefined)
+      reasonToBeAbsent(object, simulator, types) ?? (deadLettered.has(key) ? 'dead-lettered' : undefined)
     const problem = absence === undefined ? problemOf(object, entry) : problemOfAbsent(entry, absence)
-    fates.set(key, problem === undefined ? (absence ?? 'in the SIEM') : 'differs')
+    fates.set(key, problem === undefined ? (absence ?? 'delivered') : 'differs')
     if (problem !== undefined) differences.push(`${object.id}: ${problem}`)
   }
   for (const [key, entry] of siem) {
@@ -57,8 +57,8 @@ function reasonToBeAbsent(
   simulator: Simulator,
   types: readonly string[] | undefined,
 ): Fate | undefined {
-  if (types !== undefined && !types.includes(object.type)) return 'filtered'
-  if (object.type === 'indicator' && object['revoked'] === true) return 'withdrawn: revoked'
+  if (types !== undefined && !types.includes(object.type)) return 'skipped: filter-type'
+  if (object.type === 'indicator' && object['revoked'] === true) return 'skipped: revoked'
   const ends = [object['source_ref'], object['target_ref'], object['sighting_of_ref']]
   const isDangling = ends.some((end) => typeof end === 'string' && simulator.entity(end) === undefined)
   return isDangling ? 'not sent: an end is missing' : undefined

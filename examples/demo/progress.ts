@@ -40,6 +40,7 @@ export class ProgressLine {
   }
 
   start(): void {
+    this.#samples.push({ atMs: performance.now(), done: 0 })
     this.#timer = setInterval(() => this.#draw(), this.#screen.isLive ? liveIntervalMs : plainIntervalMs)
   }
 
@@ -62,14 +63,15 @@ export class ProgressLine {
     const rate = this.#rate(status, nowMs)
     const number = (style: Style, value: number) => screen.style(style, value.toLocaleString('en-US'))
     const turn = screen.isLive ? `${screen.style('cyan', wheel[this.#turns++ % wheel.length]!)} ` : ''
-    const lag = status.catchingUp ? '–' : `${(status.lagMs / 1000).toFixed(1)} s`
+    const isBehind = this.phase === 'catch-up'
+    const lag = isBehind ? '–' : `${(status.lagMs / 1000).toFixed(1)} s`
     const counts = [
       `received ${number('bold', status.received)}`,
       `delivered ${number('green', status.delivered)}`,
       `skipped ${number('dim', status.skipped)}`,
       `dead letters ${number(status.deadLettered > 0 ? 'red' : 'dim', status.deadLettered)}`,
       `${number('cyan', rate)}/s`,
-      `lag ${screen.style(status.lagMs > 1000 && !status.catchingUp ? 'yellow' : 'dim', lag)}`,
+      `lag ${screen.style(status.lagMs > 1000 && !isBehind ? 'yellow' : 'dim', lag)}`,
     ]
     const seconds = `${((nowMs - this.#startMs) / 1000).toFixed(0)} s`.padStart(4)
     const head = `${turn}${screen.style('dim', seconds)}  ${screen.style('bold', this.phase.padEnd(9))}`
