@@ -46,7 +46,10 @@ const maxUnanswered = 16
 
 /** Names of values in the store. */
 export const stateValue = 'state'
-const pushedValue = 'pushed'
+export const pushedValue = 'pushed'
+
+/** Stands in place of the state when it was reset here, not at the platform: start as the settings say. */
+export const resetState = '{}'
 
 /**
  * The connector's standing with the platform: registered, pinged, its state handed over. The platform's copy of the state
@@ -90,7 +93,7 @@ export class Session {
       const state = parseConnectorState(local)
       if (state !== undefined) return { state, isAnew: false, isTaken: false }
     }
-    if (remote?.startFrom !== undefined) {
+    if (remote?.startFrom !== undefined && local !== resetState) {
       return { state: remote, isAnew: local !== undefined, isTaken: local === undefined }
     }
     const first = firstConnectorState(
