@@ -6,6 +6,8 @@ import { Engine } from '../flow/engine.ts'
 import { Filter } from '../flow/filter.ts'
 import { type TokenBucket } from '../flow/token-bucket.ts'
 import { Window } from '../flow/window.ts'
+import { CheckpointAge } from '../observe/checkpoint-age.ts'
+import { type HookTimings } from '../observe/hook-timings.ts'
 import { type LoadedSettings } from '../settings/load-settings.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type Random } from '../util/backoff.ts'
@@ -44,6 +46,7 @@ export interface AssemblyOwner {
   readonly givenUp: AbortSignal
   readonly ownUserId: () => string | undefined
   readonly onStop: (verdict: Verdict) => void
+  readonly timings: HookTimings
 }
 
 /** The stages between a message and its end, joined: pipeline, engine, hooks, checkpoint, bounds. */
@@ -55,6 +58,7 @@ export class Assembly {
   readonly checkpointer: Checkpointer
   readonly deadLetters: DeadLetterBound
   readonly replayer: Replayer
+  readonly #checkpointAge: CheckpointAge
   readonly #options: AssemblyOptions
   readonly #progress: Progress
   #opened: Promise<void> | undefined
@@ -66,15 +70,19 @@ export class Assembly {
     this.#progress = owner.progress
     this.window = new Window(delivery.queue)
     this.deadLetters = new DeadLetterBound(delivery.deadLetters.max, store, clock, logger)
+    this.#checkpointAge = new CheckpointAge(clock)
     this.checkpointer = new Checkpointer({
       store,
       clock,
       random,
-      values: () => owner.progress.values(),
+      values: () => {
+        this.#checkpointAge.begins(this.checkpointer.problem === undefined)
+        return owner.progress.values()
+      },
       onHealth: (problem) => this.#onStateHealth(problem),
     })
     const handler = new HookRunner({
-      hooks,
+      hooks: owner.timings.watch(hooks, ['transform', 'find', 'create', 'update', 'delete', 'flush']),
       delivery,
       checkpointer: this.checkpointer,
       clock,
@@ -126,6 +134,11 @@ export class Assembly {
       hurry: () => this.engine.hurry(),
       onRemoved: () => this.deadLetters.remove(),
     })
+  }
+
+  /** Milliseconds since the state was last written. */
+  get checkpointAgeMs(): number {
+    return this.#checkpointAge.ageMs(this.checkpointer.problem === undefined)
   }
 
   /** Whether {@link open} was called. */

@@ -1,4 +1,6 @@
 import { type BooksSnapshot } from '../flow/books.ts'
+import { type EndpointAddresses } from '../observe/observation.ts'
+import { type Unreadiness } from '../observe/readiness.ts'
 import { type ConnectorState } from './notices.ts'
 
 /** How a connector does at one moment. */
@@ -16,6 +18,12 @@ export interface ConnectorStatus extends BooksSnapshot {
   readonly outage: string | undefined
   /** Why the state cannot be written; absent when it can. */
   readonly stateProblem: string | undefined
+  /** Dead letters that are kept now. */
+  readonly deadLettersKept: number
+  /** Why the connector does not do its work right now; empty when it does, as `/readyz` says. */
+  readonly notReady: readonly Unreadiness[]
+  /** Where it can be asked over HTTP. */
+  readonly endpoints: EndpointAddresses
 }
 
 /** The specification's line of metrics. */

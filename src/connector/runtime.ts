@@ -2,9 +2,13 @@ import { type KyInstance } from 'ky'
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { describeError } from '../errors/verdict.ts'
 import { type Outcome } from '../flow/books.ts'
+import { CountedPlatform } from '../observe/counted-platform.ts'
+import { Observation } from '../observe/observation.ts'
+import { type ObservedFacts } from '../observe/observed-facts.ts'
+import { readiness } from '../observe/readiness.ts'
+import { scrubError } from '../observe/scrub.ts'
 import { type ConnectorState as PlatformState } from '../opencti/connector-state.ts'
 import { createPlatformHttp } from '../opencti/http.ts'
-import { Platform } from '../opencti/platform.ts'
 import { formatPosition, startOfTime } from '../opencti/position.ts'
 import { checkStream, requireStreamId, type CheckedStream } from '../opencti/stream-check.ts'
 import { EventStream } from '../stream/event-stream.ts'
@@ -12,6 +16,7 @@ import { delay } from '../util/delay.ts'
 import { Assembly, type AssemblyOptions } from './assembly.ts'
 import { metricsOf, type ConnectorStatus } from './connector-status.ts'
 import { Lifecycle } from './lifecycle.ts'
+import { type ConnectorState } from './notices.ts'
 import { isDoneWithin, patiently } from './patience.ts'
 import { type PipelineMessage } from './pipeline.ts'
 import { platformHttpOptions } from './platform-http-options.ts'
@@ -33,7 +38,8 @@ export class Runtime {
   readonly #assembly: Assembly
   readonly #session: Session
   readonly #http: KyInstance
-  readonly #platform: Platform
+  readonly #platform: CountedPlatform
+  readonly #observation: Observation
   /** Aborted when the connector is to stop. */
   readonly #stopping = new AbortController()
   /** Aborted when it gives up what is in flight. */
@@ -42,6 +48,8 @@ export class Runtime {
   #stream: { readonly abort: AbortController; readonly done: Promise<void> } | undefined
   #stopped: Promise<void> | undefined
   #failure: Error | undefined
+  /** What the start waits for, in words. */
+  #waitsFor: string | undefined
   #resetting: Promise<void> = Promise.resolve()
 
   constructor(options: AssemblyOptions) {
@@ -49,13 +57,23 @@ export class Runtime {
     const { loaded, clock, random, logger, store, onNotice } = options
     this.#lifecycle = new Lifecycle((state) => onNotice({ kind: 'state', state }))
     this.#http = createPlatformHttp(platformHttpOptions(loaded.settings.opencti))
-    this.#platform = new Platform(this.#http, loaded.settings.opencti.url)
+    this.#platform = new CountedPlatform(this.#http, loaded.settings.opencti.url)
+    this.#observation = new Observation({
+      settings: loaded.settings.connector,
+      health: loaded.delivery.health,
+      clock,
+      logger,
+      redactor: options.redactor,
+      facts: () => this.#facts(),
+      status: () => ({ ...this.status() }),
+    })
     this.#assembly = new Assembly(options, {
+      timings: this.#observation.timings,
       progress: this.#progress,
       givenUp: this.#givenUp.signal,
       ownUserId: () => this.#session.userId,
       onStop: (verdict) => {
-        this.#failure ??= new StreamConnectorError('STOP', verdict.reason)
+        this.#failure ??= new StreamConnectorError('STOP', options.redactor.clean(verdict.reason))
         void this.stop()
       },
     })
@@ -84,16 +102,43 @@ export class Runtime {
   }
 
   status(): ConnectorStatus {
-    const { books, window, engine, checkpointer } = this.#assembly
+    const facts = this.#facts()
+    const { state, bytesInFlight, catchingUp, lagMs, stateProblem, deadLettersKept } = facts
+    return {
+      ...this.#assembly.books.snapshot(),
+      state: state as ConnectorState,
+      bytesInFlight,
+      position: this.#progress.position,
+      catchingUp,
+      lagMs,
+      outage: facts.outage,
+      stateProblem,
+      deadLettersKept,
+      notReady: readiness(facts),
+      endpoints: this.#observation.addresses,
+    }
+  }
+
+  #facts(): ObservedFacts {
+    const { books, window, engine, checkpointer, deadLetters, checkpointAgeMs } = this.#assembly
+    const { clock, redactor, loaded } = this.#options
+    const { ledger } = this.#progress
     return {
       ...books.snapshot(),
       state: this.#lifecycle.state,
+      waitsFor: this.#waitsFor,
       bytesInFlight: window.bytes,
-      position: this.#progress.position,
-      catchingUp: this.#progress.ledger.catchingUp,
+      deadLettersKept: deadLetters.count,
+      maxDeadLetters: loaded.delivery.deadLetters.max,
+      catchingUp: ledger.catchingUp,
       lagMs: this.#progress.lagMs(engine.size),
-      outage: engine.outageReason,
+      oldestUnfinishedMs: engine.size === 0 ? 0 : Math.max(0, clock.now() - ledger.safe.ms),
+      outage: engine.outageReason === undefined ? undefined : redactor.clean(engine.outageReason),
+      failingForMs: engine.failingForMs,
+      stream: this.#observation.stream.facts(),
       stateProblem: checkpointer.problem?.message,
+      checkpointAgeMs,
+      pings: this.#platform.pings,
     }
   }
 
@@ -122,6 +167,7 @@ export class Runtime {
       await this.#start(this.#stopping.signal)
     } catch (error) {
       if (this.#stopping.signal.aborted) return
+      scrubError(error, this.#options.redactor)
       this.#failure = error as Error
       this.#lifecycle.move('failed')
       await this.stop()
@@ -152,12 +198,15 @@ export class Runtime {
     const { connector } = loaded.settings
     requireStreamId(connector.live_stream_id)
     logger.info('Settings are read', { settings: loaded.source, connector_id: connector.id })
+    await this.#observation.open()
     await this.#assembly.open()
+    this.#waitsFor = 'the platform'
     const start = await this.#session.open(signal)
     if (start.isTaken) this.#progress.mapIsComplete = false
     if (start.isAnew) await store.commit({ forgetPositions: true })
     this.#progress.begin(start.state)
     await this.#assembly.checkpointer.flush(true)
+    this.#waitsFor = 'the live stream to be there'
     const stream = await patiently(
       () => this.checkStream(signal),
       'The live stream cannot be read yet',
@@ -166,8 +215,10 @@ export class Runtime {
       ({ code }) => code === 'STREAM_STOPPED' || code === 'PLATFORM_UNREACHABLE',
     )
     logger.info('Stream ID validated', { stream_id: stream.id, stream_name: stream.name })
+    this.#waitsFor = 'the target to be ready'
     const check = async () => hooks.check?.(signal)
     await patiently(check, 'The target is not ready yet', this.#options, signal, () => true)
+    this.#waitsFor = undefined
     this.#read()
     this.#lifecycle.move('running')
     void this.#session.run(signal)
@@ -185,7 +236,10 @@ export class Runtime {
       settings: connector,
       recoverUntil: () => this.#progress.recoverUntil,
       room: () => this.#assembly.room(),
-      onNotice: (notice) => onNotice({ kind: 'stream', notice }),
+      onNotice: (notice) => {
+        this.#observation.stream.note(notice)
+        onNotice({ kind: 'stream', notice })
+      },
       onGap: (from, firstAvailable) => {
         const isRepaired = connector.live_stream_recover && this.#progress.recoverUntil !== undefined
         onNotice({ kind: 'gap', from, firstAvailable, isRepaired })
@@ -222,6 +276,7 @@ export class Runtime {
     const { store, clock, loaded, onNotice } = this.#options
     this.#stream?.abort.abort()
     await this.#stream?.done
+    this.#observation.stream.closed()
     this.#assembly.clear()
     await isDoneWithin(
       this.#assembly.engine.drain(),
@@ -259,6 +314,7 @@ export class Runtime {
     const { loaded, hooks, store, logger, clock } = this.#options
     const { engine, checkpointer, deadLetters } = this.#assembly
     const hasSession = this.#stream !== undefined
+    this.#waitsFor = undefined
     this.#lifecycle.move('stopping')
     this.#stopping.abort(new StreamConnectorError('LIFECYCLE', 'The connector was asked to stop.'))
     this.#stream?.abort.abort()
@@ -292,7 +348,9 @@ export class Runtime {
       await step('close()', () => hooks.close?.())
       await step('Closing the state', () => store.close())
     }
+    await this.#observation.close()
     this.#lifecycle.move(this.#failure === undefined ? 'stopped' : 'failed')
+    scrubError(this.#failure, this.#options.redactor)
     this.#finished.promise.catch(() => {})
     if (this.#failure === undefined) this.#finished.resolve()
     else this.#finished.reject(this.#failure)

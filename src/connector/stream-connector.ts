@@ -4,6 +4,7 @@ import { type Outcome } from '../flow/books.ts'
 import { type FlushResult } from '../flow/flush-answer.ts'
 import { TokenBucket } from '../flow/token-bucket.ts'
 import { createLogger } from '../observe/create-logger.ts'
+import { scrubbed } from '../observe/scrub.ts'
 import { type CheckedStream } from '../opencti/stream-check.ts'
 import { type ConnectorDefaults } from '../settings/connector-defaults.ts'
 import { defineSettings, type SettingsDefinition } from '../settings/define-settings.ts'
@@ -124,15 +125,18 @@ export abstract class StreamConnector<
     this.settings = loaded.settings as SettingsOf<Definition>
     this.delivery = loaded.delivery
     const { connector, opencti } = loaded.settings
-    this.logger =
-      options.logger ??
-      createLogger({
-        name: connector.name,
-        level: connector.log_level,
-        json: opencti.json_logging,
-        redactor: this.#redactor,
-      })
     const clock = options.clock ?? systemClock
+    const ownLogger =
+      options.logger === undefined
+        ? createLogger({
+            name: connector.name,
+            level: connector.log_level,
+            json: opencti.json_logging,
+            redactor: this.#redactor,
+            clock,
+          })
+        : undefined
+    this.logger = options.logger ?? ownLogger!
     const bucket = new TokenBucket(
       loaded.delivery.rateLimit ?? { perSecond: Number.POSITIVE_INFINITY, burst: 1 },
       clock,
@@ -148,7 +152,8 @@ export abstract class StreamConnector<
       bucket,
       takesTokens: () => this.#http === undefined,
       redactor: this.#redactor,
-      onNotice: (notice) => {
+      onNotice: (received) => {
+        const notice = scrubbed(received, this.#redactor)
         logNotice(this.logger, notice)
         try {
           options.onNotice?.(notice)
@@ -157,6 +162,8 @@ export abstract class StreamConnector<
         }
       },
     })
+    const flush = () => ownLogger?.flush()
+    this.#runtime.finished.then(flush, flush)
   }
 
   /**

@@ -99,11 +99,6 @@ export class Engine {
     return this.#outage.reason
   }
 
-  /** Failures of the target since it worked last. */
-  get failures(): number {
-    return this.#outage.failures
-  }
-
   /** How long the target has been failing since it worked last, in milliseconds; 0 when it works. */
   get failingForMs(): number {
     return this.#outage.failingForMs

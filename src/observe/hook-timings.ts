@@ -1,0 +1,130 @@
+import { type Clock } from '../util/clock.ts'
+
+/** Durations that are told apart, in seconds: upper bounds, each twice to two and a half times the one before. */
+export const durationBounds: readonly number[] = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
+]
+
+/** Sizes of batches that are told apart: upper bounds. */
+export const sizeBounds: readonly number[] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000]
+
+/** How many values fell between which bounds. */
+export class Distribution {
+  readonly bounds: readonly number[]
+  /** One more than there are bounds; not added up. */
+  readonly counts: Float64Array
+  sum = 0
+  count = 0
+
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds
+    this.counts = new Float64Array(bounds.length + 1)
+  }
+
+  add(value: number): void {
+    const { bounds } = this
+    let index = 0
+    while (index < bounds.length && value > bounds[index]!) index++
+    this.counts[index]!++
+    this.sum += value
+    this.count++
+  }
+
+  /** The bound that so large a share of the values stays below; 0 without values. */
+  quantile(share: number): number {
+    let seen = 0
+    for (const [index, bound] of this.bounds.entries()) {
+      seen += this.counts[index]!
+      if (this.count > 0 && seen >= this.count * share) return bound
+    }
+    return this.count === 0 ? 0 : Number.POSITIVE_INFINITY
+  }
+}
+
+/** How one hook does. */
+export interface HookFigures {
+  readonly ok: Distribution
+  readonly error: Distribution
+}
+
+type Method = (...parameters: unknown[]) => unknown
+
+/**
+ * How long hooks take and how often they fail. It costs two looks at the clock and one addition a call, and keeps
+ * nothing of the single call.
+ */
+export class HookTimings {
+  readonly #clock: Clock
+  readonly #figures = new Map<string, HookFigures>()
+  readonly batchSizes = new Distribution(sizeBounds)
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** By the name of the hook; only of those that the connector has. */
+  get figures(): ReadonlyMap<string, HookFigures> {
+    return this.#figures
+  }
+
+  /**
+   * An object with the hooks of `hooks`, each of them timed; hooks that it does not have stay absent.
+   *
+   * @param names the methods to time, and the only ones to call on what is answered.
+   */
+  watch<Hooks extends object>(hooks: Hooks, names: readonly (keyof Hooks & string)[]): Hooks {
+    const timed = Object.create(hooks) as Hooks
+    for (const name of names) {
+      let method: Method | undefined
+      Object.defineProperty(timed, name, {
+        get: () => (hooks[name] === undefined ? undefined : (method ??= this.#timed(hooks, name))),
+      })
+    }
+    return timed
+  }
+
+  #timed<Hooks extends object>(hooks: Hooks, name: keyof Hooks & string): Method {
+    const { ok, error } = this.#figuresOf(name)
+    const clock = this.#clock
+    const sizes = name === 'flush' ? this.batchSizes : undefined
+    return (...parameters) => {
+      if (sizes !== undefined) sizes.add((parameters[0] as readonly unknown[]).length)
+      const startMs = clock.monotonic()
+      const end = (figures: Distribution) => figures.add((clock.monotonic() - startMs) / 1000)
+      let result: unknown
+      try {
+        result = (hooks[name] as Method).apply(hooks, parameters)
+      } catch (thrown) {
+        end(error)
+        throw thrown
+      }
+      if (!isThenable(result)) {
+        end(ok)
+        return result
+      }
+      return result.then(
+        (value) => {
+          end(ok)
+          return value
+        },
+        (thrown: unknown) => {
+          end(error)
+          throw thrown
+        },
+      )
+    }
+  }
+
+  #figuresOf(name: string): HookFigures {
+    let figures = this.#figures.get(name)
+    if (figures === undefined) {
+      figures = { ok: new Distribution(durationBounds), error: new Distribution(durationBounds) }
+      this.#figures.set(name, figures)
+    }
+    return figures
+  }
+}
+
+function isThenable(value: unknown): value is Promise<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}

@@ -1,0 +1,147 @@
+import { type ObservedFacts } from './observed-facts.ts'
+import { readiness } from './readiness.ts'
+
+/** A metric that is read from the facts when somebody asks. */
+export interface MetricRow {
+  readonly name: string
+  readonly help: string
+  readonly type: 'counter' | 'gauge'
+  /** The label that tells its values apart; absent when it has one value. */
+  readonly label?: string | undefined
+  readonly read: (facts: ObservedFacts) => number | ReadonlyMap<string, number>
+}
+
+const flag = (value: boolean) => (value ? 1 : 0)
+
+/** While old knowledge is still coming, its positions say nothing of how late it is. */
+const unlessCatchingUp = (facts: ObservedFacts, valueMs: number) =>
+  facts.catchingUp ? Number.NaN : valueMs / 1000
+
+/** Every metric that is a number at one moment, in the order in which they are served. */
+export const metricTable: readonly MetricRow[] = [
+  {
+    name: 'opencti_stream_received_total',
+    help: 'Events received from the live stream.',
+    type: 'counter',
+    read: (facts) => facts.received,
+  },
+  {
+    name: 'opencti_stream_delivered_total',
+    help: 'Events whose effect has reached the target.',
+    type: 'counter',
+    read: (facts) => facts.delivered,
+  },
+  {
+    name: 'opencti_stream_skipped_total',
+    help: 'Events that needed nothing at the target, by reason.',
+    type: 'counter',
+    label: 'reason',
+    read: (facts) => new Map(Object.entries(facts.skippedByReason)),
+  },
+  {
+    name: 'opencti_stream_dead_letters_total',
+    help: 'Events put aside as dead letters since the start.',
+    type: 'counter',
+    read: (facts) => facts.deadLettered,
+  },
+  {
+    name: 'opencti_stream_dead_letters',
+    help: 'Dead letters that are kept now.',
+    type: 'gauge',
+    read: (facts) => facts.deadLettersKept,
+  },
+  {
+    name: 'opencti_stream_retries_total',
+    help: 'Tries that failed and were made again.',
+    type: 'counter',
+    read: (facts) => facts.retries,
+  },
+  {
+    name: 'opencti_stream_in_flight_events',
+    help: 'Events received and not finished.',
+    type: 'gauge',
+    read: (facts) => facts.inFlight,
+  },
+  {
+    name: 'opencti_stream_in_flight_bytes',
+    help: 'Bytes of the events received and not finished.',
+    type: 'gauge',
+    read: (facts) => facts.bytesInFlight,
+  },
+  {
+    name: 'opencti_stream_lag_seconds',
+    help: 'How far finished work lies behind the newest id seen; NaN while catching up.',
+    type: 'gauge',
+    read: (facts) => unlessCatchingUp(facts, facts.lagMs),
+  },
+  {
+    name: 'opencti_stream_oldest_unfinished_age_seconds',
+    help: 'At most so old is the oldest unfinished event, 0 when there is none; NaN while catching up.',
+    type: 'gauge',
+    read: (facts) => unlessCatchingUp(facts, facts.oldestUnfinishedMs),
+  },
+  {
+    name: 'opencti_stream_catching_up',
+    help: '1 while what existed before the first start is being received.',
+    type: 'gauge',
+    read: (facts) => flag(facts.catchingUp),
+  },
+  {
+    name: 'opencti_stream_reconnects_total',
+    help: 'Connections to the live stream that were lost, given up or refused, by reason.',
+    type: 'counter',
+    label: 'reason',
+    read: (facts) => facts.stream.reconnects,
+  },
+  {
+    name: 'opencti_stream_stream_connected',
+    help: '1 while the live stream is connected.',
+    type: 'gauge',
+    read: (facts) => flag(facts.stream.isConnected),
+  },
+  {
+    name: 'opencti_stream_target_up',
+    help: '0 while the target counts as down and is only probed.',
+    type: 'gauge',
+    read: (facts) => flag(facts.outage === undefined),
+  },
+  {
+    name: 'opencti_stream_state_writable',
+    help: '0 while the state cannot be written and reading stops.',
+    type: 'gauge',
+    read: (facts) => flag(facts.stateProblem === undefined),
+  },
+  {
+    name: 'opencti_stream_checkpoint_age_seconds',
+    help: 'Time since the state was last written.',
+    type: 'gauge',
+    read: (facts) => facts.checkpointAgeMs / 1000,
+  },
+  {
+    name: 'opencti_stream_ready',
+    help: '1 when /readyz answers 200.',
+    type: 'gauge',
+    read: (facts) => flag(readiness(facts).length === 0),
+  },
+  {
+    name: 'ping_api_total',
+    help: 'Pings of the platform.',
+    type: 'counter',
+    read: (facts) => facts.pings.total,
+  },
+  {
+    name: 'ping_api_errors_total',
+    help: 'Pings of the platform that failed.',
+    type: 'counter',
+    read: (facts) => facts.pings.errors,
+  },
+]
+
+/** Metrics that are distributions: they are gathered by {@link HookTimings}. */
+export const histogramTable = [
+  {
+    name: 'opencti_stream_hook_duration_seconds',
+    help: 'How long hooks took, by hook and outcome (ok, error).',
+  },
+  { name: 'opencti_stream_batch_size', help: 'Operations in the batches handed to flush().' },
+] as const

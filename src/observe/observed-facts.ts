@@ -1,0 +1,29 @@
+import { type BooksSnapshot } from '../flow/books.ts'
+import { type PingCounts } from './counted-platform.ts'
+import { type StreamFacts } from './stream-watch.ts'
+
+/** Everything about a connector at one moment that metrics and readiness are made of. */
+export interface ObservedFacts extends BooksSnapshot {
+  /** Where it is in its life: `running` when it works. */
+  readonly state: string
+  /** What the start waits for, in words; absent when it waits for nothing. */
+  readonly waitsFor?: string | undefined
+  readonly bytesInFlight: number
+  /** Dead letters that are kept, and how many may be. */
+  readonly deadLettersKept: number
+  readonly maxDeadLetters: number
+  readonly catchingUp: boolean
+  readonly lagMs: number
+  /** At most so old is the oldest event that is not finished, in milliseconds; 0 when there is none. */
+  readonly oldestUnfinishedMs: number
+  /** Why the target counts as down; absent when it does not. */
+  readonly outage: string | undefined
+  /** For how long the target has been failing since it worked last, in milliseconds; 0 when it works. */
+  readonly failingForMs: number
+  readonly stream: StreamFacts
+  /** Why the state cannot be written; absent when it can. */
+  readonly stateProblem: string | undefined
+  /** Since the state was last written, in milliseconds. */
+  readonly checkpointAgeMs: number
+  readonly pings: PingCounts
+}

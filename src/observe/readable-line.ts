@@ -1,0 +1,29 @@
+import { styleText } from 'node:util'
+
+const styles = { DEBUG: 'gray', INFO: 'green', WARNING: 'yellow', ERROR: 'red' } as const
+
+/** A JSON line of the log as a person reads it on a terminal. */
+export function readableLine(line: string, colors: boolean): string {
+  const { timestamp, level, message, attributes } = JSON.parse(line) as {
+    timestamp: string
+    level: keyof typeof styles
+    message: string
+    attributes?: Record<string, unknown>
+  }
+  const style = (name: Parameters<typeof styleText>[0], text: string) =>
+    colors ? styleText(name, text, { validateStream: false }) : text
+  const facts = Object.entries(attributes ?? {}).map(
+    ([name, value]) => `${style('dim', `${printed(name)}=`)}${printed(JSON.stringify(value))}`,
+  )
+  const time = style('dim', timestamp.slice(11, 19))
+  const shown = `${time} ${style(styles[level], level.padEnd(7))} ${printed(message)}`
+  return `${facts.length > 0 ? `${shown}  ${facts.join(' ')}` : shown}\n`
+}
+
+/** Names of entities come from others: nothing in them may move the cursor or forge a line. */
+function printed(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\u2028\u2029]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}

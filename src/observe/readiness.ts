@@ -1,0 +1,39 @@
+import { type ObservedFacts } from './observed-facts.ts'
+
+/** Why a connector is not ready, for one of its parts. */
+export interface Unreadiness {
+  readonly part: 'connector' | 'stream' | 'target' | 'state'
+  readonly reason: string
+}
+
+/** A target that fails for so long is not well, though it may not count as down yet; in milliseconds. */
+const failingGraceMs = 5000
+
+/** A connection that was lost may take so long to come back, in milliseconds: servers restart. */
+const reconnectGraceMs = 5000
+
+/** Why the connector does not do its work right now; empty when it does. */
+export function readiness(facts: ObservedFacts): readonly Unreadiness[] {
+  const reasons: Unreadiness[] = []
+  const add = (part: Unreadiness['part'], reason: string) => reasons.push({ part, reason })
+  const isRunning = facts.state === 'running'
+  if (!isRunning) {
+    add('connector', facts.waitsFor === undefined ? `it is ${facts.state}` : `it waits for ${facts.waitsFor}`)
+  }
+  const { stream } = facts
+  const hasStream = stream.isConnected || stream.isHeldBack
+  const isInGrace = isRunning && stream.reconnects.size > 0 && stream.forMs <= reconnectGraceMs
+  if (!hasStream && !isInGrace) add('stream', stream.problem ?? 'the live stream is not connected')
+  if (facts.outage !== undefined) add('target', `the target is down: ${facts.outage}`)
+  else if (facts.failingForMs > failingGraceMs) {
+    add('target', `the target has not worked for ${Math.round(facts.failingForMs / 1000)} s`)
+  }
+  if (facts.stateProblem !== undefined) add('state', facts.stateProblem)
+  if (facts.deadLettersKept >= facts.maxDeadLetters) {
+    add(
+      'state',
+      `${facts.deadLettersKept} dead letters are kept, and no more are allowed: replay or purge some`,
+    )
+  }
+  return reasons
+}
