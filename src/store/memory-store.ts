@@ -133,13 +133,8 @@ export class MemoryStore implements StateStore {
 
   async commit(changes: StateChanges): Promise<void> {
     this.#requireOpen('STATE_NOT_WRITTEN')
-    // Everything that can fail (the iterables are the caller's) comes before the first change.
-    const values = [...(changes.values ?? [])]
-    const putEntities = Array.from(changes.putEntities ?? [], withoutUndefined)
-    const deleteEntities = [...(changes.deleteEntities ?? [])]
-    const addDeadLetters = Array.from(changes.addDeadLetters ?? [], withoutUndefined)
-    const removeDeadLetters = [...(changes.removeDeadLetters ?? [])]
-    const updateDeadLetters = [...(changes.updateDeadLetters ?? [])]
+    const { values, putEntities, deleteEntities, addDeadLetters, removeDeadLetters, updateDeadLetters } =
+      collect(changes)
 
     for (const [name, value] of values) {
       if (value === undefined) this.#values.delete(name)
@@ -188,6 +183,28 @@ export class MemoryStore implements StateStore {
   #requireOpen(code: 'STATE_UNREADABLE' | 'STATE_NOT_WRITTEN'): void {
     if (this.#held) return
     throw new StateError(code, 'The state was used before it was opened or after it was closed.')
+  }
+}
+
+/** Everything that can fail (the iterables are the caller's), before the first change. */
+function collect(changes: StateChanges) {
+  try {
+    return {
+      values: [...(changes.values ?? [])],
+      putEntities: Array.from(changes.putEntities ?? [], withoutUndefined),
+      deleteEntities: [...(changes.deleteEntities ?? [])],
+      addDeadLetters: Array.from(changes.addDeadLetters ?? [], withoutUndefined),
+      removeDeadLetters: [...(changes.removeDeadLetters ?? [])],
+      updateDeadLetters: [...(changes.updateDeadLetters ?? [])],
+    }
+  } catch (error) {
+    throw new StateError(
+      'STATE_NOT_WRITTEN',
+      'The changes could not be read, and nothing of them was kept.',
+      {
+        cause: error,
+      },
+    )
   }
 }
 

@@ -28,7 +28,7 @@ export function stateFailure(error: unknown, doing: 'reading' | 'writing', fileN
 
   const file = `The state file ${fileName} in the state folder (CONNECTOR_STATE_DIR)`
   const why =
-    reasons.get(primary ?? code) ?? `: ${error instanceof Error ? error.message : 'unknown failure'}.`
+    reasons.get(primary ?? code) ?? ` (${error instanceof Error ? error.message : 'unknown failure'}).`
   return doing === 'writing'
     ? new StateError(
         'STATE_NOT_WRITTEN',

@@ -25,7 +25,8 @@ export class SqliteLock {
     try {
       createPrivateFile(path)
       database = openDatabase(path)
-      database.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')
+      // Without a journal in a file: nothing is ever written here.
+      database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
       return new SqliteLock(database)
     } catch (error) {
       database?.close()

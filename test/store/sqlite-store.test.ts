@@ -1,0 +1,327 @@
+import * as fc from 'fast-check'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { describe, expect, it } from 'vitest'
+import { MemoryStore } from '../../src/store/memory-store.ts'
+import { type StateChanges, type StateStore } from '../../src/store/state-store.ts'
+import { connectorId, stateDirectory } from './state-directory.ts'
+import { itIsAStateStore, letter } from './state-store.conformance.ts'
+
+describe('SqliteStore', () => {
+  itIsAStateStore(async () => {
+    const { make } = stateDirectory()
+    return { store: make(), reopen: () => make() }
+  })
+
+  it('does exactly what MemoryStore does', async () => {
+    const keys = fc.constantFrom('a', 'b', 'c', 'é', '\uFFFD', '😀')
+    const ids = fc.integer({ min: 1, max: 12 })
+    const text = fc.string({ unit: 'grapheme', maxLength: 5 })
+    const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
+    const position = fc.tuple(fc.nat(12), fc.nat(2)).map(([ms, seq]) => `${ms}-${seq}`)
+    const changes: fc.Arbitrary<StateChanges> = fc.record(
+      {
+        values: fc.array(fc.tuple(keys, maybe(text)), { maxLength: 3 }).map((entries) => new Map(entries)),
+        putEntities: fc.array(
+          fc.record({
+            key: keys,
+            stixId: text,
+            externalId: maybe(text),
+            position: maybe(position),
+            expiresAtMs: maybe(fc.nat(9)),
+          }),
+          { maxLength: 4 },
+        ),
+        deleteEntities: fc.array(keys, { maxLength: 2 }),
+        forgetPositions: fc.boolean(),
+        addDeadLetters: fc.array(
+          fc.record({ key: maybe(keys), error: text, data: text, position: maybe(position) }).map(letter),
+          { maxLength: 3 },
+        ),
+        removeDeadLetters: fc.array(ids, { maxLength: 2 }),
+        updateDeadLetters: fc.array(
+          fc.record({
+            id: ids,
+            attempts: fc.nat(9),
+            lastAtMs: fc.nat(9),
+            error: text,
+            answered: fc.constantFrom('requested', 'forced', undefined),
+          }),
+          { maxLength: 2 },
+        ),
+        outdateDeadLetters: fc
+          .array(fc.tuple(keys, position), { maxLength: 2 })
+          .map((entries) => new Map(entries)),
+        durable: fc.boolean(),
+      },
+      { requiredKeys: [] },
+    )
+    const replay = fc.record({ ids: maybe(fc.array(ids, { maxLength: 3 })), force: fc.boolean() })
+    const { directory, make } = stateDirectory()
+    let run = 0
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(changes, maybe(replay)), { maxLength: 8 }), async (steps) => {
+        const sqlite = make({ directory: join(directory, `${run++}`) })
+        const memory = new MemoryStore()
+        await sqlite.open(connectorId)
+        await memory.open(connectorId)
+        for (const [change, request] of steps) {
+          await sqlite.commit(change)
+          await memory.commit(change)
+          if (request) expect(await sqlite.requestReplay(request)).toBe(await memory.requestReplay(request))
+          expect(await everythingIn(sqlite)).toStrictEqual(await everythingIn(memory))
+        }
+        await sqlite.close()
+      }),
+      { numRuns: 40 },
+    )
+  })
+})
+
+async function everythingIn(store: StateStore) {
+  return {
+    values: await Promise.all(['a', 'b', 'c', 'é'].map((name) => store.value(name))),
+    entities: await store.entities({ limit: 99 }),
+    laterEntities: await store.entities({ afterKey: 'b', limit: 2 }),
+    expiring: await store.expiring({ atMs: 6, limit: 3 }),
+    letters: await store.deadLetters({ limit: 99 }),
+    laterLetters: await store.deadLetters({ afterId: 3, limit: 2, withoutData: true }),
+    replays: await store.deadLetters({ limit: 99, onlyReplay: true }),
+    counts: [await store.countEntities(), await store.countDeadLetters()],
+  }
+}
+
+describe('the file', () => {
+  it('and its folder are for their owner alone, whatever the umask', async () => {
+    const { directory, make } = stateDirectory()
+    const umask = process.umask(0)
+    try {
+      const store = make({ directory: join(directory, 'a', 'b') })
+      await store.open(connectorId)
+      await store.commit({ addDeadLetters: [letter()] })
+    } finally {
+      process.umask(umask)
+    }
+    const mode = (...path: string[]) => (statSync(join(directory, ...path)).mode & 0o777).toString(8)
+    expect([mode('a'), mode('a', 'b')]).toEqual(['700', '700'])
+    const files = readdirSync(join(directory, 'a', 'b')).toSorted()
+    expect(files).toEqual([
+      `${connectorId}.lock`,
+      ...['', '-shm', '-wal'].map((end) => `${connectorId}.sqlite${end}`),
+    ])
+    expect(files.map((name) => mode('a', 'b', name))).toEqual(['600', '600', '600', '600'])
+  })
+
+  it('keeps the mode that somebody gave it', async () => {
+    const { file, make } = stateDirectory()
+    const store = make()
+    await store.open(connectorId)
+    await store.close()
+    chmodSync(file, 0o640)
+    await store.open(connectorId)
+    expect((statSync(file).mode & 0o777).toString(8)).toBe('640')
+  })
+
+  it('has a name that every file system takes, and another for each id', async () => {
+    const { directory, make } = stateDirectory()
+    for (const id of ['../../etc/passwd', '.. .. etc passwd', '', '.', 'ü'.repeat(300)]) {
+      await make({ connectorId: id }).open(id)
+    }
+    const names = readdirSync(directory).filter((name) => name.endsWith('.sqlite'))
+    expect(names).toHaveLength(5)
+    for (const name of names) expect(name).toMatch(/^[\w-]{1,100}\.sqlite$/)
+  })
+
+  it('can be read by any SQLite, and says what it is', async () => {
+    const { file, make } = stateDirectory()
+    const store = make()
+    await store.open(connectorId)
+    await store.commit({ addDeadLetters: [letter({ data: '{"a":1}' })] })
+    const database = new DatabaseSync(file, { readOnly: true })
+    expect(database.prepare('SELECT data, error FROM dead_letter').get()).toMatchObject({ data: '{"a":1}' })
+    expect(database.prepare('PRAGMA application_id').get()).toMatchObject({ application_id: 0x4f435343 })
+    expect(database.prepare('PRAGMA journal_mode').get()).toMatchObject({ journal_mode: 'wal' })
+    database.close()
+  })
+
+  it('counts and pages many large dead letters without reading all of them', async () => {
+    const { file, make } = stateDirectory()
+    await make().open(connectorId)
+    const database = new DatabaseSync(file, { readOnly: true })
+    const plan = (query: string) => JSON.stringify(database.prepare(`EXPLAIN QUERY PLAN ${query}`).all())
+    expect(plan('SELECT count(*) FROM dead_letter')).toMatch(/USING COVERING INDEX/)
+    expect(plan('SELECT * FROM dead_letter WHERE id > 9 ORDER BY id LIMIT 5')).toMatch(/SEARCH.*PRIMARY KEY/)
+    database.close()
+  })
+})
+
+describe('a state that cannot be used is refused', () => {
+  const refusal = async (open: () => Promise<unknown>) =>
+    open().then(
+      () => expect.fail('it should have been refused'),
+      (error: unknown) => error as Error & { code: string },
+    )
+
+  it('when it is garbage: by moving it away one starts anew', async () => {
+    const { file, make } = stateDirectory()
+    writeFileSync(file, 'this is no database, and has been long enough to look like one'.repeat(20))
+    const error = await refusal(() => make().open(connectorId))
+    expect(error.code).toBe('STATE_CORRUPT')
+    expect(error.message).toMatch(/Move .*\.sqlite.* away.*position that the platform keeps/)
+  })
+
+  it('when a part of it is missing', async () => {
+    const { file, make } = stateDirectory()
+    const store = make()
+    await store.open(connectorId)
+    await store.commit({
+      addDeadLetters: Array.from({ length: 100 }, () => letter({ data: 'x'.repeat(1000) })),
+    })
+    await store.close()
+    truncateSync(file, statSync(file).size / 2)
+    expect((await refusal(() => make().open(connectorId))).code).toBe('STATE_CORRUPT')
+  })
+
+  it('when it is overwritten in the middle, as soon as that is read', async () => {
+    const { file, make } = stateDirectory()
+    const store = make()
+    await store.open(connectorId)
+    const putEntities = Array.from({ length: 5000 }, (_, index) => ({
+      key: `key-${index}`,
+      stixId: 'x'.repeat(50),
+    }))
+    await store.commit({ putEntities })
+    await store.close()
+    const bytes = readFileSync(file)
+    bytes.fill(0xff, 4096 * 20, 4096 * 100)
+    writeFileSync(file, bytes)
+    const again = make()
+    await again.open(connectorId)
+    expect((await refusal(() => again.entities({ limit: 5000 }))).code).toBe('STATE_CORRUPT')
+  })
+
+  it('when it is the database of something else, which stays as it is', async () => {
+    const { file, make } = stateDirectory()
+    const database = new DatabaseSync(file)
+    database.exec('CREATE TABLE theirs (a)')
+    database.close()
+    const before = readFileSync(file)
+    expect((await refusal(() => make().open(connectorId))).code).toBe('STATE_CORRUPT')
+    expect(readFileSync(file).equals(before)).toBe(true)
+  })
+
+  it('when a newer version wrote it', async () => {
+    const { file, make } = stateDirectory()
+    const store = make()
+    await store.open(connectorId)
+    await store.close()
+    const database = new DatabaseSync(file)
+    database.exec('PRAGMA user_version = 99')
+    database.close()
+    const error = await refusal(() => make().open(connectorId))
+    expect(error).toMatchObject({
+      code: 'STATE_UNREADABLE',
+      message: expect.stringContaining('newer version'),
+    })
+  })
+
+  it('when the folder is a file, or lies below one', async () => {
+    const { directory, make } = stateDirectory()
+    writeFileSync(join(directory, 'file'), '')
+    for (const path of ['file', 'file/below']) {
+      const error = await refusal(() => make({ directory: join(directory, path) }).open(connectorId))
+      expect(error).toMatchObject({
+        code: 'STATE_UNREADABLE',
+        message: expect.stringMatching(/is a file.*CONNECTOR_STATE_DIR|CONNECTOR_STATE_DIR.*is a file/),
+      })
+    }
+  })
+
+  it('when this user may not write there', async () => {
+    const { directory, make } = stateDirectory()
+    const closed = join(directory, 'closed')
+    mkdirSync(closed, { mode: 0o500 })
+    chmodSync(directory, 0o755)
+    const error = await asNobody(() => refusal(() => make({ directory: closed }).open(connectorId)))
+    expect(error).toMatchObject({
+      code: 'STATE_UNREADABLE',
+      message: expect.stringContaining('may not write there'),
+    })
+  })
+
+  it('when the place of the lock is taken by something else, and lets go of nothing it holds', async () => {
+    const { directory, make } = stateDirectory()
+    mkdirSync(join(directory, `${connectorId}.lock`))
+    expect((await refusal(() => make().open(connectorId))).code).toBe('STATE_UNREADABLE')
+    expect(existsSync(join(directory, `${connectorId}.sqlite`))).toBe(false)
+  })
+
+  it('and can be opened once the reason is gone: a refusal keeps no lock', async () => {
+    const { file, make } = stateDirectory()
+    writeFileSync(file, 'garbage'.repeat(200))
+    const store = make()
+    await refusal(() => store.open(connectorId))
+    writeFileSync(file, '')
+    expect(await store.open(connectorId)).toEqual({ fresh: true })
+  })
+})
+
+/** Root may write everywhere: lay its rights down for a moment. */
+async function asNobody<T>(work: () => Promise<T>): Promise<T> {
+  if (process.geteuid?.() !== 0) return work()
+  process.seteuid!(65_534)
+  try {
+    return await work()
+  } finally {
+    process.seteuid!(0)
+  }
+}
+
+describe('tools beside the connector', () => {
+  it('read and mark dead letters while it runs; a second connector is refused', async () => {
+    const { make } = stateDirectory()
+    const connector = make()
+    await connector.open(connectorId)
+    await connector.commit({ addDeadLetters: [letter()] })
+    await expect(make().open(connectorId)).rejects.toMatchObject({
+      code: 'STATE_LOCKED',
+      message: expect.stringMatching(/Stop it first/),
+    })
+    const viewer = make({ access: 'read-only' })
+    expect(await viewer.open(connectorId)).toEqual({ fresh: false })
+    expect(await viewer.countDeadLetters()).toBe(1)
+    await expect(viewer.requestReplay({ force: false })).rejects.toMatchObject({ code: 'STATE_NOT_WRITTEN' })
+    const tool = make({ access: 'shared' })
+    await tool.open(connectorId)
+    expect(await tool.requestReplay({ force: false })).toBe(1)
+    expect(await connector.deadLetters({ limit: 9, onlyReplay: true })).toHaveLength(1)
+    await connector.commit({ removeDeadLetters: [1] })
+    expect([await viewer.countDeadLetters(), await tool.countDeadLetters()]).toEqual([0, 0])
+  })
+
+  it.each(['shared', 'read-only'] as const)(
+    'make nothing that is not there, and do not take what is another’s: %s',
+    async (access) => {
+      const { directory, make } = stateDirectory()
+      await expect(make({ access }).open(connectorId)).rejects.toMatchObject({
+        code: 'STATE_UNREADABLE',
+        message: expect.stringContaining('There is no state file'),
+      })
+      expect(readdirSync(directory)).toEqual([])
+      const connector = make()
+      await connector.open(connectorId)
+      await connector.close()
+      await expect(make({ access }).open('another')).rejects.toMatchObject({ code: 'STATE_FOREIGN' })
+    },
+  )
+})
