@@ -1,8 +1,15 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
+import { deadLettersCommand } from './dead-letters.ts'
+import { exitCodeHelp, runCommandLine } from './run-command-line.ts'
 import { simulateCommand } from './simulate.ts'
+import { stateCommand } from './state.ts'
 
-await new Command('opencti-stream')
+const program = new Command('opencti-stream')
   .description('Tools for OpenCTI stream connectors.')
   .addCommand(simulateCommand())
-  .parseAsync()
+  .addCommand(deadLettersCommand())
+  .addCommand(stateCommand())
+  .addHelpText('after', exitCodeHelp)
+
+process.exitCode = await runCommandLine(program, process.argv.slice(2))

@@ -1,0 +1,46 @@
+import { once } from 'node:events'
+import { type Writable } from 'node:stream'
+
+/** Writes text and waits while whoever reads it cannot keep up. */
+export async function write(text: string, stream: Writable = process.stdout): Promise<void> {
+  if (!stream.write(text)) await once(stream, 'drain')
+}
+
+/** Writes one line of JSON. */
+export function writeJson(value: unknown, stream: Writable = process.stdout): Promise<void> {
+  return write(`${JSON.stringify(value)}\n`, stream)
+}
+
+/** Writes a line for people. */
+export function writeLine(line: string): Promise<void> {
+  return write(`${line}\n`)
+}
+
+/**
+ * Text that came from elsewhere, safe for a terminal: control characters, which could move the cursor, change colours or
+ * rename the window, become spaces; line breaks stay when asked for.
+ */
+export function printable(text: string, keepLines = false): string {
+  // Also the characters that turn the direction of writing, which can make a line read differently than it is.
+  const unsafe = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
+  return text.replaceAll(unsafe, (character) =>
+    keepLines && (character === '\n' || character === '\t') ? character : ' ',
+  )
+}
+
+/** `text` in exactly `width` columns, with an ellipsis where something was cut off. */
+export function cell(text: string, width: number): string {
+  const characters = [...printable(text)]
+  if (characters.length <= width) return characters.join('') + ' '.repeat(width - characters.length)
+  return `${characters.slice(0, width - 1).join('')}…`
+}
+
+/** A time as people read it: `2026-09-01 08:00:00`, UTC. */
+export function timeText(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 19).replace('T', ' ')
+}
+
+/** `1 dead letter`, `2 dead letters`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}

@@ -1,0 +1,41 @@
+import { type Command, CommanderError } from 'commander'
+import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
+
+/** How the command line ends; documented in its help. */
+export const exitCode = { ok: 0, failed: 1, wrongUsage: 2 } as const
+
+/** What `--help` says of exit codes. */
+export const exitCodeHelp = '\nExit codes: 0 done, 1 failed, 2 wrong usage.'
+
+/**
+ * Runs the command that the arguments name.
+ *
+ * @returns the code to exit with. What went wrong has been said on standard error then.
+ */
+export async function runCommandLine(program: Command, words: readonly string[]): Promise<number> {
+  throwInsteadOfExit(program)
+  // `| head` closes the pipe when it has seen enough, which is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitCode.ok)
+    throw error
+  })
+  try {
+    await program.parseAsync(words, { from: 'user' })
+    return exitCode.ok
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.wrongUsage
+    process.stderr.write(`${messageOf(error)}\n`)
+    return exitCode.failed
+  }
+}
+
+/** Commander would end the process itself, with 1 for wrong usage too. */
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride()
+  for (const child of command.commands) throwInsteadOfExit(child)
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return isStreamConnectorError(error) ? `${error.code}: ${error.message}` : error.message
+}

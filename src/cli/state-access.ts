@@ -1,0 +1,100 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Command, Option } from 'commander'
+import { StateError } from '../errors/state-error.ts'
+import { openDatabase } from '../store/sqlite-lock.ts'
+import { SqliteStore, type SqliteStoreOptions } from '../store/sqlite-store.ts'
+
+/** The options of every command that works on a connector's state. */
+export interface StateOptions {
+  readonly stateDir: string
+  readonly connectorId?: string | undefined
+  readonly json?: boolean | undefined
+}
+
+/** Gives a command the options of {@link StateOptions}. */
+export function addStateOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--state-dir <folder>', 'folder of the state file')
+        .env('CONNECTOR_STATE_DIR')
+        .default('./state'),
+    )
+    .addOption(
+      new Option('--connector-id <id>', 'the connector; not needed when the folder holds one state file').env(
+        'CONNECTOR_ID',
+      ),
+    )
+    .option('--json', 'print JSON, one object a line')
+}
+
+/**
+ * Does some work on a connector's state, and lets go of it.
+ *
+ * @throws StateError when the state is not there, cannot be opened, or is held by somebody else.
+ */
+export async function withState<T>(
+  options: StateOptions,
+  access: NonNullable<SqliteStoreOptions['access']>,
+  work: (store: SqliteStore, connectorId: string) => Promise<T>,
+): Promise<T> {
+  const { stateDir } = options
+  // An empty variable is how compose files say "not set".
+  const connectorId = options.connectorId?.trim() || onlyConnectorIn(stateDir)
+  if (!existsSync(stateDir)) throw noFolder(stateDir)
+  const store = new SqliteStore({ directory: stateDir, connectorId, access })
+  await store.open(connectorId)
+  try {
+    return await work(store, connectorId)
+  } finally {
+    await store.close()
+  }
+}
+
+/** The id that the only state file of a folder belongs to. */
+function onlyConnectorIn(folder: string): string {
+  let files: string[]
+  try {
+    files = readdirSync(folder).filter((name) => name.endsWith('.sqlite'))
+  } catch (error) {
+    throw noFolder(folder, error)
+  }
+  const [file] = files
+  if (file === undefined) {
+    throw new StateError(
+      'STATE_UNREADABLE',
+      `There is no state file in ${folder}. Name the connector's state folder with --state-dir; the connector makes the file when it first starts.`,
+    )
+  }
+  if (files.length > 1) {
+    throw new StateError(
+      'STATE_UNREADABLE',
+      `There are ${files.length} state files in ${folder}: ${files.toSorted().join(', ')}. Name one connector with --connector-id.`,
+    )
+  }
+  return ownerOf(join(folder, file)) ?? file.slice(0, -'.sqlite'.length)
+}
+
+/** The owner is in the file: an id that cannot name a file is written differently in its name. */
+function ownerOf(path: string): string | undefined {
+  try {
+    const database = openDatabase(path, { readOnly: true })
+    try {
+      return database.prepare("SELECT value FROM meta WHERE name = 'owner'").get()?.['value'] as
+        string | undefined
+    } finally {
+      database.close()
+    }
+  } catch {
+    // Opening the state says what is wrong with it.
+    return undefined
+  }
+}
+
+function noFolder(folder: string, cause?: unknown): StateError {
+  return new StateError(
+    'STATE_UNREADABLE',
+    `There is no state folder ${folder}. Name it with --state-dir or CONNECTOR_STATE_DIR.`,
+    { cause },
+  )
+}

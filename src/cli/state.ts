@@ -1,0 +1,156 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { mapValue } from '../connector/progress.ts'
+import { pushedValue, resetState, stateValue } from '../connector/session.ts'
+import { parseConnectorState, serializeConnectorState } from '../opencti/connector-state.ts'
+import { formatPosition, positionFromInput, startOfTime, type Position } from '../opencti/position.ts'
+import { counted, printable, timeText, writeJson, writeLine } from './output.ts'
+import { exitCodeHelp } from './run-command-line.ts'
+import { addStateOptions, withState, type StateOptions } from './state-access.ts'
+
+const usualWay = `
+The usual way to make a connector start again is at the platform: Data > Ingestion > Connectors, the connector,
+"Reset". A running connector obeys within a minute, one that is stopped at its next start. reset and set are for
+when the platform cannot be used; the connector has to be stopped for them.
+`
+
+/**
+ * The command `state`: where the connector stands, and how to make it stand elsewhere.
+ *
+ * @example
+ * ```sh
+ * opencti-stream state show
+ * ```
+ */
+export function stateCommand(): Command {
+  const command = new Command('state').description('Where the connector stands in the stream.')
+  const add = (usage: string, description: string) =>
+    addStateOptions(command.command(usage).description(description)).addHelpText('after', exitCodeHelp)
+  add('show', 'Show the position, and how much is in the id map and the dead letters.').action(
+    (options: StateOptions) => show(options),
+  )
+  add('reset', 'Start as the settings say at the next start, as if for the first time. Keeps the id map.')
+    .addHelpText('after', usualWay)
+    .action((options: StateOptions) => reset(options))
+  add('set', 'Start after a position at the next start. Keeps the id map.')
+    .argument('<position>', '<ms>-<seq>, milliseconds since 1970, an ISO date with its zone, or 0', position)
+    .addHelpText('after', usualWay)
+    .action((from: Position, options: StateOptions) => set(from, options))
+  return command.addHelpText('after', usualWay + exitCodeHelp)
+}
+
+function show(options: StateOptions): Promise<void> {
+  return withState(options, 'read-only', async (store, connectorId) => {
+    const text = store.value(stateValue)
+    const state = parseConnectorState(text)
+    const pushed = parseConnectorState(newestPushed(store.value(pushedValue)))
+    const facts = {
+      connectorId,
+      isReset: text === resetState,
+      position: positionText(state?.startFrom),
+      catchUpUntil: state?.recoverUntil === false ? undefined : state?.recoverUntil,
+      positionAtPlatform: positionText(pushed?.startFrom),
+      entities: await store.countEntities(),
+      isIdMapComplete: store.value(mapValue) === 'complete',
+      deadLetters: await store.countDeadLetters(),
+    }
+    if (options.json === true) {
+      await writeJson(facts)
+      return
+    }
+    const none = facts.isReset ? 'reset: starts as the settings say' : 'none: the connector has not started'
+    const rows: readonly (readonly [string, string])[] = [
+      ['Connector', connectorId],
+      ['Position', withTime(state?.startFrom) ?? none],
+      ['At the platform', withTime(pushed?.startFrom) ?? 'none told'],
+      [
+        'Catching up',
+        facts.catchUpUntil === undefined ? 'never' : `what existed until ${facts.catchUpUntil}`,
+      ],
+      ['Id map', `${counted(facts.entities, 'entity').replace('entitys', 'entities')}${partly(facts)}`],
+      ['Dead letters', String(facts.deadLetters)],
+    ]
+    for (const [name, value] of rows) await writeLine(`${name.padEnd(16)}${printable(value)}`)
+  })
+}
+
+function partly({ isIdMapComplete }: { isIdMapComplete: boolean }): string {
+  return isIdMapComplete ? '' : ' (may lack what was pushed before this file was made)'
+}
+
+function reset(options: StateOptions): Promise<void> {
+  return change(
+    options,
+    () => resetState,
+    'Reset. The connector starts as the settings say at its next start.',
+  )
+}
+
+function set(from: Position, options: StateOptions): Promise<void> {
+  return change(
+    options,
+    (text) => {
+      const before = parseConnectorState(text)
+      return serializeConnectorState({
+        startFrom: from,
+        recoverUntil: before?.recoverUntil,
+        foreign: before?.foreign ?? {},
+      })
+    },
+    `Set. The connector starts after ${formatPosition(from)} at its next start.`,
+  )
+}
+
+/** Changes the position, so that it wins over the one at the platform, and events that were delivered come again. */
+function change(
+  options: StateOptions,
+  make: (text: string | undefined) => string,
+  answer: string,
+): Promise<void> {
+  // Looked at first: exclusive access would make a state where there is none.
+  return withState(options, 'read-only', async (_, connectorId) => connectorId).then((connectorId) =>
+    withState({ ...options, connectorId }, 'exclusive', async (store) => {
+      const text = make(store.value(stateValue))
+      await store.commit({
+        values: new Map([
+          [stateValue, text],
+          [pushedValue, undefined],
+        ]),
+        forgetPositions: true,
+        durable: true,
+      })
+      const { startFrom } = parseConnectorState(text) ?? {}
+      if (options.json === true) await writeJson({ connectorId, position: positionText(startFrom) ?? null })
+      else await writeLine(answer)
+    }),
+  )
+}
+
+/** The last of the states that the platform was told. */
+function newestPushed(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  const texts: unknown = JSON.parse(text)
+  const newest: unknown = Array.isArray(texts) ? texts.at(-1) : undefined
+  return typeof newest === 'string' ? newest : undefined
+}
+
+function positionText(at: Position | undefined): string | undefined {
+  return at === undefined ? undefined : formatPosition(at)
+}
+
+function withTime(at: Position | undefined): string | undefined {
+  if (at === undefined) return undefined
+  return at.ms === startOfTime.ms
+    ? `${formatPosition(at)} (the beginning)`
+    : `${formatPosition(at)} (${timeText(at.ms)} UTC)`
+}
+
+function position(text: string): Position {
+  const at = positionFromInput(text)
+  // timeText could not write what lies beyond.
+  if (at === undefined || at.ms > 8.64e15) {
+    throw new InvalidArgumentError(
+      'It takes <ms>-<seq>, milliseconds since 1970 with their 13 digits, an ISO date with its zone (2026-09-01T08:00:00Z), or 0.',
+    )
+  }
+  return at
+}
