@@ -1,0 +1,304 @@
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { SqliteStore } from 'opencti-stream-connector'
+import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
+import { runProgram } from './program.ts'
+import { type Recorder } from './recorder.ts'
+import { caughtUp, lastEventOf, makeRecorder, startRecorder, startSimulator } from './stage.ts'
+import { until } from './until.ts'
+
+async function folder(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'bad-input-'))
+  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+async function storeIn(simulator: Simulator, directory?: string): Promise<SqliteStore> {
+  return new SqliteStore({ directory: directory ?? (await folder()), connectorId: simulator.connectorId })
+}
+
+/** A connector with its state in SQLite that has caught up. */
+async function onStage(env: Record<string, string> = {}) {
+  const simulator = await startSimulator()
+  const store = await storeIn(simulator)
+  const recorder = await startRecorder(simulator, { store, env })
+  await caughtUp(recorder)
+  return { simulator, recorder, store }
+}
+
+/** Delivers one more event, as proof that nothing has stopped, and waits until its position is safe. */
+async function proveReading(simulator: Simulator, recorder: Recorder): Promise<void> {
+  const { id } = simulator.create(buildIndicator('domain', { seed: 4242 }))
+  await until('the delivery of an event', () => recorder.callsOf(id).length > 0)
+  await until('its position', () => recorder.status().position === lastEventOf(simulator, id))
+  const { received, delivered, skipped, deadLettered, inFlight } = recorder.status()
+  expect(received).toBe(delivered + skipped + deadLettered + inFlight)
+}
+
+describe('frames', () => {
+  const unreadable: Record<string, [send: (simulator: Simulator) => void, error: RegExp, raw: RegExp]> = {
+    'malformed JSON': [({ faults }) => faults.malformedFrame(), /not valid JSON/, /"data":\{"id":$/],
+    'an envelope without data': [
+      ({ faults }) => faults.envelopeWithoutData(),
+      /"data"|"id"/,
+      /"origin":\{\}/,
+    ],
+    'an entity without id': [
+      ({ faults, lastEventId }) =>
+        faults.raw(`id: ${lastEventId}\nevent: create\ndata: {"data":{"type":"malware","name":"x"}}\n\n`),
+      /no "id"/,
+      /"malware"/,
+    ],
+    'an entity without type': [
+      ({ faults, lastEventId }) =>
+        faults.raw(`id: ${lastEventId}\nevent: update\ndata: {"data":{"id":"malware--1","name":"x"}}\n\n`),
+      /no "type"/,
+      /malware--1/,
+    ],
+    'JSON that is no object': [
+      ({ faults, lastEventId }) => faults.raw(`id: ${lastEventId}\nevent: delete\ndata: [1,2]\n\n`),
+      /no JSON object/,
+      /\[1,2\]/,
+    ],
+  }
+  test.for(Object.entries(unreadable))(
+    '%s: a dead letter with the raw text; the others go on',
+    async ([, [send, error, raw]]) => {
+      const { simulator, recorder, store } = await onStage()
+      send(simulator)
+      const notice = await until('the notice', () => recorder.notice('dead-lettered'))
+      expect(notice.error).toMatch(error)
+      await proveReading(simulator, recorder)
+      expect(recorder.status()).toMatchObject({ state: 'running', deadLettered: 1 })
+      const [letter] = await store.deadLetters({ limit: 10 })
+      expect(letter!.error).toMatch(error)
+      expect(letter!.data).toMatch(raw)
+      expect(recorder.streamKinds).not.toContain('broken')
+    },
+  )
+
+  test('a frame over the limit: a dead letter that names the setting, and the stream goes on', async () => {
+    const { simulator, recorder, store } = await onStage({ CONNECTOR_MAX_FRAME_BYTES: '20000' })
+    simulator.faults.largeFrame(100_000)
+    const notice = await until('the notice', () => recorder.notice('dead-lettered'))
+    expect(notice.error).toMatch(/CONNECTOR_MAX_FRAME_BYTES/)
+    await proveReading(simulator, recorder)
+    const [letter] = await store.deadLetters({ limit: 10 })
+    expect(letter!.data.length).toBeLessThanOrEqual(20_000)
+    expect(letter!.data).toContain('"report"')
+  })
+
+  test('a frame of many megabytes is delivered whole', async () => {
+    const { simulator, recorder } = await onStage()
+    const report = simulator.faults.largeFrame(8_000_000)
+    await until('the report', () => recorder.callsOf(report.id).length > 0)
+    expect(recorder.calls.find(({ entityId }) => entityId === report.id)!.entity).toEqual(report)
+  })
+
+  test('an unknown event name: skipped with a reason, and its id counts', async () => {
+    const { simulator, recorder } = await onStage()
+    simulator.faults.unknownEvent('telemetry')
+    await until('the skip', () => recorder.status().skippedByReason['unknown-event'] === 1)
+    expect(recorder.status().deadLettered).toBe(0)
+    await proveReading(simulator, recorder)
+  })
+
+  test('a bug in transform becomes a dead letter at once; the others go on', async () => {
+    const { simulator, recorder, store } = await onStage()
+    recorder.onCall = ({ entity }) => {
+      if (entity['description' as never] === 'poison') throw new TypeError('cannot read "x" of undefined')
+    }
+    const { id } = simulator.create(buildIndicator('ipv4', { seed: 5, description: 'poison' }))
+    const notice = await until('the notice', () => recorder.notice('dead-lettered'))
+    expect(notice).toMatchObject({ entityId: id })
+    await proveReading(simulator, recorder)
+    const [letter] = await store.deadLetters({ limit: 10 })
+    expect(letter).toMatchObject({ entityId: id, entityType: 'indicator', eventType: 'create' })
+    expect(JSON.parse(letter!.data)).toMatchObject({ data: { id } })
+  })
+})
+
+describe('the state on disk', () => {
+  test('a corrupt file: does not start, says what to move away, and leaves it alone', async () => {
+    const simulator = await startSimulator()
+    const directory = await folder()
+    const path = join(directory, `${simulator.connectorId}.sqlite`)
+    await writeFile(path, 'this is no database, but it may be precious')
+    const recorder = makeRecorder(simulator, { store: await storeIn(simulator, directory) })
+    await expect(recorder.start()).rejects.toMatchObject({ code: 'STATE_CORRUPT' })
+    await expect(recorder.finished).rejects.toThrow(/Move .* away and start again/)
+    expect(await readFile(path, 'utf8')).toBe('this is no database, but it may be precious')
+    expect(recorder.status().state).toBe('failed')
+  })
+
+  test.skipIf(process.getuid?.() === 0)(
+    'a folder that may not be written: does not start, says who must own it',
+    async () => {
+      const simulator = await startSimulator()
+      const directory = await folder()
+      await chmod(directory, 0o500)
+      const recorder = makeRecorder(simulator, { store: await storeIn(simulator, directory) })
+      await expect(recorder.start()).rejects.toMatchObject({ code: 'STATE_UNREADABLE' })
+      await chmod(directory, 0o700)
+    },
+  )
+
+  test('a folder that is a file: does not start, says so', async () => {
+    const simulator = await startSimulator()
+    const path = join(await folder(), 'state')
+    await writeFile(path, '')
+    const recorder = makeRecorder(simulator, { store: await storeIn(simulator, path) })
+    await expect(recorder.start()).rejects.toMatchObject({ code: 'STATE_UNREADABLE' })
+    await expect(recorder.finished).rejects.toThrow(/CONNECTOR_STATE_DIR.*is a file/)
+  })
+
+  test('a state file that is a folder: does not start', async () => {
+    const simulator = await startSimulator()
+    const directory = await folder()
+    await mkdir(join(directory, `${simulator.connectorId}.sqlite`))
+    const recorder = makeRecorder(simulator, { store: await storeIn(simulator, directory) })
+    await expect(recorder.start()).rejects.toMatchObject({ code: 'STATE_UNREADABLE' })
+  })
+
+  test('a second connector on the same file: refused, while the first goes on undisturbed', async () => {
+    const simulator = await startSimulator()
+    const directory = await folder()
+    const first = await startRecorder(simulator, { store: await storeIn(simulator, directory) })
+    await caughtUp(first)
+    const second = makeRecorder(simulator, { store: await storeIn(simulator, directory) })
+    const pings = simulator.connector()!.registrations.length
+    await expect(second.start()).rejects.toMatchObject({ code: 'STATE_LOCKED' })
+    await expect(second.finished).rejects.toThrow(/give each its own CONNECTOR_ID/)
+    expect(simulator.connector()!.registrations.length).toBe(pings)
+    await proveReading(simulator, first)
+    expect(first.status().state).toBe('running')
+  })
+
+  test('a full disk: says so, takes in no more, loses nothing, and goes on when there is room', async () => {
+    const simulator = await startSimulator()
+    const store = new FullDisk({ directory: await folder(), connectorId: simulator.connectorId })
+    const recorder = await startRecorder(simulator, { store })
+    await caughtUp(recorder)
+    store.isFull = true
+    const ids = Array.from(
+      { length: 50 },
+      (_, index) => simulator.create(buildIndicator('ipv4', { seed: index + 1 })).id,
+    )
+    const notice = await until('the notice', () => recorder.notice('state-not-written'))
+    expect(notice.error).toMatchObject({ code: 'STATE_NOT_WRITTEN' })
+    expect(notice.error.message).toMatch(/disk is full. Make room/)
+    expect(recorder.status().stateProblem).toMatch(/disk is full/)
+    expect(recorder.status().state).toBe('running')
+    store.isFull = false
+    await until('the end of it', () => recorder.notice('state-restored'))
+    await until('all of them', () => ids.every((id) => recorder.callsOf(id).length > 0))
+    await proveReading(simulator, recorder)
+    expect(recorder.status().stateProblem).toBeUndefined()
+  })
+})
+
+/** Fails to write as SQLite does when the disk is full: its own limit of pages makes it so. */
+class FullDisk extends SqliteStore {
+  isFull = false
+
+  override async commit(changes: Parameters<SqliteStore['commit']>[0]): Promise<void> {
+    if (this.isFull) {
+      // A database of its own that may not grow answers with the same code (SQLITE_FULL).
+      const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
+      const database = new DatabaseSync(':memory:')
+      const { stateFailure } = await import('../../src/store/sqlite-failure.ts')
+      try {
+        database.exec(
+          'CREATE TABLE t (x); PRAGMA max_page_count = 2; INSERT INTO t VALUES (zeroblob(100000))',
+        )
+      } catch (error) {
+        throw stateFailure(error, 'writing', 'state.sqlite')
+      } finally {
+        database.close()
+      }
+    }
+    await super.commit(changes)
+  }
+}
+
+describe('a program', () => {
+  const secretToken = '5f2c9a51-aaaa-4bbb-8ccc-1234567890ab'
+
+  test('wrong settings: exit 2, all of them in one report, and no value of theirs', async () => {
+    const program = runProgram('./crash-child.ts', {
+      OPENCTI_URL: 'not-an-address',
+      OPENCTI_TOKEN: secretToken,
+      OPENCTI_CUSTOM_HEADERS: `x-key:${secretToken}\u0001`,
+      CONNECTOR_ID: 'ChangeMe',
+      CONNECTOR_CONCURRENCY: 'eight-thousand',
+      CRASH_TARGET: 'http://127.0.0.1:9/',
+    })
+    expect(await program.exit).toBe(2)
+    for (const name of ['OPENCTI_URL', 'CONNECTOR_ID', 'CONNECTOR_CONCURRENCY'])
+      expect(program.said()).toContain(name)
+    for (const value of [secretToken, 'not-an-address', 'eight-thousand'])
+      expect(program.said()).not.toContain(value)
+    expect(program.said()).not.toMatch(/\n\s+at /)
+  })
+
+  test('an unknown stream: exit 1 with a message that says what to do', async () => {
+    const simulator = await startSimulator()
+    const program = runProgram('./crash-child.ts', {
+      ...simulator.environment({ CONNECTOR_LIVE_STREAM_ID: 'ac6fdb8f-2d43-4c37-a10b-5fbeb53f0b1f' }),
+      CONNECTOR_STATE_DIR: await folder(),
+      CRASH_TARGET: 'http://127.0.0.1:9/',
+    })
+    expect(await program.exit).toBe(1)
+    expect(program.said()).toMatch(/no live stream ac6fdb8f-2d43-4c37-a10b-5fbeb53f0b1f/)
+    expect(program.said()).toContain('CONNECTOR_LIVE_STREAM_ID')
+    expect(program.said()).not.toContain(simulator.token)
+  })
+
+  test('a corrupt state: exit 1 with a message that says what to do', async () => {
+    const simulator = await startSimulator()
+    const directory = await folder()
+    await writeFile(
+      join(directory, `${simulator.connectorId}.sqlite`),
+      'no database at all, not even a little',
+    )
+    const program = runProgram('./crash-child.ts', {
+      ...simulator.environment(),
+      CONNECTOR_STATE_DIR: directory,
+      CRASH_TARGET: 'http://127.0.0.1:9/',
+    })
+    expect(await program.exit).toBe(1)
+    expect(program.said()).toMatch(/is damaged or is no connector state/)
+  })
+
+  test('a platform that is away at the start is waited for', async () => {
+    const simulator = await startSimulator()
+    await simulator.faults.takePlatformDown()
+    const recorder = makeRecorder(simulator)
+    const started = recorder.start()
+    await until('a line that says so', () =>
+      recorder.lines.some(
+        ({ level, message }) => level === 'warn' && /platform is not there yet/.test(message),
+      ),
+    )
+    expect(recorder.status().state).toBe('starting')
+    await simulator.faults.bringPlatformUp()
+    await started
+    await proveReading(simulator, recorder)
+  })
+
+  test('a target that is not ready at the start is waited for', async () => {
+    const simulator = await startSimulator()
+    const recorder = makeRecorder(simulator)
+    let checks = 0
+    Object.assign(recorder, {
+      check: () => {
+        if (++checks < 3) throw new Error('the SIEM does not answer')
+      },
+    })
+    await recorder.start()
+    expect(checks).toBe(3)
+    await proveReading(simulator, recorder)
+  })
+})

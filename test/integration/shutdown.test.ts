@@ -1,0 +1,264 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { type AddressInfo } from 'node:net'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { MemoryStore, systemClock, type Clock } from 'opencti-stream-connector'
+import { buildIndicator } from 'opencti-stream-connector/testing'
+import { runProgram } from './program.ts'
+import { Recorder } from './recorder.ts'
+import { caughtUp, makeRecorder, platformState, startRecorder, startSimulator } from './stage.ts'
+import { until } from './until.ts'
+
+/** A target that holds each call until it is let go. */
+async function slowTarget() {
+  const held: (() => void)[] = []
+  let answered = 0
+  const server = createServer((request, response) => {
+    request.resume()
+    held.push(() => {
+      answered++
+      response.writeHead(204).end()
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    held,
+    answered: () => answered,
+    release: () => held.splice(0).forEach((answer) => answer()),
+  }
+}
+
+/** A connector in a process of its own, with one call that its target holds. */
+async function busyProgram(environment: Record<string, string> = {}) {
+  const directory = await mkdtemp(join(tmpdir(), 'shutdown-'))
+  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const simulator = await startSimulator()
+  const target = await slowTarget()
+  const program = runProgram('./crash-child.ts', {
+    ...simulator.environment(),
+    CONNECTOR_STATE_DIR: directory,
+    CONNECTOR_LIVE_STREAM_START_TIMESTAMP: simulator.lastEventId,
+    CONNECTOR_LIVE_STREAM_RECOVER_ISO_DATE: 'none',
+    CRASH_TARGET: target.url,
+    ...environment,
+  })
+  const { id } = simulator.create(buildIndicator('ipv4', { seed: 1 }))
+  await until('the call', () => target.held.length > 0, 20_000)
+  return { simulator, target, program, id }
+}
+
+test.for(['SIGTERM', 'SIGINT'] as const)(
+  '%s stops reading, lets work finish, saves, pings and exits 0',
+  async (signal) => {
+    const { simulator, target, program } = await busyProgram({ CONNECTOR_LOG_LEVEL: 'warn' })
+    const pings = simulator.connector()!.pings.length
+    program.process.kill(signal)
+    await simulator.waitForDisconnection()
+    expect(program.process.exitCode).toBeNull()
+    const late = simulator.create(buildIndicator('ipv4', { seed: 2 }))
+    target.release()
+    expect(await program.exit, program.said()).toBe(0)
+    expect(target.answered()).toBeGreaterThan(0)
+    expect(program.said()).not.toContain('comes again')
+    expect(simulator.connector()!.pings.length).toBe(pings + 1)
+    expect(String(platformState(simulator)['start_from'])).toMatch(/^\d{13}-\d+$/)
+    expect(simulator.entity(late.id)).toBeDefined()
+  },
+)
+
+test('work that outlasts the grace time is given up, not lost', async () => {
+  const { simulator, target, program, id } = await busyProgram({ CONNECTOR_STOP_GRACE_MS: '50' })
+  program.process.kill('SIGTERM')
+  expect(await program.exit, program.said()).toBe(0)
+  expect(target.answered()).toBe(0)
+  const recorder = await startRecorder(simulator)
+  await until('the event again', () => recorder.callsOf(id).length > 0)
+})
+
+test('the second signal gives up at once', async () => {
+  const { simulator, target, program } = await busyProgram({ CONNECTOR_STOP_GRACE_MS: '600000' })
+  program.process.kill('SIGTERM')
+  await simulator.waitForDisconnection()
+  const startedAt = performance.now()
+  program.process.kill('SIGTERM')
+  expect(await program.exit).toBe(1)
+  expect(performance.now() - startedAt).toBeLessThan(3000)
+  expect(target.answered()).toBe(0)
+})
+
+test('a signal while the platform is waited for exits 0', async () => {
+  const simulator = await startSimulator()
+  await simulator.faults.takePlatformDown()
+  const directory = await mkdtemp(join(tmpdir(), 'shutdown-'))
+  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const program = runProgram('./crash-child.ts', {
+    ...simulator.environment(),
+    CONNECTOR_STATE_DIR: directory,
+    CONNECTOR_LOG_LEVEL: 'warn',
+    CRASH_TARGET: 'http://127.0.0.1:9/',
+  })
+  await until('a line that says so', () => /trying again/.test(program.said()), 20_000)
+  program.process.kill('SIGTERM')
+  expect(await program.exit, program.said()).toBe(0)
+})
+
+test('stop() twice is the same stop', async () => {
+  const simulator = await startSimulator()
+  const recorder = await startRecorder(simulator)
+  const first = recorder.stop()
+  expect(recorder.stop()).toBe(first)
+  await first
+  expect(recorder.stop()).toBe(first)
+  expect(recorder.status().state).toBe('stopped')
+  await expect(recorder.finished).resolves.toBeUndefined()
+  const states = recorder.notices.flatMap((notice) => (notice.kind === 'state' ? [notice.state] : []))
+  expect(states).toEqual(['starting', 'running', 'stopping', 'stopped'])
+})
+
+test('stop() without a start, and during a start, is a stop', async () => {
+  const simulator = await startSimulator()
+  const idle = makeRecorder(simulator)
+  await idle.stop()
+  expect(idle.status().state).toBe('stopped')
+  simulator.stopStream()
+  const waiting = makeRecorder(simulator)
+  const start = waiting.start()
+  await until('the wait', () => waiting.lines.some(({ message }) => /trying again/.test(message)))
+  await waiting.stop()
+  await expect(start).resolves.toBeUndefined()
+  expect(waiting.status().state).toBe('stopped')
+})
+
+test('a connector that was stopped is not started again', async () => {
+  const simulator = await startSimulator()
+  const recorder = await startRecorder(simulator)
+  await recorder.stop()
+  await expect(recorder.start()).rejects.toMatchObject({ code: 'LIFECYCLE' })
+})
+
+test('every clean-up runs, even if one throws', async () => {
+  const simulator = await startSimulator()
+  let isClosed = false
+  class Store extends MemoryStore {
+    override async close(): Promise<void> {
+      isClosed = true
+      await super.close()
+    }
+  }
+  class Clumsy extends Recorder {
+    override close(): void {
+      throw new Error('the handle is gone')
+    }
+  }
+  const recorder = new Clumsy({
+    env: simulator.environment(),
+    directory: tmpdir(),
+    store: new Store(),
+  })
+  await recorder.start()
+  const pings = simulator.connector()!.pings.length
+  await recorder.stop()
+  expect(isClosed).toBe(true)
+  expect(simulator.connector()!.pings.length).toBe(pings + 1)
+  expect(recorder.status().state).toBe('failed')
+  await expect(recorder.finished).rejects.toThrow('the handle is gone')
+  expect(recorder.lines.some(({ message }) => message === 'close() failed while stopping')).toBe(true)
+  await simulator.waitForDisconnection()
+})
+
+test('the last ping does not hold up the stop when the platform is away', async () => {
+  const simulator = await startSimulator()
+  const recorder = await startRecorder(simulator)
+  await simulator.faults.takePlatformDown()
+  await recorder.stop()
+  expect(recorder.status().state).toBe('stopped')
+  await simulator.faults.bringPlatformUp()
+})
+
+/** The machine's clock, and how many calls are still to come. */
+function countingClock(): { clock: Clock; pending: () => number } {
+  const open = new Set<symbol>()
+  return {
+    pending: () => open.size,
+    clock: {
+      now: () => systemClock.now(),
+      monotonic: () => systemClock.monotonic(),
+      schedule(delayMs, callback) {
+        const key = Symbol('timer')
+        open.add(key)
+        const cancel = systemClock.schedule(delayMs, () => {
+          open.delete(key)
+          callback()
+        })
+        return () => {
+          open.delete(key)
+          cancel()
+        }
+      },
+    },
+  }
+}
+
+test('leaves no timer and no socket behind', async () => {
+  const simulator = await startSimulator()
+  const { clock, pending } = countingClock()
+  const recorder = await startRecorder(simulator, { clock })
+  await caughtUp(recorder)
+  const { id } = simulator.create(buildIndicator('ipv4', { seed: 1 }))
+  await until('the event', () => recorder.callsOf(id).length > 0)
+  await recorder.stop()
+  await simulator.waitForDisconnection()
+  expect(pending()).toBe(0)
+})
+
+test('a hook that ends after the stop starts nothing again', async () => {
+  const simulator = await startSimulator()
+  const { clock, pending } = countingClock()
+  const recorder = await startRecorder(simulator, { clock, env: { CONNECTOR_STOP_GRACE_MS: '0' } })
+  await caughtUp(recorder)
+  const gate = Promise.withResolvers<void>()
+  recorder.onCall = () => gate.promise
+  simulator.create(buildIndicator('ipv4', { seed: 1 }))
+  await until('the call', () => recorder.status().inFlight > 0)
+  await recorder.stop()
+  const calls = recorder.calls.length
+  gate.resolve()
+  await until('the end of the hook', () => recorder.calls.length > calls)
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(pending()).toBe(0)
+})
+
+test('leaves no timer behind when it is stopped with a stream that is stopped', async () => {
+  const simulator = await startSimulator()
+  const { clock, pending } = countingClock()
+  const recorder = await startRecorder(simulator, { clock })
+  await caughtUp(recorder)
+  simulator.stopStream()
+  await until('the wait', () => recorder.streamKinds.includes('stopped'))
+  await recorder.stop()
+  expect(pending()).toBe(0)
+})
+
+test('stops on StopConnector: what is done is saved, and finished rejects', async () => {
+  const { StopConnector } = await import('opencti-stream-connector')
+  const simulator = await startSimulator()
+  const recorder = await startRecorder(simulator)
+  await caughtUp(recorder)
+  recorder.onCall = () => {
+    throw new StopConnector('the licence has ended')
+  }
+  const { id } = simulator.create(buildIndicator('ipv4', { seed: 1 }))
+  await expect(recorder.finished).rejects.toThrow('the licence has ended')
+  expect(recorder.status().state).toBe('failed')
+  const next = await startRecorder(simulator)
+  await until('the event again', () => next.callsOf(id).length > 0)
+})
