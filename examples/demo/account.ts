@@ -58,7 +58,7 @@ export function printAccount(options: AccountOptions): void {
   row(
     'received',
     status.received,
-    more > 0 ? `events; ${more} of them came twice or in both parts` : 'events',
+    more > 0 ? `events; ${more} came again: with what refers to them, or around a cut` : 'events',
   )
 
   section('What became of it')
@@ -78,7 +78,7 @@ export function printAccount(options: AccountOptions): void {
   const pausedMs = pausesMs.reduce((sum, ms) => sum + ms, 0)
   row('pauses', pausesMs.length, pausesMs.length === 0 ? '' : `${inSeconds(pausedMs)} in all`)
   row('retries', status.retries, 'calls that failed and were made again')
-  row('lost events', comparison.differences.length === 0 ? 0 : '?')
+  row('lost events', comparison.differences.length === 0 ? 0 : 'see below')
 
   if (options.bundleFates !== undefined) printBundle(screen, options.bundleFates)
   printComparison(screen, comparison)

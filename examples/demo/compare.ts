@@ -59,9 +59,16 @@ function reasonToBeAbsent(
 ): Fate | undefined {
   if (types !== undefined && !types.includes(object.type)) return 'skipped: filter-type'
   if (object.type === 'indicator' && object['revoked'] === true) return 'skipped: revoked'
-  const ends = [object['source_ref'], object['target_ref'], object['sighting_of_ref']]
-  const isDangling = ends.some((end) => typeof end === 'string' && simulator.entity(end) === undefined)
-  return isDangling ? 'not sent: an end is missing' : undefined
+  return hasItsEnds(object, simulator) ? undefined : 'not sent: an end is missing'
+}
+
+/** A platform does not send relationships of which it lacks an end. */
+function hasItsEnds(object: StixObject, simulator: Simulator): boolean {
+  const isThere = (id: unknown) => typeof id === 'string' && simulator.entity(id) !== undefined
+  if (object.type === 'relationship') return isThere(object['source_ref']) && isThere(object['target_ref'])
+  if (object.type !== 'sighting') return true
+  const places = object['where_sighted_refs']
+  return isThere(object['sighting_of_ref']) && (!Array.isArray(places) || places.every(isThere))
 }
 
 function problemOfAbsent(entry: SiemEntry | undefined, absence: Fate): string | undefined {
@@ -89,8 +96,8 @@ function expectedOf(object: StixObject, entry: SiemEntry): Partial<Record<keyof 
     opencti_id: platform.id,
     created: platform.created_at,
     modified: platform.updated_at,
-    description: object['description'] ?? observable?.['description'],
-    name: object['name'] ?? (isFull ? object['value'] : undefined),
+    description: textOf(object['description'] ?? observable?.['description']),
+    name: textOf(object['name'] ?? (isFull ? object['value'] : undefined)),
     ...(isFull && {
       pattern: object['pattern'],
       confidence: object['confidence'],
@@ -98,6 +105,10 @@ function expectedOf(object: StixObject, entry: SiemEntry): Partial<Record<keyof 
       tlp: strictestTlpOf(object),
     }),
   }
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
 }
 
 function strictestTlpOf(object: StixObject): string | undefined {

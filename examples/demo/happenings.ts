@@ -17,10 +17,6 @@ export class Happenings {
     this.#screen = screen
   }
 
-  get isPaused(): boolean {
-    return this.#pausedAtMs !== undefined
-  }
-
   /** Where the connector writes its log: warnings and errors are kept, nothing is printed. */
   get logger(): Logger {
     const keep = (message: string, attributes?: LogAttributes) => {

@@ -74,7 +74,11 @@ export class ProgressLine {
       `lag ${screen.style(status.lagMs > 1000 && !isBehind ? 'yellow' : 'dim', lag)}`,
     ]
     const seconds = `${((nowMs - this.#startMs) / 1000).toFixed(0)} s`.padStart(4)
-    const head = `${turn}${screen.style('dim', seconds)}  ${screen.style('bold', this.phase.padEnd(9))}`
+    const phase =
+      status.outage === undefined
+        ? screen.style('bold', this.phase.padEnd(9))
+        : screen.style('yellow', 'paused'.padEnd(9))
+    const head = `${turn}${screen.style('dim', seconds)}  ${phase}`
     const wide = [head, ...counts].join('  ')
     if (!screen.isLive) return wide
     const chart = screen.style('cyan', this.#rates.map((value) => barOf(value, this.#rates)).join(''))

@@ -12,6 +12,7 @@ import {
   type StixObject,
 } from 'opencti-stream-connector/testing'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { compare } from '../../examples/demo/compare.ts'
 import { readBundle } from '../../examples/demo/bundle.ts'
 import { Screen } from '../../examples/demo/screen.ts'
 import { tellStory, type Plan } from '../../examples/demo/story.ts'
@@ -132,6 +133,32 @@ test('a short demo ends with SIEM and platform in agreement', async () => {
   expect(text()).not.toContain('\u001B')
 })
 
+test('the comparison finds what is missing, what differs and what should not be there', async () => {
+  await connector.start()
+  const [same, other, missing, poisoned] = [1, 2, 3, 4].map((seed) =>
+    simulator.create(buildIndicator('domain', { seed })),
+  )
+  await eventually(() => expect(siem.entries().size).toBe(4))
+  const entries = new Map(siem.entries())
+  entries.set(keyOf(other!), { ...entries.get(keyOf(other!))!, labels: ['stale'], modified: 'long ago' })
+  entries.delete(keyOf(missing!))
+  entries.set('left-over', { ...entries.get(keyOf(same!))!, opencti_id: 'left-over' })
+  const options = {
+    simulator,
+    siem: entries,
+    types: ['indicator'],
+    deadLettered: new Set([keyOf(poisoned!)]),
+  }
+  const { differences, fates } = compare(options)
+  expect(fates.get(keyOf(same!))).toBe('delivered')
+  expect(differences).toEqual([
+    `${other!.id}: has another modified, labels in the SIEM`,
+    `${missing!.id}: is missing in the SIEM`,
+    `${poisoned!.id}: is in the SIEM, but should not be (dead-lettered)`,
+    `${same!.id}: is in the SIEM, but no longer on the platform`,
+  ])
+})
+
 test('a bundle is accounted for object by object', async () => {
   const file = join(directory, 'bundle.json')
   const author = { type: 'identity', id: 'identity--1f3c0a0c-9a45-4b0a-8a3b-0f6c3f0b7c11', name: 'Acme' }
@@ -175,6 +202,17 @@ test('says what is wrong with a file that holds no bundle', async () => {
   await expect(readBundle(file)).rejects.toThrow('no STIX bundle')
   await writeFile(file, '{"type": "bundle", "objects": [{"type": "malware"}]}')
   await expect(readBundle(file)).rejects.toThrow('object 1 of the bundle')
+})
+
+test('the progress line is rewritten on a terminal, stays below other lines and has no colours when told so', () => {
+  const written: string[] = []
+  const output = { isTTY: true, columns: 80, write: (text: string) => written.push(text) }
+  const plain = new Screen(output, { NO_COLOR: '1', TERM: 'xterm' })
+  plain.bottom(plain.style('red', 'progress'))
+  plain.line('an event')
+  expect(written).toEqual(['\r\u001B[2Kprogress', '\r\u001B[2Kan event\nprogress'])
+  expect(new Screen(output, { TERM: 'xterm' }).style('red', 'x')).toBe('\u001B[31mx\u001B[39m')
+  expect(new Screen(output, { TERM: 'dumb' }).isLive).toBe(false)
 })
 
 function collectingScreen(): { screen: Screen; text: () => string } {
