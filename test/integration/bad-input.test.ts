@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { SqliteStore } from 'opencti-stream-connector'
-import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
+import { buildIndicator, openCtiPropertiesOf, type Simulator } from 'opencti-stream-connector/testing'
+import { CrashTarget } from './crash-target.ts'
 import { runProgram } from './program.ts'
 import { type Recorder } from './recorder.ts'
 import { caughtUp, lastEventOf, makeRecorder, startRecorder, startSimulator } from './stage.ts'
@@ -197,6 +198,37 @@ describe('the state on disk', () => {
     await proveReading(simulator, recorder)
     expect(recorder.status().stateProblem).toBeUndefined()
   })
+
+  test.skipIf(process.platform === 'win32')(
+    'files that cannot grow: the process lives, and after a kill nothing is lost',
+    async () => {
+      const simulator = await startSimulator()
+      const target = await CrashTarget.start()
+      onTestFinished(() => target.close())
+      const environment = {
+        ...simulator.environment(),
+        CONNECTOR_STATE_DIR: await folder(),
+        CRASH_TARGET: target.url,
+      }
+      const full = runProgram('./crash-child.ts', environment, 200)
+      await until('the first call', () => target.journal.length > 0, 20_000)
+      const ids: string[] = []
+      const isSaid = () => full.said().includes('The state cannot be written')
+      for (let seed = 1; seed <= 2000 && !isSaid(); seed++) {
+        ids.push(openCtiPropertiesOf(simulator.create(buildIndicator('ipv4', { seed }))).id)
+        if (seed % 20 === 0)
+          await until('these', () => isSaid() || ids.every((id) => target.documents.has(id)), 20_000)
+      }
+      expect(isSaid()).toBe(true)
+      expect(full.process.exitCode).toBeNull()
+      full.process.kill('SIGKILL')
+      await full.exit
+      const next = runProgram('./crash-child.ts', environment)
+      await until('all of them', () => ids.every((id) => target.documents.has(id)), 20_000)
+      next.process.kill('SIGTERM')
+      expect(await next.exit, next.said()).toBe(0)
+    },
+  )
 })
 
 /** Fails to write as SQLite does when the disk is full: its own limit of pages makes it so. */

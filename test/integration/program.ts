@@ -12,13 +12,21 @@ export interface Program {
   readonly exit: Promise<number | null>
 }
 
-/** Runs a file of this folder with this environment alone; killed at the end of the test. */
-export function runProgram(file: string, environment: Record<string, string>): Program {
-  const child = spawn(
+/**
+ * Runs a file of this folder with this environment alone; killed at the end of the test.
+ *
+ * @param maxFileKiB the size that no file of its may exceed, as on a full disk.
+ */
+export function runProgram(file: string, environment: Record<string, string>, maxFileKiB?: number): Program {
+  const node = [
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', fileURLToPath(new URL(file, import.meta.url))],
-    { env: environment, stdio: ['ignore', 'ignore', 'pipe'] },
-  )
+    '--disable-warning=ExperimentalWarning',
+    fileURLToPath(new URL(file, import.meta.url)),
+  ]
+  // The signal would end the process; ignored, the write fails, as it does on a full disk.
+  const limit = ['bash', '-c', `trap '' XFSZ; ulimit -f ${maxFileKiB}; exec "$0" "$@"`]
+  const [command, ...parameters] = maxFileKiB === undefined ? node : [...limit, ...node]
+  const child = spawn(command!, parameters, { env: environment, stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
   onTestFinished(() => void child.kill('SIGKILL'))
