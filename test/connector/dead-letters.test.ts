@@ -1,0 +1,180 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import {
+  DeadLetters,
+  MemoryStore,
+  SqliteStore,
+  type DeadLetterSummary,
+  type ExportedDeadLetter,
+  type NewDeadLetter,
+  type StateStore,
+} from 'opencti-stream-connector'
+import { ManualClock } from 'opencti-stream-connector/testing'
+
+const connectorId = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
+
+function letter(number: number, changes: Partial<NewDeadLetter> = {}): NewDeadLetter {
+  const id = `indicator--${String(number).padStart(8, '0')}-0000-4000-8000-000000000000`
+  return {
+    key: `key-${number}`,
+    eventType: 'create',
+    entityId: id,
+    entityType: 'indicator',
+    position: `${1_700_000_000_000 + number}-0`,
+    attempts: 1,
+    firstAtMs: 1000 * number,
+    lastAtMs: 1000 * number,
+    error: `refused ${number}`,
+    data: JSON.stringify({ data: { id, type: 'indicator' }, version: '4' }),
+    ...changes,
+  }
+}
+
+async function sqliteStore(): Promise<StateStore> {
+  const directory = await mkdtemp(join(tmpdir(), 'dead-letters-'))
+  const store = new SqliteStore({ directory, connectorId })
+  onTestFinished(async () => {
+    await store.close()
+    await rm(directory, { recursive: true })
+  })
+  return store
+}
+
+const stores: Record<string, () => Promise<StateStore>> = {
+  memory: async () => new MemoryStore(),
+  sqlite: sqliteStore,
+}
+
+describe.for(Object.entries(stores))('dead letters in %s', ([, make]) => {
+  async function open(letters: readonly NewDeadLetter[]) {
+    const store = await make()
+    await store.open(connectorId)
+    await store.commit({ addDeadLetters: letters })
+    return { store, deadLetters: new DeadLetters(store, { clock: new ManualClock(100_000) }) }
+  }
+
+  test('are listed in order of id, page after page, without their messages', async () => {
+    const { deadLetters } = await open(Array.from({ length: 1234 }, (_, index) => letter(index + 1)))
+    const listed = await collect(deadLetters.list())
+    expect(listed.map(({ id }) => id)).toEqual(Array.from({ length: 1234 }, (_, index) => index + 1))
+    expect(listed[41]).toEqual({ ...withoutData(letter(42)), id: 42 })
+    expect((await collect(deadLetters.list({ afterId: 1230 }))).map(({ id }) => id)).toEqual([
+      1231, 1232, 1233, 1234,
+    ])
+    expect(await deadLetters.get(42)).toEqual({ ...letter(42), id: 42 })
+    expect(await deadLetters.get(4242)).toBeUndefined()
+    expect(await deadLetters.count()).toBe(1234)
+  })
+
+  test('of which some cannot be replayed are told apart when a replay is asked for', async () => {
+    const { deadLetters } = await open([letter(1), letter(2, { key: undefined }), letter(3)])
+    expect(await deadLetters.requestReplay([1, 2, 99, 1])).toEqual({
+      requested: 1,
+      unreadable: 1,
+      missing: [99],
+    })
+    expect((await collect(deadLetters.list())).map(({ replay }) => replay)).toEqual([
+      'requested',
+      undefined,
+      undefined,
+    ])
+    expect(await deadLetters.requestReplay('all', { force: true })).toEqual({
+      requested: 2,
+      unreadable: 1,
+      missing: [],
+    })
+    expect((await collect(deadLetters.list())).map(({ replay }) => replay)).toEqual([
+      'forced',
+      undefined,
+      'forced',
+    ])
+  })
+
+  test('are purged by id, by age, and all at once', async () => {
+    const { deadLetters } = await open(Array.from({ length: 20 }, (_, index) => letter(index + 1)))
+    expect(await deadLetters.purge([3, 3, 77])).toBe(1)
+    // Those up to 9 failed last before 10 seconds of the clock's 100.
+    expect(await deadLetters.purge({ olderThanMs: 90_000 })).toBe(8)
+    expect((await collect(deadLetters.list())).map(({ id }) => id)).toEqual([
+      10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
+    ])
+    expect(await deadLetters.purge('all')).toBe(11)
+    expect(await deadLetters.count()).toBe(0)
+    expect(await deadLetters.purge('all')).toBe(0)
+  })
+
+  test('are exported in the fields of the specification', async () => {
+    const source = { id: 'indicator--source', type: 'indicator' }
+    const merge = { data: { id: 'indicator--target', type: 'indicator' }, context: { sources: [source] } }
+    const { deadLetters } = await open([
+      letter(1),
+      letter(2, {
+        key: undefined,
+        entityId: undefined,
+        entityType: undefined,
+        data: '{"cut',
+        eventType: 'odd',
+      }),
+      letter(3, { eventType: 'merge', entityId: source.id, data: JSON.stringify(merge) }),
+      letter(4, { data: '[1]' }),
+    ])
+    const exported: ExportedDeadLetter[] = await collect(deadLetters.export())
+    expect(exported[0]).toEqual({
+      timestamp: '1970-01-01T00:00:01.000Z',
+      event_type: 'create',
+      entity_id: letter(1).entityId,
+      entity_type: 'indicator',
+      error: 'refused 1',
+      data: { id: letter(1).entityId, type: 'indicator' },
+    })
+    expect(exported[1]).toMatchObject({
+      event_type: 'odd',
+      entity_id: null,
+      entity_type: null,
+      data: '{"cut',
+    })
+    expect(exported.slice(2).map(({ data }) => data)).toEqual([source, [1]])
+  })
+})
+
+test('a hundred thousand of them are listed, asked for and purged within seconds', async () => {
+  const store = await sqliteStore()
+  await store.open(connectorId)
+  const padding = 'x'.repeat(1500)
+  await store.commit({
+    addDeadLetters: (function* () {
+      for (let number = 1; number <= 100_000; number++) yield letter(number, { data: `{"x":"${padding}"}` })
+    })(),
+  })
+  const deadLetters = new DeadLetters(store)
+  const seconds = async (work: () => Promise<unknown>) => {
+    const startMs = performance.now()
+    await work()
+    return (performance.now() - startMs) / 1000
+  }
+  let listed = 0
+  const list = async () => {
+    for await (const { id } of deadLetters.list()) listed += id > 0 ? 1 : 0
+  }
+  expect(await seconds(list)).toBeLessThan(5)
+  expect(listed).toBe(100_000)
+  expect(await seconds(() => deadLetters.count())).toBeLessThan(0.5)
+  // The first page does not wait for the others.
+  expect(await seconds(() => deadLetters.list({ afterId: 99_000 }).next())).toBeLessThan(0.5)
+  expect(await seconds(() => deadLetters.requestReplay('all'))).toBeLessThan(5)
+  expect(await seconds(() => deadLetters.purge('all'))).toBeLessThan(10)
+  expect(await deadLetters.count()).toBe(0)
+  expect(await store.deadLetters({ limit: 1, onlyReplay: true })).toEqual([])
+})
+
+function withoutData({ data: _, ...rest }: NewDeadLetter): Omit<DeadLetterSummary, 'id'> {
+  return rest
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const collected: T[] = []
+  for await (const item of items) collected.push(item)
+  return collected
+}
