@@ -8,6 +8,7 @@ import {
 } from '../store/state-store.ts'
 import { backoffMs, type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
+import { KnownKeys } from './known-keys.ts'
 
 /** What a {@link Checkpointer} needs. */
 export interface CheckpointerOptions {
@@ -45,6 +46,11 @@ export class Checkpointer {
   #writingOutdated: ReadonlyMap<string, string> | undefined
   /** What the commit that is under way writes; still asked when an entity is looked up. */
   #writing: ReadonlyMap<string, EntityRecord | undefined> | undefined
+  /** Keys that were written since the store was opened; undefined when they would say nothing. */
+  #known: KnownKeys | undefined
+  /** The store began empty, so that it knows no other keys. */
+  #beganEmpty = false
+  #isAsked = false
   #dirty = false
   #cancelTimer: (() => void) | undefined
   #running: Promise<void> | undefined
@@ -67,12 +73,15 @@ export class Checkpointer {
   entity(key: string): MaybePromise<EntityRecord | undefined> {
     if (this.#entities.has(key)) return this.#entities.get(key)
     if (this.#writing?.has(key)) return this.#writing.get(key)
+    if (!this.#isAsked) void this.#askWhetherEmpty()
+    if (this.#beganEmpty && this.#known?.mayHave(key) === false) return undefined
     return this.#options.store.entity(key)
   }
 
   /** @param replayed the dead letter that was delivered with it: removed by the same commit. */
   putEntity(record: EntityRecord, replayed?: number): void {
     this.#entities.set(record.key, record)
+    this.#know(record.key)
     if (replayed !== undefined) this.#removedDeadLetters.add(replayed)
     this.touch()
   }
@@ -150,6 +159,28 @@ export class Checkpointer {
     this.#isStopped = true
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
+  }
+
+  /**
+   * A store has one holder at a time, which is us: when there is nothing in it, only what we write can come into it. What
+   * we write before the answer is remembered already.
+   */
+  async #askWhetherEmpty(): Promise<void> {
+    this.#isAsked = true
+    this.#known = new KnownKeys()
+    for (const key of [...this.#entities.keys(), ...(this.#writing?.keys() ?? [])]) this.#known.add(key)
+    try {
+      this.#beganEmpty = (await this.#options.store.entities({ limit: 1 })).length === 0
+    } catch {
+      // The store is asked for each key then, which tells.
+    }
+    if (!this.#beganEmpty) this.#known = undefined
+  }
+
+  #know(key: string): void {
+    if (this.#known === undefined) return
+    this.#known.add(key)
+    if (this.#known.isFull) this.#known = undefined
   }
 
   #schedule(delayMs: number): void {
