@@ -48,6 +48,9 @@ export function decodeEvent(
     return { problem: 'the entity has no "id"', entityType: typeof type === 'string' ? type : undefined }
   }
   if (typeof type !== 'string' || type === '') return { problem: 'the entity has no "type"', entityId: id }
+  if (name === 'merge' && !listsItsSources(envelope.context)) {
+    return { problem: 'the "sources" of the merge are no list', entityId: id, entityType: type }
+  }
   const origin: unknown = envelope.origin
   return {
     name,
@@ -63,6 +66,12 @@ export function decodeEvent(
 /** Whether {@link decodeEvent} gave up. */
 export function isUnreadable(event: StreamEvent | UnreadableEvent): event is UnreadableEvent {
   return 'problem' in event
+}
+
+/** Whether what was merged away can be gone through; a merge without sources has none to withdraw. */
+function listsItsSources(context: unknown): boolean {
+  const sources = isObject(context) ? context['sources'] : undefined
+  return sources === undefined || sources === null || Array.isArray(sources)
 }
 
 function internalIdOf(entity: Record<string, unknown>): string | undefined {
