@@ -80,6 +80,55 @@ describe('frames', () => {
     },
   )
 
+  const data = {
+    id: 'malware--e15e371b-d202-559b-afea-0103ad3b341d',
+    type: 'malware',
+    name: 'x',
+    extensions: {
+      'extension-definition--ea279b3e-5c71-4632-ac08-831c66a786ba': {
+        id: 'b2f9b6de-5c5d-43e7-9a18-3d2e4f500006',
+      },
+    },
+  }
+  const hostile: [event: string, envelope: unknown][] = [
+    ['merge', { type: 'merge', data, context: { sources: {} } }],
+    ['merge', { type: 'merge', data, context: { sources: 'malware--1' } }],
+    ['merge', { type: 'merge', data, context: { sources: [null, 5, {}, { id: 'malware--2' }] } }],
+    ['merge', { type: 'merge', data, context: null }],
+    ['update', { type: 'update', data, context: { patch: 5, reverse_patch: 5 } }],
+    ['update', { type: 'update', data, context: { patch: {}, reverse_patch: {} } }],
+    ['update', { type: 'update', data, context: { patch: [null], reverse_patch: [null, { op: 'move' }] } }],
+    [
+      'update',
+      {
+        type: 'update',
+        data,
+        context: { reverse_patch: [{ op: 'replace', path: '/__proto__/x', value: 1 }] },
+      },
+    ],
+    [
+      'update',
+      { type: 'update', data: { ...data, extensions: 5 }, context: { reverse_patch: 'x' }, origin: 'x' },
+    ],
+    [
+      'create',
+      { type: 7, data: { ...data, labels: 5, object_marking_refs: 'x', revoked: 'yes', extensions: null } },
+    ],
+    ['create', { data: { ...data, type: 'indicator', valid_until: {}, pattern: 5, revoked: [] } }],
+    ['delete', { data: { ...data, type: 'constructor', id: '__proto__' } }],
+  ]
+  test.for(hostile)('a hostile %s %j ends in the books and stops nothing', async ([event, envelope]) => {
+    const { simulator, recorder } = await onStage({ CONNECTOR_FILTER_MAX_TLP: 'TLP:RED' })
+    const { received } = recorder.status()
+    simulator.faults.raw(
+      `id: ${simulator.lastEventId}\nevent: ${event}\ndata: ${JSON.stringify(envelope)}\n\n`,
+    )
+    await until('the frame', () => recorder.status().received > received)
+    await proveReading(simulator, recorder)
+    await until('the end of all work', () => recorder.status().inFlight === 0)
+    expect(recorder.streamKinds).not.toContain('broken')
+  })
+
   test('a frame over the limit: a dead letter that names the setting, and the stream goes on', async () => {
     const { simulator, recorder, store } = await onStage({ CONNECTOR_MAX_FRAME_BYTES: '20000' })
     simulator.faults.largeFrame(100_000)
@@ -225,6 +274,7 @@ describe('the state on disk', () => {
       await full.exit
       const next = runProgram('./crash-child.ts', environment)
       await until('all of them', () => ids.every((id) => target.documents.has(id)), 20_000)
+      await simulator.waitForConnection()
       next.process.kill('SIGTERM')
       expect(await next.exit, next.said()).toBe(0)
     },
