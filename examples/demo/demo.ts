@@ -59,7 +59,7 @@ function wholePlan(): Plan {
     knowledge: buildKnowledgeBase({ seed: 1, size: 1000 }),
     changesPerSecond: 60,
     latencyMs: 20,
-    liveMs: 20_000,
+    liveMs: 22_000,
     downMs: 3000,
   }
 }

@@ -64,6 +64,8 @@ async function play(plan: Plan, stage: Stage, signal: AbortSignal): Promise<read
       MY_CONNECTOR_API_BASE_URL: siem.url,
       MY_CONNECTOR_API_KEY: siem.apiKey,
       CONNECTOR_STATE_DIR: stateDirectory,
+      // An operator's choice: nobody wants to watch a pause of half a minute.
+      CONNECTOR_OUTAGE_PROBE_MAX_MS: '1000',
     }),
     // Nobody's config.yml has a part in this.
     directory: stateDirectory,
