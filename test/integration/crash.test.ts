@@ -148,7 +148,8 @@ test(
     ).toEqual([])
 
     // The order of each entity was kept.
-    const byKey = Map.groupBy(target.journal, ({ key }) => key)
+    const byKey = new Map<string, JournalEntry[]>()
+    for (const entry of target.journal) byKey.set(entry.key, [...(byKey.get(entry.key) ?? []), entry])
     const wrong = [...byKey].flatMap(([key, entries]) => {
       const problem = disorder(entries)
       return problem === undefined ? [] : [`${key} ${problem}`]
