@@ -6,7 +6,7 @@ import { CountedPlatform } from '../observe/counted-platform.ts'
 import { Observation } from '../observe/observation.ts'
 import { type ObservedFacts } from '../observe/observed-facts.ts'
 import { readiness } from '../observe/readiness.ts'
-import { scrubError } from '../observe/scrub.ts'
+import { scrubbed, scrubError } from '../observe/scrub.ts'
 import { type ConnectorState as PlatformState } from '../opencti/connector-state.ts'
 import { createPlatformHttp } from '../opencti/http.ts'
 import { formatPosition, startOfTime } from '../opencti/position.ts'
@@ -104,7 +104,7 @@ export class Runtime {
   status(): ConnectorStatus {
     const facts = this.#facts()
     const { state, bytesInFlight, catchingUp, lagMs, stateProblem, deadLettersKept } = facts
-    return {
+    const status: ConnectorStatus = {
       ...this.#assembly.books.snapshot(),
       state: state as ConnectorState,
       bytesInFlight,
@@ -117,11 +117,12 @@ export class Runtime {
       notReady: readiness(facts),
       endpoints: this.#observation.addresses,
     }
+    return scrubbed(status, this.#options.redactor)
   }
 
   #facts(): ObservedFacts {
     const { books, window, engine, checkpointer, deadLetters, checkpointAgeMs } = this.#assembly
-    const { clock, redactor, loaded } = this.#options
+    const { clock, loaded } = this.#options
     const { ledger } = this.#progress
     return {
       ...books.snapshot(),
@@ -133,7 +134,7 @@ export class Runtime {
       catchingUp: ledger.catchingUp,
       lagMs: this.#progress.lagMs(engine.size),
       oldestUnfinishedMs: engine.size === 0 ? 0 : Math.max(0, clock.now() - ledger.safe.ms),
-      outage: engine.outageReason === undefined ? undefined : redactor.clean(engine.outageReason),
+      outage: engine.outageReason,
       failingForMs: engine.failingForMs,
       stream: this.#observation.stream.facts(),
       stateProblem: checkpointer.problem?.message,
@@ -156,8 +157,8 @@ export class Runtime {
   }
 
   /** Takes one message through the whole pipeline; resolves with what became of it. */
-  processMessage(message: PipelineMessage): Promise<Outcome> {
-    return this.#assembly.process(message)
+  async processMessage(message: PipelineMessage): Promise<Outcome> {
+    return scrubbed(await this.#assembly.process(message), this.#options.redactor)
   }
 
   /** Resolves when the stream is being read; rejects when that cannot be. */

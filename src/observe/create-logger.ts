@@ -148,15 +148,15 @@ function isJson(line: string): boolean {
   }
 }
 
-/** A line in which a secret stands as a bare number. */
+/** A line in which a secret stands as a bare number: cleaned part by part. */
 function cleanNumbers(line: string, clean: (text: string) => string): string {
-  const value: unknown = JSON.parse(line, (_, item: unknown) =>
-    typeof item === 'string' || typeof item === 'number' ? cleanValue(item, clean) : item,
-  )
-  return `${JSON.stringify(value)}\n`
-}
-
-function cleanValue(value: string | number, clean: (text: string) => string): string | number {
-  const text = clean(String(value))
-  return text === String(value) ? value : text
+  const cleaned = (value: unknown): unknown => {
+    if (typeof value === 'object' && value !== null) {
+      if (Array.isArray(value)) return value.map(cleaned)
+      return Object.fromEntries(Object.entries(value).map(([name, item]) => [clean(name), cleaned(item)]))
+    }
+    const text = clean(String(value))
+    return text === String(value) ? value : text
+  }
+  return `${JSON.stringify(cleaned(JSON.parse(line)))}\n`
 }

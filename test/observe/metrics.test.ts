@@ -1,0 +1,121 @@
+import { PermanentError, SkipEvent } from 'opencti-stream-connector'
+import { buildIndicator } from 'opencti-stream-connector/testing'
+import { expect, test } from 'vitest'
+import { caughtUp, startSimulator } from '../integration/stage.ts'
+import { until } from '../integration/until.ts'
+import { Distribution, HookTimings } from '../../src/observe/hook-timings.ts'
+import { systemClock } from '../../src/util/clock.ts'
+import { ask, samplesOf } from './ask.ts'
+import { makeObserved } from './stage.ts'
+
+test('the metrics say what the books say', async () => {
+  const simulator = await startSimulator()
+  const recorder = makeObserved(simulator)
+  await recorder.start()
+  await caughtUp(recorder)
+  const before = recorder.status()
+  let calls = 0
+  recorder.onCall = () => {
+    calls++
+    if (calls === 1) throw new PermanentError('bad item')
+    if (calls === 2) throw new SkipEvent('of "no" interest\n')
+  }
+  for (let seed = 1; seed <= 7; seed++) simulator.create(buildIndicator('ipv4', { seed }))
+  await until(
+    'all of them',
+    () => recorder.status().received >= before.received + 7 && recorder.status().inFlight === 0,
+  )
+  simulator.faults.cut()
+  await until('a ping', () => simulator.connector()!.pings.length > 2)
+  await until('the connection', async () => {
+    const answer = await ask(`${recorder.status().endpoints.metrics}/metrics`)
+    const samples = samplesOf(answer.body)
+    return samples.get('opencti_stream_reconnects_total{reason="broken"}') === 1
+  })
+  const answer = await ask(`${recorder.status().endpoints.metrics}/metrics`)
+  expect(answer.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8')
+  const samples = samplesOf(answer.body)
+  const status = recorder.status()
+  const creations = recorder.calls.filter(({ hook }) => hook === 'create').length
+  expect(status.delivered).toBeGreaterThanOrEqual(before.delivered + 5)
+  expect(samples.get('opencti_stream_received_total')).toBe(status.received)
+  expect(samples.get('opencti_stream_delivered_total')).toBe(status.delivered)
+  expect(samples.get('opencti_stream_dead_letters_total')).toBe(1)
+  expect(samples.get('opencti_stream_dead_letters')).toBe(1)
+  expect(samples.get('opencti_stream_skipped_total{reason="of \\"no\\" interest\\n"}')).toBe(1)
+  expect(samples.get('opencti_stream_in_flight_events')).toBe(0)
+  expect(samples.get('opencti_stream_in_flight_bytes')).toBe(0)
+  expect(samples.get('opencti_stream_lag_seconds')).toBe(0)
+  expect(samples.get('opencti_stream_state_writable')).toBe(1)
+  expect(samples.get('opencti_stream_checkpoint_age_seconds')).toBeLessThan(3600)
+  expect(samples.get('ping_api_total')).toBeGreaterThan(2)
+  expect(samples.get('ping_api_errors_total')).toBe(0)
+  const hook = (part: string, labels: string) =>
+    samples.get(`opencti_stream_hook_duration_seconds_${part}{${labels}}`)
+  expect(hook('count', 'hook="create",outcome="ok"')).toBe(creations)
+  expect(hook('count', 'hook="create",outcome="error"')).toBe(2)
+  expect(hook('bucket', 'hook="create",outcome="ok",le="+Inf"')).toBe(creations)
+  expect(samples.has('process_cpu_seconds_total')).toBe(true)
+  expect([...samples.keys()].some((name) => name.startsWith('nodejs_'))).toBe(true)
+})
+
+test('names carry namespace and subsystem, as pycti writes them', async () => {
+  const simulator = await startSimulator()
+  const recorder = makeObserved(simulator, {
+    env: { CONNECTOR_METRICS_NAMESPACE: 'soc', CONNECTOR_METRICS_SUBSYSTEM: 'siem' },
+  })
+  await recorder.start()
+  const samples = samplesOf((await ask(`${recorder.status().endpoints.metrics}/metrics`)).body)
+  expect(samples.has('soc_siem_ping_api_total')).toBe(true)
+  expect(samples.has('soc_siem_opencti_stream_received_total')).toBe(true)
+  expect(samples.has('ping_api_total')).toBe(false)
+  expect(samples.has('process_cpu_seconds_total')).toBe(true)
+})
+
+test('nothing is served unless it is asked for', async () => {
+  const simulator = await startSimulator()
+  const recorder = makeObserved(simulator, { env: { CONNECTOR_EXPOSE_METRICS: 'false' } })
+  await recorder.start()
+  const { endpoints } = recorder.status()
+  expect(endpoints.metrics).toBeUndefined()
+  expect((await ask(`${endpoints.health}/metrics`)).status).toBe(404)
+})
+
+test('a distribution puts each value under the first bound that it does not exceed', () => {
+  const distribution = new Distribution([1, 2, 5])
+  for (const value of [0, 1, 1.5, 2, 3, 7]) distribution.add(value)
+  expect([...distribution.counts]).toEqual([2, 2, 1, 1])
+  expect(distribution.quantile(0.5)).toBe(2)
+  expect(distribution.quantile(1)).toBe(Number.POSITIVE_INFINITY)
+  expect(new Distribution([1]).quantile(0.5)).toBe(0)
+})
+
+test('timing a hook costs less than two microseconds a call, and keeps what the hook is', async () => {
+  class Hooks {
+    #calls = 0
+    extra: (() => string) | undefined
+    transform(value: number) {
+      this.#calls++
+      return value
+    }
+    create(_value: number) {
+      return Promise.reject(new Error(`call ${this.#calls}`))
+    }
+  }
+  const hooks = new Hooks()
+  const timings = new HookTimings(systemClock)
+  const timed = timings.watch(hooks, ['transform', 'create', 'extra'])
+  expect(timed.extra).toBeUndefined()
+  await expect(timed.create(1)).rejects.toThrow('call 0')
+  const count = 200_000
+  let best = Number.POSITIVE_INFINITY
+  for (let round = 0; round < 5; round++) {
+    const startMs = performance.now()
+    for (let index = 0; index < count; index++) timed.transform(index)
+    best = Math.min(best, performance.now() - startMs)
+  }
+  expect(timings.figures.get('transform')!.ok.count).toBe(5 * count)
+  expect(timings.figures.get('create')!.error.count).toBe(1)
+  expect(timings.figures.has('extra')).toBe(false)
+  expect((best / count) * 1000).toBeLessThan(2)
+})
