@@ -30,10 +30,12 @@ export class EventContext {
   readonly #source: EventContextSource
   #logger: Logger | undefined
   #signal: AbortSignal | undefined
+  #makeSignal: () => AbortSignal
 
   /** @internal */
   constructor(source: EventContextSource) {
     this.#source = source
+    this.#makeSignal = source.signal
   }
 
   /** What the hook is asked to do at the target: `create`, `update` or `delete`. */
@@ -98,8 +100,14 @@ export class EventContext {
 
   /** Aborted when the call takes longer than the limit for hooks, or when the connector stops at once. */
   get signal(): AbortSignal {
-    this.#signal ??= this.#source.signal()
+    this.#signal ??= this.#makeSignal()
     return this.#signal
+  }
+
+  /** @internal The context goes into another call, with a signal of its own. */
+  enter(signal: () => AbortSignal): void {
+    this.#makeSignal = signal
+    this.#signal = undefined
   }
 
   /** A logger whose lines name the entity. */

@@ -55,6 +55,7 @@ export class HookRunner implements OperationHandler {
   async deliver(operation: Operation): Promise<Outcome | undefined> {
     const { checkpointer, delivery } = this.#options
     let record: EntityRecord | undefined
+    operation.isTransforming = false
     if (delivery.idMap) {
       const known = checkpointer.entity(operation.key)
       record = known instanceof Promise ? await known : known
@@ -69,11 +70,11 @@ export class HookRunner implements OperationHandler {
 
   async flush(operations: readonly Operation[]): Promise<readonly ItemAnswer[]> {
     const call = new HookCall(this.#limits)
-    const items = operations.map((operation): FlushOperation<unknown> => ({
-      kind: operation.kind,
-      item: operation.item,
-      context: operation.context as EventContext,
-    }))
+    const items = operations.map((operation): FlushOperation<unknown> => {
+      const context = operation.context as EventContext
+      context.enter(call.signal)
+      return { kind: operation.kind, item: operation.item, context }
+    })
     const answers = readFlushResults(
       await call.run('flush', () => this.#hooks.flush!(items)),
       operations.length,
@@ -154,6 +155,10 @@ export class HookRunner implements OperationHandler {
     } catch (error) {
       const isThere = errorFacts(error, 0).status === 409 && this.#options.delivery.on.createExisting === 'ok'
       if (!isThere) throw error
+      // It has an id there, which only a search can tell.
+      if (hooks.find !== undefined) {
+        externalId = idOf('find', await call.run('find', () => hooks.find!(operation.entity, context)))
+      }
     }
     this.#remember(operation, externalId)
     return delivered

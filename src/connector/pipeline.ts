@@ -155,16 +155,11 @@ export class Pipeline {
       return
     }
     const rejection = filter.rejects(event.entity, clock.now())
-    // What never passed cannot have been pushed; all else has to be decided in its lane, after what is under way.
-    if (
-      rejection !== undefined &&
-      (rejection.isForGood || event.name === 'create') &&
-      event.name !== 'delete'
-    ) {
-      if (event.name !== 'merge') {
-        this.#end(ticket, { kind: 'skipped', reason: rejection.reason }, onSettled, ledger)
-        return
-      }
+    // What never passes cannot have been pushed; all else is decided in its lane, after what is under way. So is a create:
+    // a catch-up tells every change as one.
+    if (rejection?.isForGood === true && (event.name === 'create' || event.name === 'update')) {
+      this.#end(ticket, { kind: 'skipped', reason: rejection.reason }, onSettled, ledger)
+      return
     }
     window.take(event.bytes)
     const delivery = new Delivery(

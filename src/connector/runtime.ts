@@ -241,11 +241,11 @@ export class Runtime {
         this.#observation.stream.note(notice)
         onNotice({ kind: 'stream', notice })
       },
-      onGap: (from, firstAvailable) => {
+      onGap: (from, firstAvailable, untilMs) => {
         const isRepaired = connector.live_stream_recover && this.#progress.recoverUntil !== undefined
         onNotice({ kind: 'gap', from, firstAvailable, isRepaired })
         if (!isRepaired) return
-        this.#progress.repairGap(clock.now())
+        this.#progress.repairGap(untilMs)
         checkpointer.touch()
         events.reconnect('a gap is repaired')
       },

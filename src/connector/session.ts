@@ -44,6 +44,12 @@ const pingEveryMs = 40_000
 /** How many states that were sent without an answer are remembered. */
 const maxUnanswered = 16
 
+/**
+ * How far before now a first catch-up ends, in milliseconds. The stream is read live from there: if our clock ran ahead of
+ * the platform's, what was written between the catch-up and its end would come in neither.
+ */
+const clockMarginMs = 60_000
+
 /** Names of values in the store. */
 export const stateValue = 'state'
 export const pushedValue = 'pushed'
@@ -96,14 +102,7 @@ export class Session {
     if (remote?.startFrom !== undefined && local !== resetState) {
       return { state: remote, isAnew: local !== undefined, isTaken: local === undefined }
     }
-    const first = firstConnectorState(
-      {
-        startTimestamp: settings.live_stream_start_timestamp,
-        recover: settings.live_stream_recover,
-        recoverIsoDate: settings.live_stream_recover_iso_date,
-      },
-      this.#options.clock.now(),
-    )
+    const first = this.#firstState()
     return {
       state: { ...first, foreign: remote?.foreign ?? {} },
       isAnew: local !== undefined,
@@ -178,27 +177,27 @@ export class Session {
   }
 
   #obey(answer: string | undefined): void {
-    const { settings, clock } = this.#options
     const remote = parseConnectorState(answer)
     this.#isUncertain = false
     this.#pushed = [answer ?? 'null']
-    this.#options.onReset(
-      remote?.startFrom === undefined
-        ? firstConnectorState(
-            {
-              startTimestamp: settings.live_stream_start_timestamp,
-              recover: settings.live_stream_recover,
-              recoverIsoDate: settings.live_stream_recover_iso_date,
-            },
-            clock.now(),
-          )
-        : remote,
-    )
+    this.#options.onReset(remote?.startFrom === undefined ? this.#firstState() : remote)
   }
 
   #rememberPushed(texts: readonly string[]): Promise<void> {
     this.#pushed = texts
     return this.#options.store.commit({ values: new Map([[pushedValue, JSON.stringify(texts)]]) })
+  }
+
+  #firstState(): ConnectorState {
+    const { settings, clock } = this.#options
+    return firstConnectorState(
+      {
+        startTimestamp: settings.live_stream_start_timestamp,
+        recover: settings.live_stream_recover,
+        recoverIsoDate: settings.live_stream_recover_iso_date,
+      },
+      clock.now() - clockMarginMs,
+    )
   }
 
   async #register(signal: AbortSignal): Promise<string | undefined> {

@@ -19,7 +19,7 @@ export interface StreamReaderOptions {
   readonly room: () => Promise<void> | undefined
   readonly onNotice: (notice: StreamNotice) => void
   /** The stream no longer holds what comes after our position: `repair` says whether a catch-up may be asked for. */
-  readonly onGap: (from: string, firstAvailable: string) => void
+  readonly onGap: (from: string, firstAvailable: string, untilMs: number) => void
   /** The server refused to catch up. */
   readonly onNoRecover: () => void
   readonly onCaughtUp: (position: string) => void
@@ -113,7 +113,10 @@ export class StreamReader implements EventStreamHandler {
     if (firstPosition === undefined || this.#ledger.catchingUp) return
     const { resume } = this.#ledger
     if (comparePositions(firstPosition, resume) <= 0 || resume.ms === 0) return
-    this.#options.onGap(formatPosition(resume), first!)
+    // Until the newest that the platform has, by its own clock.
+    const last = stringField(data, 'lastEventId')
+    const untilMs = (last === undefined ? undefined : parsePosition(last)) ?? firstPosition
+    this.#options.onGap(formatPosition(resume), first!, untilMs.ms)
     this.#wasCatchingUp = this.#ledger.catchingUp
   }
 

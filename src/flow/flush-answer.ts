@@ -33,15 +33,14 @@ export type ItemAnswer =
 /**
  * Reads what `flush` returned: nothing for "all of them", or one result for each operation.
  *
- * @throws StreamConnectorError `HOOK_RESULT` when it is neither: what happened to which item is then unknown.
+ * @throws Error when it is neither: what happened to which item is then unknown, and all of them are tried again.
  */
 export function readFlushResults(results: unknown, count: number): readonly ItemAnswer[] {
   if (results === undefined || results === null || results === 'ok')
     return Array.from({ length: count }, () => ok)
   if (!Array.isArray(results) || results.length !== count) {
     const got = Array.isArray(results) ? `${results.length} results` : `a value of type ${typeof results}`
-    throw new StreamConnectorError(
-      'RETRYABLE',
+    throw new Error(
       `flush() answered ${got} for ${count} operations. Return one result for each, in the same order, or nothing when all were taken.`,
     )
   }

@@ -34,7 +34,7 @@ const importStepMs = 10
  * How long ago the last of them came in: a catch-up ends at a whole second, and what has no event must lie before it
  * even if a connector starts in this moment.
  */
-const importAgeMs = 2000
+const importAgeMs = 5 * 60_000
 
 /**
  * An OpenCTI platform in this process, for tests and demos: real HTTP on the loopback, the live stream with catch-up,
