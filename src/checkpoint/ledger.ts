@@ -224,6 +224,7 @@ export class Ledger {
       const before = this.#groups[index - 1]!.position
       if (before === undefined || comparePositions(before, position) < 0) break
     }
+    if (index === this.#groups.length) return this.#push(position, false)
     const group = newGroup(position, false)
     this.#groups.splice(index, 0, group)
     return group

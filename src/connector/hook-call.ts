@@ -30,14 +30,19 @@ export class HookCall {
   }
 
   /**
-   * Waits for the hook, at most as long as the limit.
+   * Calls the hook and answers what it answers, at most as long as the limit.
    *
    * @throws StreamConnectorError `HOOK_TIMEOUT` when the limit is over. The hook gets a moment to end after its signal
    * is aborted, so that its next try does not run beside this one.
    */
-  async run<T>(name: string, call: () => T | Promise<T>): Promise<T> {
-    const { timeoutMs, clock } = this.#limits
-    if (timeoutMs === undefined) return await call()
+  run<T>(name: string, call: () => T | Promise<T>): T | Promise<T> {
+    // Without a limit the hook's own answer is handed on: a promise around it would cost each event some more turns.
+    const { timeoutMs } = this.#limits
+    return timeoutMs === undefined ? call() : this.#runWithin(timeoutMs, name, call)
+  }
+
+  async #runWithin<T>(timeoutMs: number, name: string, call: () => T | Promise<T>): Promise<T> {
+    const { clock } = this.#limits
     const timeout = Promise.withResolvers<never>()
     // Unhandled if the hook wins.
     timeout.promise.catch(() => {})

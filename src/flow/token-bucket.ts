@@ -16,6 +16,8 @@ export class TokenBucket {
   readonly #clock: Clock
   readonly #msPerToken: number
   readonly #burst: number
+  /** Nobody waits for a token, and the clock need not be asked for each operation. */
+  readonly #isUnlimited: boolean
   #fullAtMs: number
   #pausedUntilMs = 0
 
@@ -23,11 +25,13 @@ export class TokenBucket {
     this.#clock = clock
     this.#msPerToken = 1000 / limit.perSecond
     this.#burst = limit.burst
+    this.#isUnlimited = this.#msPerToken === 0
     this.#fullAtMs = clock.monotonic()
   }
 
   /** Milliseconds until a token is there; 0 when one can be taken now. */
   waitMs(): number {
+    if (this.#isUnlimited && this.#pausedUntilMs === 0) return 0
     const nowMs = this.#clock.monotonic()
     // Rounded up to a hundredth: what is left of a float must not wake us a thousand times.
     const forTokenMs = this.#fullAtMs - nowMs - (this.#burst - 1) * this.#msPerToken
@@ -36,6 +40,7 @@ export class TokenBucket {
 
   /** Takes a token, also one that is not there yet. */
   take(): void {
+    if (this.#isUnlimited) return
     this.#fullAtMs = Math.max(this.#fullAtMs, this.#clock.monotonic()) + this.#msPerToken
   }
 
