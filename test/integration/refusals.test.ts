@@ -38,8 +38,8 @@ describe('what fails at the start, because only a person can mend it', () => {
     ],
     'a user without the capability': (simulator) => [
       { OPENCTI_TOKEN: simulator.users.add({ capabilities: ['CONNECTORAPI'] }).token },
-      'STREAM_UNKNOWN',
-      /none that this token may see/,
+      'STREAM_FORBIDDEN',
+      /TAXIIAPI/,
     ],
     'a user who may not register': (simulator) => [
       { OPENCTI_TOKEN: simulator.users.add({ capabilities: ['TAXIIAPI'] }).token },
