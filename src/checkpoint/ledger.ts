@@ -70,6 +70,11 @@ export class Ledger {
     return this.#safe
   }
 
+  /** When the oldest live event happened that is not finished, in milliseconds since 1970; undefined when there is none. */
+  get oldestUnfinishedMs(): number | undefined {
+    return this.#groups[this.#head]?.position?.ms
+  }
+
   /** Whether the frames that come now are of a catch-up. */
   get catchingUp(): boolean {
     return this.#catchUpUntilMs !== undefined

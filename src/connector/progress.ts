@@ -54,9 +54,10 @@ export class Progress {
     if (ms > this.#newestMs) this.#newestMs = ms
   }
 
-  /** How far finished work lies behind the newest id, in milliseconds; 0 when nothing is under way. */
+  /** How far finished live work lies behind the newest id, in milliseconds; 0 when nothing is under way. */
   lagMs(unfinished: number): number {
-    return unfinished === 0 ? 0 : Math.max(0, this.#newestMs - this.#ledger.safe.ms)
+    const oldestMs = unfinished === 0 ? undefined : this.#ledger.oldestUnfinishedMs
+    return oldestMs === undefined ? 0 : Math.max(0, this.#newestMs - oldestMs)
   }
 
   /** The state as the platform is handed it: as of what is safe now. */

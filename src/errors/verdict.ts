@@ -65,7 +65,27 @@ export function describeError(error: unknown): string {
   const name = isPlain ? '' : `${error.name}: `
   const cause =
     error.cause instanceof Error && error.cause.message !== '' ? ` (${causeText(error.cause)})` : ''
-  return `${name}${error.message || 'no message'}${cause}`
+  return `${name}${error.message || 'no message'}${answerText(error)}${cause}`
+}
+
+/** The longest part of a target's own words that is repeated, in characters. */
+const maxAnswer = 300
+
+/** What the target answered, where the client kept it: ky in `data`, axios in `response.data`. */
+function answerText(error: Error): string {
+  const { data, response } = error as { data?: unknown; response?: { data?: unknown } }
+  const answer = data ?? response?.data
+  if (answer === undefined || answer === null || answer === '') return ''
+  const text = typeof answer === 'string' ? answer : safeJson(answer)
+  return text === '' || error.message.includes(text) ? '' : `: ${text.slice(0, maxAnswer)}`
+}
+
+function safeJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? ''
+  } catch {
+    return ''
+  }
 }
 
 function causeText(cause: Error): string {
