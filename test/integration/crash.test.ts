@@ -95,6 +95,8 @@ test(
       CONNECTOR_STATE_DIR: directory,
       CONNECTOR_LIVE_STREAM_RECOVER_ISO_DATE: 'none',
       CRASH_TARGET: target.url,
+      // Thirty starts: the files are compiled once.
+      NODE_COMPILE_CACHE: join(directory, 'compiled'),
     }
     let running = start(environment)
     onTestFinished(async () => {
