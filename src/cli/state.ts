@@ -8,9 +8,9 @@ import { exitCodeHelp } from './run-command-line.ts'
 import { addStateOptions, withState, type StateOptions } from './state-access.ts'
 
 const usualWay = `
-The usual way to make a connector start again is at the platform: Data > Ingestion > Connectors, the connector,
-"Reset". A running connector obeys within a minute, one that is stopped at its next start. reset and set are for
-when the platform cannot be used; the connector has to be stopped for them.
+The usual way to make a connector start again is at the platform: "Reset the connector state" on the page of the
+connector. A running connector obeys with its next ping, one that is stopped at its next start. reset and set are
+for when that is no way; the connector has to be stopped for them.
 `
 
 /**
@@ -62,10 +62,7 @@ function show(options: StateOptions): Promise<void> {
       ['Connector', connectorId],
       ['Position', withTime(state?.startFrom) ?? none],
       ['At the platform', withTime(pushed?.startFrom) ?? 'none told'],
-      [
-        'Catching up',
-        facts.catchUpUntil === undefined ? 'never' : `what existed until ${facts.catchUpUntil}`,
-      ],
+      ['Catch-up', facts.catchUpUntil === undefined ? 'none' : `what existed until ${facts.catchUpUntil}`],
       ['Id map', `${counted(facts.entities, 'entity').replace('entitys', 'entities')}${partly(facts)}`],
       ['Dead letters', String(facts.deadLetters)],
     ]

@@ -1,0 +1,222 @@
+import { spawn } from 'node:child_process'
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import {
+  PermanentError,
+  SqliteStore,
+  type DeadLetterSummary,
+  type NewDeadLetter,
+} from 'opencti-stream-connector'
+import { buildIndicator } from 'opencti-stream-connector/testing'
+import { caughtUp, startRecorder, startSimulator } from '../integration/stage.ts'
+import { until } from '../integration/until.ts'
+import { linesOf, runCli, temporaryFolder } from './run-cli.ts'
+
+const connectorId = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
+
+function letter(number: number, changes: Partial<NewDeadLetter> = {}): NewDeadLetter {
+  const id = `indicator--${String(number).padStart(8, '0')}-0000-4000-8000-000000000000`
+  return {
+    key: `key-${number}`,
+    eventType: 'create',
+    entityId: id,
+    entityType: 'indicator',
+    position: `${1_700_000_000_000 + number}-0`,
+    attempts: 3,
+    firstAtMs: 1_700_000_000_000,
+    lastAtMs: 1_700_000_000_000,
+    error: `SIEM answered 422: unknown field ${number}`,
+    data: JSON.stringify({ data: { id, type: 'indicator' }, version: '4' }),
+    ...changes,
+  }
+}
+
+async function stateWith(letters: Iterable<NewDeadLetter>, id = connectorId, directory?: string) {
+  const folder = directory ?? (await temporaryFolder())
+  const store = new SqliteStore({ directory: folder, connectorId: id })
+  await store.open(id)
+  await store.commit({ addDeadLetters: letters })
+  await store.close()
+  return folder
+}
+
+test('a dead letter of a running connector is shown, replayed after the repair, and gone', async () => {
+  const folder = await temporaryFolder()
+  const simulator = await startSimulator()
+  const environment = simulator.environment()
+  const store = new SqliteStore({ directory: folder, connectorId: environment['CONNECTOR_ID']! })
+  const poison = buildIndicator('domain', { seed: 2 })
+  let isRepaired = false
+  const recorder = await startRecorder(simulator, {
+    store,
+    onCall: (call) => {
+      if (call.entityId === poison.id && !isRepaired) throw new PermanentError('unknown field "score"')
+    },
+  })
+  await caughtUp(recorder)
+  const good = [1, 3].map((seed) => buildIndicator('domain', { seed }))
+  for (const item of [good[0]!, poison, good[1]!]) simulator.create(item)
+  await until('the dead letter', async () => (await store.countDeadLetters()) === 1)
+  for (const { id } of good) await until('the good ones', () => recorder.callsOf(id).length === 1)
+
+  // The state is found by the environment of the connector, as in its container.
+  const env = { CONNECTOR_STATE_DIR: folder, CONNECTOR_ID: environment['CONNECTOR_ID']! }
+  const list = await runCli(['dead-letters', 'list'], env)
+  expect(list).toMatchObject({ code: 0, error: '' })
+  expect(list.out).toContain(`indicator--${poison.id.slice(11, 19)}`)
+  expect(linesOf(list.out).at(-1)).toBe('1 dead letter.')
+  const show = await runCli(['dead-letters', 'show', '1'], env)
+  expect(show.out).toContain('unknown field "score"')
+  expect(show.out).toContain(poison.id)
+
+  isRepaired = true
+  const replay = await runCli(['dead-letters', 'replay', '1'], env)
+  expect(replay).toMatchObject({ code: 0, error: '' })
+  expect(replay.out).toContain('Replay of 1 dead letter requested.')
+  await until('the letter to go', async () => (await store.countDeadLetters()) === 0)
+  expect(recorder.callsOf(poison.id)).toEqual(['create'])
+  expect((await runCli(['dead-letters', 'list'], env)).out).toBe('No dead letters.\n')
+  const purge = await runCli(['dead-letters', 'purge', '1'], env)
+  expect(purge).toMatchObject({ code: 1, out: '0 dead letters removed.\n' })
+})
+
+test('the list fits 100 columns, and what came from elsewhere cannot steer the terminal', async () => {
+  const folder = await stateWith([
+    letter(1),
+    letter(2, {
+      key: undefined,
+      entityId: undefined,
+      entityType: undefined,
+      error: 'the frame is not valid JSON',
+    }),
+    letter(3, {
+      error: `\u001b]0;owned\u0007\u001b[31m${'x'.repeat(5000)}\n\u202eevil`,
+      eventType: 'create\u009b2J',
+    }),
+    letter(4, { entityId: `x-very-long-custom-type-name-of-somebody--${'a'.repeat(400)}`, attempts: 123 }),
+  ])
+  for (const words of [['list'], ['show', '3']]) {
+    const { out } = await runCli(['dead-letters', ...words, '--state-dir', folder])
+    expect(out.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202e]/u)
+  }
+  const { out } = await runCli(['dead-letters', 'list', '--state-dir', folder])
+  for (const line of linesOf(out)) expect(line.length).toBeLessThanOrEqual(100)
+  expect(linesOf(out)[2]).toContain('[unreadable]')
+  const page = await runCli(['dead-letters', 'list', '--state-dir', folder, '--limit', '2', '--after', '1'])
+  expect(linesOf(page.out).map((line) => line.trim().split(' ')[0])).toEqual(['ID', '2', '3', '2'])
+  expect(page.out).toContain('--after 3')
+})
+
+test('every command speaks JSON', async () => {
+  const folder = await stateWith([letter(1), letter(2), letter(3)])
+  const json = async (...words: string[]) => {
+    const { out, code, error } = await runCli(['dead-letters', ...words, '--json', '--state-dir', folder])
+    expect({ code, error }).toEqual({ code: 0, error: '' })
+    return linesOf(out).map((line) => JSON.parse(line) as unknown)
+  }
+  expect((await json('list')) as DeadLetterSummary[]).toMatchObject([{ id: 1 }, { id: 2 }, { id: 3 }])
+  expect(await json('show', '2')).toMatchObject([{ id: 2, data: { version: '4' } }])
+  expect(await json('replay', '1', '2')).toEqual([{ requested: 2, unreadable: 0, missing: [] }])
+  expect(await json('list')).toMatchObject([{ replay: 'requested' }, { replay: 'requested' }, { id: 3 }])
+  expect(await json('replay', '--all', '--force')).toEqual([{ requested: 3, unreadable: 0, missing: [] }])
+  expect(await json('purge', '1', '3')).toEqual([{ purged: 2 }])
+  expect(await json('export')).toMatchObject([{ entity_id: letter(2).entityId, data: { type: 'indicator' } }])
+  const file = join(folder, 'failed_events.jsonl')
+  expect(await json('export', '--file', file)).toEqual([{ exported: 1, file }])
+  expect(
+    linesOf(await readFile(file, 'utf8')).map((line) => Object.keys(JSON.parse(line) as object)),
+  ).toEqual([['timestamp', 'event_type', 'entity_id', 'entity_type', 'error', 'data']])
+  expect((await stat(file)).mode & 0o777).toBe(0o600)
+  // Failed in 2023.
+  expect(await json('purge', '--older-than', '30d')).toEqual([{ purged: 1 }])
+})
+
+test('a letter that could not be read is said to be none that can be replayed', async () => {
+  const folder = await stateWith([letter(1, { key: undefined, data: '{"cut' }), letter(2)])
+  const one = await runCli(['dead-letters', 'replay', '1', '--state-dir', folder])
+  expect(one.code).toBe(1)
+  expect(one.error).toContain('1 dead letter cannot be replayed. Their messages could not be read as events')
+  const all = await runCli(['dead-letters', 'replay', '--all', '--state-dir', folder])
+  expect(all.code).toBe(0)
+  expect(all.out).toContain('Replay of 1 dead letter requested')
+  expect(all.error).toContain('1 dead letter cannot be replayed')
+  const show = await runCli(['dead-letters', 'show', '1', '--state-dir', folder])
+  expect(show.out).toContain('Replay        not possible: its message could not be read')
+  expect(show.out).toContain('{"cut')
+})
+
+test('a reader that has seen enough is no failure', async () => {
+  const folder = await stateWith(
+    Array.from({ length: 3000 }, (_, index) =>
+      letter(index + 1, { data: JSON.stringify({ x: 'y'.repeat(500) }) }),
+    ),
+  )
+  const main = new URL('../../src/cli/main.ts', import.meta.url).pathname
+  const child = spawn(process.execPath, [main, 'dead-letters', 'export', '--state-dir', folder])
+  onTestFinished(() => void child.kill('SIGKILL'))
+  let error = ''
+  child.stderr.on('data', (chunk) => (error += String(chunk)))
+  child.stdout.once('data', () => child.stdout.destroy())
+  const code = await new Promise((resolve) => child.once('close', resolve))
+  expect({ code, error }).toEqual({ code: 0, error: '' })
+})
+
+describe('exit codes', () => {
+  test('2 for wrong usage, with what to write instead', async () => {
+    const folder = await stateWith([letter(1)])
+    const cases: readonly (readonly [string[], RegExp])[] = [
+      [['dead-letters', 'replay'], /their ids, or --all/],
+      [['dead-letters', 'replay', '1', '--all'], /their ids, or --all/],
+      [['dead-letters', 'purge'], /--older-than/],
+      [['dead-letters', 'purge', '1', '--all'], /--older-than/],
+      [['dead-letters', 'purge', '--older-than', '30 days'], /45m, 12h, 30d/],
+      [['dead-letters', 'show', 'first'], /whole number from 1/],
+      [['dead-letters', 'show'], /missing required argument/],
+      [['dead-letters', 'lsit'], /unknown command/],
+      [['dead-letters', 'list', '--nope'], /unknown option/],
+    ]
+    for (const [words, message] of cases) {
+      const { code, error } = await runCli(words, { CONNECTOR_STATE_DIR: folder })
+      expect({ words, code }).toEqual({ words, code: 2 })
+      expect(error).toMatch(message)
+    }
+    expect((await runCli(['dead-letters', 'list'], { CONNECTOR_STATE_DIR: folder })).out).toContain(
+      '1 dead letter.',
+    )
+  })
+
+  test('1 when it cannot be done, with what to do', async () => {
+    const folder = await stateWith([letter(1)])
+    await stateWith([], '11111111-4f0f-4c8e-9d8c-1f2a3b4c5d6e', folder)
+    const cases: readonly (readonly [string[], RegExp])[] = [
+      [['list', '--state-dir', join(folder, 'nowhere')], /no state folder.*--state-dir/],
+      [['list', '--state-dir', await temporaryFolder()], /no state file.*--state-dir/],
+      [['list', '--state-dir', folder], /2 state files.*11111111-.*--connector-id/],
+      [['list', '--state-dir', folder, '--connector-id', 'other'], /no state file other\.sqlite/],
+      [['show', '7', '--state-dir', folder, '--connector-id', connectorId], /no dead letter 7/],
+      [['replay', '7', '--state-dir', folder, '--connector-id', connectorId], /no dead letter 7/],
+    ]
+    for (const [words, message] of cases) {
+      const { code, error } = await runCli(['dead-letters', ...words])
+      expect({ words, code }).toEqual({ words, code: 1 })
+      expect(error).toMatch(message)
+      expect(error).not.toMatch(/\n\s+at /)
+    }
+  })
+
+  test('are in the help', async () => {
+    for (const words of [['--help'], ['dead-letters', '--help'], ['dead-letters', 'replay', '--help']]) {
+      const { code, out } = await runCli(words)
+      expect(code).toBe(0)
+      expect(out).toContain('Exit codes: 0 done, 1 failed, 2 wrong usage.')
+    }
+  })
+})
+
+test('a state file whose id cannot name a file is found as well', async () => {
+  const folder = await stateWith([letter(1)], 'my connector: 1/2')
+  const { code, out } = await runCli(['dead-letters', 'list', '--state-dir', folder])
+  expect(code).toBe(0)
+  expect(out).toContain('1 dead letter.')
+})

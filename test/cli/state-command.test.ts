@@ -1,0 +1,134 @@
+import { expect, test } from 'vitest'
+import { PermanentError, SqliteStore } from 'opencti-stream-connector'
+import { buildIndicator } from 'opencti-stream-connector/testing'
+import { caughtUp, lastEventOf, makeRecorder, startSimulator } from '../integration/stage.ts'
+import { until } from '../integration/until.ts'
+import { linesOf, runCli, temporaryFolder } from './run-cli.ts'
+
+/** A platform, and connectors that share one state file, one after another. */
+async function stage() {
+  const folder = await temporaryFolder()
+  const simulator = await startSimulator()
+  const connectorId = simulator.environment()['CONNECTOR_ID']!
+  const connect = async () => {
+    const store = new SqliteStore({ directory: folder, connectorId })
+    const recorder = makeRecorder(simulator, { store })
+    recorder.onCall = ({ entity }) => {
+      if (JSON.stringify(entity).includes('poison')) throw new PermanentError('refused')
+    }
+    await recorder.start()
+    await caughtUp(recorder)
+    return recorder
+  }
+  const state = (...words: string[]) => runCli(['state', ...words, '--state-dir', folder])
+  return { simulator, connect, state, connectorId }
+}
+
+test('show tells position, id map and dead letters, also while the connector runs', async () => {
+  const { simulator, connect, state, connectorId } = await stage()
+  const recorder = await connect()
+  const { id } = simulator.create(buildIndicator('domain', { seed: 1 }))
+  simulator.create({ ...buildIndicator('domain', { seed: 2 }), name: 'poison' })
+  await until('both', () => recorder.callsOf(id).length === 1 && recorder.status().deadLettered === 1)
+  const facts = await until('the dead letter in the file', async () => {
+    const { out } = await state('show', '--json')
+    const shown = JSON.parse(out) as Record<string, unknown>
+    return shown['deadLetters'] === 1 ? shown : undefined
+  })
+  expect(facts).toMatchObject({ connectorId, isReset: false, isIdMapComplete: true })
+  expect(facts['entities']).toBeGreaterThan(0)
+  await recorder.stop()
+  const { out, code } = await state('show')
+  expect(code).toBe(0)
+  expect(linesOf(out).map((line) => line.slice(0, 16).trim())).toEqual([
+    'Connector',
+    'Position',
+    'At the platform',
+    'Catch-up',
+    'Id map',
+    'Dead letters',
+  ])
+  for (const line of linesOf(out)) expect(line.length).toBeLessThanOrEqual(100)
+  expect(out).toContain(`Position        ${recorder.status().position} (`)
+})
+
+test('set and reset are refused while the connector runs', async () => {
+  const { connect, state } = await stage()
+  const recorder = await connect()
+  const before = recorder.status().position
+  for (const words of [['reset'], ['set', '0']]) {
+    const { code, error, out } = await state(...words)
+    expect({ code, out }).toEqual({ code: 1, out: '' })
+    expect(error).toMatch(/STATE_LOCKED: Another running connector.*Stop it first/)
+  }
+  expect(recorder.status().state).toBe('running')
+  expect(recorder.status().position >= before).toBe(true)
+})
+
+test('set makes the next start begin there, against what the platform has', async () => {
+  const { simulator, connect, state } = await stage()
+  const first = await connect()
+  const early = simulator.create(buildIndicator('domain', { seed: 1 }))
+  const late = simulator.create(buildIndicator('domain', { seed: 2 }))
+  await until('both', () => first.callsOf(early.id).length === 1 && first.callsOf(late.id).length === 1)
+  await first.stop()
+  const { code, out } = await state('set', lastEventOf(simulator, early.id))
+  expect(code).toBe(0)
+  expect(out).toBe(`Set. The connector starts after ${lastEventOf(simulator, early.id)} at its next start.\n`)
+  const second = await connect()
+  await until('the later event', () => second.callsOf(late.id).length === 1)
+  expect(second.callsOf(early.id)).toEqual([])
+  // It is in the id map, and therefore no create.
+  expect(second.callsOf(late.id)).toEqual(['update'])
+})
+
+test('reset makes the next start the first one again, and keeps the id map', async () => {
+  const { simulator, connect, state } = await stage()
+  const first = await connect()
+  const { id } = simulator.create(buildIndicator('domain', { seed: 1 }))
+  await until('the event', () => first.callsOf(id).length === 1)
+  await first.stop()
+  const idle = await connect()
+  expect(idle.callsOf(id)).toEqual([])
+  await idle.stop()
+  expect(await state('reset')).toMatchObject({ code: 0, error: '' })
+  expect((await state('show')).out).toContain('reset: starts as the settings say')
+  const second = await connect()
+  await until('the event again', () => second.callsOf(id).length > 0)
+  expect(new Set(second.callsOf(id))).toEqual(new Set(['update']))
+  await second.stop()
+  // Only once: the connector goes on from where it stopped after that.
+  const third = await connect()
+  expect(third.callsOf(id)).toEqual([])
+})
+
+test('what is no position is refused with those that are', async () => {
+  const { connect, state } = await stage()
+  await (await connect()).stop()
+  const before = (await state('show')).out
+  for (const text of ['2026-09-01', 'yesterday', '12', '2026-09', '']) {
+    const { code, error } = await state('set', text)
+    expect({ text, code }).toEqual({ text, code: 2 })
+    expect(error).toContain('an ISO date with its zone')
+  }
+  expect((await state('show')).out).toBe(before)
+})
+
+test('nothing is made where no connector was', async () => {
+  const folder = await temporaryFolder()
+  const id = ['--connector-id', '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e', '--state-dir', folder]
+  for (const words of [['show'], ['reset'], ['set', '0']]) {
+    const { code, error } = await runCli(['state', ...words, ...id])
+    expect(code).toBe(1)
+    expect(error).toContain('There is no state file')
+  }
+})
+
+test('the help says that a reset at the platform is the usual way', async () => {
+  for (const words of [['--help'], ['reset', '--help'], ['set', '--help']]) {
+    const { code, out } = await runCli(['state', ...words])
+    expect(code).toBe(0)
+    expect(out).toContain('The usual way to make a connector start again is at the platform')
+    expect(out).toContain('Exit codes')
+  }
+})
