@@ -1,7 +1,8 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { firstMs, largeFrame, liveFrames } from './live-frames.ts'
 
 /**
@@ -36,27 +37,26 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   response.write('event: connected\ndata: {"connectionId":"1"}\n\n')
   // The check before the start only looks at the status.
   if (!searchParams.has('from')) return
-  const write = async (chunk: Buffer) => {
-    if (response.destroyed) throw new Error('The client has gone.')
-    if (!response.write(chunk)) await Promise.race([once(response, 'drain'), once(response, 'close')])
-  }
-  if (pathname.endsWith('/large')) await writeLarge(write)
-  else for (const chunk of events) await write(chunk)
-  for (let beat = 1; !response.destroyed; beat++) {
-    await write(Buffer.from(`id: ${firstMs + count + beat * 20_000}-0\nevent: heartbeat\ndata: ""\n\n`))
-    await new Promise((resolve) => setTimeout(resolve, 1000))
+  await pipeline(pathname.endsWith('/large') ? largeStream() : eventStream(), response)
+}
+
+async function* eventStream(): AsyncGenerator<Buffer> {
+  yield* events
+  for (let beat = 1; ; beat++) {
+    yield Buffer.from(`id: ${firstMs + count + beat * 20_000}-0\nevent: heartbeat\ndata: ""\n\n`)
+    await sleep(1000)
   }
 }
 
-async function writeLarge(write: (chunk: Buffer) => Promise<void>): Promise<void> {
+async function* largeStream(): AsyncGenerator<Buffer> {
   // Before the ordinary events, and so with smaller positions.
   let index = -largeFrames * (spacing + 1)
   for (let frame = 0; frame < largeFrames; frame++) {
-    for (const chunk of liveFrames(spacing, index)) await write(chunk)
+    yield* liveFrames(spacing, index)
     index += spacing
-    for (const chunk of largeFrame(index++, largeBytes)) await write(chunk)
+    yield* largeFrame(index++, largeBytes)
   }
-  for (const chunk of events) await write(chunk)
+  yield* eventStream()
 }
 
 interface GraphqlRequest {
