@@ -4,6 +4,7 @@ import { type Outcome } from '../flow/books.ts'
 import { type FlushResult } from '../flow/flush-answer.ts'
 import { TokenBucket } from '../flow/token-bucket.ts'
 import { createLogger } from '../observe/create-logger.ts'
+import { redactingLogger } from '../observe/redacting-logger.ts'
 import { scrubbed } from '../observe/scrub.ts'
 import { type CheckedStream } from '../opencti/stream-check.ts'
 import { type ConnectorDefaults } from '../settings/connector-defaults.ts'
@@ -136,7 +137,7 @@ export abstract class StreamConnector<
             clock,
           })
         : undefined
-    this.logger = options.logger ?? ownLogger!
+    this.logger = ownLogger ?? redactingLogger(options.logger!, this.#redactor)
     const bucket = new TokenBucket(
       loaded.delivery.rateLimit ?? { perSecond: Number.POSITIVE_INFINITY, burst: 1 },
       clock,
