@@ -20,7 +20,7 @@ import { type ConnectorHooks } from './hooks.ts'
 import { type ConnectorNotice } from './notices.ts'
 import { Pipeline, type PipelineMessage } from './pipeline.ts'
 import { mapValue, type Progress } from './progress.ts'
-import { Replayer } from './replayer.ts'
+import { droppedByReset, Replayer } from './replayer.ts'
 
 /** What an {@link Assembly} is put together from. */
 export interface AssemblyOptions {
@@ -208,5 +208,3 @@ function nothingToDo(): StreamConnectorError {
     'The connector class has neither create, update, delete nor flush, so there is nothing that it could do. Write at least one.',
   )
 }
-
-const droppedByReset: Outcome = { kind: 'skipped', reason: 'reset' }

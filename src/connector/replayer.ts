@@ -39,8 +39,11 @@ const maxEnded = 1000
 /** What a letter's error begins with when it was not tried again because it is stale. */
 const stalePrefix = 'Stale: '
 
+/** How an event ends that waited when somebody reset the connector. */
+export const droppedByReset: Outcome = { kind: 'skipped', reason: 'reset' }
+
 /** How an event ends that was not delivered because the target has a newer state of its entity. */
-export const staleOutcome = { kind: 'skipped', reason: 'stale' } as const satisfies Outcome
+export const staleOutcome: Outcome = { kind: 'skipped', reason: 'stale' }
 
 /** Without the content: that goes with the event. */
 type UnderWay = Omit<DeadLetter, 'data'>
@@ -151,7 +154,8 @@ export class Replayer {
   #settled(letter: UnderWay, outcome: Outcome): void {
     const { checkpointer, logger, onRemoved } = this.#options
     const attributes = { dead_letter: letter.id, entity_id: letter.entityId }
-    if (outcome.kind === 'skipped' && outcome.reason === staleOutcome.reason) {
+    // By identity: authors skip events for reasons in words of their own.
+    if (outcome === staleOutcome) {
       const original = letter.error.startsWith(stalePrefix)
         ? letter.error.slice(letter.error.indexOf('\n') + 1)
         : letter.error
@@ -160,7 +164,7 @@ export class Replayer {
         `${stalePrefix}a newer event of this entity was handled since. To deliver this one anyway, replay it with --force. It failed with:\n${original}`,
       )
       logger.warn('Dead letter not replayed: it is stale', attributes)
-    } else if (outcome.kind === 'delivered' || (outcome.kind === 'skipped' && outcome.reason !== 'reset')) {
+    } else if (outcome.kind !== 'dead-lettered' && outcome !== droppedByReset) {
       // When it was delivered, the id map's commit removes it as well; whichever comes first.
       checkpointer.removeDeadLetter(letter.id)
       onRemoved()

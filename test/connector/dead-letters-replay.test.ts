@@ -7,12 +7,15 @@ import {
   MemoryStore,
   PermanentError,
   RetryableError,
+  SkipEvent,
   SqliteStore,
+  StateError,
   StreamConnector,
   type ConnectorOptions,
   type DeadLetter,
   type Entity,
   type FlushOperation,
+  type StateChanges,
   type StateStore,
 } from 'opencti-stream-connector'
 import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
@@ -346,4 +349,73 @@ test('a request that was made while the connector was stopped is done when it st
   await next.start()
   await letterCount(store, 0)
   expect(next.callsOf(poison.id)).toEqual(['create'])
+})
+
+test('one that is under way is not started twice, however long it takes', async () => {
+  const { simulator, store, recorder, deadLetters, refused } = await stage()
+  const poison = indicator(2)
+  refused.set(poison.id, new PermanentError('refused'))
+  simulator.create(poison)
+  await letterCount(store, 1)
+  const released = Promise.withResolvers<void>()
+  let calls = 0
+  recorder.onCall = () => {
+    calls++
+    return released.promise
+  }
+  await deadLetters.requestReplay('all')
+  await until('the replay under way', () => calls === 1)
+  // Long enough for several looks, and asked for again meanwhile.
+  await deadLetters.requestReplay('all')
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  expect(recorder.status().inFlight).toBe(1)
+  released.resolve()
+  await letterCount(store, 0)
+  expect(calls).toBe(1)
+})
+
+test('one that was delivered is not delivered again while that cannot be written', async () => {
+  const simulator = await startSimulator()
+  let isDiskFull = false
+  class FullDisk extends MemoryStore {
+    override async commit(changes: StateChanges): Promise<void> {
+      if (isDiskFull) throw new StateError('STATE_NOT_WRITTEN', 'The disk is full.')
+      await super.commit(changes)
+    }
+  }
+  const store = new FullDisk()
+  const poison = indicator(2)
+  let isRefused = true
+  const recorder = await startRecorder(simulator, {
+    store,
+    onCall: ({ entityId }) => {
+      if (entityId !== poison.id) return
+      if (isRefused) throw new PermanentError('refused')
+      isDiskFull = true
+    },
+  })
+  await caughtUp(recorder)
+  simulator.create(poison)
+  await letterCount(store, 1)
+  isRefused = false
+  await new DeadLetters(store).requestReplay('all')
+  await until('the trouble', () => recorder.status().stateProblem !== undefined)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  expect(await store.countDeadLetters()).toBe(1)
+  isDiskFull = false
+  await letterCount(store, 0)
+  expect(recorder.callsOf(poison.id)).toEqual(['create'])
+})
+
+test('one that its author skips is decided and goes, whatever the reason is called', async () => {
+  const { simulator, store, recorder, deadLetters, refused } = await stage()
+  const items = [indicator(2), indicator(3)]
+  for (const { id } of items) refused.set(id, new PermanentError('refused'))
+  for (const item of items) simulator.create(item)
+  await letterCount(store, 2)
+  refused.set(items[0]!.id, new SkipEvent('reset'))
+  refused.set(items[1]!.id, new SkipEvent('stale'))
+  await deadLetters.requestReplay('all')
+  await letterCount(store, 0)
+  expectBalance(recorder)
 })

@@ -105,6 +105,39 @@ describe.for(Object.entries(stores))('dead letters in %s', ([, make]) => {
     expect(await deadLetters.purge('all')).toBe(0)
   })
 
+  test('are marked by newer events of their entity, and renewed by another try', async () => {
+    const key = 'one entity'
+    const { store } = await open([letter(1, { key, position: '9-5' }), letter(2, { key, position: '10-0' })])
+    await store.commit({
+      // Also those of the same commit; and 9 is less than 10.
+      addDeadLetters: [
+        letter(3, { key, position: '9-6' }),
+        letter(4),
+        letter(5, { key, position: undefined }),
+      ],
+      outdateDeadLetters: new Map([
+        [key, '10-0'],
+        ['nobody', '99-0'],
+      ]),
+    })
+    const marks = (await store.deadLetters({ limit: 9 })).map(({ outdatedBy }) => outdatedBy)
+    expect(marks).toEqual(['10-0', undefined, '10-0', undefined, undefined])
+
+    await store.requestReplay({ ids: [1], force: false })
+    await store.requestReplay({ ids: [2], force: true })
+    const renewed = { attempts: 7, lastAtMs: 9, error: 'again' }
+    await store.commit({
+      updateDeadLetters: [1, 2, 99].map((id) => ({ id, ...renewed, answered: 'requested' as const })),
+    })
+    const first = { ...letter(1, { key, position: '9-5' }), ...renewed, id: 1, outdatedBy: '10-0' }
+    expect(await store.deadLetter(1)).toEqual(first)
+    // It was asked for in another way since.
+    expect(await store.deadLetter(2)).toMatchObject({ ...renewed, replay: 'forced' })
+    expect(await store.countDeadLetters()).toBe(5)
+    await store.commit({ removeDeadLetters: [1, 3] })
+    expect(await store.deadLetter(1)).toBeUndefined()
+  })
+
   test('are exported in the fields of the specification', async () => {
     const source = { id: 'indicator--source', type: 'indicator' }
     const merge = { data: { id: 'indicator--target', type: 'indicator' }, context: { sources: [source] } }
