@@ -15,6 +15,7 @@ import {
   type ConnectorNotice,
   type Entity,
   type EventContext,
+  type Logger,
 } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
@@ -231,4 +232,32 @@ test('an error that ends the start carries no secret', async () => {
   expect(inspect(error)).toContain('no entry with [redacted]')
   expect(inspect(error, { depth: 8 })).not.toContain(canary)
   expect(written.join('')).not.toContain(canary)
+})
+
+test('a logger of the author is handed no secret either', async () => {
+  const simulator = await startSimulator()
+  const lines: unknown[] = []
+  const note = (...parameters: unknown[]) => void lines.push(parameters)
+  const logger: Logger = { debug: note, info: note, warn: note, error: note, child: () => logger }
+  const connector = new Leaky({
+    env: { ...simulator.environment(), ...secretEnvironment, SIEM_URL: 'http://127.0.0.1:9' },
+    directory: tmpdir(),
+    store: new MemoryStore(),
+    logger,
+  })
+  onTestFinished(() => connector.stop())
+  const outcome = await connector.processMessage({
+    event: 'create',
+    data: buildIndicator('ipv4', { seed: 1 }),
+  })
+  expect(outcome).toEqual({ kind: 'delivered' })
+  expect(inspect(lines, { depth: 8 })).toContain('transform with [redacted]')
+  expect(inspect(lines, { depth: 8 })).not.toContain(canary)
+  connector.isTelling = true
+  connector.attempts = 4
+  const skipped = await connector.processMessage({
+    event: 'create',
+    data: buildIndicator('ipv4', { seed: 2 }),
+  })
+  expect(skipped).toEqual({ kind: 'skipped', reason: 'not with [redacted]' })
 })
