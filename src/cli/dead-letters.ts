@@ -1,13 +1,16 @@
 import { open } from 'node:fs/promises'
 import { Command, InvalidArgumentError } from 'commander'
+import { DeadLetters } from '../connector/dead-letters.ts'
+import { ageMs } from './age.ts'
 import {
-  DeadLetters,
-  isReplayable,
-  type DeadLetterSummary,
-  type ReplayRequest,
-} from '../connector/dead-letters.ts'
-import { type DeadLetter } from '../store/state-store.ts'
-import { cell, counted, printable, timeText, write, writeJson, writeLine } from './output.ts'
+  describeLetter,
+  header,
+  parsedOrText,
+  replayAnswer,
+  replayProblem,
+  rowOf,
+} from './dead-letter-text.ts'
+import { counted, write, writeJson, writeLine } from './output.ts'
 import { exitCodeHelp } from './run-command-line.ts'
 import { addStateOptions, withState, type StateOptions } from './state-access.ts'
 
@@ -94,74 +97,13 @@ function list(options: ListOptions): Promise<void> {
   })
 }
 
-const header =
-  '    ID  LAST FAILED (UTC)    EVENT   ENTITY                          TRIES  ERROR                   '
-
-/** A line of the list: 100 columns. */
-function rowOf(letter: DeadLetterSummary): string {
-  return [
-    String(letter.id).padStart(6),
-    timeText(letter.lastAtMs),
-    cell(letter.eventType, 6),
-    cell(shortId(letter), 30),
-    String(letter.attempts).padStart(5),
-    // Its id can have grown beyond its column.
-    cell(`${markOf(letter)}${letter.error}`, 24 - Math.max(0, String(letter.id).length - 6)),
-  ]
-    .join('  ')
-    .trimEnd()
-}
-
-function markOf(letter: DeadLetterSummary): string {
-  if (letter.replay === 'forced') return '[forced] '
-  if (letter.replay === 'requested') return '[replay] '
-  return isReplayable(letter) ? '' : '[unreadable] '
-}
-
-/** The type and as much of the id as tells entities apart. */
-function shortId({ entityId, entityType }: DeadLetterSummary): string {
-  if (entityId === undefined) return entityType ?? '-'
-  const [type, uuid] = entityId.split('--')
-  return uuid === undefined ? entityId : `${[...type!].slice(0, 19).join('')}--${uuid.slice(0, 8)}`
-}
-
 function show(id: number, options: StateOptions): Promise<void> {
   return withState(options, 'read-only', async (store) => {
     const letter = await new DeadLetters(store).get(id)
     if (letter === undefined) throw new Error(`There is no dead letter ${id}. Those that exist: list.`)
     if (options.json === true) await writeJson({ ...letter, data: parsedOrText(letter.data) })
-    else await write(describe(letter))
+    else await write(describeLetter(letter))
   })
-}
-
-function describe(letter: DeadLetter): string {
-  const rows: readonly (readonly [string, string | undefined])[] = [
-    ['Dead letter', String(letter.id)],
-    ['Event', letter.eventType],
-    ['Entity', letter.entityId],
-    ['Entity type', letter.entityType],
-    ['OpenCTI id', letter.key === letter.entityId ? undefined : letter.key],
-    ['Position', letter.position],
-    ['Tries', String(letter.attempts)],
-    ['First failed', `${timeText(letter.firstAtMs)} UTC`],
-    ['Last failed', `${timeText(letter.lastAtMs)} UTC`],
-    ['Replay', replayText(letter)],
-  ]
-  const lines = rows.flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name.padEnd(13)} ${printable(value)}`],
-  )
-  const message = parsedOrText(letter.data)
-  const text = typeof message === 'string' ? message : JSON.stringify(message, undefined, 2)
-  return `${lines.join('\n')}\n\nError\n${printable(letter.error, true)}\n\nMessage\n${printable(text, true)}\n`
-}
-
-function replayText(letter: DeadLetter): string {
-  if (!isReplayable(letter)) return 'not possible: its message could not be read'
-  if (letter.replay !== undefined) {
-    const how = letter.replay === 'forced' ? ', also if it is stale' : ''
-    return `requested${how}; the running connector does it within a second`
-  }
-  return letter.outdatedBy === undefined ? 'not requested' : 'stale: a newer event was handled; needs --force'
 }
 
 function replay(ids: readonly number[], options: SelectOptions, command: Command): Promise<void> {
@@ -173,30 +115,12 @@ function replay(ids: readonly number[], options: SelectOptions, command: Command
     const request = await letters.requestReplay(isAll ? 'all' : ids, { force: options.force })
     if (options.json === true) await writeJson(request)
     else await writeLine(replayAnswer(request, isAll))
-    const problem = replayProblem(request, isAll)
-    if (problem !== undefined) throw new Error(problem)
+    const problem = replayProblem(request)
+    if (problem === undefined) return
+    // Of all, those that cannot be read are left aside without being a failure.
+    if (!isAll) throw new Error(problem)
+    process.stderr.write(`${problem}\n`)
   })
-}
-
-function replayAnswer({ requested, unreadable, missing }: ReplayRequest, isAll: boolean): string {
-  if (isAll && requested + unreadable + missing.length === 0) return 'No dead letters.'
-  const when = requested === 0 ? '' : ' The connector tries within a second, or when it next starts.'
-  return `Replay of ${counted(requested, 'dead letter')} requested.${when}`
-}
-
-/** What was asked for and cannot be; for `--all`, what cannot be read is left aside without being a failure. */
-function replayProblem({ unreadable, missing }: ReplayRequest, isAll: boolean): string | undefined {
-  const problems: string[] = []
-  if (missing.length > 0) {
-    problems.push(`There is no dead letter ${missing.join(', ')}: it may have been delivered or purged.`)
-  }
-  const hint =
-    'Their messages could not be read as events (see show). Correct the entities at the platform, then purge them.'
-  if (unreadable > 0) {
-    if (isAll) process.stderr.write(`${counted(unreadable, 'dead letter')} cannot be replayed. ${hint}\n`)
-    else problems.push(`${counted(unreadable, 'dead letter')} cannot be replayed. ${hint}`)
-  }
-  return problems.length === 0 ? undefined : problems.join('\n')
 }
 
 function purge(ids: readonly number[], options: SelectOptions, command: Command): Promise<void> {
@@ -240,14 +164,6 @@ function exportAll(options: ExportOptions): Promise<void> {
   })
 }
 
-function parsedOrText(data: string): unknown {
-  try {
-    return JSON.parse(data)
-  } catch {
-    return data
-  }
-}
-
 function letterId(text: string): number {
   const id = Number(text)
   if (!Number.isSafeInteger(id) || id < 1) throw new InvalidArgumentError('An id is a whole number from 1.')
@@ -263,12 +179,4 @@ function wholeNumber(text: string): number {
   if (!Number.isSafeInteger(number) || number < 0)
     throw new InvalidArgumentError('It takes a whole number, 0 or more.')
   return number
-}
-
-const unitsMs = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const
-
-function ageMs(text: string): number {
-  const match = /^(\d+)([smhdw])$/.exec(text)
-  if (match === null) throw new InvalidArgumentError('An age is a number and a unit: 45m, 12h, 30d, 4w.')
-  return Number(match[1]) * unitsMs[match[2] as keyof typeof unitsMs]
 }

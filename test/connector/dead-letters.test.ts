@@ -126,8 +126,13 @@ describe.for(Object.entries(stores))('dead letters in %s', ([, make]) => {
     await store.requestReplay({ ids: [1], force: false })
     await store.requestReplay({ ids: [2], force: true })
     const renewed = { attempts: 7, lastAtMs: 9, error: 'again' }
+    const answered = 'requested'
     await store.commit({
-      updateDeadLetters: [1, 2, 99].map((id) => ({ id, ...renewed, answered: 'requested' as const })),
+      updateDeadLetters: [
+        { id: 1, ...renewed, answered },
+        { id: 2, ...renewed, answered },
+        { id: 99, ...renewed, answered },
+      ],
     })
     const first = { ...letter(1, { key, position: '9-5' }), ...renewed, id: 1, outdatedBy: '10-0' }
     expect(await store.deadLetter(1)).toEqual(first)

@@ -1,0 +1,96 @@
+import { isReplayable, type DeadLetterSummary, type ReplayRequest } from '../connector/dead-letters.ts'
+import { type DeadLetter } from '../store/state-store.ts'
+import { cell, counted, printable, timeText } from './output.ts'
+
+/** The first line of the list. */
+export const header =
+  '    ID  LAST FAILED (UTC)    EVENT   ENTITY                          TRIES  ERROR                   '
+
+/** A line of the list: 100 columns. */
+export function rowOf(letter: DeadLetterSummary): string {
+  return [
+    String(letter.id).padStart(6),
+    timeText(letter.lastAtMs),
+    cell(letter.eventType, 6),
+    cell(shortId(letter), 30),
+    String(letter.attempts).padStart(5),
+    // Its id can have grown beyond its column.
+    cell(`${markOf(letter)}${letter.error}`, 24 - Math.max(0, String(letter.id).length - 6)),
+  ]
+    .join('  ')
+    .trimEnd()
+}
+
+function markOf(letter: DeadLetterSummary): string {
+  if (letter.replay === 'forced') return '[forced] '
+  if (letter.replay === 'requested') return '[replay] '
+  return isReplayable(letter) ? '' : '[unreadable] '
+}
+
+/** The type and as much of the id as tells entities apart. */
+function shortId({ entityId, entityType }: DeadLetterSummary): string {
+  if (entityId === undefined) return entityType ?? '-'
+  const [type, uuid] = entityId.split('--')
+  return uuid === undefined ? entityId : `${[...type!].slice(0, 19).join('')}--${uuid.slice(0, 8)}`
+}
+
+/** One dead letter with its message. */
+export function describeLetter(letter: DeadLetter): string {
+  const rows: readonly (readonly [string, string | undefined])[] = [
+    ['Dead letter', String(letter.id)],
+    ['Event', letter.eventType],
+    ['Entity', letter.entityId],
+    ['Entity type', letter.entityType],
+    ['OpenCTI id', letter.key === letter.entityId ? undefined : letter.key],
+    ['Position', letter.position],
+    ['Tries', String(letter.attempts)],
+    ['First failed', `${timeText(letter.firstAtMs)} UTC`],
+    ['Last failed', `${timeText(letter.lastAtMs)} UTC`],
+    ['Replay', replayText(letter)],
+  ]
+  const lines = rows.flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name.padEnd(13)} ${printable(value)}`],
+  )
+  const message = parsedOrText(letter.data)
+  const text = typeof message === 'string' ? message : JSON.stringify(message, undefined, 2)
+  return `${lines.join('\n')}\n\nError\n${printable(letter.error, true)}\n\nMessage\n${printable(text, true)}\n`
+}
+
+function replayText(letter: DeadLetter): string {
+  if (!isReplayable(letter)) return 'not possible: its message could not be read'
+  if (letter.replay !== undefined) {
+    const how = letter.replay === 'forced' ? ', also if it is stale' : ''
+    return `requested${how}; the running connector does it within a second`
+  }
+  return letter.outdatedBy === undefined ? 'not requested' : 'stale: a newer event was handled; needs --force'
+}
+
+/** What came of a request. */
+export function replayAnswer({ requested, unreadable, missing }: ReplayRequest, isAll: boolean): string {
+  if (isAll && requested + unreadable + missing.length === 0) return 'No dead letters.'
+  const when = requested === 0 ? '' : ' The connector tries within a second, or when it next starts.'
+  return `Replay of ${counted(requested, 'dead letter')} requested.${when}`
+}
+
+/** What was asked for and cannot be, and what to do. */
+export function replayProblem({ unreadable, missing }: ReplayRequest): string | undefined {
+  const problems: string[] = []
+  if (missing.length > 0) {
+    problems.push(`There is no dead letter ${missing.join(', ')}: it may have been delivered or purged.`)
+  }
+  if (unreadable > 0) {
+    problems.push(
+      `${counted(unreadable, 'dead letter')} cannot be replayed. Their messages could not be read as events (see show). Correct the entities at the platform, then purge them.`,
+    )
+  }
+  return problems.length === 0 ? undefined : problems.join('\n')
+}
+
+/** The message as it came, parsed when it is JSON. */
+export function parsedOrText(data: string): unknown {
+  try {
+    return JSON.parse(data)
+  } catch {
+    return data
+  }
+}
