@@ -54,7 +54,11 @@ export {
   type LabelFilterOptions,
   type ResolvedFilterOptions,
 } from './settings/filter-options.ts'
-export { settingsJsonSchema, type SettingsJsonSchema } from './settings/settings-json-schema.ts'
+export {
+  settingsJsonSchema,
+  type SettingsJsonSchema,
+  type SettingsJsonSchemaOptions,
+} from './settings/settings-json-schema.ts'
 export { settingsMarkdown } from './settings/settings-markdown.ts'
 
 export { type CheckedStream } from './opencti/stream-check.ts'
@@ -106,7 +110,7 @@ export {
   type PlatformErrorOptions,
   type PlatformProblem,
 } from './errors/platform-error.ts'
-export { StateError } from './errors/state-error.ts'
+export { StateError, type StateErrorCode } from './errors/state-error.ts'
 export { StreamError, type StreamErrorCode, type StreamErrorOptions } from './errors/stream-error.ts'
 
 export {
@@ -135,6 +139,7 @@ export type { Container, Report } from './stix/containers.ts'
 export type { Relationship, RelationshipObject, Sighting } from './stix/relationships.ts'
 export type { ObservableObject } from './stix/observable-objects.ts'
 export type { MarkingDefinition, MetaObject } from './stix/meta-objects.ts'
+export type * as stix from './stix/members.ts'
 export { mitreExtension, observableExtension, openCtiExtension } from './stix/extensions.ts'
 export {
   compareTlp,
@@ -196,5 +201,7 @@ export { changedFieldsOf, previousOf, truncatedObjectRefs } from './stix/patches
 export { toGeneric, toIndicator, type GenericDocument, type IndicatorDocument } from './stix/transforms.ts'
 
 export { systemClock, type Clock } from './util/clock.ts'
-export { type BackoffBounds, type Random } from './util/backoff.ts'
+export { systemRandom, type BackoffBounds, type Random } from './util/backoff.ts'
 export { silentLogger, type LogAttributes, type Logger } from './util/logger.ts'
+export { type EndpointAddresses } from './observe/observation.ts'
+export { type Unreadiness } from './observe/readiness.ts'
