@@ -1,6 +1,6 @@
 import { type Checkpointer } from '../checkpoint/checkpointer.ts'
 import { type Ledger, type Ticket } from '../checkpoint/ledger.ts'
-import { type Verdict } from '../errors/verdict.ts'
+import { describeError, type Verdict } from '../errors/verdict.ts'
 import { type Books, type Outcome } from '../flow/books.ts'
 import { Delivery } from '../flow/delivery.ts'
 import { type Engine } from '../flow/engine.ts'
@@ -94,7 +94,21 @@ export class Pipeline {
     const member = `${event.name}${event.isDependency ? '+' : ':'}${event.key}`
     const ticket = this.#enter(ledger, position, member, !event.isDependency)
     if (ticket === duplicate) this.#end(ticket, skippedDuplicate, onSettled)
-    else this.#route(event, ledger, ticket, onSettled)
+    else {
+      try {
+        this.#route(event, ledger, ticket, onSettled)
+      } catch (error) {
+        // A filter in code that throws, or what nobody thought of: one event must not stop the others.
+        const { key, entity } = event
+        const problem = this.#options.clean(describeError(error))
+        this.#end(
+          ticket,
+          this.#buryUnreadable(message, { problem, key, entityId: entity.id, entityType: entity.type }),
+          onSettled,
+          ledger,
+        )
+      }
+    }
   }
 
   /**
@@ -161,7 +175,6 @@ export class Pipeline {
       this.#end(ticket, { kind: 'skipped', reason: rejection.reason }, onSettled, ledger)
       return
     }
-    window.take(event.bytes)
     const delivery = new Delivery(
       event,
       (settled, outcome) => {
@@ -175,7 +188,7 @@ export class Pipeline {
       // Of a merge, only the part that failed: the others have ended, well or as letters of their own.
       operations = operations.filter((operation) => operation.key === letter.key).slice(0, 1)
       if (operations.length === 0) {
-        delivery.finish(skippedNoPart)
+        this.#end(ticket, skippedNoPart, onSettled, ledger)
         return
       }
       for (const operation of operations) {
@@ -183,6 +196,8 @@ export class Pipeline {
         operation.isForced = letter.replay === 'forced'
       }
     }
+    // Only now: what threw before must not hold room.
+    window.take(event.bytes)
     delivery.split(operations.length)
     for (const operation of operations) this.#options.engine.push(operation)
   }
@@ -265,10 +280,11 @@ export class Pipeline {
     return former === undefined || former === event.key ? noLanes : [former]
   }
 
-  #buryUnreadable(message: PipelineMessage, event: UnreadableEvent): Outcome {
+  #buryUnreadable(message: PipelineMessage, event: UnreadableEvent & { readonly key?: string }): Outcome {
     const nowMs = this.#options.clock.now()
     const raw = typeof message.data === 'string' ? message.data : (JSON.stringify(message.data) ?? '')
     this.#options.checkpointer.addDeadLetter({
+      key: event.key,
       eventType: message.event,
       entityId: event.entityId,
       entityType: event.entityType,

@@ -55,11 +55,14 @@ type Method = (...parameters: unknown[]) => unknown
  */
 export class HookTimings {
   readonly #clock: Clock
+  readonly #isAskedFor: boolean
   readonly #figures = new Map<string, HookFigures>()
   readonly batchSizes = new Distribution(sizeBounds)
 
-  constructor(clock: Clock) {
+  /** @param isAskedFor whether anybody can ask; if not, nothing is timed. */
+  constructor(clock: Clock, isAskedFor = true) {
     this.#clock = clock
+    this.#isAskedFor = isAskedFor
   }
 
   /** By the name of the hook; only of those that the connector has. */
@@ -73,6 +76,7 @@ export class HookTimings {
    * @param names the methods to time, and the only ones to call on what is answered.
    */
   watch<Hooks extends object>(hooks: Hooks, names: readonly (keyof Hooks & string)[]): Hooks {
+    if (!this.#isAskedFor) return hooks
     const timed = Object.create(hooks) as Hooks
     for (const name of names) {
       let method: Method | undefined
@@ -87,31 +91,27 @@ export class HookTimings {
     const { ok, error } = this.#figuresOf(name)
     const clock = this.#clock
     const sizes = name === 'flush' ? this.batchSizes : undefined
-    return (...parameters) => {
-      if (sizes !== undefined) sizes.add((parameters[0] as readonly unknown[]).length)
+    // No hook takes more than two parameters; naming them is faster than gathering them.
+    return (first, second) => {
+      if (sizes !== undefined) sizes.add((first as readonly unknown[]).length)
       const startMs = clock.monotonic()
-      const end = (figures: Distribution) => figures.add((clock.monotonic() - startMs) / 1000)
       let result: unknown
       try {
-        result = (hooks[name] as Method).apply(hooks, parameters)
+        result = (hooks[name] as Method).call(hooks, first, second)
       } catch (thrown) {
-        end(error)
+        error.add((clock.monotonic() - startMs) / 1000)
         throw thrown
       }
+      const onOk = () => ok.add((clock.monotonic() - startMs) / 1000)
+      const onError = () => error.add((clock.monotonic() - startMs) / 1000)
       if (!isThenable(result)) {
-        end(ok)
+        onOk()
         return result
       }
-      return result.then(
-        (value) => {
-          end(ok)
-          return value
-        },
-        (thrown: unknown) => {
-          end(error)
-          throw thrown
-        },
-      )
+      // A promise that is no promise of the language may begin its work with each "then": it gets one.
+      const promise = result instanceof Promise ? result : Promise.resolve(result)
+      promise.then(onOk, onError)
+      return promise
     }
   }
 
@@ -125,6 +125,6 @@ export class HookTimings {
   }
 }
 
-function isThenable(value: unknown): value is Promise<unknown> {
+function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

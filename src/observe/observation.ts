@@ -44,7 +44,8 @@ export class Observation {
   constructor(options: ObservationOptions) {
     this.#options = options
     this.stream = new StreamWatch(options.clock)
-    this.timings = new HookTimings(options.clock)
+    const isAskedFor = options.settings.expose_metrics || options.health.port !== undefined
+    this.timings = new HookTimings(options.clock, isAskedFor)
     this.#startedMs = options.clock.monotonic()
   }
 

@@ -207,3 +207,18 @@ describe('a merge', () => {
     expect(calls).toEqual(['update a', 'update a'])
   })
 })
+
+it('puts an event aside when a filter in code throws, and goes on', async () => {
+  const where = (entity: { id: string }) => {
+    if (entity.id.endsWith('b')) throw new Error('the list is not loaded')
+    return true
+  }
+  const { accept, calls, outcomes, ledger, engine } = await line({ where })
+  accept('create', '1001-0', envelope('create', indicator('b')))
+  accept('create', '1002-0', envelope('create', indicator('a')))
+  accept('create', '1003-0', envelope('create', indicator('c')))
+  await engine.drain()
+  expect(outcomes[0]).toEqual({ kind: 'dead-lettered', reason: 'the list is not loaded' })
+  expect(calls).toEqual(['create a', 'create c'])
+  expect(ledger.safe).toEqual({ ms: 1002, seq: 0 })
+})

@@ -119,3 +119,17 @@ test('timing a hook costs less than two microseconds a call, and keeps what the 
   expect(timings.figures.has('extra')).toBe(false)
   expect((best / count) * 1000).toBeLessThan(2)
 })
+
+test('hooks are not touched when nobody can ask, and a lazy promise does its work once', async () => {
+  let works = 0
+  const hooks = {
+    create: (): PromiseLike<number> => ({
+      then: (onOk) => Promise.resolve(++works).then(onOk),
+    }),
+  }
+  expect(new HookTimings(systemClock, false).watch(hooks, ['create'])).toBe(hooks)
+  const timings = new HookTimings(systemClock)
+  expect(await timings.watch(hooks, ['create']).create()).toBe(1)
+  expect(works).toBe(1)
+  expect(timings.figures.get('create')!.ok.count).toBe(1)
+})
