@@ -122,11 +122,13 @@ test('timing a hook costs less than two microseconds a call, and keeps what the 
 
 test('hooks are not touched when nobody can ask, and a lazy promise does its work once', async () => {
   let works = 0
-  const hooks = {
-    create: (): PromiseLike<number> => ({
-      then: (onOk) => Promise.resolve(++works).then(onOk),
-    }),
-  }
+  // As query builders do: the work begins when somebody waits for it, each time.
+  const work = new Proxy({} as PromiseLike<number>, {
+    has: (_, name) => name === 'then',
+    get: (_, name) =>
+      name === 'then' ? (onOk: (value: number) => void) => Promise.resolve(++works).then(onOk) : undefined,
+  })
+  const hooks = { create: () => work }
   expect(new HookTimings(systemClock, false).watch(hooks, ['create'])).toBe(hooks)
   const timings = new HookTimings(systemClock)
   expect(await timings.watch(hooks, ['create']).create()).toBe(1)
