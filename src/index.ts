@@ -139,7 +139,6 @@ export type { Container, Report } from './stix/containers.ts'
 export type { Relationship, RelationshipObject, Sighting } from './stix/relationships.ts'
 export type { ObservableObject } from './stix/observable-objects.ts'
 export type { MarkingDefinition, MetaObject } from './stix/meta-objects.ts'
-export type * as stix from './stix/members.ts'
 export { mitreExtension, observableExtension, openCtiExtension } from './stix/extensions.ts'
 export {
   compareTlp,
