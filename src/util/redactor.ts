@@ -15,10 +15,8 @@ export class Redactor {
   /** Remembers `secret`; texts are cleaned of it from now on. */
   add(secret: string): void {
     if (secret.length < minSecretLength) return
-    const base64 = Buffer.from(secret).toString('base64').replace(/=+$/, '')
-    for (const needle of [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1), base64]) {
-      this.#needles.add(needle)
-    }
+    const spellings = [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]
+    for (const needle of [...spellings, ...base64Of(secret)]) this.#needles.add(needle)
     // Longest first, so that a secret that contains another one is removed whole.
     const sorted = [...this.#needles].toSorted((a, b) => b.length - a.length)
     this.#pattern = new RegExp(sorted.map(escapeForRegExp).join('|'), 'g')
@@ -28,6 +26,18 @@ export class Redactor {
   clean(text: string): string {
     return this.#pattern === undefined ? text : text.replace(this.#pattern, redacted)
   }
+}
+
+/** What base64 makes of a secret, alone or after one or two other bytes: without the characters that also hold others. */
+function base64Of(secret: string): string[] {
+  return [0, 1, 2].flatMap((offset) => {
+    const encoded = Buffer.concat([Buffer.alloc(offset), Buffer.from(secret)]).toString('base64')
+    const inner = encoded.slice(
+      offset === 0 ? 0 : offset + 1,
+      encoded.endsWith('=') ? encoded.replace(/=+$/, '').length - 1 : undefined,
+    )
+    return inner.length < minSecretLength ? [] : [inner]
+  })
 }
 
 /** `RegExp.escape`, which Node 22 does not have yet. */
