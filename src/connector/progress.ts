@@ -11,6 +11,7 @@ export class Progress {
   #ledger = new Ledger({ from: startOfTime })
   #state: ConnectorState = { startFrom: startOfTime, recoverUntil: false, foreign: {} }
   #newestMs = 0
+  #hasBegun = false
   /** Whether the id map knows of everything that was ever pushed. */
   mapIsComplete = false
 
@@ -30,6 +31,7 @@ export class Progress {
 
   /** Starts from `state`; what was under way before counts no more. */
   begin(state: ConnectorState): void {
+    this.#hasBegun = true
     this.#state = state
     const untilMs = typeof state.recoverUntil === 'string' ? Date.parse(state.recoverUntil) : Number.NaN
     this.#ledger = new Ledger({
@@ -65,11 +67,10 @@ export class Progress {
     return serializeConnectorState({ ...this.#state, startFrom: this.#ledger.safe })
   }
 
-  /** What goes with every commit. */
+  /** What goes with every commit. Before the stream there is no position: what was saved earlier stays. */
   values(): ReadonlyMap<string, string | undefined> {
-    return new Map([
-      [stateValue, this.text()],
-      [mapValue, this.mapIsComplete ? 'complete' : undefined],
-    ])
+    const values = new Map([[mapValue, this.mapIsComplete ? 'complete' : undefined]])
+    if (this.#hasBegun) values.set(stateValue, this.text())
+    return values
   }
 }
