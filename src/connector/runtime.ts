@@ -285,14 +285,16 @@ export class Runtime {
       clock,
       this.#givenUp.signal,
     )
-    this.#progress.begin(state)
     try {
-      // Unsaved positions first, so that none of them comes after those that are forgotten.
-      await this.#assembly.checkpointer.flush(true)
+      // The old life is saved whole and its positions are forgotten before the new one is: killed in between, the
+      // connector finds the platform's state changed and begins here again.
+      await this.#assembly.checkpointer.flush()
       await store.commit({ forgetPositions: true })
     } catch (error) {
       onNotice({ kind: 'state-not-written', error: error as StreamConnectorError })
     }
+    this.#progress.begin(state)
+    this.#assembly.checkpointer.touch()
     onNotice({ kind: 'reset', from: formatPosition(state.startFrom ?? startOfTime) })
     if (this.#lifecycle.state === 'running') this.#read()
   }
@@ -329,11 +331,13 @@ export class Runtime {
     }
     await step('Ending the stream', () => this.#stream?.done)
     await step('Finishing work', async () => {
-      // While the target is down, or after a failure, what waits cannot finish: it comes again.
+      // While the target is down, or after a failure, what waits cannot finish and comes again; what runs still can.
       const canFinish = this.#failure === undefined && engine.outageReason === undefined
-      const graceMs = canFinish ? loaded.delivery.stopGraceMs : 0
-      const isDone = await isDoneWithin(engine.drain(), graceMs, clock, this.#givenUp.signal)
+      if (!canFinish) engine.stop()
+      const work = canFinish ? engine.drain() : engine.rest()
+      await isDoneWithin(work, loaded.delivery.stopGraceMs, clock, this.#givenUp.signal)
       engine.stop()
+      const isDone = engine.size === 0
       if (isDone) return
       logger.warn('Not everything could be finished; it comes again at the next start', {
         in_flight: engine.size,

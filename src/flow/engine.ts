@@ -14,8 +14,6 @@ import { type OperationHandler } from './operation-handler.ts'
 import { Outage } from './outage.ts'
 import { type TokenBucket } from './token-bucket.ts'
 
-export { type OperationHandler } from './operation-handler.ts'
-
 /** What an {@link Engine} is made of. */
 export interface EngineOptions {
   readonly delivery: DeliveryOptions
@@ -89,11 +87,6 @@ export class Engine {
     return this.#lanes.size
   }
 
-  /** Operations that a hook or a batch has in hand. */
-  get running(): number {
-    return this.#running
-  }
-
   /** Why the target counts as down; undefined when it does not. */
   get outageReason(): string | undefined {
     return this.#outage.reason
@@ -139,7 +132,10 @@ export class Engine {
     this.#isStopped = true
     this.#cancelWake?.()
     this.#batcher?.stop()
+    // What was gathered and not sent is in nobody's hands.
+    this.#running -= this.#batcher?.clear().length ?? 0
     for (const cancel of this.#resting.values()) cancel()
+    this.#checkQuiet()
   }
 
   /** Drops everything that no hook is at work on, and answers it. Batches that are under way are not interrupted. */
@@ -154,10 +150,7 @@ export class Engine {
   }
 
   #pump(): void {
-    if (this.#running === 0) {
-      this.#quiet?.resolve()
-      this.#quiet = undefined
-    }
+    this.#checkQuiet()
     if (this.#isPumping || this.#isStopped) return
     this.#isPumping = true
     try {
@@ -210,7 +203,8 @@ export class Engine {
     try {
       const outcome = await this.#handler.deliver(operation)
       if (outcome === undefined) {
-        this.#batcher!.add(operation, this.#blocked())
+        if (this.#isStopped) this.#rest(operation)
+        else this.#batcher!.add(operation, this.#blocked())
         return
       }
       if (outcome === delivered) this.#worked()
@@ -367,6 +361,7 @@ export class Engine {
   #rest(operation: Operation): void {
     this.#running--
     this.#resting.set(operation, () => {})
+    this.#checkQuiet()
   }
 
   #toDeadLetters(operation: Operation, verdict: Verdict): Outcome {
@@ -386,6 +381,12 @@ export class Engine {
   /** Operations that wait behind others of their entity. */
   #blocked(): number {
     return this.#lanes.size - this.#lanes.readyCount - this.#running - this.#resting.size
+  }
+
+  #checkQuiet(): void {
+    if (this.#running > 0) return
+    this.#quiet?.resolve()
+    this.#quiet = undefined
   }
 
   #checkIdle(): void {

@@ -54,12 +54,7 @@ export class Outage {
     return this.#successes
   }
 
-  /** Failures since it worked last. */
-  get failures(): number {
-    return this.#failures
-  }
-
-  /** How long ago the first of these failures was, in milliseconds; 0 when there is none. */
+  /** How long ago it first failed since it worked last, in milliseconds; 0 when it works. */
   get failingForMs(): number {
     return this.#failures === 0 ? 0 : this.#clock.monotonic() - this.#failingSinceMs
   }

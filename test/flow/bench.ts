@@ -1,6 +1,7 @@
 import { Books, type Outcome } from '../../src/flow/books.ts'
 import { Delivery } from '../../src/flow/delivery.ts'
-import { Engine, type OperationHandler } from '../../src/flow/engine.ts'
+import { Engine } from '../../src/flow/engine.ts'
+import { type OperationHandler } from '../../src/flow/operation-handler.ts'
 import { Operation, type OperationKind } from '../../src/flow/operation.ts'
 import { TokenBucket } from '../../src/flow/token-bucket.ts'
 import { type Verdict } from '../../src/errors/verdict.ts'

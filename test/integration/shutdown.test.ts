@@ -5,7 +5,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { MemoryStore, systemClock, type Clock } from 'opencti-stream-connector'
+import {
+  MemoryStore,
+  systemClock,
+  type Clock,
+  type Entity,
+  type EventContext,
+} from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { runProgram } from './program.ts'
 import { Recorder } from './recorder.ts'
@@ -261,4 +267,30 @@ test('stops on StopConnector: what is done is saved, and finished rejects', asyn
   expect(recorder.status().state).toBe('failed')
   const next = await startRecorder(simulator)
   await until('the event again', () => next.callsOf(id).length > 0)
+})
+
+test('StopConnector lets the hooks of other entities finish', async () => {
+  const { StopConnector } = await import('opencti-stream-connector')
+  const simulator = await startSimulator()
+  const other = Promise.withResolvers<void>()
+  const recorder = await startRecorder(simulator, { clock: systemClock })
+  await caughtUp(recorder)
+  const [slow, fatal] = [1, 2].map((seed) => buildIndicator('ipv4', { seed }))
+  let signal: AbortSignal | undefined
+  let wasToldToGiveUp: boolean | undefined
+  recorder.create = async (entity: Entity, context: EventContext) => {
+    if (entity.id === fatal!.id) throw new StopConnector('the licence has ended')
+    signal = context.signal
+    await other.promise
+    wasToldToGiveUp = signal.aborted
+  }
+  simulator.create(slow!)
+  await until('the slow hook', () => recorder.status().inFlight === 1)
+  simulator.create(fatal!)
+  await until('the end of the stream', () => simulator.connections.length === 0)
+  setImmediate(other.resolve)
+  await expect(recorder.finished).rejects.toThrow('the licence has ended')
+  expect(wasToldToGiveUp).toBe(false)
+  // The event that stopped it is not finished: it comes again.
+  expect(recorder.status().inFlight).toBe(1)
 })
