@@ -51,6 +51,8 @@ export class Runtime {
   /** What the start waits for, in words. */
   #waitsFor: string | undefined
   #resetting: Promise<void> = Promise.resolve()
+  /** The last state is being handed over: a reset that is noticed now is obeyed at the next start. */
+  #isSavingLast = false
 
   constructor(options: AssemblyOptions) {
     this.#options = options
@@ -273,7 +275,7 @@ export class Runtime {
 
   /** Somebody changed the state at the platform: begin there, without dying of it. */
   async #reset(state: PlatformState): Promise<void> {
-    if (this.#lifecycle.state !== 'running') return
+    if (this.#isSavingLast) return
     const { store, clock, loaded, onNotice } = this.#options
     this.#stream?.abort.abort()
     await this.#stream?.done
@@ -346,6 +348,9 @@ export class Runtime {
       await isDoneWithin(engine.rest(), giveUpMs, clock)
     })
     deadLetters.stop()
+    // A reset that was noticed before must not be undone by the last ping.
+    await step('Beginning anew', () => this.#resetting)
+    this.#isSavingLast = true
     if (this.#assembly.isOpened) {
       await step('Saving the state', () => checkpointer.flush(true))
       if (hasSession) await step('The last ping', () => this.#session.ping(AbortSignal.timeout(lastPingMs)))

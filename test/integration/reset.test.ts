@@ -391,3 +391,21 @@ test('a platform that knows no connector info is pinged without it', async () =>
   await until('a ping', () => simulator.connector()!.pings.length >= 2)
   expect(recorder.notice('ping-failed')).toBeUndefined()
 })
+
+test('a reset that is under way when the connector stops is not overwritten by the last ping', async () => {
+  const simulator = await startSimulator()
+  const recorder = await startRecorder(simulator)
+  await caughtUp(recorder)
+  await until('a state at the platform', () => simulator.connector()?.state)
+  const hook = Promise.withResolvers<void>()
+  recorder.onCall = () => hook.promise
+  simulator.create(buildIndicator('ipv4', { seed: 9 }))
+  await until('the hook', () => recorder.status().inFlight > 0)
+  simulator.resetState()
+  await until('the ping that learns of it', () => simulator.connector()!.pings.at(-1)!.ignored)
+  await until('the end of the stream', () => simulator.connections.length === 0)
+  const stopped = recorder.stop()
+  hook.resolve()
+  await stopped
+  expect(platformState(simulator)['start_from']).toBe('0-0')
+})
