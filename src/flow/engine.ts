@@ -7,11 +7,10 @@ import { Batcher } from './batcher.ts'
 import { type Books, delivered, type Outcome } from './books.ts'
 import { coalesce } from './coalesce.ts'
 import { type ItemAnswer } from './flush-answer.ts'
-import { isHeldAgainst } from './held-against.ts'
+import { Gate } from './gate.ts'
 import { Lanes } from './lanes.ts'
 import { type Operation } from './operation.ts'
 import { type OperationHandler } from './operation-handler.ts'
-import { Outage } from './outage.ts'
 import { type TokenBucket } from './token-bucket.ts'
 
 /** What an {@link Engine} is made of. */
@@ -30,9 +29,6 @@ export interface EngineOptions {
   readonly bulk: boolean
 }
 
-/** The longest pause that a target can ask for, in milliseconds. */
-const maxRetryAfterMs = 15 * 60_000
-
 /**
  * Takes operations in stream order to their end: in their lanes, at most so many at a time, within the rate limit,
  * again after failures that pass, aside after failures that do not, and not at all while the target is down.
@@ -44,9 +40,7 @@ export class Engine {
   readonly #clock: Clock
   readonly #random: Random
   readonly #logger: Logger
-  readonly #bucket: TokenBucket
-  readonly #takesTokens: () => boolean
-  readonly #outage: Outage
+  readonly #gate: Gate
   readonly #batcher: Batcher | undefined
   readonly #coalesces: boolean
   readonly #lanes = new Lanes()
@@ -66,9 +60,12 @@ export class Engine {
     this.#clock = options.clock
     this.#random = options.random
     this.#logger = options.logger
-    this.#bucket = options.bucket
-    this.#takesTokens = options.takesTokens ?? (() => true)
-    this.#outage = new Outage(options.delivery.outage, options.clock, options.random)
+    this.#gate = new Gate({
+      ...options,
+      maxCalls: options.bulk ? options.delivery.batch.maxInFlight : options.delivery.concurrency,
+      outage: options.delivery.outage,
+      onOutage: (reason) => options.handler.onOutage(reason),
+    })
     this.#coalesces =
       options.delivery.coalesce === 'latest' || (options.bulk && options.delivery.batch.dedupe === 'latest')
     if (options.bulk) {
@@ -76,7 +73,7 @@ export class Engine {
         bounds: options.delivery.batch,
         clock: options.clock,
         weigh: (operation) => this.#handler.itemBytes(operation),
-        waitMs: () => this.#gateMs(this.#batcher!.inFlight, this.#delivery.batch.maxInFlight),
+        waitMs: () => this.#gate.waitMs(this.#batcher!.inFlight),
         send: (operations) => void this.#flush(operations),
       })
     }
@@ -89,12 +86,12 @@ export class Engine {
 
   /** Why the target counts as down; undefined when it does not. */
   get outageReason(): string | undefined {
-    return this.#outage.reason
+    return this.#gate.outageReason
   }
 
   /** How long the target has been failing since it worked last, in milliseconds; 0 when it works. */
   get failingForMs(): number {
-    return this.#outage.failingForMs
+    return this.#gate.failingForMs
   }
 
   push(operation: Operation): void {
@@ -158,12 +155,12 @@ export class Engine {
         if (this.#batcher !== undefined) {
           if (this.#running >= this.#batcher.capacity) break
         } else {
-          const waitMs = this.#gateMs(this.#running, this.#delivery.concurrency)
+          const waitMs = this.#gate.waitMs(this.#running)
           if (waitMs > 0) {
             this.#wake(waitMs)
             break
           }
-          this.#enterGate(this.#lanes.peek()!)
+          this.#gate.enter(this.#lanes.peek()!)
         }
         const operation = this.#lanes.take()
         this.#running++
@@ -172,21 +169,6 @@ export class Engine {
     } finally {
       this.#isPumping = false
     }
-  }
-
-  /** Milliseconds until one more may start beside `running` others; infinite when that depends on one of them. */
-  #gateMs(running: number, limit: number): number {
-    if (this.#isStopped) return Number.POSITIVE_INFINITY
-    if (this.#outage.reason === undefined && running >= Math.min(limit, this.#outage.ramp)) {
-      return Number.POSITIVE_INFINITY
-    }
-    return Math.max(this.#outage.probeWaitMs(), this.#bucket.waitMs())
-  }
-
-  /** @param call what is started: an operation, or a batch of them. */
-  #enterGate(call: object): void {
-    this.#outage.probe(call)
-    if (this.#takesTokens()) this.#bucket.take()
   }
 
   #wake(waitMs: number): void {
@@ -207,19 +189,19 @@ export class Engine {
         else this.#batcher!.add(operation, this.#blocked())
         return
       }
-      if (outcome === delivered) this.#worked()
-      else this.#outage.probeWasted(operation)
+      if (outcome === delivered) this.#gate.worked()
+      else this.#gate.wasted(operation)
       this.#end(operation, outcome)
     } catch (error) {
       const verdict = this.#judge(error, operation)
-      this.#noteFailure(verdict, operation.key, operation)
+      this.#gate.failed(verdict, operation.key, operation)
       this.#failed(operation, verdict, operation)
     }
     this.#pump()
   }
 
   async #flush(operations: readonly Operation[]): Promise<void> {
-    this.#enterGate(operations)
+    this.#gate.enter(operations)
     let answers: readonly ItemAnswer[]
     try {
       answers = await this.#handler.flush(operations)
@@ -228,7 +210,7 @@ export class Engine {
       return
     }
     const hasWorked = answers.some((answer) => answer.status !== 'retry')
-    if (hasWorked) this.#worked()
+    if (hasWorked) this.#gate.worked()
     for (const [index, operation] of operations.entries()) {
       const answer = answers[index]!
       if (answer.status === 'ok') {
@@ -237,8 +219,8 @@ export class Engine {
       }
       const verdict = this.#judge(answer.error, operation)
       // A target that took its neighbours is not down, however many it asked to send again.
-      if (hasWorked) this.#pauseAsAsked(verdict)
-      else this.#noteFailure(verdict, operation.key, operations)
+      if (hasWorked) this.#gate.pauseAsAsked(verdict)
+      else this.#gate.failed(verdict, operation.key, operations)
       this.#failed(operation, verdict, operations)
     }
     this.#batcher!.sent()
@@ -247,15 +229,15 @@ export class Engine {
 
   #flushFailed(operations: readonly Operation[], error: unknown): void {
     const verdict = judge(error, true, this.#clock.now())
-    this.#noteFailure(verdict, operations.length === 1 ? operations[0]!.key : undefined, operations)
+    this.#gate.failed(verdict, operations.length === 1 ? operations[0]!.key : undefined, operations)
     if (operations.length === 1 || verdict.kind === 'skip' || verdict.kind === 'stop') {
       for (const operation of operations) this.#failed(operation, verdict, operations)
     } else if (verdict.kind === 'reject') {
-      this.#noteRejection(verdict, operations)
+      this.#gate.rejected(verdict, operations)
       this.#split(operations)
     } else {
       const { attempts } = this.#delivery.retry
-      const held = operations.filter((each) => isHeldAgainst(each, verdict, this.#outage, attempts))
+      const held = operations.filter((each) => this.#gate.isHeldAgainst(each, verdict, attempts))
       if (held.length > 0) this.#split(operations)
       else for (const operation of operations) this.#tryAgain(operation, verdict, operations)
     }
@@ -269,51 +251,27 @@ export class Engine {
     this.#batcher!.resend(operations.slice(0, middle), operations.slice(middle))
   }
 
-  #worked(): void {
-    if (this.#outage.succeeded()) this.#handler.onOutage(undefined)
-  }
-
   #judge(error: unknown, operation: Operation): Verdict {
     return judge(error, !operation.isTransforming, this.#clock.now())
-  }
-
-  /** @param call the operation or the batch that failed. */
-  #noteFailure(verdict: Verdict, key: string | undefined, call: object): void {
-    this.#pauseAsAsked(verdict)
-    if (verdict.kind !== 'retry' && verdict.kind !== 'outage') return
-    if (this.#outage.failed(key, verdict.reason, verdict.kind === 'outage', call)) {
-      this.#handler.onOutage(verdict.reason)
-    }
-  }
-
-  #pauseAsAsked(verdict: Verdict): void {
-    const { retryAfterMs } = verdict.facts
-    if (retryAfterMs !== undefined) this.#bucket.pause(Math.min(retryAfterMs, maxRetryAfterMs))
-  }
-
-  /** An answer with a reason shows that the target is there; an error of our own shows nothing. */
-  #noteRejection(verdict: Verdict, call: object): void {
-    if (verdict.facts.status === undefined) this.#outage.probeWasted(call)
-    else this.#worked()
   }
 
   #failed(operation: Operation, verdict: Verdict, call: object): void {
     switch (verdict.kind) {
       case 'skip':
-        this.#outage.probeWasted(call)
+        this.#gate.wasted(call)
         this.#end(operation, { kind: 'skipped', reason: verdict.reason })
         return
       case 'stop':
-        this.#outage.probeWasted(call)
+        this.#gate.wasted(call)
         this.#rest(operation)
         this.#handler.onStop(verdict)
         return
       case 'reject':
-        this.#noteRejection(verdict, call)
+        this.#gate.rejected(verdict, call)
         this.#end(operation, this.#toDeadLetters(operation, verdict))
         return
       default:
-        if (isHeldAgainst(operation, verdict, this.#outage, this.#delivery.retry.attempts))
+        if (this.#gate.isHeldAgainst(operation, verdict, this.#delivery.retry.attempts))
           this.#giveUp(operation, verdict)
         else this.#tryAgain(operation, verdict, call)
     }
@@ -338,7 +296,7 @@ export class Engine {
     }
     this.#running--
     // While the target is down, its turn is a probe. What failed on the way into a batch has no such gate before it.
-    if (this.#outage.reason !== undefined && (this.#batcher === undefined || call !== operation)) {
+    if (this.#gate.outageReason !== undefined && (this.#batcher === undefined || call !== operation)) {
       this.#lanes.again(operation)
       return
     }

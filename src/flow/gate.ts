@@ -1,0 +1,114 @@
+import { type Verdict } from '../errors/verdict.ts'
+import { type Random } from '../util/backoff.ts'
+import { type Clock } from '../util/clock.ts'
+import { isHeldAgainst } from './held-against.ts'
+import { type Operation } from './operation.ts'
+import { Outage, type OutageOptions } from './outage.ts'
+import { type TokenBucket } from './token-bucket.ts'
+
+/** What a {@link Gate} needs. */
+export interface GateOptions {
+  /** Calls that may run side by side: operations, or batches of them. */
+  readonly maxCalls: number
+  readonly outage: OutageOptions
+  /** Shared with the HTTP client of the author. */
+  readonly bucket: TokenBucket
+  /** Whether each call takes a token: not when the author's HTTP client takes one for each request. Default: always. */
+  readonly takesTokens?: (() => boolean) | undefined
+  readonly clock: Clock
+  readonly random: Random
+  /** The target went down (with the reason) or came back (undefined). */
+  readonly onOutage: (reason: string | undefined) => void
+}
+
+/** The longest pause that a target can ask for, in milliseconds. */
+const maxRetryAfterMs = 15 * 60_000
+
+/**
+ * The one door to the target: decides when the next call may go, by how many are under way, by the rate limit, and by
+ * whether the target is down; and learns from how calls end.
+ */
+export class Gate {
+  readonly #maxCalls: number
+  readonly #bucket: TokenBucket
+  readonly #takesTokens: () => boolean
+  readonly #outage: Outage
+  readonly #onOutage: (reason: string | undefined) => void
+
+  constructor(options: GateOptions) {
+    this.#maxCalls = options.maxCalls
+    this.#bucket = options.bucket
+    this.#takesTokens = options.takesTokens ?? (() => true)
+    this.#outage = new Outage(options.outage, options.clock, options.random)
+    this.#onOutage = options.onOutage
+  }
+
+  /** Why the target counts as down; undefined when it does not. */
+  get outageReason(): string | undefined {
+    return this.#outage.reason
+  }
+
+  /** How long the target has been failing since it worked last, in milliseconds; 0 when it works. */
+  get failingForMs(): number {
+    return this.#outage.failingForMs
+  }
+
+  /** Milliseconds until one more may start beside `running` others; infinite when that depends on one of them. */
+  waitMs(running: number): number {
+    if (this.#outage.reason === undefined && running >= Math.min(this.#maxCalls, this.#outage.ramp)) {
+      return Number.POSITIVE_INFINITY
+    }
+    return Math.max(this.#outage.probeWaitMs(), this.#bucket.waitMs())
+  }
+
+  /** @param call what is started: an operation, or a batch of them. */
+  enter(call: object): void {
+    this.#outage.probe(call)
+    if (this.#takesTokens()) this.#bucket.take()
+  }
+
+  /** The target did something. */
+  worked(): void {
+    if (this.#outage.succeeded()) this.#onOutage(undefined)
+  }
+
+  /**
+   * A call failed.
+   *
+   * @param key the entity, or undefined for several at once.
+   * @param call the operation or the batch that failed.
+   */
+  failed(verdict: Verdict, key: string | undefined, call: object): void {
+    this.pauseAsAsked(verdict)
+    if (verdict.kind !== 'retry' && verdict.kind !== 'outage') return
+    if (this.#outage.failed(key, verdict.reason, verdict.kind === 'outage', call)) {
+      this.#onOutage(verdict.reason)
+    }
+  }
+
+  /** An answer with a reason shows that the target is there; an error of our own shows nothing. */
+  rejected(verdict: Verdict, call: object): void {
+    if (verdict.facts.status === undefined) this.wasted(call)
+    else this.worked()
+  }
+
+  /** `call` ended before it reached the target. */
+  wasted(call: object): void {
+    this.#outage.probeWasted(call)
+  }
+
+  /** The target may have asked for a pause with its answer. */
+  pauseAsAsked(verdict: Verdict): void {
+    const { retryAfterMs } = verdict.facts
+    if (retryAfterMs !== undefined) this.#bucket.pause(Math.min(retryAfterMs, maxRetryAfterMs))
+  }
+
+  /**
+   * Enters a failure that may pass in the account of its operation. Answers whether its tries are used up with that.
+   *
+   * @param attempts tries of one event in all, while the target otherwise works.
+   */
+  isHeldAgainst(operation: Operation, verdict: Verdict, attempts: number): boolean {
+    return isHeldAgainst(operation, verdict, this.#outage, attempts)
+  }
+}
