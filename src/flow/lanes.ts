@@ -1,12 +1,12 @@
+import { Queue } from '../util/queue.ts'
 import { type Operation } from './operation.ts'
 
 /** The operations of one entity, in stream order. Most lanes only ever hold one. */
 interface Lane {
   /** Undefined once the lane has ended. */
   first: Operation | undefined
-  /** What waits behind, from `head` on. */
-  waiting: Operation[] | undefined
-  head: number
+  /** What waits behind it. */
+  waiting: Queue<Operation> | undefined
 }
 
 /**
@@ -18,8 +18,7 @@ interface Lane {
  */
 export class Lanes {
   readonly #lanes = new Map<string, Lane>()
-  readonly #ready: Operation[] = []
-  #readyHead = 0
+  readonly #ready = new Queue<Operation>()
   #size = 0
 
   /** Operations that have not finished. */
@@ -29,15 +28,14 @@ export class Lanes {
 
   /** Operations that could start now. */
   get readyCount(): number {
-    return this.#ready.length - this.#readyHead
+    return this.#ready.size
   }
 
   /** The newest operation of an entity that has not started, if it is alone in its lane or last in it. */
   waiting(key: string): Operation | undefined {
     const lane = this.#lanes.get(key)
     if (lane === undefined) return undefined
-    const last =
-      lane.waiting !== undefined && lane.waiting.length > lane.head ? lane.waiting.at(-1)! : lane.first!
+    const last = lane.waiting?.last ?? lane.first!
     return last.isStarted ? undefined : last
   }
 
@@ -51,19 +49,12 @@ export class Lanes {
 
   /** The next operation that could start, without taking it. */
   peek(): Operation | undefined {
-    return this.#ready[this.#readyHead]
+    return this.#ready.first
   }
 
   /** Takes the operation that {@link peek} showed. */
   take(): Operation {
-    const operation = this.#ready[this.#readyHead++]!
-    if (this.#readyHead === this.#ready.length) {
-      this.#ready.length = 0
-      this.#readyHead = 0
-    } else if (this.#readyHead > 1024 && this.#readyHead * 2 > this.#ready.length) {
-      this.#ready.splice(0, this.#readyHead)
-      this.#readyHead = 0
-    }
+    const operation = this.#ready.shift()!
     operation.isStarted = true
     return operation
   }
@@ -86,17 +77,13 @@ export class Lanes {
    * @param resting operations that were taken and wait elsewhere for their next try.
    */
   clear(resting: Iterable<Operation>): Operation[] {
-    const dropped = new Set<Operation>(resting)
-    for (let index = this.#readyHead; index < this.#ready.length; index++) dropped.add(this.#ready[index]!)
+    const dropped = new Set<Operation>([...resting, ...this.#ready])
     for (const lane of this.#lanes.values()) {
-      for (let index = lane.head; index < (lane.waiting?.length ?? 0); index++)
-        dropped.add(lane.waiting![index]!)
+      for (const operation of lane.waiting ?? []) dropped.add(operation)
       lane.waiting = undefined
-      lane.head = 0
     }
     for (const [key, lane] of this.#lanes) if (dropped.has(lane.first!)) this.#lanes.delete(key)
-    this.#ready.length = 0
-    this.#readyHead = 0
+    this.#ready.clear()
     this.#size -= dropped.size
     return [...dropped]
   }
@@ -104,29 +91,24 @@ export class Lanes {
   #enter(key: string, operation: Operation): void {
     const lane = this.#lanes.get(key)
     if (lane === undefined) {
-      this.#lanes.set(key, { first: operation, waiting: undefined, head: 0 })
+      this.#lanes.set(key, { first: operation, waiting: undefined })
       return
     }
     operation.blockedBy++
-    if (lane.waiting === undefined) lane.waiting = [operation]
-    else lane.waiting.push(operation)
+    lane.waiting ??= new Queue()
+    lane.waiting.push(operation)
   }
 
   #leave(key: string): void {
     const lane = this.#lanes.get(key)!
-    const { waiting } = lane
-    if (waiting === undefined || lane.head === waiting.length) {
+    const next = lane.waiting?.shift()
+    if (next === undefined) {
       this.#lanes.delete(key)
       // V8 grows a map by a new table that the old one points to. Should an old one be in the old generation, all that
       // came after it survives: a fifth of everything, when lanes still held their events.
       lane.first = undefined
       lane.waiting = undefined
       return
-    }
-    const next = waiting[lane.head++]!
-    if (lane.head > 256 && lane.head * 2 > waiting.length) {
-      waiting.splice(0, lane.head)
-      lane.head = 0
     }
     lane.first = next
     if (--next.blockedBy === 0) this.#ready.push(next)
