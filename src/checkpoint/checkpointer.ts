@@ -25,7 +25,7 @@ export interface CheckpointerOptions {
 const commitDelayMs = 100
 
 /** With more changes than this waiting, they are written at once. */
-const maxPendingChanges = 2000
+const maxPendingChanges = 10_000
 
 const retryBounds = { baseMs: 500, maxMs: 10_000 }
 

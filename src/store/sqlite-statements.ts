@@ -13,6 +13,14 @@ const deadLetterPage = 'WHERE dead_letter.id > ? ORDER BY dead_letter.id LIMIT ?
 /** Once forced it stays so: a later request for all of them must not take that back. */
 const keepForced = "ON CONFLICT (id) DO UPDATE SET kind = iif(kind = 'forced', 'forced', excluded.kind)"
 
+/** How many entities one statement puts: SQLite takes 32,766 parameters, and more than these gain nothing. */
+export const entitiesAtOnce = 20
+
+const putEntities = (rows: number) =>
+  `INSERT INTO entity (${entityColumns}) VALUES ${Array(rows).fill('(?, ?, ?, ?, ?)').join(', ')}
+   ON CONFLICT (key) DO UPDATE SET stix_id = excluded.stix_id, external_id = excluded.external_id,
+   position = excluded.position, expires_at_ms = excluded.expires_at_ms`
+
 /** Every statement of a {@link SqliteStore}, prepared once. */
 export type SqliteStatements = ReturnType<typeof prepareStatements>
 
@@ -38,11 +46,8 @@ export function prepareStatements(database: DatabaseSync) {
       `SELECT ${entityColumns} FROM entity WHERE expires_at_ms <= ? ORDER BY expires_at_ms, key LIMIT ?`,
     ),
     countEntities: database.prepare('SELECT count(*) AS count FROM entity'),
-    putEntity: database.prepare(
-      `INSERT INTO entity (${entityColumns}) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (key) DO UPDATE SET stix_id = excluded.stix_id, external_id = excluded.external_id,
-       position = excluded.position, expires_at_ms = excluded.expires_at_ms`,
-    ),
+    putEntity: database.prepare(putEntities(1)),
+    putEntities: database.prepare(putEntities(entitiesAtOnce)),
     forgetPositions: database.prepare('UPDATE entity SET position = NULL WHERE position IS NOT NULL'),
     deleteEntity: database.prepare('DELETE FROM entity WHERE key = ?'),
 

@@ -3,16 +3,10 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type DatabaseSync } from 'node:sqlite'
 import { StateError } from '../errors/state-error.ts'
+import { applyChanges } from './sqlite-changes.ts'
 import { stateFailure } from './sqlite-failure.ts'
 import { createPrivateFile, openDatabase, SqliteLock } from './sqlite-lock.ts'
-import { isEarlierPosition } from './earlier-position.ts'
-import {
-  deadLetterOfRow,
-  deadLetterParameters,
-  entityOfRow,
-  entityParameters,
-  textParameter,
-} from './sqlite-rows.ts'
+import { deadLetterOfRow, entityOfRow } from './sqlite-rows.ts'
 import { claim, migrate } from './sqlite-schema.ts'
 import { prepareStatements, type SqliteStatements } from './sqlite-statements.ts'
 import {
@@ -187,7 +181,7 @@ export class SqliteStore implements StateStore {
 
   async commit(changes: StateChanges): Promise<void> {
     if (changes.durable !== true) {
-      this.#write((statements) => apply(statements, changes))
+      this.#write((statements) => applyChanges(statements, changes))
       return
     }
     // In WAL mode FULL means one fsync of the log after the commit. Earlier commits are before it in the same log,
@@ -197,7 +191,7 @@ export class SqliteStore implements StateStore {
     this.#synchronous('FULL')
     try {
       this.#write((statements) => {
-        apply(statements, changes)
+        applyChanges(statements, changes)
         statements.countDurable.run()
       })
     } finally {
@@ -248,31 +242,6 @@ export class SqliteStore implements StateStore {
       throw stateFailure(error, 'writing', this.#fileName)
     }
   }
-}
-
-function apply(statements: SqliteStatements, changes: StateChanges): void {
-  for (const [name, value] of changes.values ?? []) {
-    if (value === undefined) statements.deleteValue.run(name)
-    else statements.putValue.run(name, value)
-  }
-  if (changes.forgetPositions === true) statements.forgetPositions.run()
-  for (const entity of changes.putEntities ?? []) statements.putEntity.run(...entityParameters(entity))
-  for (const key of changes.deleteEntities ?? []) statements.deleteEntity.run(key)
-  for (const letter of changes.addDeadLetters ?? []) {
-    statements.addDeadLetter.run(...deadLetterParameters(letter))
-  }
-  for (const { id, attempts, lastAtMs, error, answered } of changes.updateDeadLetters ?? []) {
-    statements.updateDeadLetter.run(attempts, lastAtMs, textParameter(error), id)
-    if (answered !== undefined) statements.answerReplay.run(id, answered)
-  }
-  for (const [key, position] of changes.outdateDeadLetters ?? []) {
-    for (const row of statements.deadLettersOfKey.all(key)) {
-      if (isEarlierPosition((row['position'] as string | null) ?? undefined, position)) {
-        statements.outdate.run(row['id'] as number, position)
-      }
-    }
-  }
-  for (const id of changes.removeDeadLetters ?? []) statements.removeDeadLetter.run(id)
 }
 
 function rollback(statements: SqliteStatements): void {

@@ -81,9 +81,9 @@ describe('what has to become durable', () => {
 
   it('is written at once when there is much of it', async () => {
     const { clock, store, checkpointer } = await desk()
-    for (let index = 0; index < 2000; index++) checkpointer.putEntity(record(`k${index}`))
+    for (let index = 0; index < 10_000; index++) checkpointer.putEntity(record(`k${index}`))
     await clock.advance(0)
-    expect(await store.countEntities()).toBe(2000)
+    expect(await store.countEntities()).toBe(10_000)
   })
 
   it('can be looked up before it is written, and while it is', async () => {
