@@ -110,9 +110,15 @@ export class EventContext {
     this.#signal = undefined
   }
 
-  /** A logger whose lines name the entity. */
+  /** A logger whose lines name the event and the entity: `event_id`, `event`, `entity_id`, `entity_type`. */
   get logger(): Logger {
-    this.#logger ??= this.#source.logger.child({ entity_id: this.entityId, event: this.event })
+    this.#logger ??= this.#makeLogger()
     return this.#logger
+  }
+
+  #makeLogger(): Logger {
+    const { position, event, entityId, entity } = this
+    const facts = { event, entity_id: entityId, entity_type: entity.type }
+    return this.#source.logger.child(position === undefined ? facts : { event_id: position, ...facts })
   }
 }
