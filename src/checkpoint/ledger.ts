@@ -4,6 +4,8 @@ import { CatchUpFloor } from './catch-up-floor.ts'
 /** Frames that share an id, or all frames of a catch-up: they become safe together. */
 interface Group {
   position: Position | undefined
+  /** When its events happened, in milliseconds since 1970, also where they must not move the position. */
+  readonly atMs: number | undefined
   /** Frames received and not settled. */
   unfinished: number
   /** No more frames of this id can come: one with a greater id was seen. */
@@ -70,9 +72,17 @@ export class Ledger {
     return this.#safe
   }
 
-  /** When the oldest live event happened that is not finished, in milliseconds since 1970; undefined when there is none. */
+  /**
+   * When the oldest event happened that is not finished, in milliseconds since 1970; undefined when there is none. Those
+   * of a catch-up count as of its end.
+   */
   get oldestUnfinishedMs(): number | undefined {
-    return this.#groups[this.#head]?.position?.ms
+    // What has nothing unfinished in it and is not done with can only be open, and hardly ever is more than one.
+    for (let index = this.#head; index < this.#groups.length; index++) {
+      const { unfinished, atMs } = this.#groups[index]!
+      if (unfinished > 0 && atMs !== undefined) return atMs
+    }
+    return undefined
   }
 
   /** Whether the frames that come now are of a catch-up. */
@@ -101,7 +111,7 @@ export class Ledger {
     this.#open = []
     this.#catchUpUntilMs = untilMs
     // One that is under way already goes on, with the later end.
-    this.#catchUpGroup ??= this.#push(undefined, false)
+    this.#catchUpGroup ??= this.#push(undefined, false, untilMs)
     this.#floor.restart()
   }
 
@@ -216,8 +226,8 @@ export class Ledger {
     this.#advance()
   }
 
-  #push(position: Position | undefined, closed: boolean): Group {
-    const group = newGroup(position, closed)
+  #push(position: Position | undefined, closed: boolean, atMs = position?.ms): Group {
+    const group = newGroup(position, closed, atMs)
     this.#groups.push(group)
     return group
   }
@@ -230,7 +240,7 @@ export class Ledger {
       if (before === undefined || comparePositions(before, position) < 0) break
     }
     if (index === this.#groups.length) return this.#push(position, false)
-    const group = newGroup(position, false)
+    const group = newGroup(position, false, position.ms)
     this.#groups.splice(index, 0, group)
     return group
   }
@@ -265,6 +275,6 @@ export class Ledger {
   }
 }
 
-function newGroup(position: Position | undefined, closed: boolean): Group {
-  return { position, unfinished: 0, closed, members: undefined, resent: undefined }
+function newGroup(position: Position | undefined, closed: boolean, atMs: number | undefined): Group {
+  return { position, atMs, unfinished: 0, closed, members: undefined, resent: undefined }
 }

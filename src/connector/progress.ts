@@ -11,6 +11,7 @@ export class Progress {
   #ledger = new Ledger({ from: startOfTime })
   #state: ConnectorState = { startFrom: startOfTime, recoverUntil: false, foreign: {} }
   #newestMs = 0
+  #headMs = 0
   #hasBegun = false
   /** Whether the id map knows of everything that was ever pushed. */
   mapIsComplete = false
@@ -56,10 +57,36 @@ export class Progress {
     if (ms > this.#newestMs) this.#newestMs = ms
   }
 
-  /** How far finished live work lies behind the newest id, in milliseconds; 0 when nothing is under way. */
-  lagMs(unfinished: number): number {
-    const oldestMs = unfinished === 0 ? undefined : this.#ledger.oldestUnfinishedMs
-    return oldestMs === undefined ? 0 : Math.max(0, this.#newestMs - oldestMs)
+  /** The platform said that its newest event is so many milliseconds newer than what it has sent. */
+  headAhead(aheadMs: number): void {
+    this.headAt(this.#newestMs + aheadMs)
+  }
+
+  /** The platform said when its newest event happened, in milliseconds since 1970. */
+  headAt(ms: number): void {
+    if (ms > this.#headMs) this.#headMs = ms
+  }
+
+  /** How far finished work lies behind the newest id, in milliseconds; 0 when nothing is under way. */
+  get lagMs(): number {
+    return Math.max(0, this.#newestMs - this.#finishedMs)
+  }
+
+  /** How far finished work lies behind the newest event of the platform's whole stream, as far as it was told. */
+  get behindHeadMs(): number {
+    const finishedMs = this.#finishedMs
+    // From the beginning, whenever that was: nothing is known before the first event.
+    return finishedMs === 0 ? 0 : Math.max(0, this.#newestMs - finishedMs, this.#headMs - finishedMs)
+  }
+
+  /** How old the oldest event is that is not finished, in milliseconds; 0 when there is none. */
+  oldestUnfinishedMs(nowMs: number): number {
+    return Math.max(0, nowMs - (this.#ledger.oldestUnfinishedMs ?? nowMs))
+  }
+
+  /** Up to when nothing is under way. */
+  get #finishedMs(): number {
+    return this.#ledger.oldestUnfinishedMs ?? Math.max(this.#newestMs, this.#ledger.safe.ms)
   }
 
   /** The state as the platform is handed it: as of what is safe now. */

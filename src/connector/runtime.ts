@@ -134,8 +134,10 @@ export class Runtime {
       deadLettersKept: deadLetters.count,
       maxDeadLetters: loaded.delivery.deadLetters.max,
       catchingUp: ledger.catchingUp,
-      lagMs: this.#progress.lagMs(engine.size),
-      oldestUnfinishedMs: engine.size === 0 ? 0 : Math.max(0, clock.now() - ledger.safe.ms),
+      lagMs: this.#progress.lagMs,
+      behindHeadMs: this.#progress.behindHeadMs,
+      oldestUnfinishedMs: this.#progress.oldestUnfinishedMs(clock.now()),
+      queue: () => engine.queue(),
       outage: engine.outageReason,
       failingForMs: engine.failingForMs,
       stream: this.#observation.stream.facts(),
@@ -256,6 +258,8 @@ export class Runtime {
         checkpointer.touch()
       },
       onCaughtUp: (position) => onNotice({ kind: 'caught-up', position }),
+      onHead: (headMs) => this.#progress.headAt(headMs),
+      onHeadAhead: (aheadMs) => this.#progress.headAhead(aheadMs),
       onProgress: (newestMs) => {
         this.#progress.seen(newestMs)
         checkpointer.touch()

@@ -23,8 +23,12 @@ export interface StreamReaderOptions {
   /** The server refused to catch up. */
   readonly onNoRecover: () => void
   readonly onCaughtUp: (position: string) => void
-  /** The newest id that was seen, and the head of the platform's stream when it said so. */
+  /** The newest id that was seen. */
   readonly onProgress: (newestMs: number) => void
+  /** When the newest event of the platform's whole stream happened, in milliseconds since 1970. */
+  readonly onHead: (headMs: number) => void
+  /** How much newer that event is than the last that was sent, in milliseconds. */
+  readonly onHeadAhead: (aheadMs: number) => void
 }
 
 /**
@@ -76,8 +80,11 @@ export class StreamReader implements EventStreamHandler {
       case 'connected':
         this.#connected(message.data)
         return
-      case 'heartbeat':
       case 'consumer_metrics':
+        this.#heartbeat(message.id)
+        this.#consumerMetrics(message.data)
+        return
+      case 'heartbeat':
       case '':
         this.#heartbeat(message.id)
         return
@@ -101,6 +108,12 @@ export class StreamReader implements EventStreamHandler {
     this.#options.onProgress(position.ms)
   }
 
+  /** Since OpenCTI 7: how the server sees this connection, once a heartbeat. */
+  #consumerMetrics(data: string): void {
+    const lagSeconds = field(data, 'timeLag')
+    if (typeof lagSeconds === 'number' && lagSeconds > 0) this.#options.onHeadAhead(lagSeconds * 1000)
+  }
+
   #progress(id: string | undefined): void {
     const position = id === undefined ? undefined : parsePosition(id)
     if (position !== undefined) this.#options.onProgress(position.ms)
@@ -108,15 +121,16 @@ export class StreamReader implements EventStreamHandler {
 
   /** The first frame says what the whole stream holds: later than where we stand means that events are gone. */
   #connected(data: string): void {
+    const last = stringField(data, 'lastEventId')
+    const lastPosition = last === undefined ? undefined : parsePosition(last)
+    if (lastPosition !== undefined) this.#options.onHead(lastPosition.ms)
     const first = stringField(data, 'firstEventId')
     const firstPosition = first === undefined ? undefined : parsePosition(first)
     if (firstPosition === undefined || this.#ledger.catchingUp) return
     const { resume } = this.#ledger
     if (comparePositions(firstPosition, resume) <= 0 || resume.ms === 0) return
     // Until the newest that the platform has, by its own clock.
-    const last = stringField(data, 'lastEventId')
-    const untilMs = (last === undefined ? undefined : parsePosition(last)) ?? firstPosition
-    this.#options.onGap(formatPosition(resume), first!, untilMs.ms)
+    this.#options.onGap(formatPosition(resume), first!, (lastPosition ?? firstPosition).ms)
     this.#wasCatchingUp = this.#ledger.catchingUp
   }
 
@@ -135,9 +149,13 @@ export class StreamReader implements EventStreamHandler {
 }
 
 function stringField(json: string, name: string): string | undefined {
+  const value = field(json, name)
+  return typeof value === 'string' ? value : undefined
+}
+
+function field(json: string, name: string): unknown {
   try {
-    const value = (JSON.parse(json) as Record<string, unknown> | null)?.[name]
-    return typeof value === 'string' ? value : undefined
+    return (JSON.parse(json) as Record<string, unknown> | null)?.[name]
   } catch {
     return undefined
   }

@@ -51,6 +51,11 @@ export class Batcher {
     return this.#bounds.maxItems * (this.#bounds.maxInFlight + 1)
   }
 
+  /** What has been gathered and not sent. */
+  get unsent(): Operation[] {
+    return [...this.#open, ...this.#full.flat()]
+  }
+
   /** @param blocked how many operations wait behind others, in all lanes. */
   add(operation: Operation, blocked: number): void {
     const bytes = this.#bounds.maxBytes === undefined ? 0 : this.#options.weigh(operation)
@@ -102,7 +107,7 @@ export class Batcher {
 
   /** Empties what has not been sent, and answers it. */
   clear(): Operation[] {
-    const dropped = [...this.#open, ...this.#full.flat()]
+    const dropped = this.unsent
     this.#open = []
     this.#openBytes = 0
     this.#full.length = 0

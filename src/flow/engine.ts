@@ -11,6 +11,7 @@ import { Gate } from './gate.ts'
 import { Lanes } from './lanes.ts'
 import { type Operation } from './operation.ts'
 import { type OperationHandler } from './operation-handler.ts'
+import { queueDepth, type QueueDepth } from './queue-depth.ts'
 import { type TokenBucket } from './token-bucket.ts'
 
 /** What an {@link Engine} is made of. */
@@ -92,6 +93,17 @@ export class Engine {
   /** How long the target has been failing since it worked last, in milliseconds; 0 when it works. */
   get failingForMs(): number {
     return this.#gate.failingForMs
+  }
+
+  /** What has not ended, by what becomes of it. Looks through all of it: for those who ask now and then. */
+  queue(): QueueDepth {
+    const gathered = this.#batcher?.unsent ?? []
+    return queueDepth({
+      operations: this.#lanes,
+      ready: this.#lanes.ready,
+      gathered,
+      resting: this.#resting,
+    })
   }
 
   push(operation: Operation): void {

@@ -31,6 +31,19 @@ export class Lanes {
     return this.#ready.size
   }
 
+  /** Those operations, in the order in which they would start. */
+  get ready(): Iterable<Operation> {
+    return this.#ready
+  }
+
+  /** All operations that have not finished, each once. */
+  *[Symbol.iterator](): Iterator<Operation> {
+    for (const [key, { first, waiting }] of this.#lanes) {
+      if (first!.key === key) yield first!
+      for (const operation of waiting ?? []) if (operation.key === key) yield operation
+    }
+  }
+
   /** The newest operation of an entity that has not started, if it is alone in its lane or last in it. */
   waiting(key: string): Operation | undefined {
     const lane = this.#lanes.get(key)

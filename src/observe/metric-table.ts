@@ -17,6 +17,9 @@ const flag = (value: boolean) => (value ? 1 : 0)
 const unlessCatchingUp = (facts: ObservedFacts, valueMs: number) =>
   facts.catchingUp ? Number.NaN : valueMs / 1000
 
+const queueBy = (what: 'events' | 'bytes', facts: ObservedFacts) =>
+  new Map(Object.entries(facts.queue()).map(([state, share]) => [state, share[what]]))
+
 /** Every metric that is a number at one moment, in the order in which they are served. */
 export const metricTable: readonly MetricRow[] = [
   {
@@ -69,6 +72,20 @@ export const metricTable: readonly MetricRow[] = [
     read: (facts) => facts.bytesInFlight,
   },
   {
+    name: 'opencti_stream_queue_events',
+    help: 'The same events by state: a hook is at work (running), not yet (waiting), after a failure (retrying).',
+    type: 'gauge',
+    label: 'state',
+    read: (facts) => queueBy('events', facts),
+  },
+  {
+    name: 'opencti_stream_queue_bytes',
+    help: 'Bytes of these events, by state.',
+    type: 'gauge',
+    label: 'state',
+    read: (facts) => queueBy('bytes', facts),
+  },
+  {
     name: 'opencti_stream_lag_seconds',
     help: 'How far finished work lies behind the newest id seen; NaN while catching up.',
     type: 'gauge',
@@ -76,9 +93,15 @@ export const metricTable: readonly MetricRow[] = [
   },
   {
     name: 'opencti_stream_oldest_unfinished_age_seconds',
-    help: 'At most so old is the oldest unfinished event, 0 when there is none; NaN while catching up.',
+    help: 'Age of the oldest event that is not finished, 0 when there is none; NaN while catching up.',
     type: 'gauge',
     read: (facts) => unlessCatchingUp(facts, facts.oldestUnfinishedMs),
+  },
+  {
+    name: 'opencti_stream_behind_head_seconds',
+    help: "How far finished work lies behind the newest event of the platform's stream, as last told; NaN while catching up.",
+    type: 'gauge',
+    read: (facts) => unlessCatchingUp(facts, facts.behindHeadMs),
   },
   {
     name: 'opencti_stream_catching_up',

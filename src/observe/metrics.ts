@@ -92,7 +92,8 @@ export class Metrics {
       const gauge: Gauge = new Gauge({
         ...configuration,
         collect: () => {
-          for (const [, value] of this.#valuesOf(row)) gauge.set(value)
+          for (const [value, number] of this.#valuesOf(row))
+            gauge.set(label === undefined ? {} : { [label]: value }, number)
         },
       })
     }

@@ -144,6 +144,8 @@ export class Observation {
         problem: stream.problem,
       },
       failingForMs: Math.round(observed.failingForMs),
+      queue: observed.queue(),
+      behindHeadMs: Math.round(observed.behindHeadMs),
       oldestUnfinishedMs: Math.round(observed.oldestUnfinishedMs),
       checkpointAgeMs: Math.round(observed.checkpointAgeMs),
       pings: observed.pings,

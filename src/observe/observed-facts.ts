@@ -1,4 +1,5 @@
 import { type BooksSnapshot } from '../flow/books.ts'
+import { type QueueDepth } from '../flow/queue-depth.ts'
 import { type PingCounts } from './counted-platform.ts'
 import { type StreamFacts } from './stream-watch.ts'
 
@@ -14,8 +15,12 @@ export interface ObservedFacts extends BooksSnapshot {
   readonly maxDeadLetters: number
   readonly catchingUp: boolean
   readonly lagMs: number
-  /** At most so old is the oldest event that is not finished, in milliseconds; 0 when there is none. */
+  /** How far finished work lies behind the newest event of the platform's whole stream, as far as it was told. */
+  readonly behindHeadMs: number
+  /** How old the oldest event is that is not finished, in milliseconds; 0 when there is none. */
   readonly oldestUnfinishedMs: number
+  /** What has not ended, by what becomes of it; only counted when it is asked for. */
+  readonly queue: () => QueueDepth
   /** Why the target counts as down; absent when it does not. */
   readonly outage: string | undefined
   /** For how long the target has been failing since it worked last, in milliseconds; 0 when it works. */

@@ -184,6 +184,16 @@ export class StreamModel {
       throw new Error(`the position went back from ${formatPosition(this.#safe)} to ${formatPosition(safe)}`)
     }
     this.#safe = safe
+    this.#checkAge()
+  }
+
+  /** The oldest unfinished work is known exactly; that of a catch-up as of its end. */
+  #checkAge(): void {
+    const known = this.ledger.oldestUnfinishedMs
+    const live = this.#receipts.filter(({ frame }) => frame !== 'caught-up')
+    const wanted = Math.min(...live.map(({ group }) => group.position.ms))
+    if (live.length < this.#receipts.length ? known === undefined : (known ?? Infinity) !== wanted)
+      throw new Error(`the oldest unfinished work is of ${wanted}, but the ledger says ${known}`)
   }
 
   /** Groups of which the connector has not got everything. */

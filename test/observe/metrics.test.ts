@@ -1,9 +1,10 @@
 import { PermanentError, SkipEvent } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { expect, test } from 'vitest'
-import { caughtUp, startSimulator } from '../integration/stage.ts'
+import { caughtUp, lastEventOf, startSimulator } from '../integration/stage.ts'
 import { until } from '../integration/until.ts'
 import { Distribution, HookTimings } from '../../src/observe/hook-timings.ts'
+import { parsePosition } from '../../src/opencti/position.ts'
 import { systemClock } from '../../src/util/clock.ts'
 import { ask, samplesOf } from './ask.ts'
 import { makeObserved } from './stage.ts'
@@ -57,6 +58,40 @@ test('the metrics say what the books say', async () => {
   expect(hook('bucket', 'hook="create",outcome="ok",le="+Inf"')).toBe(creations)
   expect(samples.has('process_cpu_seconds_total')).toBe(true)
   expect([...samples.keys()].some((name) => name.startsWith('nodejs_'))).toBe(true)
+})
+
+test('the queue and its age are told exactly, and how far the head of the stream is ahead', async () => {
+  const simulator = await startSimulator()
+  const recorder = makeObserved(simulator, { clock: systemClock, env: { CONNECTOR_CONCURRENCY: '2' } })
+  await recorder.start()
+  await until('the end of the catch-up', () => !recorder.status().catchingUp)
+  await until('all of it', () => recorder.status().inFlight === 0)
+  const held = Promise.withResolvers<void>()
+  recorder.onCall = () => held.promise
+  const first = buildIndicator('ipv4', { seed: 1 })
+  for (let seed = 1; seed <= 5; seed++) simulator.create(buildIndicator('ipv4', { seed }))
+  await until('five events', () => recorder.status().inFlight === 5)
+  const read = async () => samplesOf((await ask(`${recorder.status().endpoints.metrics}/metrics`)).body)
+  const atMs = parsePosition(lastEventOf(simulator, first.id))!.ms
+  const lowestMs = Date.now() - atMs
+  const samples = await read()
+  const highestMs = Date.now() - atMs
+  const ageMs = samples.get('opencti_stream_oldest_unfinished_age_seconds')! * 1000
+  expect(ageMs).toBeGreaterThanOrEqual(lowestMs)
+  expect(ageMs).toBeLessThanOrEqual(highestMs)
+  const queue = (what: string, state: string) => samples.get(`opencti_stream_queue_${what}{state="${state}"}`)
+  expect(queue('events', 'running')).toBe(2)
+  expect(queue('events', 'waiting')).toBe(3)
+  expect(queue('events', 'retrying')).toBe(0)
+  const bytes = queue('bytes', 'running')! + queue('bytes', 'waiting')!
+  expect(bytes).toBe(samples.get('opencti_stream_in_flight_bytes'))
+  // The heartbeats of an idle stream carry the time of the platform.
+  await until('a heartbeat', async () => (await read()).get('opencti_stream_behind_head_seconds')! > 0)
+  held.resolve()
+  await until('the end', () => recorder.status().inFlight === 0)
+  const after = await read()
+  expect(after.get('opencti_stream_oldest_unfinished_age_seconds')).toBe(0)
+  expect(after.get('opencti_stream_behind_head_seconds')).toBe(0)
 })
 
 test('names carry namespace and subsystem, as pycti writes them', async () => {
