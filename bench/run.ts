@@ -17,6 +17,9 @@ const rounds = quick ? 2 : 5
 /** What Node, its parser and a frame that has just come whole may occupy beside the limit of the queue. */
 const constantMb = 400
 
+/** A heap that the frames would burst if more of them were kept than the limit of the queue lets in. */
+const tightHeapMb = 192
+
 const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
 const server = spawn(process.execPath, [pathOf('./frames-server.ts'), String(events)], {
@@ -134,6 +137,8 @@ async function memory(): Promise<void> {
       Math.round(large['peakMb']!),
       verdict(large['peakMb']! <= bound, `<= limit + ${constantMb} MB`),
     )
+    const tight = await measure('large-frames', 0, [`--max-old-space-size=${tightHeapMb}`])
+    table.add(`the same, with a heap of ${tightHeapMb} MB`, Math.round(tight['peakMb']!), 'does not die')
   }
   table.print()
 }
@@ -143,10 +148,16 @@ function verdict(isMet: boolean, target: string): string {
 }
 
 /** One measurement in a process of its own. */
-async function measure(what: string, number: number): Promise<Record<string, number>> {
-  const child: ChildProcess = spawn(process.execPath, [pathOf('./measure.ts'), what, url, String(number)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+async function measure(
+  what: string,
+  number: number,
+  nodeOptions: readonly string[] = [],
+): Promise<Record<string, number>> {
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [...nodeOptions, pathOf('./measure.ts'), what, url, String(number)],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
   const [output, [code]] = await Promise.all([text(child.stdout!), once(child, 'exit')])
   if (code !== 0) throw new Error(`The measurement "${what}" failed.`)
   return JSON.parse(output) as Record<string, number>
