@@ -1,86 +1,20 @@
+import { explainNetworkError } from '../errors/explain-network-error.ts'
 import { PlatformError } from '../errors/platform-error.ts'
-
-const cut = 'the connection was cut; try again, and look at the proxies in between'
-const slow = 'it did not answer in time; look whether it is up and not overloaded'
-const strange =
-  'its certificate comes from an unknown authority; give that authority as CA (OPENCTI_SSL_CA, or opencti.ssl_ca)'
-const badProxy = 'the proxy did not make the connection; check OPENCTI_PROXY, its user and its rules'
-const noTls = 'it does not speak TLS on that port; check http:// or https:// in OPENCTI_URL'
-const ownCertificate = 'it does not accept the client certificate; check OPENCTI_SSL_CERT and OPENCTI_SSL_KEY'
-
-/** What the codes of Node, OpenSSL and undici mean for an operator. */
-const meanings = new Map<string, string>([
-  ['ECONNREFUSED', 'nothing listens there; look whether it is up, and check host and port of OPENCTI_URL'],
-  ['ECONNRESET', cut],
-  ['EPIPE', cut],
-  ['UND_ERR_SOCKET', cut],
-  ['ENOTFOUND', 'there is no such host name; check OPENCTI_URL'],
-  ['EAI_AGAIN', 'the name server does not answer; try again'],
-  ['EHOSTUNREACH', 'there is no way to that host; check the network'],
-  ['ENETUNREACH', 'there is no way to that network; check the network'],
-  ['ETIMEDOUT', slow],
-  ['UND_ERR_CONNECT_TIMEOUT', slow],
-  ['UND_ERR_HEADERS_TIMEOUT', slow],
-  ['UND_ERR_BODY_TIMEOUT', slow],
-  ['UND_ERR_ABORTED', badProxy],
-  ['EPROTO', noTls],
-  ['ERR_SSL_WRONG_VERSION_NUMBER', noTls],
-  ['ERR_SSL_PACKET_LENGTH_TOO_LONG', noTls],
-  [
-    'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
-    'it asks for a client certificate; set OPENCTI_SSL_CERT and OPENCTI_SSL_KEY',
-  ],
-  ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', ownCertificate],
-  ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', ownCertificate],
-  ['CERT_HAS_EXPIRED', 'its certificate has expired; have it renewed'],
-  ['CERT_NOT_YET_VALID', 'its certificate is not valid yet; check the clocks'],
-  ['ERR_TLS_CERT_ALTNAME_INVALID', 'its certificate is for another host name; check the host of OPENCTI_URL'],
-  ['DEPTH_ZERO_SELF_SIGNED_CERT', strange],
-  ['SELF_SIGNED_CERT_IN_CHAIN', strange],
-  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', strange],
-  ['UNABLE_TO_GET_ISSUER_CERT', strange],
-  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', strange],
-])
 
 /** Causes are followed no further than this, in case they go round in a circle. */
 const maxDepth = 8
 
 /**
- * The error for a request that got no answer. `fetch` itself says only "fetch failed"; what happened is in the
- * causes. ky's own errors are not kept as the cause: they carry the request, and with it the token.
+ * The error for a request that got no answer. ky's own errors are not kept as the cause: they carry the request, and with
+ * it the token.
  */
 export function unreachable(error: unknown): PlatformError {
-  let code: string | undefined
-  let cause: unknown
-  let current = error
-  for (let depth = 0; depth < maxDepth && current instanceof Error; depth++) {
-    const { code: found, request } = current as { code?: unknown; request?: unknown }
-    if (typeof found === 'string' && (code === undefined || meanings.has(found))) code = found
-    if (request === undefined) cause ??= current
-    if (code !== undefined && meanings.has(code)) break
-    current = current.cause
-  }
-  // fetch makes an error without a code of HTTP 407.
-  if (
-    cause instanceof Error &&
-    /proxy authentication required/i.test(`${cause.message} ${messageOf(cause.cause)}`)
-  ) {
-    return new PlatformError(
-      'PLATFORM_UNREACHABLE',
-      `The OpenCTI platform cannot be reached: ${badProxy} (HTTP 407).`,
-      {
-        cause,
-      },
-    )
-  }
-  const why = code === undefined ? 'the request failed' : (meanings.get(code) ?? 'the request failed')
+  let cause = error
+  for (let depth = 0; depth < maxDepth && cause instanceof Error && 'request' in cause; depth++)
+    cause = cause.cause
   return new PlatformError(
     'PLATFORM_UNREACHABLE',
-    `The OpenCTI platform cannot be reached: ${why}${code === undefined ? '' : ` (${code})`}.`,
+    `The OpenCTI platform cannot be reached: ${explainNetworkError(error)}.`,
     { cause },
   )
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : ''
 }

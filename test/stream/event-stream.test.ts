@@ -403,7 +403,9 @@ test('says why a server cannot be reached, and tries on', async () => {
   readings.push(other)
   const { error } = await other.notice('broken')
   expect(error).toBeInstanceOf(StreamError)
-  expect(error.message).toBe(`${origin}/good cannot be reached: nothing listens there (ECONNREFUSED)`)
+  expect(error.message).toBe(
+    `${origin}/good cannot be reached: nothing listens there; look whether it is up, and check host and port of OPENCTI_URL (ECONNREFUSED)`,
+  )
   await other.clock.advance(500)
   await other.notice('broken', 2)
   await reading.received(1)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { BurstDetector } from '../../src/stream/burst-detector.ts'
-import { explainNetworkError } from '../../src/stream/explain-network-error.ts'
+import { explainNetworkError } from '../../src/errors/explain-network-error.ts'
 import { retryAfterMs } from '../../src/stream/retry-after.ts'
 import { SilenceWatchdog } from '../../src/stream/silence-watchdog.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
@@ -77,7 +77,7 @@ test('heartbeats that come in bursts again and again are told once', () => {
 
 test('explains an error by the cause that says most', () => {
   expect(explainNetworkError(new TypeError('fetch failed', { cause: coded('x', 'CERT_HAS_EXPIRED') }))).toBe(
-    'its certificate has expired (CERT_HAS_EXPIRED)',
+    'its certificate has expired; have it renewed (CERT_HAS_EXPIRED)',
   )
   expect(explainNetworkError(new TypeError('terminated', { cause: coded('odd', 'E_ODD') }))).toBe(
     'odd (E_ODD)',
