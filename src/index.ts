@@ -48,12 +48,15 @@ export {
   type ResolvedQueueOptions,
   type ResolvedRateLimit,
   type ResolvedRetryOptions,
+  type ResolvedRoute,
+  type RouteConditions,
 } from './settings/delivery-options.ts'
 export {
   type FilterOptions,
   type LabelFilterOptions,
   type ResolvedFilterOptions,
 } from './settings/filter-options.ts'
+export { type RouteChanges, type RouteOptions } from './settings/route-options.ts'
 export {
   settingsJsonSchema,
   type SettingsJsonSchema,

@@ -2,9 +2,10 @@ import { Checkpointer } from '../checkpoint/checkpointer.ts'
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { type Verdict } from '../errors/verdict.ts'
 import { Books, type Outcome } from '../flow/books.ts'
-import { Engine } from '../flow/engine.ts'
+import { Engines } from '../flow/engines.ts'
 import { Filter } from '../flow/filter.ts'
-import { type TokenBucket } from '../flow/token-bucket.ts'
+import { type Route } from '../flow/route.ts'
+import { type RouteAccount, Routes } from '../flow/routes.ts'
 import { Window } from '../flow/window.ts'
 import { CheckpointAge } from '../observe/checkpoint-age.ts'
 import { type HookTimings } from '../observe/hook-timings.ts'
@@ -20,7 +21,9 @@ import { type ConnectorHooks } from './hooks.ts'
 import { type ConnectorNotice } from './notices.ts'
 import { Pipeline, type PipelineMessage } from './pipeline.ts'
 import { mapValue, type Progress } from './progress.ts'
+import { recallRoutes } from './recall-routes.ts'
 import { droppedByReset, Replayer } from './replayer.ts'
+import { type TargetLimits } from './target-limits.ts'
 
 /** What an {@link Assembly} is put together from. */
 export interface AssemblyOptions {
@@ -30,10 +33,8 @@ export interface AssemblyOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  /** Shared with the HTTP client of the author. */
-  readonly bucket: TokenBucket
-  /** Whether each call of a hook takes a token of the bucket. */
-  readonly takesTokens: () => boolean
+  /** Shared with the HTTP clients of the author. */
+  readonly limits: TargetLimits
   /** Cleans what goes into dead letters. */
   readonly redactor: Redactor
   readonly onNotice: (notice: ConnectorNotice) => void
@@ -52,14 +53,16 @@ export interface AssemblyOwner {
 /** The stages between a message and its end, joined: pipeline, engine, hooks, checkpoint, bounds. */
 export class Assembly {
   readonly books = new Books()
+  readonly routes: Routes
   readonly window: Window
-  readonly engine: Engine
+  readonly engine: Engines
   readonly pipeline: Pipeline
   readonly checkpointer: Checkpointer
   readonly deadLetters: DeadLetterBound
   readonly replayer: Replayer
   readonly #checkpointAge: CheckpointAge
   readonly #options: AssemblyOptions
+  readonly #owner: AssemblyOwner
   readonly #progress: Progress
   #opened: Promise<void> | undefined
 
@@ -81,37 +84,27 @@ export class Assembly {
       },
       onHealth: (problem) => this.#onStateHealth(problem),
     })
-    const handler = new HookRunner({
-      hooks: owner.timings.watch(hooks, ['transform', 'find', 'create', 'update', 'delete', 'flush']),
-      delivery,
-      checkpointer: this.checkpointer,
-      clock,
-      logger,
-      stopped: owner.givenUp,
-      mapIsComplete: () => owner.progress.mapIsComplete,
-      isStale: (operation, record) => this.replayer.isStale(operation, record),
-      onDeadLetter: (operation, verdict) => this.pipeline.bury(operation, verdict),
-      onOutage: (reason) => onNotice(reason === undefined ? { kind: 'resumed' } : { kind: 'paused', reason }),
-      onStop: owner.onStop,
-    })
     const { books, checkpointer, window } = this
-    const bulk = hooks.flush !== undefined
-    this.engine = new Engine({
+    this.#owner = owner
+    this.routes = new Routes(delivery.routes, books)
+    this.engine = new Engines({
       delivery,
-      handler,
+      handler: this.#handlerOf(undefined),
       books,
       clock,
       random,
       logger,
-      bucket: options.bucket,
-      takesTokens: options.takesTokens,
-      bulk,
+      bucket: options.limits.ofHooks(),
+      takesTokens: () => options.limits.countsHooks(),
+      bulk: hooks.flush !== undefined,
     })
+    for (const route of this.routes.all) this.#addRoute(route)
     this.pipeline = new Pipeline({
       books,
       window,
       engine: this.engine,
       filter: new Filter(delivery.filter),
+      routes: this.routes,
       checkpointer,
       delivery,
       clock,
@@ -173,15 +166,63 @@ export class Assembly {
   /** Drops what no hook is at work on: it is of a life that somebody has reset. */
   clear(): void {
     for (const operation of this.engine.clear()) {
-      for (const delivery of operation.replaced ?? []) delivery.finish(droppedByReset)
-      operation.delivery.finish(droppedByReset)
+      operation.finish(droppedByReset, droppedByReset)
     }
+  }
+
+  /** How each route does, by its name. */
+  routeAccounts(): ReadonlyMap<string, RouteAccount> {
+    const accounts = this.routes.all.map(
+      (route) => [route.name, { ...route.books.snapshot(), outage: this.engine.outageOf(route) }] as const,
+    )
+    return new Map(accounts)
+  }
+
+  #addRoute(route: Route): void {
+    const { loaded, limits } = this.#options
+    const { delivery } = loaded
+    const concurrency = delivery.routes.find(({ name }) => name === route.name)?.concurrency
+    const own =
+      concurrency === undefined
+        ? delivery
+        : { ...delivery, concurrency, batch: { ...delivery.batch, maxInFlight: concurrency } }
+    this.engine.add(route, {
+      delivery: own,
+      handler: this.#handlerOf(route),
+      bucket: limits.ofHooks(route.name),
+      takesTokens: () => limits.countsHooks(route.name),
+    })
+  }
+
+  /** What calls the hooks for a route, or for what goes through none. */
+  #handlerOf(route: Route | undefined): HookRunner {
+    const { hooks, loaded, clock, logger, onNotice } = this.#options
+    const { timings, givenUp, progress, onStop } = this.#owner
+    const names = ['transform', 'find', 'create', 'update', 'delete', 'flush'] as const
+    return new HookRunner({
+      hooks: timings.watch(hooks, names, route?.name),
+      delivery: loaded.delivery,
+      checkpointer: this.checkpointer,
+      clock,
+      logger,
+      stopped: givenUp,
+      mapIsComplete: () => progress.mapIsComplete,
+      isStale: (operation, record) => this.replayer.isStale(operation, record),
+      onDeadLetter: (operation, verdict) => this.pipeline.bury(operation, verdict),
+      onOutage: (reason, name) =>
+        onNotice(
+          reason === undefined ? { kind: 'resumed', route: name } : { kind: 'paused', reason, route: name },
+        ),
+      onStop,
+    })
   }
 
   async #open(): Promise<void> {
     const { store, loaded, hooks, logger } = this.#options
     const { fresh } = await store.open(loaded.settings.connector.id)
     this.#progress.mapIsComplete = fresh || (await store.value(mapValue)) === 'complete'
+    const gone = await recallRoutes(this.routes, { store, logger, idMap: loaded.delivery.idMap })
+    for (const route of gone) this.#addRoute(route)
     await this.deadLetters.open()
     const missing = (['create', 'update', 'delete'] as const).filter((hook) => hooks[hook] === undefined)
     if (hooks.flush === undefined) {

@@ -1,4 +1,5 @@
 import { type BooksSnapshot } from '../flow/books.ts'
+import { type RouteAccount } from '../flow/routes.ts'
 import { type EndpointAddresses } from '../observe/observation.ts'
 import { type Unreadiness } from '../observe/readiness.ts'
 import { type ConnectorState } from './notices.ts'
@@ -6,6 +7,8 @@ import { type ConnectorState } from './notices.ts'
 /** How a connector does at one moment. */
 export interface ConnectorStatus extends BooksSnapshot {
   readonly state: ConnectorState
+  /** How each route does, by its name; each counts its own operations. Empty where there are no routes. */
+  readonly routes: Readonly<Record<string, RouteAccount>>
   /** What has been received and is not finished, in bytes. */
   readonly bytesInFlight: number
   /** The position that needs no more work, `<ms>-<seq>`. */

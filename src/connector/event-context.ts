@@ -69,6 +69,14 @@ export class EventContext {
     return this.#source.externalId
   }
 
+  /**
+   * The name of the route through which it goes. Undefined where the connector has no routes, and for the delete of what
+   * it pushed before it had any.
+   */
+  get route(): string | undefined {
+    return this.#source.operation.route?.name
+  }
+
   /** Why the entity has to go; only for a delete. */
   get reason(): DeleteReason | undefined {
     return this.#source.operation.reason
@@ -110,15 +118,20 @@ export class EventContext {
     this.#signal = undefined
   }
 
-  /** A logger whose lines name the event and the entity: `event_id`, `event`, `entity_id`, `entity_type`. */
+  /** A logger whose lines name the event and the entity: `event_id`, `event`, `entity_id`, `entity_type`, `route`. */
   get logger(): Logger {
     this.#logger ??= this.#makeLogger()
     return this.#logger
   }
 
   #makeLogger(): Logger {
-    const { position, event, entityId, entity } = this
-    const facts = { event, entity_id: entityId, entity_type: entity.type }
+    const { position, event, entityId, entity, route } = this
+    const facts = {
+      event,
+      entity_id: entityId,
+      entity_type: entity.type,
+      ...(route === undefined ? {} : { route }),
+    }
     return this.#source.logger.child(position === undefined ? facts : { event_id: position, ...facts })
   }
 }

@@ -6,6 +6,7 @@ import { delivered, type Outcome } from '../flow/books.ts'
 import { type ItemAnswer, readFlushResults } from '../flow/flush-answer.ts'
 import { type OperationHandler } from '../flow/operation-handler.ts'
 import { type Operation } from '../flow/operation.ts'
+import { laneOf } from '../flow/route.ts'
 import { comparePositions, formatPosition, parsePosition } from '../opencti/position.ts'
 import { type DeliveryOptions } from '../settings/delivery-options.ts'
 import { type EntityRecord } from '../store/state-store.ts'
@@ -29,7 +30,7 @@ export interface HookRunnerOptions {
   /** Whether the target has a newer state of the entity than a dead letter that is tried again. */
   readonly isStale: (operation: Operation, record: EntityRecord | undefined) => Promise<boolean>
   readonly onDeadLetter: (operation: Operation, verdict: Verdict) => void
-  readonly onOutage: (reason: string | undefined) => void
+  readonly onOutage: (reason: string | undefined, route: string | undefined) => void
   readonly onStop: (verdict: Verdict) => void
 }
 
@@ -59,6 +60,7 @@ export class HookRunner implements OperationHandler {
     if (delivery.idMap) {
       const known = checkpointer.entity(operation.key)
       record = known instanceof Promise ? await known : known
+      if (record === undefined && operation.route !== undefined) record = await this.#formerRecord(operation)
       if (record !== undefined && isRedelivered(operation, record)) return redelivered
     }
     if (operation.replayOf !== undefined && (await this.#options.isStale(operation, record))) {
@@ -66,6 +68,17 @@ export class HookRunner implements OperationHandler {
       operation.newerPosition = record?.position
     }
     return operation.kind === 'delete' ? this.#delete(operation, record) : this.#push(operation, record)
+  }
+
+  /** What is remembered of an entity under a name that its route had before. */
+  async #formerRecord(operation: Operation): Promise<EntityRecord | undefined> {
+    for (const name of operation.route!.formerly) {
+      const record = await this.#options.checkpointer.entity(laneOf(operation.entityKey, name))
+      if (record === undefined) continue
+      operation.formerKey = record.key
+      return record
+    }
+    return undefined
   }
 
   async flush(operations: readonly Operation[]): Promise<readonly ItemAnswer[]> {
@@ -97,8 +110,8 @@ export class HookRunner implements OperationHandler {
     this.#options.onDeadLetter(operation, verdict)
   }
 
-  onOutage(reason: string | undefined): void {
-    this.#options.onOutage(reason)
+  onOutage(reason: string | undefined, route: string | undefined): void {
+    this.#options.onOutage(reason, route)
   }
 
   onStop(verdict: Verdict): void {
@@ -208,12 +221,14 @@ export class HookRunner implements OperationHandler {
       const { position } = operation.event
       const record = {
         key: operation.key,
+        route: operation.route?.name,
         stixId: operation.entity.id,
         externalId: externalId === undefined ? undefined : String(externalId),
         // An older state that was forced upon the target does not make what is between it and the newer one less stale.
         position: operation.newerPosition ?? (position === undefined ? undefined : formatPosition(position)),
       }
-      this.#options.checkpointer.putEntity(record, operation.replayOf)
+      this.#options.checkpointer.putEntity(record, operation.replayedAlone)
+      this.#forgetFormer(operation)
     } else {
       this.#outdate(operation)
     }
@@ -221,8 +236,10 @@ export class HookRunner implements OperationHandler {
   }
 
   #forget(operation: Operation): void {
-    if (this.#options.delivery.idMap)
-      this.#options.checkpointer.deleteEntity(operation.key, operation.replayOf)
+    if (this.#options.delivery.idMap) {
+      this.#options.checkpointer.deleteEntity(operation.key, operation.replayedAlone)
+      this.#forgetFormer(operation)
+    }
     this.#outdate(operation)
     this.#log(operation)
   }
@@ -230,9 +247,20 @@ export class HookRunner implements OperationHandler {
   /** Dead letters from before must not come back over this one: the id map, without the entity, could not tell. */
   #outdate(operation: Operation): void {
     const { position } = operation.event
-    if (position !== undefined && operation.newerPosition === undefined) {
-      this.#options.checkpointer.outdateDeadLetters(operation.key, formatPosition(position))
-    }
+    if (position === undefined || operation.newerPosition !== undefined) return
+    const { checkpointer } = this.#options
+    const newer = formatPosition(position)
+    checkpointer.outdateDeadLetters(operation.key, newer)
+    if (operation.route === undefined) return
+    // Letters of events that failed before they came to a route, and those from under a former name.
+    const { entityKey, route } = operation
+    checkpointer.outdateDeadLetters(entityKey, newer)
+    for (const name of route.formerly) checkpointer.outdateDeadLetters(laneOf(entityKey, name), newer)
+  }
+
+  /** What was remembered under a former name of the route is remembered under its own from now on, or not at all. */
+  #forgetFormer({ formerKey }: Operation): void {
+    if (formerKey !== undefined) this.#options.checkpointer.deleteEntity(formerKey)
   }
 
   #log(operation: Operation): void {
@@ -240,6 +268,7 @@ export class HookRunner implements OperationHandler {
       entity_id: operation.entity.id,
       entity_type: operation.entity.type,
       attempt: operation.attempts,
+      ...(operation.route === undefined ? {} : { route: operation.route.name }),
     })
   }
 }

@@ -25,16 +25,20 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
       )
       return
     case 'paused':
-      logger.error('The target is down: pausing, nothing is lost', { reason: notice.reason })
+      logger.error('The target is down: pausing, nothing is lost', {
+        reason: notice.reason,
+        ...named(notice),
+      })
       return
     case 'resumed':
-      logger.info('The target is back: going on')
+      logger.info('The target is back: going on', named(notice))
       return
     case 'dead-lettered':
       logger.error('Event saved to dead letter queue', {
         entity_id: notice.entityId,
         position: notice.position,
         error: notice.error,
+        ...named(notice),
       })
       return
     case 'reset':
@@ -52,6 +56,11 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
     case 'state-restored':
       logger.info('The state can be written again')
   }
+}
+
+/** The route, where there is one. */
+function named({ route }: { readonly route?: string | undefined }): { readonly route?: string } {
+  return route === undefined ? {} : { route }
 }
 
 const stateWords: Readonly<Record<ConnectorState, string>> = {

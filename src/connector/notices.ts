@@ -27,16 +27,17 @@ export type ConnectorNotice =
       readonly firstAvailable: string
       readonly isRepaired: boolean
     }
-  /** The target counts as down: nothing but a probe is sent until it comes back. */
-  | { readonly kind: 'paused'; readonly reason: string }
+  /** The target, or the route that is named, counts as down: nothing but a probe is sent until it comes back. */
+  | { readonly kind: 'paused'; readonly reason: string; readonly route?: string | undefined }
   /** The target works again. */
-  | { readonly kind: 'resumed' }
+  | { readonly kind: 'resumed'; readonly route?: string | undefined }
   /** An event was put aside. */
   | {
       readonly kind: 'dead-lettered'
       readonly entityId: string | undefined
       readonly position: string | undefined
       readonly error: string
+      readonly route?: string | undefined
     }
   /** Somebody reset the connector's state at the platform, or edited it; it starts from there. */
   | { readonly kind: 'reset'; readonly from: string }

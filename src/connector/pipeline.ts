@@ -1,21 +1,20 @@
 import { type Checkpointer } from '../checkpoint/checkpointer.ts'
 import { type Ledger, type Ticket } from '../checkpoint/ledger.ts'
 import { describeError, type Verdict } from '../errors/verdict.ts'
-import { type Books, type Outcome } from '../flow/books.ts'
+import { type Books, noRouteReason, type Outcome } from '../flow/books.ts'
 import { Delivery } from '../flow/delivery.ts'
-import { type Engine } from '../flow/engine.ts'
+import { type Engines } from '../flow/engines.ts'
 import { type Filter } from '../flow/filter.ts'
-import { Operation } from '../flow/operation.ts'
+import { type Operation } from '../flow/operation.ts'
+import { Planner } from '../flow/planner.ts'
+import { entityKeyOfLane, type Route } from '../flow/route.ts'
+import { Routes } from '../flow/routes.ts'
 import { type Window } from '../flow/window.ts'
 import { decodeEvent, isEventName, isUnreadable, type UnreadableEvent } from '../opencti/decode-event.ts'
 import { formatPosition, parsePosition, type Position } from '../opencti/position.ts'
 import { type StreamEvent } from '../opencti/stream-event.ts'
 import { type DeliveryOptions } from '../settings/delivery-options.ts'
 import { type DeadLetter } from '../store/state-store.ts'
-import { isExpired, isRevoked } from '../stix/entity-life.ts'
-import { entityKeyOf, previousStixIdOf } from '../stix/entity-ids.ts'
-import { type Entity } from '../stix/entity.ts'
-import { previousOf } from '../stix/patches.ts'
 import { type Clock } from '../util/clock.ts'
 
 /** A frame of the stream, or what takes its place. */
@@ -32,8 +31,10 @@ export interface PipelineMessage {
 export interface PipelineOptions {
   readonly books: Books
   readonly window: Window
-  readonly engine: Engine
+  readonly engine: Pick<Engines, 'push'>
   readonly filter: Filter
+  /** Default: none. */
+  readonly routes?: Routes | undefined
   readonly checkpointer: Checkpointer
   readonly delivery: DeliveryOptions
   readonly clock: Clock
@@ -45,6 +46,7 @@ export interface PipelineOptions {
     entityId: string | undefined
     error: string
     position: string | undefined
+    route: string | undefined
   }) => void
   /** A dead letter that was tried again is still none that could be delivered. */
   readonly onFailedAgain: (operation: Operation, error: string, atMs: number) => void
@@ -62,9 +64,13 @@ const maxRawCharacters = 1_048_576
  */
 export class Pipeline {
   readonly #options: PipelineOptions
+  readonly #routes: Routes
+  readonly #planner: Planner
 
   constructor(options: PipelineOptions) {
     this.#options = options
+    this.#routes = options.routes ?? new Routes([], options.books)
+    this.#planner = new Planner({ ...options, routes: this.#routes })
   }
 
   /**
@@ -126,8 +132,13 @@ export class Pipeline {
     const position = letter.position === undefined ? undefined : parsePosition(letter.position)
     const event = decodeEvent(eventType, data, position, data.length)
     if (isUnreadable(event)) return event.problem
+    const route = letter.route === undefined ? undefined : this.#routes.named(letter.route)
+    if (letter.route !== undefined && route === undefined) {
+      return `the route ${letter.route}, through which it failed, no longer exists`
+    }
     this.#options.books.receive()
-    this.#route(event, undefined, undefined, onSettled, { ...letter, key })
+    const entityKey = entityKeyOfLane(key, letter.route)
+    this.#route(event, undefined, undefined, onSettled, { ...letter, entityKey, through: route })
     return undefined
   }
 
@@ -143,6 +154,7 @@ export class Pipeline {
     }
     this.#options.checkpointer.addDeadLetter({
       key: operation.key,
+      route: operation.route?.name,
       eventType: event.name,
       entityId: operation.entity.id,
       entityType: operation.entity.type,
@@ -153,7 +165,8 @@ export class Pipeline {
       error,
       data: JSON.stringify(event.envelope),
     })
-    this.#options.onDeadLetter({ entityId: operation.entity.id, error, position })
+    const route = operation.route?.name
+    this.#options.onDeadLetter({ entityId: operation.entity.id, error, position, route })
   }
 
   #route(
@@ -161,7 +174,7 @@ export class Pipeline {
     ledger: Ledger | undefined,
     ticket: Ticket | undefined,
     onSettled?: OnSettled,
-    letter?: Pick<DeadLetter, 'id' | 'replay'> & { key: string },
+    letter?: ReplayedLetter,
   ): void {
     const { window, delivery: options, filter, clock } = this.#options
     if (options.skipOwnChanges && isOwn(event, this.#options.ownUserId())) {
@@ -183,101 +196,16 @@ export class Pipeline {
       },
       (bytes) => window.shrink(bytes),
     )
-    let operations = this.#operationsOf(event, delivery, rejection?.reason)
-    if (letter !== undefined) {
-      // Of a merge, only the part that failed: the others have ended, well or as letters of their own.
-      operations = operations.filter((operation) => operation.key === letter.key).slice(0, 1)
-      if (operations.length === 0) {
-        this.#end(ticket, skippedNoPart, onSettled, ledger)
-        return
-      }
-      for (const operation of operations) {
-        operation.replayOf = letter.id
-        operation.isForced = letter.replay === 'forced'
-      }
+    let operations = this.#planner.operationsOf(event, delivery, rejection?.reason)
+    if (letter !== undefined) operations = partsOf(letter, operations)
+    if (operations.length === 0) {
+      this.#end(ticket, letter === undefined ? skippedNoRoute : skippedNoPart, onSettled, ledger)
+      return
     }
     // Only now: what threw before must not hold room.
     window.take(event.bytes)
     delivery.split(operations.length)
     for (const operation of operations) this.#options.engine.push(operation)
-  }
-
-  /** What the target has to be told of an event. `rejected` is the filter's reason when the entity does not pass. */
-  #operationsOf(event: StreamEvent, delivery: Delivery, rejected: string | undefined): Operation[] {
-    const { entity, key } = event
-    if (event.name === 'merge') return this.#mergeOperations(event, delivery, rejected)
-    if (event.name === 'delete') {
-      const reason = event.envelope.type === 'update' ? 'left-filter' : 'deleted'
-      const operation = new Operation('delete', delivery, entity, key, reason, this.#formerLane(event))
-      if (rejected !== undefined) operation.unlessPushed = rejected
-      return [operation]
-    }
-    return [this.#pushOperation(event, delivery, rejected, this.#formerLane(event))]
-  }
-
-  #mergeOperations(event: StreamEvent, delivery: Delivery, rejected: string | undefined): Operation[] {
-    const { key } = event
-    const sources = (event.envelope.context?.sources ?? []).filter((source) => typeof source?.id === 'string')
-    const lanes = [...new Set(sources.map((source) => entityKeyOf(source)))].filter((lane) => lane !== key)
-    const operations = [this.#pushOperation(event, delivery, rejected, lanes)]
-    for (const source of sources) {
-      const own = entityKeyOf(source)
-      if (own === key) continue
-      const others = [key, ...lanes.filter((lane) => lane !== own)]
-      operations.push(new Operation('delete', delivery, source, own, 'merged', others))
-    }
-    return operations
-  }
-
-  #pushOperation(
-    event: StreamEvent,
-    delivery: Delivery,
-    rejected: string | undefined,
-    joined: readonly string[],
-  ): Operation {
-    const { entity, key } = event
-    const withdrawal = rejected === undefined ? this.#withdrawal(entity) : 'left-filter'
-    if (withdrawal === undefined) {
-      return new Operation(
-        event.name === 'create' ? 'create' : 'update',
-        delivery,
-        entity,
-        key,
-        undefined,
-        joined,
-      )
-    }
-    const operation = new Operation('delete', delivery, entity, key, withdrawal, joined)
-    operation.unlessPushed = rejected ?? withdrawal
-    if (rejected !== undefined && this.#mayHavePassed(event)) operation.unlessPushed = 'never-pushed'
-    return operation
-  }
-
-  /** Why an entity that passes the filter is withdrawn all the same. */
-  #withdrawal(entity: Entity): 'revoked' | 'expired' | undefined {
-    const { on } = this.#options.delivery
-    if (entity.type !== 'indicator') return undefined
-    if (on.revoked === 'delete' && isRevoked(entity)) return 'revoked'
-    if (on.expired === 'delete' && isExpired(entity, this.#options.clock.now())) return 'expired'
-    return undefined
-  }
-
-  /** Whether the entity passed the filter before this event, as far as its patch tells. */
-  #mayHavePassed(event: StreamEvent): boolean {
-    const patch = event.envelope.context?.reverse_patch
-    if (patch === undefined) return false
-    const previous = previousOf(event.entity, patch)
-    return (
-      previous !== undefined &&
-      this.#options.filter.rejects(previous, this.#options.clock.now()) === undefined
-    )
-  }
-
-  /** An entity without an internal id is known by its STIX id, which a rename changes: both names are one lane. */
-  #formerLane(event: StreamEvent): readonly string[] {
-    if (event.key !== event.entity.id) return noLanes
-    const former = previousStixIdOf(event.envelope.context?.reverse_patch)
-    return former === undefined || former === event.key ? noLanes : [former]
   }
 
   #buryUnreadable(message: PipelineMessage, event: UnreadableEvent & { readonly key?: string }): Outcome {
@@ -295,7 +223,12 @@ export class Pipeline {
       error: event.problem,
       data: raw.slice(0, maxRawCharacters),
     })
-    this.#options.onDeadLetter({ entityId: event.entityId, error: event.problem, position: message.id })
+    this.#options.onDeadLetter({
+      entityId: event.entityId,
+      error: event.problem,
+      position: message.id,
+      route: undefined,
+    })
     return { kind: 'dead-lettered', reason: event.problem }
   }
 
@@ -326,11 +259,34 @@ export class Pipeline {
 
 /** Stands for the ticket of a frame that was entered before. */
 const duplicate: Ticket = {}
-const noLanes: readonly string[] = []
 const skippedUnknown: Outcome = { kind: 'skipped', reason: 'unknown-event' }
 const skippedDuplicate: Outcome = { kind: 'skipped', reason: 'duplicate' }
+const skippedNoRoute: Outcome = { kind: 'skipped', reason: noRouteReason }
 const skippedNoPart: Outcome = { kind: 'skipped', reason: 'no-part' }
 const skippedOwn: Outcome = { kind: 'skipped', reason: 'own-change' }
+
+/** A dead letter that is tried again. */
+type ReplayedLetter = Pick<DeadLetter, 'id' | 'replay'> & {
+  readonly entityKey: string
+  /** The route that it goes through; all of them when it failed before it came to one. */
+  readonly through: Route | undefined
+}
+
+/** Of a merge, only the part that failed, and through its route: the others have ended, well or as letters of their own. */
+function partsOf(letter: ReplayedLetter, planned: readonly Operation[]): Operation[] {
+  const { entityKey, through } = letter
+  const lanes = new Map<string, Operation>()
+  for (const operation of planned) {
+    const isPart = operation.entityKey === entityKey && (through === undefined || operation.route === through)
+    if (isPart && !lanes.has(operation.key)) lanes.set(operation.key, operation)
+  }
+  for (const operation of lanes.values()) {
+    operation.replayOf = letter.id
+    operation.isForced = letter.replay === 'forced'
+    operation.isPartOfReplay = lanes.size > 1
+  }
+  return [...lanes.values()]
+}
 
 function isOwn(event: StreamEvent, ownUserId: string | undefined): boolean {
   return ownUserId !== undefined && event.envelope.origin?.user_id === ownUserId

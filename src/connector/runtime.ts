@@ -109,6 +109,7 @@ export class Runtime {
     const status: ConnectorStatus = {
       ...this.#assembly.books.snapshot(),
       state: state as ConnectorState,
+      routes: Object.fromEntries(facts.routes),
       bytesInFlight,
       position: this.#progress.position,
       catchingUp,
@@ -128,6 +129,7 @@ export class Runtime {
     const { ledger } = this.#progress
     return {
       ...books.snapshot(),
+      routes: this.#assembly.routeAccounts(),
       state: this.#lifecycle.state,
       waitsFor: this.#waitsFor,
       bytesInFlight: window.bytes,

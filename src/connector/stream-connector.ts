@@ -2,7 +2,6 @@ import { type KyInstance } from 'ky'
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { type Outcome } from '../flow/books.ts'
 import { type FlushResult } from '../flow/flush-answer.ts'
-import { TokenBucket } from '../flow/token-bucket.ts'
 import { createLogger } from '../observe/create-logger.ts'
 import { redactingLogger } from '../observe/redacting-logger.ts'
 import { scrubbed } from '../observe/scrub.ts'
@@ -26,7 +25,7 @@ import { logNotice } from './log-notice.ts'
 import { type ConnectorNotice } from './notices.ts'
 import { runProgram } from './run-program.ts'
 import { Runtime } from './runtime.ts'
-import { createTargetHttp } from './target-http.ts'
+import { TargetLimits } from './target-limits.ts'
 
 /** What a connector may be given when it is not made by `run()`: mostly for tests and embedding programs. */
 export interface ConnectorOptions {
@@ -110,8 +109,7 @@ export abstract class StreamConnector<
   readonly logger: Logger
   readonly #runtime: Runtime
   readonly #redactor = new Redactor()
-  readonly #targetHttp: () => KyInstance
-  #http: KyInstance | undefined
+  readonly #limits: TargetLimits
 
   /** @throws SettingsError with every problem of the settings at once. */
   constructor(options: ConnectorOptions = {}) {
@@ -138,11 +136,7 @@ export abstract class StreamConnector<
           })
         : undefined
     this.logger = ownLogger ?? redactingLogger(options.logger!, this.#redactor)
-    const bucket = new TokenBucket(
-      loaded.delivery.rateLimit ?? { perSecond: Number.POSITIVE_INFINITY, burst: 1 },
-      clock,
-    )
-    this.#targetHttp = () => createTargetHttp({ bucket, clock, stopped: this.#runtime.givenUp })
+    this.#limits = new TargetLimits(loaded.delivery, clock)
     this.#runtime = new Runtime({
       hooks: this as unknown as ConnectorHooks,
       loaded,
@@ -150,8 +144,7 @@ export abstract class StreamConnector<
       clock,
       random: options.random ?? systemRandom,
       logger: this.logger,
-      bucket,
-      takesTokens: () => this.#http === undefined,
+      limits: this.#limits,
       redactor: this.#redactor,
       onNotice: (received) => {
         const notice = scrubbed(received, this.#redactor)
@@ -190,8 +183,35 @@ export abstract class StreamConnector<
    * ```
    */
   get http(): KyInstance {
-    this.#http ??= this.#targetHttp()
-    return this.#http
+    return this.#limits.http(undefined, this.#runtime.givenUp)
+  }
+
+  /**
+   * An HTTP client for the channel that a route leads to: as {@link http}, with the limit of the route beside that of the
+   * connector. When the channel asks for a pause and the route has a limit of its own, only the route waits.
+   *
+   * @throws RangeError when the connector has no such route.
+   *
+   * @example
+   * ```ts
+   * import { StreamConnector, type Entity, type EventContext } from 'opencti-stream-connector'
+   *
+   * class Channels extends StreamConnector {
+   *   static override readonly defaults = { routes: { secure: { rateLimit: { perSecond: 5 } }, normal: {} } }
+   *   #channels = new Map(['secure', 'normal'].map((name) => [name, this.routeHttp(name)]))
+   *   transform(entity: Entity) {
+   *     return entity
+   *   }
+   *   override async create(entity: Entity, context: EventContext) {
+   *     await this.#channels.get(context.route!)!.post(`https://${context.route}.example.org/`, { json: entity })
+   *   }
+   * }
+   *
+   * export { Channels }
+   * ```
+   */
+  routeHttp(route: string): KyInstance {
+    return this.#limits.http(route, this.#runtime.givenUp)
   }
 
   /**

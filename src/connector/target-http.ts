@@ -1,13 +1,13 @@
 import ky, { type KyInstance } from 'ky'
 import { parseRetryAfter } from '../errors/error-facts.ts'
 import { RetryableError } from '../errors/steering-errors.ts'
-import { type TokenBucket } from '../flow/token-bucket.ts'
+import { type Limiter } from '../flow/limiter.ts'
 import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
 
 /** What the HTTP client for a target needs. */
 export interface TargetHttpOptions {
-  readonly bucket: TokenBucket
+  readonly bucket: Limiter
   readonly clock: Clock
   /** Aborted when what is in flight is given up. */
   readonly stopped: AbortSignal
@@ -22,7 +22,7 @@ const maxPauseMs = 15 * 60_000
 const slowDown: ReadonlySet<number> = new Set([429, 503])
 
 /**
- * A ky instance for the author's client: every request takes a token of the connector's bucket, and a target that asks
+ * A ky instance for the author's client: every request takes a token of the bucket, and a target that asks
  * to wait slows all of them. It does not try again by itself: the engine does, with the whole picture.
  */
 export function createTargetHttp({ bucket, clock, stopped }: TargetHttpOptions): KyInstance {

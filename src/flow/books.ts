@@ -6,6 +6,9 @@ export type Outcome =
 
 export const delivered: Outcome = { kind: 'delivered' }
 
+/** The reason of events that no route takes. */
+export const noRouteReason = 'no-route'
+
 /** What the books say at one moment. Always: received = delivered + skipped + dead-lettered + in flight. */
 export interface BooksSnapshot {
   readonly received: number
@@ -29,7 +32,13 @@ export class Books {
   #skipped = 0
   #deadLettered = 0
   readonly #reasons = new Map<string, number>()
-  retries = 0
+  readonly #whole: Books | undefined
+  #retries = 0
+
+  /** @param whole the books that these are a part of: they count the retries too, but events on their own. */
+  constructor(whole?: Books) {
+    this.#whole = whole
+  }
 
   receive(): void {
     this.#received++
@@ -47,6 +56,12 @@ export class Books {
     }
   }
 
+  /** A try failed, and another one will be made. */
+  retry(): void {
+    this.#retries++
+    this.#whole?.retry()
+  }
+
   snapshot(): BooksSnapshot {
     return {
       received: this.#received,
@@ -55,7 +70,7 @@ export class Books {
       deadLettered: this.#deadLettered,
       inFlight: this.#received - this.#delivered - this.#skipped - this.#deadLettered,
       skippedByReason: Object.fromEntries(this.#reasons),
-      retries: this.retries,
+      retries: this.#retries,
     }
   }
 }

@@ -8,11 +8,11 @@ import { type Books, delivered, type Outcome } from './books.ts'
 import { coalesce } from './coalesce.ts'
 import { type ItemAnswer } from './flush-answer.ts'
 import { Gate } from './gate.ts'
+import { type Limiter } from './limiter.ts'
 import { Lanes } from './lanes.ts'
 import { type Operation } from './operation.ts'
 import { type OperationHandler } from './operation-handler.ts'
-import { queueDepth, type QueueDepth } from './queue-depth.ts'
-import { type TokenBucket } from './token-bucket.ts'
+import { queueDepth, type QueueDepth, type QueueView } from './queue-depth.ts'
 
 /** What an {@link Engine} is made of. */
 export interface EngineOptions {
@@ -23,11 +23,13 @@ export interface EngineOptions {
   readonly random: Random
   readonly logger: Logger
   /** Shared with the HTTP client of the author. */
-  readonly bucket: TokenBucket
+  readonly bucket: Limiter
   /** Whether each call takes a token: not when the author's HTTP client takes one for each request. Default: always. */
   readonly takesTokens?: (() => boolean) | undefined
   /** Whether operations go out in batches. */
   readonly bulk: boolean
+  /** The name of the route whose operations it is for; absent where there are none. */
+  readonly route?: string | undefined
 }
 
 /**
@@ -65,7 +67,7 @@ export class Engine {
       ...options,
       maxCalls: options.bulk ? options.delivery.batch.maxInFlight : options.delivery.concurrency,
       outage: options.delivery.outage,
-      onOutage: (reason) => options.handler.onOutage(reason),
+      onOutage: (reason) => options.handler.onOutage(reason, options.route),
     })
     this.#coalesces =
       options.delivery.coalesce === 'latest' || (options.bulk && options.delivery.batch.dedupe === 'latest')
@@ -97,13 +99,12 @@ export class Engine {
 
   /** What has not ended, by what becomes of it. Looks through all of it: for those who ask now and then. */
   queue(): QueueDepth {
+    return queueDepth(this.queueView)
+  }
+
+  get queueView(): QueueView {
     const gathered = this.#batcher?.unsent ?? []
-    return queueDepth({
-      operations: this.#lanes,
-      ready: this.#lanes.ready,
-      gathered,
-      resting: this.#resting,
-    })
+    return { operations: this.#lanes, ready: this.#lanes.ready, gathered, resting: this.#resting }
   }
 
   push(operation: Operation): void {
@@ -301,7 +302,7 @@ export class Engine {
 
   #tryAgain(operation: Operation, verdict: Verdict, call: object): void {
     operation.noteFailure(this.#clock.now())
-    this.#books.retries++
+    this.#books.retry()
     if (this.#isStopped) {
       this.#rest(operation)
       return
@@ -343,8 +344,7 @@ export class Engine {
   #end(operation: Operation, outcome: Outcome): void {
     this.#running--
     this.#lanes.finish(operation)
-    for (const delivery of operation.replaced ?? []) delivery.finish({ kind: 'skipped', reason: 'coalesced' })
-    operation.delivery.finish(outcome)
+    operation.finish(outcome)
     this.#checkIdle()
   }
 

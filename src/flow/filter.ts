@@ -5,7 +5,7 @@ import { createdAtOf, isInferred, isRevoked } from '../stix/entity-life.ts'
 import { fieldOf } from '../stix/entity-extensions.ts'
 import { octiTypeOf } from '../stix/entity-ids.ts'
 import { type Entity } from '../stix/entity.ts'
-import { compareTlp, markingsOf, tlpOf } from '../stix/markings.ts'
+import { compareTlp, markingsOf, type Tlp, tlpOf } from '../stix/markings.ts'
 
 /** Groups of types that can stand in `types` (OpenCTI platform, schema/general.ts). */
 const containerTypes = new Set(['report', 'note', 'opinion', 'observed-data', 'grouping', 'task', 'feedback'])
@@ -20,6 +20,8 @@ export interface Rejection {
   readonly isForGood: boolean
 }
 
+type FilterRules = ResolvedFilterOptions & { readonly tlp?: readonly Tlp[] | undefined }
+
 type Rule = { readonly rejection: Rejection; readonly passes: (entity: Entity, nowMs: number) => boolean }
 
 /**
@@ -29,7 +31,8 @@ type Rule = { readonly rejection: Rejection; readonly passes: (entity: Entity, n
 export class Filter {
   readonly #rules: readonly Rule[]
 
-  constructor(options: ResolvedFilterOptions) {
+  /** @param options what has to hold; `tlp` names the only markings that pass. */
+  constructor(options: FilterRules) {
     this.#rules = [...rulesOf(options)]
   }
 
@@ -40,12 +43,12 @@ export class Filter {
   }
 }
 
-function* rulesOf(options: ResolvedFilterOptions): Iterable<Rule> {
+function* rulesOf(options: FilterRules): Iterable<Rule> {
   const rule = (name: string, passes: Rule['passes'], isForGood = false): Rule => ({
     rejection: { reason: `filter-${name}`, isForGood },
     passes,
   })
-  const { labels, maxTlp, minTlp, minScore, minConfidence, maxAgeMs, where } = options
+  const { labels, tlp: levels = [], maxTlp, minTlp, minScore, minConfidence, maxAgeMs, where } = options
   if (options.types.length > 0) yield rule('type', typeRule(options.types), true)
   if (options.patternTypes.length > 0)
     yield rule('pattern-type', ofIndicators('pattern_type', options.patternTypes))
@@ -63,6 +66,13 @@ function* rulesOf(options: ResolvedFilterOptions): Iterable<Rule> {
   if (options.authors.length > 0) {
     const authors = new Set(options.authors)
     yield rule('author', (entity) => authors.has(createdByOf(entity) ?? ''))
+  }
+  if (levels.length > 0) {
+    const wanted = new Set(levels)
+    yield rule('tlp', (entity) => {
+      const { tlp, unknown } = markingsOf(entity)
+      return tlp === undefined ? unknown.length === 0 && wanted.has('TLP:CLEAR') : wanted.has(tlp)
+    })
   }
   if (maxTlp !== undefined) {
     yield rule('tlp', (entity) => {

@@ -2,9 +2,9 @@ import { type Verdict } from '../errors/verdict.ts'
 import { type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { isHeldAgainst } from './held-against.ts'
+import { type Limiter } from './limiter.ts'
 import { type Operation } from './operation.ts'
 import { Outage, type OutageOptions } from './outage.ts'
-import { type TokenBucket } from './token-bucket.ts'
 
 /** What a {@link Gate} needs. */
 export interface GateOptions {
@@ -12,7 +12,7 @@ export interface GateOptions {
   readonly maxCalls: number
   readonly outage: OutageOptions
   /** Shared with the HTTP client of the author. */
-  readonly bucket: TokenBucket
+  readonly bucket: Limiter
   /** Whether each call takes a token: not when the author's HTTP client takes one for each request. Default: always. */
   readonly takesTokens?: (() => boolean) | undefined
   readonly clock: Clock
@@ -30,7 +30,7 @@ const maxRetryAfterMs = 15 * 60_000
  */
 export class Gate {
   readonly #maxCalls: number
-  readonly #bucket: TokenBucket
+  readonly #bucket: Limiter
   readonly #takesTokens: () => boolean
   readonly #outage: Outage
   readonly #onOutage: (reason: string | undefined) => void

@@ -1,6 +1,8 @@
 import { type StreamEvent } from '../opencti/stream-event.ts'
 import { type Entity } from '../stix/entity.ts'
+import { type Outcome } from './books.ts'
 import { type Delivery } from './delivery.ts'
+import { entityKeyOfLane, type Route } from './route.ts'
 
 /** What a hook is asked to do at the target. */
 export type OperationKind = 'create' | 'update' | 'delete'
@@ -9,22 +11,25 @@ export type OperationKind = 'create' | 'update' | 'delete'
  * Why an entity has to go from the target:
  * - `deleted`: it was deleted at the platform;
  * - `left-filter`: it is still there, but no longer matches the stream's or the connector's filter;
+ * - `left-route`: it is still there and passes the filter, but no longer belongs to this route;
  * - `revoked`, `expired`: it is no longer valid;
  * - `merged`: it was merged into another entity.
  */
-export type DeleteReason = 'deleted' | 'left-filter' | 'revoked' | 'expired' | 'merged'
+export type DeleteReason = 'deleted' | 'left-filter' | 'left-route' | 'revoked' | 'expired' | 'merged'
 
-/** One effect on the target, for one entity: an event is one of them, a merge several. */
+/** One effect on the target, for one entity, through one route: an event is one of them, a merge several. */
 export class Operation {
   /** May change until it is started: an update of what was never created becomes a create. */
   kind: OperationKind
   delivery: Delivery
   entity: Entity
-  /** The entity's lane. */
+  /** The entity's lane: its key, and the name of the route where there is one. */
   readonly key: string
   /** Lanes that it has to be first in, beside its own: those of the entities that it is merged with. */
   readonly joined: readonly string[]
   reason: DeleteReason | undefined
+  /** Through which it goes; undefined where there are no routes. */
+  readonly route: Route | undefined
   /** Tries so far, the present one included. */
   attempts = 0
   /** Failures that are held against the event itself, since the target worked for others. */
@@ -44,8 +49,12 @@ export class Operation {
   /** The author's shape of the entity, once it was transformed; and what goes with it to the hook. */
   item: unknown
   context: unknown
+  /** Under which its entity is remembered, when that is a former name of its route. */
+  formerKey: string | undefined
   /** The dead letter that it is another try of. */
   replayOf: number | undefined
+  /** Other operations are tries of the same dead letter: what becomes of it is known when all of them have ended. */
+  isPartOfReplay = false
   /** The dead letter is delivered also when the target has a newer state. */
   isForced = false
   /** Position of the newer state that it replaces when it is forced. */
@@ -64,6 +73,7 @@ export class Operation {
     key: string,
     reason?: DeleteReason | undefined,
     joined: readonly string[] = noLanes,
+    route?: Route | undefined,
   ) {
     this.kind = kind
     this.delivery = delivery
@@ -71,6 +81,27 @@ export class Operation {
     this.key = key
     this.reason = reason
     this.joined = joined
+    this.route = route
+  }
+
+  /** The entity's key, the same at every route. */
+  get entityKey(): string {
+    return this.route === undefined ? this.key : entityKeyOfLane(this.key, this.route.name)
+  }
+
+  /** The dead letter that has ended when this has. */
+  get replayedAlone(): number | undefined {
+    return this.isPartOfReplay ? undefined : this.replayOf
+  }
+
+  /** It has ended, and with it all that it has replaced, which ended as `replaced` says. */
+  finish(outcome: Outcome, replaced: Outcome = coalesced): void {
+    for (const delivery of this.replaced ?? []) {
+      this.route?.books.close(replaced)
+      delivery.finishReplaced(replaced)
+    }
+    this.route?.books.close(outcome)
+    this.delivery.finish(outcome)
   }
 
   /** It failed at this wall time, in milliseconds since 1970. */
@@ -84,4 +115,5 @@ export class Operation {
   }
 }
 
+const coalesced: Outcome = { kind: 'skipped', reason: 'coalesced' }
 const noLanes: readonly string[] = []

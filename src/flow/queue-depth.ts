@@ -28,21 +28,19 @@ export interface QueueView {
 const rank: Readonly<Record<QueueState, number>> = { waiting: 0, retrying: 1, running: 2 }
 
 /**
- * Counts the events that have not ended, by state. Everything is looked through for it, so that nothing has to be kept
+ * Counts the events that have not ended, by state; one that has operations in several views counts once. Everything is looked through for it, so that nothing has to be kept
  * while events pass: it is for those who ask now and then.
  */
-export function queueDepth({ operations, ready, gathered, resting }: QueueView): QueueDepth {
-  const waiting = new Set([...ready, ...gathered])
-  const stateOf = (operation: Operation): QueueState => {
-    if (operation.isStarted && !waiting.has(operation) && !resting.has(operation)) return 'running'
-    return operation.lastFailedAtMs > 0 ? 'retrying' : 'waiting'
-  }
+export function queueDepth(...views: readonly QueueView[]): QueueDepth {
   const states = new Map<Delivery, QueueState>()
-  for (const operation of operations) {
-    const state = stateOf(operation)
-    for (const delivery of [operation.delivery, ...(operation.replaced ?? [])]) {
-      const known = states.get(delivery)
-      if (known === undefined || rank[state] > rank[known]) states.set(delivery, state)
+  for (const view of views) {
+    const stateOf = stateIn(view)
+    for (const operation of view.operations) {
+      const state = stateOf(operation)
+      for (const delivery of [operation.delivery, ...(operation.replaced ?? [])]) {
+        const known = states.get(delivery)
+        if (known === undefined || rank[state] > rank[known]) states.set(delivery, state)
+      }
     }
   }
   const depth = {
@@ -55,4 +53,12 @@ export function queueDepth({ operations, ready, gathered, resting }: QueueView):
     depth[state].bytes += delivery.bytes
   }
   return depth
+}
+
+function stateIn({ ready, gathered, resting }: QueueView): (operation: Operation) => QueueState {
+  const waiting = new Set([...ready, ...gathered])
+  return (operation) => {
+    if (operation.isStarted && !waiting.has(operation) && !resting.has(operation)) return 'running'
+    return operation.lastFailedAtMs > 0 ? 'retrying' : 'waiting'
+  }
 }

@@ -38,6 +38,11 @@ export class TokenBucket {
     return Math.max(0, Math.ceil(forTokenMs * 100) / 100, this.#pausedUntilMs - nowMs)
   }
 
+  /** How long the pause still is that the target asked for, in milliseconds; 0 when there is none. */
+  get pausedForMs(): number {
+    return this.#pausedUntilMs === 0 ? 0 : Math.max(0, this.#pausedUntilMs - this.#clock.monotonic())
+  }
+
   /** Takes a token, also one that is not there yet. */
   take(): void {
     if (this.#isUnlimited) return

@@ -43,6 +43,9 @@ export class Distribution {
 
 /** How one hook does. */
 export interface HookFigures {
+  readonly hook: string
+  /** The route that it was called for; absent where there are none. */
+  readonly route: string | undefined
   readonly ok: Distribution
   readonly error: Distribution
 }
@@ -65,7 +68,7 @@ export class HookTimings {
     this.#isAskedFor = isAskedFor
   }
 
-  /** By the name of the hook; only of those that the connector has. */
+  /** By the name of the hook, with `@` and the name of the route where there is one; only of those that the connector has. */
   get figures(): ReadonlyMap<string, HookFigures> {
     return this.#figures
   }
@@ -74,21 +77,22 @@ export class HookTimings {
    * An object with the hooks of `hooks`, each of them timed; hooks that it does not have stay absent.
    *
    * @param names the methods to time, and the only ones to call on what is answered.
+   * @param route the route that they are called for; absent where there are none.
    */
-  watch<Hooks extends object>(hooks: Hooks, names: readonly (keyof Hooks & string)[]): Hooks {
+  watch<Hooks extends object>(hooks: Hooks, names: readonly (keyof Hooks & string)[], route?: string): Hooks {
     if (!this.#isAskedFor) return hooks
     const timed = Object.create(hooks) as Hooks
     for (const name of names) {
       let method: Method | undefined
       Object.defineProperty(timed, name, {
-        get: () => (hooks[name] === undefined ? undefined : (method ??= this.#timed(hooks, name))),
+        get: () => (hooks[name] === undefined ? undefined : (method ??= this.#timed(hooks, name, route))),
       })
     }
     return timed
   }
 
-  #timed<Hooks extends object>(hooks: Hooks, name: keyof Hooks & string): Method {
-    const { ok, error } = this.#figuresOf(name)
+  #timed<Hooks extends object>(hooks: Hooks, name: keyof Hooks & string, route?: string): Method {
+    const { ok, error } = this.#figuresOf(name, route)
     const clock = this.#clock
     const sizes = name === 'flush' ? this.batchSizes : undefined
     // No hook takes more than two parameters; naming them is faster than gathering them.
@@ -115,10 +119,11 @@ export class HookTimings {
     }
   }
 
-  #figuresOf(name: string): HookFigures {
+  #figuresOf(hook: string, route: string | undefined): HookFigures {
+    const name = route === undefined ? hook : `${hook}@${route}`
     let figures = this.#figures.get(name)
     if (figures === undefined) {
-      figures = { ok: new Distribution(durationBounds), error: new Distribution(durationBounds) }
+      figures = { hook, route, ok: new Distribution(durationBounds), error: new Distribution(durationBounds) }
       this.#figures.set(name, figures)
     }
     return figures

@@ -1,3 +1,4 @@
+import { type RouteAccount } from '../flow/routes.ts'
 import { type ObservedFacts } from './observed-facts.ts'
 import { readiness } from './readiness.ts'
 
@@ -12,6 +13,10 @@ export interface MetricRow {
 }
 
 const flag = (value: boolean) => (value ? 1 : 0)
+
+/** One number for each route; none where there are no routes. */
+const ofRoutes = (read: (account: RouteAccount) => number) => (facts: ObservedFacts) =>
+  new Map([...facts.routes].map(([name, account]) => [name, read(account)] as const))
 
 /** While old knowledge is still coming, its positions say nothing of how late it is. */
 const unlessCatchingUp = (facts: ObservedFacts, valueMs: number) =>
@@ -147,6 +152,48 @@ export const metricTable: readonly MetricRow[] = [
     read: (facts) => flag(readiness(facts).length === 0),
   },
   {
+    name: 'opencti_stream_route_delivered_total',
+    help: 'Operations whose effect has reached the target, by route.',
+    type: 'counter',
+    label: 'route',
+    read: ofRoutes((account) => account.delivered),
+  },
+  {
+    name: 'opencti_stream_route_skipped_total',
+    help: 'Operations that needed nothing at the target, by route; of what the route does not take too.',
+    type: 'counter',
+    label: 'route',
+    read: ofRoutes((account) => account.skipped),
+  },
+  {
+    name: 'opencti_stream_route_dead_letters_total',
+    help: 'Operations put aside as dead letters since the start, by route.',
+    type: 'counter',
+    label: 'route',
+    read: ofRoutes((account) => account.deadLettered),
+  },
+  {
+    name: 'opencti_stream_route_retries_total',
+    help: 'Tries that failed and were made again, by route.',
+    type: 'counter',
+    label: 'route',
+    read: ofRoutes((account) => account.retries),
+  },
+  {
+    name: 'opencti_stream_route_in_flight_operations',
+    help: 'Operations not finished, by route.',
+    type: 'gauge',
+    label: 'route',
+    read: ofRoutes((account) => account.inFlight),
+  },
+  {
+    name: 'opencti_stream_route_up',
+    help: '0 while the route counts as down and is only probed.',
+    type: 'gauge',
+    label: 'route',
+    read: ofRoutes((account) => flag(account.outage === undefined)),
+  },
+  {
     name: 'ping_api_total',
     help: 'Pings of the platform.',
     type: 'counter',
@@ -164,7 +211,7 @@ export const metricTable: readonly MetricRow[] = [
 export const histogramTable = [
   {
     name: 'opencti_stream_hook_duration_seconds',
-    help: 'How long hooks took, by hook and outcome (ok, error).',
+    help: 'How long hooks took, by hook and outcome (ok, error), and by route where there are any.',
   },
   { name: 'opencti_stream_batch_size', help: 'Operations in the batches handed to flush().' },
 ] as const

@@ -46,10 +46,13 @@ export class Metrics {
       bounds: durationBounds,
       registry,
       read: () =>
-        [...timings.figures].flatMap(([hook, { ok, error }]) => [
-          { labels: { hook, outcome: 'ok' }, distribution: ok },
-          { labels: { hook, outcome: 'error' }, distribution: error },
-        ]),
+        [...timings.figures.values()].flatMap(({ hook, route, ok, error }) => {
+          const labels = route === undefined ? { hook } : { hook, route }
+          return [
+            { labels: { ...labels, outcome: 'ok' }, distribution: ok },
+            { labels: { ...labels, outcome: 'error' }, distribution: error },
+          ]
+        }),
     })
     void new DistributionMetric({
       name: prefix + size.name,
@@ -92,8 +95,9 @@ export class Metrics {
       const gauge: Gauge = new Gauge({
         ...configuration,
         collect: () => {
-          for (const [value, number] of this.#valuesOf(row))
-            gauge.set(label === undefined ? {} : { [label]: value }, number)
+          gauge.reset()
+          for (const [value, count] of this.#valuesOf(row))
+            gauge.set(label === undefined ? {} : { [label]: value }, count)
         },
       })
     }

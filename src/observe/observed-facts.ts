@@ -1,10 +1,13 @@
 import { type BooksSnapshot } from '../flow/books.ts'
 import { type QueueDepth } from '../flow/queue-depth.ts'
+import { type RouteAccount } from '../flow/routes.ts'
 import { type PingCounts } from './counted-platform.ts'
 import { type StreamFacts } from './stream-watch.ts'
 
 /** Everything about a connector at one moment that metrics and readiness are made of. */
 export interface ObservedFacts extends BooksSnapshot {
+  /** How each route does, by its name. */
+  readonly routes: ReadonlyMap<string, RouteAccount>
   /** Where it is in its life: `running` when it works. */
   readonly state: string
   /** What the start waits for, in words; absent when it waits for nothing. */

@@ -1,4 +1,5 @@
 import { type FilterOptions } from './filter-options.ts'
+import { type RouteOptions } from './route-options.ts'
 
 /** A limit on how many calls the hooks make. Off unless one of the two is given. */
 export interface RateLimitOptions {
@@ -144,4 +145,10 @@ export interface ConnectorDefaults {
   health?: HealthOptions | undefined
   /** Which entities reach the hooks. */
   filter?: FilterOptions | undefined
+  /**
+   * Ways to the target, by name: small letters, digits, `_` and `-`. Each that takes an entity gets it, once, with an id,
+   * a lane and limits of its own, and the hooks see its name as `context.route`. An operator changes some of a route's
+   * options. Environment: `CONNECTOR_ROUTES`.
+   */
+  routes?: Record<string, RouteOptions> | undefined
 }

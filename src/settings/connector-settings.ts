@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { millisecondsOfIsoDate } from './iso-date.ts'
+import { type RouteChanges, routeChangesSchema } from './route-options.ts'
 import { settingNotes } from './setting-notes.ts'
 import { streamPositionText } from './stream-position-text.ts'
 
@@ -39,6 +40,8 @@ export interface ConnectorSettings {
   readonly metrics_namespace: string
   /** Second part of the metrics' names. Default empty. */
   readonly metrics_subsystem: string
+  /** What the operator changes of the routes that the code has, by their name. */
+  readonly routes?: Readonly<Record<string, RouteChanges>> | undefined
   /** Folder of the state file. Default `./state`. */
   readonly state_dir: string
 }
@@ -107,5 +110,12 @@ export const connectorSchema = z.object({
   metrics_host: z.string().trim().default('0.0.0.0').describe('Address that the metrics listen on.'),
   metrics_namespace: z.string().trim().default('').describe('First part of the names of the metrics.'),
   metrics_subsystem: z.string().trim().default('').describe('Second part of the names of the metrics.'),
+  routes: routeChangesSchema
+    .describe(
+      'Changes of the routes that the connector has, by their name: tlp, min_tlp, max_tlp, rate_limit_per_second, rate_limit_burst, concurrency.',
+    )
+    .register(settingNotes, {
+      expected: 'a JSON object such as {"secure":{"min_tlp":"TLP:AMBER","rate_limit_per_second":5}}',
+    }),
   state_dir: z.string().default('./state').describe('Folder of the state file.'),
 })

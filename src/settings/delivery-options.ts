@@ -1,3 +1,4 @@
+import { type Tlp } from '../stix/markings.ts'
 import { type ResolvedFilterOptions } from './filter-options.ts'
 
 /** What every option of delivery is in the end: environment over `config.yml` over code over default. Frozen. */
@@ -20,6 +21,25 @@ export interface DeliveryOptions {
   readonly metricsIntervalMs: number
   readonly health: { readonly port?: number | undefined; readonly host: string }
   readonly filter: ResolvedFilterOptions
+  /** In the order in which the code names them; empty where there are none. */
+  readonly routes: readonly ResolvedRoute[]
+}
+
+/** What a route takes, with every default filled in. */
+export interface RouteConditions extends ResolvedFilterOptions {
+  /** Exactly these markings; empty for any. */
+  readonly tlp: readonly Tlp[]
+}
+
+/** `RouteOptions` with every default filled in. */
+export interface ResolvedRoute {
+  readonly name: string
+  /** Of those that pass the filter, it takes what passes these too. */
+  readonly conditions: RouteConditions
+  readonly rateLimit?: ResolvedRateLimit | undefined
+  /** Absent for that of the connector. */
+  readonly concurrency?: number | undefined
+  readonly formerly: readonly string[]
 }
 
 /** A limit on calls that is in force. */

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type ConnectorDefaults } from './connector-defaults.ts'
 import { type DeliveryOptions, type ResolvedRateLimit } from './delivery-options.ts'
 import { filterSchema } from './filter-options.ts'
+import { routesSchemaOf } from './route-options.ts'
 import { settingNotes } from './setting-notes.ts'
 
 const hourMs = 3_600_000
@@ -142,4 +143,5 @@ export const deliverySchema = z.strictObject({
     })
     .prefault({}),
   filter: filterSchema.prefault({}),
+  routes: routesSchemaOf(rateLimit).prefault({}).register(settingNotes, { inCodeOnly: true }),
 }) satisfies z.ZodType<DeliveryOptions, Omit<ConnectorDefaults, 'name' | 'scope'>>

@@ -116,7 +116,7 @@ export const filterSchema = z
   )
 
 /** The marking that a text means: any case, with or without `TLP:`, the old name WHITE too. */
-function tlpOfText(text: string): unknown {
+export function tlpOfText(text: string): unknown {
   const colour = text
     .toUpperCase()
     .replace(/^TLP\s*[:_-]?\s*/, '')

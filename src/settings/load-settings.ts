@@ -1,4 +1,5 @@
 import { SettingsError } from '../errors/settings-error.ts'
+import { changedRoutes } from './changed-routes.ts'
 import { collectSecrets } from './collect-secrets.ts'
 import { type ConnectorDefaults } from './connector-defaults.ts'
 import { connectorSchema } from './connector-settings.ts'
@@ -62,8 +63,15 @@ export function loadSettings<Sections extends SettingsSections>(
     ...Object.entries(definition.sections).map(([name, object]) => ({ name, object })),
   ]
   const results = requests.map((request) => ({ name: request.name, result: readSection(sources, request) }))
-  const delivery = readDelivery(sources, defaults)
-  const problems = [...results.flatMap(({ result }) => result.problems), ...delivery.problems]
+  const connector = results.find(({ name }) => name === 'connector')!.result.value
+  const changes = (connector as SectionSettings<Sections>['connector'] | undefined)?.routes
+  const routed = changedRoutes(defaults, changes)
+  const delivery = readDelivery(sources, routed.defaults)
+  const problems = [
+    ...results.flatMap(({ result }) => result.problems),
+    ...routed.problems,
+    ...delivery.problems,
+  ]
   const fields = fieldsOf(definition)
   if (problems.length > 0 || delivery.value === undefined) {
     const isSomethingMissing = problems.some(({ isMissing }) => isMissing)

@@ -13,7 +13,8 @@ export function applyChanges(statements: SqliteStatements, changes: StateChanges
   putEntities(statements, changes.putEntities ?? [])
   for (const key of changes.deleteEntities ?? []) statements.deleteEntity.run(key)
   for (const letter of changes.addDeadLetters ?? []) {
-    statements.addDeadLetter.run(...deadLetterParameters(letter))
+    const { lastInsertRowid } = statements.addDeadLetter.run(...deadLetterParameters(letter))
+    if (letter.route !== undefined) statements.putRoute.run(lastInsertRowid, letter.route)
   }
   for (const { id, attempts, lastAtMs, error, answered } of changes.updateDeadLetters ?? []) {
     statements.updateDeadLetter.run(attempts, lastAtMs, textParameter(error), id)

@@ -6,7 +6,7 @@ type Row = Readonly<Record<string, unknown>>
 type Parameter = string | number | null | Uint8Array
 
 /** The columns of {@link entityOfRow} and {@link entityParameters}, in order. */
-export const entityColumns = 'key, stix_id, external_id, position, expires_at_ms'
+export const entityColumns = 'key, stix_id, external_id, position, expires_at_ms, route'
 
 export function entityParameters(entity: EntityRecord): Parameter[] {
   return [
@@ -15,6 +15,7 @@ export function entityParameters(entity: EntityRecord): Parameter[] {
     entity.externalId ?? null,
     entity.position ?? null,
     entity.expiresAtMs ?? null,
+    entity.route ?? null,
   ]
 }
 
@@ -28,6 +29,7 @@ export function entityOfRow(row: Row, key = row['key'] as string): EntityRecord 
   if (row['external_id'] !== null) entity.externalId = row['external_id'] as string
   if (row['position'] !== null) entity.position = row['position'] as string
   if (row['expires_at_ms'] !== null) entity.expiresAtMs = row['expires_at_ms'] as number
+  if (row['route'] !== null) entity.route = row['route'] as string
   return entity
 }
 
@@ -61,6 +63,7 @@ export function deadLetterOfRow(row: Row): DeadLetter {
     data: textOf(row['data']),
   }
   if (row['key'] !== null) letter.key = row['key'] as string
+  if (row['route'] !== null) letter.route = row['route'] as string
   if (row['entity_id'] !== null) letter.entityId = row['entity_id'] as string
   if (row['entity_type'] !== null) letter.entityType = row['entity_type'] as string
   if (row['position'] !== null) letter.position = row['position'] as string

@@ -73,6 +73,21 @@ const migrations: readonly string[] = [
       DELETE FROM outdated WHERE id = old.id;
     END;
   `,
+  `
+  ALTER TABLE entity ADD COLUMN route TEXT;
+  -- Beside the letters: a new column would stand behind their data, which would have to be read to get to it.
+  CREATE TABLE dead_letter_route (
+    id INTEGER PRIMARY KEY,
+    route TEXT NOT NULL
+  ) STRICT;
+  DROP TRIGGER dead_letter_removed;
+  CREATE TRIGGER dead_letter_removed AFTER DELETE ON dead_letter
+    BEGIN
+      DELETE FROM replay WHERE id = old.id;
+      DELETE FROM outdated WHERE id = old.id;
+      DELETE FROM dead_letter_route WHERE id = old.id;
+    END;
+  `,
 ]
 
 /** The version that this package reads and writes. */

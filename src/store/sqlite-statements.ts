@@ -1,8 +1,9 @@
 import { type DatabaseSync } from 'node:sqlite'
 import { deadLetterColumns, entityColumns } from './sqlite-rows.ts'
 
-const marks = 'replay.kind AS replay, outdated.position AS outdated_by'
-const joinMarks = 'LEFT JOIN replay USING (id) LEFT JOIN outdated USING (id)'
+const marks = 'replay.kind AS replay, outdated.position AS outdated_by, dead_letter_route.route AS route'
+const joinMarks =
+  'LEFT JOIN replay USING (id) LEFT JOIN outdated USING (id) LEFT JOIN dead_letter_route USING (id)'
 const selectDeadLetters = `SELECT dead_letter.*, ${marks} FROM dead_letter ${joinMarks}`
 /** `data` is the last column: SQLite does not read what lies behind the last one that is asked for. */
 const selectWithoutData = `SELECT dead_letter.id, ${deadLetterColumns
@@ -17,9 +18,9 @@ const keepForced = "ON CONFLICT (id) DO UPDATE SET kind = iif(kind = 'forced', '
 export const entitiesAtOnce = 20
 
 const putEntities = (rows: number) =>
-  `INSERT INTO entity (${entityColumns}) VALUES ${Array(rows).fill('(?, ?, ?, ?, ?)').join(', ')}
+  `INSERT INTO entity (${entityColumns}) VALUES ${Array(rows).fill('(?, ?, ?, ?, ?, ?)').join(', ')}
    ON CONFLICT (key) DO UPDATE SET stix_id = excluded.stix_id, external_id = excluded.external_id,
-   position = excluded.position, expires_at_ms = excluded.expires_at_ms`
+   position = excluded.position, expires_at_ms = excluded.expires_at_ms, route = excluded.route`
 
 /** Every statement of a {@link SqliteStore}, prepared once. */
 export type SqliteStatements = ReturnType<typeof prepareStatements>
@@ -38,7 +39,7 @@ export function prepareStatements(database: DatabaseSync) {
     deleteValue: database.prepare('DELETE FROM value WHERE name = ?'),
 
     entity: database.prepare(
-      'SELECT stix_id, external_id, position, expires_at_ms FROM entity WHERE key = ?',
+      'SELECT stix_id, external_id, position, expires_at_ms, route FROM entity WHERE key = ?',
     ),
     firstEntities: database.prepare(`SELECT ${entityColumns} FROM entity ORDER BY key LIMIT ?`),
     entitiesAfter: database.prepare(`SELECT ${entityColumns} FROM entity WHERE key > ? ORDER BY key LIMIT ?`),
@@ -56,12 +57,13 @@ export function prepareStatements(database: DatabaseSync) {
     summariesAfter: database.prepare(`${selectWithoutData} ${deadLetterPage}`),
     replaysAfter: database.prepare(
       `SELECT dead_letter.*, ${marks} FROM replay CROSS JOIN dead_letter USING (id)
-       LEFT JOIN outdated USING (id) WHERE replay.id > ? ORDER BY replay.id LIMIT ?`,
+       LEFT JOIN outdated USING (id) LEFT JOIN dead_letter_route USING (id) WHERE replay.id > ? ORDER BY replay.id LIMIT ?`,
     ),
     countDeadLetters: database.prepare('SELECT count(*) AS count FROM dead_letter'),
     addDeadLetter: database.prepare(
       `INSERT INTO dead_letter (${deadLetterColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
+    putRoute: database.prepare('INSERT INTO dead_letter_route (id, route) VALUES (?, ?)'),
     removeDeadLetter: database.prepare('DELETE FROM dead_letter WHERE id = ?'),
     updateDeadLetter: database.prepare(
       'UPDATE dead_letter SET attempts = ?, last_at_ms = ?, error = ? WHERE id = ?',

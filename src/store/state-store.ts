@@ -3,8 +3,13 @@ export type MaybePromise<T> = T | Promise<T>
 
 /** What is remembered of one entity that was pushed to the target. */
 export interface EntityRecord {
-  /** OpenCTI's internal id, which never changes; the STIX id where the platform gave no internal one. */
+  /**
+   * OpenCTI's internal id, which never changes; the STIX id where the platform gave no internal one. With `@` and the name
+   * of the route where there is one.
+   */
   readonly key: string
+  /** The route through which it was pushed; absent where there was none. */
+  readonly route?: string | undefined
   /** The STIX id when it was last pushed. */
   readonly stixId: string
   /** What `create` or `find` answered; absent when the target needs no id of its own. */
@@ -19,6 +24,8 @@ export interface EntityRecord {
 export interface NewDeadLetter {
   /** The entity's key, as in {@link EntityRecord}; absent when the event could not be read. */
   readonly key?: string | undefined
+  /** The route through which it could not be delivered; absent where there was none, or it failed before it came to one. */
+  readonly route?: string | undefined
   /** `create`, `update`, `delete`, `merge`, or whatever the frame said. */
   readonly eventType: string
   readonly entityId?: string | undefined

@@ -52,6 +52,7 @@ test('nothing set gives the documented defaults', () => {
       revoked: 'include',
       inferred: 'include',
     },
+    routes: [],
   })
 })
 

@@ -1,0 +1,175 @@
+import { type StreamEvent } from '../opencti/stream-event.ts'
+import { type DeliveryOptions } from '../settings/delivery-options.ts'
+import { isExpired, isRevoked } from '../stix/entity-life.ts'
+import { entityKeyOf, previousStixIdOf } from '../stix/entity-ids.ts'
+import { type Entity } from '../stix/entity.ts'
+import { previousOf } from '../stix/patches.ts'
+import { type Clock } from '../util/clock.ts'
+import { noRouteReason } from './books.ts'
+import { type Delivery } from './delivery.ts'
+import { type Filter } from './filter.ts'
+import { Operation } from './operation.ts'
+import { type Route } from './route.ts'
+import { type Routes } from './routes.ts'
+
+/** What a {@link Planner} needs. */
+export interface PlannerOptions {
+  readonly filter: Filter
+  readonly routes: Routes
+  readonly delivery: DeliveryOptions
+  readonly clock: Clock
+}
+
+/**
+ * Turns an event into the operations that the target needs: one for most events, for a merge one for each entity that it
+ * touches, and all of these once for each route. What the entity was before is for the id map to tell, when the operation's
+ * turn has come: so a route that does not take an entity still gets the delete of what it may have been given.
+ */
+export class Planner {
+  readonly #options: PlannerOptions
+  /** What the entity was before, computed once for all routes while one event is planned. */
+  #previous: { readonly entity: Entity | undefined } | undefined
+
+  constructor(options: PlannerOptions) {
+    this.#options = options
+  }
+
+  /** @param rejected the filter's reason when the entity does not pass. */
+  operationsOf(event: StreamEvent, delivery: Delivery, rejected: string | undefined): Operation[] {
+    const { routes, clock } = this.#options
+    if (routes.areNone) {
+      this.#previous = undefined
+      return this.#operationsOf(event, delivery, rejected)
+    }
+    const operations: Operation[] = []
+    this.#previous = undefined
+    if (routes.unrouted !== 'nothing') {
+      const own = routes.unrouted === 'delivers' ? rejected : (rejected ?? noRouteReason)
+      operations.push(...this.#operationsOf(event, delivery, own))
+    }
+    const isPush = event.name === 'create' || event.name === 'update'
+    for (const route of routes.all) {
+      const rejection = route.rejects(event.entity, clock.now())
+      // What the route can never take, it never had.
+      if (rejection?.isForGood === true && isPush) continue
+      operations.push(...this.#operationsOf(event, delivery, rejected ?? rejection?.reason, route))
+    }
+    this.#previous = undefined
+    return operations
+  }
+
+  #operationsOf(
+    event: StreamEvent,
+    delivery: Delivery,
+    rejected: string | undefined,
+    route?: Route,
+  ): Operation[] {
+    const { entity, key } = event
+    if (event.name === 'merge') return this.#mergeOperations(event, delivery, rejected, route)
+    const former = this.#formerLane(event)
+    if (event.name === 'delete') {
+      const reason = event.envelope.type === 'update' ? 'left-filter' : 'deleted'
+      const operation = operationOf('delete', delivery, entity, key, reason, former, route)
+      if (rejected !== undefined) operation.unlessPushed = rejected
+      return [operation]
+    }
+    return [this.#pushOperation(event, delivery, rejected, former, route)]
+  }
+
+  #mergeOperations(
+    event: StreamEvent,
+    delivery: Delivery,
+    rejected: string | undefined,
+    route: Route | undefined,
+  ): Operation[] {
+    const { key } = event
+    const sources = (event.envelope.context?.sources ?? []).filter((source) => typeof source?.id === 'string')
+    const lanes = [...new Set(sources.map((source) => entityKeyOf(source)))].filter((lane) => lane !== key)
+    const operations = [this.#pushOperation(event, delivery, rejected, lanes, route)]
+    for (const source of sources) {
+      const own = entityKeyOf(source)
+      if (own === key) continue
+      const others = [key, ...lanes.filter((lane) => lane !== own)]
+      operations.push(operationOf('delete', delivery, source, own, 'merged', others, route))
+    }
+    return operations
+  }
+
+  #pushOperation(
+    event: StreamEvent,
+    delivery: Delivery,
+    rejected: string | undefined,
+    joined: readonly string[],
+    route: Route | undefined,
+  ): Operation {
+    const { entity, key } = event
+    const left = rejected === noRouteReason ? 'left-route' : 'left-filter'
+    const withdrawal = rejected === undefined ? this.#withdrawal(entity) : left
+    if (withdrawal === undefined) {
+      const kind = event.name === 'create' || this.#hasEntered(event, route) ? 'create' : 'update'
+      return operationOf(kind, delivery, entity, key, undefined, joined, route)
+    }
+    const operation = operationOf('delete', delivery, entity, key, withdrawal, joined, route)
+    operation.unlessPushed = rejected ?? withdrawal
+    if (rejected !== undefined && this.#mayHavePassed(event, route)) operation.unlessPushed = 'never-pushed'
+    return operation
+  }
+
+  /** Why an entity that passes the filter is withdrawn all the same. */
+  #withdrawal(entity: Entity): 'revoked' | 'expired' | undefined {
+    const { on } = this.#options.delivery
+    if (entity.type !== 'indicator') return undefined
+    if (on.revoked === 'delete' && isRevoked(entity)) return 'revoked'
+    if (on.expired === 'delete' && isExpired(entity, this.#options.clock.now())) return 'expired'
+    return undefined
+  }
+
+  /** Whether the entity passed the filter, and belonged to the route, before this event, as far as its patch tells. */
+  #mayHavePassed(event: StreamEvent, route: Route | undefined): boolean {
+    const previous = this.#previousState(event)
+    if (previous === undefined) return false
+    const nowMs = this.#options.clock.now()
+    if (this.#options.filter.rejects(previous, nowMs) !== undefined) return false
+    return route === undefined
+      ? this.#options.routes.unrouted === 'delivers'
+      : !route.rejects(previous, nowMs)
+  }
+
+  /** Whether an update is the first that a route sees of an entity: without an id map, only its patch can tell. */
+  #hasEntered(event: StreamEvent, route: Route | undefined): boolean {
+    if (route === undefined || this.#options.delivery.idMap) return false
+    const previous = this.#previousState(event)
+    return previous !== undefined && route.rejects(previous, this.#options.clock.now()) !== undefined
+  }
+
+  #previousState(event: StreamEvent): Entity | undefined {
+    const patch = event.envelope.context?.reverse_patch
+    if (patch === undefined) return undefined
+    this.#previous ??= { entity: previousOf(event.entity, patch) }
+    return this.#previous.entity
+  }
+
+  /** An entity without an internal id is known by its STIX id, which a rename changes: both names are one lane. */
+  #formerLane(event: StreamEvent): readonly string[] {
+    if (event.key !== event.entity.id) return noLanes
+    const former = previousStixIdOf(event.envelope.context?.reverse_patch)
+    return former === undefined || former === event.key ? noLanes : [former]
+  }
+}
+
+const noLanes: readonly string[] = []
+
+/** An operation in the lanes that its entities have at the route. */
+function operationOf(
+  kind: Operation['kind'],
+  delivery: Delivery,
+  entity: Entity,
+  key: string,
+  reason: Operation['reason'],
+  joined: readonly string[],
+  route: Route | undefined,
+): Operation {
+  if (route === undefined) return new Operation(kind, delivery, entity, key, reason, joined)
+  const lanes = joined.length === 0 ? joined : joined.map((lane) => route.laneOf(lane))
+  return new Operation(kind, delivery, entity, route.laneOf(key), reason, lanes, route)
+}
