@@ -1,4 +1,5 @@
 import { type StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { startOfTime, type Position } from '../opencti/position.ts'
 import {
   type DeadLetterUpdate,
   type EntityRecord,
@@ -8,6 +9,7 @@ import {
 } from '../store/state-store.ts'
 import { backoffMs, type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
+import { Departures } from './departures.ts'
 import { KnownKeys } from './known-keys.ts'
 
 /** What a {@link Checkpointer} needs. */
@@ -17,6 +19,8 @@ export interface CheckpointerOptions {
   readonly random: Random
   /** Values that go with every commit, asked for just before: the position above all. */
   readonly values: () => ReadonlyMap<string, string | undefined>
+  /** The position that the same values save. Default: none, and nothing is remembered of entities that are gone. */
+  readonly safe?: (() => Position) | undefined
   /** The state cannot be written, or can be written again. */
   readonly onHealth: (problem: StreamConnectorError | undefined) => void
 }
@@ -42,6 +46,7 @@ export class Checkpointer {
   #updatedDeadLetters = new Map<number, DeadLetterUpdate>()
   /** Keys whose dead letters are older than an event that ended, with its position. */
   #outdated = new Map<string, string>()
+  readonly #departures = new Departures()
   /** Those of the commit that is under way. */
   #writingOutdated: ReadonlyMap<string, string> | undefined
   /** What the commit that is under way writes; still asked when an entity is looked up. */
@@ -86,9 +91,29 @@ export class Checkpointer {
     this.touch()
   }
 
-  /** @param replayed as in {@link putEntity}. */
-  deleteEntity(key: string, replayed?: number): void {
+  /** What an earlier process has left, once the store is open. */
+  open(): Promise<void> {
+    return this.#departures.open(this.#options.store)
+  }
+
+  /** All positions of the past say nothing any more: the state begins anew. */
+  async forgetPositions(): Promise<void> {
+    this.#departures.clear()
+    await this.#options.store.commit({ forgetPositions: true })
+  }
+
+  /** The position of the event with which an entity that is not in the id map has gone from the target, if that is recent. */
+  departureOf(key: string): Position | undefined {
+    return this.#departures.positionOf(key)
+  }
+
+  /**
+   * @param replayed as in {@link putEntity}.
+   * @param position of the event with which it has gone.
+   */
+  deleteEntity(key: string, replayed?: number, position?: Position): void {
     this.#entities.set(key, undefined)
+    if (position !== undefined && this.#options.safe !== undefined) this.#departures.add(key, position)
     if (replayed !== undefined) this.#removedDeadLetters.add(replayed)
     this.touch()
   }
@@ -211,6 +236,9 @@ export class Checkpointer {
     const updatedDeadLetters = this.#updatedDeadLetters
     const outdated = this.#outdated
     const durable = this.#durable || deadLetters.length > 0
+    // Asked for with the values: of the same moment.
+    const values = this.#options.values()
+    const departures = this.#departures.changes(this.#options.safe?.() ?? startOfTime)
     this.#entities = new Map()
     this.#deadLetters = []
     this.#removedDeadLetters = new Set()
@@ -222,7 +250,9 @@ export class Checkpointer {
     this.#durable = false
     try {
       await this.#options.store.commit({
-        values: this.#options.values(),
+        values,
+        putDepartures: departures.putDepartures,
+        removeDepartures: departures.removeDepartures,
         putEntities: present(entities),
         deleteEntities: absent(entities),
         addDeadLetters: deadLetters,
@@ -231,9 +261,11 @@ export class Checkpointer {
         removeDeadLetters: removedDeadLetters,
         durable,
       })
+      departures.done()
       this.#failures = 0
       this.#report(undefined)
     } catch (error) {
+      departures.failed()
       // Put everything back under what came meanwhile, which is newer.
       for (const [key, record] of entities) if (!this.#entities.has(key)) this.#entities.set(key, record)
       this.#deadLetters = [...deadLetters, ...this.#deadLetters]

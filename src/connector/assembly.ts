@@ -82,6 +82,7 @@ export class Assembly {
         this.#checkpointAge.begins(this.checkpointer.problem === undefined)
         return owner.progress.values()
       },
+      safe: () => owner.progress.ledger.safe,
       onHealth: (problem) => this.#onStateHealth(problem),
     })
     const { books, checkpointer, window } = this
@@ -224,6 +225,7 @@ export class Assembly {
     const gone = await recallRoutes(this.routes, { store, logger, idMap: loaded.delivery.idMap })
     for (const route of gone) this.#addRoute(route)
     await this.deadLetters.open()
+    await this.checkpointer.open()
     const missing = (['create', 'update', 'delete'] as const).filter((hook) => hooks[hook] === undefined)
     if (hooks.flush === undefined) {
       if (missing.length === 3) throw nothingToDo()

@@ -7,7 +7,7 @@ import { type ItemAnswer, readFlushResults } from '../flow/flush-answer.ts'
 import { type OperationHandler } from '../flow/operation-handler.ts'
 import { type Operation } from '../flow/operation.ts'
 import { laneOf } from '../flow/route.ts'
-import { comparePositions, formatPosition, parsePosition } from '../opencti/position.ts'
+import { comparePositions, formatPosition, parsePosition, type Position } from '../opencti/position.ts'
 import { type DeliveryOptions } from '../settings/delivery-options.ts'
 import { type EntityRecord } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
@@ -61,7 +61,9 @@ export class HookRunner implements OperationHandler {
       const known = checkpointer.entity(operation.key)
       record = known instanceof Promise ? await known : known
       if (record === undefined && operation.route !== undefined) record = await this.#formerRecord(operation)
-      if (record !== undefined && isRedelivered(operation, record)) return redelivered
+      const newest =
+        record === undefined ? checkpointer.departureOf(operation.key) : parsePosition(record.position ?? '')
+      if (newest !== undefined && isRedelivered(operation, newest)) return redelivered
     }
     if (operation.replayOf !== undefined && (await this.#options.isStale(operation, record))) {
       if (!operation.isForced) return staleOutcome
@@ -237,7 +239,11 @@ export class HookRunner implements OperationHandler {
 
   #forget(operation: Operation): void {
     if (this.#options.delivery.idMap) {
-      this.#options.checkpointer.deleteEntity(operation.key, operation.replayedAlone)
+      this.#options.checkpointer.deleteEntity(
+        operation.key,
+        operation.replayedAlone,
+        operation.event.position,
+      )
       this.#forgetFormer(operation)
     }
     this.#outdate(operation)
@@ -289,14 +295,14 @@ const noDeleteHook: Outcome = { kind: 'skipped', reason: 'no-delete-hook' }
 /**
  * Whether a live event was delivered before: after a crash, events come again that were finished beyond the saved
  * position. Events of a catch-up have positions of another kind and are always delivered.
+ *
+ * @param newest position of the newest event that is known to have been delivered for the entity.
  */
-function isRedelivered(operation: Operation, record: EntityRecord): boolean {
+function isRedelivered(operation: Operation, newest: Position): boolean {
   const { event } = operation
-  if (event.position === undefined || record.position === undefined || operation.replayOf !== undefined)
-    return false
+  if (event.position === undefined || operation.replayOf !== undefined) return false
   if (event.envelope.type === undefined || event.isDependency) return false
-  const seen = parsePosition(record.position)
-  return seen !== undefined && comparePositions(event.position, seen) <= 0
+  return comparePositions(event.position, newest) <= 0
 }
 
 function idOf(hook: string, id: unknown): string | undefined {

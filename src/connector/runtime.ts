@@ -201,7 +201,7 @@ export class Runtime {
   }
 
   async #start(signal: AbortSignal): Promise<void> {
-    const { loaded, logger, hooks, store } = this.#options
+    const { loaded, logger, hooks } = this.#options
     const { connector } = loaded.settings
     requireStreamId(connector.live_stream_id)
     logger.info('Settings are read', { settings: loaded.source, connector_id: connector.id })
@@ -210,7 +210,7 @@ export class Runtime {
     this.#waitsFor = 'the platform'
     const start = await this.#session.open(signal)
     if (start.isTaken) this.#progress.mapIsComplete = false
-    if (start.isAnew) await store.commit({ forgetPositions: true })
+    if (start.isAnew) await this.#assembly.checkpointer.forgetPositions()
     this.#progress.begin(start.state)
     await this.#assembly.checkpointer.flush(true)
     this.#waitsFor = 'the live stream to be there'
@@ -282,7 +282,7 @@ export class Runtime {
   /** Somebody changed the state at the platform: begin there, without dying of it. */
   async #reset(state: PlatformState): Promise<void> {
     if (this.#isSavingLast) return
-    const { store, clock, loaded, onNotice } = this.#options
+    const { clock, loaded, onNotice } = this.#options
     this.#stream?.abort.abort()
     await this.#stream?.done
     this.#observation.stream.closed()
@@ -297,7 +297,7 @@ export class Runtime {
       // The old life is saved whole and its positions are forgotten before the new one is: killed in between, the
       // connector finds the platform's state changed and begins here again.
       await this.#assembly.checkpointer.flush()
-      await store.commit({ forgetPositions: true })
+      await this.#assembly.checkpointer.forgetPositions()
     } catch (error) {
       onNotice({ kind: 'state-not-written', error: error as StreamConnectorError })
     }

@@ -33,6 +33,7 @@ export class MemoryStore implements StateStore {
   #sortedIds: readonly number[] | undefined
   readonly #values = new Map<string, string>()
   readonly #entities = new Map<string, EntityRecord>()
+  readonly #departures = new Map<string, string>()
   /** In order of id: ids only grow, and a Map keeps the order of insertion. */
   readonly #deadLetters = new Map<number, DeadLetter>()
 
@@ -89,6 +90,11 @@ export class MemoryStore implements StateStore {
     return this.#entities.size
   }
 
+  async departures(): Promise<ReadonlyMap<string, string>> {
+    this.#requireOpen('STATE_UNREADABLE')
+    return new Map(this.#departures)
+  }
+
   async deadLetters(page: {
     afterId?: number | undefined
     limit: number
@@ -133,8 +139,8 @@ export class MemoryStore implements StateStore {
 
   async commit(changes: StateChanges): Promise<void> {
     this.#requireOpen('STATE_NOT_WRITTEN')
-    const { values, putEntities, deleteEntities, addDeadLetters, removeDeadLetters, updateDeadLetters } =
-      collect(changes)
+    const { values, putEntities, deleteEntities, ...letters } = collect(changes)
+    const { addDeadLetters, removeDeadLetters, updateDeadLetters, putDepartures, removeDepartures } = letters
 
     for (const [name, value] of values) {
       if (value === undefined) this.#values.delete(name)
@@ -143,9 +149,12 @@ export class MemoryStore implements StateStore {
     if (putEntities.length > 0 || deleteEntities.length > 0) this.#sortedKeys = undefined
     if (changes.forgetPositions === true) {
       for (const [key, { position: _, ...rest }] of this.#entities) this.#entities.set(key, rest)
+      this.#departures.clear()
     }
     for (const entity of putEntities) this.#entities.set(entity.key, entity)
     for (const key of deleteEntities) this.#entities.delete(key)
+    for (const [key, position] of putDepartures) this.#departures.set(key, position)
+    for (const key of removeDepartures) this.#departures.delete(key)
     if (addDeadLetters.length > 0 || removeDeadLetters.length > 0) this.#sortedIds = undefined
     for (const letter of addDeadLetters) {
       const id = ++this.#lastDeadLetterId
@@ -193,6 +202,8 @@ function collect(changes: StateChanges) {
       values: [...(changes.values ?? [])],
       putEntities: Array.from(changes.putEntities ?? [], withoutUndefined),
       deleteEntities: [...(changes.deleteEntities ?? [])],
+      putDepartures: [...(changes.putDepartures ?? [])],
+      removeDepartures: [...(changes.removeDepartures ?? [])],
       addDeadLetters: Array.from(changes.addDeadLetters ?? [], withoutUndefined),
       removeDeadLetters: [...(changes.removeDeadLetters ?? [])],
       updateDeadLetters: [...(changes.updateDeadLetters ?? [])],

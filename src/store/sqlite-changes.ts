@@ -9,9 +9,14 @@ export function applyChanges(statements: SqliteStatements, changes: StateChanges
     if (value === undefined) statements.deleteValue.run(name)
     else statements.putValue.run(name, value)
   }
-  if (changes.forgetPositions === true) statements.forgetPositions.run()
+  if (changes.forgetPositions === true) {
+    statements.forgetPositions.run()
+    statements.removeDepartures.run()
+  }
   putEntities(statements, changes.putEntities ?? [])
   for (const key of changes.deleteEntities ?? []) statements.deleteEntity.run(key)
+  for (const departure of changes.putDepartures ?? []) statements.putDeparture.run(...departure)
+  for (const key of changes.removeDepartures ?? []) statements.removeDeparture.run(key)
   for (const letter of changes.addDeadLetters ?? []) {
     const { lastInsertRowid } = statements.addDeadLetter.run(...deadLetterParameters(letter))
     if (letter.route !== undefined) statements.putRoute.run(lastInsertRowid, letter.route)

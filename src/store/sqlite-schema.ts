@@ -88,6 +88,13 @@ const migrations: readonly string[] = [
       DELETE FROM dead_letter_route WHERE id = old.id;
     END;
   `,
+  `
+  -- Entities that are gone while the saved position stands before the event with which they went.
+  CREATE TABLE departure (
+    key TEXT PRIMARY KEY,
+    position TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /** The version that this package reads and writes. */

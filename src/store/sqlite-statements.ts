@@ -52,6 +52,13 @@ export function prepareStatements(database: DatabaseSync) {
     forgetPositions: database.prepare('UPDATE entity SET position = NULL WHERE position IS NOT NULL'),
     deleteEntity: database.prepare('DELETE FROM entity WHERE key = ?'),
 
+    departures: database.prepare('SELECT key, position FROM departure'),
+    putDeparture: database.prepare(
+      'INSERT INTO departure (key, position) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET position = excluded.position',
+    ),
+    removeDeparture: database.prepare('DELETE FROM departure WHERE key = ?'),
+    removeDepartures: database.prepare('DELETE FROM departure'),
+
     deadLetter: database.prepare(`${selectDeadLetters} WHERE dead_letter.id = ?`),
     deadLettersAfter: database.prepare(`${selectDeadLetters} ${deadLetterPage}`),
     summariesAfter: database.prepare(`${selectWithoutData} ${deadLetterPage}`),

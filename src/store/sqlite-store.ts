@@ -145,6 +145,13 @@ export class SqliteStore implements StateStore {
     return this.#read(({ countEntities }) => Number(countEntities.get()?.['count']))
   }
 
+  async departures(): Promise<ReadonlyMap<string, string>> {
+    return this.#read(({ departures }) => {
+      const rows = departures.all()
+      return new Map(rows.map((row) => [row['key'] as string, row['position'] as string]))
+    })
+  }
+
   async deadLetters(page: {
     afterId?: number | undefined
     limit: number

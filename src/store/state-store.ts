@@ -68,8 +68,12 @@ export interface StateChanges {
   readonly values?: ReadonlyMap<string, string | undefined> | undefined
   readonly putEntities?: Iterable<EntityRecord> | undefined
   readonly deleteEntities?: Iterable<string> | undefined
-  /** Removes the position of every entity that was remembered before: a reset makes them say nothing. */
+  /** Removes the position of every entity that was remembered before, and all departures: a reset makes them say nothing. */
   readonly forgetPositions?: boolean | undefined
+  /** Entities that are gone from the target, by key, with the position of the event with which they went. */
+  readonly putDepartures?: ReadonlyMap<string, string> | undefined
+  /** Keys of departures that need not be remembered any more. */
+  readonly removeDepartures?: Iterable<string> | undefined
   readonly addDeadLetters?: Iterable<NewDeadLetter> | undefined
   readonly removeDeadLetters?: Iterable<number> | undefined
   /** Those that do not exist are left out. */
@@ -113,6 +117,8 @@ export interface StateStore {
   /** Entities with `expiresAtMs` at or before `atMs`, soonest first. */
   expiring(page: { atMs: number; limit: number }): Promise<readonly EntityRecord[]>
   countEntities(): Promise<number>
+  /** All departures that are remembered; never more than some ten thousand. */
+  departures(): Promise<ReadonlyMap<string, string>>
   /** A page of dead letters in order of id, after `afterId`. */
   deadLetters(page: {
     afterId?: number | undefined

@@ -9,8 +9,6 @@ export type Excuse =
   | 'in-flight'
   /** It was answered, and the next commit had not been made. */
   | 'not-written'
-  /** Its entity has come and gone since the saved position: nothing in the state tells of it. */
-  | 'came-and-went'
 
 /** What the saved state does not know of, at one kill. */
 export interface Unsaved {
@@ -44,25 +42,20 @@ export async function unsavedOf(
   const saved = parsePosition(
     state === undefined ? '' : (JSON.parse(state) as { start_from: string }).start_from,
   )
-  const gone = new Map<string, string>()
-  for (const { hook, key, position } of journal) if (hook === 'delete') gone.set(key, position)
+  const departures = await store?.departures()
   for (const effect of journal) {
     const position = parsePosition(effect.position)!
     if (saved !== undefined && comparePositions(position, saved) <= 0) continue
-    const known = parsePosition((await store?.entity(effect.key))?.position ?? '')
+    const record = await store?.entity(effect.key)
+    const known = parsePosition(record?.position ?? departures?.get(effect.key) ?? '')
     if (known !== undefined && comparePositions(position, known) <= 0) continue
-    const excuse = excuseOf(effect, known !== undefined, gone.get(effect.key))
+    const excuse = effect.answeredAtMs === undefined ? 'in-flight' : 'not-written'
     excuses.set(nameOf(effect), excuse)
     if (excuse === 'not-written' && effect.life === life)
       oldestUnwrittenMs = Math.max(oldestUnwrittenMs, killedAtMs - effect.answeredAtMs!)
   }
   await store?.close()
   return { excuses, oldestUnwrittenMs }
-}
-
-function excuseOf(effect: Effect, isKnown: boolean, gone: string | undefined): Excuse {
-  if (gone !== undefined && !isKnown) return 'came-and-went'
-  return effect.answeredAtMs === undefined ? 'in-flight' : 'not-written'
 }
 
 /** A child that was killed early may have left no state, or half of one. */

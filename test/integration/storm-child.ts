@@ -61,8 +61,8 @@ async function tellOne(context: EventContext, item: Entity | undefined): Promise
 }
 
 function operationOf(context: EventContext, document: Entity | undefined): StormOperation {
-  const { internalId, position, event, externalId } = context
-  return { key: internalId!, position: position!, hook: event, externalId, document }
+  const { internalId, position, event, externalId, isDependency } = context
+  return { key: internalId!, position: position!, hook: event, externalId, isDependency, document }
 }
 
 async function tell(operations: readonly StormOperation[]): Promise<readonly StormAnswer[]> {

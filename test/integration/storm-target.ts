@@ -10,6 +10,7 @@ export interface StormOperation {
   readonly position: string
   readonly hook: 'create' | 'update' | 'delete'
   readonly externalId: string | undefined
+  readonly isDependency: boolean
   readonly document: Entity | undefined
 }
 
@@ -88,11 +89,7 @@ export class StormTarget {
   }
 
   /** A call is under way from here until just before it is answered. */
-  async #take(
-    life: number,
-    operations: readonly StormOperation[],
-    response: ServerResponse,
-  ): Promise<void> {
+  async #take(life: number, operations: readonly StormOperation[], response: ServerResponse): Promise<void> {
     this.inFlight++
     this.maxInFlight = Math.max(this.maxInFlight, this.inFlight)
     this.maxItems = Math.max(this.maxItems, operations.length)

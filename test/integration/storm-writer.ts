@@ -1,4 +1,9 @@
-import { buildIndicator, buildMalware, openCtiPropertiesOf, type Simulator } from 'opencti-stream-connector/testing'
+import {
+  buildIndicator,
+  buildMalware,
+  openCtiPropertiesOf,
+  type Simulator,
+} from 'opencti-stream-connector/testing'
 
 /** More entities than this would make the end a long comparison. */
 const maxAlive = 1500
@@ -51,9 +56,7 @@ export class StormWriter {
 
   #merge(target: string): void {
     const { type } = this.#simulator.entity(target)!
-    const source = this.#alive.findIndex(
-      (id) => id !== target && this.#simulator.entity(id)?.type === type,
-    )
+    const source = this.#alive.findIndex((id) => id !== target && this.#simulator.entity(id)?.type === type)
     if (source < 0) return this.#update(target)
     this.counts.merge++
     this.#simulator.merge(target, [this.#take(source)])

@@ -85,13 +85,13 @@ for (const hooks of ['single', 'flush'] as const) {
       /** What may be done again, by the last kill. */
       let excuses: ReadonlyMap<string, Excuse> = new Map()
       const done = new Set<string>()
-      const again: Record<Excuse | 'lost', number> = {
+      const again: Record<Excuse | 'lost' | 'dependency', number> = {
         'in-flight': 0,
         'not-written': 0,
-        'came-and-went': 0,
         lost: 0,
+        dependency: 0,
       }
-      const unsaved: Record<Excuse, number> = { 'in-flight': 0, 'not-written': 0, 'came-and-went': 0 }
+      const unsaved: Record<Excuse, number> = { 'in-flight': 0, 'not-written': 0 }
       const unexplained: string[] = []
       let audited = 0
       /** Every effect that was done before needs an excuse: the state at the last kill, or an answer that was lost. */
@@ -106,7 +106,10 @@ for (const hooks of ['single', 'flush'] as const) {
             else unexplained.push(`life ${effect.life}: ${effect.hook} ${name} twice in one life`)
           } else if (done.has(name)) {
             const excuse = excuses.get(name)
-            if (excuse === undefined) unexplained.push(`life ${effect.life}: ${effect.hook} ${name} was saved`)
+            // Its frame carries the entity as it is when it is sent, so that it is never taken for known.
+            if (effect.isDependency) again.dependency++
+            else if (excuse === undefined)
+              unexplained.push(`life ${effect.life}: ${effect.hook} ${name} was saved`)
             else again[excuse]++
           }
           doneNow.set(name, effect)
@@ -166,7 +169,14 @@ for (const hooks of ['single', 'flush'] as const) {
       audit()
 
       const mishaps = { ...target.counts, ...writer.counts }
-      const numbers = { seed, events: published, kills: killCount, effects: target.journal.length, unsaved, again }
+      const numbers = {
+        seed,
+        events: published,
+        kills: killCount,
+        effects: target.journal.length,
+        unsaved,
+        again,
+      }
       const limits = { oldestUnwrittenMs: Math.round(oldestUnwrittenMs), maxCalls: target.maxInFlight }
       await annotate(JSON.stringify({ ...numbers, ...limits, ...mishaps }))
 
@@ -232,7 +242,8 @@ function disorderOf(effects: readonly Effect[]): string | undefined {
     const before = effects[index - 1]
     // In one life positions never go back; with a new life they may, to repeat a suffix of what was told.
     if (before !== undefined && comparePositions(position, parsePosition(before.position)!) < 0) {
-      if (before.life === effect.life) return `goes back within a life: ${before.position}, ${effect.position}`
+      if (before.life === effect.life)
+        return `goes back within a life: ${before.position}, ${effect.position}`
       if (!effects.slice(0, index).some((earlier) => earlier.position === effect.position))
         return `goes back to what was never told: ${effect.position}`
     }

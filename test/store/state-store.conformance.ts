@@ -171,6 +171,30 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
       expect(await keys(10)).toEqual(['b', 'now'])
     })
 
+    it('that are gone are remembered apart, until they are removed or positions are forgotten', async () => {
+      const store = await opened()
+      await store.commit({
+        putDepartures: new Map([
+          ['a', '5-0'],
+          ['b', '6-1'],
+        ]),
+      })
+      await store.commit({
+        putDepartures: new Map([
+          ['b', '7-0'],
+          ['c', '8-0'],
+        ]),
+        removeDepartures: ['a', 'none'],
+      })
+      expect([...(await store.departures())].toSorted()).toEqual([
+        ['b', '7-0'],
+        ['c', '8-0'],
+      ])
+      expect(await store.countEntities()).toBe(0)
+      await store.commit({ forgetPositions: true, putDepartures: new Map([['d', '9-0']]) })
+      expect([...(await store.departures())]).toEqual([['d', '9-0']])
+    })
+
     it('forget their positions, but not those put in the same changes', async () => {
       const store = await opened({
         putEntities: [{ key: 'old', stixId: 's', externalId: 'x', position: '1-0' }],
