@@ -9,6 +9,7 @@ import { type RouteAccount, Routes } from '../flow/routes.ts'
 import { Window } from '../flow/window.ts'
 import { CheckpointAge } from '../observe/checkpoint-age.ts'
 import { type HookTimings } from '../observe/hook-timings.ts'
+import { type Tracing } from '../observe/tracing.ts'
 import { type LoadedSettings } from '../settings/load-settings.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type Random } from '../util/backoff.ts'
@@ -48,6 +49,7 @@ export interface AssemblyOwner {
   readonly ownUserId: () => string | undefined
   readonly onStop: (verdict: Verdict) => void
   readonly timings: HookTimings
+  readonly tracing: Tracing
 }
 
 /** The stages between a message and its end, joined: pipeline, engine, hooks, checkpoint, bounds. */
@@ -110,6 +112,7 @@ export class Assembly {
       delivery,
       clock,
       ownUserId: owner.ownUserId,
+      trace: (name, position, isAlone) => owner.tracing.begin(name, position, isAlone),
       clean: (text) => options.redactor.clean(text),
       onDeadLetter: (letter) => {
         this.deadLetters.add()
@@ -198,7 +201,7 @@ export class Assembly {
   /** What calls the hooks for a route, or for what goes through none. */
   #handlerOf(route: Route | undefined): HookRunner {
     const { hooks, loaded, clock, logger, onNotice } = this.#options
-    const { timings, givenUp, progress, onStop } = this.#owner
+    const { timings, tracing, givenUp, progress, onStop } = this.#owner
     const names = ['transform', 'find', 'create', 'update', 'delete', 'flush'] as const
     return new HookRunner({
       hooks: timings.watch(hooks, names, route?.name),
@@ -209,6 +212,7 @@ export class Assembly {
       stopped: givenUp,
       mapIsComplete: () => progress.mapIsComplete,
       isStale: (operation, record) => this.replayer.isStale(operation, record),
+      traceBatch: (operations) => tracing.batch(operations),
       onDeadLetter: (operation, verdict) => this.pipeline.bury(operation, verdict),
       onOutage: (reason, name) =>
         onNotice(
@@ -220,6 +224,7 @@ export class Assembly {
 
   async #open(): Promise<void> {
     const { store, loaded, hooks, logger } = this.#options
+    await this.#owner.tracing.open()
     const { fresh } = await store.open(loaded.settings.connector.id)
     this.#progress.mapIsComplete = fresh || (await store.value(mapValue)) === 'complete'
     const gone = await recallRoutes(this.routes, { store, logger, idMap: loaded.delivery.idMap })

@@ -1,4 +1,5 @@
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { type HookTrace } from '../flow/event-trace.ts'
 import { type Clock } from '../util/clock.ts'
 
 /** How long a hook that ignored its signal is waited for beyond the limit, as a share of the limit. */
@@ -16,10 +17,13 @@ export interface HookLimits {
 /** One call of a hook: makes its signal when somebody asks for it, and ends it when it takes too long. */
 export class HookCall {
   readonly #limits: HookLimits
+  readonly #trace: HookTrace | undefined
   #controller: AbortController | undefined
 
-  constructor(limits: HookLimits) {
+  /** @param trace follows the call; absent when nobody does. */
+  constructor(limits: HookLimits, trace?: HookTrace | undefined) {
     this.#limits = limits
+    this.#trace = trace
   }
 
   /** The signal for the hook. */
@@ -36,6 +40,12 @@ export class HookCall {
    * is aborted, so that its next try does not run beside this one.
    */
   run<T>(name: string, call: () => T | Promise<T>): T | Promise<T> {
+    return this.#trace === undefined
+      ? this.#run(name, call)
+      : this.#trace.run(name, () => this.#run(name, call))
+  }
+
+  #run<T>(name: string, call: () => T | Promise<T>): T | Promise<T> {
     // Without a limit the hook's own answer is handed on: a promise around it would cost each event some more turns.
     const { timeoutMs } = this.#limits
     return timeoutMs === undefined ? call() : this.#runWithin(timeoutMs, name, call)

@@ -4,6 +4,7 @@ import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { type Verdict } from '../errors/verdict.ts'
 import { delivered, type Outcome } from '../flow/books.ts'
 import { type ItemAnswer, readFlushResults } from '../flow/flush-answer.ts'
+import { type HookTrace } from '../flow/event-trace.ts'
 import { type OperationHandler } from '../flow/operation-handler.ts'
 import { type Operation } from '../flow/operation.ts'
 import { laneOf } from '../flow/route.ts'
@@ -29,6 +30,8 @@ export interface HookRunnerOptions {
   readonly mapIsComplete: () => boolean
   /** Whether the target has a newer state of the entity than a dead letter that is tried again. */
   readonly isStale: (operation: Operation, record: EntityRecord | undefined) => Promise<boolean>
+  /** Follows the call for a batch; undefined when nobody does. */
+  readonly traceBatch?: ((operations: readonly Operation[]) => HookTrace | undefined) | undefined
   readonly onDeadLetter: (operation: Operation, verdict: Verdict) => void
   readonly onOutage: (reason: string | undefined, route: string | undefined) => void
   readonly onStop: (verdict: Verdict) => void
@@ -84,7 +87,7 @@ export class HookRunner implements OperationHandler {
   }
 
   async flush(operations: readonly Operation[]): Promise<readonly ItemAnswer[]> {
-    const call = new HookCall(this.#limits)
+    const call = new HookCall(this.#limits, this.#options.traceBatch?.(operations))
     const items = operations.map((operation): FlushOperation<unknown> => {
       const context = operation.context as EventContext
       context.enter(call.signal)
@@ -96,7 +99,10 @@ export class HookRunner implements OperationHandler {
     )
     for (const [index, operation] of operations.entries()) {
       const answer = answers[index]!
-      if (answer.status !== 'ok') continue
+      if (answer.status !== 'ok') {
+        operation.delivery.trace?.failed('flush', operation, answer.error)
+        continue
+      }
       if (operation.kind === 'delete') this.#forget(operation)
       else this.#remember(operation, answer.externalId ?? (operation.context as EventContext).externalId)
     }
@@ -123,7 +129,7 @@ export class HookRunner implements OperationHandler {
   async #push(operation: Operation, record: EntityRecord | undefined): Promise<Outcome | undefined> {
     const hooks = this.#hooks
     if (this.#options.delivery.idMap) operation.kind = record === undefined ? 'create' : 'update'
-    const call = new HookCall(this.#limits)
+    const call = new HookCall(this.#limits, operation.delivery.trace?.hooksOf(operation))
     let context = this.#context(operation, record?.externalId, call)
     operation.isTransforming = true
     const item = await call.run('transform', () => hooks.transform(operation.entity, context))
@@ -185,7 +191,7 @@ export class HookRunner implements OperationHandler {
       this.#outdate(operation)
       return { kind: 'skipped', reason: operation.unseen ? 'coalesced' : operation.unlessPushed }
     }
-    const call = new HookCall(this.#limits)
+    const call = new HookCall(this.#limits, operation.delivery.trace?.hooksOf(operation))
     let externalId = record?.externalId
     if (record === undefined && hooks.find !== undefined) {
       const context = this.#context(operation, undefined, call)

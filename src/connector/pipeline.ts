@@ -4,6 +4,7 @@ import { describeError, type Verdict } from '../errors/verdict.ts'
 import { type Books, noRouteReason, type Outcome } from '../flow/books.ts'
 import { Delivery } from '../flow/delivery.ts'
 import { type Engines } from '../flow/engines.ts'
+import { type EventTrace } from '../flow/event-trace.ts'
 import { type Filter } from '../flow/filter.ts'
 import { type Operation } from '../flow/operation.ts'
 import { Planner } from '../flow/planner.ts'
@@ -42,6 +43,9 @@ export interface PipelineOptions {
   readonly ownUserId: () => string | undefined
   /** Takes secrets out of a text. */
   readonly clean: (text: string) => string
+  /** An event was accepted: answers who follows it. `isAlone`: nothing that is under way has caused it. */
+  readonly trace?:
+    ((name: string, position: string | undefined, isAlone: boolean) => EventTrace | undefined) | undefined
   readonly onDeadLetter: (letter: {
     entityId: string | undefined
     error: string
@@ -78,7 +82,9 @@ export class Pipeline {
    *
    * @param ledger where its position is kept; absent for a message that did not come from the stream.
    */
-  accept(message: PipelineMessage, ledger: Ledger | undefined, onSettled?: OnSettled): void {
+  accept(message: PipelineMessage, ledger: Ledger | undefined, onEnd?: OnSettled): void {
+    const trace = this.#options.trace?.(message.event, message.id, ledger !== undefined)
+    const onSettled = trace === undefined ? onEnd : traced(trace, onEnd)
     const position = message.id === undefined || message.id === '' ? undefined : parsePosition(message.id)
     this.#options.books.receive()
     if (!isEventName(message.event)) {
@@ -97,12 +103,13 @@ export class Pipeline {
       else this.#end(ticket, this.#buryUnreadable(message, event), onSettled, ledger)
       return
     }
+    trace?.about(event.entity)
     const member = `${event.name}${event.isDependency ? '+' : ':'}${event.key}`
     const ticket = this.#enter(ledger, position, member, !event.isDependency)
     if (ticket === duplicate) this.#end(ticket, skippedDuplicate, onSettled)
     else {
       try {
-        this.#route(event, ledger, ticket, onSettled)
+        this.#route(event, ledger, ticket, onSettled, trace)
       } catch (error) {
         // A filter in code that throws, or what nobody thought of: one event must not stop the others.
         const { key, entity } = event
@@ -136,9 +143,12 @@ export class Pipeline {
     if (letter.route !== undefined && route === undefined) {
       return `the route ${letter.route}, through which it failed, no longer exists`
     }
+    const trace = this.#options.trace?.(eventType, letter.position, true)
+    trace?.about(event.entity)
+    const onEnd = trace === undefined ? onSettled : traced(trace, onSettled)
     this.#options.books.receive()
     const entityKey = entityKeyOfLane(key, letter.route)
-    this.#route(event, undefined, undefined, onSettled, { ...letter, entityKey, through: route })
+    this.#route(event, undefined, undefined, onEnd, trace, { ...letter, entityKey, through: route })
     return undefined
   }
 
@@ -173,7 +183,8 @@ export class Pipeline {
     event: StreamEvent,
     ledger: Ledger | undefined,
     ticket: Ticket | undefined,
-    onSettled?: OnSettled,
+    onSettled: OnSettled | undefined,
+    trace: EventTrace | undefined,
     letter?: ReplayedLetter,
   ): void {
     const { window, delivery: options, filter, clock } = this.#options
@@ -196,6 +207,7 @@ export class Pipeline {
       },
       (bytes) => window.shrink(bytes),
     )
+    delivery.trace = trace
     let operations = this.#planner.operationsOf(event, delivery, rejection?.reason)
     if (letter !== undefined) operations = partsOf(letter, operations)
     if (operations.length === 0) {
@@ -286,6 +298,13 @@ function partsOf(letter: ReplayedLetter, planned: readonly Operation[]): Operati
     operation.isPartOfReplay = lanes.size > 1
   }
   return [...lanes.values()]
+}
+
+function traced(trace: EventTrace, onSettled: OnSettled | undefined): OnSettled {
+  return (outcome) => {
+    trace.end(outcome)
+    onSettled?.(outcome)
+  }
 }
 
 function isOwn(event: StreamEvent, ownUserId: string | undefined): boolean {

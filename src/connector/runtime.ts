@@ -71,6 +71,7 @@ export class Runtime {
     })
     this.#assembly = new Assembly(options, {
       timings: this.#observation.timings,
+      tracing: this.#observation.tracing,
       progress: this.#progress,
       givenUp: this.#givenUp.signal,
       ownUserId: () => this.#session.userId,

@@ -1,5 +1,6 @@
 import { type StreamEvent } from '../opencti/stream-event.ts'
 import { delivered, noRouteReason, type Outcome } from './books.ts'
+import { type EventTrace } from './event-trace.ts'
 
 /** Told once, when an event has come to its end. */
 export type Settle = (delivery: Delivery, outcome: Outcome) => void
@@ -15,6 +16,8 @@ export class Delivery {
   readonly event: StreamEvent
   /** What it still occupies in memory. */
   bytes: number
+  /** Absent when nobody follows it. */
+  trace: EventTrace | undefined
   readonly #settle: Settle
   readonly #shrink: Shrink
   #parts = 1

@@ -1,4 +1,5 @@
 import { type Clock } from '../util/clock.ts'
+import { isThenable } from './is-thenable.ts'
 
 /** Durations that are told apart, in seconds: upper bounds, each twice to two and a half times the one before. */
 export const durationBounds: readonly number[] = [
@@ -128,8 +129,4 @@ export class HookTimings {
     }
     return figures
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

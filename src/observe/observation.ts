@@ -11,6 +11,7 @@ import { type ObservedFacts } from './observed-facts.ts'
 import { readiness } from './readiness.ts'
 import { scrubbed } from './scrub.ts'
 import { StreamWatch } from './stream-watch.ts'
+import { Tracing } from './tracing.ts'
 
 /** What an {@link Observation} needs. */
 export interface ObservationOptions {
@@ -36,6 +37,7 @@ export interface EndpointAddresses {
 export class Observation {
   readonly stream: StreamWatch
   readonly timings: HookTimings
+  readonly tracing: Tracing
   readonly #options: ObservationOptions
   readonly #startedMs: number
   #endpoints: readonly HttpEndpoint[] = []
@@ -46,6 +48,8 @@ export class Observation {
     this.stream = new StreamWatch(options.clock)
     const isAskedFor = options.settings.expose_metrics || options.health.port !== undefined
     this.timings = new HookTimings(options.clock, isAskedFor)
+    const { settings, logger, redactor } = options
+    this.tracing = new Tracing({ settings, logger, clean: (text) => redactor.clean(text) })
     this.#startedMs = options.clock.monotonic()
   }
 
@@ -78,6 +82,7 @@ export class Observation {
 
   /** Safe to call twice, and before {@link open}. */
   async close(): Promise<void> {
+    this.tracing.close()
     await Promise.all(this.#endpoints.map((endpoint) => endpoint.close()))
     this.#addresses = {}
   }

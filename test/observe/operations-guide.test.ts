@@ -55,6 +55,13 @@ test('the guide names every kind of notice of the stream, and none that is gone'
   expect([...rowsOf('`notice.kind`').keys()].toSorted()).toEqual(kinds.toSorted())
 })
 
+test('the guide names every attribute of a span, and none that is gone', () => {
+  const sources = ['tracing', 'event-span', 'run-in-span'].map((name) => read(`src/observe/${name}.ts`))
+  const used = [...sources.join('').matchAll(/'((?:opencti|messaging)\.[a-z_.]+)'/g)].map(([, name]) => name!)
+  expect(used.length).toBeGreaterThan(15)
+  expect([...rowsOf('Attribute').keys()].toSorted()).toEqual([...new Set(used)].toSorted())
+})
+
 test('the guide names every setting that concerns operations', () => {
   const settings = [
     ...read('docs/reference/settings.md').matchAll(/`(CONNECTOR_(?:METRICS|HEALTH|EXPOSE|LOG)_\w+)`/g),

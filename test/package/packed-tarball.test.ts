@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -74,6 +74,26 @@ test('runs a connector in plain JavaScript that says require', async () => {
   await writeFile(join(folder, 'require.cjs'), `${javascript(load)};(async () => {${drive}})()`)
   const { stdout } = await run(process.execPath, ['require.cjs'], { cwd: folder })
   expect(JSON.parse(stdout.trim())).toEqual([expect.stringContaining('domain-name:value')])
+})
+
+test('tells OpenTelemetry of each event when the program has it, and never asks for it else', async () => {
+  const load = `import { ${names} } from 'opencti-stream-connector'\nimport { Simulator, buildIndicator } from 'opencti-stream-connector/testing'`
+  const watch = `
+    import { trace } from '@opentelemetry/api'
+    import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
+    const exporter = new InMemorySpanExporter()
+    trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }))`
+  await symlink(join(root, 'node_modules', '@opentelemetry'), join(folder, 'node_modules', '@opentelemetry'))
+  const tell = `console.log(exporter.getFinishedSpans().map(({ name }) => name).join())`
+  await writeFile(join(folder, 'traced.mjs'), `${watch}\n${javascript(load)}${drive}${tell}`)
+  const { stdout } = await run(process.execPath, ['traced.mjs'], { cwd: folder })
+  expect(stdout.trim().split('\n').at(-1)).toContain('hook transform,hook create,event create')
+  // A bundler that met it by name would want it, or take it in.
+  const dist = join(folder, 'node_modules', 'opencti-stream-connector', 'dist')
+  for (const name of (await readdir(dist)).filter((file) => /\.(js|d\.ts)$/.test(file)))
+    expect(await readFile(join(dist, name), 'utf8')).not.toMatch(
+      /(from|import\(|require\()\s*["']@opentelemetry/,
+    )
 })
 
 test('type-checks the connector of the README in a project of its own, declarations included', async () => {
