@@ -42,7 +42,7 @@ export async function startRecorder(
 }
 
 /** Waits until what existed at the start has been received and everything is finished. */
-export async function caughtUp(recorder: Recorder): Promise<void> {
+export async function caughtUp(recorder: Pick<Recorder, 'status'>): Promise<void> {
   await until('the end of the catch-up', () => {
     const { catchingUp, inFlight } = recorder.status()
     return !catchingUp && inFlight === 0
