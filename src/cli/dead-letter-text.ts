@@ -1,4 +1,5 @@
 import { isReplayable, type DeadLetterSummary, type ReplayRequest } from '../connector/dead-letters.ts'
+import { entityKeyOfLane } from '../flow/route.ts'
 import { type DeadLetter } from '../store/state-store.ts'
 import { cell, counted, printable, timeText } from './output.ts'
 
@@ -41,7 +42,8 @@ export function describeLetter(letter: DeadLetter): string {
     ['Event', letter.eventType],
     ['Entity', letter.entityId],
     ['Entity type', letter.entityType],
-    ['OpenCTI id', letter.key === letter.entityId ? undefined : letter.key],
+    ['OpenCTI id', openCtiIdOf(letter)],
+    ['Route', letter.route],
     ['Position', letter.position],
     ['Tries', String(letter.attempts)],
     ['First failed', `${timeText(letter.firstAtMs)} UTC`],
@@ -54,6 +56,11 @@ export function describeLetter(letter: DeadLetter): string {
   const message = parsedOrText(letter.data)
   const text = typeof message === 'string' ? message : JSON.stringify(message, undefined, 2)
   return `${lines.join('\n')}\n\nError\n${printable(letter.error, true)}\n\nMessage\n${printable(text, true)}\n`
+}
+
+function openCtiIdOf({ key, route, entityId }: DeadLetter): string | undefined {
+  const id = key === undefined ? undefined : entityKeyOfLane(key, route)
+  return id === entityId ? undefined : id
 }
 
 function replayText(letter: DeadLetter): string {

@@ -99,11 +99,10 @@ export const routesSchemaOf = (rateLimit: z.ZodType<ResolvedRateLimit | undefine
             .readonly()
             .default([]),
         })
-        .refine(
-          (route) =>
-            tlpNames.indexOf(route.minTlp ?? 'TLP:CLEAR') <= tlpNames.indexOf(route.maxTlp ?? 'TLP:RED'),
-          { path: ['minTlp'], error: 'must not be stricter than its maxTlp' },
-        ),
+        .refine(({ minTlp: least, maxTlp: most }) => isRange(least, most), {
+          path: ['minTlp'],
+          error: 'must not be stricter than its maxTlp',
+        }),
     )
     .superRefine((routes, context) => {
       const names = Object.keys(routes)
@@ -136,19 +135,27 @@ export const routesSchemaOf = (rateLimit: z.ZodType<ResolvedRateLimit | undefine
       ),
     )
 
+const isRange = (least: Tlp = 'TLP:CLEAR', most: Tlp = 'TLP:RED') =>
+  tlpNames.indexOf(least) <= tlpNames.indexOf(most)
+
 const operatorTlp = () => z.enum(tlpNames).register(settingNotes, { fromText: tlpOfText })
 
 /** What an operator writes, by the name of the route. @internal */
 export const routeChangesSchema = z
   .record(
     z.string(),
-    z.strictObject({
-      tlp: z.array(operatorTlp()).optional(),
-      min_tlp: operatorTlp().optional(),
-      max_tlp: operatorTlp().optional(),
-      rate_limit_per_second: z.number().min(0).max(1_000_000).optional(),
-      rate_limit_burst: z.int().min(1).max(1_000_000).optional(),
-      concurrency: z.int().min(1).max(1024).optional(),
-    }),
+    z
+      .strictObject({
+        tlp: z.array(operatorTlp()).optional(),
+        min_tlp: operatorTlp().optional(),
+        max_tlp: operatorTlp().optional(),
+        rate_limit_per_second: z.number().min(0).max(1_000_000).optional(),
+        rate_limit_burst: z.int().min(1).max(1_000_000).optional(),
+        concurrency: z.int().min(1).max(1024).optional(),
+      })
+      .refine(({ min_tlp: least, max_tlp: most }) => isRange(least, most), {
+        path: ['min_tlp'],
+        error: 'must not be stricter than its max_tlp',
+      }),
   )
   .optional()

@@ -346,3 +346,44 @@ test('a batch holds operations of one route only', async () => {
     'b@siem siem-id',
   ])
 })
+
+test('metrics and status have an account of each route, and none where there are no routes', async () => {
+  const simulator = await startSimulator()
+  const env = {
+    ...simulator.environment(),
+    CONNECTOR_EXPOSE_METRICS: 'true',
+    CONNECTOR_METRICS_PORT: '0',
+    CONNECTOR_METRICS_HOST: '127.0.0.1',
+    CONNECTOR_HEALTH_PORT: '0',
+  }
+  const make = async (routes: ConnectorDefaults['routes']) => {
+    const connector = ChannelConnector.of({ channels: new Channels(), env, defaults: { routes } })
+    await connector.start()
+    await caughtUp(connector)
+    const { endpoints } = connector.status()
+    const read = async (path: string) => (await fetch(path)).text()
+    const texts = [
+      await read(`${endpoints.metrics!}/metrics`),
+      await read(`${endpoints.health!}/status`),
+    ] as const
+    return { connector, texts }
+  }
+  simulator.create(buildIndicator('domain', { seed: 1 }))
+  const { connector, texts } = await make({ chat: { types: ['indicator'] }, siem: {} })
+  const { routes } = connector.status()
+  const chat = routes['chat']!
+  expect(chat.delivered).toBe(1)
+  expect(routes['siem']!.delivered).toBeGreaterThan(1)
+  expect(texts[0]).toContain('opencti_stream_route_delivered_total{route="chat"} 1\n')
+  expect(texts[0]).toContain('opencti_stream_route_up{route="siem"} 1\n')
+  expect(texts[0]).toContain(
+    'opencti_stream_hook_duration_seconds_count{hook="create",route="chat",outcome="ok"} 1\n',
+  )
+  expect(JSON.parse(texts[1])).toMatchObject({
+    routes: { chat: { delivered: 1 } },
+    hooks: { 'create@chat': { ok: 1 } },
+  })
+  const plain = await make({})
+  expect(plain.texts[0]).not.toContain('route=')
+  expect(JSON.parse(plain.texts[1])).toMatchObject({ routes: {}, hooks: { create: {} } })
+})

@@ -39,13 +39,22 @@ describe('SqliteStore', () => {
             externalId: maybe(text),
             position: maybe(position),
             expiresAtMs: maybe(fc.nat(9)),
+            route: maybe(text),
           }),
           { maxLength: 4 },
         ),
         deleteEntities: fc.array(keys, { maxLength: 2 }),
         forgetPositions: fc.boolean(),
         addDeadLetters: fc.array(
-          fc.record({ key: maybe(keys), error: text, data: text, position: maybe(position) }).map(letter),
+          fc
+            .record({
+              key: maybe(keys),
+              error: text,
+              data: text,
+              position: maybe(position),
+              route: maybe(text),
+            })
+            .map(letter),
           { maxLength: 3 },
         ),
         removeDeadLetters: fc.array(ids, { maxLength: 2 }),
@@ -102,6 +111,35 @@ async function everythingIn(store: StateStore) {
 }
 
 describe('the file', () => {
+  it('of the version before routes is brought up to date with all that is in it', async () => {
+    const { file, make } = stateDirectory()
+    const store = make()
+    await store.open(connectorId)
+    await store.commit({
+      putEntities: [{ key: 'a', stixId: 's', externalId: 'x' }],
+      addDeadLetters: [letter()],
+    })
+    await store.close()
+    const database = new DatabaseSync(file)
+    database.exec(`
+      DROP TABLE IF EXISTS departure; DROP TRIGGER dead_letter_removed; DROP TABLE dead_letter_route;
+      ALTER TABLE entity DROP COLUMN route;
+      CREATE TRIGGER dead_letter_removed AFTER DELETE ON dead_letter
+        BEGIN DELETE FROM replay WHERE id = old.id; DELETE FROM outdated WHERE id = old.id; END;
+      PRAGMA user_version = 2`)
+    database.close()
+    const again = make()
+    await again.open(connectorId)
+    expect(await again.entity('a')).toEqual({ key: 'a', stixId: 's', externalId: 'x' })
+    await again.commit({
+      putEntities: [{ key: 'a@chat', route: 'chat', stixId: 's' }],
+      addDeadLetters: [letter({ route: 'chat' })],
+    })
+    expect((await again.deadLetters({ limit: 9 })).map(({ route }) => route)).toEqual([undefined, 'chat'])
+    expect(await again.entity('a@chat')).toEqual({ key: 'a@chat', route: 'chat', stixId: 's' })
+    await again.close()
+  })
+
   it('and its folder are for their owner alone, whatever the umask', async () => {
     const { directory, make } = stateDirectory()
     const umask = process.umask(0)

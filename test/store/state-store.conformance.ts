@@ -290,6 +290,25 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
       ])
     })
 
+    it('know the route through which they failed', async () => {
+      const store = await opened({
+        addDeadLetters: [
+          letter({ key: 'a@chat', route: 'chat' }),
+          letter({ key: 'a' }),
+          letter({ route: 'siem' }),
+        ],
+      })
+      await store.requestReplay({ force: false })
+      const routes = ['chat', undefined, 'siem']
+      for (const page of [{}, { withoutData: true }, { onlyReplay: true }]) {
+        const letters = await store.deadLetters({ limit: 9, ...page })
+        expect(letters.map(({ route }) => route)).toEqual(routes)
+      }
+      expect(await store.deadLetter(1)).toMatchObject({ key: 'a@chat', route: 'chat' })
+      await store.commit({ removeDeadLetters: [1, 2, 3], addDeadLetters: [letter()] })
+      expect((await store.deadLetters({ limit: 9 })).map(({ route }) => route)).toEqual([undefined])
+    })
+
     it('are outdated by a newer position of their entity, those of the same changes too', async () => {
       const store = await opened({
         addDeadLetters: [
