@@ -13,6 +13,7 @@ export {
   type DeadLetterSummary,
   type ReplayRequest,
 } from './connector/dead-letters.ts'
+export { IdMap, type IdMapImport } from './connector/id-map.ts'
 export { type ExportedDeadLetter } from './connector/exported-dead-letter.ts'
 export { type FlushOperation } from './connector/hooks.ts'
 export { type ConnectorNotice, type ConnectorState } from './connector/notices.ts'

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
 import { deadLettersCommand } from './dead-letters.ts'
+import { idMapCommand } from './id-map.ts'
 import { exitCodeHelp, runCommandLine } from './run-command-line.ts'
 import { simulateCommand } from './simulate.ts'
 import { stateCommand } from './state.ts'
@@ -10,6 +11,7 @@ const program = new Command('opencti-stream')
   .addCommand(simulateCommand())
   .addCommand(deadLettersCommand())
   .addCommand(stateCommand())
+  .addCommand(idMapCommand())
   .addHelpText('after', exitCodeHelp)
 
 process.exitCode = await runCommandLine(program, process.argv.slice(2))

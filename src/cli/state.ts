@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
-import { mapValue } from '../connector/progress.ts'
+import { importedMap, mapValue } from '../connector/progress.ts'
 import { pushedValue, resetState, stateValue } from '../connector/session.ts'
 import { parseConnectorState, serializeConnectorState } from '../opencti/connector-state.ts'
 import { formatPosition, positionFromInput, startOfTime, type Position } from '../opencti/position.ts'
@@ -50,7 +50,7 @@ function show(options: StateOptions): Promise<void> {
       catchUpUntil: state?.recoverUntil === false ? undefined : state?.recoverUntil,
       positionAtPlatform: positionText(pushed?.startFrom),
       entities: await store.countEntities(),
-      isIdMapComplete: store.value(mapValue) === 'complete',
+      isIdMapComplete: ['complete', importedMap].includes(store.value(mapValue) ?? ''),
       deadLetters: await store.countDeadLetters(),
     }
     if (options.json === true) {

@@ -24,6 +24,7 @@ import { Pipeline, type PipelineMessage } from './pipeline.ts'
 import { mapValue, type Progress } from './progress.ts'
 import { recallRoutes } from './recall-routes.ts'
 import { droppedByReset, Replayer } from './replayer.ts'
+import { StixIdRecords } from './stix-id-records.ts'
 import { type TargetLimits } from './target-limits.ts'
 
 /** What an {@link Assembly} is put together from. */
@@ -62,6 +63,7 @@ export class Assembly {
   readonly checkpointer: Checkpointer
   readonly deadLetters: DeadLetterBound
   readonly replayer: Replayer
+  readonly stixIdRecords: StixIdRecords
   readonly #checkpointAge: CheckpointAge
   readonly #options: AssemblyOptions
   readonly #owner: AssemblyOwner
@@ -87,6 +89,7 @@ export class Assembly {
       safe: () => owner.progress.ledger.safe,
       onHealth: (problem) => this.#onStateHealth(problem),
     })
+    this.stixIdRecords = new StixIdRecords(this.checkpointer)
     const { books, checkpointer, window } = this
     this.#owner = owner
     this.routes = new Routes(delivery.routes, books)
@@ -211,6 +214,7 @@ export class Assembly {
       logger,
       stopped: givenUp,
       mapIsComplete: () => progress.mapIsComplete,
+      stixIdRecords: this.stixIdRecords,
       isStale: (operation, record) => this.replayer.isStale(operation, record),
       traceBatch: (operations) => tracing.batch(operations),
       onDeadLetter: (operation, verdict) => this.pipeline.bury(operation, verdict),
@@ -226,11 +230,12 @@ export class Assembly {
     const { store, loaded, hooks, logger } = this.#options
     await this.#owner.tracing.open()
     const { fresh } = await store.open(loaded.settings.connector.id)
-    this.#progress.mapIsComplete = fresh || (await store.value(mapValue)) === 'complete'
+    this.#progress.knowMap(await store.value(mapValue), fresh)
     const gone = await recallRoutes(this.routes, { store, logger, idMap: loaded.delivery.idMap })
     for (const route of gone) this.#addRoute(route)
     await this.deadLetters.open()
     await this.checkpointer.open()
+    await this.stixIdRecords.open(store)
     const missing = (['create', 'update', 'delete'] as const).filter((hook) => hooks[hook] === undefined)
     if (hooks.flush === undefined) {
       if (missing.length === 3) throw nothingToDo()

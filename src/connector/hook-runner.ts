@@ -17,6 +17,7 @@ import { EventContext } from './event-context.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
 import { type FlushOperation, type Hooks } from './hooks.ts'
 import { staleOutcome } from './replayer.ts'
+import { type StixIdRecords } from './stix-id-records.ts'
 
 /** What a {@link HookRunner} needs. */
 export interface HookRunnerOptions {
@@ -28,6 +29,8 @@ export interface HookRunnerOptions {
   readonly stopped: AbortSignal
   /** Whether the id map knows of everything that was ever pushed. */
   readonly mapIsComplete: () => boolean
+  /** What an imported id map says of the entity under its STIX id. */
+  readonly stixIdRecords: StixIdRecords
   /** Whether the target has a newer state of the entity than a dead letter that is tried again. */
   readonly isStale: (operation: Operation, record: EntityRecord | undefined) => Promise<boolean>
   /** Follows the call for a batch; undefined when nobody does. */
@@ -57,13 +60,14 @@ export class HookRunner implements OperationHandler {
   }
 
   async deliver(operation: Operation): Promise<Outcome | undefined> {
-    const { checkpointer, delivery } = this.#options
+    const { checkpointer, delivery, stixIdRecords } = this.#options
     let record: EntityRecord | undefined
     operation.isTransforming = false
     if (delivery.idMap) {
       const known = checkpointer.entity(operation.key)
       record = known instanceof Promise ? await known : known
       if (record === undefined && operation.route !== undefined) record = await this.#formerRecord(operation)
+      if (record === undefined && stixIdRecords.mayHaveAny) record = await stixIdRecords.find(operation)
       const newest =
         record === undefined ? checkpointer.departureOf(operation.key) : parsePosition(record.position ?? '')
       if (newest !== undefined && isRedelivered(operation, newest)) return redelivered

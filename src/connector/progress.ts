@@ -6,6 +6,9 @@ import { stateValue } from './session.ts'
 /** Name of the value that says whether the id map knows of everything that was ever pushed. */
 export const mapValue = 'id-map'
 
+/** Value of {@link mapValue} while nothing was pushed yet beside an imported map that names everything. */
+export const importedMap = 'imported'
+
 /** How far the connector has come, and what of that is saved and told to the platform. */
 export class Progress {
   #ledger = new Ledger({ from: startOfTime })
@@ -15,6 +18,8 @@ export class Progress {
   #hasBegun = false
   /** Whether the id map knows of everything that was ever pushed. */
   mapIsComplete = false
+  /** Whether somebody said so of a map that was imported, whatever else is known here. */
+  mapIsImported = false
 
   get ledger(): Ledger {
     return this.#ledger
@@ -67,6 +72,12 @@ export class Progress {
     if (ms > this.#headMs) this.#headMs = ms
   }
 
+  /** Whether the map is complete, by what the store says of it. */
+  knowMap(said: string | undefined, isFresh: boolean): void {
+    this.mapIsImported = said === importedMap
+    this.mapIsComplete = isFresh || this.mapIsImported || said === 'complete'
+  }
+
   /** How far finished work lies behind the newest id, in milliseconds; 0 when nothing is under way. */
   get lagMs(): number {
     return Math.max(0, this.#newestMs - this.#finishedMs)
@@ -96,7 +107,8 @@ export class Progress {
 
   /** What goes with every commit. Before the stream there is no position: what was saved earlier stays. */
   values(): ReadonlyMap<string, string | undefined> {
-    const values = new Map([[mapValue, this.mapIsComplete ? 'complete' : undefined]])
+    const map = this.mapIsImported && !this.#hasBegun ? importedMap : 'complete'
+    const values = new Map([[mapValue, this.mapIsComplete ? map : undefined]])
     if (this.#hasBegun) values.set(stateValue, this.text())
     return values
   }

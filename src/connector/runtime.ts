@@ -210,7 +210,7 @@ export class Runtime {
     await this.#assembly.open()
     this.#waitsFor = 'the platform'
     const start = await this.#session.open(signal)
-    if (start.isTaken) this.#progress.mapIsComplete = false
+    if (start.isTaken && !this.#progress.mapIsImported) this.#progress.mapIsComplete = false
     if (start.isAnew) await this.#assembly.checkpointer.forgetPositions()
     this.#progress.begin(start.state)
     await this.#assembly.checkpointer.flush(true)

@@ -15,6 +15,7 @@ export type StateErrorCode = Extract<ErrorCode, `STATE_${string}`>
  * - `STATE_CORRUPT`: the file is damaged, or no state of this package
  * - `STATE_FOREIGN`: it belongs to another connector id
  * - `STATE_NOT_WRITTEN`: a change was not kept; nothing of it was
+ * - `STATE_IMPORT_REFUSED`: what was to be imported is not in order; nothing was changed
  *
  * @example
  * ```ts

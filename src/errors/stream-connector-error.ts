@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'STATE_CORRUPT'
   | 'STATE_FOREIGN'
   | 'STATE_NOT_WRITTEN'
+  | 'STATE_IMPORT_REFUSED'
   | 'HOOK_MISSING'
   | 'HOOK_TIMEOUT'
   | 'HOOK_RESULT'

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Checkpointer } from '../../src/checkpoint/checkpointer.ts'
 import { HookRunner } from '../../src/connector/hook-runner.ts'
+import { StixIdRecords } from '../../src/connector/stix-id-records.ts'
 import { type Hooks } from '../../src/connector/hooks.ts'
 import { type Verdict } from '../../src/errors/verdict.ts'
 import { delivered, type Outcome } from '../../src/flow/books.ts'
@@ -57,6 +58,7 @@ async function desk({ hooks = {}, delivery = {}, mapIsComplete = true }: DeskOpt
     logger: silentLogger,
     stopped: stopped.signal,
     mapIsComplete: () => mapIsComplete,
+    stixIdRecords: new StixIdRecords(checkpointer),
     isStale: async () => false,
     onDeadLetter: (_: Operation, __: Verdict) => {},
     onOutage: () => {},

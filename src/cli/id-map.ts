@@ -1,0 +1,113 @@
+import { createReadStream, existsSync, mkdirSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { Command } from 'commander'
+import { IdMap } from '../connector/id-map.ts'
+import { counted, writeJson, writeLine } from './output.ts'
+import { exitCodeHelp } from './run-command-line.ts'
+import { addStateOptions, withState, type StateOptions } from './state-access.ts'
+
+interface ExportOptions extends StateOptions {
+  readonly file?: string | undefined
+}
+
+interface ImportOptions extends StateOptions {
+  readonly complete?: boolean | undefined
+}
+
+/** Longer than any line of an id map. */
+const maxLineCharacters = 1_048_576
+
+const lineHelp = `
+One JSON object a line:
+  {"key":"<internal id of OpenCTI>","stixId":"<STIX id>","externalId":"<id at the target>"}
+To take over from another connector, one of key and stixId is enough. The fields position ("<ms>-<seq>") and
+expiresAtMs are there in what export writes, and need not be.
+`
+
+/**
+ * The command `id-map`: which entity has which id at the target, written out and read in.
+ *
+ * @example
+ * ```sh
+ * opencti-stream id-map export --file id-map.jsonl
+ * opencti-stream id-map import id-map.jsonl --state-dir /var/lib/my-connector --connector-id $CONNECTOR_ID
+ * ```
+ */
+export function idMapCommand(): Command {
+  const command = new Command('id-map').description('Which entity has which id at the target.')
+  const add = (usage: string, description: string) =>
+    addStateOptions(command.command(usage).description(description)).addHelpText(
+      'after',
+      lineHelp + exitCodeHelp,
+    )
+  add('export', 'Write it as JSON lines. Works while the connector runs; exact when it is stopped.')
+    .option('--file <file>', 'where to; without it, to standard output')
+    .action((options: ExportOptions) => exportAll(options))
+  add('import', 'Read it from JSON lines, over what is there. The connector has to be stopped.')
+    .argument('<file>', 'the JSON lines; all are checked before the first is written')
+    .option(
+      '--complete',
+      'they name everything that was ever pushed, with what is there: deletes of anything else are skipped',
+    )
+    .action((file: string, options: ImportOptions) => importAll(file, options))
+  return command.addHelpText('after', exitCodeHelp)
+}
+
+function exportAll(options: ExportOptions): Promise<void> {
+  return withState(options, 'read-only', async (store) => {
+    const idMap = new IdMap(store)
+    if (options.file === undefined) {
+      for await (const line of idMap.export()) await writeLine(line)
+      return
+    }
+    // For its owner alone, as the state is.
+    const file = await open(options.file, 'w', 0o600)
+    let exported = 0
+    try {
+      for await (const line of idMap.export()) {
+        await file.write(`${line}\n`)
+        exported++
+      }
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    if (options.json === true) await writeJson({ exported, file: options.file })
+    else await writeLine(`${entities(exported)} written to ${options.file}.`)
+  })
+}
+
+async function importAll(path: string, options: ImportOptions): Promise<void> {
+  // Said before a state is made.
+  if (!existsSync(path)) throw new Error(`There is no file ${path}.`)
+  // A connector that takes over from another has no state yet; which one it will be has to be said then.
+  if (options.connectorId?.trim()) mkdirSync(options.stateDir, { recursive: true, mode: 0o700 })
+  await withState(options, 'exclusive', async (store, connectorId) => {
+    const result = await new IdMap(store).import(() => linesOf(path), { isComplete: options.complete })
+    if (options.json === true) {
+      await writeJson({ connectorId, ...result })
+      return
+    }
+    await writeLine(`${entities(result.imported)} read into the id map of ${connectorId}.`)
+    if (result.byStixId > 0) {
+      await writeLine(`${entities(result.byStixId)} named by STIX id alone: found by it when first met.`)
+    }
+  })
+}
+
+/** Line by line; not by `node:readline`, which also breaks at U+2028 inside of a text. */
+async function* linesOf(path: string): AsyncGenerator<string> {
+  let rest = ''
+  for await (const chunk of createReadStream(path, 'utf8')) {
+    const lines = `${rest}${String(chunk)}`.split('\n')
+    rest = lines.pop()!
+    if (rest.length > maxLineCharacters)
+      throw new Error(`${path} has a line that is no line of an id map: it is too long.`)
+    yield* lines
+  }
+  if (rest !== '') yield rest
+}
+
+function entities(count: number): string {
+  return counted(count, 'entity').replace('entitys', 'entities')
+}
