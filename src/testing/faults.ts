@@ -176,6 +176,17 @@ export class Faults {
     this.#targets.platform.log.trim(keep)
   }
 
+  /**
+   * Removes an object, and the relations that touch it, without any event: what a deletion looks like that the history no
+   * longer holds.
+   *
+   * @throws Error when there is no such object.
+   */
+  removeSilently(id: string): void {
+    const { platform } = this.#targets
+    platform.knowledge.remove(platform.get(id))
+  }
+
   /** Adds `count` events of the platform's own, which make a reader that gets nothing else jump to the present. */
   publishInternal(count: number): void {
     const [stored] = this.#targets.platform.knowledge.values()

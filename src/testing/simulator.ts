@@ -3,6 +3,7 @@ import { systemClock, type Clock } from '../util/clock.ts'
 import { Faults } from './faults.ts'
 import { ConnectorRegistry, type RegisteredConnector } from './graphql/connector-registry.ts'
 import { GraphqlApi } from './graphql/graphql-api.ts'
+import { KnowledgeApi } from './graphql/knowledge-api.ts'
 import { missingReferencesOf, objectsOf, type LoadSummary, type StixSource } from './knowledge/bundle.ts'
 import { Platform, type StixChanges, type WriteOptions } from './knowledge/platform.ts'
 import { type StixInput } from './knowledge/platform-shape.ts'
@@ -122,6 +123,7 @@ export class Simulator implements AsyncDisposable {
         registry: this.#registry,
         log: this.#platform.log,
         faults: this.faults,
+        knowledge: new KnowledgeApi(this.#platform),
       }),
       live: {
         clock,

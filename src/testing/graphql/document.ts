@@ -25,7 +25,10 @@ export interface GraphqlOperation {
 /** A document that is no GraphQL, or GraphQL that the simulator has no use for. */
 export class GraphqlSyntaxError extends Error {}
 
-/** Reads the operations of a GraphQL document; fragments and directives are put aside as no connector uses them. */
+/**
+ * Reads the operations of a GraphQL document. What an inline fragment asks for stands among its neighbours; named fragments
+ * and directives are put aside as no connector uses them.
+ */
 export function parseDocument(source: string): GraphqlOperation[] {
   const parser = new Parser(parseTokens(source))
   return parser.document()
@@ -67,9 +70,22 @@ class Parser {
   #selections(): GraphqlField[] {
     this.#expect('{')
     const fields: GraphqlField[] = []
-    while (!this.#is('}')) fields.push(this.#field())
+    while (!this.#is('}')) {
+      if (!this.#is('...')) fields.push(this.#field())
+      else fields.push(...this.#inlineFragment())
+    }
     this.#expect('}')
     return fields
+  }
+
+  #inlineFragment(): GraphqlField[] {
+    this.#expect('...')
+    if (!this.#is('{')) {
+      const word = this.#name()
+      if (word !== 'on') throw this.#unexpected(`"${word}"`)
+      this.#name()
+    }
+    return this.#selections()
   }
 
   #field(): GraphqlField {

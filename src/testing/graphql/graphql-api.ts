@@ -1,12 +1,14 @@
 import { type Clock } from '../../util/clock.ts'
 import { type Faults } from '../faults.ts'
 import { type PlatformFeatures } from '../platform-profile.ts'
-import { type AccessControl, type Capability, type SimulatedUser } from '../live/access.ts'
+import { type AccessControl, type SimulatedUser } from '../live/access.ts'
 import { describeLog } from '../live/describe-log.ts'
 import { type EventLog } from '../live/event-log.ts'
 import { type ConnectorRegistry, type RegisteredConnector } from './connector-registry.ts'
 import { describeCollection, describeConnector } from './descriptions.ts'
 import { GraphqlSyntaxError, parseDocument, type GraphqlField, type GraphqlValue } from './document.ts'
+import { allow, GraphqlFailure } from './graphql-failure.ts'
+import { type KnowledgeApi } from './knowledge-api.ts'
 import { graphqlSchema, type GraphqlSchema } from './schema.ts'
 
 /** What the API answers for. */
@@ -17,6 +19,7 @@ export interface GraphqlApiOptions {
   readonly registry: ConnectorRegistry
   readonly log: EventLog
   readonly faults: Faults
+  readonly knowledge: KnowledgeApi
 }
 
 /** A request as it came. */
@@ -32,18 +35,6 @@ export interface GraphqlAnswer {
   readonly body: Record<string, unknown>
   /** The first field of the operation: `registerConnector`, `pingConnector` … */
   readonly field: string | undefined
-}
-
-/** An error that becomes an entry of `errors` in the answer. */
-class GraphqlFailure extends Error {
-  readonly code: string
-  readonly status: number
-
-  constructor(message: string, code: string, status = 200) {
-    super(message)
-    this.code = code
-    this.status = status
-  }
 }
 
 /** Registration, ping, reset and the description of streams, as the platform's GraphQL API has them. */
@@ -67,12 +58,10 @@ export class GraphqlApi {
       this.#validate(operation.selections, type)
       const data: Record<string, unknown> = {}
       for (const selection of operation.selections) {
-        const given = Object.fromEntries(
-          [...selection.arguments].map(([name, value]) => [name, resolveValue(value, variables)]),
-        )
+        const given = argumentsOf(selection, variables)
         const result = this.#resolve(selection.name, given, user)
         const resultType = this.#schema.types.get(type)!.get(selection.name)!
-        data[selection.alias] = this.#project(result, selection.selections, resultType)
+        data[selection.alias] = this.#project(result, selection.selections, resultType, variables)
       }
       return { status: 200, body: { data }, field }
     } catch (error) {
@@ -104,17 +93,23 @@ export class GraphqlApi {
     }
   }
 
-  #project(value: unknown, selections: readonly GraphqlField[], type: string): unknown {
+  /** A function in the place of a value is called with what the document gives it. */
+  #project(
+    value: unknown,
+    selections: readonly GraphqlField[],
+    type: string,
+    variables: Record<string, unknown>,
+  ): unknown {
     if (selections.length === 0 || value === null || value === undefined) return value ?? null
-    if (Array.isArray(value)) return value.map((item) => this.#project(item, selections, type))
+    if (Array.isArray(value)) return value.map((item) => this.#project(item, selections, type, variables))
     const fields = this.#schema.types.get(type)!
     return Object.fromEntries(
-      selections.map(({ alias, name, selections: inner }) => [
-        alias,
-        name === '__typename'
-          ? type
-          : this.#project((value as Record<string, unknown>)[name], inner, fields.get(name)!),
-      ]),
+      selections.map((field) => {
+        if (field.name === '__typename') return [field.alias, type]
+        const found = (value as Record<string, unknown>)[field.name]
+        const inner: unknown = typeof found === 'function' ? found(argumentsOf(field, variables)) : found
+        return [field.alias, this.#project(inner, field.selections, fields.get(field.name)!, variables)]
+      }),
     )
   }
 
@@ -123,6 +118,8 @@ export class GraphqlApi {
     if (field === 'streamCollection' || field === 'streamCollections')
       return this.#streams(field, given, user)
     const reader = required(user)
+    const { knowledge } = this.#options
+    if (knowledge.answers(field)) return knowledge.resolve(field, given, reader)
     switch (field) {
       case 'registerConnector': {
         allow(reader, 'CONNECTORAPI')
@@ -206,6 +203,12 @@ export class GraphqlApi {
   }
 }
 
+function argumentsOf(field: GraphqlField, variables: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    [...field.arguments].map(([name, value]) => [name, resolveValue(value, variables)]),
+  )
+}
+
 function resolveValue(value: GraphqlValue, variables: Record<string, unknown>): unknown {
   switch (value.kind) {
     case 'variable':
@@ -224,11 +227,6 @@ function resolveValue(value: GraphqlValue, variables: Record<string, unknown>): 
 function required(user: SimulatedUser | undefined): SimulatedUser {
   if (user === undefined) throw new GraphqlFailure('You must be logged in to do this.', 'AUTH_REQUIRED')
   return user
-}
-
-function allow(user: SimulatedUser, capability: Capability): void {
-  if (user.capabilities.has(capability) || user.capabilities.has('BYPASS')) return
-  throw new GraphqlFailure('You are not allowed to do this.', 'FORBIDDEN_ACCESS')
 }
 
 function mayReadStreams(user: SimulatedUser): boolean {

@@ -14,9 +14,20 @@ export function graphqlSchema({ isSeven, redacts }: PlatformFeatures): GraphqlSc
   const types = {
     Query:
       'me:Me about:About connector:Connector connectors:Connector streamCollection:StreamCollection ' +
+      'stix stixObjectOrStixRelationships:StixObjectOrStixRelationshipConnection ' +
       `streamCollections:StreamCollectionConnection ${seven('redisStreamInfo:RedisStreamInfo')}`,
     Mutation:
-      'registerConnector:Connector pingConnector:Connector resetStateConnector:Connector deleteConnector',
+      'registerConnector:Connector pingConnector:Connector resetStateConnector:Connector deleteConnector ' +
+      'externalReferenceAdd:ExternalReference stixDomainObjectEdit:StixEditMutations ' +
+      'stixCyberObservableEdit:StixEditMutations stixCoreRelationshipEdit:StixEditMutations ' +
+      'stixSightingRelationshipEdit:StixEditMutations',
+    StixObjectOrStixRelationshipConnection: 'edges:StixObjectOrStixRelationshipEdge pageInfo:PageInfo',
+    StixObjectOrStixRelationshipEdge: 'node:StixObjectOrStixRelationship cursor',
+    StixObjectOrStixRelationship: 'id standard_id x_opencti_stix_ids entity_type',
+    PageInfo: 'hasNextPage endCursor',
+    ExternalReference: 'id standard_id',
+    StixEditMutations: 'relationAdd:StixRefRelationship',
+    StixRefRelationship: 'id',
     Me: 'id name user_email',
     About: 'version',
     Connector:

@@ -1,0 +1,178 @@
+import { type KyInstance } from 'ky'
+import { z } from 'zod'
+import { PlatformError } from '../errors/platform-error.ts'
+import { kindOfStixType } from '../stix/observable-kinds.ts'
+import { type Entity } from '../stix/entity.ts'
+import { GraphqlClient, type GraphqlClientOptions } from './graphql.ts'
+
+/** Where an entity can be found elsewhere, as OpenCTI keeps it: one of `url` and `external_id` should be there. */
+export interface ExternalReference {
+  /** The name of the system, as people read it. */
+  readonly source_name: string
+  /** Where a person can look at it. */
+  readonly url?: string | undefined
+  /** Its id there. */
+  readonly external_id?: string | undefined
+}
+
+// One list holds entities and relationships of every kind; the filter `ids` finds by internal, standard and former STIX
+// ids (OpenCTI platform, domain/stixObjectOrStixRelationship.ts and utils/filtering; pycti,
+// opencti_stix_object_or_stix_relationship.py).
+const existingQuery =
+  'query ExistingObjects($filters: FilterGroup, $first: Int) { stixObjectOrStixRelationships(filters: $filters, first: $first) { edges { node { ' +
+  '... on StixObject { id standard_id x_opencti_stix_ids } ... on StixRelationship { id standard_id } } } pageInfo { hasNextPage } } }'
+/** What pycti's `get_stix_content` asks (OpenCTI platform, resolvers/stix.js). */
+const stixQuery = (count: number) => {
+  const each = (text: (index: number) => string, separator: string) =>
+    Array.from({ length: count }, (_, index) => text(index)).join(separator)
+  return `query StixQuery(${each((index) => `$id${index}: String!`, ', ')}) { ${each((index) => `stix${index}: stix(id: $id${index})`, ' ')} }`
+}
+const addReferenceMutation =
+  'mutation ExternalReferenceAdd($input: ExternalReferenceAddInput!) { externalReferenceAdd(input: $input) { id } }'
+
+const node = z.looseObject({
+  id: z.string().nullish(),
+  standard_id: z.string().nullish(),
+  x_opencti_stix_ids: z.array(z.string().nullable()).nullish(),
+})
+const existing = z.object({
+  stixObjectOrStixRelationships: z.object({
+    edges: z.array(z.object({ node: node.nullable() }).nullable()),
+    pageInfo: z.object({ hasNextPage: z.boolean().nullish() }).nullish(),
+  }),
+})
+const contents = z.record(z.string(), z.string().nullish())
+const added = z.object({ externalReferenceAdd: z.object({ id: z.string() }) })
+
+/** The most ids in one question: a page of the platform holds at least so many (OpenCTI platform, `elasticsearch:default_pagination_result_size`). */
+export const maxIdsPerQuestion = 500
+
+/**
+ * What is known at the platform right now, beside the stream, and the one thing that is written to it. Each call asks once;
+ * see {@link GraphqlClient.request} for what it throws.
+ */
+export class PlatformKnowledge {
+  readonly #graphql: GraphqlClient
+
+  /**
+   * @param http from `createPlatformHttp`.
+   * @param url address of the platform with its base path.
+   */
+  constructor(http: KyInstance, url: string, limits: Pick<GraphqlClientOptions, 'clock' | 'timeoutMs'> = {}) {
+    this.#graphql = new GraphqlClient({ http, url, ...limits })
+  }
+
+  /**
+   * Which of these exist, as far as the token's user may see them.
+   *
+   * @param ids internal or STIX ids, at most {@link maxIdsPerQuestion}.
+   * @throws PlatformError also when the answer is not whole: what is missing in it must not count as gone.
+   */
+  async existing(ids: readonly string[], signal?: AbortSignal): Promise<ReadonlySet<string>> {
+    if (ids.length === 0) return new Set()
+    const filters = { mode: 'and', filters: [{ key: ['ids'], values: ids }], filterGroups: [] }
+    const answer = await this.#graphql.request({
+      query: existingQuery,
+      // Somewhat more than one for each: a former STIX id can be that of several.
+      variables: { filters, first: ids.length * 2 },
+      schema: existing,
+      signal,
+    })
+    const { edges, pageInfo } = answer.stixObjectOrStixRelationships
+    if (pageInfo?.hasNextPage === true) {
+      throw new PlatformError(
+        'PLATFORM_ERROR',
+        'The OpenCTI platform listed only a part of what was asked for. Look into its log, and try again.',
+      )
+    }
+    const found = new Set<string>()
+    for (const edge of edges) {
+      const { id, standard_id, x_opencti_stix_ids } = edge?.node ?? {}
+      for (const each of [id, standard_id, ...(x_opencti_stix_ids ?? [])]) {
+        if (typeof each === 'string') found.add(each)
+      }
+    }
+    return found
+  }
+
+  /**
+   * The present states of entities and relationships, as the stream would tell them; `undefined` for one that is not there to
+   * be seen.
+   *
+   * @param ids internal or STIX ids, a few at a time: each answer can hold megabytes.
+   */
+  async stixOf(ids: readonly string[], signal?: AbortSignal): Promise<readonly (Entity | undefined)[]> {
+    if (ids.length === 0) return []
+    const answer = await this.#graphql.request({
+      query: stixQuery(ids.length),
+      variables: Object.fromEntries(ids.map((id, index) => [`id${index}`, id])),
+      schema: contents,
+      signal,
+    })
+    return ids.map((_, index) => entityOf(answer[`stix${index}`]))
+  }
+
+  /**
+   * Adds an external reference to an entity, unless it has it already (the platform takes the same reference for one it
+   * knows).
+   *
+   * @param entity its internal or STIX id, and its STIX type.
+   * @throws PlatformError `PLATFORM_REFUSED` with problem `forbidden` when the token's user may not change knowledge
+   * (capability KNOWLEDGE_KNUPDATE); `PLATFORM_ERROR` when there is no such entity.
+   */
+  async link(
+    entity: { readonly id: string; readonly type: string },
+    reference: ExternalReference,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const { source_name, url, external_id } = reference
+    const input = {
+      source_name,
+      ...(url !== undefined && { url }),
+      ...(external_id !== undefined && { external_id }),
+    }
+    const answer = await this.#graphql.request({
+      query: addReferenceMutation,
+      variables: { input },
+      schema: added,
+      signal,
+    })
+    const edit = editOf(entity.type)
+    // Written into the document: the input type has had another name in each generation (StixMetaRelationshipAddInput in
+    // 5.x, StixRefRelationshipAddInput since).
+    const to = JSON.stringify(answer.externalReferenceAdd.id)
+    await this.#graphql.request({
+      query: `mutation AddExternalReference($id: ID!) { ${edit}(id: $id) { relationAdd(input: { toId: ${to}, relationship_type: "external-reference" }) { id } } }`,
+      variables: { id: entity.id },
+      schema: z.unknown(),
+      signal,
+    })
+  }
+}
+
+function entityOf(text: string | null | undefined): Entity | undefined {
+  if (text === undefined || text === null || text === '') return undefined
+  let entity: unknown
+  try {
+    entity = JSON.parse(text)
+  } catch {
+    throw unknownForm()
+  }
+  if (entity === null) return undefined
+  if (typeof entity !== 'object' || !('id' in entity) || !('type' in entity)) throw unknownForm()
+  return entity as Entity
+}
+
+/** The edit that takes entities of a STIX type, as pycti chooses it. */
+function editOf(type: string): string {
+  if (type === 'relationship') return 'stixCoreRelationshipEdit'
+  if (type === 'sighting') return 'stixSightingRelationshipEdit'
+  return kindOfStixType(type) === undefined ? 'stixDomainObjectEdit' : 'stixCyberObservableEdit'
+}
+
+function unknownForm(): PlatformError {
+  return new PlatformError(
+    'PLATFORM_ERROR',
+    'The OpenCTI platform answered in a form that is not known (at stix). Check that its version is one that this package supports.',
+  )
+}

@@ -1,0 +1,154 @@
+import { observableExtension } from '../../stix/extensions.ts'
+import { type Platform } from '../knowledge/platform.ts'
+import { isObservable } from '../knowledge/entity-types.ts'
+import { type StoredObject } from '../knowledge/knowledge-base.ts'
+import { textsOf, type StixObject } from '../knowledge/stix-object.ts'
+import { canRead, type SimulatedUser } from '../live/access.ts'
+import { allowWithin, GraphqlFailure } from './graphql-failure.ts'
+
+/** The fields that {@link KnowledgeApi} answers. */
+const fields = new Set([
+  'stix',
+  'stixObjectOrStixRelationships',
+  'externalReferenceAdd',
+  'stixDomainObjectEdit',
+  'stixCyberObservableEdit',
+  'stixCoreRelationshipEdit',
+  'stixSightingRelationshipEdit',
+])
+
+/** How many nodes a page has when the question does not say. */
+const defaultPage = 500
+
+/** What GraphQL tells of the knowledge itself, and what connectors write back to it. */
+export class KnowledgeApi {
+  readonly #platform: Platform
+
+  constructor(platform: Platform) {
+    this.#platform = platform
+  }
+
+  answers(field: string): boolean {
+    return fields.has(field)
+  }
+
+  resolve(field: string, given: Readonly<Record<string, unknown>>, user: SimulatedUser): unknown {
+    switch (field) {
+      case 'stix':
+        return this.#visible(given['id'], user)?.json() ?? null
+      case 'stixObjectOrStixRelationships':
+        allowWithin(user, 'KNOWLEDGE')
+        return this.#list(given, user)
+      case 'externalReferenceAdd':
+        allowWithin(user, 'KNOWLEDGE_KNUPDATE')
+        return this.#addReference(given['input'], user)
+      default:
+        allowWithin(user, 'KNOWLEDGE_KNUPDATE')
+        return {
+          relationAdd: ({ input }: { input?: unknown }) => this.#relate(field, given['id'], input, user),
+        }
+    }
+  }
+
+  #visible(id: unknown, user: SimulatedUser): StoredObject | undefined {
+    const stored = typeof id === 'string' ? this.#platform.knowledge.find(id) : undefined
+    return stored !== undefined && canRead(user, stored.object) ? stored : undefined
+  }
+
+  /** The filter `ids` finds by internal, standard and former ids (OpenCTI platform, utils/filtering). */
+  #list(given: Readonly<Record<string, unknown>>, user: SimulatedUser): unknown {
+    const filters = (given['filters'] as { filters?: { key?: unknown; values?: unknown }[] } | undefined)
+      ?.filters
+    const [filter, ...others] = filters ?? []
+    if (filter === undefined || others.length > 0 || [filter.key].flat().join() !== 'ids') {
+      throw new GraphqlFailure('The simulator only knows the filter "ids" here.', 'NOT_IMPLEMENTED')
+    }
+    const first = typeof given['first'] === 'number' ? given['first'] : defaultPage
+    const found = new Set<StoredObject>()
+    for (const id of textsOf(filter.values)) {
+      const stored = this.#visible(id, user)
+      if (stored !== undefined) found.add(stored)
+    }
+    const page = [...found].slice(0, first)
+    const node = (stored: StoredObject) => ({
+      id: stored.properties.id,
+      standard_id: stored.object.id,
+      x_opencti_stix_ids: textsOf(stored.properties['stix_ids']),
+      entity_type: stored.properties.type,
+    })
+    return {
+      edges: page.map((stored) => ({ node: node(stored), cursor: stored.properties.id })),
+      pageInfo: { hasNextPage: found.size > page.length, endCursor: page.at(-1)?.properties.id ?? '' },
+    }
+  }
+
+  /** Adding what is there already answers it: a reference is known by its address, else by its source and id. */
+  #addReference(input: unknown, user: SimulatedUser): unknown {
+    const { source_name, url, external_id } = (input ?? {}) as Record<string, unknown>
+    if (typeof source_name !== 'string' || source_name === '') {
+      throw new GraphqlFailure(
+        'Field "source_name" of required type was not provided.',
+        'BAD_USER_INPUT',
+        400,
+      )
+    }
+    const isSame = ({ object }: StoredObject) =>
+      object.type === 'external-reference' &&
+      (typeof url === 'string' && url !== ''
+        ? object['url'] === url
+        : object['source_name'] === source_name && object['external_id'] === external_id)
+    const known = [...this.#platform.knowledge.values()].find(isSame)
+    const stored =
+      known ??
+      this.#platform.create(
+        {
+          type: 'external-reference',
+          source_name,
+          ...(typeof url === 'string' && { url }),
+          ...(typeof external_id === 'string' && { external_id }),
+        },
+        { by: user.id },
+      )
+    return { id: stored.properties.id, standard_id: stored.object.id }
+  }
+
+  #relate(edit: string, id: unknown, input: unknown, user: SimulatedUser): unknown {
+    const { toId, relationship_type } = (input ?? {}) as Record<string, unknown>
+    const stored = this.#visible(id, user)
+    if (stored === undefined || editOf(stored.object) !== edit)
+      throw new GraphqlFailure('Element can not be loaded', 'FUNCTIONAL_ERROR')
+    const target = this.#visible(toId, user)
+    if (target === undefined || relationship_type !== 'external-reference') {
+      throw new GraphqlFailure('The simulator only adds external references here.', 'NOT_IMPLEMENTED')
+    }
+    const { source_name, url, external_id } = target.object as Record<string, unknown>
+    const reference = {
+      source_name,
+      ...(url !== undefined && { url }),
+      ...(external_id !== undefined && { external_id }),
+    }
+    const text = JSON.stringify(reference)
+    const references = referencesOf(stored.object)
+    if (!references.some((each) => JSON.stringify(each) === text)) {
+      this.#platform.update(
+        stored.properties.id,
+        { external_references: [...references, reference] },
+        { by: user.id },
+      )
+    }
+    return { id: `${stored.properties.id}-${target.properties.id}` }
+  }
+}
+
+/** The edit that takes objects of a type. */
+function editOf(object: StixObject): string {
+  if (object.type === 'sighting') return 'stixSightingRelationshipEdit'
+  if (object.type === 'relationship') return 'stixCoreRelationshipEdit'
+  return isObservable(object.type) ? 'stixCyberObservableEdit' : 'stixDomainObjectEdit'
+}
+
+function referencesOf(object: StixObject): unknown[] {
+  const list =
+    object['external_references'] ?? object.extensions?.[observableExtension]?.['external_references']
+  return Array.isArray(list) ? list : []
+}
