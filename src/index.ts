@@ -18,6 +18,12 @@ export { type ExportedDeadLetter } from './connector/exported-dead-letter.ts'
 export { type FlushOperation } from './connector/hooks.ts'
 export { type ConnectorNotice, type ConnectorState } from './connector/notices.ts'
 export { type ConnectorStatus } from './connector/connector-status.ts'
+export {
+  type ListedItem,
+  type Listing,
+  type ReconcileOptions,
+  type ReconcileReport,
+} from './connector/reconcile-report.ts'
 
 export { type Books, type BooksSnapshot, type Outcome } from './flow/books.ts'
 export { type DeleteReason, type OperationKind } from './flow/operation.ts'
@@ -38,6 +44,7 @@ export {
   type LifecycleOptions,
   type OutageOptions,
   type QueueOptions,
+  type ReconcileSettings,
   type RateLimitOptions,
   type RetryOptions,
 } from './settings/connector-defaults.ts'
@@ -47,6 +54,7 @@ export {
   type ResolvedLifecycleOptions,
   type ResolvedOutageOptions,
   type ResolvedQueueOptions,
+  type ResolvedReconcileOptions,
   type ResolvedRateLimit,
   type ResolvedRetryOptions,
   type ResolvedRoute,

@@ -10,6 +10,7 @@ import { Window } from '../flow/window.ts'
 import { CheckpointAge } from '../observe/checkpoint-age.ts'
 import { type HookTimings } from '../observe/hook-timings.ts'
 import { type Tracing } from '../observe/tracing.ts'
+import { type PlatformKnowledge } from '../opencti/platform-knowledge.ts'
 import { type LoadedSettings } from '../settings/load-settings.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type Random } from '../util/backoff.ts'
@@ -19,10 +20,12 @@ import { type Redactor } from '../util/redactor.ts'
 import { DeadLetterBound } from './dead-letter-bound.ts'
 import { HookRunner } from './hook-runner.ts'
 import { type ConnectorHooks } from './hooks.ts'
-import { type ConnectorNotice } from './notices.ts'
+import { type ConnectorNotice, type ConnectorState } from './notices.ts'
 import { Pipeline, type PipelineMessage } from './pipeline.ts'
 import { mapValue, type Progress } from './progress.ts'
 import { recallRoutes } from './recall-routes.ts'
+import { Reconciler } from './reconciler.ts'
+import { Reconciliation } from './reconciliation.ts'
 import { droppedByReset, Replayer } from './replayer.ts'
 import { StixIdRecords } from './stix-id-records.ts'
 import { type TargetLimits } from './target-limits.ts'
@@ -51,6 +54,8 @@ export interface AssemblyOwner {
   readonly onStop: (verdict: Verdict) => void
   readonly timings: HookTimings
   readonly tracing: Tracing
+  readonly knowledge: PlatformKnowledge
+  readonly state: () => ConnectorState
 }
 
 /** The stages between a message and its end, joined: pipeline, engine, hooks, checkpoint, bounds. */
@@ -64,6 +69,7 @@ export class Assembly {
   readonly deadLetters: DeadLetterBound
   readonly replayer: Replayer
   readonly stixIdRecords: StixIdRecords
+  readonly reconciliation: Reconciliation
   readonly #checkpointAge: CheckpointAge
   readonly #options: AssemblyOptions
   readonly #owner: AssemblyOwner
@@ -133,6 +139,29 @@ export class Assembly {
       replay: (letter, onSettled) => this.pipeline.replay(letter, onSettled),
       hurry: () => this.engine.hurry(),
       onRemoved: () => this.deadLetters.remove(),
+    })
+    const isCatchingUp = () => owner.progress.ledger.catchingUp
+    const reconciler = new Reconciler({
+      list: hooks.list === undefined ? undefined : (signal) => hooks.list!(signal),
+      store,
+      checkpointer,
+      knowledge: owner.knowledge,
+      clock,
+      reconcile: delivery.reconcile,
+      isCatchingUp,
+      room: () => window.room() ?? checkpointer.room(),
+      repair: (event, repair, onEnded) => this.pipeline.repair(event, repair, onEnded),
+      hurry: () => this.engine.hurry(),
+    })
+    this.reconciliation = new Reconciliation({
+      reconciler,
+      reconcile: delivery.reconcile,
+      clock,
+      hasIdMap: delivery.idMap,
+      state: owner.state,
+      isCatchingUp,
+      open: () => this.open(),
+      onNotice,
     })
   }
 
@@ -217,6 +246,7 @@ export class Assembly {
       stixIdRecords: this.stixIdRecords,
       isStale: (operation, record) => this.replayer.isStale(operation, record),
       traceBatch: (operations) => tracing.batch(operations),
+      onChanged: (record) => this.reconciliation.noteChanged(record),
       onDeadLetter: (operation, verdict) => this.pipeline.bury(operation, verdict),
       onOutage: (reason, name) =>
         onNotice(

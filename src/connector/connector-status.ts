@@ -3,6 +3,7 @@ import { type RouteAccount } from '../flow/routes.ts'
 import { type EndpointAddresses } from '../observe/observation.ts'
 import { type Unreadiness } from '../observe/readiness.ts'
 import { type ConnectorState } from './notices.ts'
+import { type ReconcileReport } from './reconcile-report.ts'
 
 /** How a connector does at one moment. */
 export interface ConnectorStatus extends BooksSnapshot {
@@ -23,6 +24,8 @@ export interface ConnectorStatus extends BooksSnapshot {
   readonly stateProblem: string | undefined
   /** Dead letters that are kept now. */
   readonly deadLettersKept: number
+  /** What the last comparison of target and platform found; absent before the first. */
+  readonly reconcile: ReconcileReport | undefined
   /** Why the connector does not do its work right now; empty when it does, as `/readyz` says. */
   readonly notReady: readonly Unreadiness[]
   /** Where it can be asked over HTTP. */

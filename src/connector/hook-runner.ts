@@ -16,6 +16,7 @@ import { type Logger } from '../util/logger.ts'
 import { EventContext } from './event-context.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
 import { type FlushOperation, type Hooks } from './hooks.ts'
+import { overtakenOutcome, recordForRepair } from './record-for-repair.ts'
 import { staleOutcome } from './replayer.ts'
 import { type StixIdRecords } from './stix-id-records.ts'
 
@@ -35,6 +36,8 @@ export interface HookRunnerOptions {
   readonly isStale: (operation: Operation, record: EntityRecord | undefined) => Promise<boolean>
   /** Follows the call for a batch; undefined when nobody does. */
   readonly traceBatch?: ((operations: readonly Operation[]) => HookTrace | undefined) | undefined
+  /** The id map has changed for an entity, by an event or by a repair. */
+  readonly onChanged?: ((record: EntityRecord) => void) | undefined
   readonly onDeadLetter: (operation: Operation, verdict: Verdict) => void
   readonly onOutage: (reason: string | undefined, route: string | undefined) => void
   readonly onStop: (verdict: Verdict) => void
@@ -71,6 +74,11 @@ export class HookRunner implements OperationHandler {
       const newest =
         record === undefined ? checkpointer.departureOf(operation.key) : parsePosition(record.position ?? '')
       if (newest !== undefined && isRedelivered(operation, newest)) return redelivered
+    }
+    if (operation.repair !== undefined) {
+      const needed = recordForRepair(operation, operation.repair, record)
+      if (needed === 'overtaken') return overtakenOutcome
+      record = needed
     }
     if (operation.replayOf !== undefined && (await this.#options.isStale(operation, record))) {
       if (!operation.isForced) return staleOutcome
@@ -241,6 +249,7 @@ export class HookRunner implements OperationHandler {
       }
       this.#options.checkpointer.putEntity(record, operation.replayedAlone)
       this.#forgetFormer(operation)
+      this.#options.onChanged?.(record)
     } else {
       this.#outdate(operation)
     }
@@ -252,9 +261,10 @@ export class HookRunner implements OperationHandler {
       this.#options.checkpointer.deleteEntity(
         operation.key,
         operation.replayedAlone,
-        operation.event.position,
+        operation.event.position ?? parsePosition(operation.newerPosition ?? ''),
       )
       this.#forgetFormer(operation)
+      this.#options.onChanged?.({ key: operation.key, stixId: operation.entity.id })
     }
     this.#outdate(operation)
     this.#log(operation)
@@ -275,8 +285,10 @@ export class HookRunner implements OperationHandler {
   }
 
   /** What was remembered under a former name of the route is remembered under its own from now on, or not at all. */
-  #forgetFormer({ formerKey }: Operation): void {
-    if (formerKey !== undefined) this.#options.checkpointer.deleteEntity(formerKey)
+  #forgetFormer({ formerKey, entity }: Operation): void {
+    if (formerKey === undefined) return
+    this.#options.checkpointer.deleteEntity(formerKey)
+    this.#options.onChanged?.({ key: formerKey, stixId: entity.id })
   }
 
   #log(operation: Operation): void {

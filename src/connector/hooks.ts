@@ -3,6 +3,7 @@ import { type OperationKind } from '../flow/operation.ts'
 import { type MaybePromise } from '../store/state-store.ts'
 import { type Entity } from '../stix/entity.ts'
 import { type EventContext } from './event-context.ts'
+import { type Listing } from './reconcile-report.ts'
 
 /**
  * One item of a batch that `flush` is handed.
@@ -38,4 +39,5 @@ export interface ConnectorHooks extends Hooks<unknown> {
   check?(signal: AbortSignal): MaybePromise<void>
   open?(): MaybePromise<void>
   close?(): MaybePromise<void>
+  list?(signal: AbortSignal): MaybePromise<Listing>
 }

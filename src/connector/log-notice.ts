@@ -1,6 +1,7 @@
 import { type Logger } from '../util/logger.ts'
 import { type StreamNotice } from '../stream/stream-notice.ts'
 import { type ConnectorNotice, type ConnectorState } from './notices.ts'
+import { type ReconcileReport } from './reconcile-report.ts'
 
 /** Says a notice in the log, in words. */
 export function logNotice(logger: Logger, notice: ConnectorNotice): void {
@@ -53,6 +54,14 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
     case 'state-not-written':
       logger.error('The state cannot be written: reading stops until it can', { error: notice.error.message })
       return
+    case 'reconciled':
+      logReport(logger, notice.report)
+      return
+    case 'reconcile-failed':
+      logger.error('Target and platform could not be compared; trying again at the next time', {
+        error: notice.error.message,
+      })
+      return
     case 'state-restored':
       logger.info('The state can be written again')
   }
@@ -61,6 +70,24 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
 /** The route, where there is one. */
 function named({ route }: { readonly route?: string | undefined }): { readonly route?: string } {
   return route === undefined ? {} : { route }
+}
+
+function logReport(logger: Logger, report: ReconcileReport): void {
+  const { gone, missing, orphans, refused, orphanIds, startedAtMs: _, ...counts } = report
+  const attributes = { gone, missing, orphans, ...counts }
+  if (refused.length > 0) {
+    logger.error(
+      'The comparison found more differences than it may repair by itself. Look whether the token still sees everything and the target lists everything; then call reconcile({ force: true })',
+      { refused, ...attributes },
+    )
+  } else if (gone + missing + orphans > 0) {
+    logger.warn('Target and platform were compared and repaired', {
+      ...attributes,
+      ...(orphans > 0 && { orphan_ids: orphanIds.slice(0, 10) }),
+    })
+  } else {
+    logger.info('Target and platform were compared: they agree', attributes)
+  }
 }
 
 const stateWords: Readonly<Record<ConnectorState, string>> = {

@@ -1,5 +1,6 @@
 import { type StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { type StreamNotice } from '../stream/stream-notice.ts'
+import { type ReconcileReport } from './reconcile-report.ts'
 
 /**
  * Everything that a program which embeds a connector can listen to. Times are in milliseconds.
@@ -47,6 +48,10 @@ export type ConnectorNotice =
   /** The state cannot be written (nothing more is read until it can), or can again. */
   | { readonly kind: 'state-not-written'; readonly error: StreamConnectorError }
   | { readonly kind: 'state-restored' }
+  /** Target, id map and platform were compared, and what differed was repaired, unless the report says `refused`. */
+  | { readonly kind: 'reconciled'; readonly report: ReconcileReport }
+  /** They could not be compared: nothing was repaired, and the next comparison tries again. */
+  | { readonly kind: 'reconcile-failed'; readonly error: StreamConnectorError }
 
 /** The life of a connector. It only moves to the right; `failed` can come after any. */
 export type ConnectorState = 'idle' | 'starting' | 'running' | 'stopping' | 'stopped' | 'failed'

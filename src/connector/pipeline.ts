@@ -8,6 +8,7 @@ import { type EventTrace } from '../flow/event-trace.ts'
 import { type Filter } from '../flow/filter.ts'
 import { type Operation } from '../flow/operation.ts'
 import { Planner } from '../flow/planner.ts'
+import { type Repair } from '../flow/repair.ts'
 import { entityKeyOfLane, type Route } from '../flow/route.ts'
 import { Routes } from '../flow/routes.ts'
 import { type Window } from '../flow/window.ts'
@@ -152,8 +153,37 @@ export class Pipeline {
     return undefined
   }
 
+  /**
+   * Takes what a comparison found through the filter and the lanes, at the route where it was found. The books of the
+   * connector have no part in it: they are of the stream.
+   *
+   * @param event a `create` with the present state of the entity, or a `delete`.
+   */
+  repair(event: StreamEvent, repair: Repair, onEnded: OnSettled): void {
+    const { filter, clock, window, engine } = this.#options
+    const route = repair.route === undefined ? undefined : this.#routes.named(repair.route)
+    const rejection = event.name === 'delete' ? undefined : filter.rejects(event.entity, clock.now())
+    const onSettle = (settled: Delivery, outcome: Outcome) => {
+      window.release(settled.bytes)
+      onEnded(outcome)
+    }
+    const delivery = new Delivery(event, onSettle, (bytes) => window.shrink(bytes))
+    const planned = this.#planner.operationsOf(event, delivery, rejection?.reason)
+    const operation = planned.find((each) => each.route === route)
+    if (operation === undefined) {
+      onEnded(skippedNoRoute)
+      return
+    }
+    operation.repair = repair
+    if (event.name === 'delete') operation.reason = 'reconciled'
+    window.take(event.bytes)
+    engine.push(operation)
+  }
+
   /** Keeps an operation that cannot be delivered. */
   bury(operation: Operation, verdict: Verdict): void {
+    // The next comparison finds it again.
+    if (operation.repair !== undefined) return
     const { event } = operation
     const position = event.position === undefined ? undefined : formatPosition(event.position)
     const nowMs = this.#options.clock.now()

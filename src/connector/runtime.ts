@@ -9,6 +9,7 @@ import { readiness } from '../observe/readiness.ts'
 import { scrubbed, scrubError } from '../observe/scrub.ts'
 import { type ConnectorState as PlatformState } from '../opencti/connector-state.ts'
 import { createPlatformHttp } from '../opencti/http.ts'
+import { PlatformKnowledge } from '../opencti/platform-knowledge.ts'
 import { formatPosition, startOfTime } from '../opencti/position.ts'
 import { checkStream, requireStreamId, type CheckedStream } from '../opencti/stream-check.ts'
 import { EventStream } from '../stream/event-stream.ts'
@@ -21,6 +22,7 @@ import { isDoneWithin, patiently } from './patience.ts'
 import { type PipelineMessage } from './pipeline.ts'
 import { platformHttpOptions } from './platform-http-options.ts'
 import { Progress } from './progress.ts'
+import { type ReconcileOptions, type ReconcileReport } from './reconcile-report.ts'
 import { Session } from './session.ts'
 import { StreamReader } from './stream-reader.ts'
 
@@ -75,6 +77,8 @@ export class Runtime {
       progress: this.#progress,
       givenUp: this.#givenUp.signal,
       ownUserId: () => this.#session.userId,
+      knowledge: new PlatformKnowledge(this.#http, loaded.settings.opencti.url),
+      state: () => this.#lifecycle.state,
       onStop: (verdict) => {
         this.#failure ??= new StreamConnectorError('STOP', options.redactor.clean(verdict.reason))
         void this.stop()
@@ -118,6 +122,7 @@ export class Runtime {
       outage: facts.outage,
       stateProblem,
       deadLettersKept,
+      reconcile: this.#assembly.reconciliation.last,
       notReady: readiness(facts),
       endpoints: this.#observation.addresses,
     }
@@ -147,6 +152,7 @@ export class Runtime {
       stateProblem: checkpointer.problem?.message,
       checkpointAgeMs,
       pings: this.#platform.pings,
+      reconcile: this.#assembly.reconciliation.facts(),
     }
   }
 
@@ -166,6 +172,14 @@ export class Runtime {
   /** Takes one message through the whole pipeline; resolves with what became of it. */
   async processMessage(message: PipelineMessage): Promise<Outcome> {
     return scrubbed(await this.#assembly.process(message), this.#options.redactor)
+  }
+
+  /** Compares target, id map and platform, and repairs; rejects when that could not be done whole. */
+  reconcile(options: ReconcileOptions): Promise<ReconcileReport> {
+    return this.#assembly.reconciliation.now(options, this.#stopping.signal).catch((error: unknown) => {
+      scrubError(error, this.#options.redactor)
+      throw error
+    })
   }
 
   /** Resolves when the stream is being read; rejects when that cannot be. */
@@ -231,6 +245,7 @@ export class Runtime {
     this.#lifecycle.move('running')
     void this.#session.run(signal)
     void this.#assembly.replayer.run(signal)
+    void this.#assembly.reconciliation.run(signal)
     void this.#summarize(signal)
   }
 

@@ -23,6 +23,7 @@ import { type EventContext } from './event-context.ts'
 import { type ConnectorHooks, type FlushOperation } from './hooks.ts'
 import { logNotice } from './log-notice.ts'
 import { type ConnectorNotice } from './notices.ts'
+import { type Listing, type ReconcileOptions, type ReconcileReport } from './reconcile-report.ts'
 import { runProgram } from './run-program.ts'
 import { Runtime } from './runtime.ts'
 import { TargetLimits } from './target-limits.ts'
@@ -249,6 +250,14 @@ export abstract class StreamConnector<
    */
   flush?(operations: readonly FlushOperation<Item>[]): MaybePromise<readonly FlushResult[] | void>
 
+  /**
+   * Everything that the target holds of this connector, in any order: its ids, or objects with `externalId` or `stixId`.
+   * Lets {@link reconcile} find what the target has lost, and what is there that nobody knows.
+   *
+   * A list that cannot be told whole has to throw: what is not in it counts as lost.
+   */
+  list?(signal: AbortSignal): MaybePromise<Listing>
+
   /** Whether the target is there and takes our credentials. Runs before the stream opens, until it does not throw. */
   check?(signal: AbortSignal): MaybePromise<void>
 
@@ -281,6 +290,29 @@ export abstract class StreamConnector<
       data: text,
       bytes: text.length,
     })
+  }
+
+  /**
+   * Compares the target ({@link list}) and the platform with what was pushed, and repairs: withdraws what is gone at the
+   * platform (`context.reason` is `reconciled`), creates what the target has lost, reports what is in the target and unknown.
+   * It waits until the connector has caught up, and for another comparison; it works before {@link start} as well. The option
+   * `reconcile` has it done from time to time.
+   *
+   * @throws StreamConnectorError when the comparison could not be made whole: nothing is taken for gone or lost then.
+   *
+   * @example
+   * ```ts
+   * import { type StreamConnector } from 'opencti-stream-connector'
+   *
+   * async function repair(connector: StreamConnector) {
+   *   const { withdrawn, recreated, refused } = await connector.reconcile()
+   *   console.log(withdrawn, recreated, refused)
+   * }
+   * console.log(repair.length)
+   * ```
+   */
+  reconcile(options: ReconcileOptions = {}): Promise<ReconcileReport> {
+    return this.#runtime.reconcile(options)
   }
 
   /** How the connector does right now. */

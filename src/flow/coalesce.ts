@@ -15,6 +15,8 @@ export function coalesce(earlier: Operation, newer: Operation): boolean {
   if (earlier.joined.length > 0 || newer.joined.length > 0) return false
   // A dead letter that is tried again is decided on its own: it may be stale, and stays one when it fails.
   if (earlier.replayOf !== undefined || newer.replayOf !== undefined) return false
+  // So is a repair, which is left out when an event comes before it.
+  if (earlier.repair !== undefined || newer.repair !== undefined) return false
   if (earlier.kind === 'delete') return false
   if (newer.kind === 'delete') {
     if (earlier.kind === 'create') earlier.unseen = true

@@ -291,8 +291,9 @@ export class Engine {
   }
 
   #giveUp(operation: Operation, verdict: Verdict): void {
-    // A dead letter that is tried again is aside already: stopping for it would stop at each start.
-    if (this.#delivery.retry.exhausted === 'stop' && operation.replayOf === undefined) {
+    // A dead letter that is tried again is aside already: stopping for it would stop at each start. A repair comes again.
+    const isOfStream = operation.replayOf === undefined && operation.repair === undefined
+    if (this.#delivery.retry.exhausted === 'stop' && isOfStream) {
       this.#rest(operation)
       this.#handler.onStop(verdict)
     } else {

@@ -3,6 +3,7 @@ import { type Entity } from '../stix/entity.ts'
 import { type Outcome } from './books.ts'
 import { type Delivery } from './delivery.ts'
 import { entityKeyOfLane, type Route } from './route.ts'
+import { type Repair } from './repair.ts'
 
 /** What a hook is asked to do at the target. */
 export type OperationKind = 'create' | 'update' | 'delete'
@@ -13,9 +14,11 @@ export type OperationKind = 'create' | 'update' | 'delete'
  * - `left-filter`: it is still there, but no longer matches the stream's or the connector's filter;
  * - `left-route`: it is still there and passes the filter, but no longer belongs to this route;
  * - `revoked`, `expired`: it is no longer valid;
- * - `merged`: it was merged into another entity.
+ * - `merged`: it was merged into another entity;
+ * - `reconciled`: a comparison found that it is gone at the platform, and nobody had said so.
  */
-export type DeleteReason = 'deleted' | 'left-filter' | 'left-route' | 'revoked' | 'expired' | 'merged'
+export type DeleteReason =
+  'deleted' | 'left-filter' | 'left-route' | 'revoked' | 'expired' | 'merged' | 'reconciled'
 
 /** One effect on the target, for one entity, through one route: an event is one of them, a merge several. */
 export class Operation {
@@ -59,6 +62,8 @@ export class Operation {
   isForced = false
   /** Position of the newer state that it replaces when it is forced. */
   newerPosition: string | undefined
+  /** The comparison that asked for it; absent when an event did. */
+  repair: Repair | undefined
   /** It stands in this many lanes where it is not first yet. */
   blockedBy = 0
   /** It has been handed to a hook or a batch. */

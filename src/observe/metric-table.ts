@@ -194,6 +194,27 @@ export const metricTable: readonly MetricRow[] = [
     read: ofRoutes((account) => flag(account.outage === undefined)),
   },
   {
+    name: 'opencti_stream_reconcile_runs_total',
+    help: 'Comparisons of target, id map and platform, by outcome.',
+    type: 'counter',
+    label: 'outcome',
+    read: (facts) => facts.reconcile?.runs ?? new Map(),
+  },
+  {
+    name: 'opencti_stream_reconcile_repairs_total',
+    help: 'Repairs that comparisons asked for, by what became of them.',
+    type: 'counter',
+    label: 'kind',
+    read: (facts) => facts.reconcile?.repairs ?? new Map(),
+  },
+  {
+    name: 'opencti_stream_reconcile_differences',
+    help: 'What the last comparison found, by kind: gone, missing, orphans.',
+    type: 'gauge',
+    label: 'kind',
+    read: (facts) => facts.reconcile?.found ?? new Map(),
+  },
+  {
     name: 'ping_api_total',
     help: 'Pings of the platform.',
     type: 'counter',

@@ -4,6 +4,16 @@ import { type RouteAccount } from '../flow/routes.ts'
 import { type PingCounts } from './counted-platform.ts'
 import { type StreamFacts } from './stream-watch.ts'
 
+/** What comparisons of target and platform have come to. */
+export interface ReconcileFacts {
+  /** How many there were, by their end. */
+  readonly runs: ReadonlyMap<string, number>
+  /** What became of repairs. */
+  readonly repairs: ReadonlyMap<string, number>
+  /** What the last one found, by kind. */
+  readonly found: ReadonlyMap<string, number>
+}
+
 /** Everything about a connector at one moment that metrics and readiness are made of. */
 export interface ObservedFacts extends BooksSnapshot {
   /** How each route does, by its name. */
@@ -34,4 +44,6 @@ export interface ObservedFacts extends BooksSnapshot {
   /** Since the state was last written, in milliseconds. */
   readonly checkpointAgeMs: number
   readonly pings: PingCounts
+  /** Comparisons of target and platform; absent where none can be made. */
+  readonly reconcile?: ReconcileFacts | undefined
 }

@@ -79,6 +79,24 @@ export interface DeadLetterOptions {
   max?: number | undefined
 }
 
+/** Comparing the target with the id map and the platform, and mending what differs. */
+export interface ReconcileSettings {
+  /** Milliseconds between two comparisons, 60,000–2,592,000,000; absent for none by itself. Environment: `CONNECTOR_RECONCILE_EVERY_MS`. */
+  everyMs?: number | undefined
+  /** Whether to compare once after each start, when the catch-up is over. Default `false`. Environment: `CONNECTOR_RECONCILE_AT_START`. */
+  atStart?: boolean | undefined
+  /**
+   * What becomes of entities in the target that the connector does not know. Only those are ever deleted that the `list` hook
+   * calls ours and that are gone at the platform. Default `report`. Environment: `CONNECTOR_RECONCILE_ORPHANS`.
+   */
+  orphans?: 'report' | 'delete' | undefined
+  /**
+   * The greatest share of the known entities that one comparison withdraws, or creates anew, in percent, 0–100; ten are always
+   * allowed. More is refused and reported: forcing it is for a person. Default 10. Environment: `CONNECTOR_RECONCILE_MAX_PERCENT`.
+   */
+  maxPercent?: number | undefined
+}
+
 /** The page that says whether the connector lives and is ready. */
 export interface HealthOptions {
   /** Port, 0–65535; 0 takes a free one; absent for no page. Environment: `CONNECTOR_HEALTH_PORT`. */
@@ -141,6 +159,8 @@ export interface ConnectorDefaults {
   skipOwnChanges?: boolean | undefined
   /** Milliseconds between two summaries in the log, at least 1,000; 0 for none. Default 60,000. Environment: `CONNECTOR_METRICS_INTERVAL_MS`. */
   metricsIntervalMs?: number | undefined
+  /** Comparing the target with the platform. Off unless asked for. */
+  reconcile?: ReconcileSettings | undefined
   /** The page that says whether the connector lives. */
   health?: HealthOptions | undefined
   /** Which entities reach the hooks. */

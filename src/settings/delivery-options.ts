@@ -19,6 +19,7 @@ export interface DeliveryOptions {
   readonly skipOwnChanges: boolean
   /** 0 for no summaries. */
   readonly metricsIntervalMs: number
+  readonly reconcile: ResolvedReconcileOptions
   readonly health: { readonly port?: number | undefined; readonly host: string }
   readonly filter: ResolvedFilterOptions
   /** In the order in which the code names them; empty where there are none. */
@@ -40,6 +41,14 @@ export interface ResolvedRoute {
   /** Absent for that of the connector. */
   readonly concurrency?: number | undefined
   readonly formerly: readonly string[]
+}
+
+/** `ReconcileSettings` with every default filled in. */
+export interface ResolvedReconcileOptions {
+  readonly everyMs?: number | undefined
+  readonly atStart: boolean
+  readonly orphans: 'report' | 'delete'
+  readonly maxPercent: number
 }
 
 /** A limit on calls that is in force. */

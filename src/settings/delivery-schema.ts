@@ -136,6 +136,29 @@ export const deliverySchema = z.strictObject({
     .default(60_000)
     .describe('Milliseconds between two summaries in the log; 0 for none.')
     .register(settingNotes, { expected: 'a number of milliseconds, at least 1000, or 0' }),
+  reconcile: z
+    .strictObject({
+      everyMs: z
+        .number()
+        .min(60_000)
+        .max(30 * dayMs)
+        .optional()
+        .describe('Milliseconds between two comparisons of the target with the platform.'),
+      atStart: z.boolean().default(false).describe('Compare the target with the platform after each start.'),
+      orphans: z
+        .enum(['report', 'delete'])
+        .default('report')
+        .describe('What becomes of entities in the target that are ours, unknown, and gone at the platform.'),
+      maxPercent: z
+        .number()
+        .min(0)
+        .max(100)
+        .default(10)
+        .describe(
+          'The greatest share of the known entities that a comparison withdraws or creates, in percent.',
+        ),
+    })
+    .prefault({}),
   health: z
     .strictObject({
       port: count(0, 65535).optional().describe('Port of the health page; 0 takes a free one.'),

@@ -42,6 +42,7 @@ test('nothing set gives the documented defaults', () => {
     on: { revoked: 'delete', expired: 'update', deleteMissing: 'ok', createExisting: 'ok' },
     skipOwnChanges: false,
     metricsIntervalMs: 60_000,
+    reconcile: { atStart: false, orphans: 'report', maxPercent: 10 },
     health: { host: '127.0.0.1' },
     filter: {
       types: [],
@@ -87,6 +88,10 @@ const rows: readonly (readonly [string, string, string, unknown])[] = [
   ['CONNECTOR_ON_CREATE_EXISTING', 'dead-letter', 'on.createExisting', 'dead-letter'],
   ['CONNECTOR_SKIP_OWN_CHANGES', 'T', 'skipOwnChanges', true],
   ['CONNECTOR_METRICS_INTERVAL_MS', '0', 'metricsIntervalMs', 0],
+  ['CONNECTOR_RECONCILE_EVERY_MS', '86400000', 'reconcile.everyMs', 86_400_000],
+  ['CONNECTOR_RECONCILE_AT_START', 'true', 'reconcile.atStart', true],
+  ['CONNECTOR_RECONCILE_ORPHANS', 'delete', 'reconcile.orphans', 'delete'],
+  ['CONNECTOR_RECONCILE_MAX_PERCENT', '25', 'reconcile.maxPercent', 25],
   ['CONNECTOR_HEALTH_PORT', '8080', 'health.port', 8080],
   ['CONNECTOR_HEALTH_HOST', '0.0.0.0', 'health.host', '0.0.0.0'],
   ['CONNECTOR_FILTER_TYPES', 'indicator, malware,', 'filter.types', ['indicator', 'malware']],
