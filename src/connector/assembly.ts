@@ -209,7 +209,15 @@ export class Assembly {
   /** How each route does, by its name. */
   routeAccounts(): ReadonlyMap<string, RouteAccount> {
     const accounts = this.routes.all.map(
-      (route) => [route.name, { ...route.books.snapshot(), outage: this.engine.outageOf(route) }] as const,
+      (route) =>
+        [
+          route.name,
+          {
+            ...route.books.snapshot(),
+            outage: this.engine.outageOf(route),
+            concurrencyLimit: this.engine.limitOf(route),
+          },
+        ] as const,
     )
     return new Map(accounts)
   }

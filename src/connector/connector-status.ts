@@ -18,6 +18,11 @@ export interface ConnectorStatus extends BooksSnapshot {
   readonly catchingUp: boolean
   /** How far finished work lies behind the newest id that was seen, in milliseconds. */
   readonly lagMs: number
+  /**
+   * Hooks, or batches, that may run side by side now: less than `concurrency` after an outage, and while
+   * `adaptiveConcurrency` finds out what the target takes. Of all routes together where there are any.
+   */
+  readonly concurrencyLimit: number
   /** Why the target counts as down; absent when it does not. */
   readonly outage: string | undefined
   /** Why the state cannot be written; absent when it can. */

@@ -8,6 +8,8 @@ export interface ErrorFacts {
   readonly retryAfterMs?: number | undefined
   /** No answer came: refused, reset, unreachable, timed out, cut. */
   readonly isNetwork: boolean
+  /** The answer did not come in time. */
+  readonly isTimeout: boolean
   /** The mistake is in the program: a value of the wrong type, a name that does not exist. */
   readonly isBug: boolean
 }
@@ -15,6 +17,9 @@ export interface ErrorFacts {
 /** Codes of Node, undici, axios and got for a connection that failed or an answer that did not come. */
 const networkCode =
   /^(E(CONN(REFUSED|RESET|ABORTED)|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NETDOWN|AI_AGAIN|NOTFOUND|ADDRNOTAVAIL|PROTO|SOCKETTIMEDOUT|RR_NETWORK)|UND_ERR_(?!INVALID|ABORTED|NOT_SUPPORTED)\w+|ERR_(NETWORK|HTTP2_\w+|STREAM_PREMATURE_CLOSE|SSL_\w+|TLS_\w+)|CERT_\w+|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+)$/
+
+/** Those of them that mean that an answer, or a part of it, did not come in time. */
+const timeoutCode = /^(ESOCKETTIMEDOUT|ETIMEDOUT|UND_ERR_(HEADERS|BODY)_TIMEOUT|HOOK_TIMEOUT)$/
 
 /** How deep a chain of causes is followed. */
 const maxDepth = 6
@@ -30,6 +35,7 @@ export function errorFacts(error: unknown, nowMs: number): ErrorFacts {
   let code: string | undefined
   let retryAfterMs: number | undefined
   let isNetwork = false
+  let isLate = false
   let current: unknown = error
   for (let depth = 0; depth < maxDepth && isRecord(current); depth++) {
     status ??= statusOf(current)
@@ -38,8 +44,10 @@ export function errorFacts(error: unknown, nowMs: number): ErrorFacts {
     if (found !== undefined) {
       code ??= found
       if (networkCode.test(found)) isNetwork = true
+      if (timeoutCode.test(found)) isLate = true
     }
-    if (isTimeout(current) || isConnectionOfElastic(current)) isNetwork = true
+    if (isTimeout(current)) isLate = isNetwork = true
+    if (isConnectionOfElastic(current)) isNetwork = true
     current = current['cause']
   }
   return {
@@ -47,6 +55,7 @@ export function errorFacts(error: unknown, nowMs: number): ErrorFacts {
     code,
     retryAfterMs,
     isNetwork: isNetwork && status === undefined,
+    isTimeout: isLate && status === undefined,
     isBug: !isNetwork && isBug(error),
   }
 }

@@ -65,6 +65,7 @@ export class Engine {
     this.#logger = options.logger
     this.#gate = new Gate({
       ...options,
+      adapts: options.delivery.adaptiveConcurrency,
       maxCalls: options.bulk ? options.delivery.batch.maxInFlight : options.delivery.concurrency,
       outage: options.delivery.outage,
       onOutage: (reason) => options.handler.onOutage(reason, options.route),
@@ -95,6 +96,11 @@ export class Engine {
   /** How long the target has been failing since it worked last, in milliseconds; 0 when it works. */
   get failingForMs(): number {
     return this.#gate.failingForMs
+  }
+
+  /** Hooks, or batches, that may run side by side, as things are now. */
+  get limit(): number {
+    return this.#gate.limit
   }
 
   /** What has not ended, by what becomes of it. Looks through all of it: for those who ask now and then. */
@@ -202,7 +208,7 @@ export class Engine {
         else this.#batcher!.add(operation, this.#blocked())
         return
       }
-      if (outcome === delivered) this.#gate.worked()
+      if (outcome === delivered) this.#gate.worked(operation)
       else this.#gate.wasted(operation)
       this.#end(operation, outcome)
     } catch (error) {
@@ -214,7 +220,7 @@ export class Engine {
   }
 
   async #flush(operations: readonly Operation[]): Promise<void> {
-    this.#gate.enter(operations)
+    this.#gate.enter(operations, operations.length)
     let answers: readonly ItemAnswer[]
     try {
       answers = await this.#handler.flush(operations)
@@ -223,7 +229,8 @@ export class Engine {
       return
     }
     const hasWorked = answers.some((answer) => answer.status !== 'retry')
-    if (hasWorked) this.#gate.worked()
+    if (answers.some((answer) => answer.status === 'retry')) this.#gate.pushedBack(operations)
+    if (hasWorked) this.#gate.worked(operations)
     for (const [index, operation] of operations.entries()) {
       const answer = answers[index]!
       if (answer.status === 'ok') {

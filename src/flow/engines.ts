@@ -51,6 +51,19 @@ export class Engines {
     return Math.max(...this.#all.map((engine) => engine.failingForMs))
   }
 
+  /** Hooks, or batches, that may run side by side, as things are now: of all routes together where there are any. */
+  get limit(): number {
+    if (this.#byRoute.size === 0) return this.#main.limit
+    let limit = 0
+    for (const engine of this.#byRoute.values()) limit += engine.limit
+    return limit
+  }
+
+  /** How many of them may run side by side for this route. */
+  limitOf(route: Route): number {
+    return this.#byRoute.get(route)?.limit ?? 0
+  }
+
   /** Why this route counts as down; undefined when it does not. */
   outageOf(route: Route): string | undefined {
     return this.#byRoute.get(route)?.outageReason

@@ -1,6 +1,7 @@
 import { type Verdict } from '../errors/verdict.ts'
 import { type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
+import { AdaptiveLimit } from './adaptive-limit.ts'
 import { isHeldAgainst } from './held-against.ts'
 import { type Limiter } from './limiter.ts'
 import { type Operation } from './operation.ts'
@@ -10,6 +11,8 @@ import { Outage, type OutageOptions } from './outage.ts'
 export interface GateOptions {
   /** Calls that may run side by side: operations, or batches of them. */
   readonly maxCalls: number
+  /** How many of them the target takes well is found out. Default: all that may. */
+  readonly adapts?: boolean | undefined
   readonly outage: OutageOptions
   /** Shared with the HTTP client of the author. */
   readonly bucket: Limiter
@@ -30,6 +33,7 @@ const maxRetryAfterMs = 15 * 60_000
  */
 export class Gate {
   readonly #maxCalls: number
+  readonly #adaptive: AdaptiveLimit | undefined
   readonly #bucket: Limiter
   readonly #takesTokens: () => boolean
   readonly #outage: Outage
@@ -37,6 +41,7 @@ export class Gate {
 
   constructor(options: GateOptions) {
     this.#maxCalls = options.maxCalls
+    if (options.adapts === true) this.#adaptive = new AdaptiveLimit(options.maxCalls, options.clock)
     this.#bucket = options.bucket
     this.#takesTokens = options.takesTokens ?? (() => true)
     this.#outage = new Outage(options.outage, options.clock, options.random)
@@ -53,23 +58,42 @@ export class Gate {
     return this.#outage.failingForMs
   }
 
+  /** Calls that may be under way at a time, as things are now: while the target is down, the probe. */
+  get limit(): number {
+    return this.#outage.reason === undefined ? this.#limit : 1
+  }
+
+  get #limit(): number {
+    return Math.min(this.#adaptive?.limit ?? this.#maxCalls, this.#outage.ramp)
+  }
+
   /** Milliseconds until one more may start beside `running` others; infinite when that depends on one of them. */
   waitMs(running: number): number {
-    if (this.#outage.reason === undefined && running >= Math.min(this.#maxCalls, this.#outage.ramp)) {
-      return Number.POSITIVE_INFINITY
-    }
+    if (this.#outage.reason === undefined && running >= this.#limit) return Number.POSITIVE_INFINITY
     return Math.max(this.#outage.probeWaitMs(), this.#bucket.waitMs())
   }
 
-  /** @param call what is started: an operation, or a batch of them. */
-  enter(call: object): void {
+  /**
+   * @param call what is started: an operation, or a batch of them.
+   * @param size operations in it.
+   */
+  enter(call: object, size = 1): void {
+    this.#adaptive?.started(call, size)
     this.#outage.probe(call)
     if (this.#takesTokens()) this.#bucket.take()
   }
 
-  /** The target did something. */
-  worked(): void {
+  /** The target did something: `call`, or a part of it. */
+  worked(call: object): void {
+    this.#adaptive?.worked(call)
     if (this.#outage.succeeded()) this.#onOutage(undefined)
+  }
+
+  /** The target has too much to do for `call`, or for a part of it. */
+  pushedBack(call: object): void {
+    // While it is down that says nothing of how much it can take when it is there.
+    if (this.#outage.reason === undefined) this.#adaptive?.pushedBack(call)
+    else this.#adaptive?.ended(call)
   }
 
   /**
@@ -80,6 +104,8 @@ export class Gate {
    */
   failed(verdict: Verdict, key: string | undefined, call: object): void {
     this.pauseAsAsked(verdict)
+    if (isPushBack(verdict)) this.pushedBack(call)
+    else this.#adaptive?.ended(call)
     if (verdict.kind !== 'retry' && verdict.kind !== 'outage') return
     if (this.#outage.failed(key, verdict.reason, verdict.kind === 'outage', call)) {
       this.#onOutage(verdict.reason)
@@ -89,11 +115,15 @@ export class Gate {
   /** An answer with a reason shows that the target is there; an error of our own shows nothing. */
   rejected(verdict: Verdict, call: object): void {
     if (verdict.facts.status === undefined) this.wasted(call)
-    else this.worked()
+    else {
+      this.#adaptive?.ended(call)
+      this.worked(call)
+    }
   }
 
   /** `call` ended before it reached the target. */
   wasted(call: object): void {
+    this.#adaptive?.ended(call)
     this.#outage.probeWasted(call)
   }
 
@@ -111,4 +141,16 @@ export class Gate {
   isHeldAgainst(operation: Operation, verdict: Verdict, attempts: number): boolean {
     return isHeldAgainst(operation, verdict, this.#outage, attempts)
   }
+}
+
+/** Whether a failure says that the target has too much to do: it asks to wait, or does not answer in time. */
+function isPushBack({ kind, facts }: Verdict): boolean {
+  if (kind !== 'retry') return false
+  return (
+    facts.status === 429 ||
+    facts.status === 503 ||
+    facts.status === 504 ||
+    facts.isTimeout ||
+    facts.retryAfterMs !== undefined
+  )
 }

@@ -6,6 +6,8 @@ import { Route } from './route.ts'
 export interface RouteAccount extends BooksSnapshot {
   /** Why the route counts as down; absent when it does not. */
   readonly outage: string | undefined
+  /** Hooks, or batches, that may run side by side through it now. */
+  readonly concurrencyLimit: number
 }
 
 /** What becomes of an event beside the routes: it is delivered, only withdrawn, or nothing at all. */

@@ -128,6 +128,12 @@ export const metricTable: readonly MetricRow[] = [
     read: (facts) => flag(facts.stream.isConnected),
   },
   {
+    name: 'opencti_stream_concurrency_limit',
+    help: 'Hooks, or batches, that may run side by side now.',
+    type: 'gauge',
+    read: (facts) => facts.concurrencyLimit,
+  },
+  {
     name: 'opencti_stream_target_up',
     help: '0 while the target counts as down and is only probed.',
     type: 'gauge',
@@ -185,6 +191,13 @@ export const metricTable: readonly MetricRow[] = [
     type: 'gauge',
     label: 'route',
     read: ofRoutes((account) => account.inFlight),
+  },
+  {
+    name: 'opencti_stream_route_concurrency_limit',
+    help: 'Hooks, or batches, that may run side by side now, by route.',
+    type: 'gauge',
+    label: 'route',
+    read: ofRoutes((account) => account.concurrencyLimit),
   },
   {
     name: 'opencti_stream_route_up',

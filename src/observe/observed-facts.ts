@@ -34,6 +34,8 @@ export interface ObservedFacts extends BooksSnapshot {
   readonly oldestUnfinishedMs: number
   /** What has not ended, by what becomes of it; only counted when it is asked for. */
   readonly queue: () => QueueDepth
+  /** Hooks, or batches, that may run side by side now. */
+  readonly concurrencyLimit: number
   /** Why the target counts as down; absent when it does not. */
   readonly outage: string | undefined
   /** For how long the target has been failing since it worked last, in milliseconds; 0 when it works. */

@@ -129,6 +129,11 @@ export interface ConnectorDefaults {
   scope?: readonly string[] | undefined
   /** Hooks that run side by side, for different entities; 1–1,024. Default 8. Environment: `CONNECTOR_CONCURRENCY`. */
   concurrency?: number | undefined
+  /**
+   * Whether it is found out how many hooks at a time the target takes well: it begins with one, and goes up to
+   * `concurrency`, or with batches to `batch.maxInFlight`. Default `false`. Environment: `CONNECTOR_ADAPTIVE_CONCURRENCY`.
+   */
+  adaptiveConcurrency?: boolean | undefined
   /** `latest`: while an entity waits, its newer state replaces the older. Default `false`. Environment: `CONNECTOR_COALESCE`. */
   coalesce?: false | 'latest' | undefined
   /** A limit on calls of hooks. Off unless given. */

@@ -4,6 +4,7 @@ import { type ResolvedFilterOptions } from './filter-options.ts'
 /** What every option of delivery is in the end: environment over `config.yml` over code over default. Frozen. */
 export interface DeliveryOptions {
   readonly concurrency: number
+  readonly adaptiveConcurrency: boolean
   readonly coalesce: false | 'latest'
   /** `undefined` when calls are not limited. */
   readonly rateLimit: ResolvedRateLimit | undefined

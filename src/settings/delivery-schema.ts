@@ -112,6 +112,12 @@ const lifecycle = z.strictObject({
  */
 export const deliverySchema = z.strictObject({
   concurrency: count(1, 1024).default(8).describe('Hooks that run side by side, for different entities.'),
+  adaptiveConcurrency: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Find out how many hooks, or batches, at a time the target takes well, up to CONNECTOR_CONCURRENCY or CONNECTOR_BATCH_MAX_IN_FLIGHT.',
+    ),
   coalesce: latest().describe('latest: while an entity waits, its newer state replaces the older.'),
   rateLimit: rateLimit.prefault({}),
   retry: retry.prefault({}),

@@ -16,6 +16,7 @@ import { silentLogger } from '../../src/util/logger.ts'
 /** What a test changes of the options of delivery. */
 export interface BenchOptions {
   readonly concurrency?: number | undefined
+  readonly adaptiveConcurrency?: boolean | undefined
   readonly attempts?: number | undefined
   readonly exhausted?: 'dead-letter' | 'stop' | undefined
   readonly coalesce?: false | 'latest' | undefined
@@ -33,6 +34,7 @@ export const delivery = (options: BenchOptions = {}): DeliveryOptions => {
   return {
     ...defaults,
     concurrency,
+    adaptiveConcurrency: options.adaptiveConcurrency ?? false,
     coalesce,
     retry: { attempts, baseMs: 1000, maxMs: 60_000, exhausted },
     outage: { failures: 5, probeMinMs: 1000, probeMaxMs: 60_000 },

@@ -30,6 +30,7 @@ test('the documented interfaces are the types of the schemas', () => {
 test('nothing set gives the documented defaults', () => {
   expect(delivery()).toEqual({
     concurrency: 8,
+    adaptiveConcurrency: false,
     coalesce: false,
     rateLimit: undefined,
     retry: { attempts: 3, baseMs: 1000, maxMs: 60_000, exhausted: 'dead-letter' },
@@ -60,6 +61,7 @@ test('nothing set gives the documented defaults', () => {
 /** Environment name → text → where it lands → what it becomes. One row for each option. */
 const rows: readonly (readonly [string, string, string, unknown])[] = [
   ['CONNECTOR_CONCURRENCY', '16', 'concurrency', 16],
+  ['CONNECTOR_ADAPTIVE_CONCURRENCY', 'Yes', 'adaptiveConcurrency', true],
   ['CONNECTOR_COALESCE', 'LATEST', 'coalesce', 'latest'],
   ['CONNECTOR_RATE_LIMIT_PER_SECOND', '2.5', 'rateLimit.perSecond', 2.5],
   ['CONNECTOR_RATE_LIMIT_BURST', '7', 'rateLimit.burst', 7],

@@ -1,0 +1,195 @@
+import { type Clock } from '../util/clock.ts'
+
+/** A call that is under way. */
+interface Call {
+  readonly startedAtMs: number
+  /** The limit that was in force: see {@link AdaptiveLimit}. */
+  readonly era: number
+  /** The limit was reached when it started: how long it takes says something of the limit. */
+  readonly isTelling: boolean
+}
+
+/** Durations are compared by means of at least so many: one alone says little. */
+const minSamples = 8
+
+/** So far above the usual mean may one lie: in deviations of the mean, as a share of the usual one, in milliseconds. */
+const tolerance = { deviations: 3, share: 0.1, ms: 1 }
+
+/** What is usual follows downwards faster than upwards: else it would creep up with a queue that we make ourselves. */
+const follow = { down: 0.1, up: 0.02 }
+
+/** With the limit at this share of what it was, calls ought to be faster, or their slowness is not our doing. */
+const enoughLess = 0.75
+
+/** Of batches, only those of at least this share of the usual size are compared. */
+const enoughOfSize = 0.5
+
+/**
+ * How many calls at a time the target takes well, found out by trying: it doubles until calls get slower or the target
+ * pushes back; from then on it grows by one with each round of calls that went well, and shrinks by a tenth when a round was
+ * slow. Additive increase and multiplicative decrease, after the adaptive request concurrency of Vector, with these
+ * differences: what a call usually takes follows slowly upwards, so that a limit that grows by one does not make slowness
+ * usual; and slowness that stays when the limit shrinks is the target's own and becomes the usual.
+ *
+ * A round is as many calls as the limit allows, so about as long as one call. Calls count while the limit is reached: with
+ * fewer, how long they take says nothing of it. After a change of more than one, what started before it counts no more: so
+ * one overload costs one decrease, however many calls tell of it.
+ */
+export class AdaptiveLimit {
+  readonly #max: number
+  readonly #clock: Clock
+  readonly #calls = new Map<object, Call>()
+  #limit = 1
+  /** It doubles with each good round: nothing has ever gone wrong. */
+  #isDoubling = true
+  /** Counts changes of more than one. */
+  #era = 0
+  /** The era that began with the last decrease. */
+  #shrunkInEra = 0
+  /** Decreases by push-backs since the last good round. */
+  #pushBacks = 0
+  /** Calls that do not count yet after a change of more than one. */
+  #unheard = 0
+  /** Durations of the round that is under way. */
+  #count = 0
+  #sumMs = 0
+  #sumOfSquares = 0
+  /** What a call usually takes when it need not wait, and how much that varies. */
+  #usualMs: number | undefined
+  #variance = 0
+  /** The slower of the first two slow rounds since the last good one, and how many there were. */
+  #slow: { readonly meanMs: number; readonly limit: number; readonly rounds: number } | undefined
+  /** Operations in a call; 1 where there are no batches. */
+  #usualSize: number | undefined
+
+  /** @param max the limit never exceeds it. */
+  constructor(max: number, clock: Clock) {
+    this.#max = max
+    this.#clock = clock
+    this.#isDoubling = max > 1
+  }
+
+  /** Calls that may be under way at a time. */
+  get limit(): number {
+    return this.#limit
+  }
+
+  /** @param size operations in the call. */
+  started(call: object, size = 1): void {
+    const isTelling = this.#calls.size + 1 >= this.#limit && this.#isOfUsualSize(size)
+    this.#calls.set(call, { startedAtMs: this.#clock.monotonic(), era: this.#era, isTelling })
+  }
+
+  /** The target took it. */
+  worked(call: object): void {
+    const known = this.#take(call)
+    if (known === undefined || !known.isTelling || known.era !== this.#era) return
+    // Of those that start together the short ones come first.
+    if (this.#unheard > 0) {
+      this.#unheard--
+      return
+    }
+    const tookMs = this.#clock.monotonic() - known.startedAtMs
+    this.#count++
+    this.#sumMs += tookMs
+    this.#sumOfSquares += tookMs * tookMs
+    if (this.#count >= Math.max(this.#limit, minSamples)) this.#endRound()
+  }
+
+  /** The target asked for less, or did not answer in time. */
+  pushedBack(call: object): void {
+    const known = this.#take(call)
+    if (known === undefined || known.era < this.#shrunkInEra) return
+    // A target that pushes back at once again is far from what it can take.
+    this.#shrink(this.#isDoubling || this.#pushBacks > 0 ? 0.5 : 0.9)
+    this.#pushBacks++
+  }
+
+  /** It ended in a way that says nothing of how much the target can take. */
+  ended(call: object): void {
+    this.#calls.delete(call)
+  }
+
+  #take(call: object): Call | undefined {
+    const known = this.#calls.get(call)
+    this.#calls.delete(call)
+    return known
+  }
+
+  #isOfUsualSize(size: number): boolean {
+    this.#usualSize = this.#usualSize === undefined ? size : this.#usualSize + (size - this.#usualSize) * 0.1
+    return size >= this.#usualSize * enoughOfSize
+  }
+
+  #endRound(): void {
+    const count = this.#count
+    const meanMs = this.#sumMs / count
+    const variance = Math.max(0, (this.#sumOfSquares - this.#sumMs * meanMs) / (count - 1))
+    this.#beginRound()
+    if (this.#usualMs === undefined) this.#setUsual(meanMs, variance)
+    const usualMs = this.#usualMs!
+    const deviationMs = Math.sqrt(this.#variance / count)
+    const toleratedMs = Math.max(tolerance.deviations * deviationMs, tolerance.share * usualMs, tolerance.ms)
+    if (meanMs > usualMs + toleratedMs) {
+      this.#wasSlow(meanMs, variance, usualMs)
+      return
+    }
+    this.#usualMs = usualMs + (meanMs - usualMs) * (meanMs < usualMs ? follow.down : follow.up)
+    this.#variance += (variance - this.#variance) * follow.down
+    this.#slow = undefined
+    this.#pushBacks = 0
+    this.#grow()
+  }
+
+  #wasSlow(meanMs: number, variance: number, usualMs: number): void {
+    const limit = this.#limit
+    const slow = this.#slow
+    const isOurs = () =>
+      limit > slow!.limit * enoughLess || meanMs < (slow!.meanMs * (1 + limit / slow!.limit)) / 2
+    if (limit === 1 || (slow !== undefined && slow.rounds > 1 && !isOurs())) {
+      this.#setUsual(meanMs, variance)
+      this.#grow()
+      return
+    }
+    // What began in the middle of the first slow round shows in the second.
+    const rounds = (slow?.rounds ?? 0) + 1
+    this.#slow =
+      slow === undefined || (rounds === 2 && meanMs > slow.meanMs)
+        ? { meanMs, limit, rounds }
+        : { ...slow, rounds }
+    this.#shrink(this.#isDoubling ? 0.5 : Math.min(0.9, Math.max(enoughLess, usualMs / meanMs)))
+  }
+
+  #setUsual(meanMs: number, variance: number): void {
+    this.#usualMs = meanMs
+    this.#variance = variance
+    this.#slow = undefined
+  }
+
+  #grow(): void {
+    if (this.#isDoubling) {
+      this.#limit = Math.min(this.#limit * 2, this.#max)
+      this.#beginEra()
+    } else this.#limit = Math.min(this.#limit + 1, this.#max)
+    if (this.#limit === this.#max) this.#isDoubling = false
+  }
+
+  #shrink(factor: number): void {
+    this.#limit = Math.max(1, Math.floor(this.#limit * factor))
+    this.#isDoubling = false
+    this.#beginEra()
+    this.#shrunkInEra = this.#era
+  }
+
+  #beginEra(): void {
+    this.#era++
+    this.#unheard = this.#limit
+    this.#beginRound()
+  }
+
+  #beginRound(): void {
+    this.#count = 0
+    this.#sumMs = 0
+    this.#sumOfSquares = 0
+  }
+}
