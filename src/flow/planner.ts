@@ -37,10 +37,7 @@ export class Planner {
   /** @param rejected the filter's reason when the entity does not pass. */
   operationsOf(event: StreamEvent, delivery: Delivery, rejected: string | undefined): Operation[] {
     const { routes, clock } = this.#options
-    if (routes.areNone) {
-      this.#previous = undefined
-      return this.#operationsOf(event, delivery, rejected)
-    }
+    if (routes.areNone) return this.#operationsOf(event, delivery, rejected)
     const operations: Operation[] = []
     this.#previous = undefined
     if (routes.unrouted !== 'nothing') {
@@ -145,6 +142,7 @@ export class Planner {
   #previousState(event: StreamEvent): Entity | undefined {
     const patch = event.envelope.context?.reverse_patch
     if (patch === undefined) return undefined
+    if (this.#options.routes.areNone) return previousOf(event.entity, patch)
     this.#previous ??= { entity: previousOf(event.entity, patch) }
     return this.#previous.entity
   }
