@@ -2,6 +2,7 @@ import { StateError } from '../errors/state-error.ts'
 import { type EntityRecord, type StateStore } from '../store/state-store.ts'
 import { idMapLine, isLineProblem, isNamedByStixId, readIdMapLine } from './id-map-line.ts'
 import { importedMap, mapValue } from './progress.ts'
+import { noteRoutes } from './recall-routes.ts'
 import { byStixIdValue } from './stix-id-records.ts'
 
 /** Entities that are read, or written in one transaction, at a time. */
@@ -80,8 +81,9 @@ export class IdMap {
     lines: () => AsyncIterable<string> | Iterable<string>,
     options: { readonly isComplete?: boolean | undefined } = {},
   ): Promise<IdMapImport> {
-    await check(lines())
+    const routes = await check(lines())
     const store = this.#store
+    await noteRoutes(store, routes)
     const before = await store.value(mapValue)
     // While only a part is written the map is known to be none that could be relied on.
     await store.commit({ values: new Map([[mapValue, undefined]]) })
@@ -102,19 +104,22 @@ export class IdMap {
   }
 }
 
-async function check(lines: AsyncIterable<string> | Iterable<string>): Promise<void> {
+/** @returns the routes of the lines. */
+async function check(lines: AsyncIterable<string> | Iterable<string>): Promise<ReadonlySet<string>> {
   const problems: string[] = []
   let count = 0
   /** Where each entity was named. */
   const seen = new Map<string, number>()
+  const routes = new Set<string>()
   for await (const [number, text] of numbered(lines)) {
     const read = readIdMapLine(text)
+    if (!isLineProblem(read)) routes.add(read.route ?? '')
     const problem = isLineProblem(read) ? read.problem : namedBefore(read.key, number, seen)
     if (problem === undefined) continue
     count++
     if (count <= maxToldProblems) problems.push(`line ${number} ${problem}`)
   }
-  if (count === 0) return
+  if (count === 0) return routes
   const more = count > maxToldProblems ? `; and ${count - maxToldProblems} more` : ''
   throw new StateError(
     'STATE_IMPORT_REFUSED',

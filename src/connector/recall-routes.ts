@@ -44,6 +44,18 @@ export async function recallRoutes(
   return routes.all.filter(({ isConfigured }) => !isConfigured)
 }
 
+/**
+ * Entities of these routes (the empty name for none) are about to come into the id map from elsewhere: those of routes that
+ * the connector does not have are withdrawn as if it once had.
+ */
+export async function noteRoutes(store: StateStore, names: ReadonlySet<string>): Promise<void> {
+  const text = await store.value(routesValue)
+  if (text === undefined && [...names].every((name) => name === '')) return
+  const former = text === undefined ? await unnamedIfAny(store) : namesOf(text)
+  const all = [...new Set([...former, ...names])]
+  await store.commit({ values: new Map([[routesValue, JSON.stringify(all)]]) })
+}
+
 /** A state from before this list was kept: of a connector without routes. */
 async function unnamedIfAny(store: StateStore): Promise<readonly string[]> {
   return (await store.entities({ limit: 1 })).length === 0 ? [] : ['']

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
+  IdMap,
   MemoryStore,
   PermanentError,
   StreamConnector,
@@ -172,6 +173,24 @@ describe('routes that change between two runs', () => {
     expect(channels.linesOf('chat')).toEqual(['create one', 'delete one left-route'])
     expect(channels.linesOf('siem')).toEqual(['create one', 'update one', 'delete one left-route'])
     expect(channels.linesOf('')).toEqual(['create one'])
+  })
+
+  test('an id map that was moved here is withdrawn from routes that this connector does not have', async () => {
+    const store = new MemoryStore()
+    const channels = new Channels()
+    const rows = ['chat', 'siem'].map((route) => ({
+      key: `one@${route}`,
+      route,
+      stixId: 'indicator--one',
+      externalId: route,
+    }))
+    for (const { route } of rows) channels.heldBy(route).set('one', {} as Entity)
+    await store.open(minimalEnvironment.CONNECTOR_ID)
+    await new IdMap(store).import(() => rows.map((row) => JSON.stringify(row)))
+    await store.close()
+    await run(store, channels, { siem: {} }, 1)
+    expect(channels.linesOf('siem')).toEqual(['update one'])
+    expect(channels.linesOf('chat')).toEqual(['delete one left-route'])
   })
 
   test('a connector that never had routes keeps no word of them', async () => {
