@@ -20,7 +20,7 @@ export interface CheckpointerOptions {
   /** Values that go with every commit, asked for just before: the position above all. */
   readonly values: () => ReadonlyMap<string, string | undefined>
   /** The position that the same values save. Default: none, and nothing is remembered of entities that are gone. */
-  readonly safe?: (() => Position) | undefined
+  readonly safe?: (() => Position | undefined) | undefined
   /** The state cannot be written, or can be written again. */
   readonly onHealth: (problem: StreamConnectorError | undefined) => void
 }
@@ -47,6 +47,7 @@ export class Checkpointer {
   /** Keys whose dead letters are older than an event that ended, with its position. */
   #outdated = new Map<string, string>()
   readonly #departures = new Departures()
+  #writtenSafe: Position | undefined
   /** Those of the commit that is under way. */
   #writingOutdated: ReadonlyMap<string, string> | undefined
   /** What the commit that is under way writes; still asked when an entity is looked up. */
@@ -91,15 +92,26 @@ export class Checkpointer {
     this.touch()
   }
 
+  /** The position that was saved last, with all that it depends on; undefined before the first time. */
+  get writtenSafe(): Position | undefined {
+    return this.#writtenSafe
+  }
+
   /** What an earlier process has left, once the store is open. */
   open(): Promise<void> {
     return this.#departures.open(this.#options.store)
   }
 
-  /** All positions of the past say nothing any more: the state begins anew. */
-  async forgetPositions(): Promise<void> {
+  /**
+   * All positions of the past say nothing any more: the state begins anew.
+   *
+   * @param values change with it.
+   */
+  async forgetPositions(values?: ReadonlyMap<string, string | undefined>): Promise<void> {
+    while (this.#running !== undefined) await this.#running
     this.#departures.clear()
-    await this.#options.store.commit({ forgetPositions: true })
+    this.#writtenSafe = undefined
+    await this.#options.store.commit({ forgetPositions: true, values })
   }
 
   /** The position of the event with which an entity that is not in the id map has gone from the target, if that is recent. */
@@ -113,7 +125,8 @@ export class Checkpointer {
    */
   deleteEntity(key: string, replayed?: number, position?: Position): void {
     this.#entities.set(key, undefined)
-    if (position !== undefined && this.#options.safe !== undefined) this.#departures.add(key, position)
+    // Without a stream nothing comes again.
+    if (position !== undefined && this.#options.safe?.() !== undefined) this.#departures.add(key, position)
     if (replayed !== undefined) this.#removedDeadLetters.add(replayed)
     this.touch()
   }
@@ -238,7 +251,8 @@ export class Checkpointer {
     const durable = this.#durable || deadLetters.length > 0
     // Asked for with the values: of the same moment.
     const values = this.#options.values()
-    const departures = this.#departures.changes(this.#options.safe?.() ?? startOfTime)
+    const safe = this.#options.safe?.()
+    const departures = this.#departures.changes(safe ?? startOfTime)
     this.#entities = new Map()
     this.#deadLetters = []
     this.#removedDeadLetters = new Set()
@@ -262,6 +276,7 @@ export class Checkpointer {
         durable,
       })
       departures.done()
+      this.#writtenSafe = safe
       this.#failures = 0
       this.#report(undefined)
     } catch (error) {

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { anyPosition, voidPositionValue } from '../connector/author-position.ts'
 import { importedMap, mapValue } from '../connector/progress.ts'
 import { pushedValue, resetState, stateValue } from '../connector/session.ts'
 import { parseConnectorState, serializeConnectorState } from '../opencti/connector-state.ts'
@@ -111,6 +112,7 @@ function change(
         values: new Map([
           [stateValue, text],
           [pushedValue, undefined],
+          [voidPositionValue, anyPosition],
         ]),
         forgetPositions: true,
         durable: true,

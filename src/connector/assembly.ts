@@ -92,7 +92,7 @@ export class Assembly {
         this.#checkpointAge.begins(this.checkpointer.problem === undefined)
         return owner.progress.values()
       },
-      safe: () => owner.progress.ledger.safe,
+      safe: () => owner.progress.safe,
       onHealth: (problem) => this.#onStateHealth(problem),
     })
     this.stixIdRecords = new StixIdRecords(this.checkpointer)

@@ -1,5 +1,5 @@
 import { type DeleteReason, type Operation, type OperationKind } from '../flow/operation.ts'
-import { formatPosition } from '../opencti/position.ts'
+import { comparePositions, formatPosition, parsePosition, type Position } from '../opencti/position.ts'
 import { octiIdOf } from '../stix/entity-ids.ts'
 import { type Entity } from '../stix/entity.ts'
 import { changedFieldsOf, previousOf } from '../stix/patches.ts'
@@ -9,6 +9,8 @@ import { type Logger } from '../util/logger.ts'
 export interface EventContextSource {
   readonly operation: Operation
   readonly externalId: string | undefined
+  /** Up to where everything is finished and written. */
+  readonly safePosition: () => Position | undefined
   readonly logger: Logger
   /** Makes the signal of this call; only asked when the hook looks at it. */
   readonly signal: () => AbortSignal
@@ -52,6 +54,31 @@ export class EventContext {
   get position(): string | undefined {
     const { position } = this.#source.operation.event
     return position === undefined ? undefined : formatPosition(position)
+  }
+
+  /**
+   * Up to where every event has come to its end, this one not included, `<ms>-<seq>`: what may be stored at the target in the
+   * transaction of this effect, for `loadPosition` to answer at the next start. The event's own {@link position} may not:
+   * earlier events can still be under way, and others share it. Absent before the first state was saved.
+   */
+  get safePosition(): string | undefined {
+    const position = this.#source.safePosition()
+    return position === undefined ? undefined : formatPosition(position)
+  }
+
+  /**
+   * Whether the event comes after a {@link position} that was stored with an earlier effect on the same entity: for targets
+   * that store both in one transaction, so that what comes again after a crash is not done again. True when nothing was
+   * stored, and for an event without a position.
+   *
+   * What a catch-up tells is the state of an entity, under the time of its last change: it comes after any other position.
+   */
+  comesAfter(stored: string | undefined | null): boolean {
+    const { position, envelope } = this.#source.operation.event
+    const earlier = stored === undefined || stored === null ? undefined : parsePosition(stored)
+    if (position === undefined || earlier === undefined) return true
+    const order = comparePositions(position, earlier)
+    return envelope.type === undefined ? order !== 0 : order > 0
   }
 
   /** The entity's STIX id. It can change when the entity is renamed. */

@@ -233,7 +233,9 @@ export class HookRunner implements OperationHandler {
   }
 
   #context(operation: Operation, externalId: string | undefined, call: HookCall): EventContext {
-    return new EventContext({ operation, externalId, logger: this.#options.logger, signal: call.signal })
+    const { logger, checkpointer } = this.#options
+    const safePosition = () => checkpointer.writtenSafe
+    return new EventContext({ operation, externalId, safePosition, logger, signal: call.signal })
   }
 
   #remember(operation: Operation, externalId: string | number | undefined): void {

@@ -40,4 +40,5 @@ export interface ConnectorHooks extends Hooks<unknown> {
   open?(): MaybePromise<void>
   close?(): MaybePromise<void>
   list?(signal: AbortSignal): MaybePromise<Listing>
+  loadPosition?(signal: AbortSignal): MaybePromise<string | undefined>
 }

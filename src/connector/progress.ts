@@ -1,6 +1,6 @@
 import { Ledger } from '../checkpoint/ledger.ts'
 import { serializeConnectorState, type ConnectorState } from '../opencti/connector-state.ts'
-import { formatPosition, startOfTime } from '../opencti/position.ts'
+import { formatPosition, startOfTime, type Position } from '../opencti/position.ts'
 import { stateValue } from './session.ts'
 
 /** Name of the value that says whether the id map knows of everything that was ever pushed. */
@@ -33,6 +33,11 @@ export class Progress {
   /** The position that needs no more work, `<ms>-<seq>`. */
   get position(): string {
     return formatPosition(this.#ledger.safe)
+  }
+
+  /** The same, once there is a position at all. */
+  get safe(): Position | undefined {
+    return this.#hasBegun ? this.#ledger.safe : undefined
   }
 
   /** Starts from `state`; what was under way before counts no more. */

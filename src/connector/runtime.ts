@@ -15,6 +15,7 @@ import { checkStream, requireStreamId, type CheckedStream } from '../opencti/str
 import { EventStream } from '../stream/event-stream.ts'
 import { delay } from '../util/delay.ts'
 import { Assembly, type AssemblyOptions } from './assembly.ts'
+import { anyPosition, startWhereAuthorSays, voidPositionValue } from './author-position.ts'
 import { metricsOf, type ConnectorStatus } from './connector-status.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { type ConnectorState } from './notices.ts'
@@ -225,7 +226,8 @@ export class Runtime {
     await this.#observation.open()
     await this.#assembly.open()
     this.#waitsFor = 'the platform'
-    const start = await this.#session.open(signal)
+    const found = await this.#session.open(signal)
+    const start = await startWhereAuthorSays(found, this.#options, signal)
     if (start.isTaken && !this.#progress.mapIsImported) this.#progress.mapIsComplete = false
     if (start.isAnew) await this.#assembly.checkpointer.forgetPositions()
     this.#progress.begin(start.state)
@@ -315,7 +317,7 @@ export class Runtime {
       // The old life is saved whole and its positions are forgotten before the new one is: killed in between, the
       // connector finds the platform's state changed and begins here again.
       await this.#assembly.checkpointer.flush()
-      await this.#assembly.checkpointer.forgetPositions()
+      await this.#assembly.checkpointer.forgetPositions(new Map([[voidPositionValue, anyPosition]]))
     } catch (error) {
       onNotice({ kind: 'state-not-written', error: error as StreamConnectorError })
     }

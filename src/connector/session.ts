@@ -36,6 +36,10 @@ export interface SessionStart {
   readonly isAnew: boolean
   /** The platform knew a state, but nothing is known here of what was pushed. */
   readonly isTaken: boolean
+  /** Where the state was found. */
+  readonly source: 'local' | 'platform' | 'settings'
+  /** The platform's state was reset by somebody, as far as it shows. */
+  readonly isReset: boolean
 }
 
 /** As the official client does, in milliseconds. */
@@ -97,16 +101,21 @@ export class Session {
     const remote = parseConnectorState(registered)
     if (local !== undefined && (pushed.length === 0 || pushed.some((text) => isStill(text, registered)))) {
       const state = parseConnectorState(local)
-      if (state !== undefined) return { state, isAnew: false, isTaken: false }
+      if (state !== undefined)
+        return { state, isAnew: false, isTaken: false, source: 'local', isReset: false }
     }
     if (remote?.startFrom !== undefined && local !== resetState) {
-      return { state: remote, isAnew: local !== undefined, isTaken: local === undefined }
+      const isAnew = local !== undefined
+      return { state: remote, isAnew, isTaken: !isAnew, source: 'platform', isReset: false }
     }
     const first = this.#firstState()
     return {
       state: { ...first, foreign: remote?.foreign ?? {} },
       isAnew: local !== undefined,
       isTaken: false,
+      source: 'settings',
+      // A connector that was never pinged has none.
+      isReset: registered === '',
     }
   }
 

@@ -264,6 +264,14 @@ export abstract class StreamConnector<
   /** Opens what the hooks need. Runs once, before anything else. */
   open?(): MaybePromise<void>
 
+  /**
+   * The newest `context.safePosition` that this connector has stored at its target, in the transactions of its effects;
+   * `undefined` when there is none. The stream goes on from there at a start, whatever the state file says, unless somebody
+   * has reset the connector. For effects that happen exactly once: see the guide on delivery. Asked after {@link open},
+   * until it does not throw.
+   */
+  loadPosition?(signal: AbortSignal): MaybePromise<string | undefined>
+
   /** Closes what {@link open} has opened. Runs once, after everything else. */
   close?(): MaybePromise<void>
 

@@ -1,13 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { comparePositions, parsePosition, SqliteStore } from 'opencti-stream-connector'
 import { buildMalware, openCtiPropertiesOf, seededRandom, Simulator } from 'opencti-stream-connector/testing'
+import { ChildLife } from './child-life.ts'
+import { publishedParts } from './published-parts.ts'
 import { nameOf, unsavedOf, type Excuse } from './storm-books.ts'
 import { StormTarget, type Effect } from './storm-target.ts'
 import { StormWriter } from './storm-writer.ts'
@@ -16,34 +15,6 @@ import { until } from './until.ts'
 /** `npm run test:storm` runs it at its full size. */
 const killCount = Number(process.env['STORM_KILLS'] ?? 20)
 const eventCount = Number(process.env['STORM_EVENTS'] ?? 2000)
-const child = fileURLToPath(new URL('./storm-child.ts', import.meta.url))
-
-/** One life of the connector: it has loaded everything, and begins when it is told to. */
-class Life {
-  readonly process: ChildProcess
-  readonly #exit: Promise<unknown[]>
-  said = ''
-
-  constructor(environment: Record<string, string>) {
-    this.process = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', child], {
-      env: environment,
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    })
-    this.process.stderr!.setEncoding('utf8').on('data', (text: string) => (this.said += text))
-    this.#exit = once(this.process, 'exit')
-  }
-
-  begin(): void {
-    this.process.send('begin')
-  }
-
-  /** Ends it, and answers its exit code: null when it was killed. */
-  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
-    this.process.kill(signal)
-    const [code] = await this.#exit
-    return code as number | null
-  }
-}
 
 for (const hooks of ['single', 'flush'] as const) {
   test(
@@ -67,7 +38,8 @@ for (const hooks of ['single', 'flush'] as const) {
         NODE_COMPILE_CACHE: join(tmpdir(), 'storm-compiled'),
       }
       const connectorId = environment['CONNECTOR_ID']!
-      const load = (life: number) => new Life({ ...environment, STORM_LIFE: String(life) })
+      const load = (life: number) =>
+        new ChildLife('./storm-child.ts', { ...environment, STORM_LIFE: String(life) })
       let running = load(0)
       let next = load(1)
       onTestFinished(async () => {
@@ -154,7 +126,7 @@ for (const hooks of ['single', 'flush'] as const) {
 
       // One more event, so that what is told last is known.
       const end = openCtiPropertiesOf(simulator.create(buildMalware({ seed: 9_000_000 }))).id
-      const expected = eventsOf(simulator)
+      const expected = publishedParts(simulator)
       const untold = new Set([...expected].filter((event) => !done.has(event)))
       let looked = audited
       await until(
@@ -208,16 +180,6 @@ for (const hooks of ['single', 'flush'] as const) {
       // Written 100 ms after it ended, and later only by what a busy machine takes.
       expect(oldestUnwrittenMs, hint).toBeLessThan(3000)
     },
-  )
-}
-
-/** What has to be told: entity and position of each event, and of each source of a merge. */
-function eventsOf(simulator: Simulator): Set<string> {
-  return new Set(
-    simulator.history.flatMap(({ id, type, data, envelope }) => {
-      const sources = type === 'merge' ? (envelope.context?.sources ?? []) : []
-      return [data, ...sources].map((object) => `${openCtiPropertiesOf(object).id}@${id}`)
-    }),
   )
 }
 
