@@ -82,7 +82,9 @@ export class Assembly {
     this.#options = options
     this.#progress = owner.progress
     this.window = new Window(delivery.queue)
-    this.deadLetters = new DeadLetterBound(delivery.deadLetters.max, store, clock, logger)
+    this.deadLetters = new DeadLetterBound(delivery.deadLetters.max, store, clock, logger, () =>
+      this.checkpointer.flush(),
+    )
     this.#checkpointAge = new CheckpointAge(clock)
     this.checkpointer = new Checkpointer({
       store,
