@@ -27,7 +27,8 @@ export function coalesce(earlier: Operation, newer: Operation): boolean {
   }
   const replaced = earlier.delivery
   replaced.letGo()
-  earlier.replaced = [...(earlier.replaced ?? []), replaced]
+  if (earlier.replaced === undefined) earlier.replaced = [replaced]
+  else earlier.replaced.push(replaced)
   earlier.delivery = newer.delivery
   earlier.entity = newer.entity
   return true

@@ -223,6 +223,16 @@ describe('coalescing', () => {
     expect(coalesce(operation('update').operation, operation('update', ['b']).operation)).toBe(false)
   })
 
+  it('costs the same for the thousandth state of an entity as for the second', () => {
+    const first = operation('update')
+    coalesce(first.operation, operation('update').operation)
+    const { replaced } = first.operation
+    for (let count = 2; count <= 1000; count++) coalesce(first.operation, operation('update').operation)
+    expect(first.operation.replaced).toBe(replaced)
+    expect(replaced).toHaveLength(1000)
+    expect(new Set(replaced).size).toBe(1000)
+  })
+
   it('tells the target the newest state once, and ends every event when that ends', async () => {
     const seen: unknown[] = []
     const release = Promise.withResolvers<void>()
