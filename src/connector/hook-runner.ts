@@ -130,6 +130,10 @@ export class HookRunner implements OperationHandler {
     this.#options.onDeadLetter(operation, verdict)
   }
 
+  skipped(operation: Operation): void {
+    this.#outdate(operation)
+  }
+
   onOutage(reason: string | undefined, route: string | undefined): void {
     this.#options.onOutage(reason, route)
   }
@@ -147,6 +151,12 @@ export class HookRunner implements OperationHandler {
     const item = await call.run('transform', () => hooks.transform(operation.entity, context))
     operation.isTransforming = false
     if (item === undefined || item === null) {
+      if (record !== undefined) {
+        // What it was is still at the target: by the author's word it does not belong there any more.
+        operation.kind = 'delete'
+        operation.reason = 'left-filter'
+        return this.#delete(operation, record)
+      }
       this.#outdate(operation)
       return notTransformed
     }
@@ -215,7 +225,10 @@ export class HookRunner implements OperationHandler {
       operation.context = context
       return undefined
     }
-    if (hooks.delete === undefined) return noDeleteHook
+    if (hooks.delete === undefined) {
+      this.#outdate(operation)
+      return noDeleteHook
+    }
     try {
       await call.run('delete', () => hooks.delete!(context))
     } catch (error) {

@@ -216,7 +216,9 @@ export abstract class StreamConnector<
   }
 
   /**
-   * Turns an entity into the target's own shape. `undefined` skips the event.
+   * Turns an entity into the target's own shape. `undefined` says that it does not belong at the target: the event is
+   * skipped, or the entity withdrawn (`delete`, reason `left-filter`) when it was pushed before. To leave what the target
+   * has as it is, throw {@link SkipEvent}.
    *
    * Errors here are taken for bugs, and the event becomes a dead letter; an error of the network, as of a look-up, is
    * tried again.

@@ -250,7 +250,11 @@ export class Engine {
   #flushFailed(operations: readonly Operation[], error: unknown): void {
     const verdict = judge(error, true, this.#clock.now())
     this.#gate.failed(verdict, operations.length === 1 ? operations[0]!.key : undefined, operations)
-    if (operations.length === 1 || verdict.kind === 'skip' || verdict.kind === 'stop') {
+    if (verdict.kind === 'stop') {
+      this.#gate.wasted(operations)
+      for (const operation of operations) this.#rest(operation)
+      this.#handler.onStop(verdict)
+    } else if (operations.length === 1 || verdict.kind === 'skip') {
       for (const operation of operations) this.#failed(operation, verdict, operations)
     } else if (verdict.kind === 'reject') {
       this.#gate.rejected(verdict, operations)
@@ -279,6 +283,7 @@ export class Engine {
     switch (verdict.kind) {
       case 'skip':
         this.#gate.wasted(call)
+        this.#handler.skipped(operation)
         this.#end(operation, { kind: 'skipped', reason: verdict.reason })
         return
       case 'stop':

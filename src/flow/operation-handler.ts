@@ -13,6 +13,8 @@ export interface OperationHandler {
   itemBytes(operation: Operation): number
   /** Keeps an operation as a dead letter; it counts as ended when this returns. */
   deadLetter(operation: Operation, verdict: Verdict): void
+  /** An operation ended because the author does not want its event. */
+  skipped(operation: Operation): void
   /** The target, or the route of that name, went down (with the reason) or came back (undefined). */
   onOutage(reason: string | undefined, route: string | undefined): void
   /** An author's hook or an option asks for the connector to stop. */

@@ -11,7 +11,8 @@ export type OperationKind = 'create' | 'update' | 'delete'
 /**
  * Why an entity has to go from the target:
  * - `deleted`: it was deleted at the platform;
- * - `left-filter`: it is still there, but no longer matches the stream's or the connector's filter;
+ * - `left-filter`: it is still there, but no longer matches the stream's or the connector's filter, or `transform` makes
+ *   nothing of it any more;
  * - `left-route`: it is still there and passes the filter, but no longer belongs to this route;
  * - `revoked`, `expired`: it is no longer valid;
  * - `merged`: it was merged into another entity;

@@ -174,6 +174,57 @@ test('one does not bring back an entity that was deleted since', async () => {
   expect(recorder.callsOf(never.id)).toEqual(['create'])
 })
 
+test('one does not bring back an older state over an event that its author skipped since', async () => {
+  const { simulator, store, recorder, deadLetters, refused } = await stage()
+  const { id } = indicator(2)
+  refused.set(id, new PermanentError('refused'))
+  simulator.create(indicator(2))
+  await letterCount(store, 1)
+  refused.set(id, new SkipEvent('not for us any more'))
+  simulator.update(id, { name: 'changed' })
+  await until('the skip', () => recorder.status().skippedByReason['not for us any more'] === 1)
+  refused.clear()
+
+  await deadLetters.requestReplay('all')
+  expect((await answered(store, 1)).error).toMatch(/^Stale: /)
+  expect(recorder.callsOf(id)).toEqual([])
+  await deadLetters.requestReplay('all', { force: true })
+  await letterCount(store, 0)
+  expect(recorder.callsOf(id)).toEqual(['create'])
+  expectBalance(recorder)
+})
+
+test('one does not bring back an entity whose delete had no hook', async () => {
+  class Adder extends StreamConnector {
+    static override readonly defaults = { name: 'Adder' }
+    readonly added: string[] = []
+    isRefusing = false
+
+    transform(entity: Entity): Entity {
+      return entity
+    }
+
+    override create({ id }: Entity): void {
+      if (this.isRefusing && id.startsWith('indicator')) throw new PermanentError('refused')
+      this.added.push(id)
+    }
+  }
+  const simulator = await startSimulator()
+  const store = new MemoryStore()
+  const adder = new Adder({ env: simulator.environment(), directory: tmpdir(), store, clock: fastClock() })
+  onTestFinished(() => adder.stop())
+  await adder.start()
+  adder.isRefusing = true
+  const { id } = simulator.create(indicator(2))
+  await letterCount(store, 1)
+  adder.isRefusing = false
+  simulator.delete(id)
+  await until('the delete', () => adder.status().inFlight === 0 && adder.status().received > 1)
+  await new DeadLetters(store).requestReplay('all')
+  expect((await answered(store, 1)).error).toMatch(/^Stale: /)
+  expect(adder.added).not.toContain(id)
+})
+
 test('one waits in the lane behind the newer event of its entity, and is then stale', async () => {
   const { simulator, store, recorder, deadLetters, refused } = await stage()
   const { id } = simulator.create(indicator(2))

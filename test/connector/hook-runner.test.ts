@@ -233,6 +233,63 @@ describe('an author', () => {
     expect(await runner.deliver(operation('create'))).toBe(delivered)
   })
 
+  it('withdraws what was pushed by transforming it into nothing, and has it back by transforming it again', async () => {
+    let isWanted = true
+    const transform = (entity: { id: string }) => (isWanted ? entity.id : undefined)
+    const { runner, checkpointer, log } = await desk({ hooks: { transform } })
+    await runner.deliver(operation('create'))
+    isWanted = false
+    const withdrawal = operation('update')
+    expect(await runner.deliver(withdrawal)).toBe(delivered)
+    expect(withdrawal).toMatchObject({ kind: 'delete', reason: 'left-filter' })
+    expect(await checkpointer.entity('a')).toBeUndefined()
+    expect(await runner.deliver(operation('update'))).toEqual(skipped('transform'))
+    expect(await runner.deliver(operation('delete'))).toEqual(skipped('never-pushed'))
+    isWanted = true
+    expect(await runner.deliver(operation('update'))).toBe(delivered)
+    expect(log).toEqual([
+      'create indicator--a -',
+      'delete indicator--a T1 left-filter',
+      'create indicator--a -',
+    ])
+  })
+
+  it('withdraws in a batch too, and an item that goes again goes as the same', async () => {
+    const seen: string[] = []
+    let answer = 'retry' as 'retry' | 'ok'
+    const { runner, checkpointer } = await desk({
+      hooks: {
+        transform: () => undefined,
+        flush: (operations) => {
+          for (const { kind, item, context } of operations)
+            seen.push(`${kind} ${String(item)} ${context.externalId} ${context.reason}`)
+          return [answer]
+        },
+      },
+    })
+    checkpointer.putEntity({ key: 'a', stixId: 'indicator--a', externalId: 'T7' })
+    const withdrawal = operation('update')
+    for (const next of ['retry', 'ok'] as const) {
+      answer = next
+      expect(await runner.deliver(withdrawal)).toBeUndefined()
+      expect((await runner.flush([withdrawal]))[0]!.status).toBe(next)
+    }
+    expect(seen).toEqual(Array.from({ length: 2 }, () => 'delete undefined T7 left-filter'))
+    expect(await checkpointer.entity('a')).toBeUndefined()
+  })
+
+  it('withdraws nothing without a delete hook, nor without an id map: it is not known what was pushed', async () => {
+    const hooks = { transform: () => undefined }
+    const without = await desk({ hooks: { ...hooks, delete: undefined } as never })
+    without.checkpointer.putEntity({ key: 'a', stixId: 'indicator--a' })
+    expect(await without.runner.deliver(operation('update'))).toEqual(skipped('no-delete-hook'))
+    // It is still there.
+    expect(await without.checkpointer.entity('a')).toBeDefined()
+    const { runner, log } = await desk({ hooks, delivery: { idMap: false } })
+    expect(await runner.deliver(operation('update'))).toEqual(skipped('transform'))
+    expect(log).toEqual([])
+  })
+
   it('may throw anything, and it is handed on as it is', async () => {
     for (const thrown of ['text', undefined, null, 7]) {
       const { runner } = await desk({

@@ -63,6 +63,7 @@ async function line(filter: FilterOptions = {}, gate?: Promise<void>) {
       flush: async () => [],
       itemBytes: () => 0,
       deadLetter: () => {},
+      skipped: () => {},
       onOutage: () => {},
       onStop: () => {},
     },

@@ -145,6 +145,8 @@ export class Bench implements OperationHandler {
     this.deadLetters.push({ key: operation.key, attempts: operation.attempts, reason: verdict.reason })
   }
 
+  skipped(_operation: Operation): void {}
+
   onOutage(reason: string | undefined): void {
     this.outages.push(reason)
   }

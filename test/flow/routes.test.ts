@@ -44,6 +44,7 @@ class RouteBench {
         flush: async () => [],
         itemBytes: () => 0,
         deadLetter: () => {},
+        skipped: () => {},
         onOutage: () => {},
         onStop: () => {},
       },
