@@ -1,5 +1,5 @@
 import * as tls from 'node:tls'
-import { type Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici'
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 
 /** How a request gets to the platform; certificates and keys are PEM text. */

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import { basename } from 'node:path'
-import { type DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { StateError } from '../errors/state-error.ts'
 import { stateFailure } from './sqlite-failure.ts'
 

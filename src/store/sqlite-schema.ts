@@ -1,4 +1,4 @@
-import { type DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { StateError } from '../errors/state-error.ts'
 import { corruptState } from './sqlite-failure.ts'
 

@@ -1,4 +1,4 @@
-import { type DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { deadLetterColumns, entityColumns } from './sqlite-rows.ts'
 
 const marks = 'replay.kind AS replay, outdated.position AS outdated_by, dead_letter_route.route AS route'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { type DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { StateError } from '../errors/state-error.ts'
 import { applyChanges } from './sqlite-changes.ts'
 import { stateFailure } from './sqlite-failure.ts'
@@ -77,7 +77,7 @@ export class SqliteStore implements StateStore {
 
   constructor(options: SqliteStoreOptions) {
     this.#directory = options.directory
-    this.#path = join(options.directory, `${fileNameOf(options.connectorId)}.sqlite`)
+    this.#path = stateFileOf(options)
     this.#fileName = basename(this.#path)
     this.#access = options.access ?? 'exclusive'
   }
@@ -89,7 +89,7 @@ export class SqliteStore implements StateStore {
     try {
       if (this.#access === 'exclusive') {
         mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
-        lock = SqliteLock.acquire(this.#path.replace(/\.sqlite$/, '.lock'))
+        lock = SqliteLock.acquire(lockFileOf(this.#path))
         createPrivateFile(this.#path)
       } else if (!existsSync(this.#path)) {
         throw new StateError(
@@ -261,6 +261,19 @@ function rollback(statements: SqliteStatements): void {
 
 function notOpen(code: 'STATE_UNREADABLE' | 'STATE_NOT_WRITTEN'): StateError {
   return new StateError(code, 'The state was used before it was opened or after it was closed.')
+}
+
+/** The path of the state file of a connector. */
+export function stateFileOf({
+  directory,
+  connectorId,
+}: Pick<SqliteStoreOptions, 'directory' | 'connectorId'>): string {
+  return join(directory, `${fileNameOf(connectorId)}.sqlite`)
+}
+
+/** The path of the file that is locked while a connector holds a state file. */
+export function lockFileOf(stateFile: string): string {
+  return stateFile.replace(/\.sqlite$/, '.lock')
 }
 
 /** The id where it can name a file everywhere (a UUID can); else what is left of it, and a hash that keeps ids apart. */
