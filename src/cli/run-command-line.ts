@@ -1,11 +1,28 @@
 import { type Command, CommanderError } from 'commander'
 import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
+import { ModuleError } from './load-connector.ts'
+import { printable } from './output.ts'
 
 /** How the command line ends; documented in its help. */
 export const exitCode = { ok: 0, failed: 1, wrongUsage: 2 } as const
 
 /** What `--help` says of exit codes. */
-export const exitCodeHelp = '\nExit codes: 0 done, 1 failed, 2 wrong usage.'
+export const exitCodeHelp = exitCodesHelp('0 done, 1 failed, 2 wrong usage.')
+
+/** The same where a code means something else. */
+export function exitCodesHelp(codes: string): string {
+  return `\nExit codes: ${codes}`
+}
+
+/** The command has not done what it should, and has said so itself. */
+export class CommandFailed extends Error {
+  readonly exitCode: number
+
+  constructor(code: number = exitCode.failed) {
+    super('The command failed.')
+    this.exitCode = code
+  }
+}
 
 /**
  * Runs the command that the arguments name.
@@ -24,8 +41,9 @@ export async function runCommandLine(program: Command, words: readonly string[])
     return exitCode.ok
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.wrongUsage
-    process.stderr.write(`${messageOf(error)}\n`)
-    return exitCode.failed
+    if (error instanceof CommandFailed) return error.exitCode
+    process.stderr.write(`${printable(messageOf(error), true)}\n`)
+    return isOfUsage(error) ? exitCode.wrongUsage : exitCode.failed
   }
 }
 
@@ -33,6 +51,15 @@ export async function runCommandLine(program: Command, words: readonly string[])
 function throwInsteadOfExit(command: Command): void {
   command.exitOverride()
   for (const child of command.commands) throwInsteadOfExit(child)
+}
+
+/** Whether the command was called wrongly, or its settings are wrong, rather than that something failed. */
+function isOfUsage(error: unknown): boolean {
+  if (error instanceof ModuleError) return true
+  return (
+    isStreamConnectorError(error) &&
+    (error.code === 'SETTINGS_INVALID' || error.code === 'STREAM_NOT_CONFIGURED')
+  )
 }
 
 function messageOf(error: unknown): string {

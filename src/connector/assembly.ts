@@ -193,6 +193,19 @@ export class Assembly {
     })
   }
 
+  /** Takes many messages to their end, as the stream would bring them. */
+  async processAll<Message>(
+    messages: Iterable<Message> | AsyncIterable<Message>,
+    read: (message: Message) => PipelineMessage,
+  ): Promise<void> {
+    await this.open()
+    for await (const message of messages) {
+      await this.room()
+      this.pipeline.accept(read(message), undefined)
+    }
+    await this.engine.drain()
+  }
+
   /** Undefined when more may be taken in; else resolves when there is room and everything can be written. */
   room(): Promise<void> | undefined {
     const wait = this.window.room() ?? this.checkpointer.room() ?? this.deadLetters.room()

@@ -19,10 +19,13 @@ import { systemClock, type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { Redactor } from '../util/redactor.ts'
 import { type ConnectorStatus } from './connector-status.ts'
+import { connectorMark, connectorTools } from './connector-tools.ts'
 import { type EventContext } from './event-context.ts'
+import { heldStart } from './held-start.ts'
 import { type ConnectorHooks, type FlushOperation } from './hooks.ts'
 import { logNotice } from './log-notice.ts'
 import { type ConnectorNotice } from './notices.ts'
+import { type PipelineMessage } from './pipeline.ts'
 import { type Listing, type ReconcileOptions, type ReconcileReport } from './reconcile-report.ts'
 import { runProgram } from './run-program.ts'
 import { Runtime } from './runtime.ts'
@@ -111,6 +114,13 @@ export abstract class StreamConnector<
   readonly #runtime: Runtime
   readonly #redactor = new Redactor()
   readonly #limits: TargetLimits
+
+  static {
+    const tools = connectorTools((connector, text) =>
+      #redactor in connector ? connector.#redactor.clean(text) : text,
+    )
+    Object.defineProperty(this.prototype, connectorMark, { value: tools })
+  }
 
   /** @throws SettingsError with every problem of the settings at once. */
   constructor(options: ConnectorOptions = {}) {
@@ -293,13 +303,29 @@ export abstract class StreamConnector<
    * @returns what became of it, when it has come to its end.
    */
   processMessage(message: StreamConnectorMessage): Promise<Outcome> {
-    const text = typeof message.data === 'string' ? message.data : (JSON.stringify(message.data) ?? '')
-    return this.#runtime.processMessage({
-      id: message.id,
-      event: message.event,
-      data: text,
-      bytes: text.length,
-    })
+    return this.#runtime.processMessage(pipelineMessage(message))
+  }
+
+  /**
+   * Takes the messages of another source, such as a recording, through the whole pipeline: in their order, as many at a time
+   * as the stream may have in flight, in batches where there are batches. Resolves when all have come to their end; what
+   * became of them is in {@link status}. No position is kept.
+   *
+   * @example
+   * ```ts
+   * import { type StreamConnector } from 'opencti-stream-connector'
+   * import { readRecording } from 'opencti-stream-connector/testing'
+   *
+   * async function play(connector: StreamConnector, file: string) {
+   *   await connector.processMessages(readRecording(file))
+   *   return connector.status().delivered
+   * }
+   * ```
+   */
+  processMessages(
+    messages: Iterable<StreamConnectorMessage> | AsyncIterable<StreamConnectorMessage>,
+  ): Promise<void> {
+    return this.#runtime.processMessages(messages, pipelineMessage)
   }
 
   /**
@@ -338,7 +364,7 @@ export abstract class StreamConnector<
    * that cannot be used.
    */
   start(): Promise<void> {
-    return this.#runtime.start()
+    return heldStart(this.constructor) ?? this.#runtime.start()
   }
 
   /** Resolves when the connector has stopped; rejects when it stopped because it could not go on. */
@@ -370,6 +396,11 @@ export abstract class StreamConnector<
     if (this === (StreamConnector as unknown)) {
       throw new StreamConnectorError('LIFECYCLE', 'Call run() on the class that extends StreamConnector.')
     }
-    return runProgram(() => new this())
+    return heldStart(this) ?? runProgram(() => new this())
   }
+}
+
+function pipelineMessage({ id, event, data }: StreamConnectorMessage): PipelineMessage {
+  const text = typeof data === 'string' ? data : (JSON.stringify(data) ?? '')
+  return { id, event, data: text, bytes: text.length }
 }

@@ -26,6 +26,14 @@ export interface StreamInfo {
   readonly lastEventId: string
 }
 
+/** Whose token it is. */
+export interface PlatformUser {
+  readonly name: string
+  readonly email: string | undefined
+  /** The names of what the user may do; absent when the platform does not say. */
+  readonly capabilities: readonly string[] | undefined
+}
+
 const text = z.string().nullish()
 
 // The smallest operations: what is not asked for cannot be missing from an older platform (OpenCTI platform,
@@ -41,6 +49,8 @@ const streamCollectionQuery =
   'query StreamCollection($id: String!) { streamCollection(id: $id) { id name stream_live } }'
 const streamInfoQuery = 'query StreamInfo { redisStreamInfo { firstEventId lastEventId } }'
 const aboutQuery = 'query About { about { version } }'
+const meQuery = 'query Me { me { id name user_email capabilities { name } } }'
+const plainMeQuery = 'query Me { me { id name } }'
 
 /** A connector without queue and without runs of its own. */
 const connectorInfo = {
@@ -62,6 +72,16 @@ const informed = z.object({
   redisStreamInfo: z.object({ firstEventId: z.string(), lastEventId: z.string() }).nullish(),
 })
 const introduced = z.object({ about: z.object({ version: text }).nullish() })
+const known = z.object({
+  me: z
+    .object({
+      id: z.string(),
+      name: text,
+      user_email: text,
+      capabilities: z.array(z.object({ name: z.string() })).nullish(),
+    })
+    .nullish(),
+})
 
 /**
  * The part of the OpenCTI API that a stream connector needs, from 5.x to 7.x. Each call asks once; see
@@ -176,6 +196,37 @@ export class Platform {
   async about(signal?: AbortSignal): Promise<string | undefined> {
     const answer = await this.#graphql.request({ query: aboutQuery, schema: introduced, signal })
     return answer.about?.version ?? undefined
+  }
+
+  /** Whose token it is; `undefined` when the platform does not tell. */
+  async me(signal?: AbortSignal): Promise<PlatformUser | undefined> {
+    const ask = (query: string) => this.#graphql.request({ query, schema: known, signal })
+    const answer = await ask(meQuery).catch((error: unknown) => {
+      if (problemOf(error) !== 'invalid-query') return undefinedUnlessVital(error)
+      return ask(plainMeQuery).catch(undefinedUnlessVital)
+    })
+    const user = answer?.me
+    if (!user) return undefined
+    return {
+      name: user.name ?? user.id,
+      email: user.user_email ?? undefined,
+      capabilities: user.capabilities?.map(({ name }) => name),
+    }
+  }
+
+  /**
+   * Whether the token may register and ping connectors, found out by the ping of a connector that cannot exist: the platform
+   * looks at the right first, then for the connector, and changes nothing (OpenCTI platform, domain/connector.ts).
+   */
+  async mayPing(unknownId: string, signal?: AbortSignal): Promise<boolean> {
+    try {
+      await this.ping(unknownId, 'null', signal)
+      return true
+    } catch (error) {
+      if (problemOf(error) === 'forbidden') return false
+      if (codeOf(error) === 'PLATFORM_ERROR') return true
+      throw error
+    }
   }
 }
 

@@ -63,4 +63,5 @@ export {
 } from './builders/build-meta.ts'
 export { buildKnowledgeBase, type KnowledgeBaseOptions } from './builders/build-knowledge-base.ts'
 export { seededRandom } from './builders/seeded-random.ts'
+export { readRecording, type ReadRecordingOptions, type RecordedMessage } from './read-recording.ts'
 export { LiveChanges, type LiveChangesOptions } from './live-changes.ts'

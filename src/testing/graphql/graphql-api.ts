@@ -155,7 +155,12 @@ export class GraphqlApi {
       case 'about':
         return { version: features.version }
       case 'me':
-        return { id: reader.id, name: reader.name, user_email: `${reader.id}@opencti.example` }
+        return {
+          id: reader.id,
+          name: reader.name,
+          user_email: `${reader.id}@opencti.example`,
+          capabilities: [...reader.capabilities].map((name) => ({ name })),
+        }
       default:
         throw new GraphqlFailure(`The simulator has no ${field}.`, 'NOT_IMPLEMENTED')
     }

@@ -28,7 +28,8 @@ export function graphqlSchema({ isSeven, redacts }: PlatformFeatures): GraphqlSc
     ExternalReference: 'id standard_id',
     StixEditMutations: 'relationAdd:StixRefRelationship',
     StixRefRelationship: 'id',
-    Me: 'id name user_email',
+    Me: 'id name user_email capabilities:Capability',
+    Capability: 'name',
     About: 'version',
     Connector:
       'id name active auto connector_type connector_scope connector_state connector_state_reset ' +

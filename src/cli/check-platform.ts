@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto'
+import { platformHttpOptions } from '../connector/platform-http-options.ts'
+import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
+import { createPlatformHttp } from '../opencti/http.ts'
+import { Platform, type PlatformUser } from '../opencti/platform.ts'
+import { checkStream } from '../opencti/stream-check.ts'
+import { type SectionSettings, type SettingsOf } from '../settings/settings-of.ts'
+import { type SettingsDefinition } from '../settings/define-settings.ts'
+import { type Clock } from '../util/clock.ts'
+import { type CheckResult, failed, ok, skipped } from './check-result.ts'
+
+/** The settings that every connector has. */
+export type BuiltInSettings = Pick<SettingsOf<SettingsDefinition>, 'opencti' | 'connector'> &
+  SectionSettings<Record<never, never>>
+
+const reading = 'Right to read'
+const registering = 'Right to register'
+
+/** The names of what {@link checkPlatform} looks at. */
+export const platformChecks = ['Platform', 'Token', 'Live stream', reading, registering] as const
+
+/** Looks at the platform as the connector will use it. Nothing is registered or changed there. */
+export async function* checkPlatform(
+  settings: BuiltInSettings,
+  clock: Clock,
+  signal: AbortSignal,
+): AsyncGenerator<CheckResult> {
+  const { opencti, connector } = settings
+  const http = createPlatformHttp(platformHttpOptions(opencti))
+  const platform = new Platform(http, opencti.url, { clock })
+  const beganMs = clock.monotonic()
+  let version: string | undefined
+  try {
+    version = await platform.about(signal)
+  } catch (error) {
+    // Who refuses a token or a question is there.
+    const isThere = isStreamConnectorError(error) && error.code !== 'PLATFORM_UNREACHABLE'
+    if (!isThere) {
+      yield failed('Platform', error)
+      for (const name of platformChecks.slice(1)) yield skipped(name, 'the platform cannot be reached')
+      return
+    }
+    yield ok('Platform', `${opencti.url} answers`)
+    yield failed('Token', error)
+    for (const name of platformChecks.slice(2)) yield skipped(name, 'the token has to be accepted first')
+    return
+  }
+  const took = Math.round(clock.monotonic() - beganMs)
+  const unverified =
+    opencti.ssl_verify || !opencti.url.startsWith('https:')
+      ? ''
+      : '. Its certificate is not checked (OPENCTI_SSL_VERIFY=false)'
+  yield ok(
+    'Platform',
+    `OpenCTI ${version ?? '(version not told)'} at ${opencti.url}, ${took} ms${unverified}`,
+  )
+  let user: PlatformUser | undefined
+  try {
+    user = await platform.me(signal)
+    yield ok('Token', user === undefined ? 'accepted; the platform does not say whose it is' : ownerOf(user))
+  } catch (error) {
+    yield failed('Token', error)
+  }
+  yield* streamResults(async () => {
+    const { name } = await checkStream({
+      platform,
+      http,
+      url: opencti.url,
+      streamId: connector.live_stream_id,
+      signal,
+      clock,
+    })
+    return name
+  })
+  yield await registration(platform, user, signal)
+}
+
+function ownerOf({ name, email }: PlatformUser): string {
+  return email === undefined ? `of the user "${name}"` : `of the user "${name}" (${email})`
+}
+
+async function* streamResults(check: () => Promise<string>): AsyncGenerator<CheckResult> {
+  let name: string
+  try {
+    name = await check()
+  } catch (error) {
+    const code = isStreamConnectorError(error) ? error.code : undefined
+    if (code === 'STREAM_FORBIDDEN') {
+      yield skipped('Live stream', 'the platform does not tell who may not read it')
+      yield failed(reading, error)
+      return
+    }
+    yield failed('Live stream', error)
+    yield skipped(reading, 'the stream has to be there first')
+    return
+  }
+  yield ok('Live stream', `"${name}" exists and runs`)
+  yield ok(reading, 'the token may read the stream')
+}
+
+/** OpenCTI counts a capability as had when a longer one of its family is (OpenCTI platform, utils/access.ts). */
+async function registration(
+  platform: Platform,
+  user: PlatformUser | undefined,
+  signal: AbortSignal,
+): Promise<CheckResult> {
+  let may: boolean
+  try {
+    may =
+      user?.capabilities?.some((name) => name === 'BYPASS' || name.startsWith('CONNECTORAPI')) ??
+      (await platform.mayPing(randomUUID(), signal))
+  } catch (error) {
+    return failed(registering, error)
+  }
+  if (may) return ok(registering, 'the token may register a connector')
+  return {
+    ...failed(
+      registering,
+      `The user of the token may not register connectors. Give the user the capability "Connectors API usage" (CONNECTORAPI): put it into the group Connectors.`,
+    ),
+    code: 'PLATFORM_REFUSED',
+  }
+}

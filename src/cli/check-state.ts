@@ -1,0 +1,83 @@
+import { access, constants, stat, unlink, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { dirname, join, resolve } from 'node:path'
+import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
+import { SqliteLock } from '../store/sqlite-lock.ts'
+import { lockFileOf, SqliteStore, stateFileOf } from '../store/sqlite-store.ts'
+import { type CheckResult, failed, ok } from './check-result.ts'
+import { counted } from './output.ts'
+
+/** The name of what {@link checkState} looks at. */
+export const stateCheck = 'State'
+
+/**
+ * Whether the folder of the state can be written, and no other connector holds the state. It leaves everything as it was: a
+ * folder that is not there is not made.
+ */
+export async function checkState(directory: string, connectorId: string): Promise<CheckResult> {
+  const folder = resolve(directory)
+  try {
+    if (!existsSync(folder)) return await whereItWouldBe(folder)
+    if (!(await stat(folder)).isDirectory()) {
+      return notUsable(`${folder} is no folder. Set CONNECTOR_STATE_DIR to one.`)
+    }
+    await tryToWrite(folder)
+  } catch (error) {
+    return notUsable(
+      `${folder} cannot be written (${codeOf(error)}). Give its owner to the user that the connector runs as, or set CONNECTOR_STATE_DIR to another folder.`,
+    )
+  }
+  const file = stateFileOf({ directory: folder, connectorId })
+  if (!existsSync(file))
+    return ok(stateCheck, `${folder} can be written; it holds no state of this connector yet`)
+  try {
+    const lock = lockFileOf(file)
+    if (existsSync(lock)) SqliteLock.acquire(lock).release()
+    const store = new SqliteStore({ directory: folder, connectorId, access: 'read-only' })
+    await store.open(connectorId)
+    const letters = await store.countDeadLetters().finally(() => store.close())
+    const kept = letters === 0 ? '' : `; ${counted(letters, 'dead letter')} to look at (dead-letters list)`
+    return ok(stateCheck, `${folder} can be written, and nobody else holds the state${kept}`)
+  } catch (error) {
+    if (isStreamConnectorError(error) && error.code === 'STATE_LOCKED') {
+      return {
+        ...failed(
+          stateCheck,
+          'A running connector holds the state of this connector id. That is as it should be while it runs; to start another one, stop it first, or give each its own CONNECTOR_ID.',
+        ),
+        code: error.code,
+      }
+    }
+    return failed(stateCheck, error)
+  }
+}
+
+async function whereItWouldBe(folder: string): Promise<CheckResult> {
+  let parent = dirname(folder)
+  while (!existsSync(parent)) parent = dirname(parent)
+  try {
+    await access(parent, constants.W_OK | constants.X_OK)
+    return ok(stateCheck, `${folder} is not there yet, and can be made`)
+  } catch (error) {
+    return notUsable(
+      `${folder} is not there and cannot be made in ${parent} (${codeOf(error)}). Make it for the user that the connector runs as, or set CONNECTOR_STATE_DIR to another folder.`,
+    )
+  }
+}
+
+/** Rights alone do not tell: a disk can be full, or mounted to be read only. */
+async function tryToWrite(folder: string): Promise<void> {
+  const path = join(folder, `.check-${randomUUID()}`)
+  await writeFile(path, 'x', { mode: 0o600, flag: 'wx' })
+  await unlink(path)
+}
+
+function notUsable(message: string): CheckResult {
+  return { ...failed(stateCheck, message), code: 'STATE_UNREADABLE' }
+}
+
+function codeOf(error: unknown): string {
+  const { code } = (error ?? {}) as { code?: unknown }
+  return typeof code === 'string' ? code : 'no reason given'
+}

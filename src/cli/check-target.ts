@@ -1,0 +1,52 @@
+import { type ConnectorTools } from '../connector/connector-tools.ts'
+import { type StreamConnector } from '../connector/stream-connector.ts'
+import { describeError } from '../errors/verdict.ts'
+import { type Clock } from '../util/clock.ts'
+import { type CheckResult, failed, ok } from './check-result.ts'
+
+/** The name of what {@link checkTarget} looks at. */
+export const targetCheck = 'Target'
+
+/** The target as the connector itself looks at it: its `open()`, `check()` and `close()`. No event is sent. */
+export async function checkTarget(
+  connector: StreamConnector,
+  tools: ConnectorTools,
+  clock: Clock,
+  limitMs: number,
+): Promise<CheckResult> {
+  let problem: CheckResult | undefined
+  const step = async (name: string, call: (signal: AbortSignal) => unknown) => {
+    const limit = new AbortController()
+    const cancel = clock.schedule(limitMs, () =>
+      limit.abort(new Error(`no answer within ${limitMs / 1000} s; --timeout gives it longer`)),
+    )
+    try {
+      await limited(() => call(limit.signal), limit.signal)
+    } catch (error) {
+      problem ??= failed(targetCheck, tools.clean(connector, `${name}() failed: ${describeError(error)}`))
+    } finally {
+      cancel()
+    }
+  }
+  await step('open', () => connector.open?.())
+  if (problem === undefined) await step('check', (signal) => connector.check?.(signal))
+  // Also after a failure: open() may have opened a part.
+  await step('close', () => connector.close?.())
+  if (problem !== undefined) return problem
+  return connector.check === undefined
+    ? ok(targetCheck, 'the connector has no check(), so nothing was asked of the target')
+    : ok(targetCheck, 'the connector says that it is ready')
+}
+
+/** Ends with the signal, whatever the call does. */
+async function limited(call: () => unknown, signal: AbortSignal): Promise<void> {
+  const over = Promise.withResolvers<never>()
+  const onAbort = () => over.reject(signal.reason as Error)
+  signal.addEventListener('abort', onAbort)
+  try {
+    await Promise.race([call(), over.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    over.promise.catch(() => {})
+  }
+}

@@ -1,0 +1,33 @@
+import { type CheckResult } from './check-result.ts'
+import { counted, printable } from './output.ts'
+import { paintFor } from './paint.ts'
+import { wrapped } from './text-width.ts'
+
+const signs = { ok: ['green', '✔'], failed: ['red', '✖'], skipped: ['dim', '–'] } as const
+const nameWidth = 20
+const indent = 2 + 2 + nameWidth
+
+/** One result, in as many lines as the terminal needs. */
+export function checkText({ name, status, message }: CheckResult): string {
+  const paint = paintFor()
+  const [look, sign] = signs[status]
+  const columns = Math.max(process.stdout.columns ?? 100, indent + 20)
+  const lines = printable(message, true)
+    .split('\n')
+    .flatMap((line) => wrapped(line, columns - indent))
+    .map((line) => (status === 'skipped' ? paint('dim', line) : line))
+  const title = status === 'failed' ? paint('bold', name.padEnd(nameWidth)) : name.padEnd(nameWidth)
+  return `  ${paint(look, sign)} ${title}${lines.join(`\n${' '.repeat(indent)}`)}`
+}
+
+/** All of it in a sentence. */
+export function checkVerdict(results: readonly CheckResult[]): string {
+  const paint = paintFor()
+  const count = (status: CheckResult['status']) => results.filter((result) => result.status === status).length
+  const bad = count('failed')
+  const left = count('skipped')
+  const unseen = left === 0 ? '' : ` ${left === 1 ? 'One was' : `${left} were`} not looked at.`
+  return bad === 0
+    ? `${paint('green', 'All is well.')}${unseen}`
+    : `${paint('red', `${counted(bad, 'check')} failed.`)}${unseen}`
+}

@@ -1,0 +1,119 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { MemoryStore } from '../store/memory-store.ts'
+import { defineSettings } from '../settings/define-settings.ts'
+import { loadSettings } from '../settings/load-settings.ts'
+import { type StreamConnector } from '../connector/stream-connector.ts'
+import { systemClock } from '../util/clock.ts'
+import { silentLogger } from '../util/logger.ts'
+import { type BuiltInSettings, checkPlatform, platformChecks } from './check-platform.ts'
+import { type CheckResult, failed, ok, skipped } from './check-result.ts'
+import { checkState, stateCheck } from './check-state.ts'
+import { checkTarget, targetCheck } from './check-target.ts'
+import { checkText, checkVerdict } from './check-text.ts'
+import { loadConnector, type LoadedConnector } from './load-connector.ts'
+import { onInterrupt } from './interrupt.ts'
+import { writeJson, writeLine } from './output.ts'
+import { CommandFailed, exitCode, exitCodesHelp } from './run-command-line.ts'
+import { settingsFolder } from './settings-folder.ts'
+
+interface CheckOptions {
+  readonly timeout: number
+  readonly json?: boolean | undefined
+}
+
+const help = `
+Examples:
+  opencti-stream check                 the settings of every connector, the platform, the state
+  opencti-stream check src/main.ts     those, the connector's own settings, and its target
+
+The file is that of the connector, TypeScript (Node 22.18 or newer) or JavaScript. It is imported but does not run, even
+when it ends in "await SiemConnector.run()". Settings come from the environment, and from config.yml or .env beside the
+file. Nothing is registered, sent or written.
+`
+
+/**
+ * The command `check`: whether everything is there that a connector needs, before it is started.
+ *
+ * @example
+ * ```sh
+ * opencti-stream check src/main.ts
+ * ```
+ */
+export function checkCommand(): Command {
+  return new Command('check')
+    .description(
+      'Look whether a connector has all that it needs: settings, platform, stream, rights, state, target.',
+    )
+    .argument('[module]', 'file of the connector')
+    .option('--timeout <seconds>', 'how long the target may take', seconds, 30)
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      help + exitCodesHelp('0 all is well, 1 something is not, 2 wrong settings or usage.'),
+    )
+    .action((file: string | undefined, options: CheckOptions) => check(file, options))
+}
+
+async function check(file: string | undefined, options: CheckOptions): Promise<void> {
+  const isJson = options.json === true
+  const loaded = file === undefined ? undefined : await loadConnector(file)
+  const results: CheckResult[] = []
+  for await (const result of resultsOf(loaded, options.timeout * 1000)) {
+    results.push(result)
+    if (!isJson) await writeLine(checkText(result))
+  }
+  const isWell = results.every(({ status }) => status !== 'failed')
+  if (isJson) await writeJson({ ok: isWell, checks: results })
+  else await writeLine(`\n${checkVerdict(results)}`)
+  if (isWell) return
+  const isOfSettings = results.some(
+    ({ status, code }) =>
+      status === 'failed' && (code === 'SETTINGS_INVALID' || code === 'STREAM_NOT_CONFIGURED'),
+  )
+  throw new CommandFailed(isOfSettings ? exitCode.wrongUsage : exitCode.failed)
+}
+
+async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number): AsyncGenerator<CheckResult> {
+  let settings: BuiltInSettings
+  let connector: StreamConnector | undefined
+  const directory = settingsFolder(loaded?.path)
+  try {
+    if (loaded === undefined) {
+      settings = loadSettings(defineSettings({}), { directory, defaults: { name: 'connector' } }).settings
+    } else {
+      connector = new loaded.connector({ directory, store: new MemoryStore(), logger: silentLogger })
+      settings = connector.settings
+    }
+  } catch (error) {
+    yield settingsFailure(error)
+    for (const name of [...platformChecks, stateCheck, targetCheck])
+      yield skipped(name, 'the settings need attention first')
+    return
+  }
+  const { name, id } = settings.connector
+  yield ok(
+    'Settings',
+    loaded === undefined ? 'those of every connector are good' : `those of "${name}" are good`,
+  )
+  using interrupt = onInterrupt()
+  yield* checkPlatform(settings, systemClock, interrupt.signal)
+  yield await checkState(settings.connector.state_dir, id)
+  if (loaded === undefined || connector === undefined) {
+    yield skipped(targetCheck, 'name the file of the connector to have it looked at')
+  } else yield await checkTarget(connector, loaded.tools, systemClock, limitMs)
+}
+
+/** The problems, one a line; what else the fields of an author throw while the connector is made is told as it is. */
+function settingsFailure(error: unknown): CheckResult {
+  const failure = failed('Settings', error)
+  const [, ...problems] = failure.message.split('\n  - ')
+  return failure.code === 'SETTINGS_INVALID' && problems.length > 0
+    ? { ...failure, message: problems.join('\n') }
+    : failure
+}
+
+function seconds(text: string): number {
+  const number = Number(text)
+  if (!(number > 0 && number <= 3600)) throw new InvalidArgumentError('It takes seconds, up to 3600.')
+  return number
+}

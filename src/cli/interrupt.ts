@@ -1,0 +1,22 @@
+/** The end that a person asked for. */
+export interface Interrupt extends Disposable {
+  /** Aborted by the first SIGINT (Ctrl-C), SIGTERM or SIGHUP; the second one ends the process at once. */
+  readonly signal: AbortSignal
+}
+
+/** Listens for the signals that end a command, until it is disposed of. */
+export function onInterrupt(): Interrupt {
+  const controller = new AbortController()
+  const listener = () => {
+    if (controller.signal.aborted) process.exit(130)
+    controller.abort()
+  }
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  for (const name of names) process.on(name, listener)
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      for (const name of names) process.off(name, listener)
+    },
+  }
+}

@@ -1,0 +1,123 @@
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type ConnectorTools, connectorMark } from '../connector/connector-tools.ts'
+import { holdStarts } from '../connector/held-start.ts'
+import { type ConnectorOptions, type StreamConnector } from '../connector/stream-connector.ts'
+import { type ConnectorDefaults } from '../settings/connector-defaults.ts'
+import { type SettingsDefinition } from '../settings/define-settings.ts'
+
+/** A class that extends `StreamConnector`, of this copy of the package or another. */
+export interface ConnectorClass {
+  new (options: ConnectorOptions): StreamConnector
+  readonly name: string
+  readonly settings: SettingsDefinition
+  readonly defaults: ConnectorDefaults
+}
+
+/** A connector that was found in a file. */
+export interface LoadedConnector {
+  /** The file, as an absolute path. */
+  readonly path: string
+  readonly connector: ConnectorClass
+  readonly tools: ConnectorTools
+}
+
+/** The file that was named cannot be used: this is no failure of the connector, but of how the command was called. */
+export class ModuleError extends Error {}
+
+/**
+ * Imports a file and finds the connector in it: the class that the file runs, else its default export, else the only
+ * exported class of a connector. A file that ends in `await SiemConnector.run()` does not run.
+ *
+ * @throws ModuleError that says why it cannot be used.
+ */
+export async function loadConnector(file: string): Promise<LoadedConnector> {
+  const path = resolve(file)
+  requireFile(file, path)
+  const started = Promise.withResolvers<unknown>()
+  const release = holdStarts(started.resolve)
+  let connector: unknown
+  try {
+    const imported = (import(pathToFileURL(path).href) as Promise<Record<string, unknown>>).then((module) =>
+      exportedConnector(file, module),
+    )
+    // A file that awaits its run() never ends to be imported.
+    connector = await Promise.race([started.promise, imported])
+  } catch (error) {
+    throw error instanceof ModuleError ? error : cannotLoad(file, error)
+  } finally {
+    release()
+  }
+  const tools = toolsOf(connector)
+  if (tools === undefined) {
+    throw new ModuleError(
+      `${file} runs something that is no class of a connector, so it cannot be looked at.`,
+    )
+  }
+  return { path, connector: connector as ConnectorClass, tools }
+}
+
+function exportedConnector(file: string, module: Record<string, unknown>): unknown {
+  if (toolsOf(module['default']) !== undefined) return module['default']
+  const classes = new Map<unknown, string>()
+  for (const [name, value] of Object.entries(module))
+    if (toolsOf(value) !== undefined) classes.set(value, name)
+  if (classes.size === 1) return [...classes.keys()][0]
+  if (classes.size === 0) {
+    throw new ModuleError(
+      `${file} exports no class that extends StreamConnector, and runs none. Export the class of the connector, or name the file that does.`,
+    )
+  }
+  throw new ModuleError(
+    `${file} exports ${classes.size} connectors: ${[...classes.values()].join(', ')}. Make one the default export, or name a file that exports one of them.`,
+  )
+}
+
+/** The tools of a class that can be made: the base class itself has no `transform`. */
+function toolsOf(value: unknown): ConnectorTools | undefined {
+  if (typeof value !== 'function') return undefined
+  const prototype = value.prototype as (Record<PropertyKey, unknown> & object) | undefined
+  if (prototype === undefined || prototype === null) return undefined
+  const isOwn = connectorMark in prototype && !Object.hasOwn(prototype, connectorMark)
+  return isOwn ? (prototype[connectorMark] as ConnectorTools) : undefined
+}
+
+function requireFile(file: string, path: string): void {
+  let isFile: boolean
+  try {
+    isFile = statSync(path).isFile()
+  } catch {
+    throw new ModuleError(`There is no file ${file}. Name the file of the connector, such as src/main.ts.`)
+  }
+  if (!isFile)
+    throw new ModuleError(`${file} is no file. Name the file of the connector, such as src/main.ts.`)
+}
+
+/** The reasons of Node, in words of what to do. */
+function cannotLoad(file: string, error: unknown): ModuleError {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
+  const options = { cause: error }
+  switch (code) {
+    case 'ERR_UNKNOWN_FILE_EXTENSION':
+      return new ModuleError(
+        `${file} cannot be loaded by Node ${process.versions.node}: TypeScript is run by Node 22.18 or newer. Use a newer Node, or compile the file and name the .js file.`,
+        options,
+      )
+    case 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX':
+      return new ModuleError(
+        `${file}, or a file that it imports, cannot be loaded: Node takes the types out of TypeScript, and nothing more. Write enums, namespaces and parameter properties otherwise, or compile and name the .js file.`,
+        options,
+      )
+    case 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING':
+      return new ModuleError(
+        `${file} cannot be loaded: Node does not run TypeScript below node_modules. Name the compiled .js file.`,
+        options,
+      )
+    default:
+      return new ModuleError(
+        `${file} cannot be loaded: ${typeof message === 'string' ? message : 'it threw something that is no error'}`,
+        options,
+      )
+  }
+}
