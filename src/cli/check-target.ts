@@ -1,7 +1,7 @@
 import { type ConnectorTools } from '../connector/connector-tools.ts'
-import { type StreamConnector } from '../connector/stream-connector.ts'
 import { describeError } from '../errors/verdict.ts'
 import { type Clock } from '../util/clock.ts'
+import { type AnyConnector } from './load-connector.ts'
 import { type CheckResult, failed, ok } from './check-result.ts'
 
 /** The name of what {@link checkTarget} looks at. */
@@ -9,7 +9,7 @@ export const targetCheck = 'Target'
 
 /** The target as the connector itself looks at it: its `open()`, `check()` and `close()`. No event is sent. */
 export async function checkTarget(
-  connector: StreamConnector,
+  connector: AnyConnector,
   tools: ConnectorTools,
   clock: Clock,
   limitMs: number,

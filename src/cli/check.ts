@@ -2,7 +2,6 @@ import { Command, InvalidArgumentError } from 'commander'
 import { MemoryStore } from '../store/memory-store.ts'
 import { defineSettings } from '../settings/define-settings.ts'
 import { loadSettings } from '../settings/load-settings.ts'
-import { type StreamConnector } from '../connector/stream-connector.ts'
 import { systemClock } from '../util/clock.ts'
 import { silentLogger } from '../util/logger.ts'
 import { type BuiltInSettings, checkPlatform, platformChecks } from './check-platform.ts'
@@ -10,7 +9,7 @@ import { type CheckResult, failed, ok, skipped } from './check-result.ts'
 import { checkState, stateCheck } from './check-state.ts'
 import { checkTarget, targetCheck } from './check-target.ts'
 import { checkText, checkVerdict } from './check-text.ts'
-import { loadConnector, type LoadedConnector } from './load-connector.ts'
+import { type AnyConnector, loadConnector, type LoadedConnector } from './load-connector.ts'
 import { onInterrupt } from './interrupt.ts'
 import { writeJson, writeLine } from './output.ts'
 import { CommandFailed, exitCode, exitCodesHelp } from './run-command-line.ts'
@@ -75,7 +74,7 @@ async function check(file: string | undefined, options: CheckOptions): Promise<v
 
 async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number): AsyncGenerator<CheckResult> {
   let settings: BuiltInSettings
-  let connector: StreamConnector | undefined
+  let connector: AnyConnector | undefined
   const directory = settingsFolder(loaded?.path)
   try {
     if (loaded === undefined) {

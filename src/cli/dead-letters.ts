@@ -29,6 +29,16 @@ interface ExportOptions extends StateOptions {
   readonly file?: string | undefined
 }
 
+const help = `
+Examples:
+  opencti-stream dead-letters list                     the oldest first
+  opencti-stream dead-letters show 17                  one with its message
+  opencti-stream dead-letters replay --all             try them again
+  opencti-stream dead-letters purge --older-than 30d
+
+The state is found by CONNECTOR_STATE_DIR and CONNECTOR_ID, or --state-dir and --connector-id.
+`
+
 /**
  * The command `dead-letters`: events that could not be delivered, listed, shown, replayed, purged and exported.
  *
@@ -69,7 +79,7 @@ export function deadLettersCommand(): Command {
   add('export', 'Write them as failed_events.jsonl, one JSON object a line.')
     .option('--file <file>', 'where to; without it, to standard output')
     .action((options: ExportOptions) => exportAll(options))
-  return command.addHelpText('after', exitCodeHelp)
+  return command.addHelpText('after', help + exitCodeHelp)
 }
 
 function list(options: ListOptions): Promise<void> {

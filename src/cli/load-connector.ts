@@ -7,9 +7,13 @@ import { type ConnectorOptions, type StreamConnector } from '../connector/stream
 import { type ConnectorDefaults } from '../settings/connector-defaults.ts'
 import { type SettingsDefinition } from '../settings/define-settings.ts'
 
+/** What can be done with a connector, of this copy of the package or another. */
+export type AnyConnector = Pick<StreamConnector, keyof StreamConnector>
+
 /** A class that extends `StreamConnector`, of this copy of the package or another. */
 export interface ConnectorClass {
-  new (options: ConnectorOptions): StreamConnector
+  new (options: ConnectorOptions): AnyConnector
+  readonly prototype: AnyConnector
   readonly name: string
   readonly settings: SettingsDefinition
   readonly defaults: ConnectorDefaults

@@ -3,19 +3,36 @@ import { Command } from 'commander'
 import { checkCommand } from './check.ts'
 import { deadLettersCommand } from './dead-letters.ts'
 import { idMapCommand } from './id-map.ts'
+import { playCommand } from './play.ts'
 import { hideSqliteWarning } from './quiet-warnings.ts'
 import { exitCodeHelp, runCommandLine } from './run-command-line.ts'
+import { recordCommand } from './record.ts'
+import { schemaCommand } from './schema.ts'
 import { simulateCommand } from './simulate.ts'
 import { stateCommand } from './state.ts'
+import { tailCommand } from './tail.ts'
+
+const help = `
+Examples:
+  opencti-stream check src/main.ts          has the connector all that it needs?
+  opencti-stream tail --from 1h             what happened, and what happens
+  opencti-stream simulate                   a platform on this machine, without OpenCTI
+
+Each command has its own --help with examples.
+`
 
 const program = new Command('opencti-stream')
   .description('Tools for OpenCTI stream connectors.')
   .addCommand(checkCommand())
+  .addCommand(tailCommand())
+  .addCommand(recordCommand())
+  .addCommand(playCommand())
   .addCommand(simulateCommand())
   .addCommand(deadLettersCommand())
   .addCommand(stateCommand())
   .addCommand(idMapCommand())
-  .addHelpText('after', exitCodeHelp)
+  .addCommand(schemaCommand())
+  .addHelpText('after', help + exitCodeHelp)
 
 hideSqliteWarning()
 process.exitCode = await runCommandLine(program, process.argv.slice(2))

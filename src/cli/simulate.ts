@@ -7,6 +7,7 @@ import { type PlatformProfile } from '../testing/platform-profile.ts'
 import { type SimulatedRequest } from '../testing/request-log.ts'
 import { Simulator } from '../testing/simulator.ts'
 import { systemClock } from '../util/clock.ts'
+import { exitCodesHelp } from './run-command-line.ts'
 import { LiveChanges } from '../testing/live-changes.ts'
 
 interface SimulateOptions {
@@ -19,7 +20,17 @@ interface SimulateOptions {
   readonly rate: number
   readonly seed: number
   readonly token?: string | undefined
+  readonly json?: boolean | undefined
 }
+
+const help = `
+Examples:
+  opencti-stream simulate > env.sh & . ./env.sh     start it, and set the environment of this shell
+  opencti-stream simulate --bundle report.json --size 0 --rate 0
+  opencti-stream simulate --size 10000 --rate 100   a busy platform
+
+The environment goes to standard output, everything else to standard error.
+`
 
 /**
  * The command `simulate`: a platform on this machine to run a connector against, without OpenCTI.
@@ -45,6 +56,8 @@ export function simulateCommand(): Command {
     .option('--rate <number>', 'live changes a second', positiveNumber, 1)
     .option('--seed <number>', 'which invented entities and changes', wholeNumber, 1)
     .option('--token <token>', 'token of the connector; without it, a random one')
+    .option('--json', 'print the environment as one JSON object')
+    .addHelpText('after', help + exitCodesHelp('0 ended by Ctrl-C, 1 failed, 2 wrong usage.'))
     .action((options: SimulateOptions) => simulate(options))
 }
 
@@ -68,7 +81,9 @@ async function simulate(options: SimulateOptions): Promise<void> {
     note(`Loaded ${options.size} invented entities.`)
   }
   note(`OpenCTI ${options.profile} simulated at ${simulator.url}. Run a connector in a shell with:`)
-  for (const [name, value] of Object.entries(simulator.environment())) {
+  const environment = simulator.environment()
+  if (options.json === true) process.stdout.write(`${JSON.stringify(environment)}\n`)
+  for (const [name, value] of options.json === true ? [] : Object.entries(environment)) {
     process.stdout.write(`export ${name}='${value.replaceAll("'", String.raw`'\''`)}'\n`)
   }
   note(

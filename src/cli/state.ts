@@ -14,6 +14,13 @@ connector. A running connector obeys with its next ping, one that is stopped at 
 for when that is no way; the connector has to be stopped for them.
 `
 
+const examples = `
+Examples:
+  opencti-stream state show
+  opencti-stream state set 2026-09-01T08:00:00Z
+  opencti-stream state reset
+`
+
 /**
  * The command `state`: where the connector stands, and how to make it stand elsewhere.
  *
@@ -36,7 +43,7 @@ export function stateCommand(): Command {
     .argument('<position>', '<ms>-<seq>, milliseconds since 1970, an ISO date with its zone, or 0', position)
     .addHelpText('after', usualWay)
     .action((from: Position, options: StateOptions) => set(from, options))
-  return command.addHelpText('after', usualWay + exitCodeHelp)
+  return command.addHelpText('after', examples + usualWay + exitCodeHelp)
 }
 
 function show(options: StateOptions): Promise<void> {

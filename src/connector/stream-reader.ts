@@ -11,7 +11,7 @@ import { type Pipeline } from './pipeline.ts'
 /** What a {@link StreamReader} needs. */
 export interface StreamReaderOptions {
   readonly ledger: Ledger
-  readonly pipeline: Pipeline
+  readonly pipeline: Pick<Pipeline, 'accept'>
   readonly settings: ConnectorSettings
   /** End of the catch-up that was planned at the start, as an ISO date. */
   readonly recoverUntil: () => string | undefined

@@ -104,7 +104,12 @@ function jsonOf(value: unknown): unknown {
   return value instanceof Set ? [...(value as Set<unknown>)] : value
 }
 
-function slugOf(name: string): string {
+/**
+ * The name of a connector as the catalogue names its folder and its schema: small letters, digits and dashes.
+ *
+ * @internal
+ */
+export function slugOf(name: string): string {
   return name
     .normalize('NFKD')
     .toLowerCase()

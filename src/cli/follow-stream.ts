@@ -1,0 +1,129 @@
+import { Ledger } from '../checkpoint/ledger.ts'
+import { StreamReader } from '../connector/stream-reader.ts'
+import { decodeEvent, isEventName, isUnreadable, type UnreadableEvent } from '../opencti/decode-event.ts'
+import { parsePosition, type Position } from '../opencti/position.ts'
+import { type StreamEvent } from '../opencti/stream-event.ts'
+import { EventStream } from '../stream/event-stream.ts'
+import { type StreamMessage } from '../stream/stream-message.ts'
+import { type StreamNotice } from '../stream/stream-notice.ts'
+import { type Clock } from '../util/clock.ts'
+import { systemRandom } from '../util/backoff.ts'
+import { type StreamSource } from './stream-source.ts'
+
+/** One frame about an entity, or one whose name nobody knows. */
+export interface Frame {
+  readonly message: Pick<StreamMessage, 'id' | 'event' | 'data' | 'bytes' | 'truncated'>
+  readonly position: Position | undefined
+  readonly event: StreamEvent | UnreadableEvent
+}
+
+/** How a stream is followed. */
+export interface FollowOptions {
+  readonly source: StreamSource
+  readonly from: Position
+  /** Catch up with what exists, until this moment. */
+  readonly catchUpUntilMs?: number | undefined
+  /** Frames that came before, behind `from`: they are left out when they come again. */
+  readonly known?: Iterable<Frame['message']> | undefined
+  /** Told of each frame once, in order; ids go up and down while a catch-up is under way. */
+  readonly onFrame: (frame: Frame, isCatchingUp: boolean) => void
+  /** Undefined when more may come; else it is waited for. */
+  readonly room: () => Promise<void> | undefined
+  /** Something that a person may want to know. */
+  readonly onNote: (text: string) => void
+  /** The stream has come to this moment, and no catch-up is under way. */
+  readonly onMoment?: ((ms: number) => void) | undefined
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+/**
+ * Reads a stream for as long as it is wanted, as a connector reads it, reconnecting where it was cut. Nothing is registered,
+ * and no position is kept anywhere.
+ */
+export async function followStream(options: FollowOptions): Promise<void> {
+  const { source, from, catchUpUntilMs, clock, onNote, signal } = options
+  const ledger = new Ledger({ from, catchUpUntilMs })
+  for (const message of options.known ?? []) enter(ledger, frameOf(message))
+  const isWanted = () => !signal.aborted
+  const reader = new StreamReader({
+    ledger,
+    settings: source.settings.connector,
+    pipeline: {
+      accept: (message) => {
+        const frame = frameOf(message as StreamMessage)
+        if (isWanted() && enter(ledger, frame)) options.onFrame(frame, ledger.catchingUp)
+      },
+    },
+    recoverUntil: () => (catchUpUntilMs === undefined ? undefined : new Date(catchUpUntilMs).toISOString()),
+    room: options.room,
+    onNotice: (notice) => {
+      const text = noteOf(notice)
+      if (text !== undefined) onNote(source.clean(text))
+    },
+    onGap: (wanted, first) =>
+      onNote(`The platform no longer has what came between ${wanted} and ${first}: it is missing here.`),
+    onNoRecover: () => onNote('The platform does not catch up this stream; what comes from now on is shown.'),
+    onCaughtUp: (position) => onNote(`Caught up to ${position}; from here on it is live.`),
+    onProgress: (ms) => {
+      if (!ledger.catchingUp) options.onMoment?.(ms)
+    },
+  })
+  const events = new EventStream({
+    http: source.http,
+    url: source.url,
+    handler: reader,
+    clock,
+    random: systemRandom,
+  })
+  await events.run(signal)
+}
+
+/** More events than that are never numbered in one millisecond. */
+const maxSeq = 999_999
+
+/** Where a recording goes on so that no frame of a group that was cut is missed: before its last id. */
+export function before(position: Position): Position {
+  return position.seq > 0
+    ? { ms: position.ms, seq: position.seq - 1 }
+    : { ms: Math.max(0, position.ms - 1), seq: maxSeq }
+}
+
+function frameOf(message: Frame['message']): Frame {
+  const { id, event: name, data, bytes } = message
+  const position = id === undefined || id === '' ? undefined : parsePosition(id)
+  if (message.truncated === true) return { message, position, event: { problem: `it has ${bytes} bytes` } }
+  const event = isEventName(name)
+    ? decodeEvent(name, data, position, bytes)
+    : { problem: 'the name of the event is not known' }
+  return { message, position, event }
+}
+
+/** Whether a frame is new; by the same rules as in a connector's pipeline. */
+function enter(ledger: Ledger, { message, position, event }: Frame): boolean {
+  const isBad = isUnreadable(event)
+  const member = isBad
+    ? `${message.event}:?${message.bytes}`
+    : `${event.name}${event.isDependency ? '+' : ':'}${event.key}`
+  const ticket = ledger.receive(position, member, isBad || !event.isDependency)
+  if (ticket === undefined) return false
+  ledger.settle(ticket)
+  return true
+}
+
+function noteOf(notice: StreamNotice): string | undefined {
+  switch (notice.kind) {
+    case 'refused':
+    case 'stopped':
+    case 'unauthorised':
+    case 'broken':
+    case 'silent':
+      return `${notice.error.message} Next try in ${Math.ceil(notice.retryInMs / 1000)} s.`
+    case 'ended':
+      return notice.retryInMs > 0
+        ? `The platform ended the stream. Next try in ${Math.ceil(notice.retryInMs / 1000)} s.`
+        : undefined
+    default:
+      return undefined
+  }
+}

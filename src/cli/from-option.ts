@@ -1,0 +1,47 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { positionFromInput, type Position } from '../opencti/position.ts'
+import { type Clock } from '../util/clock.ts'
+import { ageMs } from './age.ts'
+
+/** A moment as a person writes it: `now`, so many milliseconds ago, or a place in the stream. */
+export type Moment = 'now' | { readonly agoMs: number } | { readonly position: Position }
+
+/** Which stream is looked at, and from where. */
+export interface FromChoices {
+  readonly stream?: string | undefined
+  readonly from?: Moment | undefined
+  readonly recover?: boolean | undefined
+}
+
+/** Gives a command the options of {@link FromChoices}. */
+export function addFromOptions(command: Command): Command {
+  return command
+    .option('--stream <id>', 'another live stream than that of the settings')
+    .option('--from <when>', 'now, an age (15m, 2h, 7d), an ISO date with its zone, <ms>-<seq>, or 0', moment)
+    .option('--recover', 'also what exists and is older than the history that the platform keeps')
+}
+
+/** Reads a {@link Moment}. */
+export function moment(text: string): Moment {
+  if (text === 'now') return text
+  const position = positionFromInput(text)
+  // Dates beyond could not be written.
+  if (position !== undefined && position.ms <= 8.64e15) return { position }
+  try {
+    return { agoMs: ageMs(text) }
+  } catch {
+    throw new InvalidArgumentError(
+      'It takes now, an age (15m, 2h, 7d), an ISO date with its zone (2026-09-01T08:00:00Z), <ms>-<seq>, or 0 for the beginning.',
+    )
+  }
+}
+
+/** Where a moment lies in the stream; `now` is asked of the platform. */
+export async function positionOf(
+  when: Moment,
+  clock: Clock,
+  newest: () => Promise<Position>,
+): Promise<Position> {
+  if (when === 'now') return newest()
+  return 'position' in when ? when.position : { ms: Math.max(0, clock.now() - when.agoMs), seq: 0 }
+}

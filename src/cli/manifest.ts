@@ -1,0 +1,99 @@
+import { slugOf } from '../settings/settings-json-schema.ts'
+
+/** What stands where only a person knows the answer. */
+export const placeholder = 'ChangeMe'
+
+/** What `connector_manifest.json` of OpenCTI's catalogue holds, in its order. */
+export type Manifest = Readonly<Record<string, unknown>>
+
+/** What a manifest is made from. */
+export interface ManifestSource {
+  /** The name of the connector. */
+  readonly name: string
+  /** The nearest package.json; empty when there is none. */
+  readonly packageJson: Readonly<Record<string, unknown>>
+  /** A manifest that is there already: what a person has written wins over what can be guessed. */
+  readonly existing: Manifest
+  /** What was given with the command: wins over everything. */
+  readonly given: Manifest
+}
+
+/** Names of what still has to be filled in. */
+export interface MadeManifest {
+  readonly manifest: Manifest
+  readonly missing: readonly string[]
+}
+
+/**
+ * The manifest that OpenCTI's catalogue wants beside the connector (connectors, __metadata__/connector_manifest.json), as far
+ * as it can be known.
+ */
+export function makeManifest({ name, packageJson, existing, given }: ManifestSource): MadeManifest {
+  const description = textOf(packageJson['description'])
+  const known: Manifest = {
+    title: name,
+    slug: slugOf(name),
+    description: description ?? placeholder,
+    short_description: description ?? placeholder,
+    logo: null,
+    use_cases: [placeholder],
+    solution_categories: [placeholder],
+    license_type: textOf(packageJson['license']) ?? placeholder,
+    contact: contactOf(packageJson) ?? placeholder,
+    verified: false,
+    last_verified_date: null,
+    playbook_supported: false,
+    max_confidence_level: 100,
+    support_version: placeholder,
+    subscription_link: null,
+    source_code: repositoryOf(packageJson['repository']) ?? placeholder,
+    manager_supported: false,
+    container_version: textOf(packageJson['version']) ?? placeholder,
+    container_image: placeholder,
+    container_type: 'STREAM',
+  }
+  const written = Object.entries(existing).filter(([, value]) => !isPlaceholder(value))
+  const manifest: Manifest = {
+    ...known,
+    ...Object.fromEntries(written),
+    ...given,
+    container_type: 'STREAM',
+  }
+  const missing = Object.entries(manifest).flatMap(([field, value]) => (isPlaceholder(value) ? [field] : []))
+  return { manifest, missing }
+}
+
+/** What can be given: the names of a manifest. */
+export const manifestFields: ReadonlySet<string> = new Set(
+  Object.keys(makeManifest({ name: '', packageJson: {}, existing: {}, given: {} }).manifest),
+)
+
+function isPlaceholder(value: unknown): boolean {
+  return value === placeholder || (Array.isArray(value) && value.includes(placeholder))
+}
+
+function contactOf({ author, bugs }: Readonly<Record<string, unknown>>): string | undefined {
+  const { email: authorEmail } = fieldsOf(author)
+  const { email: bugsEmail, url } = fieldsOf(bugs)
+  const written = typeof author === 'string' ? /<([^>]+)>/.exec(author)?.[1] : undefined
+  return textOf(authorEmail) ?? written ?? textOf(bugsEmail) ?? textOf(url) ?? textOf(bugs)
+}
+
+/** The address of a repository as a browser takes it. */
+function repositoryOf(repository: unknown): string | undefined {
+  const text = textOf(typeof repository === 'string' ? repository : fieldsOf(repository)['url'])
+  const short = text === undefined ? undefined : /^(?:github:)?([\w.-]+\/[\w.-]+)$/.exec(text)?.[1]
+  if (short !== undefined) return `https://github.com/${short}`
+  return text
+    ?.replace(/^git\+/, '')
+    .replace(/^(?:git|ssh):\/\/(?:git@)?/, 'https://')
+    .replace(/\.git$/, '')
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value.trim() !== '' ? value : undefined
+}

@@ -1,0 +1,99 @@
+import { type BooksSnapshot } from '../flow/books.ts'
+import { octiTypeOf } from '../stix/entity-ids.ts'
+import { nameOf } from '../stix/entity-name.ts'
+import { type PlannedOperation } from './dry-run.ts'
+import { printable } from './output.ts'
+import { type Paint } from './paint.ts'
+import { cutTo, widthOf } from './text-width.ts'
+
+const looks = { create: 'green', update: 'yellow', delete: 'red' } as const
+
+/** What would be done, as a line: operation, type, name, and the item as far as there is room. */
+export function plannedLine(
+  { operation, item, context }: PlannedOperation,
+  paint: Paint,
+  clean: (text: string) => string,
+  columns: number = Number.POSITIVE_INFINITY,
+): string {
+  const { entity, reason } = context
+  const type = cutTo(printable(octiTypeOf(entity) ?? entity.type), 18)
+  const room = Math.max(10, columns - 28)
+  const name = cutTo(printable(nameOf(entity).slice(0, 300)), Math.min(room, 40))
+  const aside =
+    operation === 'delete'
+      ? ` (${reason ?? 'deleted'})`
+      : item === undefined
+        ? ''
+        : ` → ${printable(clean(jsonOf(item)))}`
+  const left = room - widthOf(name)
+  return [
+    paint(looks[operation], operation.padEnd(8)),
+    type + ' '.repeat(Math.max(1, 20 - widthOf(type))),
+    name,
+    left < 4 ? '' : paint('dim', cutTo(aside, left)),
+  ].join('')
+}
+
+/** The same as an object for JSON. */
+export function plannedJson(
+  { operation, item, context }: PlannedOperation,
+  clean: (text: string) => string,
+): unknown {
+  const { entity, entityId, internalId, externalId, position, reason } = context
+  const name = nameOf(entity)
+  const facts = {
+    operation,
+    position,
+    entityId,
+    internalId,
+    type: entity.type,
+    name,
+    externalId,
+    reason,
+    item,
+  }
+  return JSON.parse(clean(jsonOf(facts)))
+}
+
+/** The books in a few lines. */
+export function booksText(books: BooksSnapshot, corruptLines: number, paint: Paint): string {
+  const { received, delivered, skipped, deadLettered, inFlight } = books
+  const rows: (readonly [name: string, count: number, aside?: string])[] = [
+    ['received', received],
+    ['delivered', delivered],
+    ['skipped', skipped, reasonsText(books.skippedByReason)],
+    ['dead-lettered', deadLettered],
+  ]
+  if (inFlight > 0) rows.push(['not finished', inFlight])
+  if (corruptLines > 0) rows.push(['corrupt lines', corruptLines])
+  return rows
+    .map(([name, count, aside = '']) => {
+      const isBad =
+        count > 0 && (name === 'dead-lettered' || name === 'corrupt lines' || name === 'not finished')
+      const line = `${name.padEnd(14)}${String(count).padStart(8)}`
+      return (isBad ? paint('red', line) : line) + (aside === '' ? '' : `  ${paint('dim', printable(aside))}`)
+    })
+    .join('\n')
+}
+
+function reasonsText(reasons: Readonly<Record<string, number>>): string {
+  return Object.entries(reasons)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([reason, count]) => `${reason} ${count}`)
+    .join(', ')
+}
+
+/** JSON of whatever an author's `transform` answers. */
+function jsonOf(value: unknown): string {
+  try {
+    return (
+      JSON.stringify(value, (_, inner: unknown) => {
+        if (typeof inner === 'bigint') return inner.toString()
+        if (inner instanceof Map) return Object.fromEntries(inner)
+        return inner instanceof Set ? [...(inner as Set<unknown>)] : inner
+      }) ?? 'null'
+    )
+  } catch {
+    return '"[an item that JSON cannot show]"'
+  }
+}

@@ -1,0 +1,191 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { type ConnectorNotice } from '../connector/notices.ts'
+import { StreamConnector } from '../connector/stream-connector.ts'
+import { describeError } from '../errors/verdict.ts'
+import { MemoryStore } from '../store/memory-store.ts'
+import { type Entity } from '../stix/entity.ts'
+import { systemClock } from '../util/clock.ts'
+import { silentLogger } from '../util/logger.ts'
+import { dryRunOf } from './dry-run.ts'
+import { onInterrupt } from './interrupt.ts'
+import { loadConnector, type LoadedConnector } from './load-connector.ts'
+import { printable, writeJson, writeLine } from './output.ts'
+import { paintFor } from './paint.ts'
+import { clockOfRecording, playSource } from './play-source.ts'
+import { booksText, plannedJson, plannedLine } from './play-text.ts'
+import { CommandFailed, exitCode, exitCodesHelp } from './run-command-line.ts'
+import { settingsFolder } from './settings-folder.ts'
+import { note } from './tail.ts'
+
+interface PlayOptions {
+  readonly dryRun?: boolean | undefined
+  readonly state?: boolean | undefined
+  readonly strict?: boolean | undefined
+  readonly speed?: number | undefined
+  readonly json?: boolean | undefined
+}
+
+const help = `
+Examples:
+  opencti-stream play bug.jsonl src/main.ts --dry-run   what the connector would do
+  opencti-stream play bug.jsonl src/main.ts             do it, with a state that is forgotten
+  opencti-stream play bug.jsonl                         what passes the filters of the settings
+
+The events go through the connector's own filters, lanes, batches, limits and retries, in the order of the file. Without
+--state it begins with nothing, so that a delete of what the file did not create is skipped as never-pushed, and the clock
+stands at when the recording was made. No platform is asked: platform, token and stream need not be set. With
+CONNECTOR_LOG_LEVEL set, the connector's own log goes to standard error.
+`
+
+/** Stands for those settings that a recording needs none of. */
+const unused = {
+  OPENCTI_URL: 'http://127.0.0.1',
+  OPENCTI_TOKEN: 'none-is-needed',
+  CONNECTOR_ID: 'play',
+  CONNECTOR_LIVE_STREAM_ID: 'recording',
+}
+
+/**
+ * The command `play`: a recording through a connector.
+ *
+ * @example
+ * ```sh
+ * opencti-stream play bug.jsonl src/main.ts --dry-run
+ * ```
+ */
+export function playCommand(): Command {
+  return new Command('play')
+    .description('Play a recording through a connector, and print what became of it.')
+    .argument('<file>', 'a file that record wrote')
+    .argument('[module]', 'file of the connector')
+    .option('--dry-run', 'print what would be created, updated and deleted after transform; do none of it')
+    .option('--state', "use the connector's real state (CONNECTOR_STATE_DIR); its position does not move")
+    .option('--strict', 'end at the first line that cannot be read')
+    .option(
+      '--speed <factor>',
+      'as fast as it was recorded (1), twice (2) …; without it, as fast as it goes',
+      factor,
+    )
+    .option('--json', 'print JSON, one object a line')
+    .addHelpText(
+      'after',
+      help +
+        exitCodesHelp(
+          '0 all was delivered or skipped, 1 something was dead-lettered, corrupt or not finished, 2 wrong settings or usage.',
+        ),
+    )
+    .action((file: string, module: string | undefined, options: PlayOptions, self: Command) =>
+      play(file, module, options, self),
+    )
+}
+
+/** Passes on what the filters of the settings let through. */
+class Listed extends StreamConnector {
+  transform(entity: Entity): Entity {
+    return entity
+  }
+  override create(): void {}
+  override update(): void {}
+  override delete(): void {}
+}
+
+async function play(
+  path: string,
+  module: string | undefined,
+  options: PlayOptions,
+  command: Command,
+): Promise<void> {
+  const isDry = options.dryRun === true || module === undefined
+  const isReal = options.state === true
+  if (isReal && isDry) {
+    command.error('--state is for playing to the target: it needs a module, and no --dry-run.', {
+      exitCode: exitCode.wrongUsage,
+    })
+  }
+  const clock = isReal ? systemClock : await clockOfRecording(path, systemClock)
+  using interrupt = onInterrupt()
+  const found: Pick<LoadedConnector, 'connector' | 'path' | 'tools'> | undefined =
+    module === undefined ? undefined : await loadConnector(module)
+  const paint = paintFor()
+  const isJson = options.json === true
+  const base = found?.connector ?? Listed
+  const chosen = isDry
+    ? dryRunOf({ connector: base }, ({ item, ...rest }) => {
+        // Without a connector's transform it is the entity itself.
+        const planned = found === undefined ? rest : { item, ...rest }
+        const text = isJson
+          ? JSON.stringify(plannedJson(planned, clean))
+          : plannedLine(planned, paint, clean, process.stdout.columns)
+        process.stdout.write(`${text}\n`)
+      })
+    : base
+  const connector = new chosen({
+    env: isReal ? process.env : withUnused(process.env),
+    directory: settingsFolder(found?.path),
+    clock,
+    onNotice: (notice) => tell(notice),
+    ...((process.env['CONNECTOR_LOG_LEVEL'] ?? '') === '' ? { logger: silentLogger } : {}),
+    ...(isReal ? {} : { store: new MemoryStore() }),
+  })
+  const clean = (text: string) => found?.tools.clean(connector, text) ?? text
+  let corruptLines = 0
+  const source = playSource({
+    path,
+    speed: options.speed,
+    clock,
+    signal: interrupt.signal,
+    onCorruptLine: (line, problem) => {
+      corruptLines++
+      note(`Line ${line} cannot be read: ${problem}.`)
+      if (options.strict === true) throw new CommandFailed()
+    },
+  })
+  const interrupted = new Promise<void>((resolve) =>
+    interrupt.signal.addEventListener('abort', () => resolve(), { once: true }),
+  )
+  let failure: unknown
+  try {
+    await Promise.race([connector.processMessages(source), interrupted, connector.finished])
+  } catch (error) {
+    failure = error
+  }
+  await connector.stop()
+  await connector.finished.catch((error: unknown) => (failure ??= error))
+  if (failure !== undefined && !(failure instanceof CommandFailed)) note(clean(describeError(failure)))
+  const { received, delivered, skipped, deadLettered, inFlight, skippedByReason, retries } =
+    connector.status()
+  const books = { received, delivered, skipped, deadLettered, inFlight, skippedByReason, retries }
+  if (isJson) await writeJson({ ...books, corruptLines })
+  else await writeLine(`${isDry && received > 0 ? '\n' : ''}${booksText(books, corruptLines, paint)}`)
+  if (failure !== undefined || deadLettered + inFlight + corruptLines > 0 || interrupt.signal.aborted) {
+    throw new CommandFailed()
+  }
+}
+
+function tell(notice: ConnectorNotice): void {
+  switch (notice.kind) {
+    case 'dead-lettered':
+      note(
+        `Dead letter: ${notice.entityId ?? 'a frame'} at ${notice.position ?? 'no position'}: ${printable(notice.error)}`,
+      )
+      return
+    case 'paused':
+      note(`The target is down, and is waited for: ${notice.reason}. Ctrl-C ends it.`)
+      return
+    case 'resumed':
+      note('The target works again.')
+      return
+    default:
+  }
+}
+
+function withUnused(env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
+  const missing = Object.entries(unused).filter(([name]) => (env[name] ?? '').trim() === '')
+  return { ...env, ...Object.fromEntries(missing) }
+}
+
+function factor(text: string): number {
+  const number = Number(text)
+  if (number > 0 && number <= 1_000_000) return number
+  throw new InvalidArgumentError('It takes a number above 0.')
+}

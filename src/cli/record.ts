@@ -1,0 +1,140 @@
+import { Command } from 'commander'
+import { type Position } from '../opencti/position.ts'
+import { systemClock } from '../util/clock.ts'
+import { ageMs } from './age.ts'
+import { addFilterOptions, passes, type FilterChoices } from './event-filter.ts'
+import { before, followStream } from './follow-stream.ts'
+import { addFromOptions, type FromChoices, moment, positionOf, type Moment } from './from-option.ts'
+import { onInterrupt } from './interrupt.ts'
+import { counted, timeText, writeJson, writeLine } from './output.ts'
+import { endOfRecording, RecordingFile, type RecordingEnd } from './recording-file.ts'
+import { exitCode, exitCodesHelp } from './run-command-line.ts'
+import { newestPosition, openSource, type StreamSource } from './stream-source.ts'
+import { countFrom1, note } from './tail.ts'
+
+interface RecordOptions extends FilterChoices, FromChoices {
+  readonly until?: Moment | undefined
+  readonly for?: number | undefined
+  readonly limit?: number | undefined
+  readonly json?: boolean | undefined
+}
+
+/** How far beyond a moment to come a heartbeat must be until nothing of before it can come: its id is of another clock. */
+const marginMs = 10_000
+
+const help = `
+Examples:
+  opencti-stream record bug.jsonl                    what happens now, until Ctrl-C
+  opencti-stream record day.jsonl --from 1d --until now
+  opencti-stream record all.jsonl --from 0 --recover --for 10m
+
+Each line is one frame: {"id", "event", "received_at", "data"}. A file that is there already is appended to, from
+where it ends unless --from says otherwise. It holds threat intelligence, unfiltered by markings: it is written for
+its owner alone, and is to be shared only with who may read all of it. "opencti-stream play" reads it.
+`
+
+/**
+ * The command `record`: the live stream into a file, for bug reports and tests.
+ *
+ * @example
+ * ```sh
+ * opencti-stream record day.jsonl --from 1d --until now
+ * ```
+ */
+export function recordCommand(): Command {
+  const command = new Command('record')
+    .description('Write the live stream to a file, one frame a line.')
+    .argument('<file>', 'where to; what is there already stays')
+  addFilterOptions(addFromOptions(command))
+    .option('--until <when>', 'end at this moment of the stream, as in --from', moment)
+    .option('--for <time>', 'end after so long: 90s, 10m, 2h', ageMs)
+    .option('--limit <number>', 'end after so many events', countFrom1)
+    .option('--json', 'print what was recorded as JSON')
+  return command
+    .addHelpText(
+      'after',
+      help + exitCodesHelp('0 ended by Ctrl-C or an option, 1 failed, 2 wrong settings or usage.'),
+    )
+    .action((file: string, options: RecordOptions, self: Command) => record(file, options, self))
+}
+
+async function record(path: string, options: RecordOptions, command: Command): Promise<void> {
+  const end = await endOfRecording(path)
+  if (end.frames > 0 && options.recover === true && options.from === undefined) {
+    command.error('To append a catch-up to a recording, say from where: --from.', {
+      exitCode: exitCode.wrongUsage,
+    })
+  }
+  using interrupt = onInterrupt()
+  const enough = new AbortController()
+  const signal = AbortSignal.any([interrupt.signal, enough.signal])
+  const source = await openSource(options.stream, systemClock, signal)
+  const newest = () => newestPosition(source, systemClock, signal)
+  const until = options.until === undefined ? undefined : await positionOf(options.until, systemClock, newest)
+  const isToCome = until !== undefined && until.ms > (await newest()).ms
+  const untilMarginMs = isToCome ? marginMs : 0
+  const isGoingOn = options.from === undefined && end.last !== undefined
+  const from = isGoingOn ? before(end.last) : await positionOf(options.from ?? 'now', systemClock, newest)
+  const file = await RecordingFile.open(path)
+  note(beginning(source, path, end, isGoingOn))
+  const cancel =
+    options.for === undefined ? () => {} : systemClock.schedule(options.for, () => enough.abort())
+  let recorded = 0
+  let last: string | undefined
+  try {
+    await followStream({
+      source,
+      from,
+      catchUpUntilMs: options.recover === true ? systemClock.now() : undefined,
+      known: isGoingOn ? end.lastFrames : [],
+      clock: systemClock,
+      signal,
+      onNote: note,
+      onFrame: (frame, isCatchingUp) => {
+        if (enough.signal.aborted) return
+        if (isBeyond(frame.position, until)) {
+          if (!isCatchingUp) enough.abort()
+        } else if (passes(frame, options)) {
+          file.add(frame.message, systemClock.now())
+          recorded++
+          last = frame.message.id ?? last
+          if (recorded === options.limit) enough.abort()
+        }
+      },
+      room: () => {
+        const written = file.flush()
+        // A file that cannot be written is not written better after a reconnect.
+        written?.catch(() => enough.abort())
+        return written
+      },
+      onMoment: (ms) => {
+        if (until !== undefined && ms > until.ms + untilMarginMs) enough.abort()
+      },
+    })
+  } finally {
+    cancel()
+    await file.close()
+  }
+  if (options.json === true) await writeJson({ file: path, recorded, bytes: file.bytes, last: last ?? null })
+  else await writeLine(`${counted(recorded, 'event')} recorded to ${path} (${size(file.bytes)}).`)
+}
+
+function beginning(source: StreamSource, path: string, end: RecordingEnd, isGoingOn: boolean): string {
+  const more = isGoingOn
+    ? `, after the ${counted(end.frames, 'event')} until ${timeText(end.last!.ms)} UTC`
+    : ''
+  return `Recording "${source.name}" to ${path}${more}. It holds threat intelligence: share it only with who may read all of it. Ctrl-C ends it.`
+}
+
+function isBeyond(position: Position | undefined, until: Position | undefined): boolean {
+  return (
+    position !== undefined &&
+    until !== undefined &&
+    (position.ms > until.ms || (position.ms === until.ms && position.seq > until.seq))
+  )
+}
+
+function size(bytes: number): string {
+  if (bytes < 1024) return counted(bytes, 'byte')
+  return bytes < 1_048_576 ? `${Math.round(bytes / 1024)} KiB` : `${(bytes / 1_048_576).toFixed(1)} MiB`
+}

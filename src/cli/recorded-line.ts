@@ -1,0 +1,24 @@
+import { type StreamMessage } from '../stream/stream-message.ts'
+
+/**
+ * A frame as a line of a recording, without the line break: `readRecording` of `opencti-stream-connector/testing` reads it.
+ * The JSON of the frame is kept to the letter.
+ */
+export function recordedLine(
+  { id, event, data }: Pick<StreamMessage, 'id' | 'event' | 'data'>,
+  receivedAtMs: number,
+): string {
+  const head = JSON.stringify({ id, event, received_at: new Date(receivedAtMs).toISOString() })
+  return `${head.slice(0, -1)},"data":${jsonOf(data)}}`
+}
+
+/** The text itself where it is JSON on one line, so that no number loses a digit; else as a string. */
+function jsonOf(data: string): string {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(data)
+  } catch {
+    return JSON.stringify(data)
+  }
+  return data.includes('\n') || data.includes('\r') ? JSON.stringify(parsed) : data
+}

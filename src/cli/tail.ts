@@ -1,0 +1,111 @@
+import { once } from 'node:events'
+import { Command, InvalidArgumentError } from 'commander'
+import { systemClock } from '../util/clock.ts'
+import { addFilterOptions, passes, type FilterChoices } from './event-filter.ts'
+import { dayLine, eventLine } from './event-line.ts'
+import { followStream, type Frame } from './follow-stream.ts'
+import { addFromOptions, positionOf, type FromChoices } from './from-option.ts'
+import { onInterrupt } from './interrupt.ts'
+import { printable } from './output.ts'
+import { paintFor } from './paint.ts'
+import { recordedLine } from './recorded-line.ts'
+import { exitCodesHelp } from './run-command-line.ts'
+import { newestPosition, openSource } from './stream-source.ts'
+
+interface TailOptions extends FilterChoices, FromChoices {
+  readonly limit?: number | undefined
+  readonly json?: boolean | undefined
+}
+
+const help = `
+Examples:
+  opencti-stream tail                              what happens now
+  opencti-stream tail --from 2h --type indicator   indicators of the last two hours, and what comes
+  opencti-stream tail --from 0 --limit 20          the first 20 events of the history
+  opencti-stream tail --json | jq .data.data.name
+
+Times are UTC. Platform, token and stream are those of the settings (OPENCTI_URL, OPENCTI_TOKEN,
+CONNECTOR_LIVE_STREAM_ID, or config.yml here). It only reads: nothing is registered, no position is moved.
+Ctrl-C ends it.
+`
+
+/**
+ * The command `tail`: the live stream in the terminal.
+ *
+ * @example
+ * ```sh
+ * opencti-stream tail --from 15m --type indicator,malware
+ * ```
+ */
+export function tailCommand(): Command {
+  const command = new Command('tail').description('Watch the live stream, one line an event.')
+  addFilterOptions(addFromOptions(command))
+    .option('--limit <number>', 'end after so many events', countFrom1)
+    .option('--json', 'print the frames as JSON, one a line, as record writes them')
+  return command
+    .addHelpText(
+      'after',
+      help + exitCodesHelp('0 ended by Ctrl-C or --limit, 1 failed, 2 wrong settings or usage.'),
+    )
+    .action((options: TailOptions) => tail(options))
+}
+
+/** A whole number from 1. */
+export function countFrom1(text: string): number {
+  const number = Number(text)
+  if (Number.isSafeInteger(number) && number > 0) return number
+  throw new InvalidArgumentError('It takes a whole number from 1.')
+}
+
+/** Tells the person, beside what is printed. */
+export function note(text: string): void {
+  process.stderr.write(`${printable(text)}\n`)
+}
+
+async function tail(options: TailOptions): Promise<void> {
+  using interrupt = onInterrupt()
+  const enough = new AbortController()
+  const signal = AbortSignal.any([interrupt.signal, enough.signal])
+  const source = await openSource(options.stream, systemClock, signal)
+  const from = await positionOf(options.from ?? 'now', systemClock, () =>
+    newestPosition(source, systemClock, signal),
+  )
+  note(`Watching "${source.name}" at ${source.settings.opencti.url}. Ctrl-C ends it.`)
+  const print = options.json === true ? printJson : linePrinter()
+  let seen = 0
+  await followStream({
+    source,
+    from,
+    catchUpUntilMs: options.recover === true ? systemClock.now() : undefined,
+    clock: systemClock,
+    signal,
+    onNote: note,
+    onFrame: (frame) => {
+      if (enough.signal.aborted || !passes(frame, options)) return
+      print(frame)
+      seen++
+      if (seen === options.limit) enough.abort()
+    },
+    room: () => (process.stdout.writableNeedDrain ? drained() : undefined),
+  })
+}
+
+async function drained(): Promise<void> {
+  await once(process.stdout, 'drain')
+}
+
+function printJson({ message }: Frame): void {
+  process.stdout.write(`${recordedLine(message, systemClock.now())}\n`)
+}
+
+function linePrinter(): (frame: Frame) => void {
+  const paint = paintFor()
+  let day = ''
+  return (frame) => {
+    const { position } = frame
+    const line = position === undefined ? day : dayLine(position.ms, paint)
+    if (line !== day) process.stdout.write(`${line}\n`)
+    day = line
+    process.stdout.write(`${eventLine(frame, paint, process.stdout.columns)}\n`)
+  }
+}
