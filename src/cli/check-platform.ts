@@ -33,11 +33,10 @@ export async function* checkPlatform(
   try {
     version = await platform.about(signal)
   } catch (error) {
-    // Who refuses a token or a question is there.
-    const isThere = isStreamConnectorError(error) && error.code !== 'PLATFORM_UNREACHABLE'
-    if (!isThere) {
+    // Who refuses a token is there.
+    if (!isStreamConnectorError(error) || error.code !== 'PLATFORM_REFUSED') {
       yield failed('Platform', error)
-      for (const name of platformChecks.slice(1)) yield skipped(name, 'the platform cannot be reached')
+      for (const name of platformChecks.slice(1)) yield skipped(name, 'the platform has to answer first')
       return
     }
     yield ok('Platform', `${opencti.url} answers`)

@@ -1,4 +1,3 @@
-import { type ConnectorTools } from '../connector/connector-tools.ts'
 import { describeError } from '../errors/verdict.ts'
 import { type Clock } from '../util/clock.ts'
 import { type AnyConnector } from './load-connector.ts'
@@ -7,10 +6,12 @@ import { type CheckResult, failed, ok } from './check-result.ts'
 /** The name of what {@link checkTarget} looks at. */
 export const targetCheck = 'Target'
 
-/** The target as the connector itself looks at it: its `open()`, `check()` and `close()`. No event is sent. */
+/**
+ * The target as the connector itself looks at it: its `open()`, `check()` and `close()`. No event is sent. What an error of
+ * theirs says may hold secrets.
+ */
 export async function checkTarget(
   connector: AnyConnector,
-  tools: ConnectorTools,
   clock: Clock,
   limitMs: number,
 ): Promise<CheckResult> {
@@ -23,7 +24,7 @@ export async function checkTarget(
     try {
       await limited(() => call(limit.signal), limit.signal)
     } catch (error) {
-      problem ??= failed(targetCheck, tools.clean(connector, `${name}() failed: ${describeError(error)}`))
+      problem ??= failed(targetCheck, `${name}() failed: ${describeError(error)}`)
     } finally {
       cancel()
     }

@@ -11,7 +11,8 @@ const indent = 2 + 2 + nameWidth
 export function checkText({ name, status, message }: CheckResult): string {
   const paint = paintFor()
   const [look, sign] = signs[status]
-  const columns = Math.max(process.stdout.columns ?? 100, indent + 20)
+  // What is piped on stays on one line.
+  const columns = Math.max(process.stdout.columns ?? Number.POSITIVE_INFINITY, indent + 20)
   const lines = printable(message, true)
     .split('\n')
     .flatMap((line) => wrapped(line, columns - indent))

@@ -4,6 +4,7 @@ import { defineSettings } from '../settings/define-settings.ts'
 import { loadSettings } from '../settings/load-settings.ts'
 import { systemClock } from '../util/clock.ts'
 import { silentLogger } from '../util/logger.ts'
+import { Redactor } from '../util/redactor.ts'
 import { type BuiltInSettings, checkPlatform, platformChecks } from './check-platform.ts'
 import { type CheckResult, failed, ok, skipped } from './check-result.ts'
 import { checkState, stateCheck } from './check-state.ts'
@@ -22,12 +23,13 @@ interface CheckOptions {
 
 const help = `
 Examples:
-  opencti-stream check                 the settings of every connector, the platform, the state
-  opencti-stream check src/main.ts     those, the connector's own settings, and its target
+  opencti-stream check               common settings, platform, state
+  opencti-stream check src/main.ts   its own settings and its target too
 
-The file is that of the connector, TypeScript (Node 22.18 or newer) or JavaScript. It is imported but does not run, even
-when it ends in "await SiemConnector.run()". Settings come from the environment, and from config.yml or .env beside the
-file. Nothing is registered, sent or written.
+The file is that of the connector, TypeScript (Node 22.18 or newer) or
+JavaScript. It is imported but does not run, even when it ends in
+"await SiemConnector.run()". Settings come from the environment, and from
+config.yml or .env beside the file. Nothing is registered, sent or written.
 `
 
 /**
@@ -76,9 +78,12 @@ async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number):
   let settings: BuiltInSettings
   let connector: AnyConnector | undefined
   const directory = settingsFolder(loaded?.path)
+  const redactor = new Redactor()
   try {
     if (loaded === undefined) {
-      settings = loadSettings(defineSettings({}), { directory, defaults: { name: 'connector' } }).settings
+      const read = loadSettings(defineSettings({}), { directory, defaults: { name: 'connector' } })
+      settings = read.settings
+      for (const secret of read.secrets) redactor.add(secret)
     } else {
       connector = new loaded.connector({ directory, store: new MemoryStore(), logger: silentLogger })
       settings = connector.settings
@@ -94,12 +99,19 @@ async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number):
     'Settings',
     loaded === undefined ? 'those of every connector are good' : `those of "${name}" are good`,
   )
+  // A platform, or a proxy before it, can repeat what it was sent.
+  const clean = (result: CheckResult) => {
+    const { message } = result
+    const cleaned =
+      connector === undefined ? redactor.clean(message) : loaded!.tools.clean(connector, message)
+    return { ...result, message: cleaned }
+  }
   using interrupt = onInterrupt()
-  yield* checkPlatform(settings, systemClock, interrupt.signal)
+  for await (const result of checkPlatform(settings, systemClock, interrupt.signal)) yield clean(result)
   yield await checkState(settings.connector.state_dir, id)
   if (loaded === undefined || connector === undefined) {
     yield skipped(targetCheck, 'name the file of the connector to have it looked at')
-  } else yield await checkTarget(connector, loaded.tools, systemClock, limitMs)
+  } else yield clean(await checkTarget(connector, systemClock, limitMs))
 }
 
 /** The problems, one a line; what else the fields of an author throw while the connector is made is told as it is. */

@@ -36,7 +36,8 @@ Examples:
   opencti-stream dead-letters replay --all             try them again
   opencti-stream dead-letters purge --older-than 30d
 
-The state is found by CONNECTOR_STATE_DIR and CONNECTOR_ID, or --state-dir and --connector-id.
+The state is found by CONNECTOR_STATE_DIR and CONNECTOR_ID, or by --state-dir
+and --connector-id.
 `
 
 /**

@@ -14,9 +14,9 @@ import { tailCommand } from './tail.ts'
 
 const help = `
 Examples:
-  opencti-stream check src/main.ts          has the connector all that it needs?
-  opencti-stream tail --from 1h             what happened, and what happens
-  opencti-stream simulate                   a platform on this machine, without OpenCTI
+  opencti-stream check src/main.ts   has the connector all that it needs?
+  opencti-stream tail --from 1h      what happened, and what happens
+  opencti-stream simulate            a platform here, without OpenCTI
 
 Each command has its own --help with examples.
 `

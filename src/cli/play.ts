@@ -1,7 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { type ConnectorNotice } from '../connector/notices.ts'
 import { StreamConnector } from '../connector/stream-connector.ts'
-import { describeError } from '../errors/verdict.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import { type Entity } from '../stix/entity.ts'
 import { systemClock } from '../util/clock.ts'
@@ -13,7 +12,7 @@ import { printable, writeJson, writeLine } from './output.ts'
 import { paintFor } from './paint.ts'
 import { clockOfRecording, playSource } from './play-source.ts'
 import { booksText, plannedJson, plannedLine } from './play-text.ts'
-import { CommandFailed, exitCode, exitCodesHelp } from './run-command-line.ts'
+import { CommandFailed, errorText, exitCode, exitCodesHelp } from './run-command-line.ts'
 import { settingsFolder } from './settings-folder.ts'
 import { note } from './tail.ts'
 
@@ -27,14 +26,16 @@ interface PlayOptions {
 
 const help = `
 Examples:
-  opencti-stream play bug.jsonl src/main.ts --dry-run   what the connector would do
-  opencti-stream play bug.jsonl src/main.ts             do it, with a state that is forgotten
-  opencti-stream play bug.jsonl                         what passes the filters of the settings
+  opencti-stream play bug.jsonl src/main.ts --dry-run   what it would do
+  opencti-stream play bug.jsonl src/main.ts             do it
+  opencti-stream play bug.jsonl                         what passes the filters
 
-The events go through the connector's own filters, lanes, batches, limits and retries, in the order of the file. Without
---state it begins with nothing, so that a delete of what the file did not create is skipped as never-pushed, and the clock
-stands at when the recording was made. No platform is asked: platform, token and stream need not be set. With
-CONNECTOR_LOG_LEVEL set, the connector's own log goes to standard error.
+The events go through the connector's own filters, lanes, batches, limits and
+retries, in the order of the file. Without --state it begins with nothing and
+forgets everything: a delete of what the file did not create is skipped as
+never-pushed, and the clock stands at when the recording was made. No platform
+is asked; its address and token need not be set. With CONNECTOR_LOG_LEVEL set,
+the connector's own log goes to standard error.
 `
 
 /** Stands for those settings that a recording needs none of. */
@@ -71,7 +72,7 @@ export function playCommand(): Command {
       'after',
       help +
         exitCodesHelp(
-          '0 all was delivered or skipped, 1 something was dead-lettered, corrupt or not finished, 2 wrong settings or usage.',
+          '0 all was delivered or skipped, 1 something was dead-lettered,\ncorrupt or not finished, 2 wrong settings or usage.',
         ),
     )
     .action((file: string, module: string | undefined, options: PlayOptions, self: Command) =>
@@ -151,7 +152,7 @@ async function play(
   }
   await connector.stop()
   await connector.finished.catch((error: unknown) => (failure ??= error))
-  if (failure !== undefined && !(failure instanceof CommandFailed)) note(clean(describeError(failure)))
+  if (failure !== undefined && !(failure instanceof CommandFailed)) note(clean(errorText(failure)))
   const { received, delivered, skipped, deadLettered, inFlight, skippedByReason, retries } =
     connector.status()
   const books = { received, delivered, skipped, deadLettered, inFlight, skippedByReason, retries }

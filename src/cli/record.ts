@@ -9,7 +9,7 @@ import { onInterrupt } from './interrupt.ts'
 import { counted, timeText, writeJson, writeLine } from './output.ts'
 import { endOfRecording, RecordingFile, type RecordingEnd } from './recording-file.ts'
 import { exitCode, exitCodesHelp } from './run-command-line.ts'
-import { newestPosition, openSource, type StreamSource } from './stream-source.ts'
+import { openSource, type StreamSource } from './stream-source.ts'
 import { countFrom1, note } from './tail.ts'
 
 interface RecordOptions extends FilterChoices, FromChoices {
@@ -24,13 +24,15 @@ const marginMs = 10_000
 
 const help = `
 Examples:
-  opencti-stream record bug.jsonl                    what happens now, until Ctrl-C
+  opencti-stream record bug.jsonl                what happens now, until Ctrl-C
   opencti-stream record day.jsonl --from 1d --until now
   opencti-stream record all.jsonl --from 0 --recover --for 10m
 
-Each line is one frame: {"id", "event", "received_at", "data"}. A file that is there already is appended to, from
-where it ends unless --from says otherwise. It holds threat intelligence, unfiltered by markings: it is written for
-its owner alone, and is to be shared only with who may read all of it. "opencti-stream play" reads it.
+Each line is one frame: {"id", "event", "received_at", "data"}. A file that is
+there already is appended to, from where it ends unless --from says otherwise.
+It holds threat intelligence of every marking that the token may see: it is
+written for its owner alone, and is to be shared only with who may read all of
+it. "opencti-stream play" reads it.
 `
 
 /**
@@ -53,7 +55,7 @@ export function recordCommand(): Command {
   return command
     .addHelpText(
       'after',
-      help + exitCodesHelp('0 ended by Ctrl-C or an option, 1 failed, 2 wrong settings or usage.'),
+      help + exitCodesHelp('0 ended by Ctrl-C or an option, 1 failed, 2 wrong settings\nor usage.'),
     )
     .action((file: string, options: RecordOptions, self: Command) => record(file, options, self))
 }
@@ -69,7 +71,7 @@ async function record(path: string, options: RecordOptions, command: Command): P
   const enough = new AbortController()
   const signal = AbortSignal.any([interrupt.signal, enough.signal])
   const source = await openSource(options.stream, systemClock, signal)
-  const newest = () => newestPosition(source, systemClock, signal)
+  const { newest } = source
   const until = options.until === undefined ? undefined : await positionOf(options.until, systemClock, newest)
   const isToCome = until !== undefined && until.ms > (await newest()).ms
   const untilMarginMs = isToCome ? marginMs : 0

@@ -42,7 +42,7 @@ export async function runCommandLine(program: Command, words: readonly string[])
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.wrongUsage
     if (error instanceof CommandFailed) return error.exitCode
-    process.stderr.write(`${printable(messageOf(error), true)}\n`)
+    process.stderr.write(`${printable(errorText(error), true)}\n`)
     return isOfUsage(error) ? exitCode.wrongUsage : exitCode.failed
   }
 }
@@ -62,7 +62,8 @@ function isOfUsage(error: unknown): boolean {
   )
 }
 
-function messageOf(error: unknown): string {
+/** An error as it is told to a person: with its code, where it has one of ours. */
+export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return isStreamConnectorError(error) ? `${error.code}: ${error.message}` : error.message
 }

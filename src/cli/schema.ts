@@ -20,13 +20,15 @@ interface SchemaOptions {
 
 const help = `
 Examples:
-  opencti-stream schema src/main.ts > __metadata__/connector_config_schema.json
+  opencti-stream schema src/main.ts > connector_config_schema.json
   opencti-stream schema src/main.ts --markdown > docs/settings.md
-  opencti-stream schema src/main.ts --manifest --set container_image=acme/connector-my-siem
+  opencti-stream schema src/main.ts --manifest --set container_image=acme/siem
 
-The file is that of the connector, TypeScript (Node 22.18 or newer) or JavaScript; it is imported but does not run.
-Without it, the settings are those that every connector has. No value of a setting is read. --manifest keeps what is
-written in the file already, fills in what package.json knows, and leaves ChangeMe where only you know.
+The file is that of the connector, TypeScript (Node 22.18 or newer) or
+JavaScript; it is imported but does not run. Without it, the settings are those
+that every connector has. No value of a setting is read. --manifest keeps what
+is written in the file already, fills in what package.json knows, and leaves
+ChangeMe where only you know.
 `
 
 /**

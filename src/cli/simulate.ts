@@ -25,11 +25,12 @@ interface SimulateOptions {
 
 const help = `
 Examples:
-  opencti-stream simulate > env.sh & . ./env.sh     start it, and set the environment of this shell
+  opencti-stream simulate --port 8080 --rate 2
   opencti-stream simulate --bundle report.json --size 0 --rate 0
   opencti-stream simulate --size 10000 --rate 100   a busy platform
 
-The environment goes to standard output, everything else to standard error.
+The environment that a connector needs goes to standard output, for a shell to
+read; everything else goes to standard error.
 `
 
 /**

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { platformHttpOptions } from '../connector/platform-http-options.ts'
+import { scrubError } from '../observe/scrub.ts'
 import { createPlatformHttp } from '../opencti/http.ts'
 import { Platform } from '../opencti/platform.ts'
 import { parsePosition, type Position } from '../opencti/position.ts'
@@ -15,13 +16,14 @@ import { settingsFolder } from './settings-folder.ts'
 export interface StreamSource {
   readonly settings: BuiltInSettings
   readonly http: ReturnType<typeof createPlatformHttp>
-  readonly platform: Platform
   readonly id: string
   readonly name: string
   /** Its address. */
   readonly url: string
   /** Takes the secrets of the settings out of a text. */
   readonly clean: (text: string) => string
+  /** The end of the stream: by the platform's own numbers where it tells them, else by our clock. */
+  readonly newest: () => Promise<Position>
 }
 
 /**
@@ -47,6 +49,11 @@ export async function openSource(
   const { url } = settings.opencti
   const http = createPlatformHttp(platformHttpOptions(settings.opencti))
   const platform = new Platform(http, url, { clock })
+  const rethrow = (error: unknown): never => {
+    // A platform, or a proxy before it, can repeat what it was sent.
+    scrubError(error, redactor)
+    throw error
+  }
   const { id, name } = await checkStream({
     platform,
     http,
@@ -54,25 +61,17 @@ export async function openSource(
     streamId: streamId ?? settings.connector.live_stream_id,
     signal,
     clock,
-  })
+  }).catch(rethrow)
   return {
     settings,
     http,
-    platform,
     id,
     name,
     url: `${url}/stream/${encodeURIComponent(id)}`,
     clean: (text) => redactor.clean(text),
+    newest: async () => {
+      const info = await platform.streamInfo(signal).catch(rethrow)
+      return (info && parsePosition(info.lastEventId)) ?? { ms: clock.now(), seq: 0 }
+    },
   }
-}
-
-/** The end of the stream: by the platform's own numbers where it tells them, else by our clock. */
-export async function newestPosition(
-  { platform }: StreamSource,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<Position> {
-  const info = await platform.streamInfo(signal)
-  const newest = info === undefined ? undefined : parsePosition(info.lastEventId)
-  return newest ?? { ms: clock.now(), seq: 0 }
 }

@@ -10,7 +10,7 @@ import { printable } from './output.ts'
 import { paintFor } from './paint.ts'
 import { recordedLine } from './recorded-line.ts'
 import { exitCodesHelp } from './run-command-line.ts'
-import { newestPosition, openSource } from './stream-source.ts'
+import { openSource } from './stream-source.ts'
 
 interface TailOptions extends FilterChoices, FromChoices {
   readonly limit?: number | undefined
@@ -20,13 +20,13 @@ interface TailOptions extends FilterChoices, FromChoices {
 const help = `
 Examples:
   opencti-stream tail                              what happens now
-  opencti-stream tail --from 2h --type indicator   indicators of the last two hours, and what comes
-  opencti-stream tail --from 0 --limit 20          the first 20 events of the history
+  opencti-stream tail --from 2h --type indicator   of the last two hours, and on
+  opencti-stream tail --from 0 --limit 20          the oldest 20 in the history
   opencti-stream tail --json | jq .data.data.name
 
-Times are UTC. Platform, token and stream are those of the settings (OPENCTI_URL, OPENCTI_TOKEN,
-CONNECTOR_LIVE_STREAM_ID, or config.yml here). It only reads: nothing is registered, no position is moved.
-Ctrl-C ends it.
+Times are UTC. Platform, token and stream are those of the settings
+(OPENCTI_URL, OPENCTI_TOKEN, CONNECTOR_LIVE_STREAM_ID, or config.yml here).
+It only reads: nothing is registered, no position is moved. Ctrl-C ends it.
 `
 
 /**
@@ -45,7 +45,7 @@ export function tailCommand(): Command {
   return command
     .addHelpText(
       'after',
-      help + exitCodesHelp('0 ended by Ctrl-C or --limit, 1 failed, 2 wrong settings or usage.'),
+      help + exitCodesHelp('0 ended by Ctrl-C or --limit, 1 failed, 2 wrong settings or\nusage.'),
     )
     .action((options: TailOptions) => tail(options))
 }
@@ -67,9 +67,7 @@ async function tail(options: TailOptions): Promise<void> {
   const enough = new AbortController()
   const signal = AbortSignal.any([interrupt.signal, enough.signal])
   const source = await openSource(options.stream, systemClock, signal)
-  const from = await positionOf(options.from ?? 'now', systemClock, () =>
-    newestPosition(source, systemClock, signal),
-  )
+  const from = await positionOf(options.from ?? 'now', systemClock, source.newest)
   note(`Watching "${source.name}" at ${source.settings.opencti.url}. Ctrl-C ends it.`)
   const print = options.json === true ? printJson : linePrinter()
   let seen = 0

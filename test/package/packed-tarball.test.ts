@@ -114,6 +114,50 @@ test('type-checks the connector of the README in a project of its own, declarati
   )
 }, 60_000)
 
+test('loads neither SQLite nor undici before they are needed', async () => {
+  const dist = join(folder, 'node_modules/opencti-stream-connector/dist')
+  for (const name of await readdir(dist)) {
+    if (name.endsWith('.js'))
+      expect(await readFile(join(dist, name), 'utf8')).not.toMatch(
+        /^import .*["'](?:node:sqlite|undici)["']/m,
+      )
+  }
+})
+
+test.each(['node_modules/opencti-stream-connector/dist/cli.js', join(root, 'src/cli/main.ts')])(
+  'the connector of the README is looked at without running, by the command of its own copy and of another: %s',
+  async (cli) => {
+    const [connector] = codeBlocksOf(await readFile(join(root, 'README.md'), 'utf8'))
+    const file = join(folder, 'readme.ts')
+    await writeFile(file, `${connector!.code}\nawait SiemConnector.run()\n`)
+    const { stdout } = await run(process.execPath, [cli, 'schema', 'readme.ts'], { cwd: folder })
+    const { properties } = JSON.parse(stdout) as { properties: Record<string, unknown> }
+    expect(properties['MY_SIEM_API_KEY']).toMatchObject({ format: 'password' })
+    const env = {
+      PATH: process.env['PATH'],
+      OPENCTI_URL: 'http://127.0.0.1:9',
+      OPENCTI_TOKEN: 'Zq7canary9Xv-token',
+      CONNECTOR_ID: 'readme',
+      CONNECTOR_LIVE_STREAM_ID: 'live',
+      MY_SIEM_API_BASE_URL: 'http://127.0.0.1:9',
+      MY_SIEM_API_KEY: 'Zq7canary9Xv-key',
+    }
+    const checked = await run(process.execPath, [cli, 'check', 'readme.ts', '--json'], {
+      cwd: folder,
+      env,
+    }).catch((error: { stdout: string }) => error)
+    expect(JSON.parse(checked.stdout)).toMatchObject({
+      ok: false,
+      checks: expect.arrayContaining([
+        expect.objectContaining({ name: 'Settings', status: 'ok' }),
+        expect.objectContaining({ name: 'Platform', status: 'failed' }),
+        expect.objectContaining({ name: 'Target', status: 'ok' }),
+      ]) as unknown,
+    })
+    expect(checked.stdout).not.toContain('Zq7canary9Xv')
+  },
+)
+
 test('says what the command line can do', async () => {
   const cli = 'node_modules/opencti-stream-connector/dist/cli.js'
   const { stdout } = await run(process.execPath, [cli, '--help'], { cwd: folder })

@@ -1,0 +1,262 @@
+import { chmod, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { SqliteStore } from 'opencti-stream-connector'
+import { startSimulator } from '../integration/stage.ts'
+import { readmeConnector, readmeSettings, simpleConnector, writeConnector } from './connector-files.ts'
+import { linesOf, runCli, temporaryFolder } from './run-cli.ts'
+
+interface Answer {
+  readonly ok: boolean
+  readonly checks: readonly { name: string; status: string; message: string; code?: string }[]
+}
+
+/** A platform, a folder to run in, and the command as JSON. */
+async function stage() {
+  const folder = await temporaryFolder()
+  const simulator = await startSimulator()
+  const check = async (words: readonly string[], env: Record<string, string> = {}) => {
+    const { code, out, error } = await runCli(
+      ['check', ...words, '--json'],
+      simulator.environment({ CONNECTOR_STATE_DIR: join(folder, 'state'), ...env }),
+      { cwd: folder },
+    )
+    const answer = out === '' ? undefined : (JSON.parse(out) as Answer)
+    const statuses = Object.fromEntries(answer?.checks.map(({ name, status }) => [name, status]) ?? [])
+    const problem = answer?.checks.find(({ status }) => status === 'failed')
+    return { code, error, answer, statuses, problem }
+  }
+  return { folder, simulator, check }
+}
+
+const allWell = {
+  Settings: 'ok',
+  Platform: 'ok',
+  Token: 'ok',
+  'Live stream': 'ok',
+  'Right to read': 'ok',
+  'Right to register': 'ok',
+  State: 'ok',
+}
+
+test('without a file it looks at all but the target, and leaves nothing behind', async () => {
+  const { check, simulator, folder } = await stage()
+  const { code, statuses, answer, error } = await check([])
+  expect({ code, error }).toEqual({ code: 0, error: '' })
+  expect(statuses).toEqual({ ...allWell, Target: 'skipped' })
+  expect(answer!.ok).toBe(true)
+  expect(answer!.checks[1]!.message).toContain('7.260915.0')
+  expect(answer!.checks[2]!.message).toContain('"connector"')
+  expect(simulator.connectors).toEqual([])
+  expect(await readdir(folder)).toEqual([])
+})
+
+test('the connector of the README is looked at, with and without its last line, and never started', async () => {
+  const { check, folder, simulator } = await stage()
+  const code = await readmeConnector()
+  const plain = await writeConnector(folder, code, 'plain.ts')
+  const running = await writeConnector(
+    folder,
+    `${code}\nawait SiemConnector.run()\nprocess.exit(9)\n`,
+    'running.ts',
+  )
+  for (const file of [plain, running]) {
+    const result = await check([file], readmeSettings)
+    expect(result).toMatchObject({ code: 0, error: '' })
+    expect(result.statuses).toEqual({ ...allWell, Target: 'ok' })
+    expect(result.answer!.checks[0]!.message).toContain('"My SIEM"')
+  }
+  expect(simulator.connectors).toEqual([])
+})
+
+test('the target is opened, asked and closed; what it says is told without secrets', async () => {
+  const { check, folder } = await stage()
+  const file = await writeConnector(
+    folder,
+    `
+import { StreamConnector, defineSettings, secret, z } from 'opencti-stream-connector'
+const settings = defineSettings({ siem: z.object({ key: secret() }) })
+export default class Picky extends StreamConnector {
+  static settings = settings
+  transform(entity) { return entity }
+  create() {}
+  open() { process.stderr.write('open ') }
+  check() { throw new Error('401 for ' + this.settings.siem.key.reveal()) }
+  close() { process.stderr.write('close') }
+}`,
+  )
+  const { code, error, statuses, problem } = await check([file], { SIEM_KEY: 'Zq7canary9Xv-key' })
+  expect({ code, error }).toEqual({ code: 1, error: 'open close' })
+  expect(statuses).toEqual({ ...allWell, Target: 'failed' })
+  expect(problem!.message).toBe('check() failed: 401 for [redacted]')
+})
+
+test('a target that never answers is given up', async () => {
+  const { check, folder } = await stage()
+  const file = await writeConnector(folder, simpleConnector('check() { return new Promise(() => {}) }'))
+  const { code, problem } = await check([file, '--timeout', '0.1'])
+  expect(code).toBe(1)
+  expect(problem!.message).toContain('no answer within 0.1 s')
+})
+
+test('wrong settings end it with 2, all of them named, and no value of them', async () => {
+  const { check, folder } = await stage()
+  const file = await writeConnector(folder, await readmeConnector())
+  const wrong = { OPENCTI_URL: 'ftp://Zq7canary9Xv', OPENCTI_TOKEN: '', MY_SIEM_API_BASE_URL: 'Zq7canary9Xv' }
+  const { code, statuses, problem, answer } = await check([file], wrong)
+  expect(code).toBe(2)
+  expect(new Set(Object.values(statuses))).toEqual(new Set(['failed', 'skipped']))
+  for (const name of ['OPENCTI_URL', 'OPENCTI_TOKEN', 'MY_SIEM_API_BASE_URL', 'MY_SIEM_API_KEY'])
+    expect(problem!.message).toContain(name)
+  expect(JSON.stringify(answer)).not.toContain('Zq7canary9Xv')
+  const noStream = await check([], { CONNECTOR_LIVE_STREAM_ID: 'ChangeMe' })
+  expect(noStream.code).toBe(2)
+  expect(noStream.problem).toMatchObject({ name: 'Live stream', code: 'STREAM_NOT_CONFIGURED' })
+})
+
+test('settings are found in config.yml beside the file, as the connector finds them', async () => {
+  const { folder, simulator } = await stage()
+  const file = await writeConnector(folder, simpleConnector())
+  const { OPENCTI_URL: url, OPENCTI_TOKEN: token } = simulator.environment()
+  await writeFile(
+    join(folder, 'config.yml'),
+    `opencti: { url: '${url}', token: '${token}' }\nconnector: { id: 'a', live_stream_id: '${simulator.streamId}', state_dir: '${folder}/s' }\n`,
+  )
+  expect(await runCli(['check', file], {}, { cwd: '/' })).toMatchObject({ code: 0, error: '' })
+})
+
+describe('what is wrong is found where it is', () => {
+  test('a platform that is not there', async () => {
+    const { check } = await stage()
+    const gone = await startSimulator()
+    await gone.close()
+    const { code, problem, statuses } = await check([], { OPENCTI_URL: gone.url })
+    expect(code).toBe(1)
+    expect(problem).toMatchObject({ name: 'Platform', code: 'PLATFORM_UNREACHABLE' })
+    expect(problem!.message).toContain('nothing listens there')
+    expect(statuses).toMatchObject({ Token: 'skipped', 'Right to read': 'skipped', State: 'ok' })
+  })
+
+  test('a token that is not known', async () => {
+    const { check } = await stage()
+    const { problem, statuses } = await check([], { OPENCTI_TOKEN: 'Zq7canary9Xv-token' })
+    expect(problem).toMatchObject({ name: 'Token', code: 'PLATFORM_REFUSED' })
+    expect(statuses).toMatchObject({ Platform: 'ok', 'Live stream': 'skipped' })
+  })
+
+  test('a stream that is stopped, or not there', async () => {
+    const { check, simulator } = await stage()
+    simulator.stopStream()
+    expect((await check([])).problem).toMatchObject({ name: 'Live stream', code: 'STREAM_STOPPED' })
+    const unknown = await check([], { CONNECTOR_LIVE_STREAM_ID: '3fa85f64-5717-4562-b3fc-2c963f66afa6' })
+    expect(unknown.problem).toMatchObject({ name: 'Live stream', code: 'STREAM_UNKNOWN' })
+  })
+
+  test('rights that are missing, on platforms that tell them and on those that do not', async () => {
+    const { check, simulator } = await stage()
+    const reader = simulator.users.add({ capabilities: ['TAXIIAPI'] })
+    const writer = simulator.users.add({ capabilities: ['CONNECTORAPI'] })
+    const admin = simulator.admin
+    expect((await check([], { OPENCTI_TOKEN: reader.token })).statuses).toEqual({
+      ...allWell,
+      'Right to register': 'failed',
+      Target: 'skipped',
+    })
+    expect((await check([], { OPENCTI_TOKEN: writer.token })).statuses).toMatchObject({
+      'Right to read': 'failed',
+      'Right to register': 'ok',
+    })
+    expect((await check([], { OPENCTI_TOKEN: admin.token })).statuses).toMatchObject(allWell)
+  })
+
+  test('a state that another connector holds, a folder that cannot be written', async () => {
+    const { check, simulator, folder } = await stage()
+    const directory = join(folder, 'state')
+    const store = new SqliteStore({ directory, connectorId: simulator.connectorId })
+    await store.open(simulator.connectorId)
+    const held = await check([])
+    await store.close()
+    expect(held.problem).toMatchObject({ name: 'State', code: 'STATE_LOCKED' })
+    expect((await check([])).statuses['State']).toBe('ok')
+    await writeFile(join(folder, 'file'), '')
+    const noFolder = await check([], { CONNECTOR_STATE_DIR: join(folder, 'file') })
+    expect(noFolder.problem!.message).toContain('is no folder')
+    if (process.getuid?.() !== 0) {
+      await chmod(directory, 0o500)
+      expect((await check([])).problem!.message).toContain('cannot be written')
+      await chmod(directory, 0o700)
+    }
+  })
+})
+
+describe('a file that cannot be used ends it with 2 and what to do', () => {
+  const cases: readonly (readonly [string, string, RegExp])[] = [
+    ['no connector', 'export const a = 1', /exports no class that extends StreamConnector/],
+    ['a syntax error', 'export const =', /cannot be loaded/],
+    ['something that throws', 'throw new Error("not today")', /cannot be loaded: not today/],
+    ['an enum', 'enum A { B }\nexport default A', /takes the types out of TypeScript, and nothing more/],
+    [
+      'two connectors',
+      `${simpleConnector()}\nexport class Other extends Simple {}`,
+      /exports 2 connectors: .*Other.*default export/,
+    ],
+  ]
+  for (const [name, code, message] of cases) {
+    test(name, async () => {
+      const folder = await temporaryFolder()
+      const file = await writeConnector(folder, code)
+      const { code: exitCode, error, out } = await runCli(['check', file])
+      expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' })
+      expect(error).toMatch(message)
+      expect(error).not.toMatch(/\n\s+at /)
+    })
+  }
+
+  test('no file', async () => {
+    expect(await runCli(['check', 'nowhere.ts'])).toMatchObject({
+      code: 2,
+      error: expect.stringContaining('There is no file nowhere.ts') as string,
+    })
+  })
+
+  test('two connectors of which one is the default export, or is run, are no question', async () => {
+    const folder = await temporaryFolder()
+    const two = `${simpleConnector()}\nclass Other extends Simple { static defaults = { name: 'The other' } }\n`
+    const file = await writeConnector(folder, `${two}export default Other`, 'a.ts')
+    const run = await writeConnector(folder, `${two}export { Other }\nvoid Other.run()`, 'b.ts')
+    const started = await writeConnector(
+      folder,
+      `${two}export { Other }\nawait new Other({ env: { OPENCTI_URL: 'http://x', OPENCTI_TOKEN: 't', CONNECTOR_ID: 'c' } }).start()`,
+      'c.ts',
+    )
+    for (const path of [file, run, started]) {
+      const { out } = await runCli(['schema', path])
+      expect(out).toContain('the-other_config.schema.json')
+    }
+  })
+})
+
+test('one line a result, in colours only where they are wanted', async () => {
+  const { simulator, folder } = await stage()
+  const env = simulator.environment({ CONNECTOR_STATE_DIR: folder })
+  const plain = await runCli(['check'], env, { cwd: folder })
+  expect(linesOf(plain.out).map((line) => line.slice(0, 4))).toEqual([
+    ...Array.from({ length: 7 }, () => '  ✔ '),
+    '  – ',
+    '',
+    'All ',
+  ])
+  const coloured = await runCli(['check'], { ...env, FORCE_COLOR: '1' }, { cwd: folder })
+  expect(coloured.out).toContain('\u001B[32m✔\u001B[39m')
+  const none = await runCli(['check'], { ...env, FORCE_COLOR: '1', NO_COLOR: '1' }, { cwd: folder })
+  expect(none.out).not.toContain('\u001B')
+})
+
+test('hides the warning of Node 22 about SQLite, and no other', async () => {
+  const preload =
+    'data:text/javascript,process.nextTick(() => { for (const [text, type] of [["SQLite is an experimental feature", "ExperimentalWarning"], ["Another thing", "ExperimentalWarning"], ["SQLite is old", "Warning"]]) process.emitWarning(text, type) })'
+  const { error } = await runCli(['--help'], {}, { nodeFlags: ['--import', preload] })
+  expect(error).not.toContain('SQLite is an experimental')
+  expect(error).toContain('ExperimentalWarning: Another thing')
+  expect(error).toContain('Warning: SQLite is old')
+})
