@@ -65,6 +65,8 @@ export async function followStream(options: FollowOptions): Promise<void> {
       onNote(`The platform no longer has what came between ${wanted} and ${first}: it is missing here.`),
     onNoRecover: () => onNote('The platform does not catch up this stream; what comes from now on is shown.'),
     onCaughtUp: (position) => onNote(`Caught up to ${position}; from here on it is live.`),
+    onHead: () => {},
+    onHeadAhead: () => {},
     onProgress: (ms) => {
       if (!ledger.catchingUp) options.onMoment?.(ms)
     },

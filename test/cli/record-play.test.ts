@@ -148,7 +148,7 @@ test('what is dead-lettered or corrupt ends it with 1, told by entity and by lin
   const { code, out, error } = await runCli(['play', file, connector])
   expect(code).toBe(1)
   expect(error).toContain('unknown field')
-  expect(error).toMatch(/Dead letter: indicator--\S+ at \d+-0/)
+  expect(error).toMatch(/Dead letter: indicator--\S+ at \d+-\d+/)
   expect(error).toContain('Line 5 cannot be read: it is not valid JSON')
   expect(error).toContain(`deleted ${malware.id}`)
   expect(out).toMatch(/dead-lettered +1\ncorrupt lines +1\n$/)
