@@ -1,10 +1,7 @@
 export { z } from 'zod'
 
-export {
-  StreamConnector,
-  type ConnectorOptions,
-  type StreamConnectorMessage,
-} from './connector/stream-connector.ts'
+export { StreamConnector, type ConnectorOptions } from './connector/stream-connector.ts'
+export { type StreamConnectorMessage } from './connector/connector-message.ts'
 export { EventContext } from './connector/event-context.ts'
 export {
   DeadLetters,

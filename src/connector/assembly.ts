@@ -194,14 +194,11 @@ export class Assembly {
   }
 
   /** Takes many messages to their end, as the stream would bring them. */
-  async processAll<Message>(
-    messages: Iterable<Message> | AsyncIterable<Message>,
-    read: (message: Message) => PipelineMessage,
-  ): Promise<void> {
+  async processAll(messages: AsyncIterable<PipelineMessage>): Promise<void> {
     await this.open()
     for await (const message of messages) {
       await this.room()
-      this.pipeline.accept(read(message), undefined)
+      this.pipeline.accept(message, undefined)
     }
     await this.engine.drain()
   }

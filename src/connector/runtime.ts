@@ -186,11 +186,8 @@ export class Runtime {
   }
 
   /** Takes messages through the whole pipeline, in their order; resolves when all have ended. */
-  processMessages<Message>(
-    messages: Iterable<Message> | AsyncIterable<Message>,
-    read: (message: Message) => PipelineMessage,
-  ): Promise<void> {
-    return this.#assembly.processAll(messages, read)
+  processMessages(messages: AsyncIterable<PipelineMessage>): Promise<void> {
+    return this.#assembly.processAll(messages)
   }
 
   /** Resolves when the stream is being read; rejects when that cannot be. */

@@ -18,6 +18,7 @@ import { systemRandom, type Random } from '../util/backoff.ts'
 import { systemClock, type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { Redactor } from '../util/redactor.ts'
+import { pipelineMessage, pipelineMessages, type StreamConnectorMessage } from './connector-message.ts'
 import { type ConnectorStatus } from './connector-status.ts'
 import { connectorMark, connectorTools } from './connector-tools.ts'
 import { type EventContext } from './event-context.ts'
@@ -25,7 +26,6 @@ import { heldStart } from './held-start.ts'
 import { type ConnectorHooks, type FlushOperation } from './hooks.ts'
 import { logNotice } from './log-notice.ts'
 import { type ConnectorNotice } from './notices.ts'
-import { type PipelineMessage } from './pipeline.ts'
 import { type Listing, type ReconcileOptions, type ReconcileReport } from './reconcile-report.ts'
 import { runProgram } from './run-program.ts'
 import { Runtime } from './runtime.ts'
@@ -45,16 +45,6 @@ export interface ConnectorOptions {
   readonly random?: Random | undefined
   /** Told of everything that an embedding program may want to know. What it throws is ignored. */
   readonly onNotice?: ((notice: ConnectorNotice) => void) | undefined
-}
-
-/** A message as the specification shows it: the event and the entity, or its envelope. */
-export interface StreamConnectorMessage {
-  /** `create`, `update`, `delete` or `merge`. */
-  readonly event: string
-  /** The entity, its envelope, or the JSON text of either. */
-  readonly data: unknown
-  /** Its position, `<ms>-<seq>`. */
-  readonly id?: string | undefined
 }
 
 /** What every connector of a class shares. */
@@ -325,7 +315,7 @@ export abstract class StreamConnector<
   processMessages(
     messages: Iterable<StreamConnectorMessage> | AsyncIterable<StreamConnectorMessage>,
   ): Promise<void> {
-    return this.#runtime.processMessages(messages, pipelineMessage)
+    return this.#runtime.processMessages(pipelineMessages(messages))
   }
 
   /**
@@ -398,9 +388,4 @@ export abstract class StreamConnector<
     }
     return heldStart(this) ?? runProgram(() => new this())
   }
-}
-
-function pipelineMessage({ id, event, data }: StreamConnectorMessage): PipelineMessage {
-  const text = typeof data === 'string' ? data : (JSON.stringify(data) ?? '')
-  return { id, event, data: text, bytes: text.length }
 }
