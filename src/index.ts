@@ -71,6 +71,8 @@ export {
 export { settingsMarkdown } from './settings/settings-markdown.ts'
 
 export { type CheckedStream } from './opencti/stream-check.ts'
+export { type LookupOptions, type PlatformLookups } from './opencti/platform-lookups.ts'
+export { type AuthorInfo, type ContainedObject, type MarkingInfo } from './opencti/lookup-answers.ts'
 export {
   comparePositions,
   formatPosition,

@@ -129,6 +129,7 @@ async function readBundle(file: string): Promise<StixSource> {
 function describeRequest(request: SimulatedRequest): string {
   const status = request.status ?? 'no answer'
   if (request.kind === 'graphql') return `${request.operation ?? 'graphql'}: ${status}`
+  if (request.kind === 'file') return `file ${request.path}: ${status}`
   const query = Object.entries(request.query).map(([name, value]) => `${name}=${value}`)
   return `stream ${request.streamId || 'raw'}: ${status} ${query.join(' ')}`.trimEnd()
 }

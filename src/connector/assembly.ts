@@ -11,6 +11,7 @@ import { CheckpointAge } from '../observe/checkpoint-age.ts'
 import { type HookTimings } from '../observe/hook-timings.ts'
 import { type Tracing } from '../observe/tracing.ts'
 import { type PlatformKnowledge } from '../opencti/platform-knowledge.ts'
+import { type StreamEvent } from '../opencti/stream-event.ts'
 import { type LoadedSettings } from '../settings/load-settings.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type Random } from '../util/backoff.ts'
@@ -52,6 +53,8 @@ export interface AssemblyOwner {
   readonly givenUp: AbortSignal
   readonly ownUserId: () => string | undefined
   readonly onStop: (verdict: Verdict) => void
+  /** An author or a marking came. */
+  readonly onReference: (event: StreamEvent) => void
   readonly timings: HookTimings
   readonly tracing: Tracing
   readonly knowledge: PlatformKnowledge
@@ -124,6 +127,7 @@ export class Assembly {
       clock,
       ownUserId: owner.ownUserId,
       trace: (name, position, isAlone) => owner.tracing.begin(name, position, isAlone),
+      onReference: owner.onReference,
       clean: (text) => options.redactor.clean(text),
       onDeadLetter: (letter) => {
         this.deadLetters.add()

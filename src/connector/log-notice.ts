@@ -51,6 +51,14 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
     case 'ping-restored':
       logger.info('The platform answers pings again')
       return
+    case 'lookups-failed':
+      logger.error('The platform does not answer look-ups: events that need them wait', {
+        error: notice.error.message,
+      })
+      return
+    case 'lookups-restored':
+      logger.info('The platform answers look-ups again')
+      return
     case 'state-not-written':
       logger.error('The state cannot be written: reading stops until it can', { error: notice.error.message })
       return

@@ -45,6 +45,9 @@ export type ConnectorNotice =
   /** The platform did not answer a ping, or does again. */
   | { readonly kind: 'ping-failed'; readonly error: StreamConnectorError }
   | { readonly kind: 'ping-restored' }
+  /** The platform does not answer look-ups (events that need them wait), or does again. */
+  | { readonly kind: 'lookups-failed'; readonly error: StreamConnectorError }
+  | { readonly kind: 'lookups-restored' }
   /** The state cannot be written (nothing more is read until it can), or can again. */
   | { readonly kind: 'state-not-written'; readonly error: StreamConnectorError }
   | { readonly kind: 'state-restored' }

@@ -42,6 +42,8 @@ export interface PipelineOptions {
   readonly clock: Clock
   /** OpenCTI's id of the connector's own user, once it is known. */
   readonly ownUserId: () => string | undefined
+  /** An author or a marking came: what look-ups know of it may be out of date. */
+  readonly onReference?: ((event: StreamEvent) => void) | undefined
   /** Takes secrets out of a text. */
   readonly clean: (text: string) => string
   /** An event was accepted: answers who follows it. `isAlone`: nothing that is under way has caused it. */
@@ -109,6 +111,8 @@ export class Pipeline {
     const ticket = this.#enter(ledger, position, member, !event.isDependency)
     if (ticket === duplicate) this.#end(ticket, skippedDuplicate, onSettled)
     else {
+      const { type } = event.entity
+      if (type === 'identity' || type === 'marking-definition') this.#options.onReference?.(event)
       try {
         this.#route(event, ledger, ticket, onSettled, trace)
       } catch (error) {

@@ -13,10 +13,10 @@ import { PlatformKnowledge } from '../opencti/platform-knowledge.ts'
 import { formatPosition, startOfTime } from '../opencti/position.ts'
 import { checkStream, requireStreamId, type CheckedStream } from '../opencti/stream-check.ts'
 import { EventStream } from '../stream/event-stream.ts'
-import { delay } from '../util/delay.ts'
 import { Assembly, type AssemblyOptions } from './assembly.ts'
 import { anyPosition, startWhereAuthorSays, voidPositionValue } from './author-position.ts'
-import { metricsOf, type ConnectorStatus } from './connector-status.ts'
+import { type ConnectorStatus } from './connector-status.ts'
+import { LazyLookups } from './lazy-lookups.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { type ConnectorState } from './notices.ts'
 import { isDoneWithin, patiently } from './patience.ts'
@@ -26,6 +26,7 @@ import { Progress } from './progress.ts'
 import { type ReconcileOptions, type ReconcileReport } from './reconcile-report.ts'
 import { Session } from './session.ts'
 import { StreamReader } from './stream-reader.ts'
+import { summarize } from './summarize.ts'
 
 /** How long the last ping may take, in milliseconds. */
 const lastPingMs = 5000
@@ -42,6 +43,8 @@ export class Runtime {
   readonly #session: Session
   readonly #http: KyInstance
   readonly #platform: CountedPlatform
+  /** Questions to the platform, for hooks. */
+  readonly lookups: LazyLookups
   readonly #observation: Observation
   /** Aborted when the connector is to stop. */
   readonly #stopping = new AbortController()
@@ -63,6 +66,7 @@ export class Runtime {
     this.#lifecycle = new Lifecycle((state) => onNotice({ kind: 'state', state }))
     this.#http = createPlatformHttp(platformHttpOptions(loaded.settings.opencti))
     this.#platform = new CountedPlatform(this.#http, loaded.settings.opencti.url)
+    this.lookups = new LazyLookups(options, this.#http, this.#givenUp.signal)
     this.#observation = new Observation({
       settings: loaded.settings.connector,
       health: loaded.delivery.health,
@@ -80,6 +84,7 @@ export class Runtime {
       ownUserId: () => this.#session.userId,
       knowledge: new PlatformKnowledge(this.#http, loaded.settings.opencti.url),
       state: () => this.#lifecycle.state,
+      onReference: (event) => this.lookups.noteEvent(event),
       onStop: (verdict) => {
         this.#failure ??= new StreamConnectorError('STOP', options.redactor.clean(verdict.reason))
         void this.stop()
@@ -153,6 +158,7 @@ export class Runtime {
       failingForMs: engine.failingForMs,
       stream: this.#observation.stream.facts(),
       stateProblem: checkpointer.problem?.message,
+      lookupProblem: this.lookups.problem?.message,
       checkpointAgeMs,
       pings: this.#platform.pings,
       reconcile: this.#assembly.reconciliation.facts(),
@@ -162,11 +168,10 @@ export class Runtime {
   /** Asks the platform whether the configured stream exists, runs, and may be read. */
   checkStream(signal: AbortSignal): Promise<CheckedStream> {
     const { opencti, connector } = this.#options.loaded.settings
-    const { url } = opencti
     return checkStream({
       platform: this.#platform,
       http: this.#http,
-      url,
+      url: opencti.url,
       streamId: connector.live_stream_id,
       signal,
     })
@@ -255,7 +260,7 @@ export class Runtime {
     void this.#session.run(signal)
     void this.#assembly.replayer.run(signal)
     void this.#assembly.reconciliation.run(signal)
-    void this.#summarize(signal)
+    void summarize(() => this.status(), this.#options, signal)
   }
 
   #read(): void {
@@ -330,20 +335,6 @@ export class Runtime {
     this.#assembly.checkpointer.touch()
     onNotice({ kind: 'reset', from: formatPosition(state.startFrom ?? startOfTime) })
     if (this.#lifecycle.state === 'running') this.#read()
-  }
-
-  async #summarize(signal: AbortSignal): Promise<void> {
-    const { loaded, clock, logger } = this.#options
-    const { metricsIntervalMs } = loaded.delivery
-    if (metricsIntervalMs === 0) return
-    while (!signal.aborted) {
-      try {
-        await delay(clock, metricsIntervalMs, signal)
-      } catch {
-        return
-      }
-      logger.info('Connector metrics', metricsOf(this.status()))
-    }
   }
 
   async #stop(): Promise<void> {

@@ -5,6 +5,7 @@ import { type FlushResult } from '../flow/flush-answer.ts'
 import { createLogger } from '../observe/create-logger.ts'
 import { redactingLogger } from '../observe/redacting-logger.ts'
 import { scrubbed } from '../observe/scrub.ts'
+import { type PlatformLookups } from '../opencti/platform-lookups.ts'
 import { type CheckedStream } from '../opencti/stream-check.ts'
 import { type ConnectorDefaults } from '../settings/connector-defaults.ts'
 import { defineSettings, type SettingsDefinition } from '../settings/define-settings.ts'
@@ -213,6 +214,11 @@ export abstract class StreamConnector<
    */
   routeHttp(route: string): KyInstance {
     return this.#limits.http(route, this.#runtime.givenUp)
+  }
+
+  /** Questions to the platform about what the stream does not carry: see {@link PlatformLookups}. Made at its first use. */
+  get platform(): PlatformLookups {
+    return this.#runtime.lookups.get()
   }
 
   /**

@@ -1,10 +1,11 @@
 import { errorFacts, type ErrorFacts } from './error-facts.ts'
+import { type PlatformError } from './platform-error.ts'
 import { isStreamConnectorError } from './stream-connector-error.ts'
 
 /**
  * What is done about an error of a hook:
  * - `retry`: it may work later;
- * - `outage`: it will work for no event until somebody mends the target (401, 403);
+ * - `outage`: it will work for no event until somebody mends the target (401, 403), or the platform that a look-up asked;
  * - `reject`: it will never work for this event;
  * - `skip`: the author does not want this event;
  * - `stop`: the author says that the connector cannot go on.
@@ -19,6 +20,8 @@ export interface Verdict {
    * against this event only when the target is known to work for others.
    */
   readonly ofTarget: boolean
+  /** Whether it was a look-up at the OpenCTI platform that failed: that says nothing of the target. */
+  readonly ofPlatform: boolean
 }
 
 const retryableStatuses: ReadonlySet<number> = new Set([408, 425, 429])
@@ -33,14 +36,27 @@ const retryableStatuses: ReadonlySet<number> = new Set([408, 425, 429])
 export function judge(error: unknown, hook: boolean, nowMs: number): Verdict {
   const facts = errorFacts(error, nowMs)
   const reason = describeError(error)
-  const verdict = (kind: Verdict['kind'], ofTarget = false): Verdict => ({ kind, reason, facts, ofTarget })
+  const verdict = (kind: Verdict['kind'], ofTarget = false, ofPlatform = false): Verdict => ({
+    kind,
+    reason,
+    facts,
+    ofTarget,
+    ofPlatform,
+  })
   if (isStreamConnectorError(error)) {
     if (error.code === 'SKIP') return verdict('skip')
     if (error.code === 'STOP') return verdict('stop')
     if (error.code === 'PERMANENT' || error.code === 'HOOK_RESULT' || error.code === 'HOOK_MISSING') {
       return verdict('reject')
     }
+    if (error.code === 'LOOKUP_TOO_LARGE') return verdict('reject', false, true)
     if (error.code === 'RETRYABLE' || error.code === 'HOOK_TIMEOUT') return verdict('retry', true)
+  }
+  const platform = platformErrorIn(error)
+  if (platform !== undefined) {
+    // A platform that is away, or does not take the token, is waited for; what it answers with an error may never work.
+    if (platform.code !== 'PLATFORM_ERROR') return verdict('outage', false, true)
+    return verdict(platform.problem === 'invalid-query' ? 'reject' : 'retry', false, true)
   }
   const { status } = facts
   if (status !== undefined) {
@@ -66,6 +82,21 @@ export function describeError(error: unknown): string {
   const cause =
     error.cause instanceof Error && error.cause.message !== '' ? ` (${causeText(error.cause)})` : ''
   return `${name}${error.message || 'no message'}${answerText(error)}${cause}`
+}
+
+/** How deep an error may be wrapped. */
+const maxWrapping = 4
+
+/** The failure of a look-up, also where the author's code has wrapped it. */
+function platformErrorIn(error: unknown): PlatformError | undefined {
+  let current = error
+  for (let depth = 0; depth < maxWrapping && current instanceof Error; depth++) {
+    if (isStreamConnectorError(current)) {
+      return current.code.startsWith('PLATFORM_') ? (current as PlatformError) : undefined
+    }
+    current = current.cause
+  }
+  return undefined
 }
 
 /** The longest part of a target's own words that is repeated, in characters. */

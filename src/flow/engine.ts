@@ -32,6 +32,9 @@ export interface EngineOptions {
   readonly route?: string | undefined
 }
 
+/** The longest wait after a look-up that failed, in milliseconds: it costs next to nothing while the platform is away. */
+const maxPlatformWaitMs = 15_000
+
 /**
  * Takes operations in stream order to their end: in their lanes, at most so many at a time, within the rate limit,
  * again after failures that pass, aside after failures that do not, and not at all while the target is down.
@@ -321,12 +324,16 @@ export class Engine {
       return
     }
     this.#running--
-    // While the target is down, its turn is a probe. What failed on the way into a batch has no such gate before it.
-    if (this.#gate.outageReason !== undefined && (this.#batcher === undefined || call !== operation)) {
+    // While the target is down, its turn is a probe. What failed on the way into a batch, or at the platform, has no such
+    // gate before it.
+    const isGated = this.#gate.outageReason !== undefined && !verdict.ofPlatform
+    if (isGated && (this.#batcher === undefined || call !== operation)) {
       this.#lanes.again(operation)
       return
     }
-    const waitMs = backoffMs(operation.attempts, this.#delivery.retry, this.#random)
+    const { baseMs, maxMs } = this.#delivery.retry
+    const bounds = { baseMs, maxMs: verdict.ofPlatform ? Math.min(maxMs, maxPlatformWaitMs) : maxMs }
+    const waitMs = backoffMs(operation.attempts, bounds, this.#random)
     this.#logger.debug('An operation failed and is tried again', {
       entity_id: operation.entity.id,
       attempt: operation.attempts,

@@ -103,6 +103,10 @@ export class Gate {
    * @param call the operation or the batch that failed.
    */
   failed(verdict: Verdict, key: string | undefined, call: object): void {
+    if (verdict.ofPlatform) {
+      this.wasted(call)
+      return
+    }
     this.pauseAsAsked(verdict)
     if (isPushBack(verdict)) this.pushedBack(call)
     else this.#adaptive?.ended(call)
@@ -114,7 +118,7 @@ export class Gate {
 
   /** An answer with a reason shows that the target is there; an error of our own shows nothing. */
   rejected(verdict: Verdict, call: object): void {
-    if (verdict.facts.status === undefined) this.wasted(call)
+    if (verdict.ofPlatform || verdict.facts.status === undefined) this.wasted(call)
     else {
       this.#adaptive?.ended(call)
       this.worked(call)
@@ -130,7 +134,8 @@ export class Gate {
   /** The target may have asked for a pause with its answer. */
   pauseAsAsked(verdict: Verdict): void {
     const { retryAfterMs } = verdict.facts
-    if (retryAfterMs !== undefined) this.#bucket.pause(Math.min(retryAfterMs, maxRetryAfterMs))
+    if (retryAfterMs !== undefined && !verdict.ofPlatform)
+      this.#bucket.pause(Math.min(retryAfterMs, maxRetryAfterMs))
   }
 
   /**

@@ -5,7 +5,7 @@ import { type Outage } from './outage.ts'
 /**
  * Enters a failure that may pass in the account of its operation. Answers whether its tries are used up with that. A
  * failure that may be the target's is only held against the event when the target has worked for others since: an
- * outage, however long, uses up nothing.
+ * outage, however long, uses up nothing. Neither does a platform that does not answer look-ups.
  *
  * @param attempts tries of one event in all, while the target otherwise works.
  */
@@ -15,6 +15,7 @@ export function isHeldAgainst(
   outage: Outage,
   attempts: number,
 ): boolean {
+  if (verdict.ofPlatform && verdict.kind === 'outage') return false
   const { successes, reason, workedRecently } = outage
   const isFirst = operation.failedAtSuccess < 0
   const isCharged = successes > operation.failedAtSuccess || !operation.failureOfTarget

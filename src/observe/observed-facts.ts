@@ -43,6 +43,8 @@ export interface ObservedFacts extends BooksSnapshot {
   readonly stream: StreamFacts
   /** Why the state cannot be written; absent when it can. */
   readonly stateProblem: string | undefined
+  /** Why the platform does not answer look-ups; absent when it does, or nothing is looked up. */
+  readonly lookupProblem?: string | undefined
   /** Since the state was last written, in milliseconds. */
   readonly checkpointAgeMs: number
   readonly pings: PingCounts

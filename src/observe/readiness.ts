@@ -2,7 +2,7 @@ import { type ObservedFacts } from './observed-facts.ts'
 
 /** Why a connector is not ready, for one of its parts. */
 export interface Unreadiness {
-  readonly part: 'connector' | 'stream' | 'target' | 'state'
+  readonly part: 'connector' | 'stream' | 'platform' | 'target' | 'state'
   readonly reason: string
 }
 
@@ -24,6 +24,7 @@ export function readiness(facts: ObservedFacts): readonly Unreadiness[] {
   const hasStream = stream.isConnected || stream.isHeldBack
   const isInGrace = isRunning && stream.reconnects.size > 0 && stream.forMs <= reconnectGraceMs
   if (!hasStream && !isInGrace) add('stream', stream.problem ?? 'the live stream is not connected')
+  if (facts.lookupProblem !== undefined) add('platform', `look-ups fail: ${facts.lookupProblem}`)
   if (facts.outage !== undefined) add('target', `the target is down: ${facts.outage}`)
   else if (facts.failingForMs > failingGraceMs) {
     add('target', `the target has not worked for ${Math.round(facts.failingForMs / 1000)} s`)

@@ -3,7 +3,12 @@ export { Simulator, type PublishedEvent } from './simulator.ts'
 export { type SimulatorOptions } from './simulator-options.ts'
 export { type PlatformProfile } from './platform-profile.ts'
 export { Faults, type Refusal } from './faults.ts'
-export { type GraphqlLogEntry, type SimulatedRequest, type StreamRequest } from './request-log.ts'
+export {
+  type FileRequest,
+  type GraphqlLogEntry,
+  type SimulatedRequest,
+  type StreamRequest,
+} from './request-log.ts'
 export { SimulatedCollections, SimulatedUsers } from './simulated-access.ts'
 export {
   type Capability,
@@ -23,6 +28,7 @@ export {
 } from './live/stream-envelope.ts'
 export { type ReceivedPing, type RegisteredConnector } from './graphql/connector-registry.ts'
 export { type LoadSummary, type StixSource } from './knowledge/bundle.ts'
+export { type FileEntry, type FileInput } from './knowledge/file-storage.ts'
 export { type StixChanges, type WriteOptions } from './knowledge/platform.ts'
 export { type StixInput } from './knowledge/platform-shape.ts'
 export {

@@ -3,11 +3,18 @@ import { createServer, STATUS_CODES, type IncomingMessage, type Server, type Ser
 import { type AddressInfo } from 'node:net'
 import { delay } from '../util/delay.ts'
 import { takeCounted, type Refusal } from './faults.ts'
+import { type FileStorage } from './knowledge/file-storage.ts'
 import { type GraphqlApi, type GraphqlRequest } from './graphql/graphql-api.ts'
 import { LiveConnection } from './live/live-connection.ts'
 import { type LiveServer } from './live/live-server.ts'
 import { errorFrame } from './live/frames.ts'
-import { type RequestLog, type SimulatedRequest, type StreamRequest } from './request-log.ts'
+import { canRead } from './live/access.ts'
+import {
+  type FileRequest,
+  type RequestLog,
+  type SimulatedRequest,
+  type StreamRequest,
+} from './request-log.ts'
 
 /** Where the platform listens and what it answers with. */
 export interface PlatformHttpOptions {
@@ -19,7 +26,10 @@ export interface PlatformHttpOptions {
   readonly live: LiveServer
   readonly graphql: GraphqlApi
   readonly requests: RequestLog
+  readonly files: FileStorage
 }
+
+const storagePath = '/storage/get/'
 
 /** The largest GraphQL request that is read. */
 const maxBodyBytes = 5 * 1024 * 1024
@@ -87,6 +97,8 @@ export class PlatformHttp {
         await this.#answerDelay(request, response, connectionId)
       } else if (request.method === 'GET' && streamId !== null) {
         await this.#answerStream(request, response, streamId[1], url.searchParams)
+      } else if (request.method === 'GET' && path?.startsWith(storagePath) === true) {
+        await this.#answerFile(request, response, decodeURIComponent(path.slice(storagePath.length)))
       } else {
         response
           .writeHead(404, { 'Content-Type': 'text/plain' })
@@ -185,6 +197,30 @@ export class PlatformHttp {
     }
     if (typeof delayMs === 'number') connection.setDelay(delayMs)
     response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"message":"ok"}')
+  }
+
+  /** A file that is not there and one that the user may not read are answered alike (http/httpPlatform.js). */
+  async #answerFile(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    const { files, live, requests } = this.#options
+    const entry: FileRequest = { kind: 'file', path, headers: request.headers, atMs: live.clock.now() }
+    requests.add(entry)
+    const user = live.access.userOf(request.headers.authorization)
+    const file = files.find(path)
+    const owner = file && live.platform.knowledge.find(file.ownerId)
+    if (user === undefined) response.writeHead(403).end('Forbidden')
+    else if (file === undefined || owner === undefined || !canRead(user, owner.object)) {
+      response.writeHead(500, { 'Content-Type': 'application/json; charset=utf-8' })
+      response.end('{"status":"error","error":"UnknownError: Http call interceptor fail"}')
+    } else {
+      response.writeHead(200, {
+        'Content-Type': 'application/octet-stream',
+        'Content-Disposition': 'attachment',
+      })
+      // Without a length, as the platform pipes it.
+      response.end(file.content)
+    }
+    requests.answered(entry, response.statusCode)
+    await once(response, 'close')
   }
 
   async #answerGraphql(request: IncomingMessage, response: ServerResponse): Promise<void> {

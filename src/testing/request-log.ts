@@ -26,8 +26,18 @@ export interface GraphqlLogEntry {
   status?: number | undefined
 }
 
+/** A request for a file. */
+export interface FileRequest {
+  readonly kind: 'file'
+  /** What follows `/storage/get/`, decoded. */
+  readonly path: string
+  readonly headers: IncomingHttpHeaders
+  readonly atMs: number
+  status?: number | undefined
+}
+
 /** What a client asked of the simulator. */
-export type SimulatedRequest = StreamRequest | GraphqlLogEntry
+export type SimulatedRequest = StreamRequest | GraphqlLogEntry | FileRequest
 
 /** How many requests are remembered. */
 const maxRemembered = 10_000

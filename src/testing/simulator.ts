@@ -5,9 +5,10 @@ import { ConnectorRegistry, type RegisteredConnector } from './graphql/connector
 import { GraphqlApi } from './graphql/graphql-api.ts'
 import { KnowledgeApi } from './graphql/knowledge-api.ts'
 import { missingReferencesOf, objectsOf, type LoadSummary, type StixSource } from './knowledge/bundle.ts'
+import { FileStorage, type FileEntry, type FileInput } from './knowledge/file-storage.ts'
 import { Platform, type StixChanges, type WriteOptions } from './knowledge/platform.ts'
 import { type StixInput } from './knowledge/platform-shape.ts'
-import { type StixObject } from './knowledge/stix-object.ts'
+import { openCtiPropertiesOf, type StixObject } from './knowledge/stix-object.ts'
 import { tlpMarkings } from './knowledge/tlp-markings.ts'
 import { AccessControl, type SimulatedCollection, type SimulatedUser } from './live/access.ts'
 import { type LiveConnection } from './live/live-connection.ts'
@@ -80,6 +81,7 @@ export class Simulator implements AsyncDisposable {
   readonly #host: string
   readonly #basePath: string
   readonly #platform: Platform
+  readonly #files = new FileStorage()
   readonly #registry = new ConnectorRegistry()
   readonly #requests = new RequestLog()
   readonly #http: PlatformHttp
@@ -98,7 +100,7 @@ export class Simulator implements AsyncDisposable {
     this.users = new SimulatedUsers(access)
     this.user = access.addUser({
       token: options.token,
-      capabilities: ['CONNECTORAPI', 'TAXIIAPI', 'MODULES', 'KNOWLEDGE_ORGANIZATION_RESTRICT'],
+      capabilities: ['CONNECTORAPI', 'TAXIIAPI', 'MODULES', 'KNOWLEDGE', 'KNOWLEDGE_ORGANIZATION_RESTRICT'],
     })
     this.admin = access.addUser({ name: 'admin', capabilities: ['BYPASS'] })
     this.stream = access.addCollection({ name: 'Everything' })
@@ -125,6 +127,7 @@ export class Simulator implements AsyncDisposable {
         faults: this.faults,
         knowledge: new KnowledgeApi(this.#platform),
       }),
+      files: this.#files,
       live: {
         clock,
         features,
@@ -204,6 +207,31 @@ export class Simulator implements AsyncDisposable {
    */
   update(id: string, changes: StixChanges, options?: WriteOptions): StixObject {
     return this.#platform.update(id, changes, options).object
+  }
+
+  /**
+   * Hangs a file on an object, as an upload does, and publishes that as an update.
+   *
+   * @returns what the object says of the file: `uri` is where it can be fetched.
+   * @throws Error when there is no such object.
+   * @example
+   * ```ts
+   * import { buildReport, Simulator } from 'opencti-stream-connector/testing'
+   *
+   * await using simulator = await Simulator.start()
+   * const report = simulator.create(buildReport())
+   * const { uri } = simulator.attachFile(report.id, { name: 'Report #1.pdf', content: 'not really a PDF' })
+   * console.log(uri) // /storage/get/import/Report/…/Report #1.pdf
+   * ```
+   */
+  attachFile(id: string, file: FileInput, options?: WriteOptions): FileEntry {
+    const owner = this.entity(id)
+    if (owner === undefined) throw new Error(`The simulator has no object with the id ${id}.`)
+    const entry = this.#files.put(owner, file, this.#clock.now())
+    const before = (openCtiPropertiesOf(owner)['files'] ?? []) as readonly FileEntry[]
+    const files = [...before.filter(({ uri }) => uri !== entry.uri), entry]
+    this.update(id, { x_opencti_files: files }, options)
+    return entry
   }
 
   /** Deletes an object, and without events the relations that touch it. @returns its last state. @throws Error when there is no such object. */
@@ -294,7 +322,7 @@ export class Simulator implements AsyncDisposable {
     return [...this.#http.connections]
   }
 
-  /** The newest requests of clients, oldest first: streams and GraphQL, with their queries and headers. */
+  /** The newest requests of clients, oldest first: streams, GraphQL and files, with their queries and headers. */
   get requests(): readonly SimulatedRequest[] {
     return this.#requests.entries
   }

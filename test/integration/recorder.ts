@@ -54,7 +54,7 @@ export class Recorder extends StreamConnector {
     this.onCall = onCall
   }
 
-  transform(entity: Entity): Entity {
+  transform(entity: Entity, _context: EventContext): Entity | Promise<Entity> {
     return entity
   }
 

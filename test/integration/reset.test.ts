@@ -24,7 +24,11 @@ test('registers and pings once before the stream is opened', async () => {
   const simulator = await startSimulator()
   await startRecorder(simulator)
   const order = simulator.requests.map((request) =>
-    request.kind === 'graphql' ? request.operation : request.query['from'] === undefined ? 'check' : 'stream',
+    request.kind === 'graphql'
+      ? request.operation
+      : request.kind === 'stream' && request.query['from'] !== undefined
+        ? 'stream'
+        : 'check',
   )
   expect(order.slice(0, 2)).toEqual(['registerConnector', 'pingConnector'])
   expect(order.indexOf('stream')).toBeGreaterThan(order.indexOf('pingConnector'))

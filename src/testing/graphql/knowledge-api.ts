@@ -4,10 +4,15 @@ import { isObservable } from '../knowledge/entity-types.ts'
 import { type StoredObject } from '../knowledge/knowledge-base.ts'
 import { textsOf, type StixObject } from '../knowledge/stix-object.ts'
 import { canRead, type SimulatedUser } from '../live/access.ts'
+import { KnowledgeAnswers } from './knowledge-answers.ts'
 import { allowWithin, GraphqlFailure } from './graphql-failure.ts'
 
 /** The fields that {@link KnowledgeApi} answers. */
 const fields = new Set([
+  'markingDefinition',
+  'markingDefinitions',
+  'identity',
+  'container',
   'stix',
   'stixObjectOrStixRelationships',
   'externalReferenceAdd',
@@ -23,9 +28,11 @@ const defaultPage = 500
 /** What GraphQL tells of the knowledge itself, and what connectors write back to it. */
 export class KnowledgeApi {
   readonly #platform: Platform
+  readonly #answers: KnowledgeAnswers
 
   constructor(platform: Platform) {
     this.#platform = platform
+    this.#answers = new KnowledgeAnswers(platform.knowledge)
   }
 
   answers(field: string): boolean {
@@ -34,6 +41,12 @@ export class KnowledgeApi {
 
   resolve(field: string, given: Readonly<Record<string, unknown>>, user: SimulatedUser): unknown {
     switch (field) {
+      case 'markingDefinition':
+      case 'markingDefinitions':
+      case 'identity':
+      case 'container':
+        allowWithin(user, 'KNOWLEDGE')
+        return this.#answers.resolve(field, given, user)
       case 'stix':
         return this.#visible(given['id'], user)?.json() ?? null
       case 'stixObjectOrStixRelationships':

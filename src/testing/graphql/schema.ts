@@ -14,7 +14,8 @@ export function graphqlSchema({ isSeven, redacts }: PlatformFeatures): GraphqlSc
   const types = {
     Query:
       'me:Me about:About connector:Connector connectors:Connector streamCollection:StreamCollection ' +
-      'stix stixObjectOrStixRelationships:StixObjectOrStixRelationshipConnection ' +
+      'markingDefinition:MarkingDefinition markingDefinitions:MarkingDefinitionConnection identity:Identity ' +
+      'container:Container stix stixObjectOrStixRelationships:StixObjectOrStixRelationshipConnection ' +
       `streamCollections:StreamCollectionConnection ${seven('redisStreamInfo:RedisStreamInfo')}`,
     Mutation:
       'registerConnector:Connector pingConnector:Connector resetStateConnector:Connector deleteConnector ' +
@@ -23,8 +24,17 @@ export function graphqlSchema({ isSeven, redacts }: PlatformFeatures): GraphqlSc
       'stixSightingRelationshipEdit:StixEditMutations',
     StixObjectOrStixRelationshipConnection: 'edges:StixObjectOrStixRelationshipEdge pageInfo:PageInfo',
     StixObjectOrStixRelationshipEdge: 'node:StixObjectOrStixRelationship cursor',
-    StixObjectOrStixRelationship: 'id standard_id x_opencti_stix_ids entity_type',
-    PageInfo: 'hasNextPage endCursor',
+    StixObjectOrStixRelationship:
+      'id standard_id x_opencti_stix_ids entity_type representative:Representative',
+    PageInfo: 'startCursor endCursor hasNextPage hasPreviousPage globalCount',
+    MarkingDefinitionConnection: 'edges:MarkingDefinitionEdge pageInfo:PageInfo',
+    MarkingDefinitionEdge: 'node:MarkingDefinition cursor',
+    MarkingDefinition:
+      'id standard_id entity_type definition_type definition x_opencti_order x_opencti_color created modified',
+    Identity: 'id standard_id entity_type representative:Representative name description identity_class',
+    Representative: 'main secondary',
+    Container:
+      'id standard_id entity_type representative:Representative objects:StixObjectOrStixRelationshipConnection',
     ExternalReference: 'id standard_id',
     StixEditMutations: 'relationAdd:StixRefRelationship',
     StixRefRelationship: 'id',

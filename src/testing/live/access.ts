@@ -8,6 +8,7 @@ export type Capability =
   | 'BYPASS'
   | 'CONNECTORAPI'
   | 'TAXIIAPI'
+  | 'KNOWLEDGE'
   | 'MODULES'
   | 'MODULES_MODMANAGE'
   | 'KNOWLEDGE_ORGANIZATION_RESTRICT'

@@ -1,0 +1,53 @@
+/**
+ * Lets so many calls run side by side; the others wait their turn, first come, first served.
+ */
+export class Slots {
+  readonly #waiting = new Set<() => void>()
+  #free: number
+
+  /** @param count how many may run side by side. */
+  constructor(count: number) {
+    this.#free = count
+  }
+
+  /**
+   * Runs `call` when it is its turn.
+   *
+   * @throws the reason of `signal` when that is aborted before.
+   */
+  async run<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    signal.throwIfAborted()
+    if (this.#free > 0) this.#free--
+    else await this.#turn(signal)
+    try {
+      return await call()
+    } finally {
+      this.#pass()
+    }
+  }
+
+  #turn(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const enter = () => {
+        signal.removeEventListener('abort', leave)
+        resolve()
+      }
+      const leave = () => {
+        this.#waiting.delete(enter)
+        reject(signal.reason as Error)
+      }
+      this.#waiting.add(enter)
+      signal.addEventListener('abort', leave, { once: true })
+    })
+  }
+
+  /** Hands the slot to whoever waits longest, or back. */
+  #pass(): void {
+    for (const enter of this.#waiting) {
+      this.#waiting.delete(enter)
+      enter()
+      return
+    }
+    this.#free++
+  }
+}
