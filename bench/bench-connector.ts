@@ -42,18 +42,22 @@ export class Bench implements AsyncDisposable {
   readonly connected: Promise<void>
   readonly #directory: string
 
-  /** @param env options of delivery, as an operator would set them. */
+  /**
+   * @param env options of delivery, as an operator would set them.
+   * @param logs whether the connector writes its own log lines, to standard error; silent otherwise.
+   */
   constructor(
     connectorClass: new (options: ConnectorOptions) => StreamConnector,
     url: string,
     stream: string,
     env: Readonly<Record<string, string>> = {},
+    logs = false,
   ) {
     const connected = Promise.withResolvers<void>()
     this.connected = connected.promise
     this.#directory = mkdtempSync(join(tmpdir(), 'bench-'))
     this.connector = new connectorClass({
-      logger: silentLogger,
+      ...(logs ? {} : { logger: silentLogger }),
       directory: this.#directory,
       env: {
         OPENCTI_URL: url,

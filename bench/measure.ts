@@ -1,3 +1,5 @@
+import { get } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bareLoop } from './bare-loop.ts'
 import { Bench, NoOpConnector, SilentConnector, SlowConnector } from './bench-connector.ts'
@@ -14,6 +16,7 @@ const measurements: Readonly<Record<string, () => Promise<object>>> = {
   bare: () => bareLoop(url, Number(number)),
   connector: () => whole({ CONNECTOR_CONCURRENCY: '16' }),
   'without-map': () => whole({ CONNECTOR_CONCURRENCY: '16', CONNECTOR_ID_MAP: 'false' }),
+  observed: () => observed(),
   filter: () => whole({ CONNECTOR_FILTER_TYPES: 'report' }),
   latency: () => slowTarget(Number(number)),
   memory: () => silentTarget(Number(number)),
@@ -43,6 +46,35 @@ async function whole(
     throw new Error(`The books do not balance: ${JSON.stringify(books)}`)
   }
   return { ...rate, savedPerSecond: stopwatch.rate(Number(number)).perSecond }
+}
+
+/** The same with everything on that lets people see what it does, and somebody who looks each second. */
+async function observed(): Promise<Rate> {
+  const env = {
+    CONNECTOR_CONCURRENCY: '16',
+    CONNECTOR_LOG_LEVEL: 'info',
+    CONNECTOR_EXPOSE_METRICS: 'true',
+    CONNECTOR_METRICS_HOST: '127.0.0.1',
+    CONNECTOR_METRICS_PORT: '0',
+    CONNECTOR_HEALTH_PORT: '0',
+  }
+  await using bench = new Bench(NoOpConnector, url, 'events', env, true)
+  await bench.start()
+  const { metrics } = bench.connector.status().endpoints
+  let looks = 0
+  // Not with fetch: its own start would be taken for a cost of the metrics.
+  const look = () =>
+    void get(`${metrics}/metrics`, async (response) => {
+      if ((await text(response)).includes('opencti_stream_received_total')) looks++
+    })
+  const timer = setInterval(look, 1000)
+  const stopwatch = new Stopwatch()
+  look()
+  await bench.finished(Number(number))
+  const rate = stopwatch.rate(Number(number))
+  clearInterval(timer)
+  if (looks === 0) throw new Error('Nobody could look at the metrics.')
+  return rate
 }
 
 /** Events per second at a target that answers after 20 ms, once everything is warm. */

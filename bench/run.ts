@@ -37,6 +37,7 @@ try {
   if (load > 1)
     console.log(`The machine is busy (load ${load.toFixed(1)}): trust the ratios of CPU time only.\n`)
   await throughput()
+  await overhead()
   await latency()
   await observables()
   await memory()
@@ -74,6 +75,27 @@ async function throughput(): Promise<void> {
       least === undefined ? '' : verdict(ratio >= least, `>= ${least}`),
     )
   }
+  table.print()
+}
+
+/** What it costs to be seen, as ratios to the same connector in the dark. */
+async function overhead(): Promise<void> {
+  const cases = ['connector', 'observed'] as const
+  const ratios: number[] = []
+  const cpuRatios: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    // Each is first as often as second: the one before leaves the machine warm.
+    const results = new Map<string, Record<string, number>>()
+    for (const what of round % 2 === 0 ? cases : cases.toReversed()) {
+      results.set(what, await measure(what, events))
+    }
+    const [dark, seen] = cases.map((what) => results.get(what)!)
+    ratios.push(seen!['perSecond']! / dark!['perSecond']!)
+    cpuRatios.push(seen!['perCpuSecond']! / dark!['perCpuSecond']!)
+  }
+  const table = new Table('Logs at info and metrics, against neither', 'events/s', 'events/CPU-s', 'target')
+  const [ratio, cpuRatio] = [median(ratios), median(cpuRatios)]
+  table.add('ratio', ratio.toFixed(2), cpuRatio.toFixed(2), verdict(cpuRatio >= 0.9, '>= 0.9 of CPU'))
   table.print()
 }
 
@@ -156,9 +178,14 @@ async function measure(
   const child: ChildProcess = spawn(
     process.execPath,
     [...nodeOptions, pathOf('./measure.ts'), what, url, String(number)],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
+    { stdio: 'pipe' },
   )
-  const [output, [code]] = await Promise.all([text(child.stdout!), once(child, 'exit')])
-  if (code !== 0) throw new Error(`The measurement "${what}" failed.`)
+  // The log goes through a pipe, as a container's does.
+  const [output, log, [code]] = await Promise.all([
+    text(child.stdout!),
+    text(child.stderr!),
+    once(child, 'exit'),
+  ])
+  if (code !== 0) throw new Error(`The measurement "${what}" failed.\n${log}`)
   return JSON.parse(output) as Record<string, number>
 }

@@ -99,9 +99,11 @@ function wrap(
   log: (level: Level, message: string, attributes: LogAttributes) => void,
   bound: LogAttributes,
 ): Logger {
-  const at = (level: Level) => (message: string, attributes?: LogAttributes) => {
-    if (isEnabled(level)) log(level, message, { ...bound, ...attributes })
-  }
+  // Asked once: the level stays what it is, and a line that is not written must cost nothing.
+  const at = (level: Level) =>
+    isEnabled(level)
+      ? (message: string, attributes?: LogAttributes) => log(level, message, { ...bound, ...attributes })
+      : () => {}
   return {
     debug: at('debug'),
     info: at('info'),

@@ -107,15 +107,16 @@ export class HookTimings {
         error.add((clock.monotonic() - startMs) / 1000)
         throw thrown
       }
-      const onOk = () => ok.add((clock.monotonic() - startMs) / 1000)
-      const onError = () => error.add((clock.monotonic() - startMs) / 1000)
       if (!isThenable(result)) {
-        onOk()
+        ok.add((clock.monotonic() - startMs) / 1000)
         return result
       }
       // A promise that is no promise of the language may begin its work with each "then": it gets one.
       const promise = result instanceof Promise ? result : Promise.resolve(result)
-      promise.then(onOk, onError)
+      promise.then(
+        () => ok.add((clock.monotonic() - startMs) / 1000),
+        () => error.add((clock.monotonic() - startMs) / 1000),
+      )
       return promise
     }
   }
