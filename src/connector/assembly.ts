@@ -19,6 +19,7 @@ import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { type Redactor } from '../util/redactor.ts'
 import { DeadLetterBound } from './dead-letter-bound.ts'
+import { ExpiryTimer } from './expiry-timer.ts'
 import { HookRunner } from './hook-runner.ts'
 import { type ConnectorHooks } from './hooks.ts'
 import { type ConnectorNotice, type ConnectorState } from './notices.ts'
@@ -73,6 +74,7 @@ export class Assembly {
   readonly replayer: Replayer
   readonly stixIdRecords: StixIdRecords
   readonly reconciliation: Reconciliation
+  readonly #expiryTimer: ExpiryTimer
   readonly #checkpointAge: CheckpointAge
   readonly #options: AssemblyOptions
   readonly #owner: AssemblyOwner
@@ -146,6 +148,16 @@ export class Assembly {
       hurry: () => this.engine.hurry(),
       onRemoved: () => this.deadLetters.remove(),
     })
+    this.#expiryTimer = new ExpiryTimer({
+      isOn: delivery.on.expiryTimer && delivery.idMap,
+      store,
+      checkpointer,
+      clock,
+      logger,
+      room: () => window.room() ?? checkpointer.room(),
+      expire: (record, onEnded) => this.pipeline.expire(record, onEnded),
+      hurry: () => this.engine.hurry(),
+    })
     const isCatchingUp = () => owner.progress.ledger.catchingUp
     const reconciler = new Reconciler({
       list: hooks.list === undefined ? undefined : (signal) => hooks.list!(signal),
@@ -185,6 +197,12 @@ export class Assembly {
   open(): Promise<void> {
     this.#opened ??= this.#open()
     return this.#opened
+  }
+
+  /** Does what no event asks for, until `signal` is aborted: replays dead letters, withdraws what has expired. */
+  runBeside(signal: AbortSignal): void {
+    void this.replayer.run(signal)
+    void this.#expiryTimer.run(signal)
   }
 
   /** Takes one message to its end. */
@@ -290,6 +308,11 @@ export class Assembly {
     await this.deadLetters.open()
     await this.checkpointer.open()
     await this.stixIdRecords.open(store)
+    if (loaded.delivery.on.expiryTimer && !loaded.delivery.idMap) {
+      logger.warn(
+        'CONNECTOR_ON_EXPIRY_TIMER needs the id map (CONNECTOR_ID_MAP): nothing is withdrawn by time',
+      )
+    }
     const missing = (['create', 'update', 'delete'] as const).filter((hook) => hooks[hook] === undefined)
     if (hooks.flush === undefined) {
       if (missing.length === 3) throw nothingToDo()

@@ -1,6 +1,7 @@
 import { type DeleteReason, type Operation, type OperationKind } from '../flow/operation.ts'
 import { comparePositions, formatPosition, parsePosition, type Position } from '../opencti/position.ts'
 import { octiIdOf } from '../stix/entity-ids.ts'
+import { expiredType } from '../opencti/stream-event.ts'
 import { type Entity } from '../stix/entity.ts'
 import { changedFieldsOf, previousOf } from '../stix/patches.ts'
 import { type Logger } from '../util/logger.ts'
@@ -77,6 +78,8 @@ export class EventContext {
     const { position, envelope } = this.#source.operation.event
     const earlier = stored === undefined || stored === null ? undefined : parsePosition(stored)
     if (position === undefined || earlier === undefined) return true
+    // A withdrawal by time stands where the last event of its entity stood.
+    if (envelope.type === expiredType) return true
     const order = comparePositions(position, earlier)
     return envelope.type === undefined ? order !== 0 : order > 0
   }

@@ -13,6 +13,7 @@ import { type DeliveryOptions } from '../settings/delivery-options.ts'
 import { type EntityRecord } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
+import { dueAtMs } from './due-at.ts'
 import { EventContext } from './event-context.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
 import { type FlushOperation, type Hooks } from './hooks.ts'
@@ -75,6 +76,7 @@ export class HookRunner implements OperationHandler {
         record === undefined ? checkpointer.departureOf(operation.key) : parsePosition(record.position ?? '')
       if (newest !== undefined && isRedelivered(operation, newest)) return redelivered
     }
+    if (operation.dueAtMs !== undefined && !this.#isDue(operation.dueAtMs, record)) return overtakenOutcome
     if (operation.repair !== undefined) {
       const needed = recordForRepair(operation, operation.repair, record)
       if (needed === 'overtaken') return overtakenOutcome
@@ -85,6 +87,11 @@ export class HookRunner implements OperationHandler {
       operation.newerPosition = record?.position
     }
     return operation.kind === 'delete' ? this.#delete(operation, record) : this.#push(operation, record)
+  }
+
+  /** Whether an entity still has to go at that time: it may be gone, or hold for longer, or the clock was set back. */
+  #isDue(dueAt: number, record: EntityRecord | undefined): boolean {
+    return record?.expiresAtMs === dueAt && this.#options.clock.now() >= dueAt
   }
 
   /** What is remembered of an entity under a name that its route had before. */
@@ -258,6 +265,7 @@ export class HookRunner implements OperationHandler {
         key: operation.key,
         route: operation.route?.name,
         stixId: operation.entity.id,
+        expiresAtMs: dueAtMs(operation.entity, this.#options.delivery.on),
         externalId: externalId === undefined ? undefined : String(externalId),
         // An older state that was forced upon the target does not make what is between it and the newer one less stale.
         position: operation.newerPosition ?? (position === undefined ? undefined : formatPosition(position)),
@@ -337,7 +345,8 @@ const noDeleteHook: Outcome = { kind: 'skipped', reason: 'no-delete-hook' }
  */
 function isRedelivered(operation: Operation, newest: Position): boolean {
   const { event } = operation
-  if (event.position === undefined || operation.replayOf !== undefined) return false
+  if (event.position === undefined || operation.replayOf !== undefined || operation.dueAtMs !== undefined)
+    return false
   if (event.envelope.type === undefined || event.isDependency) return false
   return comparePositions(event.position, newest) <= 0
 }

@@ -6,7 +6,7 @@ import { Delivery } from '../flow/delivery.ts'
 import { type Engines } from '../flow/engines.ts'
 import { type EventTrace } from '../flow/event-trace.ts'
 import { type Filter } from '../flow/filter.ts'
-import { type Operation } from '../flow/operation.ts'
+import { Operation } from '../flow/operation.ts'
 import { Planner } from '../flow/planner.ts'
 import { type Repair } from '../flow/repair.ts'
 import { entityKeyOfLane, type Route } from '../flow/route.ts'
@@ -16,8 +16,9 @@ import { decodeEvent, isEventName, isUnreadable, type UnreadableEvent } from '..
 import { formatPosition, parsePosition, type Position } from '../opencti/position.ts'
 import { type StreamEvent } from '../opencti/stream-event.ts'
 import { type DeliveryOptions } from '../settings/delivery-options.ts'
-import { type DeadLetter } from '../store/state-store.ts'
+import { type DeadLetter, type EntityRecord } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
+import { expiredEvent } from './repair-events.ts'
 
 /** A frame of the stream, or what takes its place. */
 export interface PipelineMessage {
@@ -180,6 +181,28 @@ export class Pipeline {
     }
     operation.repair = repair
     if (event.name === 'delete') operation.reason = 'reconciled'
+    window.take(event.bytes)
+    engine.push(operation)
+  }
+
+  /**
+   * Takes the withdrawal of what has come to its time through the lanes, as an event of its own: in the books it is received
+   * and ends. The ledger has no part in it: the id map knows of it until it has ended.
+   */
+  expire(record: EntityRecord, onEnded: OnSettled): void {
+    const { books, window, engine, checkpointer } = this.#options
+    const event = expiredEvent(record)
+    const onSettle = (settled: Delivery, outcome: Outcome) => {
+      window.release(settled.bytes)
+      books.close(outcome)
+      checkpointer.touch()
+      onEnded(outcome)
+    }
+    const route = record.route === undefined ? undefined : this.#routes.named(record.route)
+    const delivery = new Delivery(event, onSettle, (bytes) => window.shrink(bytes))
+    const operation = new Operation('delete', delivery, event.entity, record.key, 'expired', [], route)
+    operation.dueAtMs = record.expiresAtMs
+    books.receive()
     window.take(event.bytes)
     engine.push(operation)
   }

@@ -1,5 +1,6 @@
 import { entityKeyOfLane } from '../flow/route.ts'
-import { type StreamEvent } from '../opencti/stream-event.ts'
+import { parsePosition } from '../opencti/position.ts'
+import { expiredType, type StreamEvent } from '../opencti/stream-event.ts'
 import { entityKeyOf } from '../stix/entity-ids.ts'
 import { type Entity } from '../stix/entity.ts'
 import { openCtiExtension } from '../stix/extensions.ts'
@@ -21,6 +22,16 @@ export function presentEvent(record: EntityRecord, entity: Entity): StreamEvent 
   const event = repairEvent('create', record, entity, JSON.stringify(entity).length)
   // A row that was taken over from elsewhere is known by its STIX id until the first event; the lane is that of the entity.
   return event.key === record.stixId ? { ...event, key: entityKeyOf(entity) } : event
+}
+
+/** What stands for the moment at which an entity no longer holds: where its last event stood. */
+export function expiredEvent(record: EntityRecord): StreamEvent {
+  const event = goneEvent(record)
+  return {
+    ...event,
+    position: parsePosition(record.position ?? ''),
+    envelope: { type: expiredType, message: 'valid_until has passed', data: event.entity },
+  }
 }
 
 function repairEvent(

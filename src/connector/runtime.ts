@@ -258,7 +258,7 @@ export class Runtime {
     this.#read()
     this.#lifecycle.move('running')
     void this.#session.run(signal)
-    void this.#assembly.replayer.run(signal)
+    this.#assembly.runBeside(signal)
     void this.#assembly.reconciliation.run(signal)
     void summarize(() => this.status(), this.#options, signal)
   }

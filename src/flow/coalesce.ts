@@ -17,6 +17,7 @@ export function coalesce(earlier: Operation, newer: Operation): boolean {
   if (earlier.replayOf !== undefined || newer.replayOf !== undefined) return false
   // So is a repair, which is left out when an event comes before it.
   if (earlier.repair !== undefined || newer.repair !== undefined) return false
+  if (newer.dueAtMs !== undefined) return false
   if (earlier.kind === 'delete') return false
   if (newer.kind === 'delete') {
     if (earlier.kind === 'create') earlier.unseen = true

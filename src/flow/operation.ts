@@ -65,6 +65,8 @@ export class Operation {
   newerPosition: string | undefined
   /** The comparison that asked for it; absent when an event did. */
   repair: Repair | undefined
+  /** The time that has come, in milliseconds since 1970, when it is there because `valid_until` has passed. */
+  dueAtMs: number | undefined
   /** It stands in this many lanes where it is not first yet. */
   blockedBy = 0
   /** It has been handed to a hook or a batch. */

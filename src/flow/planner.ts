@@ -1,4 +1,4 @@
-import { type StreamEvent } from '../opencti/stream-event.ts'
+import { expiredType, type StreamEvent } from '../opencti/stream-event.ts'
 import { type DeliveryOptions } from '../settings/delivery-options.ts'
 import { isExpired, isRevoked } from '../stix/entity-life.ts'
 import { entityKeyOf, previousStixIdOf } from '../stix/entity-ids.ts'
@@ -65,7 +65,7 @@ export class Planner {
     if (event.name === 'merge') return this.#mergeOperations(event, delivery, rejected, route)
     const former = this.#formerLane(event)
     if (event.name === 'delete') {
-      const reason = event.envelope.type === 'update' ? 'left-filter' : 'deleted'
+      const reason = deleteReasons.get(event.envelope.type ?? '') ?? 'deleted'
       const operation = operationOf('delete', delivery, entity, key, reason, former, route)
       if (rejected !== undefined) operation.unlessPushed = rejected
       return [operation]
@@ -155,6 +155,11 @@ export class Planner {
   }
 }
 
+/** What a delete means, by what happened at the platform. Dead letters of withdrawals by time are read here too. */
+const deleteReasons: ReadonlyMap<string, Operation['reason']> = new Map([
+  ['update', 'left-filter'],
+  [expiredType, 'expired'],
+])
 const noLanes: readonly string[] = []
 
 /** An operation in the lanes that its entities have at the route. */

@@ -4,6 +4,9 @@ import { type Position } from './position.ts'
 /** What a frame of the stream can say of an entity. */
 export type EventName = 'create' | 'update' | 'delete' | 'merge'
 
+/** Stands as the type of an envelope that no platform has sent: the time of its entity has come. */
+export const expiredType = 'expired'
+
 /** One operation of a JSON Patch (RFC 6902), as in `context.patch` and `context.reverse_patch`. */
 export interface PatchOperation {
   readonly op: string

@@ -67,6 +67,11 @@ export interface LifecycleOptions {
   revoked?: 'delete' | 'update' | 'skip' | undefined
   /** `valid_until` has passed. Default `update`. Environment: `CONNECTOR_ON_EXPIRED`. */
   expired?: 'delete' | 'update' | 'skip' | undefined
+  /**
+   * Withdraw an indicator when its `valid_until` comes, without waiting for an event. Needs `expired` to be `delete`, and the
+   * id map. Default `false`. Environment: `CONNECTOR_ON_EXPIRY_TIMER`.
+   */
+  expiryTimer?: boolean | undefined
   /** The target answers 404 to a delete. Default `ok`. Environment: `CONNECTOR_ON_DELETE_MISSING`. */
   deleteMissing?: 'ok' | 'dead-letter' | undefined
   /** The target answers 409 to a create. Default `ok`. Environment: `CONNECTOR_ON_CREATE_EXISTING`. */

@@ -93,6 +93,7 @@ export interface ResolvedQueueOptions {
 export interface ResolvedLifecycleOptions {
   readonly revoked: 'delete' | 'update' | 'skip'
   readonly expired: 'delete' | 'update' | 'skip'
+  readonly expiryTimer: boolean
   readonly deleteMissing: 'ok' | 'dead-letter'
   readonly createExisting: 'ok' | 'dead-letter'
 }

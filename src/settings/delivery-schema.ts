@@ -97,12 +97,23 @@ const queue = z.strictObject({
     .register(settingNotes, { field: 'max_frame_bytes' }),
 })
 
-const lifecycle = z.strictObject({
-  revoked: withdrawal.default('delete').describe('What becomes of an entity that was revoked.'),
-  expired: withdrawal.default('update').describe('What becomes of an entity whose valid_until has passed.'),
-  deleteMissing: tolerance.describe('What a 404 to a delete means.'),
-  createExisting: tolerance.describe('What a 409 to a create means.'),
-})
+const lifecycle = z
+  .strictObject({
+    revoked: withdrawal.default('delete').describe('What becomes of an entity that was revoked.'),
+    expired: withdrawal.default('update').describe('What becomes of an entity whose valid_until has passed.'),
+    expiryTimer: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Withdraw an indicator when its valid_until comes, without an event; needs CONNECTOR_ON_EXPIRED=delete.',
+      ),
+    deleteMissing: tolerance.describe('What a 404 to a delete means.'),
+    createExisting: tolerance.describe('What a 409 to a create means.'),
+  })
+  .refine(({ expired, expiryTimer }) => !expiryTimer || expired === 'delete', {
+    path: ['expiryTimer'],
+    error: 'needs CONNECTOR_ON_EXPIRED to be delete: without an event there is no entity to update',
+  })
 
 /**
  * Every option of delivery with its bounds and its default. The names for operators follow from the place:
