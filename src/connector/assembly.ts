@@ -9,6 +9,7 @@ import { type RouteAccount, Routes } from '../flow/routes.ts'
 import { Window } from '../flow/window.ts'
 import { CheckpointAge } from '../observe/checkpoint-age.ts'
 import { type HookTimings } from '../observe/hook-timings.ts'
+import { type RecentErrors } from '../observe/recent-errors.ts'
 import { type Tracing } from '../observe/tracing.ts'
 import { type PlatformKnowledge } from '../opencti/platform-knowledge.ts'
 import { type StreamEvent } from '../opencti/stream-event.ts'
@@ -56,6 +57,8 @@ export interface AssemblyOwner {
   readonly onStop: (verdict: Verdict) => void
   /** An author or a marking came. */
   readonly onReference: (event: StreamEvent) => void
+  /** Told of tries that failed and will be made again. */
+  readonly errors: RecentErrors
   readonly timings: HookTimings
   readonly tracing: Tracing
   readonly knowledge: PlatformKnowledge
@@ -275,7 +278,7 @@ export class Assembly {
   /** What calls the hooks for a route, or for what goes through none. */
   #handlerOf(route: Route | undefined): HookRunner {
     const { hooks, loaded, clock, logger, onNotice } = this.#options
-    const { timings, tracing, givenUp, progress, onStop } = this.#owner
+    const { timings, tracing, givenUp, progress, onStop, errors } = this.#owner
     const names = ['transform', 'find', 'create', 'update', 'delete', 'flush'] as const
     return new HookRunner({
       hooks: timings.watch(hooks, names, route?.name),
@@ -289,6 +292,8 @@ export class Assembly {
       isStale: (operation, record) => this.replayer.isStale(operation, record),
       traceBatch: (operations) => tracing.batch(operations),
       onChanged: (record) => this.reconciliation.noteChanged(record),
+      onRetry: ({ kind, entity }, { reason }) =>
+        errors.note({ what: `${kind}, tried again`, text: reason, entityId: entity.id }),
       onDeadLetter: (operation, verdict) => this.pipeline.bury(operation, verdict),
       onOutage: (reason, name) =>
         onNotice(

@@ -1,7 +1,8 @@
 import { type BooksSnapshot } from '../flow/books.ts'
 import { type RouteAccount } from '../flow/routes.ts'
 import { type EndpointAddresses } from '../observe/observation.ts'
-import { type Unreadiness } from '../observe/readiness.ts'
+import { type ObservedFacts } from '../observe/observed-facts.ts'
+import { readiness, type Unreadiness } from '../observe/readiness.ts'
 import { type ConnectorState } from './notices.ts'
 import { type ReconcileReport } from './reconcile-report.ts'
 
@@ -35,6 +36,33 @@ export interface ConnectorStatus extends BooksSnapshot {
   readonly notReady: readonly Unreadiness[]
   /** Where it can be asked over HTTP. */
   readonly endpoints: EndpointAddresses
+}
+
+/** The public status, from what metrics are made of too. */
+export function connectorStatus(
+  facts: ObservedFacts,
+  rest: Pick<ConnectorStatus, 'position' | 'reconcile' | 'endpoints'>,
+): ConnectorStatus {
+  return {
+    received: facts.received,
+    delivered: facts.delivered,
+    skipped: facts.skipped,
+    deadLettered: facts.deadLettered,
+    inFlight: facts.inFlight,
+    skippedByReason: facts.skippedByReason,
+    retries: facts.retries,
+    state: facts.state as ConnectorState,
+    routes: Object.fromEntries(facts.routes),
+    bytesInFlight: facts.bytesInFlight,
+    catchingUp: facts.catchingUp,
+    lagMs: facts.lagMs,
+    concurrencyLimit: facts.concurrencyLimit,
+    outage: facts.outage,
+    stateProblem: facts.stateProblem,
+    deadLettersKept: facts.deadLettersKept,
+    notReady: readiness(facts),
+    ...rest,
+  }
 }
 
 /** The specification's line of metrics. */

@@ -39,6 +39,7 @@ export interface HookRunnerOptions {
   readonly traceBatch?: ((operations: readonly Operation[]) => HookTrace | undefined) | undefined
   /** The id map has changed for an entity, by an event or by a repair. */
   readonly onChanged?: ((record: EntityRecord) => void) | undefined
+  readonly onRetry: (operation: Operation, verdict: Verdict) => void
   readonly onDeadLetter: (operation: Operation, verdict: Verdict) => void
   readonly onOutage: (reason: string | undefined, route: string | undefined) => void
   readonly onStop: (verdict: Verdict) => void
@@ -131,6 +132,10 @@ export class HookRunner implements OperationHandler {
   itemBytes(operation: Operation): number {
     if (operation.item === undefined) return operation.entity.id.length
     return Buffer.byteLength(JSON.stringify(operation.item) ?? '')
+  }
+
+  onRetry(operation: Operation, verdict: Verdict): void {
+    this.#options.onRetry(operation, verdict)
   }
 
   deadLetter(operation: Operation, verdict: Verdict): void {

@@ -5,7 +5,6 @@ import { type Outcome } from '../flow/books.ts'
 import { CountedPlatform } from '../observe/counted-platform.ts'
 import { Observation } from '../observe/observation.ts'
 import { type ObservedFacts } from '../observe/observed-facts.ts'
-import { readiness } from '../observe/readiness.ts'
 import { scrubbed, scrubError } from '../observe/scrub.ts'
 import { type ConnectorState as PlatformState } from '../opencti/connector-state.ts'
 import { createPlatformHttp } from '../opencti/http.ts'
@@ -15,16 +14,17 @@ import { checkStream, requireStreamId, type CheckedStream } from '../opencti/str
 import { EventStream } from '../stream/event-stream.ts'
 import { Assembly, type AssemblyOptions } from './assembly.ts'
 import { anyPosition, startWhereAuthorSays, voidPositionValue } from './author-position.ts'
-import { type ConnectorStatus } from './connector-status.ts'
+import { connectorStatus, type ConnectorStatus } from './connector-status.ts'
 import { LazyLookups } from './lazy-lookups.ts'
 import { Lifecycle } from './lifecycle.ts'
-import { type ConnectorState } from './notices.ts'
+import { notingErrors } from './noting-errors.ts'
 import { isDoneWithin, patiently } from './patience.ts'
 import { type PipelineMessage } from './pipeline.ts'
 import { platformHttpOptions } from './platform-http-options.ts'
 import { Progress } from './progress.ts'
 import { type ReconcileOptions, type ReconcileReport } from './reconcile-report.ts'
 import { Session } from './session.ts'
+import { statusDetails } from './status-details.ts'
 import { StreamReader } from './stream-reader.ts'
 import { summarize } from './summarize.ts'
 
@@ -60,9 +60,11 @@ export class Runtime {
   /** The last state is being handed over: a reset that is noticed now is obeyed at the next start. */
   #isSavingLast = false
 
-  constructor(options: AssemblyOptions) {
+  constructor(given: AssemblyOptions) {
+    const onNotice = notingErrors(given.onNotice, (error) => this.#observation.errors.note(error))
+    const options = { ...given, onNotice }
     this.#options = options
-    const { loaded, clock, random, logger, store, onNotice } = options
+    const { loaded, clock, random, logger, store } = options
     this.#lifecycle = new Lifecycle((state) => onNotice({ kind: 'state', state }))
     this.#http = createPlatformHttp(platformHttpOptions(loaded.settings.opencti))
     this.#platform = new CountedPlatform(this.#http, loaded.settings.opencti.url)
@@ -75,6 +77,7 @@ export class Runtime {
       redactor: options.redactor,
       facts: () => this.#facts(),
       status: () => ({ ...this.status() }),
+      details: () => statusDetails(this.#assembly, store, clock, (text) => options.redactor.clean(text)),
     })
     this.#assembly = new Assembly(options, {
       timings: this.#observation.timings,
@@ -89,6 +92,7 @@ export class Runtime {
         this.#failure ??= new StreamConnectorError('STOP', options.redactor.clean(verdict.reason))
         void this.stop()
       },
+      errors: this.#observation.errors,
     })
     this.#session = new Session({
       platform: this.#platform,
@@ -115,24 +119,11 @@ export class Runtime {
   }
 
   status(): ConnectorStatus {
-    const facts = this.#facts()
-    const { state, bytesInFlight, catchingUp, lagMs, stateProblem, deadLettersKept } = facts
-    const status: ConnectorStatus = {
-      ...this.#assembly.books.snapshot(),
-      state: state as ConnectorState,
-      routes: Object.fromEntries(facts.routes),
-      bytesInFlight,
+    const status = connectorStatus(this.#facts(), {
       position: this.#progress.position,
-      catchingUp,
-      lagMs,
-      concurrencyLimit: facts.concurrencyLimit,
-      outage: facts.outage,
-      stateProblem,
-      deadLettersKept,
       reconcile: this.#assembly.reconciliation.last,
-      notReady: readiness(facts),
       endpoints: this.#observation.addresses,
-    }
+    })
     return scrubbed(status, this.#options.redactor)
   }
 

@@ -116,7 +116,14 @@ export class Engine {
     return { operations: this.#lanes, ready: this.#lanes.ready, gathered, resting: this.#resting }
   }
 
+  /** The operation that has waited longest for its end; looks at all of them. */
+  oldest(): Operation | undefined {
+    return this.#lanes.oldest()
+  }
+
   push(operation: Operation): void {
+    // Whole, so that V8 keeps it in place and allocates nothing.
+    operation.pushedMs = Math.round(this.#clock.monotonic())
     if (this.#coalesces) {
       const earlier = this.#lanes.waiting(operation.key)
       if (earlier !== undefined && coalesce(earlier, operation)) return
@@ -317,8 +324,9 @@ export class Engine {
   }
 
   #tryAgain(operation: Operation, verdict: Verdict, call: object): void {
-    operation.noteFailure(this.#clock.now())
+    operation.noteFailure(this.#clock.now(), verdict.reason)
     this.#books.retry()
+    this.#handler.onRetry(operation, verdict)
     if (this.#isStopped) {
       this.#rest(operation)
       return
@@ -356,7 +364,7 @@ export class Engine {
   }
 
   #toDeadLetters(operation: Operation, verdict: Verdict): Outcome {
-    operation.noteFailure(this.#clock.now())
+    operation.noteFailure(this.#clock.now(), verdict.reason)
     this.#handler.deadLetter(operation, verdict)
     return { kind: 'dead-lettered', reason: verdict.reason }
   }

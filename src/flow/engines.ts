@@ -74,6 +74,16 @@ export class Engines {
     return queueDepth(...this.#all.map((engine) => engine.queueView))
   }
 
+  /** The operation that has waited longest for its end; looks at all of them. */
+  oldest(): Operation | undefined {
+    let oldest: Operation | undefined
+    for (const engine of this.#all) {
+      const own = engine.oldest()
+      if (own !== undefined && (oldest === undefined || own.pushedMs < oldest.pushedMs)) oldest = own
+    }
+    return oldest
+  }
+
   push(operation: Operation): void {
     const { route } = operation
     if (route === undefined) {

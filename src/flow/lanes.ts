@@ -52,6 +52,15 @@ export class Lanes {
     return last.isStarted ? undefined : last
   }
 
+  /** The operation that was pushed first of those that have not finished; looks at every lane. */
+  oldest(): Operation | undefined {
+    let oldest: Operation | undefined
+    for (const { first } of this.#lanes.values()) {
+      if (first !== undefined && (oldest === undefined || first.pushedMs < oldest.pushedMs)) oldest = first
+    }
+    return oldest
+  }
+
   /** Puts an operation at the end of its lanes. */
   push(operation: Operation): void {
     this.#size++

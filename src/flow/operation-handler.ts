@@ -11,6 +11,8 @@ export interface OperationHandler {
   flush(operations: readonly Operation[]): Promise<readonly ItemAnswer[]>
   /** What an operation weighs in a batch, in bytes. Only asked when batches are bounded by bytes. */
   itemBytes(operation: Operation): number
+  /** A try failed and will be made again. */
+  onRetry(operation: Operation, verdict: Verdict): void
   /** Keeps an operation as a dead letter; it counts as ended when this returns. */
   deadLetter(operation: Operation, verdict: Verdict): void
   /** An operation ended because the author does not want its event. */

@@ -44,6 +44,10 @@ export class Operation {
   failureOfTarget = false
   firstFailedAtMs = 0
   lastFailedAtMs = 0
+  /** Why it failed last; empty when it never did. */
+  lastFailure = ''
+  /** Since when it is waited for its end, on the monotonic clock, in whole milliseconds. */
+  pushedMs = 0
   /** Events that this one has replaced while they waited; they end when it ends. */
   replaced: Delivery[] | undefined
   /** A create that nobody saw was folded into it. */
@@ -113,7 +117,8 @@ export class Operation {
   }
 
   /** It failed at this wall time, in milliseconds since 1970. */
-  noteFailure(nowMs: number): void {
+  noteFailure(nowMs: number, reason: string): void {
+    this.lastFailure = reason
     if (this.firstFailedAtMs === 0) this.firstFailedAtMs = nowMs
     this.lastFailedAtMs = nowMs
   }

@@ -33,13 +33,20 @@ export class Distribution {
 
   /** The bound that so large a share of the values stays below; 0 without values. */
   quantile(share: number): number {
-    let seen = 0
-    for (const [index, bound] of this.bounds.entries()) {
-      seen += this.counts[index]!
-      if (this.count > 0 && seen >= this.count * share) return bound
-    }
-    return this.count === 0 ? 0 : Number.POSITIVE_INFINITY
+    return quantileOf(this.bounds, this.counts, share)
   }
+}
+
+/** The bound that so large a share of counted values stays below; infinite beyond the last, 0 without values. */
+export function quantileOf(bounds: readonly number[], counts: Float64Array, share: number): number {
+  const count = counts.reduce((sum, each) => sum + each, 0)
+  if (count === 0) return 0
+  let seen = 0
+  for (const [index, bound] of bounds.entries()) {
+    seen += counts[index]!
+    if (seen >= count * share) return bound
+  }
+  return Number.POSITIVE_INFINITY
 }
 
 /** How one hook does. */

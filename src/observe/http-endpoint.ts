@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo } from 'node:net'
 import { errorFacts } from '../errors/error-facts.ts'
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { isOwnHost } from './host-check.ts'
 
 /** What a route answers. */
 export interface HttpAnswer {
@@ -9,6 +10,15 @@ export interface HttpAnswer {
   readonly contentType: string
   readonly body: string
   readonly headers?: Readonly<Record<string, string>> | undefined
+}
+
+/** Paths that a page of somebody else must not read. */
+export interface GuardedPaths {
+  readonly paths: ReadonlySet<string>
+  /** In lower case. */
+  readonly names: ReadonlySet<string>
+  /** The name of the setting that adds names, for those who are refused. */
+  readonly setting: string
 }
 
 /** Answers of one kind, at one address. */
@@ -20,6 +30,8 @@ export interface HttpService {
   readonly port: number
   /** By path. */
   readonly routes: ReadonlyMap<string, () => HttpAnswer | Promise<HttpAnswer>>
+  /** Paths that are only answered to who asks for them under a name of ours; see {@link isOwnHost}. */
+  readonly guarded?: GuardedPaths | undefined
 }
 
 const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::', ''])
@@ -110,10 +122,16 @@ export class HttpEndpoint {
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return { ...plain(405, 'Only GET and HEAD.\n'), headers: { allow: 'GET, HEAD' } }
     const path = (request.url ?? '/').split('?', 1)[0]!
-    for (const { host, routes } of this.#services) {
+    for (const { host, routes, guarded } of this.#services) {
       if (!isReachedAt(host, request.socket.localAddress ?? '')) continue
       const route = routes.get(path)
-      if (route !== undefined) return route()
+      if (route === undefined) continue
+      if (guarded?.paths.has(path) === true && !isOwnHost(request.headers.host, guarded.names))
+        return plain(
+          403,
+          `This is not answered under the name it was asked for. ${guarded.setting} adds names.\n`,
+        )
+      return route()
     }
     return plain(404, 'There is nothing here.\n')
   }

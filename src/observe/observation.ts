@@ -4,14 +4,21 @@ import { type DeliveryOptions } from '../settings/delivery-options.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { type Redactor } from '../util/redactor.ts'
-import { type HookFigures, HookTimings } from './hook-timings.ts'
+import { HookTimings } from './hook-timings.ts'
 import { canShare, type HttpAnswer, HttpEndpoint, type HttpService } from './http-endpoint.ts'
 import { Metrics } from './metrics.ts'
 import { type ObservedFacts } from './observed-facts.ts'
 import { readiness } from './readiness.ts'
+import { RecentErrors } from './recent-errors.ts'
+import { RecentLatency } from './recent-latency.ts'
 import { scrubbed } from './scrub.ts'
+import { statusPage } from './status-page/status-page.ts'
+import { type StatusDetails, type StatusReport, statusReport, type StatusSources } from './status-report.ts'
 import { StreamWatch } from './stream-watch.ts'
 import { Tracing } from './tracing.ts'
+import { sampleEveryMs, Throughput } from './throughput.ts'
+
+const samplesPerMinute = 60_000 / sampleEveryMs
 
 /** What an {@link Observation} needs. */
 export interface ObservationOptions {
@@ -22,12 +29,14 @@ export interface ObservationOptions {
   readonly redactor: Redactor
   readonly facts: () => ObservedFacts
   /** The public status of the connector; `/status` answers it, with more. */
-  readonly status: () => Readonly<Record<string, unknown>>
+  readonly status: () => StatusSources['status']
+  /** What is looked up only for those who ask. */
+  readonly details: () => Promise<StatusDetails>
 }
 
 /** Where the connector can be asked how it does; absent for what is not served. */
 export interface EndpointAddresses {
-  /** `/healthz`, `/readyz` and `/status`. */
+  /** `/` (for people), `/healthz`, `/readyz` and `/status`. */
   readonly health?: string | undefined
   /** `/metrics`. */
   readonly metrics?: string | undefined
@@ -38,6 +47,9 @@ export class Observation {
   readonly stream: StreamWatch
   readonly timings: HookTimings
   readonly tracing: Tracing
+  readonly errors: RecentErrors
+  readonly #latency: RecentLatency
+  readonly #throughput: Throughput
   readonly #options: ObservationOptions
   readonly #startedMs: number
   #endpoints: readonly HttpEndpoint[] = []
@@ -50,6 +62,12 @@ export class Observation {
     this.timings = new HookTimings(options.clock, isAskedFor)
     const { settings, logger, redactor } = options
     this.tracing = new Tracing({ settings, logger, clean: (text) => redactor.clean(text) })
+    this.errors = new RecentErrors(options.clock, (text) => options.redactor.clean(text))
+    this.#latency = new RecentLatency(this.timings)
+    let samples = 0
+    this.#throughput = new Throughput(options.clock, options.facts, () => {
+      if (++samples % samplesPerMinute === 0) this.#latency.note()
+    })
     this.#startedMs = options.clock.monotonic()
   }
 
@@ -77,28 +95,37 @@ export class Observation {
         this.#addresses = { ...this.#addresses, [service === health ? 'health' : 'metrics']: address }
       }
     }
+    if (health !== undefined) this.#throughput.start()
     if (services.length > 0) logger.info('The connector can be asked how it does', { ...this.#addresses })
   }
 
   /** Safe to call twice, and before {@link open}. */
   async close(): Promise<void> {
     this.tracing.close()
+    this.#throughput.stop()
     await Promise.all(this.#endpoints.map((endpoint) => endpoint.close()))
     this.#addresses = {}
   }
 
   #healthService(): HttpService | undefined {
-    const { port, host } = this.#options.health
+    const { port, host, allowedHosts } = this.#options.health
     if (port === undefined) return undefined
     return {
       setting: 'CONNECTOR_HEALTH_PORT',
       host,
       port,
-      routes: new Map([
+      routes: new Map<string, () => HttpAnswer | Promise<HttpAnswer>>([
         ['/healthz', () => this.#json(200, { status: 'alive' })],
         ['/readyz', () => this.#ready()],
-        ['/status', () => this.#json(200, this.#status())],
+        ['/status', async () => this.#json(200, await this.#report())],
+        ['/', async () => statusPage(await this.#report())],
       ]),
+      // Probes and scrapers name a pod as they like; what holds words is only for who means us.
+      guarded: {
+        paths: new Set(['/', '/status']),
+        names: new Set([host, ...allowedHosts].map((name) => name.toLowerCase())),
+        setting: 'CONNECTOR_HEALTH_ALLOWED_HOSTS',
+      },
     }
   }
 
@@ -129,48 +156,26 @@ export class Observation {
     return this.#json(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons })
   }
 
-  #status(): Record<string, unknown> {
-    const { facts, status, settings, clock } = this.#options
-    const observed = facts()
-    const reasons = readiness(observed)
-    const { stream } = observed
-    return {
+  async #report(): Promise<StatusReport> {
+    const { facts, status, details, settings, clock, redactor } = this.#options
+    const report = statusReport({
       id: settings.id,
       name: settings.name,
-      ready: reasons.length === 0,
-      reasons,
-      uptimeMs: Math.round(clock.monotonic() - this.#startedMs),
-      ...status(),
-      stream: {
-        connected: stream.isConnected,
-        heldBack: stream.isHeldBack,
-        forMs: Math.round(stream.forMs),
-        reconnects: Object.fromEntries(stream.reconnects),
-        problem: stream.problem,
-      },
-      failingForMs: Math.round(observed.failingForMs),
-      queue: observed.queue(),
-      behindHeadMs: Math.round(observed.behindHeadMs),
-      oldestUnfinishedMs: Math.round(observed.oldestUnfinishedMs),
-      checkpointAgeMs: Math.round(observed.checkpointAgeMs),
-      pings: observed.pings,
-      hooks: Object.fromEntries(
-        [...this.timings.figures].map(([hook, figures]) => [hook, summaryOf(figures)]),
-      ),
-    }
+      clock,
+      startedMs: this.#startedMs,
+      details: await details(),
+      facts: facts(),
+      status: status(),
+      timings: this.timings,
+      latency: this.#latency,
+      throughput: this.#throughput.history(),
+      errors: this.errors.all,
+    })
+    return scrubbed(report, redactor)
   }
 
-  #json(status: number, value: Readonly<Record<string, unknown>>): HttpAnswer {
+  #json(status: number, value: object): HttpAnswer {
     const body = `${JSON.stringify(scrubbed(value, this.#options.redactor))}\n`
     return { status, contentType: 'application/json; charset=utf-8', body }
   }
-}
-
-/** Quantiles are the upper bounds of where they lie. */
-function summaryOf({ ok, error }: HookFigures): Record<string, number | null> {
-  const quantile = (share: number) => {
-    const bound = ok.quantile(share)
-    return Number.isFinite(bound) ? bound : null
-  }
-  return { ok: ok.count, errors: error.count, p50Seconds: quantile(0.5), p95Seconds: quantile(0.95) }
 }

@@ -108,6 +108,11 @@ export interface HealthOptions {
   port?: number | undefined
   /** Address to listen on. Default `127.0.0.1`. Environment: `CONNECTOR_HEALTH_HOST`. */
   host?: string | undefined
+  /**
+   * Host names, beside the one that it listens on, under which browsers may ask for the status page: those of a proxy in
+   * front of it. Addresses and `localhost` always work. Default: none. Environment: `CONNECTOR_HEALTH_ALLOWED_HOSTS`.
+   */
+  allowedHosts?: readonly string[] | undefined
 }
 
 /**

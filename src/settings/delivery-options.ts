@@ -21,7 +21,11 @@ export interface DeliveryOptions {
   /** 0 for no summaries. */
   readonly metricsIntervalMs: number
   readonly reconcile: ResolvedReconcileOptions
-  readonly health: { readonly port?: number | undefined; readonly host: string }
+  readonly health: {
+    readonly port?: number | undefined
+    readonly host: string
+    readonly allowedHosts: readonly string[]
+  }
   readonly filter: ResolvedFilterOptions
   /** In the order in which the code names them; empty where there are none. */
   readonly routes: readonly ResolvedRoute[]

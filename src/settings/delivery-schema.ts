@@ -180,6 +180,11 @@ export const deliverySchema = z.strictObject({
     .strictObject({
       port: count(0, 65535).optional().describe('Port of the health page; 0 takes a free one.'),
       host: z.string().default('127.0.0.1').describe('Address that the health page listens on.'),
+      allowedHosts: z
+        .array(z.string())
+        .readonly()
+        .default([])
+        .describe('Names under which a proxy hands on the status page; addresses and localhost always work.'),
     })
     .prefault({}),
   filter: filterSchema.prefault({}),

@@ -100,9 +100,14 @@ export class MemoryStore implements StateStore {
     limit: number
     onlyReplay?: boolean | undefined
     withoutData?: boolean | undefined
+    newestFirst?: boolean | undefined
   }): Promise<readonly DeadLetter[]> {
     this.#requireOpen('STATE_UNREADABLE')
     this.#sortedIds ??= [...this.#deadLetters.keys()]
+    if (page.newestFirst === true) {
+      const newest = this.#sortedIds.slice(-page.limit).toReversed()
+      return newest.map((id) => Object.assign({}, this.#deadLetters.get(id)!, { data: '' }))
+    }
     const letters: DeadLetter[] = []
     let index = firstAfter(this.#sortedIds, page.afterId ?? 0, (a, b) => a - b)
     for (; index < this.#sortedIds.length && letters.length < page.limit; index++) {

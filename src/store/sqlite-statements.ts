@@ -62,6 +62,7 @@ export function prepareStatements(database: DatabaseSync) {
     deadLetter: database.prepare(`${selectDeadLetters} WHERE dead_letter.id = ?`),
     deadLettersAfter: database.prepare(`${selectDeadLetters} ${deadLetterPage}`),
     summariesAfter: database.prepare(`${selectWithoutData} ${deadLetterPage}`),
+    newestSummaries: database.prepare(`${selectWithoutData} ORDER BY dead_letter.id DESC LIMIT ?`),
     replaysAfter: database.prepare(
       `SELECT dead_letter.*, ${marks} FROM replay CROSS JOIN dead_letter USING (id)
        LEFT JOIN outdated USING (id) LEFT JOIN dead_letter_route USING (id) WHERE replay.id > ? ORDER BY replay.id LIMIT ?`,

@@ -157,8 +157,10 @@ export class SqliteStore implements StateStore {
     limit: number
     onlyReplay?: boolean | undefined
     withoutData?: boolean | undefined
+    newestFirst?: boolean | undefined
   }): Promise<readonly DeadLetter[]> {
-    return this.#read(({ replaysAfter, deadLettersAfter, summariesAfter }) => {
+    return this.#read(({ replaysAfter, deadLettersAfter, summariesAfter, newestSummaries }) => {
+      if (page.newestFirst === true) return newestSummaries.all(page.limit).map(deadLetterOfRow)
       const all = page.withoutData === true ? summariesAfter : deadLettersAfter
       const statement = page.onlyReplay === true ? replaysAfter : all
       return statement.all(page.afterId ?? 0, page.limit).map(deadLetterOfRow)

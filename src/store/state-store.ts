@@ -127,6 +127,8 @@ export interface StateStore {
     onlyReplay?: boolean | undefined
     /** Answers them with empty `data`, which can be megabytes each. */
     withoutData?: boolean | undefined
+    /** The newest ones, newest first, in place of those after `afterId`; only asked for with `withoutData`. */
+    newestFirst?: boolean | undefined
   }): Promise<readonly DeadLetter[]>
   deadLetter(id: number): Promise<DeadLetter | undefined>
   countDeadLetters(): Promise<number>

@@ -60,6 +60,7 @@ async function desk({ hooks = {}, delivery = {}, mapIsComplete = true }: DeskOpt
     mapIsComplete: () => mapIsComplete,
     stixIdRecords: new StixIdRecords(checkpointer),
     isStale: async () => false,
+    onRetry: () => {},
     onDeadLetter: (_: Operation, __: Verdict) => {},
     onOutage: () => {},
     onStop: () => {},

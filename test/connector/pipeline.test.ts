@@ -62,6 +62,7 @@ async function line(filter: FilterOptions = {}, gate?: Promise<void>) {
       },
       flush: async () => [],
       itemBytes: () => 0,
+      onRetry: () => {},
       deadLetter: () => {},
       skipped: () => {},
       onOutage: () => {},

@@ -137,6 +137,8 @@ export class Bench implements OperationHandler {
     return this.#bulk!(operations)
   }
 
+  onRetry(): void {}
+
   itemBytes(operation: Operation): number {
     return this.weigh(operation)
   }

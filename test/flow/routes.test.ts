@@ -43,6 +43,7 @@ class RouteBench {
         },
         flush: async () => [],
         itemBytes: () => 0,
+        onRetry: () => {},
         deadLetter: () => {},
         skipped: () => {},
         onOutage: () => {},

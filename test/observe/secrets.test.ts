@@ -154,6 +154,7 @@ test('with everything failing, no secret is in a log line, metric, status, notic
   const look = async () => {
     for (const url of [
       `${metrics!.replace('0.0.0.0', '127.0.0.1')}/metrics`,
+      `${health}/`,
       `${health}/status`,
       `${health}/readyz`,
       `${health}/healthz`,

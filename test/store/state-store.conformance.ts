@@ -251,6 +251,18 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
       expect(await store.countDeadLetters()).toBe(4)
     })
 
+    it('are listed newest first as well, without their messages', async () => {
+      const store = await opened({ addDeadLetters: [letter(), letter(), letter()] })
+      const page = { limit: 2, withoutData: true, newestFirst: true }
+      const newest = await store.deadLetters(page)
+      expect(newest.map(({ id, data }) => ({ id, data }))).toEqual([
+        { id: 3, data: '' },
+        { id: 2, data: '' },
+      ])
+      await store.commit({ removeDeadLetters: [3], addDeadLetters: [letter()] })
+      expect((await store.deadLetters({ ...page, limit: 9 })).map(({ id }) => id)).toEqual([4, 2, 1])
+    })
+
     it('are marked for another try, by id or all that could be read', async () => {
       const store = await opened({
         addDeadLetters: [letter(), letter(), letter({ key: undefined }), letter()],

@@ -1,0 +1,47 @@
+import { type RecentErrors } from '../observe/recent-errors.ts'
+import { type ConnectorNotice } from './notices.ts'
+
+/** Something that went wrong. */
+type Failure = Parameters<RecentErrors['note']>[0]
+
+/** Hands notices on, and tells `note` of what went wrong in them. */
+export function notingErrors(
+  onNotice: (notice: ConnectorNotice) => void,
+  note: (error: Failure) => void,
+): (notice: ConnectorNotice) => void {
+  return (notice) => {
+    const error = errorOfNotice(notice)
+    if (error !== undefined) note(error)
+    onNotice(notice)
+  }
+}
+
+/** A notice as something that went wrong; undefined when nothing did. */
+function errorOfNotice(notice: ConnectorNotice): Failure | undefined {
+  switch (notice.kind) {
+    case 'stream':
+      return 'error' in notice.notice
+        ? { what: `live stream ${notice.notice.kind}`, text: notice.notice.error.message }
+        : undefined
+    case 'paused':
+      return {
+        what: `${notice.route === undefined ? 'target' : `route ${notice.route}`} down`,
+        text: notice.reason,
+      }
+    case 'dead-lettered':
+      return { what: 'dead letter', text: notice.error, entityId: notice.entityId }
+    case 'gap':
+      return {
+        what: 'gap in the stream',
+        text: `The platform no longer holds what came between ${notice.from} and ${notice.firstAvailable}; ${
+          notice.isRepaired ? 'what still exists is fetched again' : 'it is lost, as recovery is off'
+        }`,
+      }
+    case 'ping-failed':
+      return { what: 'ping', text: notice.error.message }
+    case 'state-not-written':
+      return { what: 'state not written', text: notice.error.message }
+    default:
+      return undefined
+  }
+}

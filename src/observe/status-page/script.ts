@@ -1,0 +1,198 @@
+import { plotScript } from './plot-script.ts'
+
+/**
+ * The script of the status page, text for a browser: asks `/status` again and again and shows what it answers. Whatever
+ * comes from there becomes text nodes and nothing else; the page's policy (Trusted Types) lets a browser refuse more.
+ */
+export const script = `
+'use strict'
+const everyMs = 2000, everyHiddenMs = 10000, silentAfterMs = 6000
+const whole = new Intl.NumberFormat('en'), tenth = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
+const number = (value) => whole.format(Math.round(value))
+const rate = (value) => (value < 10 ? tenth : whole).format(value < 10 ? value : Math.round(value))
+const clock = (ms) => new Date(ms).toLocaleTimeString('en-GB')
+const clip = (words, length) => (words.length > length ? words.slice(0, length) + '…' : words)
+
+function duration(ms) {
+  const s = Math.round(ms / 1000), m = Math.floor(s / 60), h = Math.floor(m / 60)
+  if (s < 60) return s + ' s'
+  if (m < 60) return m + ' min' + (m < 10 && s % 60 > 0 ? ' ' + (s % 60) + ' s' : '')
+  return h < 24 ? h + ' h ' + (m % 60) + ' min' : Math.floor(h / 24) + ' d ' + (h % 24) + ' h'
+}
+const moment = (ms, now) => (Math.abs(now - ms) < 43200000 ? clock(ms) : new Date(ms).toLocaleString('en-GB'))
+const seconds = (value) => (value === null ? '> 5 min' : value >= 1 ? value + ' s' : value * 1000 + ' ms')
+
+const fields = new Map([...document.querySelectorAll('[data-field]')].map((node) => [node.dataset.field, node]))
+function text(name, value) {
+  const node = fields.get(name)
+  // Touched only when it changes: a reader of the screen would be told again and again.
+  if (node.textContent !== value) node.textContent = value
+}
+
+const svgNames = new Set(['svg', 'path', 'line', 'text', 'rect'])
+function make(name, attributes, ...children) {
+  const node = svgNames.has(name) ? document.createElementNS('http://www.w3.org/2000/svg', name) : document.createElement(name)
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value)
+  node.append(...children)
+  return node
+}
+
+const drawn = new Map()
+function list(name, rows, draw, nothing) {
+  const known = JSON.stringify(rows)
+  // What stays as it is can be selected and copied.
+  if (drawn.get(name) === known) return
+  drawn.set(name, known)
+  const target = document.querySelector('[data-list=' + name + ']')
+  const empty = target.tagName === 'TBODY' ? make('tr', {}, make('th', { scope: 'row', colspan: 6 }, nothing)) : make('li', { class: 'quiet' }, nothing)
+  target.replaceChildren(...(rows.length === 0 ? [empty] : rows.map(draw)))
+}
+
+const skipWords = {
+  'transform': 'transform() gave nothing for it', 'duplicate': 'the platform sent it twice',
+  'already-delivered': 'delivered before the last restart', 'own-change': 'a change of the connector’s own user',
+  'never-pushed': 'delete of what was never pushed', 'coalesced': 'a newer state took its place',
+  'stale': 'the target has a newer state', 'unknown-event': 'an event of a kind that is not known',
+  'left-filter': 'no longer matches, and was never pushed', 'revoked': 'revoked, and never pushed',
+  'expired': 'expired, and never pushed', 'reset': 'dropped by a reset', 'no-part': 'a dead letter without its part',
+}
+const wordsOf = (reason) =>
+  Object.hasOwn(skipWords, reason) ? skipWords[reason] : reason.startsWith('filter-') ? 'does not pass the filter' : ''
+
+function skipRow([reason, count, share]) {
+  const bar = make('span', {})
+  bar.style.width = Math.max(1, share * 100) + '%'
+  return make('li', {}, make('div', { class: 'split' }, make('code', {}, clip(reason, 120)), make('span', {}, number(count))),
+    make('p', { class: 'quiet' }, wordsOf(reason)), make('div', { class: 'bar', 'aria-hidden': 'true' }, bar))
+}
+
+function hookRow([hook, { calls, errors, p50Seconds, p95Seconds, p99Seconds }]) {
+  const times = [p50Seconds, p95Seconds, p99Seconds].map((value) => make('td', {}, calls === 0 ? '–' : seconds(value)))
+  return make('tr', {}, make('th', { scope: 'row' }, hook), make('td', {}, number(calls)),
+    make('td', errors > 0 ? { class: 'count' } : {}, number(errors)), ...times)
+}
+
+function routeRow([route, { delivered, skipped, deadLettered, inFlight, retries, outage }]) {
+  const counts = [delivered, skipped, deadLettered, inFlight, retries].map((count) => make('td', {}, number(count)))
+  return make('tr', {}, make('th', { scope: 'row' }, clip(route, 60)), ...counts, make('td', outage ? { class: 'count' } : {}, outage ? 'down' : 'well'))
+}
+
+function errorRow({ what, text, entityId, count, at }) {
+  return make('li', {}, make('div', { class: 'split quiet' }, make('span', {}, what), make('span', {}, (count > 1 ? number(count) + ' × · ' : '') + at)),
+    make('p', { title: text }, text), ...(entityId === undefined ? [] : [make('code', { class: 'quiet' }, entityId)]))
+}
+
+function letterRow({ id, entityId, entityType, eventType, attempts, error, at }) {
+  return make('li', {}, make('div', { class: 'split quiet' }, make('span', {}, 'no. ' + id + ' · ' + eventType + ' · ' + entityType + ' · ' + (attempts === 1 ? '1 try' : attempts + ' tries')), make('span', {}, at)),
+    make('p', { title: error }, error), make('code', { class: 'quiet' }, entityId))
+}
+
+function oldestRow({ entityId, entityType, kind, attempts, lastFailure, since }) {
+  const tries = attempts === 0 ? 'waits for its turn' : attempts === 1 && lastFailure === '' ? 'its first try is under way' : attempts + (attempts === 1 ? ' try' : ' tries') + ' so far'
+  return make('li', {}, make('div', { class: 'split' }, make('span', {}, kind + ' · ' + entityType), make('span', {}, 'since ' + since)),
+    make('code', {}, entityId), make('p', { class: 'quiet' }, tries + (lastFailure === '' ? '' : '. Last: ' + clip(lastFailure, 300))))
+}
+${plotScript}
+function showBooks({ received, delivered, skipped, deadLettered, inFlight }) {
+  const parts = { delivered, skipped, deadLettered, inFlight }
+  for (const [name, value] of Object.entries(parts)) {
+    text(name === 'inFlight' ? 'inFlightBooks' : name, number(value))
+    document.querySelector('[data-share=' + name + ']').style.flexBasis = (received === 0 ? 0 : (value / received) * 100) + '%'
+  }
+  text('received', number(received))
+  const sum = delivered + skipped + deadLettered + inFlight
+  text('balance', sum === received ? '✓ ' + Object.values(parts).map(number).join(' + ') + ' = ' + number(received) + ': every event received is in one of these.' : 'The books do not balance: what became of events adds up to ' + number(sum) + '.')
+  fields.get('balance').classList.toggle('wrong', sum !== received)
+}
+
+function showTiles(status) {
+  const { throughput, oldestWaiting, hooks } = status
+  const now = (name) => (throughput[name].slice(-3).reduce((sum, value) => sum + value, 0) / Math.max(1, throughput[name].slice(-3).length)) / (throughput.everyMs / 1000)
+  text('lag', status.catchingUp ? '–' : duration(status.lagMs))
+  text('lagMore', status.catchingUp ? 'not told while catching up' : 'behind the newest event')
+  text('inFlight', number(status.inFlight))
+  text('inFlightMore', oldestWaiting === null ? 'nothing waits' : 'oldest for ' + duration(oldestWaiting.waitingMs))
+  text('rate', rate(now('delivered') + now('skipped') + now('deadLettered')) + '/s')
+  text('rateMore', rate(now('received')) + '/s received')
+  const [most] = Object.entries(status.skippedByReason).sort((one, other) => other[1] - one[1])
+  const share = status.received === 0 ? 0 : (100 * status.skipped) / status.received
+  text('skippedShare', (share > 0 && share < 1 ? '< 1' : number(share)) + ' %')
+  text('skippedMore', most === undefined ? 'nothing so far' : 'mostly ' + clip(most[0], 40))
+  text('retries', number(status.retries))
+  text('retriesMore', 'since the start')
+  text('deadLettersKept', number(status.deadLettersKept))
+  text('deadLettersMore', number(status.deadLettered) + ' since the start')
+  document.getElementById('tile-deadLettersKept').classList.toggle('alert', status.deadLettersKept > 0)
+}
+
+function showLists(status) {
+  const { nowMs } = status
+  const reasons = Object.entries(status.skippedByReason).sort((one, other) => other[1] - one[1])
+  const rest = reasons.slice(6).reduce((sum, [, count]) => sum + count, 0)
+  const rows = rest === 0 ? reasons : [...reasons.slice(0, 6), [reasons.length - 6 + ' more reasons', rest]]
+  list('skips', rows.map(([reason, count]) => [reason, count, count / status.skipped]), skipRow, 'Nothing was skipped.')
+  list('hooks', Object.entries(status.hooks).map(([hook, { recent }]) => [hook, recent]), hookRow, 'No hook was called yet.')
+  const routes = Object.entries(status.routes)
+  list('routes', routes, routeRow, '')
+  document.querySelector('.if-any').classList.toggle('any', routes.length > 0)
+  const { oldestWaiting } = status
+  const oldest = oldestWaiting === null ? [] : [{ ...oldestWaiting, waitingMs: 0, since: moment(Math.round((nowMs - oldestWaiting.waitingMs) / 1000) * 1000, nowMs) }]
+  list('oldest', oldest, oldestRow, 'Nothing waits.')
+  list('errors', status.lastErrors.map((error) => ({ ...error, at: moment(error.lastAtMs, nowMs) })), errorRow, 'None since the start.')
+  list('letters', status.newestDeadLetters.map((letter) => ({ entityId: 'unknown entity', entityType: 'unknown type', ...letter, at: moment(letter.lastAtMs, nowMs) })), letterRow, 'There are none.')
+}
+
+function showConnections({ stream, pings, checkpointAgeMs, position, nowMs, uptimeMs, name }) {
+  text('name', name)
+  text('uptime', 'up for ' + duration(uptimeMs))
+  text('asOf', clock(nowMs))
+  text('stream', (stream.connected ? 'connected' : stream.heldBack ? 'held back' : 'not connected') + ' for ' + duration(stream.forMs))
+  text('reconnects', Object.entries(stream.reconnects).map(([reason, count]) => number(count) + ' ' + reason).join(', ') || 'none')
+  text('pings', number(pings.total) + ', ' + number(pings.errors) + ' failed')
+  text('saved', duration(checkpointAgeMs) + ' ago')
+  text('position', position)
+}
+
+const icon = document.querySelector('link[rel=icon]')
+const colours = { good: '1f9d57', busy: 'e09a1a', bad: 'd6312f' }
+function showHeadline(name, { state, tone, reason }, since) {
+  text('state', state)
+  text('reason', reason)
+  if (document.body.dataset.tone !== tone) icon.href = icon.href.replace(/%23[0-9a-f]{6}/, '%23' + colours[tone])
+  document.body.dataset.tone = tone
+  text('since', since)
+  document.title = state + ' · ' + name
+}
+
+function sinceOf({ failingForMs, stream }) {
+  if (failingForMs > 0) return 'target failing for ' + duration(failingForMs)
+  return stream.connected || stream.heldBack ? '' : 'no stream for ' + duration(stream.forMs)
+}
+
+let answeredMs = Date.now()
+async function look() {
+  try {
+    const response = await fetch('status', { cache: 'no-store', redirect: 'error', signal: AbortSignal.timeout(5000) })
+    if (!response.ok) throw new Error('status ' + response.status)
+    const status = await response.json()
+    answeredMs = Date.now()
+    document.body.classList.remove('stale')
+    showHeadline(status.name, status.headline, sinceOf(status))
+    showTiles(status)
+    showBooks(status)
+    showLists(status)
+    showConnections(status)
+    samples = status.throughput
+    drawPlot()
+  } catch {
+    if (Date.now() - answeredMs > silentAfterMs) {
+      document.body.classList.add('stale')
+      showHeadline(fields.get('name').textContent, { state: 'no answer', tone: 'bad', reason: 'The connector does not answer since ' + clock(answeredMs) + '. What stands below is of then.' }, '')
+    }
+  }
+  setTimeout(look, document.hidden ? everyHiddenMs : everyMs)
+}
+document.addEventListener('visibilitychange', () => { if (!document.hidden) drawPlot() })
+document.body.classList.add('live')
+look()
+`
