@@ -22,6 +22,7 @@ export class DeadLetterBound {
   #countedAtMs = 0
   #isCounting = false
   #isOpened = false
+  #isStopped = false
   /** By how much it has changed since it was begun to be counted. */
   #changes = 0
   #waiting: PromiseWithResolvers<void> | undefined
@@ -61,7 +62,7 @@ export class DeadLetterBound {
 
   /** Undefined when there is room; else resolves when there is. */
   room(): Promise<void> | undefined {
-    if (this.#count < this.#max) return undefined
+    if (this.#count < this.#max || this.#isStopped) return undefined
     if (this.#waiting === undefined) {
       this.#waiting = Promise.withResolvers<void>()
       this.#logger.error(
@@ -73,8 +74,10 @@ export class DeadLetterBound {
     return this.#waiting.promise
   }
 
+  /** Nobody waits any more: what is asked for from now on is not held back. */
   stop(): void {
     this.#isOpened = false
+    this.#isStopped = true
     this.#cancel?.()
     this.#waiting?.resolve()
   }

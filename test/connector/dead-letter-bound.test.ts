@@ -46,6 +46,16 @@ test('the number tells within a minute that somebody else has purged some, to wh
   expect(letters.count).toBe(3)
 })
 
+test('who waits for room at the maximum is let go by a stop, and nobody waits after it', async () => {
+  const { clock, letters } = await bound(5, 5)
+  const waiting = letters.room()!
+  letters.stop()
+  await waiting
+  // A promise that is settled already would be waited for without end.
+  expect(letters.room()).toBeUndefined()
+  expect(clock.pending).toBe(0)
+})
+
 test('what is added while it is counted counts', async () => {
   const { clock, store, letters, add } = await bound(2)
   const count = store.countDeadLetters.bind(store)
