@@ -37,7 +37,11 @@ export function createTargetHttp({ bucket, clock, stopped }: TargetHttpOptions):
       const request = new Request(input, init)
       const late = new AbortController()
       const cancel = clock.schedule(timeoutMs, () =>
-        late.abort(new RetryableError(`The target did not answer within ${timeoutMs} ms.`)),
+        late.abort(
+          new RetryableError(`The target did not answer within ${timeoutMs} ms.`, {
+            cause: new DOMException('', 'TimeoutError'),
+          }),
+        ),
       )
       try {
         const signal = AbortSignal.any([request.signal, late.signal, stopped])

@@ -2,6 +2,7 @@ import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { createTargetHttp } from '../../src/connector/target-http.ts'
+import { judge } from '../../src/errors/verdict.ts'
 import { TokenBucket } from '../../src/flow/token-bucket.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 
@@ -60,7 +61,12 @@ test('gives up an answer that does not come, and says that it can be tried again
   const request = http.get(url).catch((error: unknown) => error)
   await arrived.promise
   await clock.advance(30_000)
-  expect(await request).toMatchObject({ message: expect.stringContaining('30000 ms') })
+  const error = await request
+  expect(error).toMatchObject({ message: expect.stringContaining('30000 ms') })
+  // A target that is late is asked for less.
+  const verdict = judge(error, true, 0)
+  expect(verdict).toMatchObject({ kind: 'retry', facts: { isTimeout: true } })
+  expect(verdict.reason).toBe('The target did not answer within 30000 ms.')
   expect(clock.pending).toBe(0)
 })
 
