@@ -1,6 +1,7 @@
 export { z } from 'zod'
 
-export { StreamConnector, type ConnectorOptions } from './connector/stream-connector.ts'
+export { StreamConnector } from './connector/stream-connector.ts'
+export { type ConnectorOptions } from './connector/connector-options.ts'
 export { type StreamConnectorMessage } from './connector/connector-message.ts'
 export { EventContext } from './connector/event-context.ts'
 export {
@@ -70,6 +71,7 @@ export {
 } from './settings/settings-json-schema.ts'
 export { settingsMarkdown } from './settings/settings-markdown.ts'
 
+export { type EntityLink } from './opencti/platform-knowledge.ts'
 export { type CheckedStream } from './opencti/stream-check.ts'
 export { type LookupOptions, type PlatformLookups } from './opencti/platform-lookups.ts'
 export { type AuthorInfo, type ContainedObject, type MarkingInfo } from './opencti/lookup-answers.ts'

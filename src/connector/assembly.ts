@@ -23,6 +23,7 @@ import { DeadLetterBound } from './dead-letter-bound.ts'
 import { ExpiryTimer } from './expiry-timer.ts'
 import { HookRunner } from './hook-runner.ts'
 import { type ConnectorHooks } from './hooks.ts'
+import { LinkQueue } from './link-queue.ts'
 import { type ConnectorNotice, type ConnectorState } from './notices.ts'
 import { Pipeline, type PipelineMessage } from './pipeline.ts'
 import { mapValue, type Progress } from './progress.ts'
@@ -78,6 +79,7 @@ export class Assembly {
   readonly stixIdRecords: StixIdRecords
   readonly reconciliation: Reconciliation
   readonly #expiryTimer: ExpiryTimer
+  readonly links: LinkQueue
   readonly #checkpointAge: CheckpointAge
   readonly #options: AssemblyOptions
   readonly #owner: AssemblyOwner
@@ -94,13 +96,23 @@ export class Assembly {
       this.checkpointer.flush(),
     )
     this.#checkpointAge = new CheckpointAge(clock)
+    this.links = new LinkQueue({
+      hooks,
+      knowledge: owner.knowledge,
+      clock,
+      random,
+      ownUserId: owner.ownUserId,
+      touch: () => this.checkpointer.touch(),
+      onNotice,
+    })
     this.checkpointer = new Checkpointer({
       store,
       clock,
       random,
       values: () => {
         this.#checkpointAge.begins(this.checkpointer.problem === undefined)
-        return owner.progress.values()
+        const isUnsure = this.checkpointer.problem !== undefined
+        return new Map([...owner.progress.values(), ...this.links.values(isUnsure)])
       },
       safe: () => owner.progress.safe,
       onHealth: (problem) => this.#onStateHealth(problem),
@@ -131,6 +143,7 @@ export class Assembly {
       delivery,
       clock,
       ownUserId: owner.ownUserId,
+      isEcho: (event) => this.links.isEcho(event),
       trace: (name, position, isAlone) => owner.tracing.begin(name, position, isAlone),
       onReference: owner.onReference,
       clean: (text) => options.redactor.clean(text),
@@ -163,7 +176,7 @@ export class Assembly {
     })
     const isCatchingUp = () => owner.progress.ledger.catchingUp
     const reconciler = new Reconciler({
-      list: hooks.list === undefined ? undefined : (signal) => hooks.list!(signal),
+      hooks,
       store,
       checkpointer,
       knowledge: owner.knowledge,
@@ -206,6 +219,8 @@ export class Assembly {
   runBeside(signal: AbortSignal): void {
     void this.replayer.run(signal)
     void this.#expiryTimer.run(signal)
+    void this.reconciliation.run(signal)
+    void this.links.run(signal)
   }
 
   /** Takes one message to its end. */
@@ -291,6 +306,7 @@ export class Assembly {
       stixIdRecords: this.stixIdRecords,
       isStale: (operation, record) => this.replayer.isStale(operation, record),
       traceBatch: (operations) => tracing.batch(operations),
+      links: this.links,
       onChanged: (record) => this.reconciliation.noteChanged(record),
       onRetry: ({ kind, entity }, { reason }) =>
         errors.note({ what: `${kind}, tried again`, text: reason, entityId: entity.id }),
@@ -318,6 +334,7 @@ export class Assembly {
         'CONNECTOR_ON_EXPIRY_TIMER needs the id map (CONNECTOR_ID_MAP): nothing is withdrawn by time',
       )
     }
+    await this.links.open(store)
     const missing = (['create', 'update', 'delete'] as const).filter((hook) => hooks[hook] === undefined)
     if (hooks.flush === undefined) {
       if (missing.length === 3) throw nothingToDo()

@@ -17,6 +17,7 @@ import { dueAtMs } from './due-at.ts'
 import { EventContext } from './event-context.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
 import { type FlushOperation, type Hooks } from './hooks.ts'
+import { type LinkQueue } from './link-queue.ts'
 import { overtakenOutcome, recordForRepair } from './record-for-repair.ts'
 import { staleOutcome } from './replayer.ts'
 import { type StixIdRecords } from './stix-id-records.ts'
@@ -37,6 +38,8 @@ export interface HookRunnerOptions {
   readonly isStale: (operation: Operation, record: EntityRecord | undefined) => Promise<boolean>
   /** Follows the call for a batch; undefined when nobody does. */
   readonly traceBatch?: ((operations: readonly Operation[]) => HookTrace | undefined) | undefined
+  /** Told of entities that are new at the target, and where they are there. */
+  readonly links?: Pick<LinkQueue, 'isAsked' | 'add'> | undefined
   /** The id map has changed for an entity, by an event or by a repair. */
   readonly onChanged?: ((record: EntityRecord) => void) | undefined
   readonly onRetry: (operation: Operation, verdict: Verdict) => void
@@ -124,7 +127,7 @@ export class HookRunner implements OperationHandler {
         continue
       }
       if (operation.kind === 'delete') this.#forget(operation)
-      else this.#remember(operation, answer.externalId ?? (operation.context as EventContext).externalId)
+      else await this.#took(operation, answer.externalId ?? (operation.context as EventContext).externalId)
     }
     return answers
   }
@@ -157,6 +160,7 @@ export class HookRunner implements OperationHandler {
   async #push(operation: Operation, record: EntityRecord | undefined): Promise<Outcome | undefined> {
     const hooks = this.#hooks
     if (this.#options.delivery.idMap) operation.kind = record === undefined ? 'create' : 'update'
+    operation.isFirst = this.#options.delivery.idMap ? record === undefined : operation.kind === 'create'
     const call = new HookCall(this.#limits, operation.delivery.trace?.hooksOf(operation))
     let context = this.#context(operation, record?.externalId, call)
     operation.isTransforming = true
@@ -186,11 +190,12 @@ export class HookRunner implements OperationHandler {
     if (hooks.update === undefined) return noUpdateHook
     try {
       const id = await call.run('update', () => hooks.update!(item, context))
-      this.#remember(operation, idOf('update', id) ?? context.externalId)
+      await this.#took(operation, idOf('update', id) ?? context.externalId)
     } catch (error) {
       // The target has lost it: tell it anew.
       if (hooks.create === undefined || errorFacts(error, 0).status !== 404) throw error
       operation.kind = 'create'
+      operation.isFirst = true
       return this.#create(operation, item, this.#context(operation, undefined, call), call)
     }
     return delivered
@@ -215,7 +220,7 @@ export class HookRunner implements OperationHandler {
         externalId = idOf('find', await call.run('find', () => hooks.find!(operation.entity, context)))
       }
     }
-    this.#remember(operation, externalId)
+    await this.#took(operation, externalId)
     return delivered
   }
 
@@ -261,6 +266,15 @@ export class HookRunner implements OperationHandler {
     const { logger, checkpointer } = this.#options
     const safePosition = () => checkpointer.writtenSafe
     return new EventContext({ operation, externalId, safePosition, logger, signal: call.signal })
+  }
+
+  /** The target has taken it. */
+  #took(operation: Operation, externalId: string | number | undefined): Promise<void> | undefined {
+    const { links } = this.#options
+    if (links?.isAsked !== true || !operation.isFirst) return void this.#remember(operation, externalId)
+    const id = externalId === undefined ? undefined : String(externalId)
+    // The link first: what is remembered is not asked about again.
+    return links.add(operation, id).then(() => this.#remember(operation, externalId))
   }
 
   #remember(operation: Operation, externalId: string | number | undefined): void {

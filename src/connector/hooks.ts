@@ -1,5 +1,6 @@
 import { type FlushResult } from '../flow/flush-answer.ts'
 import { type OperationKind } from '../flow/operation.ts'
+import { type EntityLink } from '../opencti/platform-knowledge.ts'
 import { type MaybePromise } from '../store/state-store.ts'
 import { type Entity } from '../stix/entity.ts'
 import { type EventContext } from './event-context.ts'
@@ -41,4 +42,5 @@ export interface ConnectorHooks extends Hooks<unknown> {
   close?(): MaybePromise<void>
   list?(signal: AbortSignal): MaybePromise<Listing>
   loadPosition?(signal: AbortSignal): MaybePromise<string | undefined>
+  link?(externalId: string | undefined, entity: Entity): MaybePromise<EntityLink | undefined>
 }

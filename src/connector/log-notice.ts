@@ -62,6 +62,17 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
     case 'state-not-written':
       logger.error('The state cannot be written: reading stops until it can', { error: notice.error.message })
       return
+    case 'links-refused':
+      logger.error('Links to the target cannot be written to the platform; they wait', {
+        error: notice.error.message,
+      })
+      return
+    case 'links-restored':
+      logger.info('Links to the target are written to the platform again')
+      return
+    case 'link-failed':
+      logger.warn('A link to the target was left out', { entity_id: notice.entityId, error: notice.error })
+      return
     case 'reconciled':
       logReport(logger, notice.report)
       return

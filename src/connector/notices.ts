@@ -51,6 +51,11 @@ export type ConnectorNotice =
   /** The state cannot be written (nothing more is read until it can), or can again. */
   | { readonly kind: 'state-not-written'; readonly error: StreamConnectorError }
   | { readonly kind: 'state-restored' }
+  /** The platform does not let the connector add external references; they wait. Or it does again. */
+  | { readonly kind: 'links-refused'; readonly error: StreamConnectorError }
+  | { readonly kind: 'links-restored' }
+  /** One link to the target could not be written, or `link` failed; it is left out. */
+  | { readonly kind: 'link-failed'; readonly entityId: string | undefined; readonly error: string }
   /** Target, id map and platform were compared, and what differed was repaired, unless the report says `refused`. */
   | { readonly kind: 'reconciled'; readonly report: ReconcileReport }
   /** They could not be compared: nothing was repaired, and the next comparison tries again. */

@@ -45,6 +45,8 @@ export interface PipelineOptions {
   readonly ownUserId: () => string | undefined
   /** An author or a marking came: what look-ups know of it may be out of date. */
   readonly onReference?: ((event: StreamEvent) => void) | undefined
+  /** Whether an event only tells a link that the connector wrote itself. Default: none does. */
+  readonly isEcho?: ((event: StreamEvent) => boolean) | undefined
   /** Takes secrets out of a text. */
   readonly clean: (text: string) => string
   /** An event was accepted: answers who follows it. `isAlone`: nothing that is under way has caused it. */
@@ -245,7 +247,8 @@ export class Pipeline {
     letter?: ReplayedLetter,
   ): void {
     const { window, delivery: options, filter, clock } = this.#options
-    if (options.skipOwnChanges && isOwn(event, this.#options.ownUserId())) {
+    const isOwnWork = options.skipOwnChanges && isOwn(event, this.#options.ownUserId())
+    if (isOwnWork || this.#options.isEcho?.(event) === true) {
       this.#end(ticket, skippedOwn, onSettled, ledger)
       return
     }

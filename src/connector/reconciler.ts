@@ -7,18 +7,19 @@ import { entityKeyOfLane } from '../flow/route.ts'
 import { maxIdsPerQuestion, type PlatformKnowledge } from '../opencti/platform-knowledge.ts'
 import { type StreamEvent } from '../opencti/stream-event.ts'
 import { type ResolvedReconcileOptions } from '../settings/delivery-options.ts'
-import { type EntityRecord, type MaybePromise, type StateStore } from '../store/state-store.ts'
+import { type EntityRecord, type StateStore } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
+import { type ConnectorHooks } from './hooks.ts'
 import { MarkTable } from './mark-table.ts'
-import { type Listing, type ReconcileOptions, type ReconcileReport } from './reconcile-report.ts'
+import { type ReconcileOptions, type ReconcileReport } from './reconcile-report.ts'
 import { goneEvent, presentEvent } from './repair-events.ts'
 import { RepairTally } from './repair-tally.ts'
 import { TargetListing } from './target-listing.ts'
 
 /** What a {@link Reconciler} needs. */
 export interface ReconcilerOptions {
-  readonly list: ((signal: AbortSignal) => MaybePromise<Listing>) | undefined
+  readonly hooks: Pick<ConnectorHooks, 'list'>
   readonly store: StateStore
   readonly checkpointer: Checkpointer
   readonly knowledge: PlatformKnowledge
@@ -144,10 +145,10 @@ export class Reconciler {
   }
 
   async #list(table: MarkTable, signal: AbortSignal): Promise<TargetListing | undefined> {
-    const { list, reconcile } = this.#options
-    if (list === undefined) return undefined
+    const { hooks, reconcile } = this.#options
+    if (hooks.list === undefined) return undefined
     const listing = new TargetListing(table, reconcile.orphans === 'delete')
-    await listing.read(await list(signal), signal)
+    await listing.read(await hooks.list(signal), signal)
     return listing
   }
 

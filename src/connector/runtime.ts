@@ -153,6 +153,7 @@ export class Runtime {
       checkpointAgeMs,
       pings: this.#platform.pings,
       reconcile: this.#assembly.reconciliation.facts(),
+      links: this.#assembly.links.facts(),
     }
   }
 
@@ -250,7 +251,6 @@ export class Runtime {
     this.#lifecycle.move('running')
     void this.#session.run(signal)
     this.#assembly.runBeside(signal)
-    void this.#assembly.reconciliation.run(signal)
     void summarize(() => this.status(), this.#options, signal)
   }
 

@@ -6,6 +6,7 @@ import { createLogger } from '../observe/create-logger.ts'
 import { redactingLogger } from '../observe/redacting-logger.ts'
 import { scrubbed } from '../observe/scrub.ts'
 import { type PlatformLookups } from '../opencti/platform-lookups.ts'
+import { type EntityLink } from '../opencti/platform-knowledge.ts'
 import { type CheckedStream } from '../opencti/stream-check.ts'
 import { type ConnectorDefaults } from '../settings/connector-defaults.ts'
 import { defineSettings, type SettingsDefinition } from '../settings/define-settings.ts'
@@ -14,39 +15,23 @@ import { loadSettings } from '../settings/load-settings.ts'
 import { type SettingsOf } from '../settings/settings-of.ts'
 import { type Entity } from '../stix/entity.ts'
 import { SqliteStore } from '../store/sqlite-store.ts'
-import { type MaybePromise, type StateStore } from '../store/state-store.ts'
-import { systemRandom, type Random } from '../util/backoff.ts'
-import { systemClock, type Clock } from '../util/clock.ts'
+import { type MaybePromise } from '../store/state-store.ts'
+import { systemRandom } from '../util/backoff.ts'
+import { systemClock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { Redactor } from '../util/redactor.ts'
 import { pipelineMessage, pipelineMessages, type StreamConnectorMessage } from './connector-message.ts'
+import { type ConnectorOptions } from './connector-options.ts'
 import { type ConnectorStatus } from './connector-status.ts'
 import { connectorMark, connectorTools } from './connector-tools.ts'
 import { type EventContext } from './event-context.ts'
 import { heldStart } from './held-start.ts'
 import { type ConnectorHooks, type FlushOperation } from './hooks.ts'
 import { logNotice } from './log-notice.ts'
-import { type ConnectorNotice } from './notices.ts'
 import { type Listing, type ReconcileOptions, type ReconcileReport } from './reconcile-report.ts'
 import { runProgram } from './run-program.ts'
 import { Runtime } from './runtime.ts'
 import { TargetLimits } from './target-limits.ts'
-
-/** What a connector may be given when it is not made by `run()`: mostly for tests and embedding programs. */
-export interface ConnectorOptions {
-  /** Default: the environment of the process. */
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined
-  /** Where `config.yml` or `.env` is looked for. Default: beside the main script and one folder up. */
-  readonly directory?: string | undefined
-  /** Where positions, id map and dead letters are kept. Default: a SQLite file in `CONNECTOR_STATE_DIR`. */
-  readonly store?: StateStore | undefined
-  /** Default: JSON lines on standard error. */
-  readonly logger?: Logger | undefined
-  readonly clock?: Clock | undefined
-  readonly random?: Random | undefined
-  /** Told of everything that an embedding program may want to know. What it throws is ignored. */
-  readonly onNotice?: ((notice: ConnectorNotice) => void) | undefined
-}
 
 /** What every connector of a class shares. */
 type ConnectorClass = typeof StreamConnector
@@ -266,6 +251,25 @@ export abstract class StreamConnector<
    */
   list?(signal: AbortSignal): MaybePromise<Listing>
 
+  /**
+   * Where a person finds an entity at the target. The answer is added to the entity at the platform as an external reference,
+   * once, when the target has first taken the entity: without holding up events, tried until it is done, also after a crash.
+   * The event that comes back from it is skipped. The token's user needs the right to change knowledge.
+   *
+   * @param externalId the target's id of it, if it has one.
+   * @example
+   * ```ts
+   * import { StreamConnector, type Entity } from 'opencti-stream-connector'
+   *
+   * class Ticketing extends StreamConnector {
+   *   transform = (entity: Entity) => entity
+   *   override link = (id?: string) => ({ source_name: 'Ticketing', url: `https://tickets.example.org/${id}` })
+   * }
+   * console.log(Ticketing.name)
+   * ```
+   */
+  link?(externalId: string | undefined, entity: Entity): MaybePromise<EntityLink | undefined>
+
   /** Whether the target is there and takes our credentials. Runs before the stream opens, until it does not throw. */
   check?(signal: AbortSignal): MaybePromise<void>
 
@@ -336,10 +340,7 @@ export abstract class StreamConnector<
    * ```ts
    * import { type StreamConnector } from 'opencti-stream-connector'
    *
-   * async function repair(connector: StreamConnector) {
-   *   const { withdrawn, recreated, refused } = await connector.reconcile()
-   *   console.log(withdrawn, recreated, refused)
-   * }
+   * const repair = async (connector: StreamConnector) => (await connector.reconcile()).withdrawn
    * console.log(repair.length)
    * ```
    */

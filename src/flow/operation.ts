@@ -71,6 +71,8 @@ export class Operation {
   repair: Repair | undefined
   /** The time that has come, in milliseconds since 1970, when it is there because `valid_until` has passed. */
   dueAtMs: number | undefined
+  /** The target does not know the entity before it. */
+  isFirst = false
   /** It stands in this many lanes where it is not first yet. */
   blockedBy = 0
   /** It has been handed to a hook or a batch. */

@@ -228,6 +228,19 @@ export const metricTable: readonly MetricRow[] = [
     read: (facts) => facts.reconcile?.found ?? new Map(),
   },
   {
+    name: 'opencti_stream_links_total',
+    help: 'Links to the target, by outcome: written to the platform, or failed.',
+    type: 'counter',
+    label: 'outcome',
+    read: (facts) => facts.links?.outcomes ?? new Map(),
+  },
+  {
+    name: 'opencti_stream_links_pending',
+    help: 'Links to the target that wait to be written to the platform.',
+    type: 'gauge',
+    read: (facts) => facts.links?.pending ?? 0,
+  },
+  {
     name: 'ping_api_total',
     help: 'Pings of the platform.',
     type: 'counter',

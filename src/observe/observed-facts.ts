@@ -4,6 +4,14 @@ import { type RouteAccount } from '../flow/routes.ts'
 import { type PingCounts } from './counted-platform.ts'
 import { type StreamFacts } from './stream-watch.ts'
 
+/** What became of links to the target. */
+export interface LinkFacts {
+  /** How many there were, by their end. */
+  readonly outcomes: ReadonlyMap<string, number>
+  /** How many wait to be written. */
+  readonly pending: number
+}
+
 /** What comparisons of target and platform have come to. */
 export interface ReconcileFacts {
   /** How many there were, by their end. */
@@ -48,6 +56,8 @@ export interface ObservedFacts extends BooksSnapshot {
   /** Since the state was last written, in milliseconds. */
   readonly checkpointAgeMs: number
   readonly pings: PingCounts
+  /** Links that are written back to the platform; absent where none are. */
+  readonly links?: LinkFacts | undefined
   /** Comparisons of target and platform; absent where none can be made. */
   readonly reconcile?: ReconcileFacts | undefined
 }

@@ -5,8 +5,19 @@ import { kindOfStixType } from '../stix/observable-kinds.ts'
 import { type Entity } from '../stix/entity.ts'
 import { GraphqlClient, type GraphqlClientOptions } from './graphql.ts'
 
-/** Where an entity can be found elsewhere, as OpenCTI keeps it: one of `url` and `external_id` should be there. */
-export interface ExternalReference {
+/**
+ * Where an entity can be found at the target, as an external reference of OpenCTI keeps it: one of `url` and `external_id`
+ * should be there.
+ *
+ * @example
+ * ```ts
+ * import { type EntityLink } from 'opencti-stream-connector'
+ *
+ * const linkTo = (id: string): EntityLink => ({ source_name: 'My SIEM', url: `https://siem.example.org/${id}`, external_id: id })
+ * console.log(linkTo('7').url)
+ * ```
+ */
+export interface EntityLink {
   /** The name of the system, as people read it. */
   readonly source_name: string
   /** Where a person can look at it. */
@@ -122,7 +133,7 @@ export class PlatformKnowledge {
    */
   async link(
     entity: { readonly id: string; readonly type: string },
-    reference: ExternalReference,
+    reference: EntityLink,
     signal?: AbortSignal,
   ): Promise<void> {
     const { source_name, url, external_id } = reference

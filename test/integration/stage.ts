@@ -14,11 +14,14 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
 }
 
 /** A connector on a simulator with a fast clock, stopped after the test. It is not started. */
-export function makeRecorder(
+export function makeRecorder<Made extends Recorder = Recorder>(
   simulator: Simulator,
   { env, ...options }: RecorderOptions & { env?: Record<string, string> } = {},
-): Recorder {
-  const recorder = new Recorder({
+  Class: new (options: RecorderOptions) => Made = Recorder as unknown as new (
+    options: RecorderOptions,
+  ) => Made,
+): Made {
+  const recorder = new Class({
     env: { ...simulator.environment(), ...env },
     directory: tmpdir(),
     store: new MemoryStore(),

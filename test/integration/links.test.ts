@@ -1,0 +1,195 @@
+import { expect, test } from 'vitest'
+import { type EntityLink, type Entity, type EventContext } from 'opencti-stream-connector'
+import {
+  buildIndicator,
+  buildMalware,
+  buildObservable,
+  openCtiPropertiesOf,
+  type Simulator,
+  type StixObject,
+} from 'opencti-stream-connector/testing'
+import { stateDirectory } from '../store/state-directory.ts'
+import { Recorder, type RecorderOptions } from './recorder.ts'
+import { caughtUp, makeRecorder, startSimulator } from './stage.ts'
+import { until } from './until.ts'
+
+type Link = (externalId: string | undefined, entity: Entity) => EntityLink | undefined
+
+/** A recorder whose target gives ids, and that writes links back. */
+class Linker extends Recorder {
+  override link: Link
+  #last = 0
+
+  constructor(options: RecorderOptions & { link?: Link }) {
+    const { link, ...rest } = options
+    super(rest)
+    this.link =
+      link ?? ((id) => ({ source_name: 'SIEM', url: `https://siem.example/${id}`, external_id: id! }))
+  }
+
+  override async create(item: Entity, context: EventContext): Promise<never> {
+    await super.create(item, context)
+    return `S${++this.#last}` as never
+  }
+}
+
+type Options = RecorderOptions & { link?: Link; env?: Record<string, string> }
+
+async function startLinker(simulator: Simulator, options: Options = {}): Promise<Linker> {
+  const linker = makeRecorder(simulator, options, Linker)
+  await linker.start()
+  await caughtUp(linker)
+  return linker
+}
+
+/** A simulator whose connector may change knowledge. */
+async function platform(
+  more: string[] = ['KNOWLEDGE_KNUPDATE'],
+): Promise<{ simulator: Simulator; env: Record<string, string> }> {
+  const simulator = await startSimulator()
+  const user = simulator.users.add({
+    id: '0d3c1a52-0000-4000-8000-000000000001',
+    capabilities: ['CONNECTORAPI', 'TAXIIAPI', 'MODULES', ...more],
+  })
+  return { simulator, env: { OPENCTI_TOKEN: user.token } }
+}
+
+const own = '0d3c1a52-0000-4000-8000-000000000001'
+
+function referencesAt(simulator: Simulator, { id }: StixObject): string[] {
+  const text = JSON.stringify(simulator.entity(id))
+  return [...text.matchAll(/"https:\/\/siem\.example\/(S\d+)"/g)].map(([, name]) => name!)
+}
+
+test('writes back where an entity is, for indicators and observables, and skips what comes back', async () => {
+  const { simulator, env } = await platform()
+  const linker = await startLinker(simulator, { env })
+  const indicator = simulator.create(buildIndicator('domain', { seed: 1 }))
+  const observable = simulator.create(buildObservable('ipv4-addr', { seed: 2 }))
+  await until('both links', () =>
+    [indicator, observable].every((each) => referencesAt(simulator, each).length === 1),
+  )
+  // Their echoes: two references as objects, two updates.
+  await until('the echoes', () => linker.status().skippedByReason['own-change'] === 4)
+  expect(linker.callsOf(indicator.id)).toEqual(['create'])
+  expect(linker.callsOf(observable.id)).toEqual(['create'])
+  expect(simulator.entities().filter(({ type }) => type === 'external-reference')).toHaveLength(2)
+})
+
+test('links once: not at an update, and not what has the link already', async () => {
+  const { simulator, env } = await platform()
+  const linker = await startLinker(simulator, {
+    env,
+    link: () => ({ source_name: 'SIEM', url: 'https://siem.example/S0' }),
+  })
+  const malware = simulator.create(buildMalware({ seed: 1 }))
+  await until('the link', () => referencesAt(simulator, malware).length === 1)
+  await until('the echo', () => linker.status().skippedByReason['own-change'] === 2)
+  simulator.update(malware.id, { description: 'changed', external_references: [] })
+  const there = { source_name: 'SIEM', url: 'https://siem.example/S0' }
+  const other = simulator.create(buildMalware({ seed: 2, external_references: [there] }))
+  await until(
+    'the hooks',
+    () => linker.callsOf(malware.id).length === 2 && linker.callsOf(other.id).length === 1,
+  )
+  const last = simulator.create(buildMalware({ seed: 3 }))
+  await until('the last link', () => referencesAt(simulator, last).length === 1)
+  expect(referencesAt(simulator, malware)).toEqual([])
+  expect(
+    simulator.requests.filter((each) => each.kind === 'graphql' && each.operation === 'externalReferenceAdd'),
+  ).toHaveLength(2)
+})
+
+test('hides nothing that a person does as the same user', async () => {
+  const { simulator, env } = await platform()
+  const linker = await startLinker(simulator, { env })
+  const malware = simulator.create(buildMalware({ seed: 1 }))
+  await until('the link', () => referencesAt(simulator, malware).length === 1)
+  await until('the echo', () => linker.status().skippedByReason['own-change'] === 2)
+  simulator.update(malware.id, { description: 'by hand' }, { by: own })
+  const more = [
+    ...(simulator.entity(malware.id)!['external_references'] as object[]),
+    { source_name: 'by hand', url: 'https://a.example' },
+  ]
+  simulator.update(malware.id, { external_references: more }, { by: own })
+  await until('both updates', () => linker.callsOf(malware.id).length === 3)
+})
+
+test('an event does not wait for the platform, and a link does until the platform is there', async () => {
+  const { simulator, env } = await platform()
+  const linker = await startLinker(simulator, { env })
+  simulator.faults.failGraphql(3, { status: 503 })
+  const malware = simulator.create(buildMalware({ seed: 1 }))
+  await until('the call', () => linker.status().delivered > 0 && linker.status().inFlight === 0)
+  await until('the link', () => referencesAt(simulator, malware).length === 1)
+  expect(linker.notices.some(({ kind }) => kind === 'link-failed')).toBe(false)
+})
+
+test('a user without the right is told once; the links wait, also in the state, until he has it', async () => {
+  const { simulator, env } = await platform([])
+  const state = stateDirectory()
+  const linker = await startLinker(simulator, { env, store: state.make() })
+  const made = [1, 2, 3].map((seed) => simulator.create(buildMalware({ seed })))
+  await until('the refusal', () => linker.notice('links-refused'))
+  await until('the hooks', () => made.every(({ id }) => linker.callsOf(id).length === 1))
+  expect(linker.notice('links-refused')!.error.message).toContain('KNOWLEDGE_KNUPDATE')
+  expect(linker.notices.filter(({ kind }) => kind === 'links-refused')).toHaveLength(1)
+  await linker.stop()
+  const admin = { OPENCTI_TOKEN: simulator.admin.token }
+  const after = await startLinker(simulator, { env: admin, store: state.make() })
+  await until('the links', () => made.every((each) => referencesAt(simulator, each).length === 1))
+  // They are written one after another: when a later one is there, they are done with.
+  const later = simulator.create(buildMalware({ seed: 4 }))
+  await until('the later link', () => referencesAt(simulator, later).length === 1)
+  await after.stop()
+  // What is done is not kept.
+  const store = state.make()
+  await store.open(simulator.connectorId)
+  const kept = await Promise.all(Array.from({ length: 64 }, (_, index) => store.value(`links-${index}`)))
+  for (const each of made) expect(kept.join()).not.toContain(openCtiPropertiesOf(each).id)
+})
+
+test('a link whose entity is gone is left out and says so; the others come', async () => {
+  const { simulator, env } = await platform()
+  const linker = await startLinker(simulator, {
+    env,
+    onCall: ({ hook, entityId }) => {
+      if (hook === 'create' && entityId === gone) simulator.faults.removeSilently(gone)
+    },
+  })
+  const doomed = buildMalware({ seed: 1 })
+  const gone = doomed.id
+  simulator.create(doomed)
+  const other = simulator.create(buildMalware({ seed: 2 }))
+  await until('the other link', () => referencesAt(simulator, other).length === 1)
+  await until('the notice', () => linker.notice('link-failed'))
+  expect(linker.notices.filter(({ kind }) => kind === 'link-failed')).toHaveLength(1)
+})
+
+test.each([
+  [
+    'throws',
+    () => {
+      throw new Error('no link')
+    },
+  ],
+  ['answers with something else', () => ({ url: 'https://siem.example' })],
+] as const)('a hook that %s costs no event', async (_, link) => {
+  const { simulator, env } = await platform()
+  const linker = await startLinker(simulator, { env, link: link as never })
+  const malware = simulator.create(buildMalware({ seed: 1 }))
+  await until('the call', () => linker.callsOf(malware.id).length === 1)
+  await until('the notice', () => linker.notice('link-failed'))
+  expect(linker.status()).toMatchObject({ deadLettered: 0 })
+})
+
+test('knows the entity by its internal id', async () => {
+  const { simulator, env } = await platform()
+  await startLinker(simulator, { env })
+  const malware = simulator.create(buildMalware({ seed: 1 }))
+  await until('the link', () => referencesAt(simulator, malware).length === 1)
+  const edit = simulator.requests.findLast(
+    (each) => each.kind === 'graphql' && each.operation === 'stixDomainObjectEdit',
+  )
+  expect(edit).toMatchObject({ variables: { id: openCtiPropertiesOf(malware).id } })
+})
