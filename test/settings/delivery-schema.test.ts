@@ -103,7 +103,12 @@ const rows: readonly (readonly [string, string, string, unknown])[] = [
   ['CONNECTOR_RECONCILE_MAX_PERCENT', '25', 'reconcile.maxPercent', 25],
   ['CONNECTOR_HEALTH_PORT', '8080', 'health.port', 8080],
   ['CONNECTOR_HEALTH_HOST', '0.0.0.0', 'health.host', '0.0.0.0'],
-  ['CONNECTOR_HEALTH_ALLOWED_HOSTS', 'soc.example.org, soc', 'health.allowedHosts', ['soc.example.org', 'soc']],
+  [
+    'CONNECTOR_HEALTH_ALLOWED_HOSTS',
+    'soc.example.org, soc',
+    'health.allowedHosts',
+    ['soc.example.org', 'soc'],
+  ],
   ['CONNECTOR_FILTER_TYPES', 'indicator, malware,', 'filter.types', ['indicator', 'malware']],
   ['CONNECTOR_FILTER_PATTERN_TYPES', 'stix', 'filter.patternTypes', ['stix']],
   ['CONNECTOR_FILTER_OBSERVABLE_TYPES', 'IPv4-Addr', 'filter.observableTypes', ['IPv4-Addr']],
