@@ -59,6 +59,12 @@ export const metricTable: readonly MetricRow[] = [
     read: (facts) => facts.deadLettersKept,
   },
   {
+    name: 'opencti_stream_dead_letters_max',
+    help: 'Dead letters that may be kept; when there are so many, reading stops.',
+    type: 'gauge',
+    read: (facts) => facts.maxDeadLetters,
+  },
+  {
     name: 'opencti_stream_retries_total',
     help: 'Tries that failed and were made again.',
     type: 'counter',
@@ -138,6 +144,12 @@ export const metricTable: readonly MetricRow[] = [
     help: '0 while the target counts as down and is only probed.',
     type: 'gauge',
     read: (facts) => flag(facts.outage === undefined),
+  },
+  {
+    name: 'opencti_stream_lookups_up',
+    help: '0 while the platform does not answer what hooks look up there.',
+    type: 'gauge',
+    read: (facts) => flag(facts.lookupProblem === undefined),
   },
   {
     name: 'opencti_stream_state_writable',
