@@ -94,6 +94,38 @@ test('the queue and its age are told exactly, and how far the head of the stream
   expect(after.get('opencti_stream_behind_head_seconds')).toBe(0)
 })
 
+test('how many hooks may run side by side is told, also while that is being found out and while the target is down', async () => {
+  const simulator = await startSimulator()
+  const recorder = makeObserved(simulator, {
+    env: { CONNECTOR_ADAPTIVE_CONCURRENCY: 'true', CONNECTOR_CONCURRENCY: '4' },
+  })
+  const told = async () => {
+    const { endpoints } = recorder.status()
+    const samples = samplesOf((await ask(`${endpoints.metrics}/metrics`)).body)
+    const status = JSON.parse((await ask(`${endpoints.health}/status`)).body) as { concurrencyLimit: number }
+    expect(samples.get('opencti_stream_concurrency_limit')).toBe(status.concurrencyLimit)
+    return status.concurrencyLimit
+  }
+  expect(recorder.status().concurrencyLimit).toBe(1)
+  await recorder.start()
+  await caughtUp(recorder)
+  let seed = 1
+  const publish = (count: number) => {
+    for (const end = seed + count; seed < end; seed++) simulator.create(buildIndicator('ipv4', { seed }))
+  }
+  await until('the limit to grow', async () => {
+    publish(50)
+    return (await told()) > 1
+  })
+  await until('all of them', () => recorder.status().inFlight === 0)
+  recorder.onCall = () => {
+    throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
+  }
+  publish(20)
+  await until('the outage', () => recorder.status().outage !== undefined)
+  expect(await told()).toBe(1)
+})
+
 test('names carry namespace and subsystem, as pycti writes them', async () => {
   const simulator = await startSimulator()
   const recorder = makeObserved(simulator, {
