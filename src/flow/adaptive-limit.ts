@@ -26,8 +26,8 @@ const enoughOfSize = 0.5
 
 /**
  * How many calls at a time the target takes well, found out by trying: it doubles until calls get slower or the target
- * pushes back; from then on it grows by one with each round of calls that went well, and shrinks by a tenth when a round was
- * slow. Additive increase and multiplicative decrease, after the adaptive request concurrency of Vector, with these
+ * pushes back, which halves it; from then on it grows by one with each round of calls that went well, and shrinks by a tenth
+ * or more when the target pushes back or a round was slow. Additive increase and multiplicative decrease, after the adaptive request concurrency of Vector, with these
  * differences: what a call usually takes follows slowly upwards, so that a limit that grows by one does not make slowness
  * usual; and slowness that stays when the limit shrinks is the target's own and becomes the usual.
  *
