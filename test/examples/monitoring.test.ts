@@ -123,7 +123,7 @@ class Eventful extends StreamConnector<SettingsDefinition, Entity> {
 
   /** Whether its target is down. */
   isDown = false
-  readonly #failed = new Set<string>()
+  readonly #seen = new Set<string>()
 
   transform(entity: Entity): Entity {
     if (entity.id.startsWith('indicator--0') || entity.id.startsWith('indicator--1'))
@@ -133,11 +133,11 @@ class Eventful extends StreamConnector<SettingsDefinition, Entity> {
 
   override async create(entity: Entity): Promise<void> {
     if (this.isDown) throw new RetryableError('the target is down')
-    const tooMany = this.#failed.size % 5 === 1
-    if (this.#failed.has(entity.id)) return
-    this.#failed.add(entity.id)
-    if (tooMany) throw new PermanentError('refused for good')
-    throw new RetryableError('try again')
+    if (this.#seen.has(entity.id)) return
+    this.#seen.add(entity.id)
+    // Most succeed, so that the target does not count as down.
+    if (this.#seen.size % 7 === 3) throw new PermanentError('refused for good')
+    if (this.#seen.size % 7 === 5) throw new RetryableError('try again')
   }
 }
 
