@@ -26,6 +26,7 @@ export {
 export { type Books, type BooksSnapshot, type Outcome } from './flow/books.ts'
 export { type DeleteReason, type OperationKind } from './flow/operation.ts'
 export { type FlushResult } from './flow/flush-answer.ts'
+export { type RouteAccount } from './flow/routes.ts'
 
 export { defineSettings, type SettingsDefinition, type SettingsSections } from './settings/define-settings.ts'
 export { loadSettings, type LoadedSettings, type LoadSettingsOptions } from './settings/load-settings.ts'
