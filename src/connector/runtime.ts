@@ -26,7 +26,14 @@ import { type ReconcileOptions, type ReconcileReport } from './reconcile-report.
 import { Session } from './session.ts'
 import { statusDetails } from './status-details.ts'
 import { StreamReader } from './stream-reader.ts'
+import { unlessOver } from './unless-over.ts'
 import { summarize } from './summarize.ts'
+
+/** For who handed over messages that have not ended when the connector stops. */
+const overBefore = new StreamConnectorError(
+  'LIFECYCLE',
+  'The connector has stopped before all that it was handed had come to its end. Hand it to the next one again.',
+)
 
 /** How long the last ping may take, in milliseconds. */
 const lastPingMs = 5000
@@ -50,6 +57,8 @@ export class Runtime {
   readonly #stopping = new AbortController()
   /** Aborted when it gives up what is in flight. */
   readonly #givenUp = new AbortController()
+  /** Aborted when it has stopped: what is under way then never ends. */
+  readonly #over = new AbortController()
   readonly #finished = Promise.withResolvers<void>()
   #stream: { readonly abort: AbortController; readonly done: Promise<void> } | undefined
   #stopped: Promise<void> | undefined
@@ -171,7 +180,8 @@ export class Runtime {
 
   /** Takes one message through the whole pipeline; resolves with what became of it. */
   async processMessage(message: PipelineMessage): Promise<Outcome> {
-    return scrubbed(await this.#assembly.process(message), this.#options.redactor)
+    const outcome = await unlessOver(this.#over.signal, () => this.#assembly.process(message))
+    return scrubbed(outcome, this.#options.redactor)
   }
 
   /** Compares target, id map and platform, and repairs; rejects when that could not be done whole. */
@@ -184,7 +194,7 @@ export class Runtime {
 
   /** Takes messages through the whole pipeline, in their order; resolves when all have ended. */
   processMessages(messages: AsyncIterable<PipelineMessage>): Promise<void> {
-    return this.#assembly.processAll(messages)
+    return unlessOver(this.#over.signal, () => this.#assembly.processAll(messages))
   }
 
   /** Resolves when the stream is being read; rejects when that cannot be. */
@@ -374,6 +384,7 @@ export class Runtime {
     await this.#observation.close()
     this.#lifecycle.move(this.#failure === undefined ? 'stopped' : 'failed')
     scrubError(this.#failure, this.#options.redactor)
+    this.#over.abort(overBefore)
     this.#finished.promise.catch(() => {})
     if (this.#failure === undefined) this.#finished.resolve()
     else this.#finished.reject(this.#failure)

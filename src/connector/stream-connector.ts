@@ -301,6 +301,7 @@ export abstract class StreamConnector<
    * Takes one message through the whole pipeline, as a test or another source feeds it.
    *
    * @returns what became of it, when it has come to its end.
+   * @throws StreamConnectorError `LIFECYCLE` when the connector stops before that.
    */
   processMessage(message: StreamConnectorMessage): Promise<Outcome> {
     return this.#runtime.processMessage(pipelineMessage(message))

@@ -144,6 +144,23 @@ test('stop() without a start, and during a start, is a stop', async () => {
   expect(waiting.status().state).toBe('stopped')
 })
 
+test('a message that was handed over and has not ended when it stops is given back, not waited for without end', async () => {
+  const simulator = await startSimulator()
+  const recorder = await startRecorder(simulator, { env: { CONNECTOR_STOP_GRACE_MS: '500' } })
+  await caughtUp(recorder)
+  recorder.onCall = () => new Promise(() => {})
+  const message = { event: 'create', data: buildIndicator('ipv4', { seed: 1 }) }
+  const hung = recorder.processMessage(message)
+  const many = recorder.processMessages([message, { ...message, data: buildIndicator('ipv4', { seed: 2 }) }])
+  const answers = Promise.allSettled([hung, many])
+  await until('the call', () => recorder.status().inFlight > 0)
+  await recorder.stop()
+  for (const answer of await answers) {
+    expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'LIFECYCLE' } })
+  }
+  await expect(recorder.processMessage(message)).rejects.toThrow(/has stopped before/)
+})
+
 test('a connector that was stopped is not started again', async () => {
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator)
