@@ -90,6 +90,11 @@ export class Ledger {
     return this.#catchUpUntilMs !== undefined
   }
 
+  /** Where the catch-up ends and the live events begin, in milliseconds since 1970; undefined when there is none. */
+  get catchUpUntilMs(): number | undefined {
+    return this.#catchUpUntilMs
+  }
+
   /** Where a new connection of this process goes on: after what was *received*; what is unfinished is in memory. */
   get resume(): Position {
     if (this.#catchUpUntilMs === undefined) return this.#complete

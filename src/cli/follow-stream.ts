@@ -49,6 +49,7 @@ export async function followStream(options: FollowOptions): Promise<void> {
   const reader = new StreamReader({
     ledger,
     settings: source.settings.connector,
+    clock,
     pipeline: {
       accept: (message) => {
         const frame = frameOf(message as StreamMessage)
@@ -63,6 +64,7 @@ export async function followStream(options: FollowOptions): Promise<void> {
     },
     onGap: (wanted, first) =>
       onNote(`The platform no longer has what came between ${wanted} and ${first}: it is missing here.`),
+    onOutlived: () => events.reconnect('the catch-up took long'),
     onNoRecover: () => onNote('The platform does not catch up this stream; what comes from now on is shown.'),
     onCaughtUp: (position) => onNote(`Caught up to ${position}; from here on it is live.`),
     onHead: () => {},

@@ -272,6 +272,7 @@ export class Runtime {
       ledger: this.#progress.ledger,
       pipeline,
       settings: connector,
+      clock,
       recoverUntil: () => this.#progress.recoverUntil,
       room: () => this.#assembly.room(),
       onNotice: (notice) => {
@@ -286,6 +287,8 @@ export class Runtime {
         checkpointer.touch()
         events.reconnect('a gap is repaired')
       },
+      onOutlived: () =>
+        events.reconnect('the catch-up took long: does the stream still hold what followed it?'),
       onNoRecover: () => {
         this.#progress.refuseCatchUp()
         checkpointer.touch()

@@ -1,11 +1,12 @@
 import { type Ledger } from '../checkpoint/ledger.ts'
 import { StreamError } from '../errors/stream-error.ts'
-import { formatPosition, parsePosition, comparePositions } from '../opencti/position.ts'
+import { comparePositions, formatPosition, parsePosition, type Position } from '../opencti/position.ts'
 import { streamQuery } from '../opencti/stream-query.ts'
 import { type ConnectorSettings } from '../settings/connector-settings.ts'
 import { type EventStreamHandler } from '../stream/event-stream-handler.ts'
 import { type StreamMessage } from '../stream/stream-message.ts'
 import { type StreamNotice } from '../stream/stream-notice.ts'
+import { type Clock } from '../util/clock.ts'
 import { type Pipeline } from './pipeline.ts'
 
 /** What a {@link StreamReader} needs. */
@@ -13,6 +14,7 @@ export interface StreamReaderOptions {
   readonly ledger: Ledger
   readonly pipeline: Pick<Pipeline, 'accept'>
   readonly settings: ConnectorSettings
+  readonly clock: Clock
   /** End of the catch-up that was planned at the start, as an ISO date. */
   readonly recoverUntil: () => string | undefined
   /** Undefined when more may be taken in; else resolves when it may. */
@@ -20,6 +22,8 @@ export interface StreamReaderOptions {
   readonly onNotice: (notice: StreamNotice) => void
   /** The stream no longer holds what comes after our position: `repair` says whether a catch-up may be asked for. */
   readonly onGap: (from: string, firstAvailable: string, untilMs: number) => void
+  /** Where the catch-up ended the live events may be gone: the stream must be opened anew, which tells. */
+  readonly onOutlived: () => void
   /** The server refused to catch up. */
   readonly onNoRecover: () => void
   readonly onCaughtUp: (position: string) => void
@@ -32,6 +36,12 @@ export interface StreamReaderOptions {
 }
 
 /**
+ * A catch-up whose end lies no further back than this is followed by events that the stream still holds, in milliseconds;
+ * so is one that took no longer. Even a small retention is longer.
+ */
+const surelyHeldMs = 5 * 60_000
+
+/**
  * Listens to the live stream: hands what speaks of entities to the pipeline, and obeys the rest (OpenCTI platform,
  * graphql/sseMiddleware.js).
  */
@@ -39,6 +49,12 @@ export class StreamReader implements EventStreamHandler {
   readonly #options: StreamReaderOptions
   readonly #ledger: Ledger
   #wasCatchingUp: boolean
+  /** When the connection was told what the stream holds, in milliseconds of the monotonic clock. */
+  #toldAtMs: number | undefined
+  /** How long a catch-up may take before its end is looked at anew; grows, so that the looking ends. */
+  #outlivedAfterMs = surelyHeldMs
+  /** The connection is being given up: what still comes on it comes again on the next. */
+  #isLeaving = false
 
   constructor(options: StreamReaderOptions) {
     this.#options = options
@@ -49,6 +65,8 @@ export class StreamReader implements EventStreamHandler {
   query(): Record<string, string> {
     const { settings } = this.#options
     this.#ledger.reconnected()
+    this.#isLeaving = false
+    this.#toldAtMs = undefined
     return streamQuery({
       from: this.#ledger.resume,
       recoverUntil: this.#ledger.catchingUp ? this.#options.recoverUntil() : undefined,
@@ -59,7 +77,9 @@ export class StreamReader implements EventStreamHandler {
   }
 
   onMessages(messages: readonly StreamMessage[]): void | Promise<void> {
-    for (const message of messages) this.#accept(message)
+    for (const message of messages) {
+      if (!this.#isLeaving) this.#accept(message)
+    }
     this.#noticeEndOfCatchUp()
     return this.#options.room()
   }
@@ -69,6 +89,11 @@ export class StreamReader implements EventStreamHandler {
   }
 
   #accept(message: StreamMessage): void {
+    if (this.#toldAtMs !== undefined && this.#isOutlivedBy(message.id)) {
+      this.#isLeaving = true
+      this.#options.onOutlived()
+      return
+    }
     switch (message.event) {
       case 'create':
       case 'update':
@@ -119,24 +144,45 @@ export class StreamReader implements EventStreamHandler {
     if (position !== undefined) this.#options.onProgress(position.ms)
   }
 
-  /** The first frame says what the whole stream holds: later than where we stand means that events are gone. */
+  /**
+   * The first frame says what the whole stream holds: later than where its events begin for us means that some are gone.
+   * Those are caught up, until the newest that the platform has, by its own clock.
+   */
   #connected(data: string): void {
-    const last = stringField(data, 'lastEventId')
-    const lastPosition = last === undefined ? undefined : parsePosition(last)
-    if (lastPosition !== undefined) this.#options.onHead(lastPosition.ms)
-    const first = stringField(data, 'firstEventId')
-    const firstPosition = first === undefined ? undefined : parsePosition(first)
-    if (firstPosition === undefined || this.#ledger.catchingUp) return
-    const { resume } = this.#ledger
-    if (comparePositions(firstPosition, resume) <= 0 || resume.ms === 0) return
-    // Until the newest that the platform has, by its own clock.
-    this.#options.onGap(formatPosition(resume), first!, (lastPosition ?? firstPosition).ms)
+    const last = positionField(data, 'lastEventId')
+    if (last !== undefined) this.#options.onHead(last.ms)
+    const first = positionField(data, 'firstEventId')
+    if (first === undefined) return
+    const { catchUpUntilMs, resume } = this.#ledger
+    const newestMs = (last ?? first).ms
+    if (catchUpUntilMs !== undefined) this.#toldAtMs = this.#options.clock.monotonic()
+    // A stream that is younger than the catch-up is no stream with a gap.
+    if (catchUpUntilMs !== undefined && newestMs - catchUpUntilMs < surelyHeldMs) return
+    const begin = catchUpUntilMs === undefined ? resume : { ms: catchUpUntilMs, seq: 0 }
+    if (comparePositions(first, begin) <= 0 || begin.ms === 0) return
+    this.#options.onGap(formatPosition(begin), formatPosition(first), newestMs)
     this.#wasCatchingUp = this.#ledger.catchingUp
   }
 
+  /**
+   * Whether live events begin with this id after a catch-up that took so long that the stream may have dropped what followed
+   * it, of which the server says nothing (OpenCTI platform, graphql/sseMiddleware.js).
+   */
+  #isOutlivedBy(id: string | undefined): boolean {
+    const { catchUpUntilMs } = this.#ledger
+    if (catchUpUntilMs === undefined) {
+      this.#toldAtMs = undefined
+      return false
+    }
+    if (this.#options.clock.monotonic() - this.#toldAtMs! < this.#outlivedAfterMs) return false
+    const position = id === undefined ? undefined : parsePosition(id)
+    if (position === undefined || position.ms <= catchUpUntilMs) return false
+    this.#outlivedAfterMs *= 2
+    return true
+  }
+
   #noRecover(data: string): void {
-    const from = stringField(data, 'resume_from')
-    this.#ledger.abandonCatchUp((from === undefined ? undefined : parsePosition(from)) ?? this.#ledger.safe)
+    this.#ledger.abandonCatchUp(positionField(data, 'resume_from') ?? this.#ledger.safe)
     this.#wasCatchingUp = false
     this.#options.onNoRecover()
   }
@@ -146,6 +192,11 @@ export class StreamReader implements EventStreamHandler {
     this.#wasCatchingUp = false
     this.#options.onCaughtUp(formatPosition(this.#ledger.resume))
   }
+}
+
+function positionField(json: string, name: string): Position | undefined {
+  const text = stringField(json, name)
+  return text === undefined ? undefined : parsePosition(text)
 }
 
 function stringField(json: string, name: string): string | undefined {

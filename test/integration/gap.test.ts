@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import { buildIndicator } from 'opencti-stream-connector/testing'
+import { type Clock, MemoryStore } from 'opencti-stream-connector'
+import { fastClock } from './fast-clock.ts'
+import { makeRecorder, startRecorder, startSimulator, streamRequests } from './stage.ts'
+import { until } from './until.ts'
+
+const minuteMs = 60_000
+
+/** A clock whose wall time can be set forward. */
+function movedClock(): Clock & { aheadMs: number } {
+  const clock = fastClock()
+  return { ...clock, aheadMs: 0, now: () => clock.now() + moved.aheadMs }
+}
+let moved: ReturnType<typeof movedClock>
+
+/** A platform with a history, and a connector that was stopped in the middle of its catch-up. */
+async function stoppedWhileCatchingUp(store: MemoryStore) {
+  moved = movedClock()
+  moved.aheadMs = -10 * minuteMs
+  const simulator = await startSimulator({ clock: moved })
+  simulator.create(buildIndicator('domain', { seed: 1 }))
+  moved.aheadMs = 0
+  const first = makeRecorder(simulator, { store, clock: moved, env: { CONNECTOR_STOP_GRACE_MS: '0' } })
+  first.onCall = () => new Promise(() => {})
+  await first.start()
+  await until('the first event', () => first.status().inFlight > 0)
+  await first.stop()
+  return simulator
+}
+
+test('a gap that opens behind a catch-up is said and repaired', async () => {
+  const store = new MemoryStore()
+  const simulator = await stoppedWhileCatchingUp(store)
+  moved.aheadMs = 10 * minuteMs
+  const missed = [2, 3, 4, 5].map((seed) => simulator.create(buildIndicator('ipv4', { seed })))
+  simulator.faults.trimHistory(1)
+  const next = await startRecorder(simulator, { store, clock: moved })
+  await until('what was missed', () => missed.every(({ id }) => next.callsOf(id).length > 0))
+  expect(next.notice('gap')).toMatchObject({ isRepaired: true })
+  expect(next.callsOf(buildIndicator('domain', { seed: 1 }).id)).not.toEqual([])
+  // Once is enough.
+  expect(next.notices.filter(({ kind }) => kind === 'gap')).toHaveLength(1)
+})
+
+test('a history that holds everything behind a catch-up is no gap', async () => {
+  const store = new MemoryStore()
+  const simulator = await stoppedWhileCatchingUp(store)
+  const kept = simulator.create(buildIndicator('ipv4', { seed: 2 }))
+  moved.aheadMs = 10 * minuteMs
+  const newest = simulator.create(buildIndicator('ipv4', { seed: 3 }))
+  const next = await startRecorder(simulator, { store, clock: moved })
+  await until('all of it', () => [kept, newest].every(({ id }) => next.callsOf(id).length > 0))
+  expect(next.notice('gap')).toBeUndefined()
+  expect(streamRequests(simulator)).toHaveLength(2)
+})
