@@ -9,6 +9,8 @@ export function onInterrupt(): Interrupt {
   const controller = new AbortController()
   const listener = () => {
     if (controller.signal.aborted) process.exit(130)
+    // The terminal has written ^C where the cursor was.
+    if (process.stderr.isTTY) process.stderr.write('\n')
     controller.abort()
   }
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
