@@ -11,12 +11,12 @@ import { createPlatformHttp } from '../opencti/http.ts'
 import { PlatformKnowledge } from '../opencti/platform-knowledge.ts'
 import { formatPosition, startOfTime } from '../opencti/position.ts'
 import { checkStream, requireStreamId, type CheckedStream } from '../opencti/stream-check.ts'
-import { EventStream } from '../stream/event-stream.ts'
 import { Assembly, type AssemblyOptions } from './assembly.ts'
 import { anyPosition, startWhereAuthorSays, voidPositionValue } from './author-position.ts'
 import { connectorStatus, type ConnectorStatus } from './connector-status.ts'
 import { LazyLookups } from './lazy-lookups.ts'
 import { Lifecycle } from './lifecycle.ts'
+import { LiveStream } from './live-stream.ts'
 import { notingErrors } from './noting-errors.ts'
 import { isDoneWithin, patiently } from './patience.ts'
 import { type PipelineMessage } from './pipeline.ts'
@@ -25,7 +25,6 @@ import { Progress } from './progress.ts'
 import { type ReconcileOptions, type ReconcileReport } from './reconcile-report.ts'
 import { Session } from './session.ts'
 import { statusDetails } from './status-details.ts'
-import { StreamReader } from './stream-reader.ts'
 import { unlessOver } from './unless-over.ts'
 import { summarize } from './summarize.ts'
 
@@ -60,7 +59,7 @@ export class Runtime {
   /** Aborted when it has stopped: what is under way then never ends. */
   readonly #over = new AbortController()
   readonly #finished = Promise.withResolvers<void>()
-  #stream: { readonly abort: AbortController; readonly done: Promise<void> } | undefined
+  #stream: LiveStream | undefined
   #stopped: Promise<void> | undefined
   #failure: Error | undefined
   /** What the start waits for, in words. */
@@ -265,60 +264,20 @@ export class Runtime {
   }
 
   #read(): void {
-    const { loaded, clock, random, onNotice } = this.#options
-    const { opencti, connector } = loaded.settings
-    const { checkpointer, pipeline } = this.#assembly
-    const reader = new StreamReader({
-      ledger: this.#progress.ledger,
-      pipeline,
-      settings: connector,
-      clock,
-      recoverUntil: () => this.#progress.recoverUntil,
-      room: () => this.#assembly.room(),
-      onNotice: (notice) => {
-        this.#observation.stream.note(notice)
-        onNotice({ kind: 'stream', notice })
-      },
-      onGap: (from, firstAvailable, untilMs) => {
-        const isRepaired = connector.live_stream_recover && this.#progress.recoverUntil !== undefined
-        onNotice({ kind: 'gap', from, firstAvailable, isRepaired })
-        if (!isRepaired) return
-        this.#progress.repairGap(untilMs)
-        checkpointer.touch()
-        events.reconnect('a gap is repaired')
-      },
-      onOutlived: () =>
-        events.reconnect('the catch-up took long: does the stream still hold what followed it?'),
-      onNoRecover: () => {
-        this.#progress.refuseCatchUp()
-        checkpointer.touch()
-      },
-      onCaughtUp: (position) => onNotice({ kind: 'caught-up', position }),
-      onHead: (headMs) => this.#progress.headAt(headMs),
-      onHeadAhead: (aheadMs) => this.#progress.headAhead(aheadMs),
-      onProgress: (newestMs) => {
-        this.#progress.seen(newestMs)
-        checkpointer.touch()
-      },
-    })
-    const events = new EventStream({
+    this.#stream = new LiveStream({
+      ...this.#options,
       http: this.#http,
-      url: `${opencti.url}/stream/${encodeURIComponent(requireStreamId(connector.live_stream_id))}`,
-      handler: reader,
-      clock,
-      random,
-      limits: { maxFrameBytes: loaded.delivery.queue.maxFrameBytes },
+      assembly: this.#assembly,
+      progress: this.#progress,
+      watch: this.#observation.stream,
     })
-    const abort = new AbortController()
-    this.#stream = { abort, done: events.run(abort.signal) }
   }
 
   /** Somebody changed the state at the platform: begin there, without dying of it. */
   async #reset(state: PlatformState): Promise<void> {
     if (this.#isSavingLast) return
     const { clock, loaded, onNotice } = this.#options
-    this.#stream?.abort.abort()
-    await this.#stream?.done
+    await this.#stream?.close()
     this.#observation.stream.closed()
     this.#assembly.clear()
     await isDoneWithin(
@@ -348,7 +307,7 @@ export class Runtime {
     this.#waitsFor = undefined
     this.#lifecycle.move('stopping')
     this.#stopping.abort(new StreamConnectorError('LIFECYCLE', 'The connector was asked to stop.'))
-    this.#stream?.abort.abort()
+    const closed = this.#stream?.close()
     const step = async (what: string, call: () => unknown) => {
       try {
         await call()
@@ -357,7 +316,7 @@ export class Runtime {
         logger.error(`${what} failed while stopping`, { error: describeError(error) })
       }
     }
-    await step('Ending the stream', () => this.#stream?.done)
+    await step('Ending the stream', () => closed)
     await step('Finishing work', async () => {
       // While the target is down, or after a failure, what waits cannot finish and comes again; what runs still can.
       const canFinish = this.#failure === undefined && engine.outageReason === undefined

@@ -2,22 +2,15 @@ import { type KyInstance } from 'ky'
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { type Outcome } from '../flow/books.ts'
 import { type FlushResult } from '../flow/flush-answer.ts'
-import { createLogger } from '../observe/create-logger.ts'
-import { redactingLogger } from '../observe/redacting-logger.ts'
-import { scrubbed } from '../observe/scrub.ts'
 import { type PlatformLookups } from '../opencti/platform-lookups.ts'
 import { type EntityLink } from '../opencti/platform-knowledge.ts'
 import { type CheckedStream } from '../opencti/stream-check.ts'
 import { type ConnectorDefaults } from '../settings/connector-defaults.ts'
 import { defineSettings, type SettingsDefinition } from '../settings/define-settings.ts'
 import { type DeliveryOptions } from '../settings/delivery-options.ts'
-import { loadSettings } from '../settings/load-settings.ts'
 import { type SettingsOf } from '../settings/settings-of.ts'
 import { type Entity } from '../stix/entity.ts'
-import { SqliteStore } from '../store/sqlite-store.ts'
 import { type MaybePromise } from '../store/state-store.ts'
-import { systemRandom } from '../util/backoff.ts'
-import { systemClock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { Redactor } from '../util/redactor.ts'
 import { pipelineMessage, pipelineMessages, type StreamConnectorMessage } from './connector-message.ts'
@@ -27,11 +20,11 @@ import { connectorMark, connectorTools } from './connector-tools.ts'
 import { type EventContext } from './event-context.ts'
 import { heldStart } from './held-start.ts'
 import { type ConnectorHooks, type FlushOperation } from './hooks.ts'
-import { logNotice } from './log-notice.ts'
+import { prepareConnector } from './prepare-connector.ts'
 import { type Listing, type ReconcileOptions, type ReconcileReport } from './reconcile-report.ts'
 import { runProgram } from './run-program.ts'
-import { Runtime } from './runtime.ts'
-import { TargetLimits } from './target-limits.ts'
+import { type Runtime } from './runtime.ts'
+import { type TargetLimits } from './target-limits.ts'
 
 /** What every connector of a class shares. */
 type ConnectorClass = typeof StreamConnector
@@ -100,51 +93,15 @@ export abstract class StreamConnector<
 
   /** @throws SettingsError with every problem of the settings at once. */
   constructor(options: ConnectorOptions = {}) {
-    const own = this.constructor as ConnectorClass
-    const loaded = loadSettings(own.settings, {
-      ...(options.env === undefined ? {} : { env: options.env }),
-      ...(options.directory === undefined ? {} : { directory: options.directory }),
-      defaults: { name: own.name, ...own.defaults },
-    })
-    for (const secret of loaded.secrets) this.#redactor.add(secret)
+    const { settings, defaults, name } = this.constructor as ConnectorClass
+    const hooks = this as unknown as ConnectorHooks
+    const parts = prepareConnector({ settings, defaults, name, hooks, redactor: this.#redactor }, options)
     // The definition is the class's own static member, which its type parameter describes.
-    this.settings = loaded.settings as SettingsOf<Definition>
-    this.delivery = loaded.delivery
-    const { connector, opencti } = loaded.settings
-    const clock = options.clock ?? systemClock
-    const ownLogger =
-      options.logger === undefined
-        ? createLogger({
-            name: connector.name,
-            level: connector.log_level,
-            json: opencti.json_logging,
-            redactor: this.#redactor,
-            clock,
-          })
-        : undefined
-    this.logger = ownLogger ?? redactingLogger(options.logger!, this.#redactor)
-    this.#limits = new TargetLimits(loaded.delivery, clock)
-    this.#runtime = new Runtime({
-      hooks: this as unknown as ConnectorHooks,
-      loaded,
-      store: options.store ?? new SqliteStore({ directory: connector.state_dir, connectorId: connector.id }),
-      clock,
-      random: options.random ?? systemRandom,
-      logger: this.logger,
-      limits: this.#limits,
-      redactor: this.#redactor,
-      onNotice: (received) => {
-        const notice = scrubbed(received, this.#redactor)
-        logNotice(this.logger, notice)
-        try {
-          options.onNotice?.(notice)
-        } catch (error) {
-          this.logger.error('A listener to notices threw', { error })
-        }
-      },
-    })
-    const flush = () => ownLogger?.flush()
-    this.#runtime.finished.then(flush, flush)
+    this.settings = parts.loaded.settings as SettingsOf<Definition>
+    this.delivery = parts.loaded.delivery
+    this.logger = parts.logger
+    this.#limits = parts.limits
+    this.#runtime = parts.runtime
   }
 
   /**
@@ -158,9 +115,7 @@ export abstract class StreamConnector<
    *
    * class Notifier extends StreamConnector {
    *   #client = this.http.extend({ baseUrl: 'https://chat.example.org/', headers: { 'x-team': 'soc' } })
-   *   transform(entity: Entity) {
-   *     return entity
-   *   }
+   *   transform = (entity: Entity) => entity
    *   override async create(entity: Entity) {
    *     await this.#client.post('messages', { json: { text: entity.id } })
    *   }
@@ -186,9 +141,7 @@ export abstract class StreamConnector<
    * class Channels extends StreamConnector {
    *   static override readonly defaults = { routes: { secure: { rateLimit: { perSecond: 5 } }, normal: {} } }
    *   #channels = new Map(['secure', 'normal'].map((name) => [name, this.routeHttp(name)]))
-   *   transform(entity: Entity) {
-   *     return entity
-   *   }
+   *   transform = (entity: Entity) => entity
    *   override async create(entity: Entity, context: EventContext) {
    *     await this.#channels.get(context.route!)!.post(`https://${context.route}.example.org/`, { json: entity })
    *   }
@@ -391,9 +344,8 @@ export abstract class StreamConnector<
   static async run(
     this: new () => Pick<StreamConnector, 'start' | 'stop' | 'abandon' | 'finished'>,
   ): Promise<never> {
-    if (this === (StreamConnector as unknown)) {
+    if (this === (StreamConnector as unknown))
       throw new StreamConnectorError('LIFECYCLE', 'Call run() on the class that extends StreamConnector.')
-    }
     return heldStart(this) ?? runProgram(() => new this())
   }
 }

@@ -1,0 +1,89 @@
+import { createLogger } from '../observe/create-logger.ts'
+import { redactingLogger } from '../observe/redacting-logger.ts'
+import { scrubbed } from '../observe/scrub.ts'
+import { type ConnectorDefaults } from '../settings/connector-defaults.ts'
+import { type SettingsDefinition } from '../settings/define-settings.ts'
+import { loadSettings, type LoadedSettings } from '../settings/load-settings.ts'
+import { SqliteStore } from '../store/sqlite-store.ts'
+import { systemRandom } from '../util/backoff.ts'
+import { systemClock } from '../util/clock.ts'
+import { type Logger } from '../util/logger.ts'
+import { type Redactor } from '../util/redactor.ts'
+import { type ConnectorOptions } from './connector-options.ts'
+import { type ConnectorHooks } from './hooks.ts'
+import { logNotice } from './log-notice.ts'
+import { type ConnectorNotice } from './notices.ts'
+import { Runtime } from './runtime.ts'
+import { TargetLimits } from './target-limits.ts'
+
+/** What a connector class says of itself. */
+export interface ConnectorIdentity {
+  readonly settings: SettingsDefinition
+  readonly defaults: ConnectorDefaults
+  readonly name: string
+  readonly hooks: ConnectorHooks
+  /** Is told every secret of the settings. */
+  readonly redactor: Redactor
+}
+
+/** What a connector is made of. */
+export interface ConnectorParts {
+  readonly loaded: LoadedSettings
+  readonly logger: Logger
+  readonly limits: TargetLimits
+  readonly runtime: Runtime
+}
+
+/**
+ * Reads the settings of a connector and puts its parts together.
+ *
+ * @throws SettingsError with every problem of the settings at once.
+ */
+export function prepareConnector(
+  { settings, defaults, name, hooks, redactor }: ConnectorIdentity,
+  options: ConnectorOptions,
+): ConnectorParts {
+  const loaded = loadSettings(settings, {
+    ...(options.env === undefined ? {} : { env: options.env }),
+    ...(options.directory === undefined ? {} : { directory: options.directory }),
+    defaults: { name, ...defaults },
+  })
+  for (const secret of loaded.secrets) redactor.add(secret)
+  const { connector, opencti } = loaded.settings
+  const clock = options.clock ?? systemClock
+  const ownLogger =
+    options.logger === undefined
+      ? createLogger({
+          name: connector.name,
+          level: connector.log_level,
+          json: opencti.json_logging,
+          redactor,
+          clock,
+        })
+      : undefined
+  const logger = ownLogger ?? redactingLogger(options.logger!, redactor)
+  const limits = new TargetLimits(loaded.delivery, clock)
+  const onNotice = (received: ConnectorNotice) => {
+    const notice = scrubbed(received, redactor)
+    logNotice(logger, notice)
+    try {
+      options.onNotice?.(notice)
+    } catch (error) {
+      logger.error('A listener to notices threw', { error })
+    }
+  }
+  const runtime = new Runtime({
+    hooks,
+    loaded,
+    store: options.store ?? new SqliteStore({ directory: connector.state_dir, connectorId: connector.id }),
+    clock,
+    random: options.random ?? systemRandom,
+    logger,
+    limits,
+    redactor,
+    onNotice,
+  })
+  const flush = () => ownLogger?.flush()
+  runtime.finished.then(flush, flush)
+  return { loaded, logger, limits, runtime }
+}
