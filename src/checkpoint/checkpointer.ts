@@ -61,6 +61,7 @@ export class Checkpointer {
   #cancelTimer: (() => void) | undefined
   #running: Promise<void> | undefined
   #durable = false
+  #isHurried = false
   #isStopped = false
   #failures = 0
   #problem: StreamConnectorError | undefined
@@ -170,6 +171,15 @@ export class Checkpointer {
     }
   }
 
+  /** Much has ended at once: write it as soon as what is under way in this turn is done. */
+  hurry(): void {
+    this.#isHurried = true
+    if (this.#running !== undefined || this.#failures > 0) return
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    this.#schedule(0)
+  }
+
   /** Resolves when the state can be written; undefined when it can now. Take in no more work before that. */
   room(): Promise<void> | undefined {
     if (this.#problem === undefined) return undefined
@@ -229,15 +239,18 @@ export class Checkpointer {
     })
   }
 
+  /** How long the next commit waits for more to come. */
+  get #delayMs(): number {
+    if (this.#failures > 0) return backoffMs(this.#failures, retryBounds, this.#options.random)
+    return this.#isHurried ? 0 : commitDelayMs
+  }
+
   #commit(): Promise<void> {
     this.#running = this.#write().finally(() => {
       this.#running = undefined
       this.#writing = undefined
       this.#writingOutdated = undefined
-      if (this.#dirty)
-        this.#schedule(
-          this.#failures === 0 ? commitDelayMs : backoffMs(this.#failures, retryBounds, this.#options.random),
-        )
+      if (this.#dirty) this.#schedule(this.#delayMs)
     })
     return this.#running
   }
@@ -261,6 +274,7 @@ export class Checkpointer {
     this.#writing = entities
     this.#writingOutdated = outdated
     this.#dirty = false
+    this.#isHurried = false
     this.#durable = false
     try {
       await this.#options.store.commit({

@@ -129,6 +129,7 @@ export class HookRunner implements OperationHandler {
       if (operation.kind === 'delete') this.#forget(operation)
       else await this.#took(operation, answer.externalId ?? (operation.context as EventContext).externalId)
     }
+    this.#options.checkpointer.hurry()
     return answers
   }
 

@@ -86,6 +86,26 @@ describe('what has to become durable', () => {
     expect(await store.countEntities()).toBe(10_000)
   })
 
+  it('is written without waiting for more when a batch has ended', async () => {
+    const { clock, store, checkpointer } = await desk()
+    checkpointer.putEntity(record('a'))
+    checkpointer.hurry()
+    checkpointer.putEntity(record('b'))
+    await clock.advance(0)
+    expect(store.commits).toHaveLength(1)
+    expect(await store.countEntities()).toBe(2)
+    store.takesMs = 30
+    checkpointer.putEntity(record('c'))
+    checkpointer.hurry()
+    await clock.advance(10)
+    checkpointer.putEntity(record('d'))
+    checkpointer.hurry()
+    await clock.advance(20)
+    await clock.advance(30)
+    expect(store.commits).toHaveLength(3)
+    expect(await store.countEntities()).toBe(4)
+  })
+
   it('can be looked up before it is written, and while it is', async () => {
     const { clock, store, checkpointer } = await desk()
     checkpointer.putEntity(record('a', 'old'))
