@@ -1,5 +1,5 @@
 import { isEarlierPosition } from './earlier-position.ts'
-import { deadLetterParameters, entityParameters, textParameter } from './sqlite-rows.ts'
+import { deadLetterParameters, type Parameter, pushEntityParameters, textParameter } from './sqlite-rows.ts'
 import { entitiesAtOnce, type SqliteStatements } from './sqlite-statements.ts'
 import { type EntityRecord, type StateChanges } from './state-store.ts'
 
@@ -25,13 +25,7 @@ export function applyChanges(statements: SqliteStatements, changes: StateChanges
     statements.updateDeadLetter.run(attempts, lastAtMs, textParameter(error), id)
     if (answered !== undefined) statements.answerReplay.run(id, answered)
   }
-  for (const [key, position] of changes.outdateDeadLetters ?? []) {
-    for (const row of statements.deadLettersOfKey.all(key)) {
-      if (isEarlierPosition((row['position'] as string | null) ?? undefined, position)) {
-        statements.outdate.run(row['id'] as number, position)
-      }
-    }
-  }
+  outdateDeadLetters(statements, changes.outdateDeadLetters ?? none)
   for (const id of changes.removeDeadLetters ?? []) statements.removeDeadLetter.run(id)
 }
 
@@ -41,9 +35,31 @@ export function applyChanges(statements: SqliteStatements, changes: StateChanges
  */
 function putEntities(statements: SqliteStatements, entities: Iterable<EntityRecord>): void {
   const sorted = [...entities].toSorted((one, other) => (one.key < other.key ? -1 : 1))
-  let next = 0
-  for (; next + entitiesAtOnce <= sorted.length; next += entitiesAtOnce) {
-    statements.putEntities.run(...sorted.slice(next, next + entitiesAtOnce).flatMap(entityParameters))
+  const whole = sorted.length - (sorted.length % entitiesAtOnce)
+  const parameters: Parameter[] = []
+  for (let index = 0; index < whole; index++) {
+    pushEntityParameters(parameters, sorted[index]!)
+    if ((index + 1) % entitiesAtOnce !== 0) continue
+    statements.putEntities.run(...parameters)
+    parameters.length = 0
   }
-  for (; next < sorted.length; next++) statements.putEntity.run(...entityParameters(sorted[next]!))
+  for (const entity of sorted.slice(whole)) {
+    pushEntityParameters(parameters, entity)
+    statements.putEntity.run(...parameters)
+    parameters.length = 0
+  }
+}
+
+const none: ReadonlyMap<string, string> = new Map()
+
+/** Without an id map this is asked of every event; there seldom is a letter at all. */
+function outdateDeadLetters(statements: SqliteStatements, positions: ReadonlyMap<string, string>): void {
+  if (positions.size === 0 || statements.anyDeadLetter.get() === undefined) return
+  for (const [key, position] of positions) {
+    for (const row of statements.deadLettersOfKey.all(key)) {
+      if (isEarlierPosition((row['position'] as string | null) ?? undefined, position)) {
+        statements.outdate.run(row['id'] as number, position)
+      }
+    }
+  }
 }

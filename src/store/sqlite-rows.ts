@@ -3,20 +3,20 @@ import { type DeadLetter, type EntityRecord, type NewDeadLetter } from './state-
 type Row = Readonly<Record<string, unknown>>
 
 /** Something that SQLite takes for a `?`. */
-type Parameter = string | number | null | Uint8Array
+export type Parameter = string | number | null | Uint8Array
 
-/** The columns of {@link entityOfRow} and {@link entityParameters}, in order. */
+/** The columns of {@link entityOfRow} and {@link pushEntityParameters}, in order. */
 export const entityColumns = 'key, stix_id, external_id, position, expires_at_ms, route'
 
-export function entityParameters(entity: EntityRecord): Parameter[] {
-  return [
+export function pushEntityParameters(parameters: Parameter[], entity: EntityRecord): void {
+  parameters.push(
     entity.key,
     entity.stixId,
     entity.externalId ?? null,
     entity.position ?? null,
     entity.expiresAtMs ?? null,
     entity.route ?? null,
-  ]
+  )
 }
 
 /** @param key the key where it is known, so that it need not be read. */

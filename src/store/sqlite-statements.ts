@@ -67,6 +67,7 @@ export function prepareStatements(database: DatabaseSync) {
       `SELECT dead_letter.*, ${marks} FROM replay CROSS JOIN dead_letter USING (id)
        LEFT JOIN outdated USING (id) LEFT JOIN dead_letter_route USING (id) WHERE replay.id > ? ORDER BY replay.id LIMIT ?`,
     ),
+    anyDeadLetter: database.prepare('SELECT 1 FROM dead_letter LIMIT 1'),
     countDeadLetters: database.prepare('SELECT count(*) AS count FROM dead_letter'),
     addDeadLetter: database.prepare(
       `INSERT INTO dead_letter (${deadLetterColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
