@@ -1,27 +1,27 @@
 export { z } from 'zod'
 
 export { StreamConnector } from './connector/stream-connector.ts'
-export { type ConnectorOptions } from './connector/connector-options.ts'
-export { type StreamConnectorMessage } from './connector/connector-message.ts'
-export { EventContext } from './connector/event-context.ts'
+export { type ConnectorOptions } from './connector/contract/connector-options.ts'
+export { type StreamConnectorMessage } from './connector/intake/connector-message.ts'
+export { EventContext } from './connector/contract/event-context.ts'
 export {
   DeadLetters,
   isReplayable,
   type DeadLetterSelection,
   type DeadLetterSummary,
   type ReplayRequest,
-} from './connector/dead-letters.ts'
-export { IdMap, type IdMapImport } from './connector/id-map.ts'
-export { type ExportedDeadLetter } from './connector/exported-dead-letter.ts'
-export { type FlushOperation } from './connector/hooks.ts'
-export { type ConnectorNotice, type ConnectorState } from './connector/notices.ts'
-export { type ConnectorStatus } from './connector/connector-status.ts'
+} from './connector/dead-letters/dead-letters.ts'
+export { IdMap, type IdMapImport } from './connector/id-map/id-map.ts'
+export { type ExportedDeadLetter } from './connector/dead-letters/exported-dead-letter.ts'
+export { type FlushOperation } from './connector/contract/hooks.ts'
+export { type ConnectorNotice, type ConnectorState } from './connector/contract/notices.ts'
+export { type ConnectorStatus } from './connector/contract/connector-status.ts'
 export {
   type ListedItem,
   type Listing,
   type ReconcileOptions,
   type ReconcileReport,
-} from './connector/reconcile-report.ts'
+} from './connector/contract/reconcile-report.ts'
 
 export { type Books, type BooksSnapshot, type Outcome } from './flow/books.ts'
 export { type DeleteReason, type OperationKind } from './flow/operation.ts'
@@ -217,4 +217,4 @@ export { systemClock, type Clock } from './util/clock.ts'
 export { systemRandom, type BackoffBounds, type Random } from './util/backoff.ts'
 export { silentLogger, type LogAttributes, type Logger } from './util/logger.ts'
 export { type EndpointAddresses } from './observe/observation.ts'
-export { type Unreadiness } from './observe/readiness.ts'
+export { type Unreadiness } from './observe/facts/readiness.ts'

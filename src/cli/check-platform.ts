@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { platformHttpOptions } from '../connector/platform-http-options.ts'
+import { platformHttpOptions } from '../connector/platform/platform-http-options.ts'
 import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import { createPlatformHttp } from '../opencti/http.ts'
 import { Platform, type PlatformUser } from '../opencti/platform.ts'

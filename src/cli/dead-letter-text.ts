@@ -1,4 +1,8 @@
-import { isReplayable, type DeadLetterSummary, type ReplayRequest } from '../connector/dead-letters.ts'
+import {
+  isReplayable,
+  type DeadLetterSummary,
+  type ReplayRequest,
+} from '../connector/dead-letters/dead-letters.ts'
 import { entityKeyOfLane } from '../flow/route.ts'
 import { type DeadLetter } from '../store/state-store.ts'
 import { cell, counted, printable, timeText } from './output.ts'

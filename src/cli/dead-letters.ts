@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 import { Command, InvalidArgumentError } from 'commander'
-import { DeadLetters } from '../connector/dead-letters.ts'
+import { DeadLetters } from '../connector/dead-letters/dead-letters.ts'
 import { ageMs } from './age.ts'
 import {
   describeLetter,

@@ -1,4 +1,4 @@
-import { type EventContext } from '../connector/event-context.ts'
+import { type EventContext } from '../connector/contract/event-context.ts'
 import { type ConnectorClass, type LoadedConnector } from './load-connector.ts'
 
 /** What would have been done at the target. */

@@ -1,7 +1,7 @@
 import { createReadStream, existsSync, mkdirSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Command } from 'commander'
-import { IdMap } from '../connector/id-map.ts'
+import { IdMap } from '../connector/id-map/id-map.ts'
 import { counted, writeJson, writeLine } from './output.ts'
 import { exitCodeHelp } from './run-command-line.ts'
 import { addStateOptions, withState, type StateOptions } from './state-access.ts'

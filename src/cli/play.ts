@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
-import { type ConnectorNotice } from '../connector/notices.ts'
+import { type ConnectorNotice } from '../connector/contract/notices.ts'
 import { StreamConnector } from '../connector/stream-connector.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import { type Entity } from '../stix/entity.ts'

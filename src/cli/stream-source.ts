@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { platformHttpOptions } from '../connector/platform-http-options.ts'
-import { scrubError } from '../observe/scrub.ts'
+import { platformHttpOptions } from '../connector/platform/platform-http-options.ts'
+import { scrubError } from '../observe/log/scrub.ts'
 import { createPlatformHttp } from '../opencti/http.ts'
 import { Platform } from '../opencti/platform.ts'
 import { parsePosition, type Position } from '../opencti/position.ts'

@@ -1,7 +1,7 @@
 import { type Logger } from '../util/logger.ts'
 import { type StreamNotice } from '../stream/stream-notice.ts'
-import { type ConnectorNotice, type ConnectorState } from './notices.ts'
-import { type ReconcileReport } from './reconcile-report.ts'
+import { type ConnectorNotice, type ConnectorState } from './contract/notices.ts'
+import { type ReconcileReport } from './contract/reconcile-report.ts'
 
 /** Says a notice in the log, in words. */
 export function logNotice(logger: Logger, notice: ConnectorNotice): void {

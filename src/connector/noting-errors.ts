@@ -1,5 +1,5 @@
-import { type RecentErrors } from '../observe/recent-errors.ts'
-import { type ConnectorNotice } from './notices.ts'
+import { type RecentErrors } from '../observe/status/recent-errors.ts'
+import { type ConnectorNotice } from './contract/notices.ts'
 
 /** Something that went wrong. */
 type Failure = Parameters<RecentErrors['note']>[0]

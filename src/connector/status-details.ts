@@ -1,5 +1,5 @@
-import { shortened } from '../observe/shortened.ts'
-import { type StatusDetails } from '../observe/status-report.ts'
+import { shortened } from '../observe/status/shortened.ts'
+import { type StatusDetails } from '../observe/status/status-report.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Assembly } from './assembly.ts'

@@ -1,6 +1,6 @@
 import { delay } from '../util/delay.ts'
 import { type AssemblyOptions } from './assembly.ts'
-import { metricsOf, type ConnectorStatus } from './connector-status.ts'
+import { metricsOf, type ConnectorStatus } from './contract/connector-status.ts'
 
 /** Writes the specification's line of metrics into the log now and then, until `signal` is aborted. */
 export async function summarize(

@@ -4,19 +4,24 @@ import { type DeliveryOptions } from '../settings/delivery-options.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { type Redactor } from '../util/redactor.ts'
-import { HookTimings } from './hook-timings.ts'
-import { canShare, type HttpAnswer, HttpEndpoint, type HttpService } from './http-endpoint.ts'
-import { Metrics } from './metrics.ts'
-import { type ObservedFacts } from './observed-facts.ts'
-import { readiness } from './readiness.ts'
-import { RecentErrors } from './recent-errors.ts'
-import { RecentLatency } from './recent-latency.ts'
-import { scrubbed } from './scrub.ts'
-import { statusPage } from './status-page/status-page.ts'
-import { type StatusDetails, type StatusReport, statusReport, type StatusSources } from './status-report.ts'
-import { StreamWatch } from './stream-watch.ts'
-import { Tracing } from './tracing.ts'
-import { sampleEveryMs, Throughput } from './throughput.ts'
+import { HookTimings } from './facts/hook-timings.ts'
+import { canShare, type HttpAnswer, HttpEndpoint, type HttpService } from './http/http-endpoint.ts'
+import { Metrics } from './metrics/metrics.ts'
+import { type ObservedFacts } from './facts/observed-facts.ts'
+import { readiness } from './facts/readiness.ts'
+import { RecentErrors } from './status/recent-errors.ts'
+import { RecentLatency } from './status/recent-latency.ts'
+import { scrubbed } from './log/scrub.ts'
+import { statusPage } from './status/page/status-page.ts'
+import {
+  type StatusDetails,
+  type StatusReport,
+  statusReport,
+  type StatusSources,
+} from './status/status-report.ts'
+import { StreamWatch } from './facts/stream-watch.ts'
+import { Tracing } from './tracing/tracing.ts'
+import { sampleEveryMs, Throughput } from './status/throughput.ts'
 
 const samplesPerMinute = 60_000 / sampleEveryMs
 

@@ -16,7 +16,7 @@ import {
 import { buildIndicator, Simulator } from 'opencti-stream-connector/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { parse, stringify } from 'yaml'
-import { metricTable, histogramTable } from '../../src/observe/metric-table.ts'
+import { metricTable, histogramTable } from '../../src/observe/metrics/metric-table.ts'
 import { until } from '../integration/until.ts'
 import { hasPrometheus, RealPrometheus } from './real-prometheus.ts'
 

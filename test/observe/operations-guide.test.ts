@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { histogramTable, metricTable } from '../../src/observe/metric-table.ts'
+import { histogramTable, metricTable } from '../../src/observe/metrics/metric-table.ts'
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 const guide = read('docs/guides/operations.md')
@@ -44,7 +44,7 @@ test('the guide names the label of every metric that has one', () => {
 })
 
 test('the guide names every kind of notice, and none that is gone', () => {
-  const kinds = kindsOf('src/connector/notices.ts', 'ConnectorNotice')
+  const kinds = kindsOf('src/connector/contract/notices.ts', 'ConnectorNotice')
   expect(kinds.length).toBeGreaterThan(10)
   expect([...rowsOf('`kind`').keys()].toSorted()).toEqual(kinds.toSorted())
 })
@@ -56,7 +56,9 @@ test('the guide names every kind of notice of the stream, and none that is gone'
 })
 
 test('the guide names every attribute of a span, and none that is gone', () => {
-  const sources = ['tracing', 'event-span', 'run-in-span'].map((name) => read(`src/observe/${name}.ts`))
+  const sources = ['tracing', 'event-span', 'run-in-span'].map((name) =>
+    read(`src/observe/tracing/${name}.ts`),
+  )
   const used = [...sources.join('').matchAll(/'((?:opencti|messaging)\.[a-z_.]+)'/g)].map(([, name]) => name!)
   expect(used.length).toBeGreaterThan(15)
   expect([...rowsOf('Attribute').keys()].toSorted()).toEqual([...new Set(used)].toSorted())

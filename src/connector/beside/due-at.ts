@@ -1,0 +1,10 @@
+import { type DeliveryOptions } from '../../settings/delivery-options.ts'
+import { validUntilOf } from '../../stix/entity-life.ts'
+import { type Entity } from '../../stix/entity.ts'
+
+/** When an entity that is pushed has to be withdrawn, in milliseconds since 1970; undefined for never. */
+export function dueAtMs(entity: Entity, on: DeliveryOptions['on']): number | undefined {
+  if (!on.expiryTimer || on.expired !== 'delete' || entity.type !== 'indicator') return undefined
+  const atMs = Date.parse(validUntilOf(entity) ?? '')
+  return Number.isNaN(atMs) ? undefined : atMs
+}

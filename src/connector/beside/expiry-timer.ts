@@ -1,0 +1,158 @@
+import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
+import { describeError } from '../../errors/verdict.ts'
+import { type Outcome } from '../../flow/books.ts'
+import { type EntityRecord, type StateStore } from '../../store/state-store.ts'
+import { type Clock } from '../../util/clock.ts'
+import { delay } from '../../util/delay.ts'
+import { type Logger } from '../../util/logger.ts'
+import { overtakenOutcome } from '../reconcile/record-for-repair.ts'
+import { droppedByReset } from './replayer.ts'
+
+/** What an {@link ExpiryTimer} needs. */
+export interface ExpiryTimerOptions {
+  /** Whether it is to do anything: `on.expiryTimer`. */
+  readonly isOn: boolean
+  readonly store: StateStore
+  readonly checkpointer: Checkpointer
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Undefined when one more event may be taken into memory; else resolves when it may. */
+  readonly room: () => Promise<void> | undefined
+  /** Takes the withdrawal of an entity through the lanes. */
+  readonly expire: (record: EntityRecord, onEnded: (outcome: Outcome) => void) => void
+  /** No more is coming for now. */
+  readonly hurry: () => void
+}
+
+/** The longest sleep, in milliseconds: the wall clock may jump, and what is pushed meanwhile may end sooner. */
+const maxSleepMs = 1000
+
+/** Withdrawals that are under way at a time, beside the events of the stream. */
+const maxUnderWay = 256
+
+/**
+ * Withdraws what was pushed when its `valid_until` comes. That time stands in the id map, so that it is kept over any stop
+ * or crash; what came due meanwhile is withdrawn at the next start.
+ *
+ * An entity stays due until what became of its withdrawal is written, in the commit that also removes it from the id map.
+ */
+export class ExpiryTimer {
+  readonly #options: ExpiryTimerOptions
+  /** Keys, from the moment that a withdrawal is begun until what became of it is written. */
+  readonly #underWay = new Set<string>()
+  readonly #ended = new Set<string>()
+  #slot: PromiseWithResolvers<void> | undefined
+  #problem: string | undefined
+
+  constructor(options: ExpiryTimerOptions) {
+    this.#options = options
+  }
+
+  /** Watches the time until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    if (!this.#options.isOn) return
+    const stopped = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    while (!signal.aborted) {
+      let sleepMs = maxSleepMs
+      try {
+        await this.#withdrawDue(signal, stopped)
+        sleepMs = await this.#untilNext()
+        this.#problem = undefined
+      } catch (error) {
+        this.#failed(describeError(error))
+      }
+      try {
+        await delay(this.#options.clock, sleepMs, signal)
+      } catch {
+        return
+      }
+    }
+  }
+
+  async #withdrawDue(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
+    const { store, clock, hurry, room } = this.#options
+    for (;;) {
+      await this.#writeEnded()
+      // What is under way is still among the due ones, before the others.
+      const limit = this.#underWay.size + maxUnderWay
+      const due = await store.expiring({ atMs: clock.now(), limit })
+      const fresh = due.filter(({ key }) => !this.#underWay.has(key))
+      for (const record of fresh) {
+        for (let wait = room(); wait !== undefined || this.#isFull; wait = room()) {
+          hurry()
+          await Promise.race([stopped, wait ?? this.#freeSlot()])
+          if (signal.aborted) return
+        }
+        if (signal.aborted) return
+        this.#withdraw(record)
+      }
+      if (fresh.length > 0) hurry()
+      if (due.length < limit) return
+    }
+  }
+
+  #withdraw(record: EntityRecord): void {
+    const { key } = record
+    this.#underWay.add(key)
+    this.#options.expire(record, (outcome) => {
+      const isDone =
+        outcome.kind === 'delivered' || outcome === overtakenOutcome || outcome === droppedByReset
+      if (!isDone) this.#letBe(record)
+      this.#ended.add(key)
+      this.#slot?.resolve()
+      this.#slot = undefined
+    })
+  }
+
+  /** It is a dead letter now, or an author skips it: it must not come due again and again. */
+  #letBe({ key, expiresAtMs }: EntityRecord): void {
+    const { checkpointer } = this.#options
+    const forget = (now: EntityRecord | undefined) => {
+      if (now === undefined || now.expiresAtMs !== expiresAtMs) return
+      const { expiresAtMs: _, ...rest } = now
+      checkpointer.putEntity(rest)
+    }
+    const known = checkpointer.entity(key)
+    if (known instanceof Promise) void known.then(forget, () => {})
+    else forget(known)
+  }
+
+  /** Milliseconds until it is worth to look again. */
+  async #untilNext(): Promise<number> {
+    const { store, clock } = this.#options
+    if (this.#underWay.size > 0) return maxSleepMs
+    const [soonest] = await store.expiring({ atMs: Number.MAX_SAFE_INTEGER, limit: 1 })
+    if (soonest === undefined) return maxSleepMs
+    return Math.min(Math.max(soonest.expiresAtMs! - clock.now(), 1), maxSleepMs)
+  }
+
+  get #isFull(): boolean {
+    return this.#underWay.size - this.#ended.size >= maxUnderWay
+  }
+
+  #freeSlot(): Promise<void> {
+    this.#slot ??= Promise.withResolvers<void>()
+    return this.#slot.promise
+  }
+
+  /** Only what is written counts: until then the store still tells of it as due. */
+  async #writeEnded(): Promise<void> {
+    if (this.#ended.size === 0) return
+    const ended = [...this.#ended]
+    await this.#options.checkpointer.flush()
+    for (const key of ended) {
+      this.#ended.delete(key)
+      this.#underWay.delete(key)
+    }
+  }
+
+  /** The state could not be read or written: said once, and looked again. */
+  #failed(problem: string): void {
+    if (this.#problem !== problem) {
+      this.#options.logger.warn('What has expired cannot be withdrawn now', { error: problem })
+    }
+    this.#problem = problem
+  }
+}

@@ -1,0 +1,223 @@
+import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
+import { describeError } from '../../errors/verdict.ts'
+import { type Outcome } from '../../flow/books.ts'
+import { type Operation } from '../../flow/operation.ts'
+import { type DeadLetter, type EntityRecord, type StateStore } from '../../store/state-store.ts'
+import { isEarlierPosition } from '../../store/earlier-position.ts'
+import { type Clock } from '../../util/clock.ts'
+import { delay } from '../../util/delay.ts'
+import { type Logger } from '../../util/logger.ts'
+
+/** What a {@link Replayer} needs. */
+export interface ReplayerOptions {
+  readonly store: StateStore
+  readonly checkpointer: Checkpointer
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Undefined when one more event may be taken into memory; else resolves when it may. */
+  readonly room: () => Promise<void> | undefined
+  /** Takes a letter's event through the lanes; answers what is wrong with a letter that cannot be read. */
+  readonly replay: (letter: DeadLetter, onSettled: (outcome: Outcome) => void) => string | undefined
+  /** No more is coming for now. */
+  readonly hurry: () => void
+  /** A letter is gone. */
+  readonly onRemoved: () => void
+}
+
+/** How often is looked for requests, in milliseconds. Without any, a look costs some microseconds. */
+const lookEveryMs = 1000
+
+/** Letters that are read at a time: each can hold megabytes. */
+const pageSize = 16
+
+/** Letters that are under way at a time, beside the events of the stream. */
+const maxUnderWay = 256
+
+/** With so many that have ended, what became of them is written before going on. */
+const maxEnded = 1000
+
+/** What a letter's error begins with when it was not tried again because it is stale. */
+const stalePrefix = 'Stale: '
+
+/** How an event ends that waited when somebody reset the connector. */
+export const droppedByReset: Outcome = { kind: 'skipped', reason: 'reset' }
+
+/** How an event ends that was not delivered because the target has a newer state of its entity. */
+export const staleOutcome: Outcome = { kind: 'skipped', reason: 'stale' }
+
+/** Without the content: that goes with the event. */
+type UnderWay = Omit<DeadLetter, 'data'>
+
+/**
+ * Tries dead letters again that somebody asked for, in the running connector and through its lanes, so that the order of
+ * each entity holds.
+ *
+ * A request stays in the store until what became of the letter is written, in the commit that also writes what it changed:
+ * after a stop or a crash in the middle it is simply made again.
+ */
+export class Replayer {
+  readonly #options: ReplayerOptions
+  /** From the moment that a letter is taken until what became of it is written, so that none is started twice. */
+  readonly #underWay = new Map<number, UnderWay>()
+  readonly #ended = new Set<number>()
+  #slot: PromiseWithResolvers<void> | undefined
+  #problem: string | undefined
+
+  constructor(options: ReplayerOptions) {
+    this.#options = options
+  }
+
+  /** Looks for requests at once and from time to time, until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const stopped = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    while (!signal.aborted) {
+      try {
+        await this.#look(signal, stopped)
+        this.#problem = undefined
+        await delay(this.#options.clock, lookEveryMs, signal)
+      } catch (error) {
+        if (signal.aborted) return
+        await this.#failed(describeError(error), signal)
+      }
+    }
+  }
+
+  /**
+   * Whether the target has a newer state than a letter's, now that it is the letter's turn. What the id map does not tell
+   * (the entity was deleted, or withdrawn, or there is no id map) the letter's own mark does.
+   */
+  async isStale(operation: Operation, record: EntityRecord | undefined): Promise<boolean> {
+    const letter = this.#underWay.get(operation.replayOf!)
+    if (letter?.position === undefined) return false
+    const { store, checkpointer } = this.#options
+    const newer = [record?.position, checkpointer.outdatedAt(operation.key)]
+    newer.push((await store.deadLetter(letter.id))?.outdatedBy)
+    for (const position of newer) {
+      if (position !== undefined && isEarlierPosition(letter.position, position)) return true
+    }
+    return false
+  }
+
+  /** A letter has failed again: it stays, with its new error, and has to be asked for again. */
+  failedAgain(operation: Operation, error: string, atMs: number): void {
+    const letter = this.#underWay.get(operation.replayOf!)!
+    this.#options.checkpointer.updateDeadLetter({
+      id: letter.id,
+      attempts: letter.attempts + Math.max(1, operation.attempts),
+      lastAtMs: atMs,
+      error,
+      answered: letter.replay,
+    })
+    this.#options.logger.warn('Dead letter failed again', {
+      dead_letter: letter.id,
+      entity_id: letter.entityId,
+      error,
+    })
+  }
+
+  async #look(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
+    const { store, room, hurry } = this.#options
+    let afterId = 0
+    await this.#writeEnded()
+    for (;;) {
+      const letters = await store.deadLetters({ afterId, limit: pageSize, onlyReplay: true })
+      for (const letter of letters) {
+        afterId = letter.id
+        if (this.#underWay.has(letter.id)) continue
+        for (let wait = room(); wait !== undefined || this.#isFull; wait = room()) {
+          hurry()
+          await Promise.race([stopped, wait ?? this.#freeSlot()])
+          if (signal.aborted) return
+        }
+        if (signal.aborted) return
+        if (this.#ended.size >= maxEnded) await this.#writeEnded()
+        this.#start(letter)
+      }
+      if (letters.length < pageSize) break
+    }
+    if (this.#underWay.size > this.#ended.size) hurry()
+  }
+
+  #start({ data, ...summary }: DeadLetter): void {
+    this.#underWay.set(summary.id, summary)
+    const problem = this.#options.replay({ ...summary, data }, (outcome) => this.#settled(summary, outcome))
+    if (problem === undefined) return
+    this.#keep(
+      summary,
+      `Cannot be replayed: ${problem}. Correct the entity at the platform, then purge this.`,
+    )
+    this.#end(summary.id)
+  }
+
+  #settled(letter: UnderWay, outcome: Outcome): void {
+    const { checkpointer, logger, onRemoved } = this.#options
+    const attributes = { dead_letter: letter.id, entity_id: letter.entityId }
+    // By identity: authors skip events for reasons in words of their own.
+    if (outcome === staleOutcome) {
+      const original = letter.error.startsWith(stalePrefix)
+        ? letter.error.slice(letter.error.indexOf('\n') + 1)
+        : letter.error
+      this.#keep(
+        letter,
+        `${stalePrefix}a newer event of this entity was handled since. To deliver this one anyway, replay it with --force. It failed with:\n${original}`,
+      )
+      logger.warn('Dead letter not replayed: it is stale', attributes)
+    } else if (outcome.kind !== 'dead-lettered' && outcome !== droppedByReset) {
+      // When it was delivered, the id map's commit removes it as well; whichever comes first.
+      checkpointer.removeDeadLetter(letter.id)
+      onRemoved()
+      logger.debug('Dead letter replayed', {
+        ...attributes,
+        outcome: outcome.kind === 'skipped' ? outcome.reason : outcome.kind,
+      })
+    }
+    this.#end(letter.id)
+  }
+
+  /** The letter stays as it is but for its error, and is no longer to be tried. */
+  #keep(letter: UnderWay, error: string): void {
+    const { id, attempts, lastAtMs, replay } = letter
+    this.#options.checkpointer.updateDeadLetter({ id, attempts, lastAtMs, error, answered: replay })
+  }
+
+  #end(id: number): void {
+    this.#ended.add(id)
+    this.#slot?.resolve()
+    this.#slot = undefined
+  }
+
+  get #isFull(): boolean {
+    return this.#underWay.size - this.#ended.size >= maxUnderWay
+  }
+
+  #freeSlot(): Promise<void> {
+    this.#slot ??= Promise.withResolvers<void>()
+    return this.#slot.promise
+  }
+
+  /** Only what is written counts: until then the store still tells of the old requests. */
+  async #writeEnded(): Promise<void> {
+    if (this.#ended.size === 0) return
+    const ended = [...this.#ended]
+    await this.#options.checkpointer.flush()
+    for (const id of ended) {
+      this.#ended.delete(id)
+      this.#underWay.delete(id)
+    }
+  }
+
+  /** The state could not be read or written: said once, and looked again. */
+  async #failed(problem: string, signal: AbortSignal): Promise<void> {
+    if (this.#problem !== problem) {
+      this.#options.logger.warn('Dead letters cannot be replayed now', { error: problem })
+    }
+    this.#problem = problem
+    try {
+      await delay(this.#options.clock, lookEveryMs, signal)
+    } catch {
+      // Stopped.
+    }
+  }
+}

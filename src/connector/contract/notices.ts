@@ -1,0 +1,65 @@
+import { type StreamConnectorError } from '../../errors/stream-connector-error.ts'
+import { type StreamNotice } from '../../stream/stream-notice.ts'
+import { type ReconcileReport } from './reconcile-report.ts'
+
+/**
+ * Everything that a program which embeds a connector can listen to. Times are in milliseconds.
+ *
+ * @example
+ * ```ts
+ * import { type ConnectorNotice } from 'opencti-stream-connector'
+ *
+ * function explain(notice: ConnectorNotice): string {
+ *   return notice.kind === 'dead-lettered' ? `${notice.entityId ?? 'a frame'}: ${notice.error}` : notice.kind
+ * }
+ * ```
+ */
+export type ConnectorNotice =
+  /** The connection to the live stream: see {@link StreamNotice}. */
+  | { readonly kind: 'stream'; readonly notice: StreamNotice }
+  /** The connector has moved on in its life. */
+  | { readonly kind: 'state'; readonly state: ConnectorState }
+  /** All that existed when the connector was first started has been received. */
+  | { readonly kind: 'caught-up'; readonly position: string }
+  /** The platform no longer has events that the connector has not seen; what still exists is fetched again. */
+  | {
+      readonly kind: 'gap'
+      readonly from: string
+      readonly firstAvailable: string
+      readonly isRepaired: boolean
+    }
+  /** The target, or the route that is named, counts as down: nothing but a probe is sent until it comes back. */
+  | { readonly kind: 'paused'; readonly reason: string; readonly route?: string | undefined }
+  /** The target works again. */
+  | { readonly kind: 'resumed'; readonly route?: string | undefined }
+  /** An event was put aside. */
+  | {
+      readonly kind: 'dead-lettered'
+      readonly entityId: string | undefined
+      readonly position: string | undefined
+      readonly error: string
+      readonly route?: string | undefined
+    }
+  /** Somebody reset the connector's state at the platform, or edited it; it starts from there. */
+  | { readonly kind: 'reset'; readonly from: string }
+  /** The platform did not answer a ping, or does again. */
+  | { readonly kind: 'ping-failed'; readonly error: StreamConnectorError }
+  | { readonly kind: 'ping-restored' }
+  /** The platform does not answer look-ups (events that need them wait), or does again. */
+  | { readonly kind: 'lookups-failed'; readonly error: StreamConnectorError }
+  | { readonly kind: 'lookups-restored' }
+  /** The state cannot be written (nothing more is read until it can), or can again. */
+  | { readonly kind: 'state-not-written'; readonly error: StreamConnectorError }
+  | { readonly kind: 'state-restored' }
+  /** The platform does not let the connector add external references; they wait. Or it does again. */
+  | { readonly kind: 'links-refused'; readonly error: StreamConnectorError }
+  | { readonly kind: 'links-restored' }
+  /** One link to the target could not be written, or `link` failed; it is left out. */
+  | { readonly kind: 'link-failed'; readonly entityId: string | undefined; readonly error: string }
+  /** Target, id map and platform were compared, and what differed was repaired, unless the report says `refused`. */
+  | { readonly kind: 'reconciled'; readonly report: ReconcileReport }
+  /** They could not be compared: nothing was repaired, and the next comparison tries again. */
+  | { readonly kind: 'reconcile-failed'; readonly error: StreamConnectorError }
+
+/** The life of a connector. It only moves to the right; `failed` can come after any. */
+export type ConnectorState = 'idle' | 'starting' | 'running' | 'stopping' | 'stopped' | 'failed'

@@ -1,0 +1,381 @@
+import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
+import { errorFacts } from '../../errors/error-facts.ts'
+import { StreamConnectorError } from '../../errors/stream-connector-error.ts'
+import { type Verdict } from '../../errors/verdict.ts'
+import { delivered, type Outcome } from '../../flow/books.ts'
+import { type ItemAnswer, readFlushResults } from '../../flow/flush-answer.ts'
+import { type HookTrace } from '../../flow/event-trace.ts'
+import { type OperationHandler } from '../../flow/operation-handler.ts'
+import { type Operation } from '../../flow/operation.ts'
+import { laneOf } from '../../flow/route.ts'
+import { comparePositions, formatPosition, parsePosition, type Position } from '../../opencti/position.ts'
+import { type DeliveryOptions } from '../../settings/delivery-options.ts'
+import { type EntityRecord } from '../../store/state-store.ts'
+import { type Clock } from '../../util/clock.ts'
+import { type Logger } from '../../util/logger.ts'
+import { dueAtMs } from '../beside/due-at.ts'
+import { EventContext } from '../contract/event-context.ts'
+import { HookCall, type HookLimits } from './hook-call.ts'
+import { type FlushOperation, type Hooks } from '../contract/hooks.ts'
+import { type LinkQueue } from '../links/link-queue.ts'
+import { overtakenOutcome, recordForRepair } from '../reconcile/record-for-repair.ts'
+import { staleOutcome } from '../beside/replayer.ts'
+import { type StixIdRecords } from '../id-map/stix-id-records.ts'
+
+/** What a {@link HookRunner} needs. */
+export interface HookRunnerOptions {
+  readonly hooks: Hooks<unknown>
+  readonly delivery: DeliveryOptions
+  readonly checkpointer: Checkpointer
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly stopped: AbortSignal
+  /** Whether the id map knows of everything that was ever pushed. */
+  readonly mapIsComplete: () => boolean
+  /** What an imported id map says of the entity under its STIX id. */
+  readonly stixIdRecords: StixIdRecords
+  /** Whether the target has a newer state of the entity than a dead letter that is tried again. */
+  readonly isStale: (operation: Operation, record: EntityRecord | undefined) => Promise<boolean>
+  /** Follows the call for a batch; undefined when nobody does. */
+  readonly traceBatch?: ((operations: readonly Operation[]) => HookTrace | undefined) | undefined
+  /** Told of entities that are new at the target, and where they are there. */
+  readonly links?: Pick<LinkQueue, 'isAsked' | 'add'> | undefined
+  /** The id map has changed for an entity, by an event or by a repair. */
+  readonly onChanged?: ((record: EntityRecord) => void) | undefined
+  readonly onRetry: (operation: Operation, verdict: Verdict) => void
+  readonly onDeadLetter: (operation: Operation, verdict: Verdict) => void
+  readonly onOutage: (reason: string | undefined, route: string | undefined) => void
+  readonly onStop: (verdict: Verdict) => void
+}
+
+/**
+ * Calls the author's hooks for an operation: decides by the id map whether an entity has to be created or updated at the
+ * target, and remembers what was pushed. What it remembers is written together with the position that depends on it.
+ */
+export class HookRunner implements OperationHandler {
+  readonly #options: HookRunnerOptions
+  readonly #hooks: Hooks<unknown>
+  readonly #limits: HookLimits
+
+  constructor(options: HookRunnerOptions) {
+    this.#options = options
+    this.#hooks = options.hooks
+    this.#limits = {
+      clock: options.clock,
+      timeoutMs: options.delivery.hookTimeoutMs,
+      stopped: options.stopped,
+    }
+  }
+
+  async deliver(operation: Operation): Promise<Outcome | undefined> {
+    const { checkpointer, delivery, stixIdRecords } = this.#options
+    let record: EntityRecord | undefined
+    operation.isTransforming = false
+    if (delivery.idMap) {
+      const known = checkpointer.entity(operation.key)
+      record = known instanceof Promise ? await known : known
+      if (record === undefined && operation.route !== undefined) record = await this.#formerRecord(operation)
+      if (record === undefined && stixIdRecords.mayHaveAny) record = await stixIdRecords.find(operation)
+      const newest =
+        record === undefined ? checkpointer.departureOf(operation.key) : parsePosition(record.position ?? '')
+      if (newest !== undefined && isRedelivered(operation, newest)) return redelivered
+    }
+    if (operation.dueAtMs !== undefined && !this.#isDue(operation.dueAtMs, record)) return overtakenOutcome
+    if (operation.repair !== undefined) {
+      const needed = recordForRepair(operation, operation.repair, record)
+      if (needed === 'overtaken') return overtakenOutcome
+      record = needed
+    }
+    if (operation.replayOf !== undefined && (await this.#options.isStale(operation, record))) {
+      if (!operation.isForced) return staleOutcome
+      operation.newerPosition = record?.position
+    }
+    return operation.kind === 'delete' ? this.#delete(operation, record) : this.#push(operation, record)
+  }
+
+  /** Whether an entity still has to go at that time: it may be gone, or hold for longer, or the clock was set back. */
+  #isDue(dueAt: number, record: EntityRecord | undefined): boolean {
+    return record?.expiresAtMs === dueAt && this.#options.clock.now() >= dueAt
+  }
+
+  /** What is remembered of an entity under a name that its route had before. */
+  async #formerRecord(operation: Operation): Promise<EntityRecord | undefined> {
+    for (const name of operation.route!.formerly) {
+      const record = await this.#options.checkpointer.entity(laneOf(operation.entityKey, name))
+      if (record === undefined) continue
+      operation.formerKey = record.key
+      return record
+    }
+    return undefined
+  }
+
+  async flush(operations: readonly Operation[]): Promise<readonly ItemAnswer[]> {
+    const call = new HookCall(this.#limits, this.#options.traceBatch?.(operations))
+    const items = operations.map((operation): FlushOperation<unknown> => {
+      const context = operation.context as EventContext
+      context.enter(call.signal)
+      return { kind: operation.kind, item: operation.item, context }
+    })
+    const answers = readFlushResults(
+      await call.run('flush', () => this.#hooks.flush!(items)),
+      operations.length,
+    )
+    for (const [index, operation] of operations.entries()) {
+      const answer = answers[index]!
+      if (answer.status !== 'ok') {
+        operation.delivery.trace?.failed('flush', operation, answer.error)
+        continue
+      }
+      if (operation.kind === 'delete') this.#forget(operation)
+      else await this.#took(operation, answer.externalId ?? (operation.context as EventContext).externalId)
+    }
+    this.#options.checkpointer.hurry()
+    return answers
+  }
+
+  itemBytes(operation: Operation): number {
+    if (operation.item === undefined) return operation.entity.id.length
+    return Buffer.byteLength(JSON.stringify(operation.item) ?? '')
+  }
+
+  onRetry(operation: Operation, verdict: Verdict): void {
+    this.#options.onRetry(operation, verdict)
+  }
+
+  deadLetter(operation: Operation, verdict: Verdict): void {
+    this.#options.onDeadLetter(operation, verdict)
+  }
+
+  skipped(operation: Operation): void {
+    this.#outdate(operation)
+  }
+
+  onOutage(reason: string | undefined, route: string | undefined): void {
+    this.#options.onOutage(reason, route)
+  }
+
+  onStop(verdict: Verdict): void {
+    this.#options.onStop(verdict)
+  }
+
+  async #push(operation: Operation, record: EntityRecord | undefined): Promise<Outcome | undefined> {
+    const hooks = this.#hooks
+    if (this.#options.delivery.idMap) operation.kind = record === undefined ? 'create' : 'update'
+    operation.isFirst = this.#options.delivery.idMap ? record === undefined : operation.kind === 'create'
+    const call = new HookCall(this.#limits, operation.delivery.trace?.hooksOf(operation))
+    let context = this.#context(operation, record?.externalId, call)
+    operation.isTransforming = true
+    const item = await call.run('transform', () => hooks.transform(operation.entity, context))
+    operation.isTransforming = false
+    if (item === undefined || item === null) {
+      if (record !== undefined) {
+        // What it was is still at the target: by the author's word it does not belong there any more.
+        operation.kind = 'delete'
+        operation.reason = 'left-filter'
+        return this.#delete(operation, record)
+      }
+      this.#outdate(operation)
+      return notTransformed
+    }
+    if (record === undefined && hooks.find !== undefined) {
+      const found = idOf('find', await call.run('find', () => hooks.find!(operation.entity, context)))
+      operation.kind = found === undefined ? 'create' : 'update'
+      context = this.#context(operation, found, call)
+    }
+    if (hooks.flush !== undefined) {
+      operation.item = item
+      operation.context = context
+      return undefined
+    }
+    if (operation.kind === 'create') return this.#create(operation, item, context, call)
+    if (hooks.update === undefined) return noUpdateHook
+    try {
+      const id = await call.run('update', () => hooks.update!(item, context))
+      await this.#took(operation, idOf('update', id) ?? context.externalId)
+    } catch (error) {
+      // The target has lost it: tell it anew.
+      if (hooks.create === undefined || errorFacts(error, 0).status !== 404) throw error
+      operation.kind = 'create'
+      operation.isFirst = true
+      return this.#create(operation, item, this.#context(operation, undefined, call), call)
+    }
+    return delivered
+  }
+
+  async #create(
+    operation: Operation,
+    item: unknown,
+    context: EventContext,
+    call: HookCall,
+  ): Promise<Outcome> {
+    const hooks = this.#hooks
+    if (hooks.create === undefined) return noCreateHook
+    let externalId: string | undefined
+    try {
+      externalId = idOf('create', await call.run('create', () => hooks.create!(item, context)))
+    } catch (error) {
+      const isThere = errorFacts(error, 0).status === 409 && this.#options.delivery.on.createExisting === 'ok'
+      if (!isThere) throw error
+      // It has an id there, which only a search can tell.
+      if (hooks.find !== undefined) {
+        externalId = idOf('find', await call.run('find', () => hooks.find!(operation.entity, context)))
+      }
+    }
+    await this.#took(operation, externalId)
+    return delivered
+  }
+
+  async #delete(operation: Operation, record: EntityRecord | undefined): Promise<Outcome | undefined> {
+    const hooks = this.#hooks
+    if (record === undefined && this.#isSurelyUnknown(operation)) {
+      this.#outdate(operation)
+      return { kind: 'skipped', reason: operation.unseen ? 'coalesced' : operation.unlessPushed }
+    }
+    const call = new HookCall(this.#limits, operation.delivery.trace?.hooksOf(operation))
+    let externalId = record?.externalId
+    if (record === undefined && hooks.find !== undefined) {
+      const context = this.#context(operation, undefined, call)
+      externalId = idOf('find', await call.run('find', () => hooks.find!(operation.entity, context)))
+    }
+    const context = this.#context(operation, externalId, call)
+    if (hooks.flush !== undefined) {
+      operation.item = undefined
+      operation.context = context
+      return undefined
+    }
+    if (hooks.delete === undefined) {
+      this.#outdate(operation)
+      return noDeleteHook
+    }
+    try {
+      await call.run('delete', () => hooks.delete!(context))
+    } catch (error) {
+      const isGone = errorFacts(error, 0).status === 404 && this.#options.delivery.on.deleteMissing === 'ok'
+      if (!isGone) throw error
+    }
+    this.#forget(operation)
+    return delivered
+  }
+
+  /** Whether a delete can be left out: the entity was never pushed, or it never belonged to what is pushed. */
+  #isSurelyUnknown(operation: Operation): boolean {
+    if (this.#options.delivery.idMap && this.#options.mapIsComplete()) return true
+    return operation.unlessPushed !== 'never-pushed'
+  }
+
+  #context(operation: Operation, externalId: string | undefined, call: HookCall): EventContext {
+    const { logger, checkpointer } = this.#options
+    const safePosition = () => checkpointer.writtenSafe
+    return new EventContext({ operation, externalId, safePosition, logger, signal: call.signal })
+  }
+
+  /** The target has taken it. */
+  #took(operation: Operation, externalId: string | number | undefined): Promise<void> | undefined {
+    const { links } = this.#options
+    if (links?.isAsked !== true || !operation.isFirst) return void this.#remember(operation, externalId)
+    const id = externalId === undefined ? undefined : String(externalId)
+    // The link first: what is remembered is not asked about again.
+    return links.add(operation, id).then(() => this.#remember(operation, externalId))
+  }
+
+  #remember(operation: Operation, externalId: string | number | undefined): void {
+    if (this.#options.delivery.idMap) {
+      const { position } = operation.event
+      const record = {
+        key: operation.key,
+        route: operation.route?.name,
+        stixId: operation.entity.id,
+        expiresAtMs: dueAtMs(operation.entity, this.#options.delivery.on),
+        externalId: externalId === undefined ? undefined : String(externalId),
+        // An older state that was forced upon the target does not make what is between it and the newer one less stale.
+        position: operation.newerPosition ?? (position === undefined ? undefined : formatPosition(position)),
+      }
+      this.#options.checkpointer.putEntity(record, operation.replayedAlone)
+      this.#forgetFormer(operation)
+      this.#options.onChanged?.(record)
+    } else {
+      this.#outdate(operation)
+    }
+    this.#log(operation)
+  }
+
+  #forget(operation: Operation): void {
+    if (this.#options.delivery.idMap) {
+      this.#options.checkpointer.deleteEntity(
+        operation.key,
+        operation.replayedAlone,
+        operation.event.position ?? parsePosition(operation.newerPosition ?? ''),
+      )
+      this.#forgetFormer(operation)
+      this.#options.onChanged?.({ key: operation.key, stixId: operation.entity.id })
+    }
+    this.#outdate(operation)
+    this.#log(operation)
+  }
+
+  /** Dead letters from before must not come back over this one: the id map, without the entity, could not tell. */
+  #outdate(operation: Operation): void {
+    const { position } = operation.event
+    if (position === undefined || operation.newerPosition !== undefined) return
+    const { checkpointer } = this.#options
+    const newer = formatPosition(position)
+    checkpointer.outdateDeadLetters(operation.key, newer)
+    if (operation.route === undefined) return
+    // Letters of events that failed before they came to a route, and those from under a former name.
+    const { entityKey, route } = operation
+    checkpointer.outdateDeadLetters(entityKey, newer)
+    for (const name of route.formerly) checkpointer.outdateDeadLetters(laneOf(entityKey, name), newer)
+  }
+
+  /** What was remembered under a former name of the route is remembered under its own from now on, or not at all. */
+  #forgetFormer({ formerKey, entity }: Operation): void {
+    if (formerKey === undefined) return
+    this.#options.checkpointer.deleteEntity(formerKey)
+    this.#options.onChanged?.({ key: formerKey, stixId: entity.id })
+  }
+
+  #log(operation: Operation): void {
+    this.#options.logger.debug(messages[operation.kind], {
+      entity_id: operation.entity.id,
+      entity_type: operation.entity.type,
+      attempt: operation.attempts,
+      ...(operation.route === undefined ? {} : { route: operation.route.name }),
+    })
+  }
+}
+
+/** The messages of the specification of stream connectors. */
+const messages = {
+  create: 'Entity created in external system',
+  update: 'Entity updated in external system',
+  delete: 'Entity deleted from external system',
+} as const
+
+const redelivered: Outcome = { kind: 'skipped', reason: 'already-delivered' }
+const notTransformed: Outcome = { kind: 'skipped', reason: 'transform' }
+const noCreateHook: Outcome = { kind: 'skipped', reason: 'no-create-hook' }
+const noUpdateHook: Outcome = { kind: 'skipped', reason: 'no-update-hook' }
+const noDeleteHook: Outcome = { kind: 'skipped', reason: 'no-delete-hook' }
+
+/**
+ * Whether a live event was delivered before: after a crash, events come again that were finished beyond the saved
+ * position. Events of a catch-up have positions of another kind and are always delivered.
+ *
+ * @param newest position of the newest event that is known to have been delivered for the entity.
+ */
+function isRedelivered(operation: Operation, newest: Position): boolean {
+  const { event } = operation
+  if (event.position === undefined || operation.replayOf !== undefined || operation.dueAtMs !== undefined)
+    return false
+  if (event.envelope.type === undefined || event.isDependency) return false
+  return comparePositions(event.position, newest) <= 0
+}
+
+function idOf(hook: string, id: unknown): string | undefined {
+  if (id === undefined || id === null) return undefined
+  if (typeof id === 'string' || typeof id === 'number') return String(id)
+  throw new StreamConnectorError(
+    'HOOK_RESULT',
+    `${hook}() returned a value of type ${typeof id}. Return the target's id as text or number, or nothing.`,
+  )
+}

@@ -1,0 +1,79 @@
+import { parsePosition } from '../../opencti/position.ts'
+import { entityKeyOfLane, laneOf } from '../../flow/route.ts'
+import { type EntityRecord } from '../../store/state-store.ts'
+
+const texts = ['key', 'route', 'stixId', 'externalId', 'position'] as const
+const known: ReadonlySet<string> = new Set([...texts, 'expiresAtMs'])
+
+/** A line of an id map on its way: JSON with the fields of {@link EntityRecord}, always in the same order. */
+export function idMapLine(record: EntityRecord): string {
+  const { key, route, stixId, externalId, position, expiresAtMs } = record
+  return JSON.stringify({ key, route, stixId, externalId, position, expiresAtMs })
+}
+
+/** What is wrong with a line, for a person; nothing of the line itself is repeated but names of fields. */
+export interface LineProblem {
+  readonly problem: string
+}
+
+/** Reads one line. */
+export function readIdMapLine(line: string): EntityRecord | LineProblem {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(line)
+  } catch {
+    return { problem: 'is no JSON' }
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    return { problem: 'is no JSON object' }
+  }
+  const fields = parsed as Readonly<Record<string, unknown>>
+  const unknown = Object.keys(fields).find((name) => !known.has(name))
+  if (unknown !== undefined) {
+    return {
+      problem: `has a field that is not known: ${unknown.slice(0, 40)}. Known are ${[...known].join(', ')}`,
+    }
+  }
+  for (const name of texts) {
+    const value = fields[name]
+    if (value !== undefined && value !== null && typeof value !== 'string' && !isWhole(value)) {
+      return { problem: `${name} is no text` }
+    }
+  }
+  const { expiresAtMs } = fields
+  if (expiresAtMs !== undefined && expiresAtMs !== null && !isWhole(expiresAtMs)) {
+    return { problem: 'expiresAtMs is no number of milliseconds since 1970' }
+  }
+  const text = (name: (typeof texts)[number]) => {
+    const value = fields[name]
+    return value === undefined || value === null ? undefined : String(value)
+  }
+  const [key, route, stixId, externalId, position] = texts.map(text)
+  if ((key ?? stixId ?? '') === '' || stixId === '') {
+    return { problem: 'names no entity: it takes a key (the internal id of OpenCTI), a stixId, or both' }
+  }
+  if (position !== undefined && parsePosition(position) === undefined) {
+    return { problem: 'position is none: it takes <ms>-<seq>' }
+  }
+  return {
+    key: key ?? laneOf(stixId!, route),
+    ...(route === undefined ? {} : { route }),
+    stixId: stixId ?? entityKeyOfLane(key!, route),
+    ...(externalId === undefined ? {} : { externalId }),
+    ...(position === undefined ? {} : { position }),
+    ...(isWhole(expiresAtMs) ? { expiresAtMs } : {}),
+  }
+}
+
+/** Whether an entity is known by nothing but its STIX id. */
+export function isNamedByStixId({ key, stixId, route }: EntityRecord): boolean {
+  return key === laneOf(stixId, route) && stixId.includes('--')
+}
+
+export function isLineProblem(read: EntityRecord | LineProblem): read is LineProblem {
+  return 'problem' in read
+}
+
+function isWhole(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}

@@ -1,0 +1,372 @@
+import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
+import { type Ledger, type Ticket } from '../../checkpoint/ledger.ts'
+import { describeError, type Verdict } from '../../errors/verdict.ts'
+import { type Books, noRouteReason, type Outcome } from '../../flow/books.ts'
+import { Delivery } from '../../flow/delivery.ts'
+import { type Engines } from '../../flow/engines.ts'
+import { type EventTrace } from '../../flow/event-trace.ts'
+import { type Filter } from '../../flow/filter.ts'
+import { Operation } from '../../flow/operation.ts'
+import { Planner } from '../../flow/planner.ts'
+import { type Repair } from '../../flow/repair.ts'
+import { entityKeyOfLane, type Route } from '../../flow/route.ts'
+import { Routes } from '../../flow/routes.ts'
+import { type Window } from '../../flow/window.ts'
+import { decodeEvent, isEventName, isUnreadable, type UnreadableEvent } from '../../opencti/decode-event.ts'
+import { formatPosition, parsePosition, type Position } from '../../opencti/position.ts'
+import { type StreamEvent } from '../../opencti/stream-event.ts'
+import { type DeliveryOptions } from '../../settings/delivery-options.ts'
+import { type DeadLetter, type EntityRecord } from '../../store/state-store.ts'
+import { type Clock } from '../../util/clock.ts'
+import { expiredEvent } from '../reconcile/repair-events.ts'
+
+/** A frame of the stream, or what takes its place. */
+export interface PipelineMessage {
+  readonly id: string | undefined
+  readonly event: string
+  /** JSON text, or the parsed envelope or entity. */
+  readonly data: unknown
+  readonly bytes: number
+  readonly truncated?: boolean | undefined
+}
+
+/** What a {@link Pipeline} joins. */
+export interface PipelineOptions {
+  readonly books: Books
+  readonly window: Window
+  readonly engine: Pick<Engines, 'push'>
+  readonly filter: Filter
+  /** Default: none. */
+  readonly routes?: Routes | undefined
+  readonly checkpointer: Checkpointer
+  readonly delivery: DeliveryOptions
+  readonly clock: Clock
+  /** OpenCTI's id of the connector's own user, once it is known. */
+  readonly ownUserId: () => string | undefined
+  /** An author or a marking came: what look-ups know of it may be out of date. */
+  readonly onReference?: ((event: StreamEvent) => void) | undefined
+  /** Whether an event only tells a link that the connector wrote itself. Default: none does. */
+  readonly isEcho?: ((event: StreamEvent) => boolean) | undefined
+  /** Takes secrets out of a text. */
+  readonly clean: (text: string) => string
+  /** An event was accepted: answers who follows it. `isAlone`: nothing that is under way has caused it. */
+  readonly trace?:
+    ((name: string, position: string | undefined, isAlone: boolean) => EventTrace | undefined) | undefined
+  readonly onDeadLetter: (letter: {
+    entityId: string | undefined
+    error: string
+    position: string | undefined
+    route: string | undefined
+  }) => void
+  /** A dead letter that was tried again is still none that could be delivered. */
+  readonly onFailedAgain: (operation: Operation, error: string, atMs: number) => void
+}
+
+/** Told when an event has come to its end. */
+export type OnSettled = (outcome: Outcome) => void
+
+/** What is kept of a frame that cannot be read, in characters. */
+const maxRawCharacters = 1_048_576
+
+/**
+ * The way of one event from the frame to the lanes: read, entered in the ledger and the books, filtered, and turned into
+ * the operations that the target needs.
+ */
+export class Pipeline {
+  readonly #options: PipelineOptions
+  readonly #routes: Routes
+  readonly #planner: Planner
+
+  constructor(options: PipelineOptions) {
+    this.#options = options
+    this.#routes = options.routes ?? new Routes([], options.books)
+    this.#planner = new Planner({ ...options, routes: this.#routes })
+  }
+
+  /**
+   * Takes in one message about an entity, or of a name that nobody knows.
+   *
+   * @param ledger where its position is kept; absent for a message that did not come from the stream.
+   */
+  accept(message: PipelineMessage, ledger: Ledger | undefined, onEnd?: OnSettled): void {
+    const trace = this.#options.trace?.(message.event, message.id, ledger !== undefined)
+    const onSettled = trace === undefined ? onEnd : traced(trace, onEnd)
+    const position = message.id === undefined || message.id === '' ? undefined : parsePosition(message.id)
+    this.#options.books.receive()
+    if (!isEventName(message.event)) {
+      this.#end(this.#enter(ledger, position, message.event, true), skippedUnknown, onSettled, ledger)
+      return
+    }
+    const event: StreamEvent | UnreadableEvent =
+      message.truncated === true
+        ? {
+            problem: `the frame is larger than the limit (CONNECTOR_MAX_FRAME_BYTES): ${message.bytes} bytes`,
+          }
+        : decodeEvent(message.event, message.data, position, message.bytes)
+    if (isUnreadable(event)) {
+      const ticket = this.#enter(ledger, position, `${message.event}:?${message.bytes}`, true)
+      if (ticket === duplicate) this.#end(ticket, skippedDuplicate, onSettled)
+      else this.#end(ticket, this.#buryUnreadable(message, event), onSettled, ledger)
+      return
+    }
+    trace?.about(event.entity)
+    const member = `${event.name}${event.isDependency ? '+' : ':'}${event.key}`
+    const ticket = this.#enter(ledger, position, member, !event.isDependency)
+    if (ticket === duplicate) this.#end(ticket, skippedDuplicate, onSettled)
+    else {
+      const { type } = event.entity
+      if (type === 'identity' || type === 'marking-definition') this.#options.onReference?.(event)
+      try {
+        this.#route(event, ledger, ticket, onSettled, trace)
+      } catch (error) {
+        // A filter in code that throws, or what nobody thought of: one event must not stop the others.
+        const { key, entity } = event
+        const problem = this.#options.clean(describeError(error))
+        this.#end(
+          ticket,
+          this.#buryUnreadable(message, { problem, key, entityId: entity.id, entityType: entity.type }),
+          onSettled,
+          ledger,
+        )
+      }
+    }
+  }
+
+  /**
+   * Takes the event of a dead letter through the filter and the lanes once more.
+   *
+   * In the books it is received again, and ends again: they count endings, so that they always balance, and a letter that
+   * fails three times was dead-lettered three times. How many letters there are is for the store to tell. The ledger has no
+   * part in it: the position passed the event when the letter was on disk.
+   *
+   * @returns what is wrong with a letter that cannot be read; nothing is done then.
+   */
+  replay(letter: DeadLetter, onSettled: OnSettled): string | undefined {
+    const { eventType, key, data } = letter
+    if (key === undefined || !isEventName(eventType)) return 'its message could not be read'
+    const position = letter.position === undefined ? undefined : parsePosition(letter.position)
+    const event = decodeEvent(eventType, data, position, data.length)
+    if (isUnreadable(event)) return event.problem
+    const route = letter.route === undefined ? undefined : this.#routes.named(letter.route)
+    if (letter.route !== undefined && route === undefined) {
+      return `the route ${letter.route}, through which it failed, no longer exists`
+    }
+    const trace = this.#options.trace?.(eventType, letter.position, true)
+    trace?.about(event.entity)
+    const onEnd = trace === undefined ? onSettled : traced(trace, onSettled)
+    this.#options.books.receive()
+    const entityKey = entityKeyOfLane(key, letter.route)
+    this.#route(event, undefined, undefined, onEnd, trace, { ...letter, entityKey, through: route })
+    return undefined
+  }
+
+  /**
+   * Takes what a comparison found through the filter and the lanes, at the route where it was found. The books of the
+   * connector have no part in it: they are of the stream.
+   *
+   * @param event a `create` with the present state of the entity, or a `delete`.
+   */
+  repair(event: StreamEvent, repair: Repair, onEnded: OnSettled): void {
+    const { filter, clock, window, engine } = this.#options
+    const route = repair.route === undefined ? undefined : this.#routes.named(repair.route)
+    const rejection = event.name === 'delete' ? undefined : filter.rejects(event.entity, clock.now())
+    const onSettle = (settled: Delivery, outcome: Outcome) => {
+      window.release(settled.bytes)
+      onEnded(outcome)
+    }
+    const delivery = new Delivery(event, onSettle, (bytes) => window.shrink(bytes))
+    const planned = this.#planner.operationsOf(event, delivery, rejection?.reason)
+    const operation = planned.find((each) => each.route === route)
+    if (operation === undefined) {
+      onEnded(skippedNoRoute)
+      return
+    }
+    operation.repair = repair
+    if (event.name === 'delete') operation.reason = 'reconciled'
+    window.take(event.bytes)
+    engine.push(operation)
+  }
+
+  /**
+   * Takes the withdrawal of what has come to its time through the lanes, as an event of its own: in the books it is received
+   * and ends. The ledger has no part in it: the id map knows of it until it has ended.
+   */
+  expire(record: EntityRecord, onEnded: OnSettled): void {
+    const { books, window, engine, checkpointer } = this.#options
+    const event = expiredEvent(record)
+    const onSettle = (settled: Delivery, outcome: Outcome) => {
+      window.release(settled.bytes)
+      books.close(outcome)
+      checkpointer.touch()
+      onEnded(outcome)
+    }
+    const route = record.route === undefined ? undefined : this.#routes.named(record.route)
+    const delivery = new Delivery(event, onSettle, (bytes) => window.shrink(bytes))
+    const operation = new Operation('delete', delivery, event.entity, record.key, 'expired', [], route)
+    operation.dueAtMs = record.expiresAtMs
+    books.receive()
+    window.take(event.bytes)
+    engine.push(operation)
+  }
+
+  /** Keeps an operation that cannot be delivered. */
+  bury(operation: Operation, verdict: Verdict): void {
+    // The next comparison finds it again.
+    if (operation.repair !== undefined) return
+    const { event } = operation
+    const position = event.position === undefined ? undefined : formatPosition(event.position)
+    const nowMs = this.#options.clock.now()
+    const error = this.#options.clean(verdict.reason)
+    if (operation.replayOf !== undefined) {
+      this.#options.onFailedAgain(operation, error, operation.lastFailedAtMs || nowMs)
+      return
+    }
+    this.#options.checkpointer.addDeadLetter({
+      key: operation.key,
+      route: operation.route?.name,
+      eventType: event.name,
+      entityId: operation.entity.id,
+      entityType: operation.entity.type,
+      position,
+      attempts: Math.max(1, operation.attempts),
+      firstAtMs: operation.firstFailedAtMs || nowMs,
+      lastAtMs: operation.lastFailedAtMs || nowMs,
+      error,
+      data: JSON.stringify(event.envelope),
+    })
+    const route = operation.route?.name
+    this.#options.onDeadLetter({ entityId: operation.entity.id, error, position, route })
+  }
+
+  #route(
+    event: StreamEvent,
+    ledger: Ledger | undefined,
+    ticket: Ticket | undefined,
+    onSettled: OnSettled | undefined,
+    trace: EventTrace | undefined,
+    letter?: ReplayedLetter,
+  ): void {
+    const { window, delivery: options, filter, clock } = this.#options
+    const isOwnWork = options.skipOwnChanges && isOwn(event, this.#options.ownUserId())
+    if (isOwnWork || this.#options.isEcho?.(event) === true) {
+      this.#end(ticket, skippedOwn, onSettled, ledger)
+      return
+    }
+    const rejection = filter.rejects(event.entity, clock.now())
+    // What never passes cannot have been pushed; all else is decided in its lane, after what is under way. So is a create:
+    // a catch-up tells every change as one.
+    if (rejection?.isForGood === true && (event.name === 'create' || event.name === 'update')) {
+      this.#end(ticket, { kind: 'skipped', reason: rejection.reason }, onSettled, ledger)
+      return
+    }
+    const delivery = new Delivery(
+      event,
+      (settled, outcome) => {
+        window.release(settled.bytes)
+        this.#end(ticket, outcome, onSettled, ledger)
+      },
+      (bytes) => window.shrink(bytes),
+    )
+    delivery.trace = trace
+    let operations = this.#planner.operationsOf(event, delivery, rejection?.reason)
+    if (letter !== undefined) operations = partsOf(letter, operations)
+    if (operations.length === 0) {
+      this.#end(ticket, letter === undefined ? skippedNoRoute : skippedNoPart, onSettled, ledger)
+      return
+    }
+    // Only now: what threw before must not hold room.
+    window.take(event.bytes)
+    delivery.split(operations.length)
+    for (const operation of operations) this.#options.engine.push(operation)
+  }
+
+  #buryUnreadable(message: PipelineMessage, event: UnreadableEvent & { readonly key?: string }): Outcome {
+    const nowMs = this.#options.clock.now()
+    const raw = typeof message.data === 'string' ? message.data : (JSON.stringify(message.data) ?? '')
+    this.#options.checkpointer.addDeadLetter({
+      key: event.key,
+      eventType: message.event,
+      entityId: event.entityId,
+      entityType: event.entityType,
+      position: message.id,
+      attempts: 1,
+      firstAtMs: nowMs,
+      lastAtMs: nowMs,
+      error: event.problem,
+      data: raw.slice(0, maxRawCharacters),
+    })
+    this.#options.onDeadLetter({
+      entityId: event.entityId,
+      error: event.problem,
+      position: message.id,
+      route: undefined,
+    })
+    return { kind: 'dead-lettered', reason: event.problem }
+  }
+
+  #enter(
+    ledger: Ledger | undefined,
+    position: Position | undefined,
+    member: string,
+    isMain: boolean,
+  ): Ticket | undefined {
+    if (ledger === undefined) return undefined
+    return ledger.receive(position, member, isMain) ?? duplicate
+  }
+
+  #end(
+    ticket: Ticket | undefined,
+    outcome: Outcome,
+    onSettled: OnSettled | undefined,
+    ledger?: Ledger,
+  ): void {
+    this.#options.books.close(outcome)
+    if (ticket !== undefined && ticket !== duplicate) {
+      ledger?.settle(ticket)
+      this.#options.checkpointer.touch()
+    }
+    onSettled?.(outcome)
+  }
+}
+
+/** Stands for the ticket of a frame that was entered before. */
+const duplicate: Ticket = {}
+const skippedUnknown: Outcome = { kind: 'skipped', reason: 'unknown-event' }
+const skippedDuplicate: Outcome = { kind: 'skipped', reason: 'duplicate' }
+const skippedNoRoute: Outcome = { kind: 'skipped', reason: noRouteReason }
+const skippedNoPart: Outcome = { kind: 'skipped', reason: 'no-part' }
+const skippedOwn: Outcome = { kind: 'skipped', reason: 'own-change' }
+
+/** A dead letter that is tried again. */
+type ReplayedLetter = Pick<DeadLetter, 'id' | 'replay'> & {
+  readonly entityKey: string
+  /** The route that it goes through; all of them when it failed before it came to one. */
+  readonly through: Route | undefined
+}
+
+/** Of a merge, only the part that failed, and through its route: the others have ended, well or as letters of their own. */
+function partsOf(letter: ReplayedLetter, planned: readonly Operation[]): Operation[] {
+  const { entityKey, through } = letter
+  const lanes = new Map<string, Operation>()
+  for (const operation of planned) {
+    const isPart = operation.entityKey === entityKey && (through === undefined || operation.route === through)
+    if (isPart && !lanes.has(operation.key)) lanes.set(operation.key, operation)
+  }
+  for (const operation of lanes.values()) {
+    operation.replayOf = letter.id
+    operation.isForced = letter.replay === 'forced'
+    operation.isPartOfReplay = lanes.size > 1
+  }
+  return [...lanes.values()]
+}
+
+function traced(trace: EventTrace, onSettled: OnSettled | undefined): OnSettled {
+  return (outcome) => {
+    trace.end(outcome)
+    onSettled?.(outcome)
+  }
+}
+
+function isOwn(event: StreamEvent, ownUserId: string | undefined): boolean {
+  return ownUserId !== undefined && event.envelope.origin?.user_id === ownUserId
+}

@@ -1,0 +1,214 @@
+import { isStreamConnectorError, StreamConnectorError } from '../../errors/stream-connector-error.ts'
+import { type PlatformError } from '../../errors/platform-error.ts'
+import { describeError } from '../../errors/verdict.ts'
+import { type Operation } from '../../flow/operation.ts'
+import { type LinkFacts } from '../../observe/facts/observed-facts.ts'
+import { type PlatformKnowledge } from '../../opencti/platform-knowledge.ts'
+import { type StreamEvent } from '../../opencti/stream-event.ts'
+import { externalReferencesOf } from '../../stix/entity-text.ts'
+import { octiIdOf } from '../../stix/entity-ids.ts'
+import { type StateStore } from '../../store/state-store.ts'
+import { backoffMs, type Random } from '../../util/backoff.ts'
+import { type Clock } from '../../util/clock.ts'
+import { delay } from '../../util/delay.ts'
+import { type ConnectorHooks } from '../contract/hooks.ts'
+import { LinkEchoes, sameReference } from './link-echoes.ts'
+import { type ConnectorNotice } from '../contract/notices.ts'
+import { PendingLinks, type PendingLink } from './pending-links.ts'
+
+/** What a {@link LinkQueue} needs. */
+export interface LinkQueueOptions {
+  /** Whose `link` is called: looked up at each call, since it may be a field. */
+  readonly hooks: Pick<ConnectorHooks, 'link'>
+  readonly knowledge: PlatformKnowledge
+  readonly clock: Clock
+  readonly random: Random
+  /** Internal id of the connector's own user, once it is known. */
+  readonly ownUserId: () => string | undefined
+  /** Something has changed that has to be written. */
+  readonly touch: () => void
+  readonly onNotice: (notice: ConnectorNotice) => void
+}
+
+/** Between two links, in milliseconds: the platform has others to serve, and each is two writes. */
+const pauseMs = 200
+
+/** After a refusal of rights only a person can help, who needs his time; in milliseconds. */
+const refusedMs = 10 * 60_000
+
+/** How often an error about one link is tried again: the entity may be locked by somebody else's write. */
+const maxAttempts = 3
+
+const unreachableBounds = { baseMs: 1000, maxMs: 60_000 }
+
+/** They cannot bear an external reference. */
+const bareTypes: ReadonlySet<string> = new Set([
+  'external-reference',
+  'label',
+  'kill-chain-phase',
+  'marking-definition',
+])
+
+/**
+ * Writes back to the platform where an entity can be found at the target. What has to be written is kept with the state
+ * until it is done, in the commit that also remembers the entity, so that no crash loses it; no event waits for it.
+ */
+export class LinkQueue {
+  readonly #options: LinkQueueOptions
+  readonly #pending = new PendingLinks()
+  readonly #echoes = new LinkEchoes()
+  readonly #outcomes = new Map([
+    ['written', 0],
+    ['failed', 0],
+  ])
+  #added: PromiseWithResolvers<void> | undefined
+  #isRefused = false
+
+  constructor(options: LinkQueueOptions) {
+    this.#options = options
+  }
+
+  /** Whether there is a hook at all. */
+  get isAsked(): boolean {
+    return this.#options.hooks.link !== undefined
+  }
+
+  facts(): LinkFacts {
+    return { outcomes: this.#outcomes, pending: this.#pending.size }
+  }
+
+  /** Reads what an earlier run has left to do. */
+  async open(store: StateStore): Promise<void> {
+    await this.#pending.open(store)
+  }
+
+  /** What has to be written with the next commit. @param isUnsure whether the last commit may have failed. */
+  values(isUnsure: boolean): ReadonlyMap<string, string | undefined> {
+    return this.#pending.values(isUnsure)
+  }
+
+  /** An entity is new at the target: asks the hook where, and keeps the answer until it is written. Never throws. */
+  async add(operation: Operation, externalId: string | undefined): Promise<void> {
+    const { hooks } = this.#options
+    const { entity, key } = operation
+    if (hooks.link === undefined || bareTypes.has(entity.type)) return
+    try {
+      const reference = await hooks.link(externalId, entity)
+      if (reference === undefined || reference === null) return
+      if (typeof reference.source_name !== 'string' || reference.source_name === '') throw badReference()
+      if (externalReferencesOf(entity).some((each) => sameReference(each, reference))) return
+      const { source_name, url, external_id } = reference
+      const id = octiIdOf(entity) ?? entity.id
+      const added = this.#pending.add(key, {
+        id,
+        type: entity.type,
+        attempts: 0,
+        reference: { source_name, url, external_id },
+      })
+      if (!added) throw tooMany()
+      this.#added?.resolve()
+      this.#options.touch()
+    } catch (error) {
+      this.#fail(entity.id, error)
+    }
+  }
+
+  /** Whether an event only tells what was written here. What else the same user does is his own work. */
+  isEcho(event: StreamEvent): boolean {
+    const own = this.#options.ownUserId()
+    return own !== undefined && event.envelope.origin?.user_id === own && this.#echoes.matches(event)
+  }
+
+  /** Writes what is pending, until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    if (!this.isAsked && this.#pending.size === 0) return
+    const stopped = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    let failures = 0
+    try {
+      while (!signal.aborted) {
+        const next = this.#pending.first()
+        if (next === undefined) {
+          this.#added = Promise.withResolvers<void>()
+          await Promise.race([this.#added.promise, stopped])
+          continue
+        }
+        const waitMs = await this.#write(next, failures + 1, signal)
+        failures = waitMs === undefined ? 0 : failures + 1
+        await delay(clock, waitMs ?? pauseMs, signal)
+      }
+    } catch (error) {
+      if (!signal.aborted) this.#fail(undefined, error)
+    }
+  }
+
+  /** @returns how long to wait when the platform would take none now, in milliseconds. */
+  async #write(
+    [key, link]: [string, PendingLink],
+    turn: number,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const { knowledge, random, touch, onNotice } = this.#options
+    // Before: its echo can be faster than its answer.
+    this.#echoes.expect(link.id, link.reference)
+    try {
+      await knowledge.link(link, link.reference, signal)
+      this.#pending.remove(key)
+      this.#count('written')
+      if (this.#isRefused) onNotice({ kind: 'links-restored' })
+      this.#isRefused = false
+      touch()
+      return undefined
+    } catch (error) {
+      signal.throwIfAborted()
+      const code = isStreamConnectorError(error) ? error.code : undefined
+      if (code === 'PLATFORM_UNREACHABLE') return backoffMs(turn, unreachableBounds, random)
+      if (code === 'PLATFORM_REFUSED') {
+        if (!this.#isRefused) onNotice({ kind: 'links-refused', error: refused(error as PlatformError) })
+        this.#isRefused = true
+        return refusedMs
+      }
+      if (link.attempts + 1 < maxAttempts) this.#pending.postpone(key)
+      else {
+        this.#pending.remove(key)
+        this.#fail(link.id, error)
+      }
+      touch()
+      return undefined
+    }
+  }
+
+  #fail(entityId: string | undefined, error: unknown): void {
+    this.#count('failed')
+    this.#options.onNotice({ kind: 'link-failed', entityId, error: describeError(error) })
+  }
+
+  #count(outcome: string): void {
+    this.#outcomes.set(outcome, (this.#outcomes.get(outcome) ?? 0) + 1)
+  }
+}
+
+function refused(error: PlatformError): StreamConnectorError {
+  if (error.problem !== 'forbidden') return error
+  return new StreamConnectorError(
+    'PLATFORM_REFUSED',
+    'The OpenCTI platform does not let the token\'s user add external references. Give the user the capability "Create / Update knowledge" (KNOWLEDGE_KNUPDATE), or leave out the link hook.',
+    { cause: error },
+  )
+}
+
+function badReference(): StreamConnectorError {
+  return new StreamConnectorError(
+    'HOOK_RESULT',
+    'link() returned something that is no external reference. Return { source_name, url, external_id }, or nothing.',
+  )
+}
+
+function tooMany(): StreamConnectorError {
+  return new StreamConnectorError(
+    'HOOK_RESULT',
+    'Too many links wait to be written to the platform: this one is left out. Look why the platform does not take them.',
+  )
+}

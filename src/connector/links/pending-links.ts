@@ -1,0 +1,97 @@
+import { z } from 'zod'
+import { type StateStore } from '../../store/state-store.ts'
+
+const pendingLink = z.object({
+  /** Internal or STIX id of the entity. */
+  id: z.string(),
+  /** Its STIX type. */
+  type: z.string(),
+  /** How often the platform has answered with an error. */
+  attempts: z.number(),
+  reference: z.object({
+    source_name: z.string(),
+    url: z.string().optional(),
+    external_id: z.string().optional(),
+  }),
+})
+
+/** A link that is not yet at the platform. */
+export type PendingLink = z.infer<typeof pendingLink>
+
+const shard = z.array(z.tuple([z.string(), pendingLink]))
+
+/** Each is a value of the state, so that a change rewrites a small part of what waits. */
+const shardCount = 64
+
+/** More than this would make the state large; an entity that is left out has its link when it is next created. */
+const maxPending = 10_000
+
+/** Links that are not yet at the platform, in order, and how they are kept with the state. */
+export class PendingLinks {
+  readonly #links = new Map<string, PendingLink>()
+  readonly #changed = new Set<number>()
+
+  get size(): number {
+    return this.#links.size
+  }
+
+  async open(store: StateStore): Promise<void> {
+    for (let index = 0; index < shardCount; index++) {
+      const text = await store.value(nameOf(index))
+      if (text === undefined) continue
+      for (const [key, link] of shard.parse(JSON.parse(text))) this.#links.set(key, link)
+    }
+  }
+
+  /** @returns false when there are too many. */
+  add(key: string, link: PendingLink): boolean {
+    if (this.#links.size >= maxPending && !this.#links.has(key)) return false
+    this.#links.set(key, link)
+    this.#changed.add(shardOf(key))
+    return true
+  }
+
+  first(): [string, PendingLink] | undefined {
+    return this.#links.entries().next().value
+  }
+
+  remove(key: string): void {
+    this.#links.delete(key)
+    this.#changed.add(shardOf(key))
+  }
+
+  /** One more failure: the others come first. */
+  postpone(key: string): void {
+    const link = this.#links.get(key)
+    if (link === undefined) return
+    this.#links.delete(key)
+    this.add(key, { ...link, attempts: link.attempts + 1 })
+  }
+
+  /** The values that have changed since the last call; all of them when that one may not have been written. */
+  values(isUnsure: boolean): ReadonlyMap<string, string | undefined> {
+    if (isUnsure) for (let index = 0; index < shardCount; index++) this.#changed.add(index)
+    if (this.#changed.size === 0) return nothing
+    const shards = new Map<number, [string, PendingLink][]>([...this.#changed].map((index) => [index, []]))
+    for (const entry of this.#links) shards.get(shardOf(entry[0]))?.push(entry)
+    this.#changed.clear()
+    return new Map(
+      [...shards].map(([index, links]) => [
+        nameOf(index),
+        links.length === 0 ? undefined : JSON.stringify(links),
+      ]),
+    )
+  }
+}
+
+const nothing: ReadonlyMap<string, string | undefined> = new Map()
+
+function nameOf(index: number): string {
+  return `links-${index}`
+}
+
+function shardOf(key: string): number {
+  let hash = 0
+  for (let index = 0; index < key.length; index++) hash = (Math.imul(hash, 31) + key.charCodeAt(index)) | 0
+  return (hash >>> 0) % shardCount
+}

@@ -1,0 +1,251 @@
+import { isStreamConnectorError, type StreamConnectorError } from '../../errors/stream-connector-error.ts'
+import {
+  firstConnectorState,
+  parseConnectorState,
+  sameConnectorState,
+  type ConnectorState,
+} from '../../opencti/connector-state.ts'
+import { type Platform } from '../../opencti/platform.ts'
+import { type ConnectorSettings } from '../../settings/connector-settings.ts'
+import { type StateStore } from '../../store/state-store.ts'
+import { type Random } from '../../util/backoff.ts'
+import { type Clock } from '../../util/clock.ts'
+import { delay } from '../../util/delay.ts'
+import { type Logger } from '../../util/logger.ts'
+import { patiently } from './patience.ts'
+
+/** What a {@link Session} needs. */
+export interface SessionOptions {
+  readonly platform: Platform
+  readonly settings: ConnectorSettings
+  readonly store: StateStore
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** Makes the present state durable and answers it, as text. */
+  readonly save: () => Promise<string>
+  /** Somebody reset or edited the state at the platform. */
+  readonly onReset: (state: ConnectorState) => void
+  readonly onPing: (error: StreamConnectorError | undefined) => void
+}
+
+/** How the connector starts. */
+export interface SessionStart {
+  readonly state: ConnectorState
+  /** Somebody wanted another start than where we stopped, or there is no trace of an earlier one here. */
+  readonly isAnew: boolean
+  /** The platform knew a state, but nothing is known here of what was pushed. */
+  readonly isTaken: boolean
+  /** Where the state was found. */
+  readonly source: 'local' | 'platform' | 'settings'
+  /** The platform's state was reset by somebody, as far as it shows. */
+  readonly isReset: boolean
+}
+
+/** As the official client does, in milliseconds. */
+const pingEveryMs = 40_000
+
+/** How many states that were sent without an answer are remembered. */
+const maxUnanswered = 16
+
+/**
+ * How far before now a first catch-up ends, in milliseconds. The stream is read live from there: if our clock ran ahead of
+ * the platform's, what was written between the catch-up and its end would come in neither.
+ */
+const clockMarginMs = 60_000
+
+/** Names of values in the store. */
+export const stateValue = 'state'
+export const pushedValue = 'pushed'
+
+/** Stands in place of the state when it was reset here, not at the platform: start as the settings say. */
+export const resetState = '{}'
+
+/**
+ * The connector's standing with the platform: registered, pinged, its state handed over. The platform's copy of the state
+ * is what operators see, reset and edit, so a change of theirs wins over ours; otherwise ours is the newer one.
+ */
+export class Session {
+  readonly #options: SessionOptions
+  #userId: string | undefined
+  #isFailing = false
+  /** A ping was sent whose answer did not come: the platform may have done what it asks. */
+  #isUncertain = false
+  /** What the platform may have: what it is known to have, then what was sent without an answer. */
+  #pushed: readonly string[] = []
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+  }
+
+  /** OpenCTI's id of the connector's own user. */
+  get userId(): string | undefined {
+    return this.#userId
+  }
+
+  /** Registers, waiting for a platform that is away, and finds out where to start. */
+  async open(signal: AbortSignal): Promise<SessionStart> {
+    const { platform, settings, store } = this.#options
+    let registered = await this.#register(signal)
+    // One ping before the stream opens, echoing what is there: a reset that was made while nobody was here is flagged
+    // until a ping has seen it, and would look like a second reset later (OpenCTI platform, domain/connector.ts).
+    const echoed = await this.#patiently(
+      () => platform.ping(settings.id, registered ?? 'null', signal),
+      'The platform does not answer the first ping',
+      signal,
+    )
+    if (!sameConnectorState(echoed, registered)) registered = echoed
+    this.#pushed = [registered ?? 'null']
+    const local = await store.value(stateValue)
+    const pushed = parsePushed(await store.value(pushedValue))
+    const remote = parseConnectorState(registered)
+    if (local !== undefined && (pushed.length === 0 || pushed.some((text) => isStill(text, registered)))) {
+      const state = parseConnectorState(local)
+      if (state !== undefined)
+        return { state, isAnew: false, isTaken: false, source: 'local', isReset: false }
+    }
+    if (remote?.startFrom !== undefined && local !== resetState) {
+      const isAnew = local !== undefined
+      return { state: remote, isAnew, isTaken: !isAnew, source: 'platform', isReset: false }
+    }
+    const first = this.#firstState()
+    return {
+      state: { ...first, foreign: remote?.foreign ?? {} },
+      isAnew: local !== undefined,
+      isTaken: false,
+      source: 'settings',
+      // A connector that was never pinged has none.
+      isReset: registered === '',
+    }
+  }
+
+  /** Pings until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await delay(this.#options.clock, pingEveryMs, signal)
+      } catch {
+        return
+      }
+      await this.ping(signal)
+    }
+  }
+
+  /** One ping with the newest state that is durable. What goes wrong is told, never thrown. */
+  async ping(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#ping(signal)
+      if (this.#isFailing) this.#options.onPing(undefined)
+      this.#isFailing = false
+    } catch (error) {
+      if (signal.aborted) return
+      if (!isStreamConnectorError(error)) throw error
+      if (!this.#isFailing) this.#options.onPing(error)
+      this.#isFailing = true
+      if (error.code === 'PLATFORM_UNREACHABLE') this.#isUncertain = true
+      if ('problem' in error && error.problem === 'unknown-connector') await this.#registerAgain(signal)
+    }
+  }
+
+  async #ping(signal: AbortSignal): Promise<void> {
+    const { platform, settings } = this.#options
+    const sent = await this.#options.save()
+    if (this.#isUncertain && (await this.#wasResetUnseen(signal))) return
+    // Any of these may be what the platform has when we come back from a crash: the last that it took, or what was sent
+    // since then. Only texts that differ are kept; while the platform is away, the position does not move for long.
+    const unsent = this.#pushed.every((text) => !isStill(text, sent))
+    if (unsent)
+      await this.#rememberPushed([
+        ...this.#pushed.slice(0, 1),
+        ...this.#pushed.slice(1).slice(-maxUnanswered),
+        sent,
+      ])
+    const answer = await platform.ping(settings.id, sent, signal)
+    this.#isUncertain = false
+    if (!sameConnectorState(answer, sent)) {
+      this.#obey(answer)
+      return
+    }
+    await this.#rememberPushed([sent])
+  }
+
+  /** A ping whose answer was lost may have swallowed a reset: the platform is then without the state that it had. */
+  async #wasResetUnseen(signal: AbortSignal): Promise<boolean> {
+    const { platform, settings } = this.#options
+    try {
+      const remote = await platform.readState(settings.id, signal)
+      if (remote === undefined || parseConnectorState(remote) !== undefined) return false
+      // A platform that never took a state has none to lose.
+      if (this.#pushed.some((text) => isStill(text, remote))) return false
+      this.#obey(remote)
+      return true
+    } catch {
+      // Not every token may ask. The ping that follows tells more.
+      return false
+    }
+  }
+
+  #obey(answer: string | undefined): void {
+    const remote = parseConnectorState(answer)
+    this.#isUncertain = false
+    this.#pushed = [answer ?? 'null']
+    this.#options.onReset(remote?.startFrom === undefined ? this.#firstState() : remote)
+  }
+
+  #rememberPushed(texts: readonly string[]): Promise<void> {
+    this.#pushed = texts
+    return this.#options.store.commit({ values: new Map([[pushedValue, JSON.stringify(texts)]]) })
+  }
+
+  #firstState(): ConnectorState {
+    const { settings, clock } = this.#options
+    return firstConnectorState(
+      {
+        startTimestamp: settings.live_stream_start_timestamp,
+        recover: settings.live_stream_recover,
+        recoverIsoDate: settings.live_stream_recover_iso_date,
+      },
+      clock.now() - clockMarginMs,
+    )
+  }
+
+  async #register(signal: AbortSignal): Promise<string | undefined> {
+    const { platform, settings } = this.#options
+    const { id, name, scope } = settings
+    const registration = await this.#patiently(
+      () => platform.register({ id, name, scope }, signal),
+      'The platform is not there yet',
+      signal,
+    )
+    this.#userId = registration.userId
+    return registration.state
+  }
+
+  async #registerAgain(signal: AbortSignal): Promise<void> {
+    const { platform, settings, logger } = this.#options
+    try {
+      await platform.register({ id: settings.id, name: settings.name, scope: settings.scope }, signal)
+      // It forgot the state too, which nobody asked for: the next ping hands it over again.
+      this.#isUncertain = false
+      logger.info('Registered again: the platform had forgotten the connector')
+    } catch {
+      // The next ping tells.
+    }
+  }
+
+  /** Waits for a platform that is away; what a person has to mend is thrown. */
+  #patiently<T>(call: () => Promise<T>, what: string, signal: AbortSignal): Promise<T> {
+    return patiently(call, what, this.#options, signal, ({ code }) => code === 'PLATFORM_UNREACHABLE')
+  }
+}
+
+/** Whether the platform still has what it had. A reset leaves an empty text, which is another kind of nothing than none. */
+function isStill(had: string, has: string | undefined): boolean {
+  return sameConnectorState(had, has) && (had === '') === (has === '')
+}
+
+function parsePushed(text: string | undefined): readonly string[] {
+  if (text === undefined) return []
+  const texts: unknown = JSON.parse(text)
+  return Array.isArray(texts) ? texts.filter((item) => typeof item === 'string') : []
+}

@@ -1,0 +1,140 @@
+import { type Clock } from '../../util/clock.ts'
+import { isThenable } from '../../util/is-thenable.ts'
+
+/** Durations that are told apart, in seconds: upper bounds, each twice to two and a half times the one before. */
+export const durationBounds: readonly number[] = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
+]
+
+/** Sizes of batches that are told apart: upper bounds. */
+export const sizeBounds: readonly number[] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000]
+
+/** How many values fell between which bounds. */
+export class Distribution {
+  readonly bounds: readonly number[]
+  /** One more than there are bounds; not added up. */
+  readonly counts: Float64Array
+  sum = 0
+  count = 0
+
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds
+    this.counts = new Float64Array(bounds.length + 1)
+  }
+
+  add(value: number): void {
+    const { bounds } = this
+    let index = 0
+    while (index < bounds.length && value > bounds[index]!) index++
+    this.counts[index]!++
+    this.sum += value
+    this.count++
+  }
+
+  /** The bound that so large a share of the values stays below; 0 without values. */
+  quantile(share: number): number {
+    return quantileOf(this.bounds, this.counts, share)
+  }
+}
+
+/** The bound that so large a share of counted values stays below; infinite beyond the last, 0 without values. */
+export function quantileOf(bounds: readonly number[], counts: Float64Array, share: number): number {
+  const count = counts.reduce((sum, each) => sum + each, 0)
+  if (count === 0) return 0
+  let seen = 0
+  for (const [index, bound] of bounds.entries()) {
+    seen += counts[index]!
+    if (seen >= count * share) return bound
+  }
+  return Number.POSITIVE_INFINITY
+}
+
+/** How one hook does. */
+export interface HookFigures {
+  readonly hook: string
+  /** The route that it was called for; absent where there are none. */
+  readonly route: string | undefined
+  readonly ok: Distribution
+  readonly error: Distribution
+}
+
+type Method = (...parameters: unknown[]) => unknown
+
+/**
+ * How long hooks take and how often they fail. It costs two looks at the clock and one addition a call, and keeps
+ * nothing of the single call.
+ */
+export class HookTimings {
+  readonly #clock: Clock
+  readonly #isAskedFor: boolean
+  readonly #figures = new Map<string, HookFigures>()
+  readonly batchSizes = new Distribution(sizeBounds)
+
+  /** @param isAskedFor whether anybody can ask; if not, nothing is timed. */
+  constructor(clock: Clock, isAskedFor = true) {
+    this.#clock = clock
+    this.#isAskedFor = isAskedFor
+  }
+
+  /** By the name of the hook, with `@` and the name of the route where there is one; only of those that the connector has. */
+  get figures(): ReadonlyMap<string, HookFigures> {
+    return this.#figures
+  }
+
+  /**
+   * An object with the hooks of `hooks`, each of them timed; hooks that it does not have stay absent.
+   *
+   * @param names the methods to time, and the only ones to call on what is answered.
+   * @param route the route that they are called for; absent where there are none.
+   */
+  watch<Hooks extends object>(hooks: Hooks, names: readonly (keyof Hooks & string)[], route?: string): Hooks {
+    if (!this.#isAskedFor) return hooks
+    const timed = Object.create(hooks) as Hooks
+    for (const name of names) {
+      let method: Method | undefined
+      Object.defineProperty(timed, name, {
+        get: () => (hooks[name] === undefined ? undefined : (method ??= this.#timed(hooks, name, route))),
+      })
+    }
+    return timed
+  }
+
+  #timed<Hooks extends object>(hooks: Hooks, name: keyof Hooks & string, route?: string): Method {
+    const { ok, error } = this.#figuresOf(name, route)
+    const clock = this.#clock
+    const sizes = name === 'flush' ? this.batchSizes : undefined
+    // No hook takes more than two parameters; naming them is faster than gathering them.
+    return (first, second) => {
+      if (sizes !== undefined) sizes.add((first as readonly unknown[]).length)
+      const startMs = clock.monotonic()
+      let result: unknown
+      try {
+        result = (hooks[name] as Method).call(hooks, first, second)
+      } catch (thrown) {
+        error.add((clock.monotonic() - startMs) / 1000)
+        throw thrown
+      }
+      if (!isThenable(result)) {
+        ok.add((clock.monotonic() - startMs) / 1000)
+        return result
+      }
+      // A promise that is no promise of the language may begin its work with each "then": it gets one.
+      const promise = result instanceof Promise ? result : Promise.resolve(result)
+      promise.then(
+        () => ok.add((clock.monotonic() - startMs) / 1000),
+        () => error.add((clock.monotonic() - startMs) / 1000),
+      )
+      return promise
+    }
+  }
+
+  #figuresOf(hook: string, route: string | undefined): HookFigures {
+    const name = route === undefined ? hook : `${hook}@${route}`
+    let figures = this.#figures.get(name)
+    if (figures === undefined) {
+      figures = { hook, route, ok: new Distribution(durationBounds), error: new Distribution(durationBounds) }
+      this.#figures.set(name, figures)
+    }
+    return figures
+  }
+}

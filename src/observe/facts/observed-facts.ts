@@ -1,0 +1,63 @@
+import { type BooksSnapshot } from '../../flow/books.ts'
+import { type QueueDepth } from '../../flow/queue-depth.ts'
+import { type RouteAccount } from '../../flow/routes.ts'
+import { type PingCounts } from './counted-platform.ts'
+import { type StreamFacts } from './stream-watch.ts'
+
+/** What became of links to the target. */
+export interface LinkFacts {
+  /** How many there were, by their end. */
+  readonly outcomes: ReadonlyMap<string, number>
+  /** How many wait to be written. */
+  readonly pending: number
+}
+
+/** What comparisons of target and platform have come to. */
+export interface ReconcileFacts {
+  /** How many there were, by their end. */
+  readonly runs: ReadonlyMap<string, number>
+  /** What became of repairs. */
+  readonly repairs: ReadonlyMap<string, number>
+  /** What the last one found, by kind. */
+  readonly found: ReadonlyMap<string, number>
+}
+
+/** Everything about a connector at one moment that metrics and readiness are made of. */
+export interface ObservedFacts extends BooksSnapshot {
+  /** How each route does, by its name. */
+  readonly routes: ReadonlyMap<string, RouteAccount>
+  /** Where it is in its life: `running` when it works. */
+  readonly state: string
+  /** What the start waits for, in words; absent when it waits for nothing. */
+  readonly waitsFor?: string | undefined
+  readonly bytesInFlight: number
+  /** Dead letters that are kept, and how many may be. */
+  readonly deadLettersKept: number
+  readonly maxDeadLetters: number
+  readonly catchingUp: boolean
+  readonly lagMs: number
+  /** How far finished work lies behind the newest event of the platform's whole stream, as far as it was told. */
+  readonly behindHeadMs: number
+  /** How old the oldest event is that is not finished, in milliseconds; 0 when there is none. */
+  readonly oldestUnfinishedMs: number
+  /** What has not ended, by what becomes of it; only counted when it is asked for. */
+  readonly queue: () => QueueDepth
+  /** Hooks, or batches, that may run side by side now. */
+  readonly concurrencyLimit: number
+  /** Why the target counts as down; absent when it does not. */
+  readonly outage: string | undefined
+  /** For how long the target has been failing since it worked last, in milliseconds; 0 when it works. */
+  readonly failingForMs: number
+  readonly stream: StreamFacts
+  /** Why the state cannot be written; absent when it can. */
+  readonly stateProblem: string | undefined
+  /** Why the platform does not answer look-ups; absent when it does, or nothing is looked up. */
+  readonly lookupProblem?: string | undefined
+  /** Since the state was last written, in milliseconds. */
+  readonly checkpointAgeMs: number
+  readonly pings: PingCounts
+  /** Links that are written back to the platform; absent where none are. */
+  readonly links?: LinkFacts | undefined
+  /** Comparisons of target and platform; absent where none can be made. */
+  readonly reconcile?: ReconcileFacts | undefined
+}

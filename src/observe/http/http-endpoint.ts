@@ -1,0 +1,169 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { type AddressInfo } from 'node:net'
+import { errorFacts } from '../../errors/error-facts.ts'
+import { StreamConnectorError } from '../../errors/stream-connector-error.ts'
+import { isOwnHost } from './host-check.ts'
+
+/** What a route answers. */
+export interface HttpAnswer {
+  readonly status: number
+  readonly contentType: string
+  readonly body: string
+  readonly headers?: Readonly<Record<string, string>> | undefined
+}
+
+/** Paths that a page of somebody else must not read. */
+export interface GuardedPaths {
+  readonly paths: ReadonlySet<string>
+  /** In lower case. */
+  readonly names: ReadonlySet<string>
+  /** The name of the setting that adds names, for those who are refused. */
+  readonly setting: string
+}
+
+/** Answers of one kind, at one address. */
+export interface HttpService {
+  /** The name of the setting that has the port, for errors: `CONNECTOR_HEALTH_PORT`. */
+  readonly setting: string
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  /** By path. */
+  readonly routes: ReadonlyMap<string, () => HttpAnswer | Promise<HttpAnswer>>
+  /** Paths that are only answered to who asks for them under a name of ours; see {@link isOwnHost}. */
+  readonly guarded?: GuardedPaths | undefined
+}
+
+const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::', ''])
+
+/** A monitoring system needs one connection or two; a client that wants hundreds is none. */
+const maxConnections = 64
+
+/** In milliseconds. */
+const limits = {
+  headersTimeout: 5000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 5000,
+  connectionsCheckingInterval: 1000,
+} as const
+const maxHeaderBytes = 8192
+
+/**
+ * A small HTTP server that can be asked and cannot be told anything: GET and HEAD of a few paths, no bodies, and bounds
+ * on headers, time and connections. Two services that share a port keep to their own addresses.
+ */
+export class HttpEndpoint {
+  readonly #services: readonly HttpService[]
+  readonly #server: Server
+  readonly #onError: (error: unknown) => void
+
+  constructor(services: readonly HttpService[], onError: (error: unknown) => void) {
+    this.#services = services
+    this.#onError = onError
+    this.#server = createServer({ ...limits, maxHeaderSize: maxHeaderBytes }, (request, response) => {
+      void this.#answer(request, response)
+    })
+    this.#server.maxConnections = maxConnections
+  }
+
+  /** `http://host:port` of a service, once it is open. */
+  addressOf(service: HttpService): string {
+    const { port } = this.#server.address() as AddressInfo
+    return `http://${service.host.includes(':') ? `[${service.host}]` : service.host}:${port}`
+  }
+
+  /** @throws StreamConnectorError `SETTINGS_INVALID` when the port cannot be had. */
+  async open(): Promise<void> {
+    const [first] = this.#services
+    const host = this.#services.find((service) => wildcards.has(service.host))?.host ?? first!.host
+    await new Promise<void>((resolve, reject) => {
+      const onError = (error: Error) => reject(notOpened(first!, host, error))
+      this.#server.once('error', onError)
+      this.#server.listen(first!.port, host === '' ? undefined : host, () => {
+        this.#server.off('error', onError)
+        this.#server.on('error', this.#onError)
+        resolve()
+      })
+    })
+  }
+
+  /** Safe to call twice, and before {@link open}. */
+  async close(): Promise<void> {
+    if (!this.#server.listening) return
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve())
+      this.#server.closeAllConnections()
+    })
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let answer: HttpAnswer
+    try {
+      answer = await this.#answerTo(request)
+    } catch (error) {
+      this.#onError(error)
+      answer = plain(500, 'This cannot be told right now; the log of the connector says why.\n')
+    }
+    if (response.destroyed) return
+    // A body that nobody reads must not stand before the next request.
+    if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined)
+      response.setHeader('connection', 'close')
+    response.writeHead(answer.status, {
+      'content-type': answer.contentType,
+      'content-length': Buffer.byteLength(answer.body),
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      ...answer.headers,
+    })
+    response.end(request.method === 'HEAD' ? undefined : answer.body)
+  }
+
+  #answerTo(request: IncomingMessage): HttpAnswer | Promise<HttpAnswer> {
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return { ...plain(405, 'Only GET and HEAD.\n'), headers: { allow: 'GET, HEAD' } }
+    const path = (request.url ?? '/').split('?', 1)[0]!
+    for (const { host, routes, guarded } of this.#services) {
+      if (!isReachedAt(host, request.socket.localAddress ?? '')) continue
+      const route = routes.get(path)
+      if (route === undefined) continue
+      if (guarded?.paths.has(path) === true && !isOwnHost(request.headers.host, guarded.names))
+        return plain(
+          403,
+          `This is not answered under the name it was asked for. ${guarded.setting} adds names.\n`,
+        )
+      return route()
+    }
+    return plain(404, 'There is nothing here.\n')
+  }
+}
+
+/** Whether services of `one` and `other` need, and can have, one server. */
+export function canShare(one: HttpService, other: HttpService): boolean {
+  if (one.port === 0 || one.port !== other.port) return false
+  return one.host === other.host || wildcards.has(one.host) || wildcards.has(other.host)
+}
+
+function plain(status: number, body: string): HttpAnswer {
+  return { status, contentType: 'text/plain; charset=utf-8', body }
+}
+
+/** A service that listens on loopback stays there, also when it shares its port with one that does not. */
+function isReachedAt(host: string, localAddress: string): boolean {
+  if (wildcards.has(host)) return true
+  const address = localAddress.replace(/^::ffff:/, '')
+  if (host === 'localhost') return address === '::1' || address.startsWith('127.')
+  return address === host
+}
+
+function notOpened(service: HttpService, host: string, error: Error): StreamConnectorError {
+  const { code } = errorFacts(error, 0)
+  const what = `${service.setting}: port ${service.port} of ${host === '' ? 'all addresses' : host}`
+  const reasons: Record<string, string> = {
+    EADDRINUSE: 'is in use by another program. Stop that one, or choose another port',
+    EACCES: 'may not be used by this user. Choose a port above 1023',
+    EADDRNOTAVAIL: 'cannot be had: this machine has no such address',
+    ENOTFOUND: 'cannot be had: no such host name is known',
+  }
+  const reason = reasons[code ?? ''] ?? `cannot be had (${code ?? error.message})`
+  return new StreamConnectorError('SETTINGS_INVALID', `${what} ${reason}.`, { cause: error })
+}

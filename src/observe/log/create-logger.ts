@@ -1,0 +1,164 @@
+import pino from 'pino'
+import { describeError } from '../../errors/verdict.ts'
+import { systemClock, type Clock } from '../../util/clock.ts'
+import { type LogAttributes, type Logger } from '../../util/logger.ts'
+import { redacted, type Redactor } from '../../util/redactor.ts'
+import { FloodGuard } from './flood-guard.ts'
+import { readableLine } from './readable-line.ts'
+
+/** How a connector logs. */
+export interface CreateLoggerOptions {
+  /** The connector's name, in every line. */
+  readonly name: string
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  /** JSON lines; otherwise lines for people. */
+  readonly json: boolean
+  readonly redactor: Redactor
+  /** Default: the clock of the machine. */
+  readonly clock?: Clock | undefined
+  /** Whether lines for people are coloured. Default: when standard error is a terminal and `NO_COLOR` is not set. */
+  readonly colors?: boolean | undefined
+  /** Where lines go. Default: standard error. */
+  readonly write?: ((line: string) => void) | undefined
+}
+
+/** A logger that may hold back repeated lines for a while. */
+export interface FlushableLogger extends Logger {
+  /** Writes now what is held back, summed up. */
+  flush(): void
+}
+
+type Level = 'debug' | 'info' | 'warn' | 'error'
+
+interface Line {
+  readonly level: Level
+  readonly message: string
+  readonly attributes: LogAttributes
+}
+
+/** The longest text of a message or an attribute; more is cut, in characters. */
+const maxTextCharacters = 4000
+
+/** How deep the objects in attributes are followed, and how much of each is written. */
+const maxDepth = 4
+const maxEntries = 50
+
+/**
+ * A logger that writes the JSON lines of OpenCTI connectors: `timestamp`, `level`, `name`, `message`, `attributes`.
+ * Every line is cleaned of the secrets that the redactor knows, wherever they stand, and of what is a secret by its
+ * name or by its form. Warnings and errors that come again and again are summed up.
+ */
+export function createLogger(options: CreateLoggerOptions): FlushableLogger {
+  const { redactor, json, clock = systemClock } = options
+  const write = options.write ?? ((line: string) => void process.stderr.write(line))
+  const colors = options.colors ?? (process.stderr.isTTY && process.env['NO_COLOR'] === undefined)
+  const cleanText = (text: string) => redactor.clean(text).replaceAll(credentials, `$1 ${redacted}`)
+  const destination = {
+    write(line: string) {
+      const clean = cleanText(line)
+      if (json) write(clean === line || isJson(clean) ? clean : cleanNumbers(line, cleanText))
+      else write(cleanText(readableLine(line, colors)))
+    },
+  }
+  const logger = pino(
+    {
+      level: options.level,
+      base: null,
+      messageKey: 'message',
+      timestamp: () => `,"timestamp":"${new Date(clock.now()).toISOString()}"`,
+      formatters: {
+        level: (label) => ({ level: label === 'warn' ? 'WARNING' : label.toUpperCase(), name: options.name }),
+      },
+    },
+    destination,
+  )
+  const print = ({ level, message, attributes }: Line) => {
+    if (Object.keys(attributes).length === 0) logger[level](cut(message))
+    else logger[level]({ attributes: printable(attributes, 0) }, cut(message))
+  }
+  const guard = new FloodGuard<Line>({
+    clock,
+    sumUp({ level, message, attributes }, count, inMs, isMixed) {
+      const what = isMixed ? `${count} warnings and errors of other kinds, the last` : `${count} more`
+      print({
+        level,
+        message: `${message} … and ${what} in the last ${Math.ceil(inMs / 1000)} s`,
+        attributes,
+      })
+    },
+  })
+  const log = (level: Level, message: string, attributes: LogAttributes) => {
+    const line = { level, message, attributes }
+    if (level === 'debug' || level === 'info' || guard.admits(message, line)) print(line)
+  }
+  return { ...wrap((level) => logger.isLevelEnabled(level), log, {}), flush: () => guard.flush() }
+}
+
+function wrap(
+  isEnabled: (level: Level) => boolean,
+  log: (level: Level, message: string, attributes: LogAttributes) => void,
+  bound: LogAttributes,
+): Logger {
+  // Asked once: the level stays what it is, and a line that is not written must cost nothing.
+  const at = (level: Level) =>
+    isEnabled(level)
+      ? (message: string, attributes?: LogAttributes) => log(level, message, { ...bound, ...attributes })
+      : () => {}
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    child: (attributes) => wrap(isEnabled, log, { ...bound, ...attributes }),
+  }
+}
+
+/** Names under which HTTP clients and authors keep what nobody should read. */
+const secretName = /authori[sz]ation|passw|secret|token|api[-_]?key|cookie|credential|private[-_]?key/i
+
+/** Credentials as they stand in headers, whatever they were made of. */
+const credentials = /\b(Bearer|Basic)\s+[\w.~+/=-]{8,}/gi
+
+/** Errors by their words, and nothing of endless length or depth. */
+function printable(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return cut(value)
+  if (value instanceof Error) return cut(describeError(value))
+  if (typeof value === 'bigint') return String(value)
+  if (typeof value !== 'object' || value === null || 'toJSON' in value) return value
+  if (depth > maxDepth) return '…'
+  if (Array.isArray(value)) return value.slice(0, maxEntries).map((item) => printable(item, depth + 1))
+  return Object.fromEntries(
+    Object.entries(value)
+      .slice(0, maxEntries)
+      .map(([name, item]) => [
+        name,
+        typeof item === 'string' && secretName.test(name) ? redacted : printable(item, depth + 1),
+      ]),
+  )
+}
+
+function cut(text: string): string {
+  return text.length > maxTextCharacters ? `${text.slice(0, maxTextCharacters)}…` : text
+}
+
+function isJson(line: string): boolean {
+  try {
+    JSON.parse(line)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A line in which a secret stands as a bare number: cleaned part by part. */
+function cleanNumbers(line: string, clean: (text: string) => string): string {
+  const cleaned = (value: unknown): unknown => {
+    if (typeof value === 'object' && value !== null) {
+      if (Array.isArray(value)) return value.map(cleaned)
+      return Object.fromEntries(Object.entries(value).map(([name, item]) => [clean(name), cleaned(item)]))
+    }
+    const text = clean(String(value))
+    return text === String(value) ? value : text
+  }
+  return `${JSON.stringify(cleaned(JSON.parse(line)))}\n`
+}

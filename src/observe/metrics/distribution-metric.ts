@@ -1,0 +1,55 @@
+import { Histogram, type MetricObjectWithValues, type MetricValueWithName, type Registry } from 'prom-client'
+import { type Distribution } from '../facts/hook-timings.ts'
+
+/** A distribution and the labels that it goes under. */
+export interface LabelledDistribution {
+  readonly labels: Readonly<Record<string, string>>
+  readonly distribution: Distribution
+}
+
+/** What a {@link DistributionMetric} is made of. */
+export interface DistributionMetricOptions {
+  readonly name: string
+  readonly help: string
+  readonly bounds: readonly number[]
+  readonly registry: Registry
+  readonly read: () => readonly LabelledDistribution[]
+}
+
+/**
+ * A histogram that is read when it is asked for. The one of prom-client looks up its labels at each observation, which
+ * costs as much as everything else that is counted for an event.
+ */
+export class DistributionMetric extends Histogram {
+  readonly #options: DistributionMetricOptions
+
+  constructor(options: DistributionMetricOptions) {
+    const { name, help, bounds, registry } = options
+    super({ name, help, buckets: [...bounds], registers: [registry] })
+    this.#options = options
+  }
+
+  override get(): Promise<MetricObjectWithValues<MetricValueWithName<string>>> {
+    return this.getForPromString()
+  }
+
+  /** What a registry of prom-client asks a histogram for in place of `get`. */
+  async getForPromString(): Promise<MetricObjectWithValues<MetricValueWithName<string>>> {
+    const { name, help, read } = this.#options
+    const values: MetricValueWithName<string>[] = []
+    for (const { labels, distribution } of read()) {
+      let below = 0
+      for (const [index, bound] of distribution.bounds.entries()) {
+        below += distribution.counts[index]!
+        values.push({ labels: { ...labels, le: String(bound) }, value: below, metricName: `${name}_bucket` })
+      }
+      const { count, sum } = distribution
+      values.push({ labels: { ...labels, le: '+Inf' }, value: count, metricName: `${name}_bucket` })
+      values.push({ labels, value: sum, metricName: `${name}_sum` })
+      values.push({ labels, value: count, metricName: `${name}_count` })
+    }
+    return { name, help, values, type: 'histogram', aggregator: 'sum' } as unknown as MetricObjectWithValues<
+      MetricValueWithName<string>
+    >
+  }
+}

@@ -1,0 +1,276 @@
+import { type RouteAccount } from '../../flow/routes.ts'
+import { type ObservedFacts } from '../facts/observed-facts.ts'
+import { readiness } from '../facts/readiness.ts'
+
+/** A metric that is read from the facts when somebody asks. */
+export interface MetricRow {
+  readonly name: string
+  readonly help: string
+  readonly type: 'counter' | 'gauge'
+  /** The label that tells its values apart; absent when it has one value. */
+  readonly label?: string | undefined
+  readonly read: (facts: ObservedFacts) => number | ReadonlyMap<string, number>
+}
+
+const flag = (value: boolean) => (value ? 1 : 0)
+
+/** One number for each route; none where there are no routes. */
+const ofRoutes = (read: (account: RouteAccount) => number) => (facts: ObservedFacts) =>
+  new Map([...facts.routes].map(([name, account]) => [name, read(account)] as const))
+
+/** While old knowledge is still coming, its positions say nothing of how late it is. */
+const unlessCatchingUp = (facts: ObservedFacts, valueMs: number) =>
+  facts.catchingUp ? Number.NaN : valueMs / 1000
+
+const queueBy = (what: 'events' | 'bytes', facts: ObservedFacts) =>
+  new Map(Object.entries(facts.queue()).map(([state, share]) => [state, share[what]]))
+
+/** Every metric that is a number at one moment, in the order in which they are served. */
+export const metricTable: readonly MetricRow[] = [
+  {
+    name: 'opencti_stream_received_total',
+    help: 'Events received from the live stream.',
+    type: 'counter',
+    read: (facts) => facts.received,
+  },
+  {
+    name: 'opencti_stream_delivered_total',
+    help: 'Events whose effect has reached the target.',
+    type: 'counter',
+    read: (facts) => facts.delivered,
+  },
+  {
+    name: 'opencti_stream_skipped_total',
+    help: 'Events that needed nothing at the target, by reason.',
+    type: 'counter',
+    label: 'reason',
+    read: (facts) => new Map(Object.entries(facts.skippedByReason)),
+  },
+  {
+    name: 'opencti_stream_dead_letters_total',
+    help: 'Events put aside as dead letters since the start.',
+    type: 'counter',
+    read: (facts) => facts.deadLettered,
+  },
+  {
+    name: 'opencti_stream_dead_letters',
+    help: 'Dead letters that are kept now.',
+    type: 'gauge',
+    read: (facts) => facts.deadLettersKept,
+  },
+  {
+    name: 'opencti_stream_dead_letters_max',
+    help: 'Dead letters that may be kept; when there are so many, reading stops.',
+    type: 'gauge',
+    read: (facts) => facts.maxDeadLetters,
+  },
+  {
+    name: 'opencti_stream_retries_total',
+    help: 'Tries that failed and were made again.',
+    type: 'counter',
+    read: (facts) => facts.retries,
+  },
+  {
+    name: 'opencti_stream_in_flight_events',
+    help: 'Events received and not finished.',
+    type: 'gauge',
+    read: (facts) => facts.inFlight,
+  },
+  {
+    name: 'opencti_stream_in_flight_bytes',
+    help: 'Bytes of the events received and not finished.',
+    type: 'gauge',
+    read: (facts) => facts.bytesInFlight,
+  },
+  {
+    name: 'opencti_stream_queue_events',
+    help: 'The same events by state: a hook is at work (running), not yet (waiting), after a failure (retrying).',
+    type: 'gauge',
+    label: 'state',
+    read: (facts) => queueBy('events', facts),
+  },
+  {
+    name: 'opencti_stream_queue_bytes',
+    help: 'Bytes of these events, by state.',
+    type: 'gauge',
+    label: 'state',
+    read: (facts) => queueBy('bytes', facts),
+  },
+  {
+    name: 'opencti_stream_lag_seconds',
+    help: 'How far finished work lies behind the newest id seen; NaN while catching up.',
+    type: 'gauge',
+    read: (facts) => unlessCatchingUp(facts, facts.lagMs),
+  },
+  {
+    name: 'opencti_stream_oldest_unfinished_age_seconds',
+    help: 'Age of the oldest event that is not finished, 0 when there is none; NaN while catching up.',
+    type: 'gauge',
+    read: (facts) => unlessCatchingUp(facts, facts.oldestUnfinishedMs),
+  },
+  {
+    name: 'opencti_stream_behind_head_seconds',
+    help: "How far finished work lies behind the newest event of the platform's stream, as last told; NaN while catching up.",
+    type: 'gauge',
+    read: (facts) => unlessCatchingUp(facts, facts.behindHeadMs),
+  },
+  {
+    name: 'opencti_stream_catching_up',
+    help: '1 while what existed before the first start is being received.',
+    type: 'gauge',
+    read: (facts) => flag(facts.catchingUp),
+  },
+  {
+    name: 'opencti_stream_reconnects_total',
+    help: 'Connections to the live stream that were lost, given up or refused, by reason.',
+    type: 'counter',
+    label: 'reason',
+    read: (facts) => facts.stream.reconnects,
+  },
+  {
+    name: 'opencti_stream_stream_connected',
+    help: '1 while the live stream is connected.',
+    type: 'gauge',
+    read: (facts) => flag(facts.stream.isConnected),
+  },
+  {
+    name: 'opencti_stream_concurrency_limit',
+    help: 'Hooks, or batches, that may run side by side now.',
+    type: 'gauge',
+    read: (facts) => facts.concurrencyLimit,
+  },
+  {
+    name: 'opencti_stream_target_up',
+    help: '0 while the target counts as down and is only probed.',
+    type: 'gauge',
+    read: (facts) => flag(facts.outage === undefined),
+  },
+  {
+    name: 'opencti_stream_lookups_up',
+    help: '0 while the platform does not answer what hooks look up there.',
+    type: 'gauge',
+    read: (facts) => flag(facts.lookupProblem === undefined),
+  },
+  {
+    name: 'opencti_stream_state_writable',
+    help: '0 while the state cannot be written and reading stops.',
+    type: 'gauge',
+    read: (facts) => flag(facts.stateProblem === undefined),
+  },
+  {
+    name: 'opencti_stream_checkpoint_age_seconds',
+    help: 'Time since the state was last written.',
+    type: 'gauge',
+    read: (facts) => facts.checkpointAgeMs / 1000,
+  },
+  {
+    name: 'opencti_stream_ready',
+    help: '1 when /readyz answers 200.',
+    type: 'gauge',
+    read: (facts) => flag(readiness(facts).length === 0),
+  },
+  {
+    name: 'opencti_stream_route_delivered_total',
+    help: 'Operations whose effect has reached the target, by route.',
+    type: 'counter',
+    label: 'route',
+    read: ofRoutes((account) => account.delivered),
+  },
+  {
+    name: 'opencti_stream_route_skipped_total',
+    help: 'Operations that needed nothing at the target, by route; of what the route does not take too.',
+    type: 'counter',
+    label: 'route',
+    read: ofRoutes((account) => account.skipped),
+  },
+  {
+    name: 'opencti_stream_route_dead_letters_total',
+    help: 'Operations put aside as dead letters since the start, by route.',
+    type: 'counter',
+    label: 'route',
+    read: ofRoutes((account) => account.deadLettered),
+  },
+  {
+    name: 'opencti_stream_route_retries_total',
+    help: 'Tries that failed and were made again, by route.',
+    type: 'counter',
+    label: 'route',
+    read: ofRoutes((account) => account.retries),
+  },
+  {
+    name: 'opencti_stream_route_in_flight_operations',
+    help: 'Operations not finished, by route.',
+    type: 'gauge',
+    label: 'route',
+    read: ofRoutes((account) => account.inFlight),
+  },
+  {
+    name: 'opencti_stream_route_concurrency_limit',
+    help: 'Hooks, or batches, that may run side by side now, by route.',
+    type: 'gauge',
+    label: 'route',
+    read: ofRoutes((account) => account.concurrencyLimit),
+  },
+  {
+    name: 'opencti_stream_route_up',
+    help: '0 while the route counts as down and is only probed.',
+    type: 'gauge',
+    label: 'route',
+    read: ofRoutes((account) => flag(account.outage === undefined)),
+  },
+  {
+    name: 'opencti_stream_reconcile_runs_total',
+    help: 'Comparisons of target, id map and platform, by outcome.',
+    type: 'counter',
+    label: 'outcome',
+    read: (facts) => facts.reconcile?.runs ?? new Map(),
+  },
+  {
+    name: 'opencti_stream_reconcile_repairs_total',
+    help: 'Repairs that comparisons asked for, by what became of them.',
+    type: 'counter',
+    label: 'kind',
+    read: (facts) => facts.reconcile?.repairs ?? new Map(),
+  },
+  {
+    name: 'opencti_stream_reconcile_differences',
+    help: 'What the last comparison found, by kind: gone, missing, orphans.',
+    type: 'gauge',
+    label: 'kind',
+    read: (facts) => facts.reconcile?.found ?? new Map(),
+  },
+  {
+    name: 'opencti_stream_links_total',
+    help: 'Links to the target, by outcome: written to the platform, or failed.',
+    type: 'counter',
+    label: 'outcome',
+    read: (facts) => facts.links?.outcomes ?? new Map(),
+  },
+  {
+    name: 'opencti_stream_links_pending',
+    help: 'Links to the target that wait to be written to the platform.',
+    type: 'gauge',
+    read: (facts) => facts.links?.pending ?? 0,
+  },
+  {
+    name: 'ping_api_total',
+    help: 'Pings of the platform.',
+    type: 'counter',
+    read: (facts) => facts.pings.total,
+  },
+  {
+    name: 'ping_api_errors_total',
+    help: 'Pings of the platform that failed.',
+    type: 'counter',
+    read: (facts) => facts.pings.errors,
+  },
+]
+
+/** Metrics that are distributions: they are gathered by {@link HookTimings}. */
+export const histogramTable = [
+  {
+    name: 'opencti_stream_hook_duration_seconds',
+    help: 'How long hooks took, by hook and outcome (ok, error), and by route where there are any.',
+  },
+  { name: 'opencti_stream_batch_size', help: 'Operations in the batches handed to flush().' },
+] as const

@@ -1,0 +1,112 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { DistributionMetric } from './distribution-metric.ts'
+import { durationBounds, type HookTimings, sizeBounds } from '../facts/hook-timings.ts'
+import { histogramTable, type MetricRow, metricTable } from './metric-table.ts'
+import { type ObservedFacts } from '../facts/observed-facts.ts'
+
+/** What {@link Metrics} are made of. */
+export interface MetricsOptions {
+  /** First and second part of the names; either may be empty. */
+  readonly namespace: string
+  readonly subsystem: string
+  readonly facts: () => ObservedFacts
+  readonly timings: HookTimings
+  /** Takes secrets out of a text. */
+  readonly clean: (text: string) => string
+}
+
+/** A reason that an author made up may be long, in characters. */
+const maxLabelCharacters = 120
+
+/** The measures of the process itself are the same for all connectors in it. */
+let processRegistry: Registry | undefined
+
+/**
+ * The metrics of one connector, in a registry of its own. Nothing is counted here: every number is read from the books
+ * when somebody asks, so that an event pays nothing for it.
+ */
+export class Metrics {
+  readonly #options: MetricsOptions
+  readonly #registry = new Registry()
+  #facts: ObservedFacts
+
+  constructor(options: MetricsOptions) {
+    this.#options = options
+    this.#facts = options.facts()
+    const prefix = [options.namespace, options.subsystem]
+      .map((part) => (part === '' ? '' : `${part}_`))
+      .join('')
+    for (const row of metricTable) this.#register(row, prefix)
+    const [duration, size] = histogramTable
+    const { timings } = options
+    const registry = this.#registry
+    void new DistributionMetric({
+      name: prefix + duration.name,
+      help: duration.help,
+      bounds: durationBounds,
+      registry,
+      read: () =>
+        [...timings.figures.values()].flatMap(({ hook, route, ok, error }) => {
+          const labels = route === undefined ? { hook } : { hook, route }
+          return [
+            { labels: { ...labels, outcome: 'ok' }, distribution: ok },
+            { labels: { ...labels, outcome: 'error' }, distribution: error },
+          ]
+        }),
+    })
+    void new DistributionMetric({
+      name: prefix + size.name,
+      help: size.help,
+      bounds: sizeBounds,
+      registry,
+      read: () => [{ labels: {}, distribution: timings.batchSizes }],
+    })
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  /** All metrics in the text format of Prometheus, those of the process too. */
+  async text(): Promise<string> {
+    if (processRegistry === undefined) {
+      processRegistry = new Registry()
+      collectDefaultMetrics({ register: processRegistry })
+    }
+    this.#facts = this.#options.facts()
+    return `${await this.#registry.metrics()}\n${await processRegistry.metrics()}`
+  }
+
+  #register(row: MetricRow, prefix: string): void {
+    const name = prefix + row.name
+    const labelNames = row.label === undefined ? [] : [row.label]
+    const configuration = { name, help: row.help, labelNames, registers: [this.#registry] }
+    const { type, label } = row
+    if (type === 'counter') {
+      const counter: Counter = new Counter({
+        ...configuration,
+        collect: () => {
+          counter.reset()
+          for (const [value, count] of this.#valuesOf(row))
+            counter.inc(label === undefined ? {} : { [label]: value }, count)
+        },
+      })
+    } else {
+      const gauge: Gauge = new Gauge({
+        ...configuration,
+        collect: () => {
+          gauge.reset()
+          for (const [value, count] of this.#valuesOf(row))
+            gauge.set(label === undefined ? {} : { [label]: value }, count)
+        },
+      })
+    }
+  }
+
+  *#valuesOf(row: MetricRow): Iterable<readonly [string, number]> {
+    const value = row.read(this.#facts)
+    if (typeof value === 'number') yield ['', value]
+    else
+      for (const [name, count] of value) yield [this.#options.clean(name).slice(0, maxLabelCharacters), count]
+  }
+}

@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto'
+import { type HttpAnswer } from '../../http/http-endpoint.ts'
+import { type StatusReport } from '../status-report.ts'
+import { markup, type FirstState } from './markup.ts'
+import { script } from './script.ts'
+import { style } from './style.ts'
+
+const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
+
+/** Nothing may be loaded or run but what stands in the page itself, and nothing but our own `/status` may be asked. */
+const policy = [
+  "default-src 'none'",
+  `script-src ${hashOf(script)}`,
+  `style-src ${hashOf(style)}`,
+  "connect-src 'self'",
+  // The icon in the tab, which tells the state in its colour.
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join('; ')
+
+const headers = {
+  'content-security-policy': policy,
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'x-frame-options': 'DENY',
+}
+
+/** The page at `/`, with the state of now in it; its script goes on from there. */
+export function statusPage(report: StatusReport): HttpAnswer {
+  return {
+    status: 200,
+    contentType: 'text/html; charset=utf-8',
+    body: markup(firstState(report), style, script),
+    headers,
+  }
+}
+
+/** What a browser without JavaScript shows, and every other until the script has its first answer. */
+function firstState(report: StatusReport): FirstState {
+  const count = new Intl.NumberFormat('en')
+  const { headline, nowMs } = report
+  return {
+    tone: headline.tone,
+    state: headline.state,
+    reason: headline.reason,
+    name: report.name,
+    uptime: `up for ${Math.round(report.uptimeMs / 60_000)} min`,
+    asOf: `${new Date(nowMs).toISOString().slice(11, 19)} UTC`,
+    lag: report.catchingUp ? '–' : `${Math.round(report.lagMs / 1000)} s`,
+    lagMore: 'behind the newest event',
+    inFlight: count.format(report.inFlight),
+    inFlightBooks: count.format(report.inFlight),
+    received: count.format(report.received),
+    delivered: count.format(report.delivered),
+    skipped: count.format(report.skipped),
+    deadLettered: count.format(report.deadLettered),
+    since: '',
+    retries: count.format(report.retries),
+    deadLettersKept: count.format(report.deadLettersKept),
+    deadLettersMore: `${count.format(report.deadLettered)} since the start`,
+    retriesMore: 'since the start',
+    stream: report.stream.connected ? 'connected' : 'not connected',
+    position: report.position,
+  }
+}

@@ -1,0 +1,56 @@
+import type { Context, Span } from '@opentelemetry/api'
+import { isStreamConnectorError } from '../../errors/stream-connector-error.ts'
+import { describeError } from '../../errors/verdict.ts'
+import { type SpanTools } from './event-span.ts'
+import { isThenable } from '../../util/is-thenable.ts'
+
+/**
+ * Makes a call with `span` as the active one, so that what the call does, such as a request by a client that is watched
+ * too, stands below it; ends the span when the call has ended.
+ *
+ * @param onError told what the call threw.
+ */
+export function runInSpan<T>(
+  tools: SpanTools,
+  span: Span,
+  parent: Context,
+  call: () => T | Promise<T>,
+  onError: (error: unknown) => void,
+): T | Promise<T> {
+  const { api } = tools
+  const failed = (error: unknown) => {
+    recordError(tools, span, error)
+    span.end()
+    onError(error)
+  }
+  let result: T | Promise<T>
+  try {
+    // A promise that is no promise of the language may begin its work with each "then": it gets one.
+    result = api.context.with(api.trace.setSpan(parent, span), () => {
+      const answer = call()
+      return answer instanceof Promise || !isThenable(answer) ? answer : Promise.resolve(answer)
+    }) as T | Promise<T>
+  } catch (error) {
+    failed(error)
+    throw error
+  }
+  if (!(result instanceof Promise)) {
+    span.end()
+    return result
+  }
+  result.then(() => span.end(), failed)
+  return result
+}
+
+/** Writes an error down without the secrets in it. The error itself stays as it is. */
+function recordError({ api, clean }: SpanTools, span: Span, error: unknown): void {
+  if (!span.isRecording()) return
+  const message = clean(describeError(error))
+  if (isStreamConnectorError(error) && error.code === 'SKIP') {
+    span.setAttribute('opencti.outcome.reason', message)
+    return
+  }
+  const { name, stack } = error instanceof Error ? error : { name: 'Error', stack: undefined }
+  span.recordException({ name, message, ...(stack === undefined ? {} : { stack: clean(stack) }) })
+  span.setStatus({ code: api.SpanStatusCode.ERROR, message })
+}

@@ -1,0 +1,146 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { MemoryStore, silentLogger, type EntityRecord, type Outcome } from 'opencti-stream-connector'
+import { ManualClock } from 'opencti-stream-connector/testing'
+import { Checkpointer } from '../../../src/checkpoint/checkpointer.ts'
+import { ExpiryTimer } from '../../../src/connector/beside/expiry-timer.ts'
+import { delivered } from '../../../src/flow/books.ts'
+
+const owner = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
+
+/** A timer over a store, before lanes that end what they are given when they are told to. */
+async function stage(store = new MemoryStore(), clock = new ManualClock()) {
+  await store.open(owner)
+  const checkpointer = new Checkpointer({
+    store,
+    clock,
+    random: () => 0.5,
+    values: () => new Map(),
+    onHealth: () => {},
+  })
+  const begun: { record: EntityRecord; end: (outcome?: Outcome) => void }[] = []
+  let mostUnderWay = 0
+  let underWay = 0
+  const timer = new ExpiryTimer({
+    isOn: true,
+    store,
+    checkpointer,
+    clock,
+    logger: silentLogger,
+    room: () => undefined,
+    expire: (record, onEnded) => {
+      mostUnderWay = Math.max(mostUnderWay, ++underWay)
+      const end = (outcome: Outcome = delivered) => {
+        underWay--
+        if (outcome === delivered) checkpointer.deleteEntity(record.key)
+        onEnded(outcome)
+      }
+      begun.push({ record, end })
+    },
+    hurry: () => {},
+  })
+  const stopping = new AbortController()
+  const run = () => timer.run(stopping.signal)
+  const stop = async () => {
+    stopping.abort()
+    await checkpointer.flush()
+    checkpointer.stop()
+    await store.close()
+  }
+  onTestFinished(() => stopping.abort())
+  return { store, clock, checkpointer, begun, run, stop, most: () => mostUnderWay }
+}
+
+function due(key: string, expiresAtMs: number): EntityRecord {
+  return { key, stixId: `indicator--${key}`, expiresAtMs }
+}
+
+test('nothing is withdrawn before its time, and all of it then, the soonest first', async () => {
+  const { store, clock, begun, run } = await stage()
+  const nowMs = clock.now()
+  await store.commit({
+    putEntities: [due('late', nowMs + 90_000), due('soon', nowMs + 2500), due('c', nowMs + 2500)],
+  })
+  void run()
+  await clock.advance(2499)
+  expect(begun).toEqual([])
+  await clock.advance(1)
+  expect(begun.map(({ record }) => record.key)).toEqual(['c', 'soon'])
+  for (const { end } of begun) end()
+  await clock.advance(80_000)
+  expect(begun).toHaveLength(2)
+  await clock.advance(8000)
+  expect(begun.map(({ record }) => record.key)).toEqual(['c', 'soon', 'late'])
+})
+
+test('a time further away than any timer reaches is kept', async () => {
+  const { store, clock, begun, run } = await stage()
+  await store.commit({ putEntities: [due('a', clock.now() + 100 * 365 * 86_400_000)] })
+  void run()
+  await clock.advance(5000)
+  expect(begun).toEqual([])
+  clock.jump(clock.now() + 101 * 365 * 86_400_000)
+  await clock.advance(1000)
+  expect(begun).toHaveLength(1)
+})
+
+test('what was pushed while it slept and ends sooner is in time; a clock that is set back waits again', async () => {
+  const { clock, checkpointer, begun, run } = await stage()
+  const nowMs = clock.now()
+  void run()
+  await clock.advance(300)
+  checkpointer.putEntity(due('a', nowMs + 5000))
+  clock.jump(nowMs - 3_600_000)
+  await clock.advance(60_000)
+  expect(begun).toEqual([])
+  clock.jump(nowMs + 5000)
+  await clock.advance(1000)
+  expect(begun).toHaveLength(1)
+})
+
+test('ten thousand of the same second go one handful after another, each once', async () => {
+  const { store, clock, begun, run, most } = await stage()
+  const atMs = clock.now() + 1000
+  await store.commit({ putEntities: Array.from({ length: 10_000 }, (_, index) => due(`k${index}`, atMs)) })
+  void run()
+  let ended = 0
+  await clock.advance(1000)
+  while (ended < 10_000) {
+    expect(begun.length).toBeGreaterThan(ended)
+    for (const { end } of begun.slice(ended)) {
+      end()
+      ended++
+    }
+    await clock.advance(10)
+  }
+  expect(most()).toBeLessThanOrEqual(256)
+  expect(new Set(begun.map(({ record }) => record.key)).size).toBe(10_000)
+  await clock.advance(5000)
+  expect(begun).toHaveLength(10_000)
+  expect(await store.countEntities()).toBe(0)
+})
+
+test('what came due while nobody was here, or was cut off in the middle, is withdrawn at the next start', async () => {
+  const first = await stage()
+  const nowMs = first.clock.now()
+  await first.store.commit({ putEntities: [due('cut', nowMs + 1000), due('away', nowMs + 60_000)] })
+  void first.run()
+  await first.clock.advance(1000)
+  expect(first.begun.map(({ record }) => record.key)).toEqual(['cut'])
+  await first.stop()
+  const second = await stage(first.store, new ManualClock(nowMs + 3_600_000))
+  void second.run()
+  await second.clock.advance(0)
+  expect(second.begun.map(({ record }) => record.key)).toEqual(['cut', 'away'])
+})
+
+test('what became a dead letter, or is skipped by the author, does not come due again and again', async () => {
+  const { store, clock, begun, run } = await stage()
+  await store.commit({ putEntities: [due('bad', clock.now()), due('skipped', clock.now())] })
+  void run()
+  await clock.advance(0)
+  begun[0]!.end({ kind: 'dead-lettered', reason: 'refused' })
+  begun[1]!.end({ kind: 'skipped', reason: 'by-author' })
+  await clock.advance(10_000)
+  expect(begun).toHaveLength(2)
+  expect(store.entity('bad')).toEqual({ key: 'bad', stixId: 'indicator--bad' })
+})

@@ -1,0 +1,74 @@
+import { createServer } from 'node:http'
+import { type AddressInfo } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { TargetLimits } from '../../../src/connector/delivery/target-limits.ts'
+import { deliverySchema } from '../../../src/settings/delivery-schema.ts'
+import { type ConnectorDefaults } from '../../../src/settings/connector-defaults.ts'
+import { ManualClock } from '../../../src/testing/manual-clock.ts'
+
+const stopped = new AbortController().signal
+
+function limitsOf(defaults: Omit<ConnectorDefaults, 'name' | 'scope'>) {
+  const clock = new ManualClock()
+  return { clock, limits: new TargetLimits(deliverySchema.parse(defaults), clock) }
+}
+
+/** A channel that answers with this status. */
+async function channel(status: number): Promise<string> {
+  const server = createServer((_, response) => {
+    response.writeHead(status, { 'retry-after': '7' }).end('{}')
+  }).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+test('a channel that asks for a pause makes only its route wait, when that has a limit of its own', async () => {
+  const { limits } = limitsOf({ routes: { secure: { rateLimit: { perSecond: 1000 } }, normal: {} } })
+  const url = await channel(429)
+  await expect(limits.http('secure', stopped).get(url)).rejects.toMatchObject({ response: { status: 429 } })
+  expect(limits.ofHooks('secure').waitMs()).toBe(7000)
+  expect(limits.ofHooks('normal').waitMs()).toBe(0)
+  expect(limits.ofHooks().waitMs()).toBe(0)
+})
+
+test('a channel of a route without a limit of its own makes everything wait', async () => {
+  const { limits } = limitsOf({ routes: { secure: { rateLimit: { perSecond: 1000 } }, normal: {} } })
+  const url = await channel(503)
+  await expect(limits.http('normal', stopped).get(url)).rejects.toMatchObject({ response: { status: 503 } })
+  expect(limits.ofHooks('secure').waitMs()).toBe(7000)
+  expect(limits.ofHooks().waitMs()).toBe(7000)
+})
+
+test('requests of a route count against its limit and against that of the connector', async () => {
+  const { clock, limits } = limitsOf({
+    rateLimit: { perSecond: 1, burst: 3 },
+    routes: { secure: { rateLimit: { perSecond: 1, burst: 2 } }, normal: {} },
+  })
+  const url = await channel(200)
+  const http = limits.http('secure', stopped)
+  await http.get(url)
+  await http.get(url)
+  expect(limits.countsHooks('secure')).toBe(false)
+  expect(limits.countsHooks('normal')).toBe(true)
+  expect(limits.ofHooks('normal').waitMs()).toBe(0)
+  let isDone = false
+  const third = http.get(url).then(() => (isDone = true))
+  await clock.advance(999)
+  expect(isDone).toBe(false)
+  await clock.advance(1)
+  await third
+})
+
+test('the client is made once, and none for a route that does not exist', () => {
+  const { limits } = limitsOf({ routes: { secure: {} } })
+  expect(limits.countsHooks()).toBe(true)
+  expect(limits.http(undefined, stopped)).toBe(limits.http(undefined, stopped))
+  expect(limits.http('secure', stopped)).toBe(limits.http('secure', stopped))
+  expect(limits.countsHooks()).toBe(false)
+  expect(() => limits.http('public', stopped)).toThrow('Its routes are: secure.')
+  expect(() => limitsOf({}).limits.http('public', stopped)).toThrow('static defaults')
+})

@@ -1,0 +1,121 @@
+import { connect } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { canShare, HttpEndpoint, type HttpService } from '../../../src/observe/http/http-endpoint.ts'
+import { ask } from '../ask.ts'
+
+function service(options: Partial<HttpService> = {}): HttpService {
+  return {
+    setting: 'CONNECTOR_HEALTH_PORT',
+    host: '127.0.0.1',
+    port: 0,
+    routes: new Map([
+      ['/healthz', () => ({ status: 200, contentType: 'text/plain', body: 'alive' })],
+      [
+        '/broken',
+        () => {
+          throw new Error('inner words')
+        },
+      ],
+    ]),
+    ...options,
+  }
+}
+
+async function opened(...services: HttpService[]) {
+  const errors: unknown[] = []
+  const endpoint = new HttpEndpoint(services, (error) => errors.push(error))
+  onTestFinished(() => endpoint.close())
+  await endpoint.open()
+  return { url: endpoint.addressOf(services[0]!), errors, endpoint }
+}
+
+test('answers GET and HEAD, and nothing else', async () => {
+  const { url } = await opened(service())
+  expect(await ask(`${url}/healthz?now=1`)).toMatchObject({ status: 200, body: 'alive' })
+  const head = await ask(`${url}/healthz`, { method: 'HEAD' })
+  expect(head).toMatchObject({ status: 200, body: '' })
+  expect(head.headers['content-length']).toBe('5')
+  for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE'])
+    expect(await ask(`${url}/healthz`, { method })).toMatchObject({
+      status: 405,
+      headers: { allow: 'GET, HEAD' },
+    })
+  expect((await ask(`${url}/etc/passwd`)).status).toBe(404)
+})
+
+test('an error inside says nothing to the outside', async () => {
+  const { url, errors } = await opened(service())
+  const answer = await ask(`${url}/broken`)
+  expect(answer.status).toBe(500)
+  expect(answer.body).not.toContain('inner words')
+  expect(errors).toHaveLength(1)
+})
+
+test('headers without end are refused', async () => {
+  const { url } = await opened(service())
+  expect((await ask(`${url}/healthz`, { headers: { 'x-long': 'x'.repeat(20_000) } })).status).toBe(431)
+})
+
+test('more than 64 connections are not kept', async () => {
+  const { url } = await opened(service())
+  const { port } = new URL(url)
+  const sockets = Array.from({ length: 80 }, () => connect(Number(port), '127.0.0.1'))
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+  })
+  const ended = await new Promise<number>((resolve) => {
+    let count = 0
+    for (const socket of sockets) {
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        if (++count === 16) resolve(count)
+      })
+    }
+  })
+  expect(ended).toBe(16)
+})
+
+test('a port in use is said in words', async () => {
+  const { url } = await opened(service())
+  const port = Number(new URL(url).port)
+  const second = new HttpEndpoint([service({ port })], () => {})
+  await expect(second.open()).rejects.toMatchObject({
+    code: 'SETTINGS_INVALID',
+    message: `CONNECTOR_HEALTH_PORT: port ${port} of 127.0.0.1 is in use by another program. Stop that one, or choose another port.`,
+  })
+  await second.close()
+})
+
+test('a close cuts connections that are kept open, and leaves the port free', async () => {
+  const { url, endpoint } = await opened(service())
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  await new Promise((resolve) => socket.once('connect', resolve))
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  await endpoint.close()
+  await closed
+  await endpoint.close()
+  await expect(ask(`${url}/healthz`)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+})
+
+test('services of one port share a server, and each keeps to its own address', async () => {
+  const metrics = service({
+    host: '0.0.0.0',
+    setting: 'CONNECTOR_METRICS_PORT',
+    routes: new Map([['/metrics', () => ({ status: 200, contentType: 'text/plain', body: 'numbers' })]]),
+  })
+  const { url } = await opened(service(), metrics)
+  expect((await ask(`${url}/metrics`)).body).toBe('numbers')
+  expect((await ask(`${url}/healthz`)).body).toBe('alive')
+  // 127.0.0.2 is another address of this machine: what listens on 127.0.0.1 is not there.
+  const other = url.replace('127.0.0.1', '127.0.0.2')
+  expect((await ask(`${other}/metrics`)).status).toBe(200)
+  expect((await ask(`${other}/healthz`)).status).toBe(404)
+})
+
+test('only equal ports that can be one are shared', () => {
+  const at = (host: string, port: number) => service({ host, port })
+  expect(canShare(at('127.0.0.1', 9095), at('0.0.0.0', 9095))).toBe(true)
+  expect(canShare(at('127.0.0.1', 9095), at('127.0.0.1', 9095))).toBe(true)
+  expect(canShare(at('127.0.0.1', 9095), at('10.0.0.1', 9095))).toBe(false)
+  expect(canShare(at('127.0.0.1', 0), at('127.0.0.1', 0))).toBe(false)
+})

@@ -1,0 +1,253 @@
+import { nameOf, PermanentError, SkipEvent } from 'opencti-stream-connector'
+import { buildIndicator } from 'opencti-stream-connector/testing'
+import { beforeAll, afterAll, expect, onTestFinished, test } from 'vitest'
+import { caughtUp, startSimulator } from '../../integration/stage.ts'
+import { until } from '../../integration/until.ts'
+import { ask } from '../ask.ts'
+import { Chromium, chromiumPath } from '../browser/chromium.ts'
+import { contrasts } from '../browser/contrasts.ts'
+import { makeObserved } from '../stage.ts'
+
+const isRequired = process.env['BROWSER_TESTS'] === 'required'
+const hasBrowser = chromiumPath !== undefined || isRequired
+if (!hasBrowser)
+  console.warn('There is no chromium on this machine: the status page is not tried in a browser.')
+const inBrowser = test.skipIf(!hasBrowser)
+
+let chromium: Chromium
+beforeAll(async () => {
+  if (hasBrowser) chromium = await Chromium.launch(['attacker.example'])
+}, 60_000)
+afterAll(() => chromium?.[Symbol.asyncDispose]())
+
+const image = '<img src=x onerror="window.hacked=1">'
+const hostile = `${image}</script><script>window.hacked=1</script>"'&`
+
+/** A connector that is started, with the address of its page. */
+async function started(env: Record<string, string> = {}) {
+  const simulator = await startSimulator()
+  const recorder = makeObserved(simulator, { env })
+  await recorder.start()
+  const url = `${recorder.status().endpoints.health}/`
+  await until('readiness', () => recorder.status().notReady.length === 0)
+  await caughtUp(recorder)
+  /** What had been delivered before the test did anything. */
+  const { delivered } = recorder.status()
+  return { simulator, recorder, url, delivered }
+}
+
+async function openPage(url: string, options?: { javaScript?: boolean }) {
+  const page = await chromium.open(options)
+  await page.look({ width: 1280 })
+  await page.go(url)
+  return page
+}
+
+test('the page allows nothing but its own script and style, and is kept nowhere', async () => {
+  const { url } = await started()
+  const { status, headers, body } = await ask(url)
+  expect(status).toBe(200)
+  expect(headers['content-type']).toBe('text/html; charset=utf-8')
+  expect(headers).toMatchObject({
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'x-frame-options': 'DENY',
+    'cross-origin-resource-policy': 'same-origin',
+  })
+  const policy = String(headers['content-security-policy']).split('; ')
+  expect(policy).toEqual([
+    "default-src 'none'",
+    expect.stringMatching(/^script-src 'sha256-[A-Za-z0-9+/]{43}='$/),
+    expect.stringMatching(/^style-src 'sha256-[A-Za-z0-9+/]{43}='$/),
+    "connect-src 'self'",
+    'img-src data:',
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ])
+  expect(body).not.toMatch(/https?:\/\/(?!www\.w3\.org\/2000\/svg)/)
+  expect(body).not.toMatch(/\son\w+=|\sstyle=/)
+})
+
+test('page and status are only told under our own names; probes and scrapers may use any', async () => {
+  const { recorder, url } = await started({ CONNECTOR_HEALTH_ALLOWED_HOSTS: 'soc.example.org' })
+  const { health, metrics } = recorder.status().endpoints
+  const at = async (address: string, host: string) => (await ask(address, { headers: { host } })).status
+  for (const address of [url, `${health}/status`]) {
+    expect(await at(address, 'attacker.example')).toBe(403)
+    expect(await at(address, 'localhost:1234')).toBe(200)
+    expect(await at(address, '10.42.0.17:9096')).toBe(200)
+    expect(await at(address, 'SOC.example.org')).toBe(200)
+  }
+  for (const address of [`${health}/healthz`, `${health}/readyz`, `${metrics}/metrics`])
+    expect(await at(address, 'siem-connector.soc.svc')).toBe(200)
+})
+
+test('the status tells what waits longest, what went wrong last and the newest dead letters', async () => {
+  const { simulator, recorder, url } = await started()
+  const goOn = Promise.withResolvers<void>()
+  onTestFinished(() => goOn.resolve())
+  const [slow, bad] = [buildIndicator('ipv4', { seed: 1 }), buildIndicator('ipv4', { seed: 2 })]
+  recorder.onCall = ({ entityId }) => {
+    if (entityId === slow.id) return goOn.promise
+    if (entityId === bad.id) throw new PermanentError('this one is refused')
+    throw new SkipEvent('not wanted')
+  }
+  simulator.create(slow)
+  simulator.create(bad)
+  simulator.create(buildIndicator('ipv4', { seed: 3 }))
+  const look = async () => JSON.parse((await ask(`${url}status`)).body)
+  const status = await until('the dead letter', async () => {
+    const report = await look()
+    const isDone =
+      report.skipped === 1 && report.newestDeadLetters.length === 1 && report.throughput.received.length > 2
+    return isDone ? report : undefined
+  })
+  expect(status.headline).toMatchObject({ state: 'well', tone: 'good' })
+  expect(status.oldestWaiting).toMatchObject({
+    entityId: slow.id,
+    entityType: 'indicator',
+    kind: 'create',
+    attempts: 1,
+    lastFailure: '',
+  })
+  expect(status.newestDeadLetters).toMatchObject([
+    { entityId: bad.id, eventType: 'create', error: 'this one is refused' },
+  ])
+  expect(status.lastErrors).toMatchObject([
+    { what: 'dead letter', text: 'this one is refused', entityId: bad.id, count: 1 },
+  ])
+  expect(status.throughput.received.reduce((sum: number, count: number) => sum + count, 0)).toBeGreaterThan(0)
+  expect(status.hooks.create.recent).toMatchObject({ errors: 2 })
+  const { waitingMs } = status.oldestWaiting
+  await until('more waiting', async () => (await look()).oldestWaiting.waitingMs > waitingMs)
+  goOn.resolve()
+  await until('the end of it', async () => (await look()).oldestWaiting === null)
+})
+
+inBrowser('the page follows the connector: numbers, an outage, and a connector that is gone', async () => {
+  const { simulator, recorder, url, delivered } = await started()
+  const page = await openPage(url)
+  expect(await page.field('state')).toMatch(/^well$/i)
+  for (let seed = 1; seed <= 20; seed++) simulator.create(buildIndicator('ipv4', { seed }))
+  await until('the numbers', async () => (await page.field('delivered')) === String(delivered + 20))
+  const { received, skipped } = recorder.status()
+  expect(await page.field('received')).toBe(String(received))
+  expect(await page.field('balance')).toBe(
+    `✓ ${delivered + 20} + ${skipped} + 0 + 0 = ${received}: every event received is in one of these.`,
+  )
+  await until('the plot', () => page.evaluate(`document.querySelector('#plot .a-delivered') !== null`))
+  expect(await page.text('[data-list=hooks]')).toMatch(new RegExp(`transform\\s+${delivered + 20}\\s+0\\s`))
+
+  recorder.onCall = () => {
+    throw Object.assign(new Error('The SIEM answered 503'), { status: 503 })
+  }
+  for (let seed = 21; seed <= 40; seed++) simulator.create(buildIndicator('ipv4', { seed }))
+  await until('the outage', async () => (await page.field('state')).toLowerCase() === 'paused: target down')
+  expect(await page.field('reason')).toContain('The SIEM answered 503')
+  expect(await page.evaluate('document.title')).toMatch(/^paused: target down · /)
+  expect(await page.text('[data-list=oldest]')).toContain('The SIEM answered 503')
+  expect(await page.text('[data-list=errors]')).toContain('target down')
+  expect(await page.field('inFlight')).toBe('20')
+
+  recorder.onCall = undefined
+  await until('the end of the outage', async () => (await page.field('state')).toLowerCase() === 'well')
+  await until('the rest', async () => (await page.field('delivered')) === String(delivered + 40))
+
+  expect(page.problems).toEqual([])
+  expect(new Set(page.requests)).toEqual(new Set([url, `${url}status`]))
+
+  await recorder.stop()
+  await until(
+    'that nobody answers',
+    async () => (await page.field('state')).toLowerCase() === 'no answer',
+    20_000,
+  )
+  expect(await page.field('reason')).toContain('does not answer since')
+})
+
+inBrowser('what others have named shows as text and does not run', async () => {
+  const { simulator, recorder, url } = await started({ CONNECTOR_NAME: hostile })
+  const goOn = Promise.withResolvers<void>()
+  onTestFinished(() => goOn.resolve())
+  recorder.onCall = ({ entity }) => {
+    if (nameOf(entity) === 'skip') throw new SkipEvent(hostile)
+    if (nameOf(entity) === 'wait') return goOn.promise
+    throw new PermanentError(`refused: ${hostile}`)
+  }
+  simulator.create(buildIndicator('ipv4', { seed: 1, name: 'skip' }))
+  simulator.create(buildIndicator('ipv4', { seed: 2, name: 'refuse' }))
+  void recorder.processMessage({
+    event: 'create',
+    data: { ...buildIndicator('ipv4', { seed: 3, name: 'wait' }), id: hostile },
+  })
+  await until('all of it', () => recorder.status().deadLettered === 1 && recorder.status().skipped > 0)
+  const page = await openPage(url)
+  await until('the lists', async () => (await page.text('[data-list=letters]')).includes('refused'))
+  expect(await page.field('name')).toBe(hostile)
+  for (const list of ['skips', 'letters', 'errors', 'oldest'])
+    expect(await page.text(`[data-list=${list}]`)).toContain(image)
+  expect(await page.evaluate('document.title')).toContain(hostile)
+  expect(await page.evaluate('window.hacked === undefined && document.images.length === 0')).toBe(true)
+  expect(await page.evaluate('document.scripts.length')).toBe(1)
+  expect(page.problems).toEqual([])
+})
+
+inBrowser('a browser refuses what the page does not need, should a mistake ever get that far', async () => {
+  const { url } = await started()
+  const page = await openPage(url)
+  const tried = (code: string) =>
+    page.evaluate(`(async () => { try { ${code}; return 'done' } catch (error) { return error.name } })()`)
+  expect(await tried(`document.body.innerHTML = ${JSON.stringify(image)}`)).toBe('TypeError')
+  expect(await tried(`await fetch(${JSON.stringify(url.replace('127.0.0.1', 'localhost'))})`)).toBe(
+    'TypeError',
+  )
+  expect(await tried(`document.body.setAttribute('onclick', 'window.hacked = 1')`)).toBe('TypeError')
+  await tried(`document.body.append(Object.assign(document.createElement('img'), { src: '/x.png' }))`)
+  await until('the violations', () => page.problems.length > 1)
+  expect(page.requests.filter((request) => !request.startsWith(url))).toEqual([])
+  expect(page.requests).not.toContain(`${url}x.png`)
+})
+
+inBrowser('a name that leads to this machine is of no use to who owns it', async () => {
+  const { url } = await started()
+  const page = await openPage(url.replace('127.0.0.1', 'attacker.example'))
+  expect(await page.text()).toContain('CONNECTOR_HEALTH_ALLOWED_HOSTS')
+})
+
+inBrowser('it can be read without JavaScript, at any width, in light and in dark', async () => {
+  const { simulator, recorder, url, delivered } = await started()
+  recorder.onCall = ({ entity }) => {
+    if (nameOf(entity) === 'bad') throw new PermanentError(`refused: ${'x'.repeat(300)}`)
+  }
+  for (let seed = 1; seed <= 9; seed++)
+    simulator.create(buildIndicator('ipv4', { seed, name: seed === 9 ? 'bad' : 'good' }))
+  await until(
+    'the events',
+    () => recorder.status().deadLettered === 1 && recorder.status().delivered === delivered + 8,
+  )
+  const plain = await openPage(url, { javaScript: false })
+  expect(await plain.field('state')).toMatch(/^well$/i)
+  expect(await plain.field('delivered')).toBe(String(delivered + 8))
+  expect(await plain.text('footer')).toContain('Without JavaScript')
+  const page = await openPage(url)
+  await until('the lists', async () => (await page.text('[data-list=letters]')).includes('refused'))
+  for (const dark of [false, true]) {
+    for (const width of [360, 800, 1600]) {
+      await page.look({ width, dark })
+      expect(await page.evaluate('document.documentElement.scrollWidth'), `${width} px`).toBeLessThanOrEqual(
+        width,
+      )
+    }
+    const texts = await page.evaluate<[string, number][]>(contrasts)
+    expect(texts.length).toBeGreaterThan(40)
+    expect(texts.filter(([, ratio]) => ratio < 4.5)).toEqual([])
+  }
+  const landmarks = await page.evaluate(
+    `['header', 'main', 'footer', 'h1', '[role=status]'].map((name) => document.querySelectorAll(name).length)`,
+  )
+  expect(landmarks).toEqual([1, 1, 1, 1, 1])
+})
