@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
@@ -19,25 +19,31 @@ const ranks: readonly (readonly string[])[] = [
   ['cli'],
 ]
 
-const rankOf = (folder: string) => ranks.findIndex((rank) => rank.includes(folder))
+/** The same for the folders within a folder; the files beside them, which join them, come last. */
+const innerRanks: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  observe: [['facts', 'log', 'http'], ['metrics', 'tracing', 'status'], ['.']],
+  connector: [
+    ['contract'],
+    ['platform'],
+    ['id-map'],
+    ['dead-letters', 'links', 'reconcile'],
+    ['beside'],
+    ['delivery'],
+    ['intake'],
+    ['.'],
+  ],
+}
 
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts'))
   .map((name) => join(source, name))
 
 test('imports point one way', () => {
-  const offences: string[] = []
-  for (const file of files) {
-    const from = folderOf(file)
-    expect(rankOf(from), `src/${from} has no rank`).toBeGreaterThanOrEqual(0)
-    for (const [, specifier] of readFileSync(file, 'utf8').matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)) {
-      const to = folderOf(join(dirname(file), specifier!))
-      if (to !== from && rankOf(to) >= rankOf(from)) {
-        offences.push(`${relative(source, file)} imports ${specifier}: ${from} may not know ${to}`)
-      }
-    }
-  }
-  expect(offences).toEqual([])
+  expect(offences(source, ranks)).toEqual([])
+})
+
+test.each(Object.entries(innerRanks))('imports within %s point one way', (folder, inner) => {
+  expect(offences(join(source, folder), inner)).toEqual([])
 })
 
 test('files stay small enough to read', () => {
@@ -47,8 +53,27 @@ test('files stay small enough to read', () => {
   expect(long).toEqual([])
 })
 
-/** The folder of `src` that a file lies in, `.` for the doors at the top. */
-function folderOf(file: string): string {
-  const [first, ...rest] = relative(source, file).split('/')
+/** Imports between the folders of `place` that go against `order`. */
+function offences(place: string, order: readonly (readonly string[])[]): string[] {
+  const rankOf = (folder: string) => order.findIndex((rank) => rank.includes(folder))
+  const found: string[] = []
+  for (const file of files.filter((each) => each.startsWith(place + sep))) {
+    const from = folderOf(place, file)
+    expect(rankOf(from), `${from} has no rank`).toBeGreaterThanOrEqual(0)
+    for (const [, specifier] of readFileSync(file, 'utf8').matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)) {
+      const target = join(dirname(file), specifier!)
+      if (!target.startsWith(place + sep)) continue
+      const to = folderOf(place, target)
+      if (to !== from && rankOf(to) >= rankOf(from)) {
+        found.push(`${relative(source, file)} imports ${specifier}: ${from} may not know ${to}`)
+      }
+    }
+  }
+  return found
+}
+
+/** The folder of `place` that a file lies in, `.` for the files beside the folders. */
+function folderOf(place: string, file: string): string {
+  const [first, ...rest] = relative(place, file).split(sep)
   return rest.length === 0 ? '.' : first!
 }

@@ -76,7 +76,7 @@ export class Runtime {
     this.#lifecycle = new Lifecycle((state) => onNotice({ kind: 'state', state }))
     this.#http = createPlatformHttp(platformHttpOptions(loaded.settings.opencti))
     this.#platform = new CountedPlatform(this.#http, loaded.settings.opencti.url)
-    this.lookups = new LazyLookups(options, this.#http, this.#givenUp.signal)
+    this.lookups = new LazyLookups({ ...options, http: this.#http, stopped: this.#givenUp.signal })
     this.#observation = new Observation({
       settings: loaded.settings.connector,
       health: loaded.delivery.health,
@@ -264,10 +264,13 @@ export class Runtime {
   }
 
   #read(): void {
+    const { pipeline, checkpointer } = this.#assembly
     this.#stream = new LiveStream({
       ...this.#options,
       http: this.#http,
-      assembly: this.#assembly,
+      pipeline,
+      checkpointer,
+      room: () => this.#assembly.room(),
       progress: this.#progress,
       watch: this.#observation.stream,
     })

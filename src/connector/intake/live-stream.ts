@@ -1,17 +1,30 @@
 import { type KyInstance } from 'ky'
+import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
 import { type StreamWatch } from '../../observe/facts/stream-watch.ts'
 import { requireStreamId } from '../../opencti/stream-check.ts'
+import { type LoadedSettings } from '../../settings/load-settings.ts'
 import { EventStream } from '../../stream/event-stream.ts'
-import { type Assembly, type AssemblyOptions } from '../assembly.ts'
+import { type Random } from '../../util/backoff.ts'
+import { type Clock } from '../../util/clock.ts'
+import { type ConnectorNotice } from '../contract/notices.ts'
 import { type Progress } from '../platform/progress.ts'
+import { type Pipeline } from './pipeline.ts'
 import { StreamReader } from './stream-reader.ts'
 
 /** What a {@link LiveStream} joins. */
-export interface LiveStreamOptions extends Pick<AssemblyOptions, 'loaded' | 'clock' | 'random' | 'onNotice'> {
+export interface LiveStreamOptions {
+  readonly loaded: LoadedSettings
+  readonly clock: Clock
+  readonly random: Random
+  /** From `createPlatformHttp`. */
   readonly http: KyInstance
-  readonly assembly: Pick<Assembly, 'pipeline' | 'checkpointer' | 'room'>
+  readonly pipeline: Pipeline
+  readonly checkpointer: Checkpointer
+  /** Undefined when more may be taken in; else resolves when there is room. */
+  readonly room: () => Promise<void> | undefined
   readonly progress: Progress
   readonly watch: StreamWatch
+  readonly onNotice: (notice: ConnectorNotice) => void
 }
 
 /** The live stream of a connector, read from where its progress stands until it is closed. */
@@ -43,15 +56,14 @@ export class LiveStream {
   }
 
   #reader(): StreamReader {
-    const { assembly, progress, watch, loaded, clock, onNotice } = this.#options
-    const { checkpointer, pipeline } = assembly
+    const { pipeline, checkpointer, room, progress, watch, loaded, clock, onNotice } = this.#options
     return new StreamReader({
       ledger: progress.ledger,
       pipeline,
       settings: loaded.settings.connector,
       clock,
       recoverUntil: () => progress.recoverUntil,
-      room: () => assembly.room(),
+      room,
       onNotice: (notice) => {
         watch.note(notice)
         onNotice({ kind: 'stream', notice })
@@ -74,12 +86,12 @@ export class LiveStream {
   }
 
   #onGap(from: string, firstAvailable: string, untilMs: number): void {
-    const { assembly, progress, loaded, onNotice } = this.#options
+    const { checkpointer, progress, loaded, onNotice } = this.#options
     const isRepaired = loaded.settings.connector.live_stream_recover && progress.recoverUntil !== undefined
     onNotice({ kind: 'gap', from, firstAvailable, isRepaired })
     if (!isRepaired) return
     progress.repairGap(untilMs)
-    assembly.checkpointer.touch()
+    checkpointer.touch()
     this.#events.reconnect('a gap is repaired')
   }
 }

@@ -2,18 +2,27 @@ import { type KyInstance } from 'ky'
 import { type PlatformError } from '../../errors/platform-error.ts'
 import { PlatformLookups, type PlatformLookupsOptions } from '../../opencti/platform-lookups.ts'
 import { type StreamEvent } from '../../opencti/stream-event.ts'
-import { type AssemblyOptions } from '../assembly.ts'
+import { type LoadedSettings } from '../../settings/load-settings.ts'
+import { type Clock } from '../../util/clock.ts'
+import { type ConnectorNotice } from '../contract/notices.ts'
+
+/** What {@link LazyLookups} need. */
+export interface LazyLookupsOptions {
+  readonly loaded: LoadedSettings
+  readonly clock: Clock
+  /** From `createPlatformHttp`. */
+  readonly http: KyInstance
+  /** Aborted when what is in flight is given up. */
+  readonly stopped: AbortSignal
+  readonly onNotice: (notice: ConnectorNotice) => void
+}
 
 /** The look-ups of a connector, made when somebody asks for them: most connectors never do. */
 export class LazyLookups {
   readonly #options: PlatformLookupsOptions
   #lookups: PlatformLookups | undefined
 
-  /**
-   * @param http from `createPlatformHttp`.
-   * @param stopped aborted when what is in flight is given up.
-   */
-  constructor({ loaded, clock, onNotice }: AssemblyOptions, http: KyInstance, stopped: AbortSignal) {
+  constructor({ loaded, clock, http, stopped, onNotice }: LazyLookupsOptions) {
     this.#options = {
       http,
       url: loaded.settings.opencti.url,
