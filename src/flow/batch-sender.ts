@@ -1,0 +1,91 @@
+import { judge } from '../errors/verdict.ts'
+import { type Clock } from '../util/clock.ts'
+import { type Batcher } from './batcher.ts'
+import { delivered } from './books.ts'
+import { type ItemAnswer } from './flush-answer.ts'
+import { type Gate } from './gate.ts'
+import { type Operation } from './operation.ts'
+import { type OperationHandler } from './operation-handler.ts'
+import { type Settler } from './settler.ts'
+
+/** What a {@link BatchSender} needs. */
+export interface BatchSenderOptions {
+  readonly handler: Pick<OperationHandler, 'flush' | 'onStop'>
+  readonly gate: Gate
+  readonly settler: Settler
+  /** Is told when a batch is over, and takes back what has to be split. */
+  readonly batcher: Pick<Batcher, 'sent' | 'resend'>
+  /** Tries of one event in all, while the target otherwise works. */
+  readonly attempts: number
+  readonly clock: Clock
+  /** A batch is over: others may start. */
+  readonly onSent: () => void
+}
+
+/** Sends batches, and has each of their operations settled by the answer for it. */
+export class BatchSender {
+  readonly #options: BatchSenderOptions
+
+  constructor(options: BatchSenderOptions) {
+    this.#options = options
+  }
+
+  async send(operations: readonly Operation[]): Promise<void> {
+    const { gate, handler, batcher, onSent } = this.#options
+    gate.enter(operations, operations.length)
+    let answers: readonly ItemAnswer[] | undefined
+    try {
+      answers = await handler.flush(operations)
+    } catch (error) {
+      this.#failed(operations, error)
+    }
+    if (answers !== undefined) this.#answered(operations, answers)
+    batcher.sent()
+    onSent()
+  }
+
+  #answered(operations: readonly Operation[], answers: readonly ItemAnswer[]): void {
+    const { gate, settler } = this.#options
+    const hasWorked = answers.some((answer) => answer.status !== 'retry')
+    if (answers.some((answer) => answer.status === 'retry')) gate.pushedBack(operations)
+    if (hasWorked) gate.worked(operations)
+    for (const [index, operation] of operations.entries()) {
+      const answer = answers[index]!
+      if (answer.status === 'ok') {
+        settler.end(operation, delivered)
+        continue
+      }
+      const verdict = settler.judge(answer.error, operation)
+      // A target that took its neighbours is not down, however many it asked to send again.
+      if (hasWorked) gate.pauseAsAsked(verdict)
+      else gate.failed(verdict, operation.key, operations)
+      settler.failed(operation, verdict, operations)
+    }
+  }
+
+  #failed(operations: readonly Operation[], error: unknown): void {
+    const { gate, settler, handler, attempts, clock } = this.#options
+    const verdict = judge(error, true, clock.now())
+    gate.failed(verdict, operations.length === 1 ? operations[0]!.key : undefined, operations)
+    if (verdict.kind === 'stop') {
+      gate.wasted(operations)
+      for (const operation of operations) settler.keep(operation)
+      handler.onStop(verdict)
+    } else if (operations.length === 1 || verdict.kind === 'skip') {
+      for (const operation of operations) settler.failed(operation, verdict, operations)
+    } else if (verdict.kind === 'reject') {
+      gate.rejected(verdict, operations)
+      this.#split(operations)
+    } else {
+      const held = operations.filter((each) => gate.isHeldAgainst(each, verdict, attempts))
+      if (held.length > 0) this.#split(operations)
+      else for (const operation of operations) settler.tryAgain(operation, verdict, operations)
+    }
+  }
+
+  /** One of them is bad and the target does not say which: halves, until it is alone. */
+  #split(operations: readonly Operation[]): void {
+    const middle = Math.ceil(operations.length / 2)
+    this.#options.batcher.resend(operations.slice(0, middle), operations.slice(middle))
+  }
+}

@@ -1,0 +1,138 @@
+import { judge, type Verdict } from '../errors/verdict.ts'
+import { type ResolvedRetryOptions } from '../settings/delivery-options.ts'
+import { backoffMs, type Random } from '../util/backoff.ts'
+import { type Clock } from '../util/clock.ts'
+import { type Logger } from '../util/logger.ts'
+import { type AtWork } from './at-work.ts'
+import { type Books, type Outcome } from './books.ts'
+import { type Gate } from './gate.ts'
+import { type Lanes } from './lanes.ts'
+import { type Operation } from './operation.ts'
+import { type OperationHandler } from './operation-handler.ts'
+import { type Resting } from './resting.ts'
+
+/** What a {@link Settler} needs. */
+export interface SettlerOptions {
+  readonly retry: ResolvedRetryOptions
+  readonly handler: Pick<OperationHandler, 'onRetry' | 'deadLetter' | 'skipped' | 'onStop'>
+  readonly books: Books
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly gate: Gate
+  readonly lanes: Lanes
+  readonly atWork: AtWork
+  readonly resting: Resting
+  /** Whether operations go out in batches. */
+  readonly bulk: boolean
+  /** Whether nothing is started any more. */
+  readonly isStopped: () => boolean
+  /** An operation has ended. */
+  readonly onEnd: () => void
+}
+
+/** The longest wait after a look-up that failed, in milliseconds: it costs next to nothing while the platform is away. */
+const maxPlatformWaitMs = 15_000
+
+/**
+ * Decides what becomes of an operation after a try: it has ended, is put aside, waits for its next try, or stays where it is
+ * because the connector is about to stop.
+ */
+export class Settler {
+  readonly #options: SettlerOptions
+
+  constructor(options: SettlerOptions) {
+    this.#options = options
+  }
+
+  /** What an error of this operation's hooks says. */
+  judge(error: unknown, operation: Operation): Verdict {
+    return judge(error, !operation.isTransforming, this.#options.clock.now())
+  }
+
+  /** @param call what failed: the operation, or the batch that it was in. */
+  failed(operation: Operation, verdict: Verdict, call: object): void {
+    const { gate, handler, retry } = this.#options
+    switch (verdict.kind) {
+      case 'skip':
+        gate.wasted(call)
+        handler.skipped(operation)
+        this.end(operation, { kind: 'skipped', reason: verdict.reason })
+        return
+      case 'stop':
+        gate.wasted(call)
+        this.keep(operation)
+        handler.onStop(verdict)
+        return
+      case 'reject':
+        gate.rejected(verdict, call)
+        this.end(operation, this.#toDeadLetters(operation, verdict))
+        return
+      default:
+        if (gate.isHeldAgainst(operation, verdict, retry.attempts)) this.#giveUp(operation, verdict)
+        else this.tryAgain(operation, verdict, call)
+    }
+  }
+
+  /** The operation failed, and that says nothing against it. @param call as of {@link failed}. */
+  tryAgain(operation: Operation, verdict: Verdict, call: object): void {
+    const { clock, random, books, handler, gate, lanes, logger, atWork, resting, bulk } = this.#options
+    operation.noteFailure(clock.now(), verdict.reason)
+    books.retry()
+    handler.onRetry(operation, verdict)
+    if (this.#options.isStopped()) {
+      this.keep(operation)
+      return
+    }
+    atWork.leave()
+    // While the target is down, its turn is a probe. What failed on the way into a batch, or at the platform, has no such
+    // gate before it.
+    const isGated = gate.outageReason !== undefined && !verdict.ofPlatform
+    if (isGated && (!bulk || call !== operation)) {
+      lanes.again(operation)
+      return
+    }
+    const { baseMs, maxMs } = this.#options.retry
+    const bounds = { baseMs, maxMs: verdict.ofPlatform ? Math.min(maxMs, maxPlatformWaitMs) : maxMs }
+    const waitMs = backoffMs(operation.attempts, bounds, random)
+    logger.debug('An operation failed and is tried again', {
+      entity_id: operation.entity.id,
+      attempt: operation.attempts,
+      retry_in_ms: Math.round(waitMs),
+      error: verdict.reason,
+    })
+    resting.wait(operation, waitMs)
+  }
+
+  /** The operation stays first in its lanes and is not tried again: the connector is about to stop. */
+  keep(operation: Operation): void {
+    this.#options.resting.keep(operation)
+    this.#options.atWork.leave()
+  }
+
+  /** The operation has come to its end. */
+  end(operation: Operation, outcome: Outcome): void {
+    const { atWork, lanes, onEnd } = this.#options
+    atWork.leave()
+    lanes.finish(operation)
+    operation.finish(outcome)
+    onEnd()
+  }
+
+  #giveUp(operation: Operation, verdict: Verdict): void {
+    // A dead letter that is tried again is aside already: stopping for it would stop at each start. A repair comes again.
+    const isOfStream = operation.replayOf === undefined && operation.repair === undefined
+    if (this.#options.retry.exhausted === 'stop' && isOfStream) {
+      this.keep(operation)
+      this.#options.handler.onStop(verdict)
+    } else {
+      this.end(operation, this.#toDeadLetters(operation, verdict))
+    }
+  }
+
+  #toDeadLetters(operation: Operation, verdict: Verdict): Outcome {
+    operation.noteFailure(this.#options.clock.now(), verdict.reason)
+    this.#options.handler.deadLetter(operation, verdict)
+    return { kind: 'dead-lettered', reason: verdict.reason }
+  }
+}
