@@ -80,12 +80,11 @@ export class Planner {
     route: Route | undefined,
   ): Operation[] {
     const { key } = event
-    const sources = (event.envelope.context?.sources ?? []).filter((source) => typeof source?.id === 'string')
-    const lanes = [...new Set(sources.map((source) => entityKeyOf(source)))].filter((lane) => lane !== key)
+    const sources = mergeSourcesOf(event)
+    const lanes = [...new Set(sources.map((source) => entityKeyOf(source)))]
     const operations = [this.#pushOperation(event, delivery, rejected, lanes, route)]
     for (const source of sources) {
       const own = entityKeyOf(source)
-      if (own === key) continue
       const others = [key, ...lanes.filter((lane) => lane !== own)]
       operations.push(operationOf('delete', delivery, source, own, 'merged', others, route))
     }
@@ -154,6 +153,16 @@ export class Planner {
     return former === undefined || former === event.key ? noLanes : [former]
   }
 }
+
+/** The entities that a merge takes away, without the one that they are merged into; none for any other event. */
+export function mergeSourcesOf(event: StreamEvent): readonly Entity[] {
+  if (event.name !== 'merge') return noSources
+  return (event.envelope.context?.sources ?? []).filter(
+    (source) => typeof source?.id === 'string' && entityKeyOf(source) !== event.key,
+  )
+}
+
+const noSources: readonly Entity[] = []
 
 /** What a delete means, by what happened at the platform. Dead letters of withdrawals by time are read here too. */
 const deleteReasons: ReadonlyMap<string, Operation['reason']> = new Map([

@@ -146,7 +146,7 @@ export class Replayer {
     if (problem === undefined) return
     this.#keep(
       summary,
-      `Cannot be replayed: ${problem}. Correct the entity at the platform, then purge this.`,
+      `Cannot be replayed: ${problem}. Correct the entity at the platform, or the connector, then purge this or replay it again.`,
     )
     this.#end(summary.id)
   }

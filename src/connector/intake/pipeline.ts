@@ -7,17 +7,19 @@ import { type Engines } from '../../flow/engines.ts'
 import { type EventTrace } from '../../flow/event-trace.ts'
 import { type Filter } from '../../flow/filter.ts'
 import { Operation } from '../../flow/operation.ts'
-import { Planner } from '../../flow/planner.ts'
+import { mergeSourcesOf, Planner } from '../../flow/planner.ts'
 import { type Repair } from '../../flow/repair.ts'
-import { entityKeyOfLane, type Route } from '../../flow/route.ts'
+import { entityKeyOfLane, laneOf, type Route } from '../../flow/route.ts'
 import { Routes } from '../../flow/routes.ts'
 import { type Window } from '../../flow/window.ts'
 import { decodeEvent, isEventName, isUnreadable, type UnreadableEvent } from '../../opencti/decode-event.ts'
 import { formatPosition, parsePosition, type Position } from '../../opencti/position.ts'
 import { type StreamEvent } from '../../opencti/stream-event.ts'
 import { type DeliveryOptions } from '../../settings/delivery-options.ts'
+import { entityKeyOf } from '../../stix/entity-ids.ts'
 import { type DeadLetter, type EntityRecord } from '../../store/state-store.ts'
 import { type Clock } from '../../util/clock.ts'
+import { partsOf, type ReplayedLetter } from './replayed-letter.ts'
 import { expiredEvent } from '../reconcile/repair-events.ts'
 
 /** A frame of the stream, or what takes its place. */
@@ -120,14 +122,8 @@ export class Pipeline {
         this.#route(event, ledger, ticket, onSettled, trace)
       } catch (error) {
         // A filter in code that throws, or what nobody thought of: one event must not stop the others.
-        const { key, entity } = event
         const problem = this.#options.clean(describeError(error))
-        this.#end(
-          ticket,
-          this.#buryUnreadable(message, { problem, key, entityId: entity.id, entityType: entity.type }),
-          onSettled,
-          ledger,
-        )
+        this.#end(ticket, this.#buryUnplanned(message, event, problem), onSettled, ledger)
       }
     }
   }
@@ -156,35 +152,59 @@ export class Pipeline {
     const onEnd = trace === undefined ? onSettled : traced(trace, onSettled)
     this.#options.books.receive()
     const entityKey = entityKeyOfLane(key, letter.route)
-    this.#route(event, undefined, undefined, onEnd, trace, { ...letter, entityKey, through: route })
-    return undefined
+    try {
+      this.#route(event, undefined, undefined, onEnd, trace, { ...letter, entityKey, through: route })
+      return undefined
+    } catch (error) {
+      const problem = this.#options.clean(describeError(error))
+      const outcome: Outcome = { kind: 'dead-lettered', reason: problem }
+      this.#options.books.close(outcome)
+      trace?.end(outcome)
+      return `a filter or a route of the connector failed: ${problem}`
+    }
   }
 
   /**
    * Takes what a comparison found through the filter and the lanes, at the route where it was found. The books of the
    * connector have no part in it: they are of the stream.
    *
-   * @param event a `create` with the present state of the entity, or a `delete`.
+   * @param event a `create` with the present state of the entity, or a `delete` of which no more is known than its ids.
    */
   repair(event: StreamEvent, repair: Repair, onEnded: OnSettled): void {
-    const { filter, clock, window, engine } = this.#options
-    const route = repair.route === undefined ? undefined : this.#routes.named(repair.route)
-    const rejection = event.name === 'delete' ? undefined : filter.rejects(event.entity, clock.now())
+    const { window, engine } = this.#options
     const onSettle = (settled: Delivery, outcome: Outcome) => {
       window.release(settled.bytes)
       onEnded(outcome)
     }
     const delivery = new Delivery(event, onSettle, (bytes) => window.shrink(bytes))
-    const planned = this.#planner.operationsOf(event, delivery, rejection?.reason)
-    const operation = planned.find((each) => each.route === route)
+    let operation: Operation | undefined
+    try {
+      operation = this.#repairOperation(event, delivery, this.#routes.named(repair.route ?? ''))
+    } catch (error) {
+      // A filter in code that throws: one entity must not stop the repair of the others.
+      onEnded({ kind: 'dead-lettered', reason: this.#options.clean(describeError(error)) })
+      return
+    }
     if (operation === undefined) {
       onEnded(skippedNoRoute)
       return
     }
     operation.repair = repair
-    if (event.name === 'delete') operation.reason = 'reconciled'
     window.take(event.bytes)
     engine.push(operation)
+  }
+
+  /** What a repair is for the route where it was found; undefined when nothing goes that way any more. */
+  #repairOperation(event: StreamEvent, delivery: Delivery, route: Route | undefined): Operation | undefined {
+    const { filter, clock } = this.#options
+    if (event.name === 'delete') {
+      if (route === undefined && this.#routes.unrouted === 'nothing') return undefined
+      // Filters and routes are not asked: there is nothing of the entity that they could judge.
+      return withdrawalOf(event, delivery, 'reconciled', route)
+    }
+    const rejection = filter.rejects(event.entity, clock.now())
+    const planned = this.#planner.operationsOf(event, delivery, rejection?.reason)
+    return planned.find((each) => each.route === route)
   }
 
   /**
@@ -200,9 +220,8 @@ export class Pipeline {
       checkpointer.touch()
       onEnded(outcome)
     }
-    const route = record.route === undefined ? undefined : this.#routes.named(record.route)
     const delivery = new Delivery(event, onSettle, (bytes) => window.shrink(bytes))
-    const operation = new Operation('delete', delivery, event.entity, record.key, 'expired', [], route)
+    const operation = withdrawalOf(event, delivery, 'expired', this.#routes.named(record.route ?? ''))
     operation.dueAtMs = record.expiresAtMs
     books.receive()
     window.take(event.bytes)
@@ -280,28 +299,43 @@ export class Pipeline {
     for (const operation of operations) this.#options.engine.push(operation)
   }
 
-  #buryUnreadable(message: PipelineMessage, event: UnreadableEvent & { readonly key?: string }): Outcome {
+  /** Keeps a frame that is no event, or too large to be one. */
+  #buryUnreadable(message: PipelineMessage, event: UnreadableEvent): Outcome {
+    return this.#buryMessage(message, event, rawOf(message).slice(0, maxRawCharacters))
+  }
+
+  /** Keeps an event that failed before it came to the lanes: for each entity that it touches, so that each can be replayed. */
+  #buryUnplanned(message: PipelineMessage, event: StreamEvent, problem: string): Outcome {
+    const raw = rawOf(message)
+    for (const source of mergeSourcesOf(event)) {
+      const about = { problem, key: entityKeyOf(source), entityId: source.id, entityType: source.type }
+      this.#buryMessage(message, about, raw)
+    }
+    const { key, entity } = event
+    return this.#buryMessage(message, { problem, key, entityId: entity.id, entityType: entity.type }, raw)
+  }
+
+  #buryMessage(
+    message: PipelineMessage,
+    about: UnreadableEvent & { readonly key?: string },
+    data: string,
+  ): Outcome {
+    const { problem: error, key, entityId, entityType } = about
     const nowMs = this.#options.clock.now()
-    const raw = typeof message.data === 'string' ? message.data : (JSON.stringify(message.data) ?? '')
     this.#options.checkpointer.addDeadLetter({
-      key: event.key,
+      key,
       eventType: message.event,
-      entityId: event.entityId,
-      entityType: event.entityType,
+      entityId,
+      entityType,
       position: message.id,
       attempts: 1,
       firstAtMs: nowMs,
       lastAtMs: nowMs,
-      error: event.problem,
-      data: raw.slice(0, maxRawCharacters),
+      error,
+      data,
     })
-    this.#options.onDeadLetter({
-      entityId: event.entityId,
-      error: event.problem,
-      position: message.id,
-      route: undefined,
-    })
-    return { kind: 'dead-lettered', reason: event.problem }
+    this.#options.onDeadLetter({ entityId, error, position: message.id, route: undefined })
+    return { kind: 'dead-lettered', reason: error }
   }
 
   #enter(
@@ -337,27 +371,18 @@ const skippedNoRoute: Outcome = { kind: 'skipped', reason: noRouteReason }
 const skippedNoPart: Outcome = { kind: 'skipped', reason: 'no-part' }
 const skippedOwn: Outcome = { kind: 'skipped', reason: 'own-change' }
 
-/** A dead letter that is tried again. */
-type ReplayedLetter = Pick<DeadLetter, 'id' | 'replay'> & {
-  readonly entityKey: string
-  /** The route that it goes through; all of them when it failed before it came to one. */
-  readonly through: Route | undefined
+/** What takes an entity from a route that has it, in the lane that it has there now: the route may have had another name. */
+function withdrawalOf(
+  { entity, key }: StreamEvent,
+  delivery: Delivery,
+  reason: Operation['reason'],
+  route: Route | undefined,
+): Operation {
+  return new Operation('delete', delivery, entity, laneOf(key, route?.name), reason, [], route)
 }
 
-/** Of a merge, only the part that failed, and through its route: the others have ended, well or as letters of their own. */
-function partsOf(letter: ReplayedLetter, planned: readonly Operation[]): Operation[] {
-  const { entityKey, through } = letter
-  const lanes = new Map<string, Operation>()
-  for (const operation of planned) {
-    const isPart = operation.entityKey === entityKey && (through === undefined || operation.route === through)
-    if (isPart && !lanes.has(operation.key)) lanes.set(operation.key, operation)
-  }
-  for (const operation of lanes.values()) {
-    operation.replayOf = letter.id
-    operation.isForced = letter.replay === 'forced'
-    operation.isPartOfReplay = lanes.size > 1
-  }
-  return [...lanes.values()]
+function rawOf({ data }: PipelineMessage): string {
+  return typeof data === 'string' ? data : (JSON.stringify(data) ?? '')
 }
 
 function traced(trace: EventTrace, onSettled: OnSettled | undefined): OnSettled {

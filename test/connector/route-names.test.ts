@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest'
+import { MemoryStore, PermanentError, systemClock, type EntityRecord } from 'opencti-stream-connector'
+import { startSimulator } from '../integration/stage.ts'
+import { until } from '../integration/until.ts'
+import { ChannelConnector, Channels, indicator, lettersOf, type ChannelOptions } from './channels.ts'
+
+/** What an earlier run pushed through the route that was called `old` then, and whose time has come. */
+const expired: EntityRecord = {
+  key: 'one@old',
+  route: 'old',
+  stixId: 'indicator--one',
+  externalId: 'old/one',
+  position: '1000-0',
+  expiresAtMs: 1,
+}
+
+/** A connector whose route has been renamed since an earlier run. */
+async function renamed(onCall?: ChannelOptions['onCall']) {
+  const simulator = await startSimulator()
+  const store = new MemoryStore()
+  await store.open(simulator.connectorId)
+  const values = new Map([
+    ['routes', '["old"]'],
+    ['id-map', 'complete'],
+  ])
+  await store.commit({ putEntities: [expired], values })
+  await store.close()
+  const channels = new Channels()
+  channels.heldBy('renamed').set('one', indicator('one', undefined) as never)
+  const connector = ChannelConnector.of({
+    channels,
+    store,
+    env: simulator.environment(),
+    defaults: {
+      routes: { renamed: { formerly: ['old'] } },
+      filter: { types: ['indicator'] },
+      on: { expired: 'delete', expiryTimer: true },
+    },
+    onCall,
+  })
+  return { channels, connector, store }
+}
+
+test('what expires under the former name of its route stands in the lane of its present name', async () => {
+  const gate = Promise.withResolvers<void>()
+  const { channels, connector, store } = await renamed(() => gate.promise)
+  await connector.start()
+  await until('the withdrawal', () => connector.status().inFlight === 1)
+  const valid = indicator('one', undefined, {
+    valid_until: new Date(systemClock.now() + 3_600_000).toISOString(),
+  })
+  const update = connector.processMessage({
+    event: 'update',
+    id: '2000-0',
+    data: { version: '4', type: 'update', scope: 'external', message: '', data: valid },
+  })
+  await until('the update waits', () => connector.status().inFlight === 2)
+  gate.resolve()
+  await update
+  expect(channels.linesOf('renamed')).toEqual(['delete one expired', 'create one'])
+  await until('its record', () => store.entity('one@renamed') !== undefined)
+  expect(await store.entities({ limit: 9 })).toMatchObject([{ key: 'one@renamed', position: '2000-0' }])
+})
+
+test('its dead letter can be replayed', async () => {
+  let isLocked = true
+  const { channels, connector, store } = await renamed(() => {
+    if (isLocked) throw new PermanentError('locked')
+  })
+  await connector.start()
+  const [letter] = await until('the letter', async () => {
+    const letters = await lettersOf(store)
+    return letters.length > 0 && letters
+  })
+  isLocked = false
+  await store.requestReplay({ ids: [letter!.id], force: false })
+  await until('its end', async () => (await lettersOf(store)).length === 0)
+  expect(channels.linesOf('renamed').at(-1)).toBe('delete one expired')
+  expect(channels.heldBy('renamed').size).toBe(0)
+})
