@@ -1,4 +1,3 @@
-import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
 import { errorFacts } from '../../errors/error-facts.ts'
 import { StreamConnectorError } from '../../errors/stream-connector-error.ts'
 import { type Verdict } from '../../errors/verdict.ts'
@@ -7,41 +6,33 @@ import { type ItemAnswer, readFlushResults } from '../../flow/flush-answer.ts'
 import { type HookTrace } from '../../flow/event-trace.ts'
 import { type OperationHandler } from '../../flow/operation-handler.ts'
 import { type Operation } from '../../flow/operation.ts'
-import { laneOf } from '../../flow/route.ts'
-import { comparePositions, formatPosition, parsePosition, type Position } from '../../opencti/position.ts'
 import { type DeliveryOptions } from '../../settings/delivery-options.ts'
 import { type EntityRecord } from '../../store/state-store.ts'
 import { type Clock } from '../../util/clock.ts'
 import { type Logger } from '../../util/logger.ts'
-import { dueAtMs } from '../beside/due-at.ts'
 import { EventContext } from '../contract/event-context.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
 import { type FlushOperation, type Hooks } from '../contract/hooks.ts'
 import { type LinkQueue } from '../links/link-queue.ts'
 import { overtakenOutcome, recordForRepair } from '../reconcile/record-for-repair.ts'
 import { staleOutcome } from '../beside/replayer.ts'
-import { type StixIdRecords } from '../id-map/stix-id-records.ts'
+import { PushedEntities, type PushedEntitiesOptions } from '../id-map/pushed-entities.ts'
 
 /** What a {@link HookRunner} needs. */
-export interface HookRunnerOptions {
+export interface HookRunnerOptions extends PushedEntitiesOptions {
   readonly hooks: Hooks<unknown>
   readonly delivery: DeliveryOptions
-  readonly checkpointer: Checkpointer
   readonly clock: Clock
   readonly logger: Logger
   readonly stopped: AbortSignal
   /** Whether the id map knows of everything that was ever pushed. */
   readonly mapIsComplete: () => boolean
-  /** What an imported id map says of the entity under its STIX id. */
-  readonly stixIdRecords: StixIdRecords
   /** Whether the target has a newer state of the entity than a dead letter that is tried again. */
   readonly isStale: (operation: Operation, record: EntityRecord | undefined) => Promise<boolean>
   /** Follows the call for a batch; undefined when nobody does. */
   readonly traceBatch?: ((operations: readonly Operation[]) => HookTrace | undefined) | undefined
   /** Told of entities that are new at the target, and where they are there. */
   readonly links?: Pick<LinkQueue, 'isAsked' | 'add'> | undefined
-  /** The id map has changed for an entity, by an event or by a repair. */
-  readonly onChanged?: ((record: EntityRecord) => void) | undefined
   readonly onRetry: (operation: Operation, verdict: Verdict) => void
   readonly onDeadLetter: (operation: Operation, verdict: Verdict) => void
   readonly onOutage: (reason: string | undefined, route: string | undefined) => void
@@ -55,11 +46,13 @@ export interface HookRunnerOptions {
 export class HookRunner implements OperationHandler {
   readonly #options: HookRunnerOptions
   readonly #hooks: Hooks<unknown>
+  readonly #entities: PushedEntities
   readonly #limits: HookLimits
 
   constructor(options: HookRunnerOptions) {
     this.#options = options
     this.#hooks = options.hooks
+    this.#entities = new PushedEntities(options)
     this.#limits = {
       clock: options.clock,
       timeoutMs: options.delivery.hookTimeoutMs,
@@ -68,17 +61,12 @@ export class HookRunner implements OperationHandler {
   }
 
   async deliver(operation: Operation): Promise<Outcome | undefined> {
-    const { checkpointer, delivery, stixIdRecords } = this.#options
     let record: EntityRecord | undefined
     operation.isTransforming = false
-    if (delivery.idMap) {
-      const known = checkpointer.entity(operation.key)
+    if (this.#options.delivery.idMap) {
+      const known = this.#entities.find(operation)
       record = known instanceof Promise ? await known : known
-      if (record === undefined && operation.route !== undefined) record = await this.#formerRecord(operation)
-      if (record === undefined && stixIdRecords.mayHaveAny) record = await stixIdRecords.find(operation)
-      const newest =
-        record === undefined ? checkpointer.departureOf(operation.key) : parsePosition(record.position ?? '')
-      if (newest !== undefined && isRedelivered(operation, newest)) return redelivered
+      if (this.#entities.isRedelivered(operation, record)) return redelivered
     }
     if (operation.dueAtMs !== undefined && !this.#isDue(operation.dueAtMs, record)) return overtakenOutcome
     if (operation.repair !== undefined) {
@@ -98,17 +86,6 @@ export class HookRunner implements OperationHandler {
     return record?.expiresAtMs === dueAt && this.#options.clock.now() >= dueAt
   }
 
-  /** What is remembered of an entity under a name that its route had before. */
-  async #formerRecord(operation: Operation): Promise<EntityRecord | undefined> {
-    for (const name of operation.route!.formerly) {
-      const record = await this.#options.checkpointer.entity(laneOf(operation.entityKey, name))
-      if (record === undefined) continue
-      operation.formerKey = record.key
-      return record
-    }
-    return undefined
-  }
-
   async flush(operations: readonly Operation[]): Promise<readonly ItemAnswer[]> {
     const call = new HookCall(this.#limits, this.#options.traceBatch?.(operations))
     const items = operations.map((operation): FlushOperation<unknown> => {
@@ -126,7 +103,7 @@ export class HookRunner implements OperationHandler {
         operation.delivery.trace?.failed('flush', operation, answer.error)
         continue
       }
-      if (operation.kind === 'delete') this.#forget(operation)
+      if (operation.kind === 'delete') this.#lost(operation)
       else await this.#took(operation, answer.externalId ?? (operation.context as EventContext).externalId)
     }
     this.#options.checkpointer.hurry()
@@ -147,7 +124,7 @@ export class HookRunner implements OperationHandler {
   }
 
   skipped(operation: Operation): void {
-    this.#outdate(operation)
+    this.#entities.outdate(operation)
   }
 
   onOutage(reason: string | undefined, route: string | undefined): void {
@@ -174,7 +151,7 @@ export class HookRunner implements OperationHandler {
         operation.reason = 'left-filter'
         return this.#delete(operation, record)
       }
-      this.#outdate(operation)
+      this.#entities.outdate(operation)
       return notTransformed
     }
     if (record === undefined && hooks.find !== undefined) {
@@ -228,7 +205,7 @@ export class HookRunner implements OperationHandler {
   async #delete(operation: Operation, record: EntityRecord | undefined): Promise<Outcome | undefined> {
     const hooks = this.#hooks
     if (record === undefined && this.#isSurelyUnknown(operation)) {
-      this.#outdate(operation)
+      this.#entities.outdate(operation)
       return { kind: 'skipped', reason: operation.unseen ? 'coalesced' : operation.unlessPushed }
     }
     const call = new HookCall(this.#limits, operation.delivery.trace?.hooksOf(operation))
@@ -244,7 +221,7 @@ export class HookRunner implements OperationHandler {
       return undefined
     }
     if (hooks.delete === undefined) {
-      this.#outdate(operation)
+      this.#entities.outdate(operation)
       return noDeleteHook
     }
     try {
@@ -253,7 +230,7 @@ export class HookRunner implements OperationHandler {
       const isGone = errorFacts(error, 0).status === 404 && this.#options.delivery.on.deleteMissing === 'ok'
       if (!isGone) throw error
     }
-    this.#forget(operation)
+    this.#lost(operation)
     return delivered
   }
 
@@ -278,60 +255,15 @@ export class HookRunner implements OperationHandler {
     return links.add(operation, id).then(() => this.#remember(operation, externalId))
   }
 
+  /** The target has let go of it. */
+  #lost(operation: Operation): void {
+    this.#entities.forget(operation)
+    this.#log(operation)
+  }
+
   #remember(operation: Operation, externalId: string | number | undefined): void {
-    if (this.#options.delivery.idMap) {
-      const { position } = operation.event
-      const record = {
-        key: operation.key,
-        route: operation.route?.name,
-        stixId: operation.entity.id,
-        expiresAtMs: dueAtMs(operation.entity, this.#options.delivery.on),
-        externalId: externalId === undefined ? undefined : String(externalId),
-        // An older state that was forced upon the target does not make what is between it and the newer one less stale.
-        position: operation.newerPosition ?? (position === undefined ? undefined : formatPosition(position)),
-      }
-      this.#options.checkpointer.putEntity(record, operation.replayedAlone)
-      this.#forgetFormer(operation)
-      this.#options.onChanged?.(record)
-    } else {
-      this.#outdate(operation)
-    }
+    this.#entities.remember(operation, externalId)
     this.#log(operation)
-  }
-
-  #forget(operation: Operation): void {
-    if (this.#options.delivery.idMap) {
-      this.#options.checkpointer.deleteEntity(
-        operation.key,
-        operation.replayedAlone,
-        operation.event.position ?? parsePosition(operation.newerPosition ?? ''),
-      )
-      this.#forgetFormer(operation)
-      this.#options.onChanged?.({ key: operation.key, stixId: operation.entity.id })
-    }
-    this.#outdate(operation)
-    this.#log(operation)
-  }
-
-  /** Dead letters from before must not come back over this one: the id map, without the entity, could not tell. */
-  #outdate(operation: Operation): void {
-    const { position } = operation.event
-    if (position === undefined || operation.newerPosition !== undefined) return
-    const { checkpointer } = this.#options
-    const newer = formatPosition(position)
-    checkpointer.outdateDeadLetters(operation.key, newer)
-    if (operation.route === undefined) return
-    // Letters of events that failed before they came to a route, and those from under a former name.
-    const { entityKey, route } = operation
-    checkpointer.outdateDeadLetters(entityKey, newer)
-    for (const name of route.formerly) checkpointer.outdateDeadLetters(laneOf(entityKey, name), newer)
-  }
-
-  /** What was remembered under a former name of the route is remembered under its own from now on, or not at all. */
-  #forgetFormer({ formerKey, entity }: Operation): void {
-    if (formerKey === undefined) return
-    this.#options.checkpointer.deleteEntity(formerKey)
-    this.#options.onChanged?.({ key: formerKey, stixId: entity.id })
   }
 
   #log(operation: Operation): void {
@@ -356,20 +288,6 @@ const notTransformed: Outcome = { kind: 'skipped', reason: 'transform' }
 const noCreateHook: Outcome = { kind: 'skipped', reason: 'no-create-hook' }
 const noUpdateHook: Outcome = { kind: 'skipped', reason: 'no-update-hook' }
 const noDeleteHook: Outcome = { kind: 'skipped', reason: 'no-delete-hook' }
-
-/**
- * Whether a live event was delivered before: after a crash, events come again that were finished beyond the saved
- * position. Events of a catch-up have positions of another kind and are always delivered.
- *
- * @param newest position of the newest event that is known to have been delivered for the entity.
- */
-function isRedelivered(operation: Operation, newest: Position): boolean {
-  const { event } = operation
-  if (event.position === undefined || operation.replayOf !== undefined || operation.dueAtMs !== undefined)
-    return false
-  if (event.envelope.type === undefined || event.isDependency) return false
-  return comparePositions(event.position, newest) <= 0
-}
 
 function idOf(hook: string, id: unknown): string | undefined {
   if (id === undefined || id === null) return undefined
