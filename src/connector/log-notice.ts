@@ -1,5 +1,5 @@
-import { type Logger } from '../util/logger.ts'
 import { type StreamNotice } from '../stream/stream-notice.ts'
+import { type Logger } from '../util/logger.ts'
 import { type ConnectorNotice, type ConnectorState } from './contract/notices.ts'
 import { type ReconcileReport } from './contract/reconcile-report.ts'
 

@@ -11,10 +11,10 @@ import { type Logger } from '../util/logger.ts'
 import { type Redactor } from '../util/redactor.ts'
 import { type ConnectorOptions } from './contract/connector-options.ts'
 import { type ConnectorHooks } from './contract/hooks.ts'
-import { logNotice } from './log-notice.ts'
 import { type ConnectorNotice } from './contract/notices.ts'
-import { Runtime } from './runtime.ts'
 import { TargetLimits } from './delivery/target-limits.ts'
+import { logNotice } from './log-notice.ts'
+import { Runtime } from './runtime.ts'
 
 /** What a connector class says of itself. */
 export interface ConnectorIdentity {

@@ -1,8 +1,8 @@
 import { type BooksSnapshot } from '../../flow/books.ts'
 import { type RouteAccount } from '../../flow/routes.ts'
-import { type EndpointAddresses } from '../../observe/observation.ts'
 import { type ObservedFacts } from '../../observe/facts/observed-facts.ts'
 import { readiness, type Unreadiness } from '../../observe/facts/readiness.ts'
+import { type EndpointAddresses } from '../../observe/observation.ts'
 import { type ConnectorState } from './notices.ts'
 import { type ReconcileReport } from './reconcile-report.ts'
 

@@ -1,8 +1,8 @@
 import { type DeleteReason, type Operation, type OperationKind } from '../../flow/operation.ts'
 import { comparePositions, formatPosition, parsePosition, type Position } from '../../opencti/position.ts'
-import { octiIdOf } from '../../stix/entity-ids.ts'
 import { expiredType } from '../../opencti/stream-event.ts'
 import { type Entity } from '../../stix/entity.ts'
+import { octiIdOf } from '../../stix/entity-ids.ts'
 import { changedFieldsOf, previousOf } from '../../stix/patches.ts'
 import { type Logger } from '../../util/logger.ts'
 

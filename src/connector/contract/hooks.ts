@@ -1,8 +1,8 @@
 import { type FlushResult } from '../../flow/flush-answer.ts'
 import { type OperationKind } from '../../flow/operation.ts'
 import { type EntityLink } from '../../opencti/platform-knowledge.ts'
-import { type MaybePromise } from '../../store/state-store.ts'
 import { type Entity } from '../../stix/entity.ts'
+import { type MaybePromise } from '../../store/state-store.ts'
 import { type EventContext } from './event-context.ts'
 import { type Listing } from './reconcile-report.ts'
 

@@ -1,6 +1,6 @@
 import { type DeliveryOptions } from '../../settings/delivery-options.ts'
-import { validUntilOf } from '../../stix/entity-life.ts'
 import { type Entity } from '../../stix/entity.ts'
+import { validUntilOf } from '../../stix/entity-life.ts'
 
 /** When an entity that is pushed has to be withdrawn, in milliseconds since 1970; undefined for never. */
 export function dueAtMs(entity: Entity, on: DeliveryOptions['on']): number | undefined {

@@ -1,5 +1,5 @@
-import { parsePosition } from '../../opencti/position.ts'
 import { entityKeyOfLane, laneOf } from '../../flow/route.ts'
+import { parsePosition } from '../../opencti/position.ts'
 import { type EntityRecord } from '../../store/state-store.ts'
 
 const texts = ['key', 'route', 'stixId', 'externalId', 'position'] as const

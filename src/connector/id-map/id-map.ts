@@ -1,7 +1,7 @@
 import { StateError } from '../../errors/state-error.ts'
 import { type EntityRecord, type StateStore } from '../../store/state-store.ts'
-import { idMapLine, isLineProblem, isNamedByStixId, readIdMapLine } from './id-map-line.ts'
 import { importedMap, mapValue } from '../platform/progress.ts'
+import { idMapLine, isLineProblem, isNamedByStixId, readIdMapLine } from './id-map-line.ts'
 import { noteRoutes } from './recall-routes.ts'
 import { byStixIdValue } from './stix-id-records.ts'
 

@@ -1,9 +1,9 @@
 import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
 import { type Operation } from '../../flow/operation.ts'
 import { laneOf } from '../../flow/route.ts'
-import { openCtiExtension } from '../../stix/extensions.ts'
-import { extensionOf } from '../../stix/entity-extensions.ts'
 import { type Entity } from '../../stix/entity.ts'
+import { extensionOf } from '../../stix/entity-extensions.ts'
+import { openCtiExtension } from '../../stix/extensions.ts'
 import { type EntityRecord, type StateStore } from '../../store/state-store.ts'
 
 /** Name of the value that says that some entities are known by their STIX id alone, until they are first met. */

@@ -1,8 +1,8 @@
 import { StreamConnectorError } from '../../errors/stream-connector-error.ts'
 import { comparePositions, parsePosition, type Position } from '../../opencti/position.ts'
 import { type StateStore } from '../../store/state-store.ts'
-import { patiently, type PatienceOptions } from './patience.ts'
 import { type ConnectorHooks } from '../contract/hooks.ts'
+import { patiently, type PatienceOptions } from './patience.ts'
 import { type SessionStart } from './session.ts'
 
 /**

@@ -1,8 +1,8 @@
 import { entityKeyOfLane } from '../../flow/route.ts'
 import { parsePosition } from '../../opencti/position.ts'
 import { expiredType, type StreamEvent } from '../../opencti/stream-event.ts'
-import { entityKeyOf } from '../../stix/entity-ids.ts'
 import { type Entity } from '../../stix/entity.ts'
+import { entityKeyOf } from '../../stix/entity-ids.ts'
 import { openCtiExtension } from '../../stix/extensions.ts'
 import { type EntityRecord } from '../../store/state-store.ts'
 

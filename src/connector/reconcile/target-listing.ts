@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { StreamConnectorError } from '../../errors/stream-connector-error.ts'
-import { type MarkTable } from './mark-table.ts'
 import { type ListedItem, type Listing } from '../contract/reconcile-report.ts'
+import { type MarkTable } from './mark-table.ts'
 
 /** Orphans that are named in the report. */
 const maxOrphans = 100

@@ -1,8 +1,8 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
-import { DistributionMetric } from './distribution-metric.ts'
 import { durationBounds, type HookTimings, sizeBounds } from '../facts/hook-timings.ts'
-import { histogramTable, type MetricRow, metricTable } from './metric-table.ts'
 import { type ObservedFacts } from '../facts/observed-facts.ts'
+import { DistributionMetric } from './distribution-metric.ts'
+import { histogramTable, type MetricRow, metricTable } from './metric-table.ts'
 
 /** What {@link Metrics} are made of. */
 export interface MetricsOptions {

@@ -1,8 +1,8 @@
 import type { Context, Span } from '@opentelemetry/api'
 import { isStreamConnectorError } from '../../errors/stream-connector-error.ts'
 import { describeError } from '../../errors/verdict.ts'
-import { type SpanTools } from './event-span.ts'
 import { isThenable } from '../../util/is-thenable.ts'
+import { type SpanTools } from './event-span.ts'
 
 /**
  * Makes a call with `span` as the active one, so that what the call does, such as a request by a client that is watched
