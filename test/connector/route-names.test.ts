@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
-import { MemoryStore, PermanentError, systemClock, type EntityRecord } from 'opencti-stream-connector'
+import { IdMap, MemoryStore, PermanentError, systemClock, type EntityRecord } from 'opencti-stream-connector'
 import { startSimulator } from '../integration/stage.ts'
 import { until } from '../integration/until.ts'
-import { ChannelConnector, Channels, indicator, lettersOf, type ChannelOptions } from './channels.ts'
+import { minimalEnvironment } from '../settings/minimal-environment.ts'
+import { ChannelConnector, Channels, indicator, lettersOf, live, type ChannelOptions } from './channels.ts'
 
 /** What an earlier run pushed through the route that was called `old` then, and whose time has come. */
 const expired: EntityRecord = {
@@ -77,4 +78,36 @@ test('its dead letter can be replayed', async () => {
   await until('its end', async () => (await lettersOf(store)).length === 0)
   expect(channels.linesOf('renamed').at(-1)).toBe('delete one expired')
   expect(channels.heldBy('renamed').size).toBe(0)
+})
+
+test('a map that was written by hand names entities at routes without their keys, also by a former name', async () => {
+  const store = new MemoryStore()
+  await store.open(minimalEnvironment.CONNECTOR_ID)
+  const lines = [
+    { key: 'one', route: 'renamed', externalId: 'renamed/one' },
+    { stixId: 'indicator--two', route: 'old', externalId: 'old/two' },
+    { key: 'three', stixId: 'indicator--three', route: '', externalId: 'three' },
+    { key: 'four@renamed', route: 'renamed', externalId: 'renamed/four' },
+  ]
+  await new IdMap(store).import(() => lines.map((line) => JSON.stringify(line)))
+  await store.close()
+  const channels = new Channels()
+  const names = ['one', 'two', 'three', 'four']
+  for (const name of names) channels.heldBy('renamed').set(name, {} as never)
+  const connector = ChannelConnector.of({
+    channels,
+    store,
+    defaults: { routes: { renamed: { formerly: ['old', ''] } } },
+  })
+  for (const [index, name] of names.entries())
+    await connector.processMessage(live('update', indicator(name, undefined), `${2000 + index}-0`))
+  const told = channels.told.get('renamed')!.map(({ hook, key, externalId }) => ({ hook, key, externalId }))
+  const ids = ['renamed/one', 'old/two', 'three', 'renamed/four']
+  expect(told).toEqual(names.map((key, index) => ({ hook: 'update', key, externalId: ids[index] })))
+  await connector.stop()
+  await store.open(minimalEnvironment.CONNECTOR_ID)
+  const records = await store.entities({ limit: 9 })
+  expect(records.map(({ key, route }) => `${key} ${String(route)}`)).toEqual(
+    names.map((name) => `${name}@renamed renamed`).toSorted(),
+  )
 })

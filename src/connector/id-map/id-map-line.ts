@@ -48,8 +48,11 @@ export function readIdMapLine(line: string): EntityRecord | LineProblem {
     const value = fields[name]
     return value === undefined || value === null ? undefined : String(value)
   }
-  const [key, route, stixId, externalId, position] = texts.map(text)
-  if ((key ?? stixId ?? '') === '' || stixId === '') {
+  const [given, named, stixId, externalId, position] = texts.map(text)
+  const route = named === '' ? undefined : named
+  const key = given === undefined ? undefined : keyAtRoute(given, route)
+  if (typeof key === 'object') return key
+  if ((given ?? stixId ?? '') === '' || stixId === '') {
     return { problem: 'names no entity: it takes a key (the internal id of OpenCTI), a stixId, or both' }
   }
   if (position !== undefined && parsePosition(position) === undefined) {
@@ -63,6 +66,13 @@ export function readIdMapLine(line: string): EntityRecord | LineProblem {
     ...(position === undefined ? {} : { position }),
     ...(isWhole(expiresAtMs) ? { expiresAtMs } : {}),
   }
+}
+
+/** A key has the name of its route in it; who writes a map by hand may leave that out. */
+function keyAtRoute(key: string, route: string | undefined): string | LineProblem {
+  if (route === undefined || key === laneOf(entityKeyOfLane(key, route), route)) return key
+  if (!key.includes('@')) return laneOf(key, route)
+  return { problem: 'has a key of another route: it takes <internal id>@<route>, or the internal id alone' }
 }
 
 /** Whether an entity is known by nothing but its STIX id. */
