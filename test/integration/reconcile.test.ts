@@ -259,6 +259,29 @@ test('a repair that stands behind an event of its entity is left out', async () 
   expect(target.held.size).toBe(4)
 })
 
+test('also when the comparison breaks off before, as in a stop', async () => {
+  const target = new Target()
+  const held = Promise.withResolvers<void>()
+  const { simulator, malwares, mirror } = await onStage(4, {
+    target,
+    onCall: (hook) => (hook === 'update' ? held.promise : undefined),
+  })
+  const [first] = malwares
+  simulator.update(first!.id, { description: 'changed' })
+  await until('the update at work', () => mirror.status().inFlight === 1)
+  target.lose(first!.id)
+  const { bytesInFlight } = mirror.status()
+  const report = mirror.reconcile()
+  await until('the repair behind it', () => mirror.status().bytesInFlight > bytesInFlight)
+  const stopped = mirror.stop()
+  await expect(report).rejects.toThrow()
+  held.resolve()
+  await stopped
+  expect([...target.held.values()].filter(({ stixId }) => stixId === first!.id)).toMatchObject([
+    { description: 'changed' },
+  ])
+})
+
 test('what the target refuses is counted, kept in no dead letter, and tried again by the next comparison', async () => {
   let isBad = true
   const { simulator, target, malwares, mirror } = await onStage(3, {

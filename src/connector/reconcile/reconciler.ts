@@ -66,6 +66,8 @@ export class Reconciler {
   readonly #options: ReconcilerOptions
   /** Keys and ids whose rows have changed since the comparison began; undefined when none is under way. */
   #changed: MarkTable | undefined
+  /** The same of each comparison of which repairs wait in the lanes, also when it broke off. */
+  readonly #allChanged = new Set<MarkTable>()
   #nextQuestionMs = 0
 
   constructor(options: ReconcilerOptions) {
@@ -74,10 +76,11 @@ export class Reconciler {
 
   /** The id map has changed for an entity. */
   noteChanged({ key, stixId, externalId }: EntityRecord): void {
-    if (this.#changed === undefined) return
-    this.#changed.add(key)
-    this.#changed.add(stixId)
-    if (externalId !== undefined) this.#changed.add(externalId)
+    for (const changed of this.#allChanged) {
+      changed.add(key)
+      changed.add(stixId)
+      if (externalId !== undefined) changed.add(externalId)
+    }
   }
 
   /**
@@ -90,7 +93,10 @@ export class Reconciler {
     const { clock, checkpointer, hurry } = this.#options
     const startedAtMs = clock.now()
     const startedMs = clock.monotonic()
-    this.#changed = new MarkTable()
+    const changed = new MarkTable()
+    const tally = new RepairTally()
+    this.#changed = changed
+    this.#allChanged.add(changed)
     try {
       await checkpointer.flush()
       const index = await this.#index(signal)
@@ -104,7 +110,6 @@ export class Reconciler {
       const isAllowed = (count: number, isAll: boolean) => force || (count <= limit && !isAll)
       const mayWithdraw = isAllowed(gone.size + orphans.size, gone.size > 0 && gone.size === index.known)
       const mayRecreate = isAllowed(look.missing, look.missing > 0 && look.missing === index.known)
-      const tally = new RepairTally()
       if (mayWithdraw) await this.#withdrawOrphans(orphans, tally, signal)
       if ((mayWithdraw && gone.size > 0) || (mayRecreate && look.missing > 0)) {
         const missing = mayRecreate ? listing : undefined
@@ -131,6 +136,7 @@ export class Reconciler {
       }
     } finally {
       this.#changed = undefined
+      tally.afterAll(() => this.#allChanged.delete(changed))
     }
   }
 

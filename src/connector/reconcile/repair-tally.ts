@@ -23,6 +23,7 @@ export class RepairTally {
   }
   #underWay = 0
   #done: PromiseWithResolvers<void> | undefined
+  #afterAll: (() => void) | undefined
 
   get counts(): RepairCounts {
     return { ...this.#counts }
@@ -38,7 +39,15 @@ export class RepairTally {
     else if (outcome.kind === 'delivered') this.#counts[counterOf[kind]]++
     else if (outcome.kind === 'skipped') this.#counts.skipped++
     else this.#counts.failed++
-    if (--this.#underWay === 0) this.#done?.resolve()
+    if (--this.#underWay > 0) return
+    this.#done?.resolve()
+    this.#afterAll?.()
+  }
+
+  /** No more begin: calls back when all that began has ended, however long that takes. */
+  afterAll(callback: () => void): void {
+    if (this.#underWay === 0) callback()
+    else this.#afterAll = callback
   }
 
   /** Resolves when all that began has ended. @throws the reason of `signal` when that is aborted before. */
