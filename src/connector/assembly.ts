@@ -236,11 +236,22 @@ export class Assembly {
   /** Takes many messages to their end, as the stream would bring them. */
   async processAll(messages: AsyncIterable<PipelineMessage>): Promise<void> {
     await this.open()
+    const ended = Promise.withResolvers<void>()
+    // One more than are under way, until the last was taken in.
+    let left = 1
+    const onEnd = () => {
+      if (--left === 0) ended.resolve()
+    }
     for await (const message of messages) {
       await this.room()
-      this.pipeline.accept(message, undefined)
+      left++
+      this.pipeline.accept(message, undefined, onEnd)
     }
-    await this.engine.drain()
+    // Batches need not wait for company that cannot come. Where a stream is read it may, and it may never be done.
+    if (this.#owner.state() === 'idle') void this.engine.drain()
+    else this.engine.hurry()
+    onEnd()
+    await ended.promise
   }
 
   /** Undefined when more may be taken in; else resolves when there is room and everything can be written. */
