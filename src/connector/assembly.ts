@@ -1,6 +1,5 @@
 import { Checkpointer } from '../checkpoint/checkpointer.ts'
-import { StreamConnectorError } from '../errors/stream-connector-error.ts'
-import { type Verdict } from '../errors/verdict.ts'
+import { type StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { Books, type Outcome } from '../flow/books.ts'
 import { Engines } from '../flow/engines.ts'
 import { Filter } from '../flow/filter.ts'
@@ -8,63 +7,20 @@ import { type Route } from '../flow/route.ts'
 import { type RouteAccount, Routes } from '../flow/routes.ts'
 import { Window } from '../flow/window.ts'
 import { CheckpointAge } from '../observe/facts/checkpoint-age.ts'
-import { type HookTimings } from '../observe/facts/hook-timings.ts'
-import { type RecentErrors } from '../observe/status/recent-errors.ts'
-import { type Tracing } from '../observe/tracing/tracing.ts'
-import { type PlatformKnowledge } from '../opencti/platform-knowledge.ts'
-import { type StreamEvent } from '../opencti/stream-event.ts'
-import { type LoadedSettings } from '../settings/load-settings.ts'
-import { type StateStore } from '../store/state-store.ts'
-import { type Random } from '../util/backoff.ts'
-import { type Clock } from '../util/clock.ts'
-import { type Logger } from '../util/logger.ts'
-import { type Redactor } from '../util/redactor.ts'
-import { ExpiryTimer } from './beside/expiry-timer.ts'
-import { droppedByReset, Replayer } from './beside/replayer.ts'
-import { type ConnectorHooks } from './contract/hooks.ts'
-import { type ConnectorNotice, type ConnectorState } from './contract/notices.ts'
+import { type AssemblyOptions, type AssemblyOwner } from './assembly-options.ts'
+import { droppedByReset } from './beside/replayer.ts'
+import { SideWork } from './beside/side-work.ts'
 import { DeadLetterBound } from './dead-letters/dead-letter-bound.ts'
+import { DeadLetterWriter } from './dead-letters/dead-letter-writer.ts'
 import { HookRunner } from './delivery/hook-runner.ts'
-import { type TargetLimits } from './delivery/target-limits.ts'
+import { requireHooks } from './delivery/require-hooks.ts'
 import { recallRoutes } from './id-map/recall-routes.ts'
 import { StixIdRecords } from './id-map/stix-id-records.ts'
-import { Pipeline, type PipelineMessage } from './intake/pipeline.ts'
+import { Corrections } from './intake/corrections.ts'
+import { type PipelineMessage } from './intake/pipeline-message.ts'
+import { Pipeline } from './intake/pipeline.ts'
 import { LinkQueue } from './links/link-queue.ts'
-import { mapValue, type Progress } from './platform/progress.ts'
-import { Reconciler } from './reconcile/reconciler.ts'
-import { Reconciliation } from './reconcile/reconciliation.ts'
-
-/** What an {@link Assembly} is put together from. */
-export interface AssemblyOptions {
-  readonly hooks: ConnectorHooks
-  readonly loaded: LoadedSettings
-  readonly store: StateStore
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  /** Shared with the HTTP clients of the author. */
-  readonly limits: TargetLimits
-  /** Cleans what goes into dead letters. */
-  readonly redactor: Redactor
-  readonly onNotice: (notice: ConnectorNotice) => void
-}
-
-/** What an {@link Assembly} asks of the one that runs it. */
-export interface AssemblyOwner {
-  readonly progress: Progress
-  /** Aborted when what is in flight is given up. */
-  readonly givenUp: AbortSignal
-  readonly ownUserId: () => string | undefined
-  readonly onStop: (verdict: Verdict) => void
-  /** An author or a marking came. */
-  readonly onReference: (event: StreamEvent) => void
-  /** Told of tries that failed and will be made again. */
-  readonly errors: RecentErrors
-  readonly timings: HookTimings
-  readonly tracing: Tracing
-  readonly knowledge: PlatformKnowledge
-  readonly state: () => ConnectorState
-}
+import { mapValue } from './platform/progress.ts'
 
 /** The stages between a message and its end, joined: pipeline, engine, hooks, checkpoint, bounds. */
 export class Assembly {
@@ -75,22 +31,21 @@ export class Assembly {
   readonly pipeline: Pipeline
   readonly checkpointer: Checkpointer
   readonly deadLetters: DeadLetterBound
-  readonly replayer: Replayer
-  readonly stixIdRecords: StixIdRecords
-  readonly reconciliation: Reconciliation
-  readonly #expiryTimer: ExpiryTimer
+  readonly sideWork: SideWork
   readonly links: LinkQueue
+  readonly #letters: DeadLetterWriter
+  readonly #stixIdRecords: StixIdRecords
   readonly #checkpointAge: CheckpointAge
   readonly #options: AssemblyOptions
   readonly #owner: AssemblyOwner
-  readonly #progress: Progress
   #opened: Promise<void> | undefined
 
   constructor(options: AssemblyOptions, owner: AssemblyOwner) {
     const { clock, random, logger, store, hooks, onNotice } = options
     const { delivery } = options.loaded
+    const clean = (text: string) => options.redactor.clean(text)
     this.#options = options
-    this.#progress = owner.progress
+    this.#owner = owner
     this.window = new Window(delivery.queue)
     this.deadLetters = new DeadLetterBound(delivery.deadLetters.max, store, clock, logger, () =>
       this.checkpointer.flush(),
@@ -117,9 +72,18 @@ export class Assembly {
       safe: () => owner.progress.safe,
       onHealth: (problem) => this.#onStateHealth(problem),
     })
-    this.stixIdRecords = new StixIdRecords(this.checkpointer)
+    this.#stixIdRecords = new StixIdRecords(this.checkpointer)
     const { books, checkpointer, window } = this
-    this.#owner = owner
+    this.#letters = new DeadLetterWriter({
+      checkpointer,
+      clock,
+      clean,
+      onDeadLetter: (letter) => {
+        this.deadLetters.add()
+        onNotice({ kind: 'dead-lettered', ...letter })
+      },
+      onFailedAgain: (operation, error, atMs) => this.sideWork.replayer.failedAgain(operation, error, atMs),
+    })
     this.routes = new Routes(delivery.routes, books)
     this.engine = new Engines({
       delivery,
@@ -133,11 +97,12 @@ export class Assembly {
       bulk: hooks.flush !== undefined,
     })
     for (const route of this.routes.all) this.#addRoute(route)
+    const filter = new Filter(delivery.filter)
     this.pipeline = new Pipeline({
       books,
       window,
       engine: this.engine,
-      filter: new Filter(delivery.filter),
+      filter,
       routes: this.routes,
       checkpointer,
       delivery,
@@ -146,56 +111,35 @@ export class Assembly {
       isEcho: (event) => this.links.isEcho(event),
       trace: (name, position, isAlone) => owner.tracing.begin(name, position, isAlone),
       onReference: owner.onReference,
-      clean: (text) => options.redactor.clean(text),
-      onDeadLetter: (letter) => {
-        this.deadLetters.add()
-        onNotice({ kind: 'dead-lettered', ...letter })
-      },
-      onFailedAgain: (operation, error, atMs) => this.replayer.failedAgain(operation, error, atMs),
+      clean,
+      letters: this.#letters,
     })
-    this.replayer = new Replayer({
-      store,
-      checkpointer,
+    const corrections = new Corrections({
+      books,
+      window,
+      push: (operation) => this.engine.push(operation),
+      filter,
+      routes: this.routes,
+      delivery,
       clock,
-      logger,
-      // Not that of the dead letters: where there are too many of them, replaying is the way out.
-      room: () => window.room() ?? checkpointer.room(),
-      replay: (letter, onSettled) => this.pipeline.replay(letter, onSettled),
-      hurry: () => this.engine.hurry(),
-      onRemoved: () => this.deadLetters.remove(),
+      clean,
+      touch: () => checkpointer.touch(),
     })
-    this.#expiryTimer = new ExpiryTimer({
-      isOn: delivery.on.expiryTimer && delivery.idMap,
-      store,
-      checkpointer,
-      clock,
-      logger,
-      room: () => window.room() ?? checkpointer.room(),
-      expire: (record, onEnded) => this.pipeline.expire(record, onEnded),
-      hurry: () => this.engine.hurry(),
-    })
-    const isCatchingUp = () => owner.progress.ledger.catchingUp
-    const reconciler = new Reconciler({
-      hooks,
-      store,
+    this.sideWork = new SideWork({
+      ...options,
+      delivery,
       checkpointer,
       knowledge: owner.knowledge,
-      clock,
-      reconcile: delivery.reconcile,
-      isCatchingUp,
-      room: () => window.room() ?? checkpointer.room(),
-      repair: (event, repair, onEnded) => this.pipeline.repair(event, repair, onEnded),
-      hurry: () => this.engine.hurry(),
-    })
-    this.reconciliation = new Reconciliation({
-      reconciler,
-      reconcile: delivery.reconcile,
-      clock,
-      hasIdMap: delivery.idMap,
       state: owner.state,
-      isCatchingUp,
+      isCatchingUp: () => owner.progress.ledger.catchingUp,
+      // Not that of the dead letters: where there are too many of them, replaying is the way out.
+      room: () => window.room() ?? checkpointer.room(),
+      hurry: () => this.engine.hurry(),
       open: () => this.open(),
-      onNotice,
+      replay: (letter, onSettled) => this.pipeline.replay(letter, onSettled),
+      expire: (record, onEnded) => corrections.expire(record, onEnded),
+      repair: (event, repair, onEnded) => corrections.repair(event, repair, onEnded),
+      onRemoved: () => this.deadLetters.remove(),
     })
   }
 
@@ -217,9 +161,7 @@ export class Assembly {
 
   /** Does what no event asks for, until `signal` is aborted: replays dead letters, withdraws what has expired. */
   runBeside(signal: AbortSignal): void {
-    void this.replayer.run(signal)
-    void this.#expiryTimer.run(signal)
-    void this.reconciliation.run(signal)
+    this.sideWork.run(signal)
     void this.links.run(signal)
   }
 
@@ -314,14 +256,14 @@ export class Assembly {
       logger,
       stopped: givenUp,
       mapIsComplete: () => progress.mapIsComplete,
-      stixIdRecords: this.stixIdRecords,
-      isStale: (operation, record) => this.replayer.isStale(operation, record),
+      stixIdRecords: this.#stixIdRecords,
+      isStale: (operation, record) => this.sideWork.replayer.isStale(operation, record),
       traceBatch: (operations) => tracing.batch(operations),
       links: this.links,
-      onChanged: (record) => this.reconciliation.noteChanged(record),
+      onChanged: (record) => this.sideWork.reconciliation.noteChanged(record),
       onRetry: ({ kind, entity }, { reason }) =>
         errors.note({ what: `${kind}, tried again`, text: reason, entityId: entity.id }),
-      onDeadLetter: (operation, verdict) => this.pipeline.bury(operation, verdict),
+      onDeadLetter: (operation, verdict) => this.#letters.bury(operation, verdict),
       onOutage: (reason, name) =>
         onNotice(
           reason === undefined ? { kind: 'resumed', route: name } : { kind: 'paused', reason, route: name },
@@ -334,27 +276,19 @@ export class Assembly {
     const { store, loaded, hooks, logger } = this.#options
     await this.#owner.tracing.open()
     const { fresh } = await store.open(loaded.settings.connector.id)
-    this.#progress.knowMap(await store.value(mapValue), fresh)
+    this.#owner.progress.knowMap(await store.value(mapValue), fresh)
     const gone = await recallRoutes(this.routes, { store, logger, idMap: loaded.delivery.idMap })
     for (const route of gone) this.#addRoute(route)
     await this.deadLetters.open()
     await this.checkpointer.open()
-    await this.stixIdRecords.open(store)
+    await this.#stixIdRecords.open(store)
     if (loaded.delivery.on.expiryTimer && !loaded.delivery.idMap) {
       logger.warn(
         'CONNECTOR_ON_EXPIRY_TIMER needs the id map (CONNECTOR_ID_MAP): nothing is withdrawn by time',
       )
     }
     await this.links.open(store)
-    const missing = (['create', 'update', 'delete'] as const).filter((hook) => hooks[hook] === undefined)
-    if (hooks.flush === undefined) {
-      if (missing.length === 3) throw nothingToDo()
-      for (const hook of missing) {
-        logger.warn(`The connector has no ${hook} hook: such events are skipped`, {
-          reason: `no-${hook}-hook`,
-        })
-      }
-    }
+    requireHooks(hooks, logger)
     await hooks.open?.()
   }
 
@@ -363,11 +297,4 @@ export class Assembly {
       problem === undefined ? { kind: 'state-restored' } : { kind: 'state-not-written', error: problem },
     )
   }
-}
-
-function nothingToDo(): StreamConnectorError {
-  return new StreamConnectorError(
-    'HOOK_MISSING',
-    'The connector class has neither create, update, delete nor flush, so there is nothing that it could do. Write at least one.',
-  )
 }

@@ -11,11 +11,12 @@ import { createPlatformHttp } from '../opencti/http.ts'
 import { PlatformKnowledge } from '../opencti/platform-knowledge.ts'
 import { formatPosition, startOfTime } from '../opencti/position.ts'
 import { checkStream, requireStreamId, type CheckedStream } from '../opencti/stream-check.ts'
-import { Assembly, type AssemblyOptions } from './assembly.ts'
+import { type AssemblyOptions } from './assembly-options.ts'
+import { Assembly } from './assembly.ts'
 import { connectorStatus, type ConnectorStatus } from './contract/connector-status.ts'
 import { type ReconcileOptions, type ReconcileReport } from './contract/reconcile-report.ts'
 import { LiveStream } from './intake/live-stream.ts'
-import { type PipelineMessage } from './intake/pipeline.ts'
+import { type PipelineMessage } from './intake/pipeline-message.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { notingErrors } from './noting-errors.ts'
 import { anyPosition, startWhereAuthorSays, voidPositionValue } from './platform/author-position.ts'
@@ -129,7 +130,7 @@ export class Runtime {
   status(): ConnectorStatus {
     const status = connectorStatus(this.#facts(), {
       position: this.#progress.position,
-      reconcile: this.#assembly.reconciliation.last,
+      reconcile: this.#assembly.sideWork.reconciliation.last,
       endpoints: this.#observation.addresses,
     })
     return scrubbed(status, this.#options.redactor)
@@ -160,7 +161,7 @@ export class Runtime {
       lookupProblem: this.lookups.problem?.message,
       checkpointAgeMs,
       pings: this.#platform.pings,
-      reconcile: this.#assembly.reconciliation.facts(),
+      reconcile: this.#assembly.sideWork.reconciliation.facts(),
       links: this.#assembly.links.facts(),
     }
   }
@@ -185,10 +186,12 @@ export class Runtime {
 
   /** Compares target, id map and platform, and repairs; rejects when that could not be done whole. */
   reconcile(options: ReconcileOptions): Promise<ReconcileReport> {
-    return this.#assembly.reconciliation.now(options, this.#stopping.signal).catch((error: unknown) => {
-      scrubError(error, this.#options.redactor)
-      throw error
-    })
+    return this.#assembly.sideWork.reconciliation
+      .now(options, this.#stopping.signal)
+      .catch((error: unknown) => {
+        scrubError(error, this.#options.redactor)
+        throw error
+      })
   }
 
   /** Takes messages through the whole pipeline, in their order; resolves when all have ended. */

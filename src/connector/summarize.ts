@@ -1,5 +1,5 @@
 import { delay } from '../util/delay.ts'
-import { type AssemblyOptions } from './assembly.ts'
+import { type AssemblyOptions } from './assembly-options.ts'
 import { metricsOf, type ConnectorStatus } from './contract/connector-status.ts'
 
 /** Writes the specification's line of metrics into the log now and then, until `signal` is aborted. */

@@ -1,4 +1,4 @@
-import { type PipelineMessage } from './pipeline.ts'
+import { type PipelineMessage } from './pipeline-message.ts'
 
 /** A message as the specification shows it: the event and the entity, or its envelope. */
 export interface StreamConnectorMessage {

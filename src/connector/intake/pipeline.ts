@@ -1,36 +1,24 @@
 import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
 import { type Ledger, type Ticket } from '../../checkpoint/ledger.ts'
-import { describeError, type Verdict } from '../../errors/verdict.ts'
+import { describeError } from '../../errors/verdict.ts'
 import { type Books, noRouteReason, type Outcome } from '../../flow/books.ts'
 import { Delivery } from '../../flow/delivery.ts'
 import { type Engines } from '../../flow/engines.ts'
 import { type EventTrace } from '../../flow/event-trace.ts'
 import { type Filter } from '../../flow/filter.ts'
-import { Operation } from '../../flow/operation.ts'
-import { mergeSourcesOf, Planner } from '../../flow/planner.ts'
-import { type Repair } from '../../flow/repair.ts'
-import { entityKeyOfLane, laneOf, type Route } from '../../flow/route.ts'
+import { Planner } from '../../flow/planner.ts'
+import { entityKeyOfLane } from '../../flow/route.ts'
 import { Routes } from '../../flow/routes.ts'
 import { type Window } from '../../flow/window.ts'
 import { decodeEvent, isEventName, isUnreadable, type UnreadableEvent } from '../../opencti/decode-event.ts'
-import { formatPosition, parsePosition, type Position } from '../../opencti/position.ts'
+import { parsePosition, type Position } from '../../opencti/position.ts'
 import { type StreamEvent } from '../../opencti/stream-event.ts'
 import { type DeliveryOptions } from '../../settings/delivery-options.ts'
-import { entityKeyOf } from '../../stix/entity-ids.ts'
-import { type DeadLetter, type EntityRecord } from '../../store/state-store.ts'
+import { type DeadLetter } from '../../store/state-store.ts'
 import { type Clock } from '../../util/clock.ts'
+import { type DeadLetterWriter } from '../dead-letters/dead-letter-writer.ts'
+import { type PipelineMessage } from './pipeline-message.ts'
 import { partsOf, type ReplayedLetter } from './replayed-letter.ts'
-import { expiredEvent } from '../reconcile/repair-events.ts'
-
-/** A frame of the stream, or what takes its place. */
-export interface PipelineMessage {
-  readonly id: string | undefined
-  readonly event: string
-  /** JSON text, or the parsed envelope or entity. */
-  readonly data: unknown
-  readonly bytes: number
-  readonly truncated?: boolean | undefined
-}
 
 /** What a {@link Pipeline} joins. */
 export interface PipelineOptions {
@@ -41,6 +29,8 @@ export interface PipelineOptions {
   /** Default: none. */
   readonly routes?: Routes | undefined
   readonly checkpointer: Checkpointer
+  /** Keep what cannot be delivered. */
+  readonly letters: Pick<DeadLetterWriter, 'buryUnreadable' | 'buryUnplanned'>
   readonly delivery: DeliveryOptions
   readonly clock: Clock
   /** OpenCTI's id of the connector's own user, once it is known. */
@@ -54,21 +44,10 @@ export interface PipelineOptions {
   /** An event was accepted: answers who follows it. `isAlone`: nothing that is under way has caused it. */
   readonly trace?:
     ((name: string, position: string | undefined, isAlone: boolean) => EventTrace | undefined) | undefined
-  readonly onDeadLetter: (letter: {
-    entityId: string | undefined
-    error: string
-    position: string | undefined
-    route: string | undefined
-  }) => void
-  /** A dead letter that was tried again is still none that could be delivered. */
-  readonly onFailedAgain: (operation: Operation, error: string, atMs: number) => void
 }
 
 /** Told when an event has come to its end. */
 export type OnSettled = (outcome: Outcome) => void
-
-/** What is kept of a frame that cannot be read, in characters. */
-const maxRawCharacters = 1_048_576
 
 /**
  * The way of one event from the frame to the lanes: read, entered in the ledger and the books, filtered, and turned into
@@ -108,7 +87,7 @@ export class Pipeline {
     if (isUnreadable(event)) {
       const ticket = this.#enter(ledger, position, `${message.event}:?${message.bytes}`, true)
       if (ticket === duplicate) this.#end(ticket, skippedDuplicate, onSettled)
-      else this.#end(ticket, this.#buryUnreadable(message, event), onSettled, ledger)
+      else this.#end(ticket, this.#options.letters.buryUnreadable(message, event), onSettled, ledger)
       return
     }
     trace?.about(event.entity)
@@ -123,7 +102,7 @@ export class Pipeline {
       } catch (error) {
         // A filter in code that throws, or what nobody thought of: one event must not stop the others.
         const problem = this.#options.clean(describeError(error))
-        this.#end(ticket, this.#buryUnplanned(message, event, problem), onSettled, ledger)
+        this.#end(ticket, this.#options.letters.buryUnplanned(message, event, problem), onSettled, ledger)
       }
     }
   }
@@ -162,99 +141,6 @@ export class Pipeline {
       trace?.end(outcome)
       return `a filter or a route of the connector failed: ${problem}`
     }
-  }
-
-  /**
-   * Takes what a comparison found through the filter and the lanes, at the route where it was found. The books of the
-   * connector have no part in it: they are of the stream.
-   *
-   * @param event a `create` with the present state of the entity, or a `delete` of which no more is known than its ids.
-   */
-  repair(event: StreamEvent, repair: Repair, onEnded: OnSettled): void {
-    const { window, engine } = this.#options
-    const onSettle = (settled: Delivery, outcome: Outcome) => {
-      window.release(settled.bytes)
-      onEnded(outcome)
-    }
-    const delivery = new Delivery(event, onSettle, (bytes) => window.shrink(bytes))
-    let operation: Operation | undefined
-    try {
-      operation = this.#repairOperation(event, delivery, this.#routes.named(repair.route ?? ''))
-    } catch (error) {
-      // A filter in code that throws: one entity must not stop the repair of the others.
-      onEnded({ kind: 'dead-lettered', reason: this.#options.clean(describeError(error)) })
-      return
-    }
-    if (operation === undefined) {
-      onEnded(skippedNoRoute)
-      return
-    }
-    operation.repair = repair
-    window.take(event.bytes)
-    engine.push(operation)
-  }
-
-  /** What a repair is for the route where it was found; undefined when nothing goes that way any more. */
-  #repairOperation(event: StreamEvent, delivery: Delivery, route: Route | undefined): Operation | undefined {
-    const { filter, clock } = this.#options
-    if (event.name === 'delete') {
-      if (route === undefined && this.#routes.unrouted === 'nothing') return undefined
-      // Filters and routes are not asked: there is nothing of the entity that they could judge.
-      return withdrawalOf(event, delivery, 'reconciled', route)
-    }
-    const rejection = filter.rejects(event.entity, clock.now())
-    const planned = this.#planner.operationsOf(event, delivery, rejection?.reason)
-    return planned.find((each) => each.route === route)
-  }
-
-  /**
-   * Takes the withdrawal of what has come to its time through the lanes, as an event of its own: in the books it is received
-   * and ends. The ledger has no part in it: the id map knows of it until it has ended.
-   */
-  expire(record: EntityRecord, onEnded: OnSettled): void {
-    const { books, window, engine, checkpointer } = this.#options
-    const event = expiredEvent(record)
-    const onSettle = (settled: Delivery, outcome: Outcome) => {
-      window.release(settled.bytes)
-      books.close(outcome)
-      checkpointer.touch()
-      onEnded(outcome)
-    }
-    const delivery = new Delivery(event, onSettle, (bytes) => window.shrink(bytes))
-    const operation = withdrawalOf(event, delivery, 'expired', this.#routes.named(record.route ?? ''))
-    operation.dueAtMs = record.expiresAtMs
-    books.receive()
-    window.take(event.bytes)
-    engine.push(operation)
-  }
-
-  /** Keeps an operation that cannot be delivered. */
-  bury(operation: Operation, verdict: Verdict): void {
-    // The next comparison finds it again.
-    if (operation.repair !== undefined) return
-    const { event } = operation
-    const position = event.position === undefined ? undefined : formatPosition(event.position)
-    const nowMs = this.#options.clock.now()
-    const error = this.#options.clean(verdict.reason)
-    if (operation.replayOf !== undefined) {
-      this.#options.onFailedAgain(operation, error, operation.lastFailedAtMs || nowMs)
-      return
-    }
-    this.#options.checkpointer.addDeadLetter({
-      key: operation.key,
-      route: operation.route?.name,
-      eventType: event.name,
-      entityId: operation.entity.id,
-      entityType: operation.entity.type,
-      position,
-      attempts: Math.max(1, operation.attempts),
-      firstAtMs: operation.firstFailedAtMs || nowMs,
-      lastAtMs: operation.lastFailedAtMs || nowMs,
-      error,
-      data: JSON.stringify(event.envelope),
-    })
-    const route = operation.route?.name
-    this.#options.onDeadLetter({ entityId: operation.entity.id, error, position, route })
   }
 
   #route(
@@ -299,45 +185,6 @@ export class Pipeline {
     for (const operation of operations) this.#options.engine.push(operation)
   }
 
-  /** Keeps a frame that is no event, or too large to be one. */
-  #buryUnreadable(message: PipelineMessage, event: UnreadableEvent): Outcome {
-    return this.#buryMessage(message, event, rawOf(message).slice(0, maxRawCharacters))
-  }
-
-  /** Keeps an event that failed before it came to the lanes: for each entity that it touches, so that each can be replayed. */
-  #buryUnplanned(message: PipelineMessage, event: StreamEvent, problem: string): Outcome {
-    const raw = rawOf(message)
-    for (const source of mergeSourcesOf(event)) {
-      const about = { problem, key: entityKeyOf(source), entityId: source.id, entityType: source.type }
-      this.#buryMessage(message, about, raw)
-    }
-    const { key, entity } = event
-    return this.#buryMessage(message, { problem, key, entityId: entity.id, entityType: entity.type }, raw)
-  }
-
-  #buryMessage(
-    message: PipelineMessage,
-    about: UnreadableEvent & { readonly key?: string },
-    data: string,
-  ): Outcome {
-    const { problem: error, key, entityId, entityType } = about
-    const nowMs = this.#options.clock.now()
-    this.#options.checkpointer.addDeadLetter({
-      key,
-      eventType: message.event,
-      entityId,
-      entityType,
-      position: message.id,
-      attempts: 1,
-      firstAtMs: nowMs,
-      lastAtMs: nowMs,
-      error,
-      data,
-    })
-    this.#options.onDeadLetter({ entityId, error, position: message.id, route: undefined })
-    return { kind: 'dead-lettered', reason: error }
-  }
-
   #enter(
     ledger: Ledger | undefined,
     position: Position | undefined,
@@ -370,20 +217,6 @@ const skippedDuplicate: Outcome = { kind: 'skipped', reason: 'duplicate' }
 const skippedNoRoute: Outcome = { kind: 'skipped', reason: noRouteReason }
 const skippedNoPart: Outcome = { kind: 'skipped', reason: 'no-part' }
 const skippedOwn: Outcome = { kind: 'skipped', reason: 'own-change' }
-
-/** What takes an entity from a route that has it, in the lane that it has there now: the route may have had another name. */
-function withdrawalOf(
-  { entity, key }: StreamEvent,
-  delivery: Delivery,
-  reason: Operation['reason'],
-  route: Route | undefined,
-): Operation {
-  return new Operation('delete', delivery, entity, laneOf(key, route?.name), reason, [], route)
-}
-
-function rawOf({ data }: PipelineMessage): string {
-  return typeof data === 'string' ? data : (JSON.stringify(data) ?? '')
-}
 
 function traced(trace: EventTrace, onSettled: OnSettled | undefined): OnSettled {
   return (outcome) => {

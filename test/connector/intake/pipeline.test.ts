@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Checkpointer } from '../../../src/checkpoint/checkpointer.ts'
 import { Ledger } from '../../../src/checkpoint/ledger.ts'
+import { DeadLetterWriter } from '../../../src/connector/dead-letters/dead-letter-writer.ts'
 import { Pipeline } from '../../../src/connector/intake/pipeline.ts'
 import { Books, delivered, type Outcome } from '../../../src/flow/books.ts'
 import { Engine } from '../../../src/flow/engine.ts'
@@ -69,6 +70,7 @@ async function line(filter: FilterOptions = {}, gate?: Promise<void>) {
       onStop: () => {},
     },
   })
+  const clean = (text: string) => text
   const pipeline = new Pipeline({
     books,
     window,
@@ -78,9 +80,14 @@ async function line(filter: FilterOptions = {}, gate?: Promise<void>) {
     delivery,
     clock,
     ownUserId: () => 'user-of-the-connector',
-    clean: (text) => text,
-    onDeadLetter: () => {},
-    onFailedAgain: () => {},
+    clean,
+    letters: new DeadLetterWriter({
+      checkpointer,
+      clock,
+      clean,
+      onDeadLetter: () => {},
+      onFailedAgain: () => {},
+    }),
   })
   const outcomes: Outcome[] = []
   const accept = (event: string, id: string | undefined, data: unknown, more: { truncated?: boolean } = {}) =>

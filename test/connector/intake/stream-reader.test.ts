@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Ledger } from '../../../src/checkpoint/ledger.ts'
 import { StreamReader } from '../../../src/connector/intake/stream-reader.ts'
-import { type PipelineMessage } from '../../../src/connector/intake/pipeline.ts'
+import { type PipelineMessage } from '../../../src/connector/intake/pipeline-message.ts'
 import { parsePosition } from '../../../src/opencti/position.ts'
 import { type StreamMessage } from '../../../src/stream/stream-message.ts'
 import { ManualClock } from '../../../src/testing/manual-clock.ts'

@@ -1,0 +1,35 @@
+import { type DeliveryOptions } from '../../settings/delivery-options.ts'
+import { Reconciler, type ReconcilerOptions } from '../reconcile/reconciler.ts'
+import { Reconciliation, type ReconciliationOptions } from '../reconcile/reconciliation.ts'
+import { ExpiryTimer, type ExpiryTimerOptions } from './expiry-timer.ts'
+import { Replayer, type ReplayerOptions } from './replayer.ts'
+
+/** What {@link SideWork} needs: that of its parts. */
+export type SideWorkOptions = ReplayerOptions &
+  Omit<ExpiryTimerOptions, 'isOn'> &
+  Omit<ReconcilerOptions, 'reconcile'> &
+  Omit<ReconciliationOptions, 'reconcile' | 'reconciler' | 'hasIdMap'> & {
+    readonly delivery: DeliveryOptions
+  }
+
+/** What no event asks for: dead letters are replayed, what has expired is withdrawn, target and platform are compared. */
+export class SideWork {
+  readonly replayer: Replayer
+  readonly reconciliation: Reconciliation
+  readonly #expiryTimer: ExpiryTimer
+
+  constructor(options: SideWorkOptions) {
+    const { idMap, on, reconcile } = options.delivery
+    this.replayer = new Replayer(options)
+    this.#expiryTimer = new ExpiryTimer({ ...options, isOn: on.expiryTimer && idMap })
+    const reconciler = new Reconciler({ ...options, reconcile })
+    this.reconciliation = new Reconciliation({ ...options, reconciler, reconcile, hasIdMap: idMap })
+  }
+
+  /** Works until `signal` is aborted. */
+  run(signal: AbortSignal): void {
+    void this.replayer.run(signal)
+    void this.#expiryTimer.run(signal)
+    void this.reconciliation.run(signal)
+  }
+}

@@ -1,0 +1,117 @@
+import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
+import { type Verdict } from '../../errors/verdict.ts'
+import { type Outcome } from '../../flow/books.ts'
+import { type Operation } from '../../flow/operation.ts'
+import { mergeSourcesOf } from '../../flow/planner.ts'
+import { type UnreadableEvent } from '../../opencti/decode-event.ts'
+import { formatPosition } from '../../opencti/position.ts'
+import { type StreamEvent } from '../../opencti/stream-event.ts'
+import { entityKeyOf } from '../../stix/entity-ids.ts'
+import { type Clock } from '../../util/clock.ts'
+
+/** What a {@link DeadLetterWriter} needs. */
+export interface DeadLetterWriterOptions {
+  readonly checkpointer: Checkpointer
+  readonly clock: Clock
+  /** Takes secrets out of a text. */
+  readonly clean: (text: string) => string
+  readonly onDeadLetter: (letter: {
+    entityId: string | undefined
+    error: string
+    position: string | undefined
+    route: string | undefined
+  }) => void
+  /** A dead letter that was tried again is still none that could be delivered. */
+  readonly onFailedAgain: (operation: Operation, error: string, atMs: number) => void
+}
+
+/** A message that became no operation. */
+export interface FailedMessage {
+  readonly id: string | undefined
+  readonly event: string
+  readonly data: unknown
+}
+
+/** What is kept of a frame that cannot be read, in characters. */
+const maxRawCharacters = 1_048_576
+
+/** Puts aside what cannot be delivered, with all that is needed to try it again. */
+export class DeadLetterWriter {
+  readonly #options: DeadLetterWriterOptions
+
+  constructor(options: DeadLetterWriterOptions) {
+    this.#options = options
+  }
+
+  /** Keeps an operation that cannot be delivered. */
+  bury(operation: Operation, verdict: Verdict): void {
+    // The next comparison finds it again.
+    if (operation.repair !== undefined) return
+    const { event } = operation
+    const position = event.position === undefined ? undefined : formatPosition(event.position)
+    const nowMs = this.#options.clock.now()
+    const error = this.#options.clean(verdict.reason)
+    if (operation.replayOf !== undefined) {
+      this.#options.onFailedAgain(operation, error, operation.lastFailedAtMs || nowMs)
+      return
+    }
+    this.#options.checkpointer.addDeadLetter({
+      key: operation.key,
+      route: operation.route?.name,
+      eventType: event.name,
+      entityId: operation.entity.id,
+      entityType: operation.entity.type,
+      position,
+      attempts: Math.max(1, operation.attempts),
+      firstAtMs: operation.firstFailedAtMs || nowMs,
+      lastAtMs: operation.lastFailedAtMs || nowMs,
+      error,
+      data: JSON.stringify(event.envelope),
+    })
+    const route = operation.route?.name
+    this.#options.onDeadLetter({ entityId: operation.entity.id, error, position, route })
+  }
+
+  /** Keeps a frame that is no event, or too large to be one. */
+  buryUnreadable(message: FailedMessage, event: UnreadableEvent): Outcome {
+    return this.#buryMessage(message, event, rawOf(message).slice(0, maxRawCharacters))
+  }
+
+  /** Keeps an event that failed before it came to the lanes: for each entity that it touches, so that each can be replayed. */
+  buryUnplanned(message: FailedMessage, event: StreamEvent, problem: string): Outcome {
+    const raw = rawOf(message)
+    for (const source of mergeSourcesOf(event)) {
+      const about = { problem, key: entityKeyOf(source), entityId: source.id, entityType: source.type }
+      this.#buryMessage(message, about, raw)
+    }
+    const { key, entity } = event
+    return this.#buryMessage(message, { problem, key, entityId: entity.id, entityType: entity.type }, raw)
+  }
+
+  #buryMessage(
+    message: FailedMessage,
+    about: UnreadableEvent & { readonly key?: string },
+    data: string,
+  ): Outcome {
+    const { problem: error, key, entityId, entityType } = about
+    const nowMs = this.#options.clock.now()
+    this.#options.checkpointer.addDeadLetter({
+      key,
+      eventType: message.event,
+      entityId,
+      entityType,
+      position: message.id,
+      attempts: 1,
+      firstAtMs: nowMs,
+      lastAtMs: nowMs,
+      error,
+      data,
+    })
+    this.#options.onDeadLetter({ entityId, error, position: message.id, route: undefined })
+    return { kind: 'dead-lettered', reason: error }
+  }
+}
+
+function rawOf({ data }: FailedMessage): string {
+  return typeof data === 'string' ? data : (JSON.stringify(data) ?? '')
+}
