@@ -1,4 +1,4 @@
-import { request } from 'node:http'
+import { request, type Agent } from 'node:http'
 
 /** What an endpoint answered. */
 export interface Answer {
@@ -7,10 +7,10 @@ export interface Answer {
   readonly body: string
 }
 
-/** Asks an HTTP endpoint, over a connection of its own. */
+/** Asks an HTTP endpoint, over a connection of its own unless an agent is given. */
 export function ask(
   url: string,
-  options: { method?: string; headers?: Record<string, string> } = {},
+  options: { method?: string; headers?: Record<string, string>; agent?: Agent } = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const asked = request(url, { agent: false, ...options }, (response) => {

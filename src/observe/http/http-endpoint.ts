@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo } from 'node:net'
 import { errorFacts } from '../../errors/error-facts.ts'
 import { StreamConnectorError } from '../../errors/stream-connector-error.ts'
+import { ConnectionBound } from './connection-bound.ts'
 import { isOwnHost } from './host-check.ts'
 
 /** What a route answers. */
@@ -60,10 +61,14 @@ export class HttpEndpoint {
   constructor(services: readonly HttpService[], onError: (error: unknown) => void) {
     this.#services = services
     this.#onError = onError
+    const bound = new ConnectionBound(maxConnections)
     this.#server = createServer({ ...limits, maxHeaderSize: maxHeaderBytes }, (request, response) => {
+      const { socket } = request
+      if (!bound.enter(socket)) return
+      response.once('close', () => bound.leave(socket))
       void this.#answer(request, response)
     })
-    this.#server.maxConnections = maxConnections
+    bound.watch(this.#server)
   }
 
   /** `http://host:port` of a service, once it is open. */

@@ -1,4 +1,6 @@
-import { connect } from 'node:net'
+import { once } from 'node:events'
+import { Agent } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { canShare, HttpEndpoint, type HttpService } from '../../../src/observe/http/http-endpoint.ts'
 import { ask } from '../ask.ts'
@@ -27,6 +29,12 @@ async function opened(...services: HttpService[]) {
   onTestFinished(() => endpoint.close())
   await endpoint.open()
   return { url: endpoint.addressOf(services[0]!), errors, endpoint }
+}
+
+/** The end of a connection, in whatever way the other side ends it. */
+function closeOf(socket: Socket): Promise<void> {
+  socket.on('error', () => {})
+  return new Promise((resolve) => socket.once('close', () => resolve()))
 }
 
 test('answers GET and HEAD, and nothing else', async () => {
@@ -75,6 +83,60 @@ test('more than 64 connections are not kept', async () => {
   expect(ended).toBe(16)
 })
 
+test('connections that say nothing do not keep out a probe', async () => {
+  const { url } = await opened(service())
+  const sockets = await Promise.all(
+    Array.from({ length: 64 }, async () => {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1')
+      socket.on('error', () => {})
+      await once(socket, 'connect')
+      return socket
+    }),
+  )
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+  })
+  expect(await ask(`${url}/healthz`)).toMatchObject({ status: 200, body: 'alive' })
+})
+
+test('a client that asks on without waiting for answers is cut off, before much is done for it', async () => {
+  let answered = 0
+  const answer = async () => {
+    answered++
+    return { status: 200, contentType: 'text/plain', body: 'x'.repeat(100_000) }
+  }
+  const { url } = await opened(service({ routes: new Map([['/status', answer]]) }))
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  const closed = closeOf(socket)
+  socket.resume()
+  socket.write('GET /status HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(1500))
+  await closed
+  expect(answered).toBeLessThanOrEqual(4)
+})
+
+test('one connection may ask again and again', async () => {
+  const { url } = await opened(service())
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  onTestFinished(() => agent.destroy())
+  for (let turn = 0; turn < 20; turn++) expect((await ask(`${url}/healthz`, { agent })).status).toBe(200)
+})
+
+test('a request body of any size is not read', async () => {
+  const { url } = await opened(service())
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  const closed = closeOf(socket)
+  socket.resume()
+  socket.write('GET /healthz HTTP/1.1\r\nhost: a\r\ncontent-length: 100000000\r\n\r\n')
+  const flood = Buffer.alloc(65_536)
+  const pour = () => {
+    while (!socket.destroyed && socket.write(flood)) continue
+  }
+  socket.on('drain', pour)
+  pour()
+  await closed
+  expect(socket.bytesWritten).toBeLessThan(100_000_000)
+})
+
 test('a port in use is said in words', async () => {
   const { url } = await opened(service())
   const port = Number(new URL(url).port)
@@ -90,7 +152,7 @@ test('a close cuts connections that are kept open, and leaves the port free', as
   const { url, endpoint } = await opened(service())
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
   await new Promise((resolve) => socket.once('connect', resolve))
-  const closed = new Promise((resolve) => socket.once('close', resolve))
+  const closed = closeOf(socket)
   await endpoint.close()
   await closed
   await endpoint.close()
