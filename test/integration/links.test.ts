@@ -183,6 +183,64 @@ test.each([
   expect(linker.status()).toMatchObject({ deadLettered: 0 })
 })
 
+test.each([
+  ['no address', { url: null, external_id: 'S1' }, { external_id: 'S1' }],
+  ['an id that is a number', { external_id: 42 }, { external_id: '42' }],
+  ['an address that is none', { url: new URL('https://siem.example/S1') }, undefined],
+  ['an address without end', { url: 'x'.repeat(100_000) }, undefined],
+] as const)(
+  'a hook that answers with %s does not keep the connector from starting again',
+  async (_, fields, kept) => {
+    const { simulator, env } = await platform([])
+    const state = stateDirectory()
+    const link = (() => ({ source_name: 'SIEM', ...fields })) as never
+    const linker = await startLinker(simulator, { env, link, store: state.make() })
+    const malware = simulator.create(buildMalware({ seed: 1 }))
+    await until('the call', () => linker.callsOf(malware.id).length === 1)
+    await until('what became of it', () =>
+      linker.notice(kept === undefined ? 'link-failed' : 'links-refused'),
+    )
+    await linker.stop()
+    const admin = { OPENCTI_TOKEN: simulator.admin.token }
+    await startLinker(simulator, { env: admin, link: () => undefined, store: state.make() })
+    const references = () => simulator.entity(malware.id)!['external_references']
+    if (kept === undefined) expect(references() ?? []).toEqual([])
+    else
+      await until('the link', () =>
+        JSON.stringify(references() ?? []).includes(JSON.stringify(kept).slice(1, -1)),
+      )
+  },
+)
+
+test('links that cannot be read from the state are left out, and the others written', async () => {
+  const { simulator, env } = await platform()
+  const state = stateDirectory()
+  const malware = simulator.create(buildMalware({ seed: 1 }))
+  const store = state.make()
+  await store.open(simulator.connectorId)
+  const reference = { source_name: 'SIEM', url: 'https://siem.example/S7' }
+  const good = { id: malware.id, type: 'malware', attempts: 0, reference }
+  const bad = { ...good, reference: { ...reference, url: null } }
+  await store.commit({
+    values: new Map([
+      [
+        'links-0',
+        JSON.stringify([
+          ['a', bad],
+          ['b', good],
+        ]),
+      ],
+      ['links-1', '{'],
+    ]),
+  })
+  await store.close()
+  const linker = await startLinker(simulator, { env, link: () => undefined, store: state.make() })
+  await until('the good one', () => referencesAt(simulator, malware).length === 1)
+  expect(linker.notice('link-failed')).toMatchObject({
+    error: expect.stringContaining('2 of the links') as string,
+  })
+})
+
 test('knows the entity by its internal id', async () => {
   const { simulator, env } = await platform()
   await startLinker(simulator, { env })

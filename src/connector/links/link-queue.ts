@@ -3,7 +3,7 @@ import { isStreamConnectorError, StreamConnectorError } from '../../errors/strea
 import { describeError } from '../../errors/verdict.ts'
 import { type Operation } from '../../flow/operation.ts'
 import { type LinkFacts } from '../../observe/facts/observed-facts.ts'
-import { type PlatformKnowledge } from '../../opencti/platform-knowledge.ts'
+import { type EntityLink, type PlatformKnowledge } from '../../opencti/platform-knowledge.ts'
 import { type StreamEvent } from '../../opencti/stream-event.ts'
 import { octiIdOf } from '../../stix/entity-ids.ts'
 import { externalReferencesOf } from '../../stix/entity-text.ts'
@@ -79,7 +79,8 @@ export class LinkQueue {
 
   /** Reads what an earlier run has left to do. */
   async open(store: StateStore): Promise<void> {
-    await this.#pending.open(store)
+    const unreadable = await this.#pending.open(store)
+    if (unreadable > 0) this.#fail(undefined, unreadableLinks(unreadable))
   }
 
   /** What has to be written with the next commit. @param isUnsure whether the last commit may have failed. */
@@ -93,18 +94,13 @@ export class LinkQueue {
     const { entity, key } = operation
     if (hooks.link === undefined || bareTypes.has(entity.type)) return
     try {
-      const reference = await hooks.link(externalId, entity)
-      if (reference === undefined || reference === null) return
-      if (typeof reference.source_name !== 'string' || reference.source_name === '') throw badReference()
+      const answer: unknown = await hooks.link(externalId, entity)
+      if (answer === undefined || answer === null) return
+      const reference = referenceOf(answer)
+      if (reference === undefined) throw badReference()
       if (externalReferencesOf(entity).some((each) => sameReference(each, reference))) return
-      const { source_name, url, external_id } = reference
       const id = octiIdOf(entity) ?? entity.id
-      const added = this.#pending.add(key, {
-        id,
-        type: entity.type,
-        attempts: 0,
-        reference: { source_name, url, external_id },
-      })
+      const added = this.#pending.add(key, { id, type: entity.type, attempts: 0, reference })
       if (!added) throw tooMany()
       this.#added?.resolve()
       this.#options.touch()
@@ -199,10 +195,36 @@ function refused(error: PlatformError): StreamConnectorError {
   )
 }
 
+/** The longest field of a reference, in characters: thousands of them may wait in memory and in the state. */
+const maxFieldLength = 4096
+
+/** What a hook answered as it is kept; undefined when it is no reference. Ids are numbers at many targets. */
+function referenceOf(answer: unknown): EntityLink | undefined {
+  if (typeof answer !== 'object') return undefined
+  const { source_name, url, external_id } = answer as Readonly<Record<string, unknown>>
+  const id = Number.isFinite(external_id) ? String(external_id) : external_id
+  const isText = (value: unknown) =>
+    value === undefined || value === null || (typeof value === 'string' && value.length <= maxFieldLength)
+  if (typeof source_name !== 'string' || source_name === '') return undefined
+  if (![source_name, url, id].every(isText)) return undefined
+  return {
+    source_name,
+    url: (url ?? undefined) as string | undefined,
+    external_id: (id ?? undefined) as string | undefined,
+  }
+}
+
+function unreadableLinks(count: number): StreamConnectorError {
+  return new StreamConnectorError(
+    'STATE_CORRUPT',
+    `${count} of the links that waited to be written to the platform cannot be read from the state, and are left out.`,
+  )
+}
+
 function badReference(): StreamConnectorError {
   return new StreamConnectorError(
     'HOOK_RESULT',
-    'link() returned something that is no external reference. Return { source_name, url, external_id }, or nothing.',
+    `link() returned something that is no external reference. Return { source_name, url, external_id }, texts of at most ${maxFieldLength} characters, or nothing.`,
   )
 }
 

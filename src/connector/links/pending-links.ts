@@ -18,7 +18,8 @@ const pendingLink = z.object({
 /** A link that is not yet at the platform. */
 export type PendingLink = z.infer<typeof pendingLink>
 
-const shard = z.array(z.tuple([z.string(), pendingLink]))
+const shard = z.array(z.unknown())
+const shardEntry = z.tuple([z.string(), pendingLink])
 
 /** Each is a value of the state, so that a change rewrites a small part of what waits. */
 const shardCount = 64
@@ -35,12 +36,22 @@ export class PendingLinks {
     return this.#links.size
   }
 
-  async open(store: StateStore): Promise<void> {
+  /** @returns how many cannot be read: a link is no reason not to start. */
+  async open(store: StateStore): Promise<number> {
+    let unreadable = 0
     for (let index = 0; index < shardCount; index++) {
       const text = await store.value(nameOf(index))
       if (text === undefined) continue
-      for (const [key, link] of shard.parse(JSON.parse(text))) this.#links.set(key, link)
+      for (const entry of entriesOf(text)) {
+        const { success, data } = shardEntry.safeParse(entry)
+        if (success) this.#links.set(...data)
+        else {
+          unreadable++
+          this.#changed.add(index)
+        }
+      }
     }
+    return unreadable
   }
 
   /** @returns false when there are too many. */
@@ -85,6 +96,15 @@ export class PendingLinks {
 }
 
 const nothing: ReadonlyMap<string, string | undefined> = new Map()
+
+/** What cannot be read at all counts as one. */
+function entriesOf(text: string): readonly unknown[] {
+  try {
+    return shard.parse(JSON.parse(text))
+  } catch {
+    return [undefined]
+  }
+}
 
 function nameOf(index: number): string {
   return `links-${index}`
