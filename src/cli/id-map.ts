@@ -2,7 +2,7 @@ import { createReadStream, existsSync, mkdirSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Command } from 'commander'
 import { IdMap } from '../connector/id-map/id-map.ts'
-import { counted, writeJson, writeLine } from './output.ts'
+import { counted, terminalJson, writeJson, writeLine } from './output.ts'
 import { exitCodeHelp } from './run-command-line.ts'
 import { addStateOptions, withState, type StateOptions } from './state-access.ts'
 
@@ -57,7 +57,7 @@ function exportAll(options: ExportOptions): Promise<void> {
   return withState(options, 'read-only', async (store) => {
     const idMap = new IdMap(store)
     if (options.file === undefined) {
-      for await (const line of idMap.export()) await writeLine(line)
+      for await (const line of idMap.export()) await writeLine(terminalJson(line))
       return
     }
     // For its owner alone, as the state is.

@@ -8,7 +8,18 @@ export async function write(text: string, stream: Writable = process.stdout): Pr
 
 /** Writes one line of JSON. */
 export function writeJson(value: unknown, stream: Writable = process.stdout): Promise<void> {
-  return write(`${JSON.stringify(value)}\n`, stream)
+  return write(`${terminalJson(JSON.stringify(value))}\n`, stream)
+}
+
+/**
+ * A line of JSON, safe for a terminal and still the same JSON: it escapes by itself what ASCII has of control characters,
+ * but not those beyond, which terminals obey as well, and not those that turn the direction of writing.
+ */
+export function terminalJson(json: string): string {
+  return json.replaceAll(
+    /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 /** Writes a line for people. */

@@ -8,7 +8,7 @@ import { silentLogger } from '../util/logger.ts'
 import { dryRunOf } from './dry-run.ts'
 import { onInterrupt } from './interrupt.ts'
 import { loadConnector, type LoadedConnector } from './load-connector.ts'
-import { printable, writeJson, writeLine } from './output.ts'
+import { printable, terminalJson, writeJson, writeLine } from './output.ts'
 import { paintFor } from './paint.ts'
 import { clockOfRecording, playSource } from './play-source.ts'
 import { booksText, plannedJson, plannedLine } from './play-text.ts'
@@ -115,7 +115,7 @@ async function play(
         // Without a connector's transform it is the entity itself.
         const planned = found === undefined ? rest : { item, ...rest }
         const text = isJson
-          ? JSON.stringify(plannedJson(planned, clean))
+          ? terminalJson(JSON.stringify(plannedJson(planned, clean)))
           : plannedLine(planned, paint, clean, process.stdout.columns)
         process.stdout.write(`${text}\n`)
       })

@@ -7,6 +7,7 @@ import { type PlatformProfile } from '../testing/platform-profile.ts'
 import { type SimulatedRequest } from '../testing/request-log.ts'
 import { Simulator } from '../testing/simulator.ts'
 import { systemClock } from '../util/clock.ts'
+import { printable } from './output.ts'
 import { exitCodesHelp } from './run-command-line.ts'
 import { LiveChanges } from '../testing/live-changes.ts'
 
@@ -136,7 +137,8 @@ function describeRequest(request: SimulatedRequest): string {
 
 /** Writes a line for people; the environment alone goes to the standard output, so that a shell can read it. */
 function note(text: string): void {
-  process.stderr.write(`${text}\n`)
+  // Paths and queries come from whoever reaches the port, such as any page in a browser of this machine.
+  process.stderr.write(`${printable(text)}\n`)
 }
 
 function wholeNumber(text: string): number {

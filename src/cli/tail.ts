@@ -6,7 +6,7 @@ import { dayLine, eventLine } from './event-line.ts'
 import { followStream, type Frame } from './follow-stream.ts'
 import { addFromOptions, positionOf, type FromChoices } from './from-option.ts'
 import { onInterrupt } from './interrupt.ts'
-import { printable } from './output.ts'
+import { printable, terminalJson } from './output.ts'
 import { paintFor } from './paint.ts'
 import { recordedLine } from './recorded-line.ts'
 import { exitCodesHelp } from './run-command-line.ts'
@@ -93,7 +93,7 @@ async function drained(): Promise<void> {
 }
 
 function printJson({ message }: Frame): void {
-  process.stdout.write(`${recordedLine(message, systemClock.now())}\n`)
+  process.stdout.write(`${terminalJson(recordedLine(message, systemClock.now()))}\n`)
 }
 
 function linePrinter(): (frame: Frame) => void {

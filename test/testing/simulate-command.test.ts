@@ -65,6 +65,10 @@ test('prints an environment that a shell can read, serves, notes requests withou
   expect(response.status).toBe(200)
   await response.body?.cancel()
   await until(() => output.error.includes(': 200 from=0-0'), child)
+  // Any page in a browser of this machine can ask for this.
+  await fetch(`${environment['OPENCTI_URL']}/stream/live?from=%1b%5d0;owned%07%c2%9b2J`)
+  await until(() => output.error.includes('owned'), child)
+  expect(output.error).not.toMatch(/(?!\n)\p{Cc}/u)
   const exited = once(child, 'exit')
   child.kill('SIGINT')
   expect(await exited).toEqual([0, null])

@@ -20,10 +20,10 @@ export function readableLine(line: string, colors: boolean): string {
   return `${facts.length > 0 ? `${shown}  ${facts.join(' ')}` : shown}\n`
 }
 
-/** Names of entities come from others: nothing in them may move the cursor or forge a line. */
+/** Names of entities come from others: nothing in them may move the cursor, forge a line or turn it around. */
 function printed(text: string): string {
   return text.replaceAll(
-    /[\p{Cc}\u2028\u2029]/gu,
+    /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }
