@@ -25,6 +25,9 @@ export interface BooksSnapshot {
 /** Skip reasons can come from authors: no more than this many are told apart. */
 const maxReasons = 100
 
+/** A reason that holds a part of an entity can be as long as that, in characters. */
+const maxReasonCharacters = 500
+
 /** Counts what became of every event. */
 export class Books {
   #received = 0
@@ -50,8 +53,9 @@ export class Books {
     else if (outcome.kind === 'dead-lettered') this.#deadLettered++
     else {
       this.#skipped++
-      const known = this.#reasons.has(outcome.reason) || this.#reasons.size < maxReasons
-      const reason = known ? outcome.reason : 'other'
+      const text = outcome.reason.slice(0, maxReasonCharacters)
+      const known = this.#reasons.has(text) || this.#reasons.size < maxReasons
+      const reason = known ? text : 'other'
       this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1)
     }
   }

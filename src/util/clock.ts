@@ -24,7 +24,7 @@ export interface Clock {
   schedule(delayMs: number, callback: () => void): () => void
 }
 
-/** The longest delay that a Node timer takes; longer ones would fire at once. */
+/** The longest delay that a Node timer takes, 24.8 days; longer ones would fire at once. */
 const maxTimerMs = 2 ** 31 - 1
 
 /**
@@ -41,7 +41,14 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   schedule(delayMs, callback) {
-    const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), maxTimerMs))
+    let timer: NodeJS.Timeout
+    const wait = (leftMs: number) => {
+      timer =
+        leftMs > maxTimerMs
+          ? setTimeout(() => wait(leftMs - maxTimerMs), maxTimerMs)
+          : setTimeout(callback, Math.max(leftMs, 0))
+    }
+    wait(delayMs)
     return () => clearTimeout(timer)
   },
 }

@@ -157,6 +157,13 @@ describe('the books', () => {
     expect(Object.keys(skippedByReason)).toHaveLength(101)
     expect(skippedByReason).toMatchObject({ 'reason 0': 2, other: 200 })
   })
+
+  it('keep of a reason that holds a whole entity no more than its beginning', () => {
+    const books = new Books()
+    for (let index = 0; index < 3; index++)
+      books.close({ kind: 'skipped', reason: `${'x'.repeat(1_000_000)}${index}` })
+    expect(books.snapshot().skippedByReason).toEqual({ ['x'.repeat(500)]: 3 })
+  })
 })
 
 describe('an event of several parts', () => {
