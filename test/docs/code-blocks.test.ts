@@ -10,6 +10,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const documents = [
   'README.md',
   ...filesUnder('docs', '.md').filter((file) => !file.startsWith('docs/api')),
+  ...filesUnder('examples', '.md'),
   ...filesUnder('src', '.ts'),
 ]
 
