@@ -13,9 +13,11 @@ export function writeJson(value: unknown, stream: Writable = process.stdout): Pr
 
 /**
  * A line of JSON, safe for a terminal and still the same JSON: it escapes by itself what ASCII has of control characters,
- * but not those beyond, which terminals obey as well, and not those that turn the direction of writing.
+ * but not those beyond, which terminals obey as well, and not those that turn the direction of writing. What goes into a
+ * file or a pipe stays to the letter.
  */
-export function terminalJson(json: string): string {
+export function terminalJson(json: string, isTerminal: boolean = process.stdout.isTTY === true): string {
+  if (!isTerminal) return json
   return json.replaceAll(
     /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

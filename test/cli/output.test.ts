@@ -10,8 +10,9 @@ test('text of others cannot steer a terminal', () => {
 
 test('JSON for a terminal cannot steer it, and is the same JSON', () => {
   const json = JSON.stringify({ [unsafe]: unsafe, plain: 'ü ☃ 😀' })
-  const safe = terminalJson(json)
+  const safe = terminalJson(json, true)
   expect(safe).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u)
   expect(safe).toContain('ü ☃ 😀')
   expect(JSON.parse(safe)).toEqual(JSON.parse(json))
+  expect(terminalJson(json, false)).toBe(json)
 })
