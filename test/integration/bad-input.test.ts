@@ -7,7 +7,7 @@ import { buildIndicator, openCtiPropertiesOf, type Simulator } from 'opencti-str
 import { CrashTarget } from './crash-target.ts'
 import { runProgram } from './program.ts'
 import { type Recorder } from './recorder.ts'
-import { caughtUp, lastEventOf, makeRecorder, startRecorder, startSimulator } from './stage.ts'
+import { caughtUp, lastEventOf, makeRecorder, startRecorder, startSimulator, streamRequests } from './stage.ts'
 import { until } from './until.ts'
 
 async function folder(): Promise<string> {
@@ -272,9 +272,11 @@ describe('the state on disk', () => {
       expect(full.process.exitCode).toBeNull()
       full.process.kill('SIGKILL')
       await full.exit
+      const connections = streamRequests(simulator).length
       const next = runProgram('./crash-child.ts', environment)
       await until('all of them', () => ids.every((id) => target.documents.has(id)), 20_000)
-      await simulator.waitForConnection()
+      // A signal before it listens for signals would end it. All may be there already, and the old connection still count.
+      await until('its connection', () => streamRequests(simulator).length > connections, 20_000)
       next.process.kill('SIGTERM')
       expect(await next.exit, next.said()).toBe(0)
     },
