@@ -1,7 +1,20 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
+
+/** Files that mostly wait, for child processes or for real time: begun first, they end while the others are at work. */
+const longest = /storm-|target-outage|cli\/|status-page|exactly-once|monitoring|packed-tarball/
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await BaseSequencer.prototype.sort.call(this, files)
+    const isLong = ({ moduleId }: TestSpecification) => longest.test(moduleId)
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+  }
+}
 
 export default defineConfig({
   resolve: {
@@ -15,6 +28,11 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',
+    // Two at least: half of the time of the tests is waiting.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // To load the sources anew for each of the files takes as long as the tests in them.
+    isolate: false,
+    sequence: { sequencer: LongestFirst },
     coverage: { provider: 'v8', include: ['src/**'] },
   },
 })

@@ -7,7 +7,14 @@ import { buildIndicator, openCtiPropertiesOf, type Simulator } from 'opencti-str
 import { CrashTarget } from './crash-target.ts'
 import { runProgram } from './program.ts'
 import { type Recorder } from './recorder.ts'
-import { caughtUp, lastEventOf, makeRecorder, startRecorder, startSimulator, streamRequests } from './stage.ts'
+import {
+  caughtUp,
+  lastEventOf,
+  makeRecorder,
+  startRecorder,
+  startSimulator,
+  streamRequests,
+} from './stage.ts'
 import { until } from './until.ts'
 
 async function folder(): Promise<string> {

@@ -16,7 +16,8 @@ import { until } from './until.ts'
 const killCount = Number(process.env['STORM_KILLS'] ?? 20)
 const eventCount = Number(process.env['STORM_EVENTS'] ?? 2000)
 
-for (const hooks of ['single', 'flush'] as const) {
+/** Declares the test for one kind of hooks. Each kind has a file of its own, so that they run side by side. */
+export function testStorm(hooks: 'single' | 'flush'): void {
   test(
     `${killCount} kills in ${eventCount} events, ${hooks} hooks: the target ends as the platform, in order, and only unsaved work is done twice`,
     { timeout: 60_000 + killCount * 5_000 },
