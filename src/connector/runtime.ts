@@ -13,8 +13,10 @@ import { formatPosition, startOfTime } from '../opencti/position.ts'
 import { checkStream, requireStreamId, type CheckedStream } from '../opencti/stream-check.ts'
 import { type AssemblyOptions } from './assembly-options.ts'
 import { Assembly } from './assembly.ts'
+import { connectorFacts } from './connector-facts.ts'
 import { connectorStatus, type ConnectorStatus } from './contract/connector-status.ts'
 import { type ReconcileOptions, type ReconcileReport } from './contract/reconcile-report.ts'
+import { finishWork } from './finish-work.ts'
 import { LiveStream } from './intake/live-stream.ts'
 import { type PipelineMessage } from './intake/pipeline-message.ts'
 import { Lifecycle } from './lifecycle.ts'
@@ -37,9 +39,6 @@ const overBefore = new StreamConnectorError(
 
 /** How long the last ping may take, in milliseconds. */
 const lastPingMs = 5000
-
-/** How long hooks get to end after they were told to give up, in milliseconds. */
-const giveUpMs = 1000
 
 /** One connector from start to stop: its platform, its stream, and the stages in between. */
 export class Runtime {
@@ -137,33 +136,17 @@ export class Runtime {
   }
 
   #facts(): ObservedFacts {
-    const { books, window, engine, checkpointer, deadLetters, checkpointAgeMs } = this.#assembly
     const { clock, loaded } = this.#options
-    const { ledger } = this.#progress
-    return {
-      ...books.snapshot(),
-      routes: this.#assembly.routeAccounts(),
-      state: this.#lifecycle.state,
-      waitsFor: this.#waitsFor,
-      bytesInFlight: window.bytes,
-      deadLettersKept: deadLetters.count,
+    const facts = connectorFacts({
+      assembly: this.#assembly,
+      progress: this.#progress,
+      lookups: this.lookups,
+      platform: this.#platform,
+      stream: this.#observation.stream,
       maxDeadLetters: loaded.delivery.deadLetters.max,
-      catchingUp: ledger.catchingUp,
-      lagMs: this.#progress.lagMs,
-      behindHeadMs: this.#progress.behindHeadMs,
-      oldestUnfinishedMs: this.#progress.oldestUnfinishedMs(clock.now()),
-      queue: () => engine.queue(),
-      concurrencyLimit: engine.limit,
-      outage: engine.outageReason,
-      failingForMs: engine.failingForMs,
-      stream: this.#observation.stream.facts(),
-      stateProblem: checkpointer.problem?.message,
-      lookupProblem: this.lookups.problem?.message,
-      checkpointAgeMs,
-      pings: this.#platform.pings,
-      reconcile: this.#assembly.sideWork.reconciliation.facts(),
-      links: this.#assembly.links.facts(),
-    }
+      nowMs: clock.now(),
+    })
+    return { ...facts, state: this.#lifecycle.state, waitsFor: this.#waitsFor }
   }
 
   /** Asks the platform whether the configured stream exists, runs, and may be read. */
@@ -323,21 +306,17 @@ export class Runtime {
       }
     }
     await step('Ending the stream', () => closed)
-    await step('Finishing work', async () => {
-      // While the target is down, or after a failure, what waits cannot finish and comes again; what runs still can.
-      const canFinish = this.#failure === undefined && engine.outageReason === undefined
-      if (!canFinish) engine.stop()
-      const work = canFinish ? engine.drain() : engine.rest()
-      await isDoneWithin(work, loaded.delivery.stopGraceMs, clock, this.#givenUp.signal)
-      engine.stop()
-      const isDone = engine.size === 0
-      if (isDone) return
-      logger.warn('Not everything could be finished; it comes again at the next start', {
-        in_flight: engine.size,
-      })
-      this.abandon()
-      await isDoneWithin(engine.rest(), giveUpMs, clock)
-    })
+    await step('Finishing work', () =>
+      finishWork(engine, {
+        // While the target is down, or after a failure, what waits cannot finish and comes again; what runs still can.
+        canFinish: this.#failure === undefined && engine.outageReason === undefined,
+        graceMs: loaded.delivery.stopGraceMs,
+        clock,
+        logger,
+        givenUp: this.#givenUp.signal,
+        abandon: () => this.abandon(),
+      }),
+    )
     deadLetters.stop()
     // A reset that was noticed before must not be undone by the last ping.
     await step('Beginning anew', () => this.#resetting)

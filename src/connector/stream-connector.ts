@@ -26,9 +26,6 @@ import { prepareConnector } from './prepare-connector.ts'
 import { runProgram } from './run-program.ts'
 import { type Runtime } from './runtime.ts'
 
-/** What every connector of a class shares. */
-type ConnectorClass = typeof StreamConnector
-
 /**
  * The base of every stream connector: extend it and write `transform` and the hooks `create`, `update` and `delete`
  * against the client of your target. Everything between the platform's live stream and those hooks is done here:
@@ -93,7 +90,7 @@ export abstract class StreamConnector<
 
   /** @throws SettingsError with every problem of the settings at once. */
   constructor(options: ConnectorOptions = {}) {
-    const { settings, defaults, name } = this.constructor as ConnectorClass
+    const { settings, defaults, name } = this.constructor as typeof StreamConnector
     const hooks = this as unknown as ConnectorHooks
     const parts = prepareConnector({ settings, defaults, name, hooks, redactor: this.#redactor }, options)
     // The definition is the class's own static member, which its type parameter describes.

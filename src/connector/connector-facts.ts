@@ -1,0 +1,45 @@
+import { type CountedPlatform } from '../observe/facts/counted-platform.ts'
+import { type ObservedFacts } from '../observe/facts/observed-facts.ts'
+import { type StreamWatch } from '../observe/facts/stream-watch.ts'
+import { type Assembly } from './assembly.ts'
+import { type LazyLookups } from './platform/lazy-lookups.ts'
+import { type Progress } from './platform/progress.ts'
+
+/** Where {@link connectorFacts} are read. */
+export interface FactSources {
+  readonly assembly: Assembly
+  readonly progress: Progress
+  readonly lookups: LazyLookups
+  readonly platform: CountedPlatform
+  readonly stream: StreamWatch
+  readonly maxDeadLetters: number
+  readonly nowMs: number
+}
+
+/** How a connector does at this moment, but for where it stands in its life. */
+export function connectorFacts(sources: FactSources): Omit<ObservedFacts, 'state' | 'waitsFor'> {
+  const { assembly, progress, lookups, platform, stream, maxDeadLetters, nowMs } = sources
+  const { books, window, engine, checkpointer, deadLetters, checkpointAgeMs } = assembly
+  return {
+    ...books.snapshot(),
+    routes: assembly.routeAccounts(),
+    bytesInFlight: window.bytes,
+    deadLettersKept: deadLetters.count,
+    maxDeadLetters,
+    catchingUp: progress.ledger.catchingUp,
+    lagMs: progress.lagMs,
+    behindHeadMs: progress.behindHeadMs,
+    oldestUnfinishedMs: progress.oldestUnfinishedMs(nowMs),
+    queue: () => engine.queue(),
+    concurrencyLimit: engine.limit,
+    outage: engine.outageReason,
+    failingForMs: engine.failingForMs,
+    stream: stream.facts(),
+    stateProblem: checkpointer.problem?.message,
+    lookupProblem: lookups.problem?.message,
+    checkpointAgeMs,
+    pings: platform.pings,
+    reconcile: assembly.sideWork.reconciliation.facts(),
+    links: assembly.links.facts(),
+  }
+}
