@@ -1,3 +1,5 @@
+import { Condition } from '../util/condition.ts'
+
 /** How much may be in memory at a time. */
 export interface WindowBounds {
   readonly maxEvents: number
@@ -14,7 +16,7 @@ export class Window {
   readonly #bounds: WindowBounds
   #events = 0
   #bytes = 0
-  #waiting: PromiseWithResolvers<void> | undefined
+  readonly #hasRoom = new Condition()
 
   constructor(bounds: WindowBounds) {
     this.#bounds = bounds
@@ -46,16 +48,13 @@ export class Window {
   /** An event lets go of some of its bytes and stays. */
   shrink(bytes: number): void {
     this.#bytes -= bytes
-    if (this.#waiting === undefined) return
+    if (!this.#hasRoom.isAwaited) return
     if (this.#events > this.#bounds.maxEvents / 2 || this.#bytes > this.#bounds.maxBytes / 2) return
-    this.#waiting.resolve()
-    this.#waiting = undefined
+    this.#hasRoom.notifyAll()
   }
 
   /** Undefined when there is room now; else a promise that resolves when there is. */
   room(): Promise<void> | undefined {
-    if (!this.isFull) return undefined
-    this.#waiting ??= Promise.withResolvers<void>()
-    return this.#waiting.promise
+    return this.isFull ? this.#hasRoom.wait() : undefined
   }
 }

@@ -1,12 +1,12 @@
 import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
 import { describeError } from '../../errors/verdict.ts'
 import { type Outcome } from '../../flow/books.ts'
+import { droppedByReset, overtakenOutcome } from '../../flow/outcomes.ts'
 import { type EntityRecord, type StateStore } from '../../store/state-store.ts'
 import { type Clock } from '../../util/clock.ts'
 import { delay } from '../../util/delay.ts'
 import { type Logger } from '../../util/logger.ts'
-import { overtakenOutcome } from '../reconcile/record-for-repair.ts'
-import { droppedByReset } from './replayer.ts'
+import { maxUnderWay, UnderWay } from './under-way.ts'
 
 /** What an {@link ExpiryTimer} needs. */
 export interface ExpiryTimerOptions {
@@ -27,9 +27,6 @@ export interface ExpiryTimerOptions {
 /** The longest sleep, in milliseconds: the wall clock may jump, and what is pushed meanwhile may end sooner. */
 const maxSleepMs = 1000
 
-/** Withdrawals that are under way at a time, beside the events of the stream. */
-const maxUnderWay = 256
-
 /**
  * Withdraws what was pushed when its `valid_until` comes. That time stands in the id map, so that it is kept over any stop
  * or crash; what came due meanwhile is withdrawn at the next start.
@@ -38,14 +35,13 @@ const maxUnderWay = 256
  */
 export class ExpiryTimer {
   readonly #options: ExpiryTimerOptions
-  /** Keys, from the moment that a withdrawal is begun until what became of it is written. */
-  readonly #underWay = new Set<string>()
-  readonly #ended = new Set<string>()
-  #slot: PromiseWithResolvers<void> | undefined
+  /** By the keys of their entities. */
+  readonly #underWay: UnderWay<string>
   #problem: string | undefined
 
   constructor(options: ExpiryTimerOptions) {
     this.#options = options
+    this.#underWay = new UnderWay({ ...options, flush: () => options.checkpointer.flush() })
   }
 
   /** Watches the time until `signal` is aborted. */
@@ -72,20 +68,15 @@ export class ExpiryTimer {
   }
 
   async #withdrawDue(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
-    const { store, clock, hurry, room } = this.#options
+    const { store, clock, hurry } = this.#options
     for (;;) {
-      await this.#writeEnded()
+      await this.#underWay.write()
       // What is under way is still among the due ones, before the others.
       const limit = this.#underWay.size + maxUnderWay
       const due = await store.expiring({ atMs: clock.now(), limit })
       const fresh = due.filter(({ key }) => !this.#underWay.has(key))
       for (const record of fresh) {
-        for (let wait = room(); wait !== undefined || this.#isFull; wait = room()) {
-          hurry()
-          await Promise.race([stopped, wait ?? this.#freeSlot()])
-          if (signal.aborted) return
-        }
-        if (signal.aborted) return
+        if (!(await this.#underWay.mayBegin(signal, stopped))) return
         this.#withdraw(record)
       }
       if (fresh.length > 0) hurry()
@@ -95,14 +86,12 @@ export class ExpiryTimer {
 
   #withdraw(record: EntityRecord): void {
     const { key } = record
-    this.#underWay.add(key)
+    this.#underWay.begin(key, undefined)
     this.#options.expire(record, (outcome) => {
       const isDone =
         outcome.kind === 'delivered' || outcome === overtakenOutcome || outcome === droppedByReset
       if (!isDone) this.#letBe(record)
-      this.#ended.add(key)
-      this.#slot?.resolve()
-      this.#slot = undefined
+      this.#underWay.end(key)
     })
   }
 
@@ -126,26 +115,6 @@ export class ExpiryTimer {
     const [soonest] = await store.expiring({ atMs: Number.MAX_SAFE_INTEGER, limit: 1 })
     if (soonest === undefined) return maxSleepMs
     return Math.min(Math.max(soonest.expiresAtMs! - clock.now(), 1), maxSleepMs)
-  }
-
-  get #isFull(): boolean {
-    return this.#underWay.size - this.#ended.size >= maxUnderWay
-  }
-
-  #freeSlot(): Promise<void> {
-    this.#slot ??= Promise.withResolvers<void>()
-    return this.#slot.promise
-  }
-
-  /** Only what is written counts: until then the store still tells of it as due. */
-  async #writeEnded(): Promise<void> {
-    if (this.#ended.size === 0) return
-    const ended = [...this.#ended]
-    await this.#options.checkpointer.flush()
-    for (const key of ended) {
-      this.#ended.delete(key)
-      this.#underWay.delete(key)
-    }
   }
 
   /** The state could not be read or written: said once, and looked again. */

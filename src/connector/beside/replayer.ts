@@ -2,11 +2,13 @@ import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
 import { describeError } from '../../errors/verdict.ts'
 import { type Outcome } from '../../flow/books.ts'
 import { type Operation } from '../../flow/operation.ts'
+import { droppedByReset, staleOutcome } from '../../flow/outcomes.ts'
 import { isEarlierPosition } from '../../store/earlier-position.ts'
 import { type DeadLetter, type EntityRecord, type StateStore } from '../../store/state-store.ts'
 import { type Clock } from '../../util/clock.ts'
 import { delay } from '../../util/delay.ts'
 import { type Logger } from '../../util/logger.ts'
+import { UnderWay } from './under-way.ts'
 
 /** What a {@link Replayer} needs. */
 export interface ReplayerOptions {
@@ -30,23 +32,14 @@ const lookEveryMs = 1000
 /** Letters that are read at a time: each can hold megabytes. */
 const pageSize = 16
 
-/** Letters that are under way at a time, beside the events of the stream. */
-const maxUnderWay = 256
-
 /** With so many that have ended, what became of them is written before going on. */
 const maxEnded = 1000
 
 /** What a letter's error begins with when it was not tried again because it is stale. */
 const stalePrefix = 'Stale: '
 
-/** How an event ends that waited when somebody reset the connector. */
-export const droppedByReset: Outcome = { kind: 'skipped', reason: 'reset' }
-
-/** How an event ends that was not delivered because the target has a newer state of its entity. */
-export const staleOutcome: Outcome = { kind: 'skipped', reason: 'stale' }
-
 /** Without the content: that goes with the event. */
-type UnderWay = Omit<DeadLetter, 'data'>
+type Letter = Omit<DeadLetter, 'data'>
 
 /**
  * Tries dead letters again that somebody asked for, in the running connector and through its lanes, so that the order of
@@ -57,14 +50,12 @@ type UnderWay = Omit<DeadLetter, 'data'>
  */
 export class Replayer {
   readonly #options: ReplayerOptions
-  /** From the moment that a letter is taken until what became of it is written, so that none is started twice. */
-  readonly #underWay = new Map<number, UnderWay>()
-  readonly #ended = new Set<number>()
-  #slot: PromiseWithResolvers<void> | undefined
+  readonly #underWay: UnderWay<number, Letter>
   #problem: string | undefined
 
   constructor(options: ReplayerOptions) {
     this.#options = options
+    this.#underWay = new UnderWay({ ...options, flush: () => options.checkpointer.flush() })
   }
 
   /** Looks for requests at once and from time to time, until `signal` is aborted. */
@@ -118,43 +109,37 @@ export class Replayer {
   }
 
   async #look(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
-    const { store, room, hurry } = this.#options
+    const { store, hurry } = this.#options
     let afterId = 0
-    await this.#writeEnded()
+    await this.#underWay.write()
     for (;;) {
       const letters = await store.deadLetters({ afterId, limit: pageSize, onlyReplay: true })
       for (const letter of letters) {
         afterId = letter.id
         if (this.#underWay.has(letter.id)) continue
-        for (let wait = room(); wait !== undefined || this.#isFull; wait = room()) {
-          hurry()
-          await Promise.race([stopped, wait ?? this.#freeSlot()])
-          if (signal.aborted) return
-        }
-        if (signal.aborted) return
-        if (this.#ended.size >= maxEnded) await this.#writeEnded()
+        if (!(await this.#underWay.mayBegin(signal, stopped))) return
+        if (this.#underWay.endedCount >= maxEnded) await this.#underWay.write()
         this.#start(letter)
       }
       if (letters.length < pageSize) break
     }
-    if (this.#underWay.size > this.#ended.size) hurry()
+    if (this.#underWay.size > this.#underWay.endedCount) hurry()
   }
 
   #start({ data, ...summary }: DeadLetter): void {
-    this.#underWay.set(summary.id, summary)
+    this.#underWay.begin(summary.id, summary)
     const problem = this.#options.replay({ ...summary, data }, (outcome) => this.#settled(summary, outcome))
     if (problem === undefined) return
     this.#keep(
       summary,
       `Cannot be replayed: ${problem}. Correct the entity at the platform, or the connector, then purge this or replay it again.`,
     )
-    this.#end(summary.id)
+    this.#underWay.end(summary.id)
   }
 
-  #settled(letter: UnderWay, outcome: Outcome): void {
+  #settled(letter: Letter, outcome: Outcome): void {
     const { checkpointer, logger, onRemoved } = this.#options
     const attributes = { dead_letter: letter.id, entity_id: letter.entityId }
-    // By identity: authors skip events for reasons in words of their own.
     if (outcome === staleOutcome) {
       const original = letter.error.startsWith(stalePrefix)
         ? letter.error.slice(letter.error.indexOf('\n') + 1)
@@ -173,39 +158,13 @@ export class Replayer {
         outcome: outcome.kind === 'skipped' ? outcome.reason : outcome.kind,
       })
     }
-    this.#end(letter.id)
+    this.#underWay.end(letter.id)
   }
 
   /** The letter stays as it is but for its error, and is no longer to be tried. */
-  #keep(letter: UnderWay, error: string): void {
+  #keep(letter: Letter, error: string): void {
     const { id, attempts, lastAtMs, replay } = letter
     this.#options.checkpointer.updateDeadLetter({ id, attempts, lastAtMs, error, answered: replay })
-  }
-
-  #end(id: number): void {
-    this.#ended.add(id)
-    this.#slot?.resolve()
-    this.#slot = undefined
-  }
-
-  get #isFull(): boolean {
-    return this.#underWay.size - this.#ended.size >= maxUnderWay
-  }
-
-  #freeSlot(): Promise<void> {
-    this.#slot ??= Promise.withResolvers<void>()
-    return this.#slot.promise
-  }
-
-  /** Only what is written counts: until then the store still tells of the old requests. */
-  async #writeEnded(): Promise<void> {
-    if (this.#ended.size === 0) return
-    const ended = [...this.#ended]
-    await this.#options.checkpointer.flush()
-    for (const id of ended) {
-      this.#ended.delete(id)
-      this.#underWay.delete(id)
-    }
   }
 
   /** The state could not be read or written: said once, and looked again. */

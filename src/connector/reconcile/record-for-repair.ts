@@ -1,10 +1,6 @@
-import { type Outcome } from '../../flow/books.ts'
 import { type Operation } from '../../flow/operation.ts'
 import { type Repair } from '../../flow/repair.ts'
 import { type EntityRecord } from '../../store/state-store.ts'
-
-/** How a repair ends when an event of its entity came before it. */
-export const overtakenOutcome: Outcome = { kind: 'skipped', reason: 'overtaken' }
 
 /**
  * What the hooks have to know of the entity when it is the turn of a repair; `overtaken` when things are not as the

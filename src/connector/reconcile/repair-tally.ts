@@ -1,7 +1,7 @@
 import { type Outcome } from '../../flow/books.ts'
+import { overtakenOutcome } from '../../flow/outcomes.ts'
 import { type Repair } from '../../flow/repair.ts'
 import { type ReconcileReport } from '../contract/reconcile-report.ts'
-import { overtakenOutcome } from './record-for-repair.ts'
 
 /** The part of a report that repairs make. */
 export type RepairCounts = Pick<
