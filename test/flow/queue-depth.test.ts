@@ -72,7 +72,8 @@ it('adds up to what is in flight, through merges, coalescing and failures', asyn
         const bytes = depth.running.bytes + depth.waiting.bytes + depth.retrying.bytes
         expect(bytes).toBeLessThanOrEqual(inFlight * 100)
         if (!coalesces) expect(bytes).toBe(inFlight * 100)
-        expect(depth.running.events).toBeLessThanOrEqual(2)
+        // What was coalesced runs with the one that replaced it.
+        if (!coalesces) expect(depth.running.events).toBeLessThanOrEqual(2)
       }
       for (const { key, joined, isFailing, advanceMs } of pushes) {
         bench.push(key, { joined })
