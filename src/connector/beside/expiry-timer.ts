@@ -103,9 +103,16 @@ export class ExpiryTimer {
       const { expiresAtMs: _, ...rest } = now
       checkpointer.putEntity(rest)
     }
-    const known = checkpointer.entity(key)
-    if (known instanceof Promise) void known.then(forget, () => {})
-    else forget(known)
+    const unreadable = () => {
+      // It comes due again when the state can be read, at the latest in the next process.
+    }
+    try {
+      const known = checkpointer.entity(key)
+      if (known instanceof Promise) void known.then(forget, unreadable)
+      else forget(known)
+    } catch {
+      unreadable()
+    }
   }
 
   /** Milliseconds until it is worth to look again. */

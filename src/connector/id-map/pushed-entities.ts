@@ -88,7 +88,7 @@ export class PushedEntities {
       this.#checkpointer.deleteEntity(
         operation.key,
         operation.replayedAlone,
-        operation.event.position ?? parsePosition(operation.newerPosition ?? ''),
+        parsePosition(operation.newerPosition ?? '') ?? operation.event.position,
       )
       this.#forgetFormer(operation)
       this.#onChanged?.({ key: operation.key, stixId: operation.entity.id })
@@ -96,11 +96,14 @@ export class PushedEntities {
     this.outdate(operation)
   }
 
-  /** Dead letters from before must not come back over this one: the id map, without the entity, could not tell. */
+  /**
+   * Dead letters from before must not come back over this one: the id map, without the entity, could not tell. What takes an
+   * entity away without an event leaves those stale that were.
+   */
   outdate(operation: Operation): void {
     const { position } = operation.event
-    if (position === undefined || operation.newerPosition !== undefined) return
-    const newer = formatPosition(position)
+    const newer = operation.newerPosition ?? (position === undefined ? undefined : formatPosition(position))
+    if (newer === undefined) return
     this.#checkpointer.outdateDeadLetters(operation.key, newer)
     if (operation.route === undefined) return
     // Letters of events that failed before they came to a route, and those from under a former name.
