@@ -9,8 +9,10 @@ import {
 } from '../store/state-store.ts'
 import { backoffMs, type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
+import { Condition } from '../util/condition.ts'
 import { Departures } from './departures.ts'
 import { KnownKeys } from './known-keys.ts'
+import { PendingChanges } from './pending-changes.ts'
 
 /** What a {@link Checkpointer} needs. */
 export interface CheckpointerOptions {
@@ -39,19 +41,11 @@ const retryBounds = { baseMs: 500, maxMs: 10_000 }
  */
 export class Checkpointer {
   readonly #options: CheckpointerOptions
-  /** Newest state of an entity that is not written yet; undefined: to be removed. */
-  #entities = new Map<string, EntityRecord | undefined>()
-  #deadLetters: NewDeadLetter[] = []
-  #removedDeadLetters = new Set<number>()
-  #updatedDeadLetters = new Map<number, DeadLetterUpdate>()
-  /** Keys whose dead letters are older than an event that ended, with its position. */
-  #outdated = new Map<string, string>()
+  #pending = new PendingChanges()
   readonly #departures = new Departures()
   #writtenSafe: Position | undefined
-  /** Those of the commit that is under way. */
-  #writingOutdated: ReadonlyMap<string, string> | undefined
   /** What the commit that is under way writes; still asked when an entity is looked up. */
-  #writing: ReadonlyMap<string, EntityRecord | undefined> | undefined
+  #writing: PendingChanges | undefined
   /** Keys that were written since the store was opened; undefined when they would say nothing. */
   #known: KnownKeys | undefined
   /** The store began empty, so that it knows no other keys. */
@@ -65,7 +59,7 @@ export class Checkpointer {
   #isStopped = false
   #failures = 0
   #problem: StreamConnectorError | undefined
-  #healthy: PromiseWithResolvers<void> | undefined
+  readonly #healthy = new Condition()
 
   constructor(options: CheckpointerOptions) {
     this.#options = options
@@ -78,8 +72,8 @@ export class Checkpointer {
 
   /** What is known of an entity, also when it is not written yet. */
   entity(key: string): MaybePromise<EntityRecord | undefined> {
-    if (this.#entities.has(key)) return this.#entities.get(key)
-    if (this.#writing?.has(key)) return this.#writing.get(key)
+    if (this.#pending.entities.has(key)) return this.#pending.entities.get(key)
+    if (this.#writing?.entities.has(key)) return this.#writing.entities.get(key)
     if (!this.#isAsked) void this.#askWhetherEmpty()
     if (this.#beganEmpty && this.#known?.mayHave(key) === false) return undefined
     return this.#options.store.entity(key)
@@ -87,9 +81,9 @@ export class Checkpointer {
 
   /** @param replayed the dead letter that was delivered with it: removed by the same commit. */
   putEntity(record: EntityRecord, replayed?: number): void {
-    this.#entities.set(record.key, record)
+    this.#pending.entities.set(record.key, record)
     this.#know(record.key)
-    if (replayed !== undefined) this.#removedDeadLetters.add(replayed)
+    if (replayed !== undefined) this.#pending.removedDeadLetters.add(replayed)
     this.touch()
   }
 
@@ -125,36 +119,36 @@ export class Checkpointer {
    * @param position of the event with which it has gone.
    */
   deleteEntity(key: string, replayed?: number, position?: Position): void {
-    this.#entities.set(key, undefined)
+    this.#pending.entities.set(key, undefined)
     // Without a stream nothing comes again.
     if (position !== undefined && this.#options.safe?.() !== undefined) this.#departures.add(key, position)
-    if (replayed !== undefined) this.#removedDeadLetters.add(replayed)
+    if (replayed !== undefined) this.#pending.removedDeadLetters.add(replayed)
     this.touch()
   }
 
   /** An event has ended without leaving its position in the id map: older dead letters of its entity are outdated. */
   outdateDeadLetters(key: string, position: string): void {
-    this.#outdated.set(key, position)
+    this.#pending.outdated.set(key, position)
     this.touch()
   }
 
   /** What {@link outdateDeadLetters} was told of an entity and is not in the store yet. */
   outdatedAt(key: string): string | undefined {
-    return this.#outdated.get(key) ?? this.#writingOutdated?.get(key)
+    return this.#pending.outdated.get(key) ?? this.#writing?.outdated.get(key)
   }
 
   addDeadLetter(letter: NewDeadLetter): void {
-    this.#deadLetters.push(letter)
+    this.#pending.addDeadLetter(letter)
     this.touch()
   }
 
   removeDeadLetter(id: number): void {
-    this.#removedDeadLetters.add(id)
+    this.#pending.removedDeadLetters.add(id)
     this.touch()
   }
 
   updateDeadLetter(update: DeadLetterUpdate): void {
-    this.#updatedDeadLetters.set(update.id, update)
+    this.#pending.updateDeadLetter(update)
     this.touch()
   }
 
@@ -162,7 +156,7 @@ export class Checkpointer {
   touch(): void {
     this.#dirty = true
     if (this.#running !== undefined) return
-    if (this.#entities.size + this.#deadLetters.length >= maxPendingChanges && this.#failures === 0) {
+    if (this.#pending.size >= maxPendingChanges && this.#failures === 0) {
       this.#cancelTimer?.()
       this.#cancelTimer = undefined
       void this.#commit()
@@ -183,8 +177,7 @@ export class Checkpointer {
   /** Resolves when the state can be written; undefined when it can now. Take in no more work before that. */
   room(): Promise<void> | undefined {
     if (this.#problem === undefined) return undefined
-    this.#healthy ??= Promise.withResolvers<void>()
-    return this.#healthy.promise
+    return this.#healthy.wait()
   }
 
   /**
@@ -216,7 +209,9 @@ export class Checkpointer {
   async #askWhetherEmpty(): Promise<void> {
     this.#isAsked = true
     this.#known = new KnownKeys()
-    for (const key of [...this.#entities.keys(), ...(this.#writing?.keys() ?? [])]) this.#known.add(key)
+    for (const changes of [this.#pending, this.#writing]) {
+      for (const key of changes?.entities.keys() ?? []) this.#known.add(key)
+    }
     try {
       this.#beganEmpty = (await this.#options.store.entities({ limit: 1 })).length === 0
     } catch {
@@ -249,44 +244,29 @@ export class Checkpointer {
     this.#running = this.#write().finally(() => {
       this.#running = undefined
       this.#writing = undefined
-      this.#writingOutdated = undefined
       if (this.#dirty) this.#schedule(this.#delayMs)
     })
     return this.#running
   }
 
   async #write(): Promise<void> {
-    const entities = this.#entities
-    const deadLetters = this.#deadLetters
-    const removedDeadLetters = this.#removedDeadLetters
-    const updatedDeadLetters = this.#updatedDeadLetters
-    const outdated = this.#outdated
-    const durable = this.#durable || deadLetters.length > 0
+    const changes = this.#pending
+    const durable = this.#durable || changes.hasDeadLetters
     // Asked for with the values: of the same moment.
     const values = this.#options.values()
     const safe = this.#options.safe?.()
     const departures = this.#departures.changes(safe ?? startOfTime)
-    this.#entities = new Map()
-    this.#deadLetters = []
-    this.#removedDeadLetters = new Set()
-    this.#updatedDeadLetters = new Map()
-    this.#outdated = new Map()
-    this.#writing = entities
-    this.#writingOutdated = outdated
+    this.#pending = new PendingChanges()
+    this.#writing = changes
     this.#dirty = false
     this.#isHurried = false
     this.#durable = false
     try {
       await this.#options.store.commit({
+        ...changes.stateChanges(),
         values,
         putDepartures: departures.putDepartures,
         removeDepartures: departures.removeDepartures,
-        putEntities: present(entities),
-        deleteEntities: absent(entities),
-        addDeadLetters: deadLetters,
-        updateDeadLetters: updatedDeadLetters.values(),
-        outdateDeadLetters: outdated,
-        removeDeadLetters: removedDeadLetters,
         durable,
       })
       departures.done()
@@ -295,12 +275,7 @@ export class Checkpointer {
       this.#report(undefined)
     } catch (error) {
       departures.failed()
-      // Put everything back under what came meanwhile, which is newer.
-      for (const [key, record] of entities) if (!this.#entities.has(key)) this.#entities.set(key, record)
-      this.#deadLetters = [...deadLetters, ...this.#deadLetters]
-      for (const id of removedDeadLetters) this.#removedDeadLetters.add(id)
-      this.#updatedDeadLetters = new Map([...updatedDeadLetters, ...this.#updatedDeadLetters])
-      this.#outdated = new Map([...outdated, ...this.#outdated])
+      this.#pending.addOlder(changes)
       this.#dirty = true
       // A durable write can have been asked for meanwhile.
       this.#durable ||= durable
@@ -313,17 +288,6 @@ export class Checkpointer {
     const changed = (problem === undefined) !== (this.#problem === undefined)
     this.#problem = problem
     if (changed) this.#options.onHealth(problem)
-    if (problem === undefined) {
-      this.#healthy?.resolve()
-      this.#healthy = undefined
-    }
+    if (problem === undefined) this.#healthy.notifyAll()
   }
-}
-
-function* present(entities: ReadonlyMap<string, EntityRecord | undefined>): Iterable<EntityRecord> {
-  for (const record of entities.values()) if (record !== undefined) yield record
-}
-
-function* absent(entities: ReadonlyMap<string, EntityRecord | undefined>): Iterable<string> {
-  for (const [key, record] of entities) if (record === undefined) yield key
 }

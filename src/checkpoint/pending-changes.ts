@@ -1,0 +1,64 @@
+import {
+  type DeadLetterUpdate,
+  type EntityRecord,
+  type NewDeadLetter,
+  type StateChanges,
+} from '../store/state-store.ts'
+
+/** Changes of the state that are not written yet: of each entity and each dead letter the newest. */
+export class PendingChanges {
+  /** Undefined: to be removed. */
+  readonly entities = new Map<string, EntityRecord | undefined>()
+  readonly removedDeadLetters = new Set<number>()
+  /** Keys whose dead letters are older than an event that ended, with its position. */
+  readonly outdated = new Map<string, string>()
+  #deadLetters: NewDeadLetter[] = []
+  #updatedDeadLetters = new Map<number, DeadLetterUpdate>()
+
+  /** Those that grow with what is delivered. */
+  get size(): number {
+    return this.entities.size + this.#deadLetters.length
+  }
+
+  get hasDeadLetters(): boolean {
+    return this.#deadLetters.length > 0
+  }
+
+  addDeadLetter(letter: NewDeadLetter): void {
+    this.#deadLetters.push(letter)
+  }
+
+  updateDeadLetter(update: DeadLetterUpdate): void {
+    this.#updatedDeadLetters.set(update.id, update)
+  }
+
+  /** Puts what could not be written back under what came meanwhile, which is newer. */
+  addOlder(older: PendingChanges): void {
+    for (const [key, record] of older.entities) if (!this.entities.has(key)) this.entities.set(key, record)
+    this.#deadLetters = [...older.#deadLetters, ...this.#deadLetters]
+    for (const id of older.removedDeadLetters) this.removedDeadLetters.add(id)
+    this.#updatedDeadLetters = new Map([...older.#updatedDeadLetters, ...this.#updatedDeadLetters])
+    for (const [key, position] of older.outdated)
+      if (!this.outdated.has(key)) this.outdated.set(key, position)
+  }
+
+  /** The same as a commit takes it. */
+  stateChanges(): StateChanges {
+    return {
+      putEntities: present(this.entities),
+      deleteEntities: absent(this.entities),
+      addDeadLetters: this.#deadLetters,
+      updateDeadLetters: this.#updatedDeadLetters.values(),
+      outdateDeadLetters: this.outdated,
+      removeDeadLetters: this.removedDeadLetters,
+    }
+  }
+}
+
+function* present(entities: ReadonlyMap<string, EntityRecord | undefined>): Iterable<EntityRecord> {
+  for (const record of entities.values()) if (record !== undefined) yield record
+}
+
+function* absent(entities: ReadonlyMap<string, EntityRecord | undefined>): Iterable<string> {
+  for (const [key, record] of entities) if (record === undefined) yield key
+}
