@@ -4,12 +4,14 @@ import { Faults } from './faults.ts'
 import { ConnectorRegistry, type RegisteredConnector } from './graphql/connector-registry.ts'
 import { GraphqlApi } from './graphql/graphql-api.ts'
 import { KnowledgeApi } from './graphql/knowledge-api.ts'
-import { missingReferencesOf, objectsOf, type LoadSummary, type StixSource } from './knowledge/bundle.ts'
+import { type LoadSummary, type StixSource } from './knowledge/bundle.ts'
 import { FileStorage, type FileEntry, type FileInput } from './knowledge/file-storage.ts'
+import { importBundle } from './knowledge/import-bundle.ts'
 import { Platform, type StixChanges, type WriteOptions } from './knowledge/platform.ts'
 import { type StixInput } from './knowledge/platform-shape.ts'
 import { openCtiPropertiesOf, type StixObject } from './knowledge/stix-object.ts'
 import { tlpMarkings } from './knowledge/tlp-markings.ts'
+import { largeReport } from './large-report.ts'
 import { AccessControl, type SimulatedCollection, type SimulatedUser } from './live/access.ts'
 import { type LiveConnection } from './live/live-connection.ts'
 import { type StreamEnvelope } from './live/stream-envelope.ts'
@@ -28,15 +30,6 @@ export interface PublishedEvent {
   readonly data: StixObject
   readonly envelope: StreamEnvelope
 }
-
-/** The time between two objects of a loaded bundle, as if the platform had taken them in one after the other. */
-const importStepMs = 10
-
-/**
- * How long ago the last of them came in: a catch-up ends at a whole second, and what has no event must lie before it
- * even if a connector starts in this moment.
- */
-const importAgeMs = 5 * 60_000
 
 /**
  * An OpenCTI platform in this process, for tests and demos: real HTTP on the loopback, the live stream with catch-up,
@@ -107,7 +100,7 @@ export class Simulator implements AsyncDisposable {
     this.faults = new Faults({
       platform: this.#platform,
       connections: () => this.#http.connections,
-      createLarge: (bytes) => this.#createLarge(bytes),
+      createLarge: (bytes) => this.create(largeReport(bytes, this.#platform.log.produced, clock.now())),
       close: () => this.#http.close('crash'),
       open: () => this.#http.open(),
     })
@@ -251,18 +244,7 @@ export class Simulator implements AsyncDisposable {
    * the history and come with a catch-up only.
    */
   load(source: StixSource, options: { readonly asEvents?: boolean | undefined } = {}): LoadSummary {
-    const objects = objectsOf(source)
-    const startMs = this.#clock.now() - importAgeMs - objects.length * importStepMs
-    const stored: StixObject[] = []
-    for (const [index, object] of objects.entries()) {
-      const isKnown = object.id !== undefined && this.#platform.knowledge.find(object.id) !== undefined
-      if (options.asEvents !== true)
-        stored.push(this.#platform.seed(object, startMs + index * importStepMs).object)
-      else if (isKnown) stored.push(this.#platform.update(object.id!, withoutIdentity(object)).object)
-      else stored.push(this.#platform.create(object).object)
-    }
-    const isKnown = (id: string) => this.#platform.knowledge.find(id) !== undefined
-    return { objects: stored.length, missingReferences: missingReferencesOf(stored, isKnown) }
+    return importBundle(this.#platform, source, options.asEvents === true, this.#clock.now())
   }
 
   /** Every object of the knowledge base, as it is now. */
@@ -370,21 +352,4 @@ export class Simulator implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
-
-  #createLarge(bytes: number): StixObject {
-    // With its share of characters outside ASCII, so that chunks are cut inside them.
-    const sentence = 'Lorem ipsum dolör sit amet. '
-    return this.create({
-      type: 'report',
-      name: `A report of ${bytes} bytes, number ${this.#platform.log.produced}`,
-      published: new Date(this.#clock.now()).toISOString(),
-      report_types: ['threat-report'],
-      object_refs: [],
-      x_opencti_content: sentence.repeat(Math.ceil(bytes / Buffer.byteLength(sentence))),
-    })
-  }
-}
-
-function withoutIdentity({ id: _id, type: _type, ...properties }: StixInput): Record<string, unknown> {
-  return properties
 }
