@@ -134,6 +134,7 @@ export class Assembly {
       isCatchingUp: () => owner.progress.ledger.catchingUp,
       // Not that of the dead letters: where there are too many of them, replaying is the way out.
       room: () => window.room() ?? checkpointer.room(),
+      roomForEvents: () => this.room(),
       hurry: () => this.engine.hurry(),
       open: () => this.open(),
       replay: (letter, onSettled) => this.pipeline.replay(letter, onSettled),

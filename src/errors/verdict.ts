@@ -20,7 +20,7 @@ export interface Verdict {
    * against this event only when the target is known to work for others.
    */
   readonly ofTarget: boolean
-  /** Whether it was a look-up at the OpenCTI platform that failed: that says nothing of the target. */
+  /** Whether it was a look-up at the OpenCTI platform that failed, or our own state: that says nothing of the target. */
   readonly ofPlatform: boolean
 }
 
@@ -50,6 +50,8 @@ export function judge(error: unknown, hook: boolean, nowMs: number): Verdict {
       return verdict('reject')
     }
     if (error.code === 'LOOKUP_TOO_LARGE') return verdict('reject', false, true)
+    // Our own state cannot be read: that says nothing of the event nor of the target, and is waited for.
+    if (error.code.startsWith('STATE_')) return verdict('outage', false, true)
     if (error.code === 'RETRYABLE' || error.code === 'HOOK_TIMEOUT') return verdict('retry', true)
   }
   const platform = platformErrorIn(error)

@@ -86,9 +86,20 @@ export class Planner {
     for (const source of sources) {
       const own = entityKeyOf(source)
       const others = [key, ...lanes.filter((lane) => lane !== own)]
-      operations.push(operationOf('delete', delivery, source, own, 'merged', others, route))
+      const operation = operationOf('delete', delivery, source, own, 'merged', others, route)
+      operation.unlessPushed = this.#neverTaken(source, route) ?? operation.unlessPushed
+      operations.push(operation)
     }
     return operations
+  }
+
+  /** Why an entity can never have been pushed; undefined when it can. */
+  #neverTaken(entity: Entity, route: Route | undefined): string | undefined {
+    const nowMs = this.#options.clock.now()
+    const rejection = this.#options.filter.rejects(entity, nowMs)
+    if (rejection !== undefined) return rejection.isForGood ? rejection.reason : undefined
+    const ofRoute = route?.rejects(entity, nowMs)
+    return ofRoute?.isForGood === true ? ofRoute.reason : undefined
   }
 
   #pushOperation(

@@ -10,6 +10,8 @@ export type SideWorkOptions = ReplayerOptions &
   Omit<ReconcilerOptions, 'reconcile'> &
   Omit<ReconciliationOptions, 'reconcile' | 'reconciler' | 'hasIdMap'> & {
     readonly delivery: DeliveryOptions
+    /** As {@link ReplayerOptions.room}, for what can become a dead letter. */
+    readonly roomForEvents: () => Promise<void> | undefined
   }
 
 /** What no event asks for: dead letters are replayed, what has expired is withdrawn, target and platform are compared. */
@@ -20,8 +22,9 @@ export class SideWork {
 
   constructor(options: SideWorkOptions) {
     const { idMap, on, reconcile } = options.delivery
+    const room = options.roomForEvents
     this.replayer = new Replayer(options)
-    this.#expiryTimer = new ExpiryTimer({ ...options, isOn: on.expiryTimer && idMap })
+    this.#expiryTimer = new ExpiryTimer({ ...options, room, isOn: on.expiryTimer && idMap })
     const reconciler = new Reconciler({ ...options, reconcile })
     this.reconciliation = new Reconciliation({ ...options, reconciler, reconcile, hasIdMap: idMap })
   }

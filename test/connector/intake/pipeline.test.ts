@@ -208,6 +208,18 @@ describe('a merge', () => {
     expect(books.snapshot()).toMatchObject({ received: 3, delivered: 3, inFlight: 0 })
   })
 
+  it('deletes nothing of a type that never passes', async () => {
+    const { accept, calls, engine } = await line({ types: ['indicator'] })
+    const malware = (internal: string) => indicator(internal, { type: 'malware', extensions: {} })
+    const context = { sources: [malware('b')] }
+    accept('merge', '1002-0', envelope('merge', malware('a'), { context }))
+    await engine.drain()
+    expect(calls).toEqual([
+      'delete indicator--a left-filter filter-type',
+      'delete indicator--b merged filter-type',
+    ])
+  })
+
   it('without sources is an update', async () => {
     const { accept, calls, engine } = await line()
     accept('merge', '1001-0', envelope('merge', indicator('a')))
