@@ -77,16 +77,23 @@ async function check(file: string | undefined, options: CheckOptions): Promise<v
 async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number): AsyncGenerator<CheckResult> {
   let settings: BuiltInSettings
   let connector: AnyConnector | undefined
+  let nearMisses: readonly string[]
   const directory = settingsFolder(loaded?.path)
   const redactor = new Redactor()
   try {
     if (loaded === undefined) {
       const read = loadSettings(defineSettings({}), { directory, defaults: { name: 'connector' } })
       settings = read.settings
+      nearMisses = read.nearMisses
       for (const secret of read.secrets) redactor.add(secret)
     } else {
       connector = new loaded.connector({ directory, store: new MemoryStore(), logger: silentLogger })
       settings = connector.settings
+      const { settings: definition, defaults } = loaded.connector
+      nearMisses = loaded.tools.nearMisses(definition, {
+        directory,
+        defaults: { name: loaded.connector.name, ...defaults },
+      })
     }
   } catch (error) {
     yield settingsFailure(error)
@@ -95,10 +102,8 @@ async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number):
     return
   }
   const { name, id } = settings.connector
-  yield ok(
-    'Settings',
-    loaded === undefined ? 'those of every connector are good' : `those of "${name}" are good`,
-  )
+  const good = loaded === undefined ? 'those of every connector are good' : `those of "${name}" are good`
+  yield ok('Settings', [good, ...nearMisses].join('\n'))
   // A platform, or a proxy before it, can repeat what it was sent.
   const clean = (result: CheckResult) => {
     const { message } = result

@@ -5,6 +5,7 @@ import {
   type SettingsJsonSchema,
   type SettingsJsonSchemaOptions,
 } from '../settings/settings-json-schema.ts'
+import { loadSettings, type LoadSettingsOptions } from '../settings/load-settings.ts'
 import { settingsMarkdown } from '../settings/settings-markdown.ts'
 
 /** Marks the prototype of every `StreamConnector`, of any copy of this package. */
@@ -20,11 +21,18 @@ export interface ConnectorTools {
     options: SettingsJsonSchemaOptions,
   ) => SettingsJsonSchema
   readonly markdown: (definition: SettingsDefinition, defaults?: ConnectorDefaults) => string
+  /** What is set and looks like a misspelt setting, of settings that are good: a sentence for each. */
+  readonly nearMisses: (definition: SettingsDefinition, options: LoadSettingsOptions) => readonly string[]
   /** Takes the secret settings of a connector out of a text. */
   readonly clean: (connector: object, text: string) => string
 }
 
 /** Makes the tools of this copy; only a class can say how its secrets are cleaned away. */
 export function connectorTools(clean: ConnectorTools['clean']): ConnectorTools {
-  return { jsonSchema: settingsJsonSchema, markdown: settingsMarkdown, clean }
+  return {
+    jsonSchema: settingsJsonSchema,
+    markdown: settingsMarkdown,
+    nearMisses: (definition, options) => loadSettings(definition, options).nearMisses,
+    clean,
+  }
 }

@@ -220,6 +220,7 @@ export class Runtime {
     const { connector } = loaded.settings
     requireStreamId(connector.live_stream_id)
     logger.info('Settings are read', { settings: loaded.source, connector_id: connector.id })
+    for (const nearMiss of loaded.nearMisses) logger.warn(nearMiss)
     await this.#observation.open()
     await this.#assembly.open()
     this.#waitsFor = 'the platform'

@@ -81,9 +81,9 @@ export function describeError(error: unknown): string {
   const isPlain =
     error.name === 'Error' || error.message.startsWith(error.name) || isStreamConnectorError(error)
   const name = isPlain ? '' : `${error.name}: `
-  const cause =
-    error.cause instanceof Error && error.cause.message !== '' ? ` (${causeText(error.cause)})` : ''
-  return `${name}${error.message || 'no message'}${answerText(error)}${cause}`
+  const cause = causeOf(error)
+  const isTold = cause === '' || cause === emptyCause || error.message.includes(cause)
+  return `${name}${error.message || 'no message'}${answerText(error)}${isTold ? '' : ` (${cause})`}`
 }
 
 /** How deep an error may be wrapped. */
@@ -121,8 +121,21 @@ function safeJson(value: unknown): string {
   }
 }
 
+/** What `fetch` says of everything that goes wrong below it; the cause below it tells. */
+const emptyCause = 'fetch failed'
+
+/** What caused an error, in words. */
+function causeOf(error: Error): string {
+  let { cause } = error
+  if (cause instanceof Error && cause.message === emptyCause && cause.cause instanceof Error)
+    cause = cause.cause
+  return cause instanceof Error ? causeText(cause) : ''
+}
+
 function causeText(cause: Error): string {
   const { code } = cause as { code?: unknown }
+  // What was tried at several addresses has a code and no words.
+  if (cause.message === '') return typeof code === 'string' ? code : ''
   return typeof code === 'string' && !cause.message.includes(code)
     ? `${code}: ${cause.message}`
     : cause.message

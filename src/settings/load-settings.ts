@@ -30,6 +30,8 @@ export interface LoadedSettings<Sections extends SettingsSections = SettingsSect
   readonly secrets: readonly string[]
   /** Where the settings came from, for logs. */
   readonly source: string
+  /** What is set, is no setting, and looks like a misspelt one: a sentence for each, without values. */
+  readonly nearMisses: readonly string[]
 }
 
 /**
@@ -84,5 +86,6 @@ export function loadSettings<Sections extends SettingsSections>(
     delivery: deepFreeze(delivery.value),
     secrets: collectSecrets(settings, sources, fields),
     source: sources.description,
+    nearMisses: nearMisses(sources, fields),
   })
 }

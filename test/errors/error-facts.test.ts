@@ -231,6 +231,13 @@ describe('what is thrown', () => {
       'TypeError: fetch failed (ECONNREFUSED: connect failed)',
     )
     expect(describeError(new StreamConnectorError('HOOK_TIMEOUT', 'too slow'))).toBe('too slow')
+    const wrapped = new Error('no answer', { cause: new TypeError('fetch failed', { cause }) })
+    expect(describeError(wrapped)).toBe('no answer (ECONNREFUSED: connect failed)')
+    expect(describeError(new Error('no answer', { cause: new TypeError('fetch failed') }))).toBe('no answer')
+    const several = Object.assign(new AggregateError([cause, cause], ''), { code: 'ECONNREFUSED' })
+    expect(describeError(new TypeError('fetch failed', { cause: several }))).toBe(
+      'TypeError: fetch failed (ECONNREFUSED)',
+    )
   })
 })
 

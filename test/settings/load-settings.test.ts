@@ -231,6 +231,9 @@ test('a misspelled name is pointed out when something is missing', () => {
 })
 
 test('a misspelled name is no problem of its own', () => {
+  expect(load({ CONNECTOR_CONCURENCY: '5' }).nearMisses).toEqual([
+    'CONNECTOR_CONCURENCY is set, but is no setting: did you mean CONNECTOR_CONCURRENCY?',
+  ])
   const error = settingsErrorOf(() => load({ MY_SIEM_APIKEY: 'x', MY_SIEM_API_BASE_URL: 'nowhere' }))
   expect(error.hints).toEqual([])
 })

@@ -35,7 +35,9 @@ export async function patiently<T>(
       signal.throwIfAborted()
       if (isStreamConnectorError(error) && (error.code === 'STOP' || !isWorthWaiting(error))) throw error
       const waitMs = backoffMs(attempt, waitBounds, options.random)
-      options.logger.warn(`${what}; trying again`, {
+      // Said once at the level that is on by default: a connector that waits must not look like one that works.
+      const level = attempt === 1 ? 'error' : 'warn'
+      options.logger[level](`${what}; trying again`, {
         error: describeError(error),
         retry_in_ms: Math.round(waitMs),
       })
