@@ -6,24 +6,38 @@ import {
 import { entityKeyOfLane } from '../flow/route.ts'
 import { type DeadLetter } from '../store/state-store.ts'
 import { cell, counted, printable, timeText } from './output.ts'
+import { cutTo } from './text-width.ts'
 
 /** The first line of the list. */
-export const header =
-  '    ID  LAST FAILED (UTC)    EVENT   ENTITY                          TRIES  ERROR                   '
+export const header = '    ID  LAST FAILED (UTC)    EVENT   ENTITY                          TRIES  ERROR'
 
-/** A line of the list: 100 columns. */
-export function rowOf(letter: DeadLetterSummary): string {
-  return [
+/** What the columns before the error take. */
+const errorAt = 76
+
+/** What is shown of an error at least, where it has to be cut. */
+const minErrorColumns = 24
+
+/**
+ * A line of the list.
+ *
+ * @param columns those of the terminal; without one nothing is cut off.
+ */
+export function rowOf(
+  letter: DeadLetterSummary,
+  columns = process.stdout.columns as number | undefined,
+): string {
+  const error = printable(`${markOf(letter)}${letter.error}`)
+  const start = [
     String(letter.id).padStart(6),
     timeText(letter.lastAtMs),
     cell(letter.eventType, 6),
     cell(shortId(letter), 30),
     String(letter.attempts).padStart(5),
-    // Its id can have grown beyond its column.
-    cell(`${markOf(letter)}${letter.error}`, 24 - Math.max(0, String(letter.id).length - 6)),
-  ]
-    .join('  ')
-    .trimEnd()
+  ].join('  ')
+  // Its id can have grown beyond its column.
+  const room = Math.max((columns ?? Number.POSITIVE_INFINITY) - errorAt, minErrorColumns)
+  const grown = Math.max(0, String(letter.id).length - 6)
+  return `${start}  ${cutTo(error, room - grown)}`.trimEnd()
 }
 
 function markOf(letter: DeadLetterSummary): string {

@@ -111,7 +111,10 @@ function list(options: ListOptions): Promise<void> {
 function show(id: number, options: StateOptions): Promise<void> {
   return withState(options, 'read-only', async (store) => {
     const letter = await new DeadLetters(store).get(id)
-    if (letter === undefined) throw new Error(`There is no dead letter ${id}. Those that exist: list.`)
+    if (letter === undefined)
+      throw new Error(
+        `There is no dead letter ${id}. "opencti-stream dead-letters list" shows those that exist.`,
+      )
     if (options.json === true) await writeJson({ ...letter, data: parsedOrText(letter.data) })
     else await write(describeLetter(letter))
   })

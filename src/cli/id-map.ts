@@ -19,9 +19,16 @@ const maxLineCharacters = 1_048_576
 
 const lineHelp = `
 One JSON object a line:
-  {"key":"<internal id of OpenCTI>","stixId":"<STIX id>","externalId":"<id at the target>"}
-To take over from another connector, one of key and stixId is enough. The fields position ("<ms>-<seq>") and
-expiresAtMs are there in what export writes, and need not be.
+  {"key":"<OpenCTI id>","stixId":"<STIX id>","externalId":"<id at the target>"}
+To take over from another connector, one of key and stixId is enough. The fields
+position ("<ms>-<seq>"), expiresAtMs and route are there in what export writes,
+and need not be.
+`
+
+const examples = `
+Examples:
+  opencti-stream id-map export --file id-map.jsonl
+  opencti-stream id-map import id-map.jsonl --connector-id <id> --complete
 `
 
 /**
@@ -50,7 +57,7 @@ export function idMapCommand(): Command {
       'they name everything that was ever pushed, with what is there: deletes of anything else are skipped',
     )
     .action((file: string, options: ImportOptions) => importAll(file, options))
-  return command.addHelpText('after', exitCodeHelp)
+  return command.addHelpText('after', examples + exitCodeHelp)
 }
 
 function exportAll(options: ExportOptions): Promise<void> {

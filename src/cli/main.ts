@@ -4,6 +4,7 @@ import { checkCommand } from './check.ts'
 import { deadLettersCommand } from './dead-letters.ts'
 import { idMapCommand } from './id-map.ts'
 import { playCommand } from './play.ts'
+import { flushed } from './output.ts'
 import { hideSqliteWarning } from './quiet-warnings.ts'
 import { exitCodeHelp, runCommandLine } from './run-command-line.ts'
 import { recordCommand } from './record.ts'
@@ -35,4 +36,7 @@ const program = new Command('opencti-stream')
   .addHelpText('after', help + exitCodeHelp)
 
 hideSqliteWarning()
-process.exitCode = await runCommandLine(program, process.argv.slice(2))
+const code = await runCommandLine(program, process.argv.slice(2))
+await Promise.all([flushed(process.stdout), flushed(process.stderr)])
+// What the file of a connector has opened by being imported, a pool or a server, would keep this process for ever.
+process.exit(code)

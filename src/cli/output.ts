@@ -6,6 +6,13 @@ export async function write(text: string, stream: Writable = process.stdout): Pr
   if (!stream.write(text)) await once(stream, 'drain')
 }
 
+/** Waits until all that was written has gone out, or cannot any more. */
+export function flushed(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write('', () => resolve())
+  })
+}
+
 /** Writes one line of JSON. */
 export function writeJson(value: unknown, stream: Writable = process.stdout): Promise<void> {
   return write(`${terminalJson(JSON.stringify(value))}\n`, stream)

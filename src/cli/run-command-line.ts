@@ -65,5 +65,27 @@ function isOfUsage(error: unknown): boolean {
 /** An error as it is told to a person: with its code, where it has one of ours. */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  const ofFile = fileErrorText(error)
+  if (ofFile !== undefined) return ofFile
   return isStreamConnectorError(error) ? `${error.code}: ${error.message}` : error.message
+}
+
+const fileReasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  ENOTDIR: 'a part of its path is no folder',
+  EISDIR: 'it is a folder',
+  EACCES: 'this user may not',
+  EPERM: 'this user may not',
+  EROFS: 'the disk is read-only',
+  ENOSPC: 'the disk is full',
+}
+
+/** An error of Node about a file that the person named, without its jargon. */
+function fileErrorText(error: NodeJS.ErrnoException): string | undefined {
+  // Told only when it is read, and without its path.
+  if (error.code === 'EISDIR' && error.path === undefined) return 'A file is wanted, and a folder was named.'
+  const reason = fileReasons[error.code ?? '']
+  return reason === undefined || error.path === undefined || error.syscall !== 'open'
+    ? undefined
+    : `${error.path} cannot be opened: ${reason}.`
 }

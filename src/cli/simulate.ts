@@ -7,7 +7,7 @@ import { type PlatformProfile } from '../testing/platform-profile.ts'
 import { type SimulatedRequest } from '../testing/request-log.ts'
 import { Simulator } from '../testing/simulator.ts'
 import { systemClock } from '../util/clock.ts'
-import { printable } from './output.ts'
+import { counted, printable } from './output.ts'
 import { exitCodesHelp } from './run-command-line.ts'
 import { LiveChanges } from '../testing/live-changes.ts'
 
@@ -90,7 +90,7 @@ async function simulate(options: SimulateOptions): Promise<void> {
   }
   note(
     options.rate > 0
-      ? `${options.rate} live changes a second. Ctrl-C ends it.`
+      ? `${counted(options.rate, 'live change')} a second. Ctrl-C ends it.`
       : 'No live changes. Ctrl-C ends it.',
   )
   const changes = new LiveChanges(simulator, { seed: options.seed, clock: systemClock })

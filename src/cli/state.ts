@@ -2,16 +2,21 @@ import { Command, InvalidArgumentError } from 'commander'
 import { anyPosition, voidPositionValue } from '../connector/platform/author-position.ts'
 import { importedMap, mapValue } from '../connector/platform/progress.ts'
 import { pushedValue, resetState, stateValue } from '../connector/platform/session.ts'
-import { parseConnectorState, serializeConnectorState } from '../opencti/connector-state.ts'
+import {
+  parseConnectorState,
+  serializeConnectorState,
+  type ConnectorState,
+} from '../opencti/connector-state.ts'
 import { formatPosition, positionFromInput, startOfTime, type Position } from '../opencti/position.ts'
 import { counted, printable, timeText, writeJson, writeLine } from './output.ts'
 import { exitCodeHelp } from './run-command-line.ts'
 import { addStateOptions, withState, type StateOptions } from './state-access.ts'
 
 const usualWay = `
-The usual way to make a connector start again is at the platform: "Reset the connector state" on the page of the
-connector. A running connector obeys with its next ping, one that is stopped at its next start. reset and set are
-for when that is no way; the connector has to be stopped for them.
+The usual way to make a connector start again is at the platform: "Reset the
+connector state" on the page of the connector. A running connector obeys with
+its next ping, one that is stopped at its next start. reset and set are for when
+that is no way; the connector has to be stopped for them.
 `
 
 const examples = `
@@ -55,7 +60,7 @@ function show(options: StateOptions): Promise<void> {
       connectorId,
       isReset: text === resetState,
       position: positionText(state?.startFrom),
-      catchUpUntil: state?.recoverUntil === false ? undefined : state?.recoverUntil,
+      catchUpUntil: pendingCatchUp(state),
       positionAtPlatform: positionText(pushed?.startFrom),
       entities: await store.countEntities(),
       isIdMapComplete: ['complete', importedMap].includes(store.value(mapValue) ?? ''),
@@ -76,6 +81,13 @@ function show(options: StateOptions): Promise<void> {
     ]
     for (const [name, value] of rows) await writeLine(`${name.padEnd(16)}${printable(value)}`)
   })
+}
+
+/** The end of a catch-up that is not over. The state keeps its end for ever; its position passes it when it is over. */
+function pendingCatchUp(state: ConnectorState | undefined): string | undefined {
+  const { startFrom, recoverUntil } = state ?? {}
+  if (recoverUntil === undefined || recoverUntil === false) return undefined
+  return startFrom !== undefined && startFrom.ms >= Date.parse(recoverUntil) ? undefined : recoverUntil
 }
 
 function partly({ isIdMapComplete }: { isIdMapComplete: boolean }): string {

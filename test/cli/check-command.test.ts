@@ -91,6 +91,28 @@ export default class Picky extends StreamConnector {
   expect(problem!.message).toBe('check() failed: 401 for [redacted]')
 })
 
+test('a name that looks like a misspelt setting is pointed at, also when all is well', async () => {
+  const { check, folder } = await stage()
+  const file = await writeConnector(folder, simpleConnector())
+  for (const words of [[], [file]]) {
+    const { code, answer } = await check(words, { CONNECTOR_CONCURENCY: '5' })
+    expect(code).toBe(0)
+    expect(answer!.checks[0]!.message).toMatch(/ are good\nCONNECTOR_CONCURENCY is set, but is no setting/)
+  }
+})
+
+test('what a file opens by being imported does not keep the command', async () => {
+  const { check, folder } = await stage()
+  const opens = "import { createServer } from 'node:http'\ncreateServer().listen(0, '127.0.0.1')\n"
+  const file = await writeConnector(folder, opens + simpleConnector())
+  const none = await writeConnector(folder, opens, 'none.ts')
+  expect(await check([file])).toMatchObject({ code: 0, statuses: { Target: 'ok' } })
+  expect(await check([none])).toMatchObject({
+    code: 2,
+    error: expect.stringContaining('exports no class') as string,
+  })
+})
+
 test('a target that never answers is given up', async () => {
   const { check, folder } = await stage()
   const file = await writeConnector(folder, simpleConnector('check() { return new Promise(() => {}) }'))

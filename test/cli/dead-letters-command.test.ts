@@ -11,6 +11,7 @@ import {
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { caughtUp, startRecorder, startSimulator } from '../integration/stage.ts'
 import { until } from '../integration/until.ts'
+import { rowOf } from '../../src/cli/dead-letter-text.ts'
 import { linesOf, runCli, temporaryFolder } from './run-cli.ts'
 
 const connectorId = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
@@ -81,7 +82,7 @@ test('a dead letter of a running connector is shown, replayed after the repair, 
   expect(purge).toMatchObject({ code: 1, out: '0 dead letters removed.\n' })
 })
 
-test('the list fits 100 columns, and what came from elsewhere cannot steer the terminal', async () => {
+test('the list keeps its columns and tells errors whole in a pipe, and what came from elsewhere cannot steer the terminal', async () => {
   const folder = await stateWith([
     letter(1),
     letter(2, {
@@ -101,7 +102,9 @@ test('the list fits 100 columns, and what came from elsewhere cannot steer the t
     expect(out.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202e]/u)
   }
   const { out } = await runCli(['dead-letters', 'list', '--state-dir', folder])
-  for (const line of linesOf(out)) expect(line.length).toBeLessThanOrEqual(100)
+  const errorAt = linesOf(out)[0]!.indexOf('ERROR')
+  for (const line of linesOf(out).slice(1, -1)) expect(line.slice(errorAt - 2, errorAt)).toBe('  ')
+  expect(linesOf(out)[3]!.slice(errorAt)).toContain('x'.repeat(5000))
   expect(linesOf(out)[2]).toContain('[unreadable]')
   const page = await runCli(['dead-letters', 'list', '--state-dir', folder, '--limit', '2', '--after', '1'])
   expect(linesOf(page.out).map((line) => line.trim().split(' ')[0])).toEqual(['ID', '2', '3', '2'])
@@ -219,4 +222,11 @@ test('a state file whose id cannot name a file is found as well', async () => {
   const { code, out } = await runCli(['dead-letters', 'list', '--state-dir', folder])
   expect(code).toBe(0)
   expect(out).toContain('1 dead letter.')
+})
+
+test('the list gives the error what a terminal has left, and never less than 24 columns', () => {
+  const summary = { ...letter(7, { error: 'y'.repeat(200) }), id: 7 }
+  expect(rowOf(summary, 140)).toHaveLength(140)
+  expect(rowOf(summary, 80)).toHaveLength(100)
+  expect(rowOf({ ...summary, id: 12345678 }, 140)).toHaveLength(140)
 })

@@ -73,6 +73,18 @@ test('goes on where a recording ends, after a line that was cut off, without a g
   expect(ids).toEqual(wanted.map(({ id }) => id))
 })
 
+test('a file that cannot be opened is named, with the reason', async () => {
+  const folder = await temporaryFolder()
+  const missing = join(folder, 'missing.jsonl')
+  const played = await runCli(['play', missing])
+  expect(played).toMatchObject({
+    code: 1,
+    error: `${missing} cannot be opened: there is no such file or folder.\n`,
+  })
+  const asFolder = await runCli(['play', folder])
+  expect(asFolder).toMatchObject({ code: 1, error: 'A file is wanted, and a folder was named.\n' })
+})
+
 test('appends nothing to what is no recording', async () => {
   const { run, folder } = await stage()
   const file = join(folder, 'notes.txt')

@@ -127,13 +127,37 @@ test('wrong usage ends it with 2', async () => {
 })
 
 test('each command has help with examples and exit codes, for a terminal of 80 columns', async () => {
-  const commands = ['', 'check', 'tail', 'record', 'play', 'simulate', 'dead-letters', 'state', 'schema']
+  const commands = [
+    '',
+    'check',
+    'tail',
+    'record',
+    'play',
+    'simulate',
+    'dead-letters',
+    'state',
+    'id-map',
+    'schema',
+  ]
   for (const command of commands) {
     const { code, out } = await runCli([command, '--help'].filter((word) => word !== ''))
     expect({ command, code }).toEqual({ command, code: 0 })
     expect(out).toContain('Examples:\n  opencti-stream ')
     expect(out).toMatch(/Exit codes: 0 /)
-    if (command === 'state') continue
+    for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
+  }
+})
+
+test('so has each command of a command', async () => {
+  const commands = [
+    ...['list', 'show', 'replay', 'purge', 'export'].map((name) => ['dead-letters', name]),
+    ...['show', 'reset', 'set'].map((name) => ['state', name]),
+    ...['export', 'import'].map((name) => ['id-map', name]),
+  ]
+  for (const command of commands) {
+    const { code, out } = await runCli([...command, '--help'])
+    expect({ command, code }).toEqual({ command, code: 0 })
+    expect(out).toMatch(/Exit codes: 0 /)
     for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
   }
 })

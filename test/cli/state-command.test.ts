@@ -49,6 +49,7 @@ test('show tells position, id map and dead letters, also while the connector run
     'Dead letters',
   ])
   for (const line of linesOf(out)) expect(line.length).toBeLessThanOrEqual(100)
+  expect(out).toMatch(/^Catch-up +none$/m)
   expect(out).toContain(`Position        ${recorder.status().position} (`)
 })
 
