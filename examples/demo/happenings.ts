@@ -33,7 +33,7 @@ export class Happenings {
         this.#onStream(notice.notice.kind, nowMs)
         return
       case 'caught-up':
-        this.#say('green', '✔', 'caught up with all that was there; live from now on')
+        this.#say('green', '✔', 'all that was there has come in; live from now on')
         return
       case 'paused':
         this.#pausedAtMs = nowMs
