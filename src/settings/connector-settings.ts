@@ -62,6 +62,13 @@ const recoverDate = z
     fromText: (text) => (/^(?:no|none|false)$/i.test(text) ? false : text),
   })
 
+/** What Prometheus takes as the beginning of a metric's name. */
+const metricNamePart = () =>
+  z
+    .string()
+    .trim()
+    .regex(/^(?:[a-z_]\w*)?$/i, { error: 'must be letters, digits and _, and begin with no digit' })
+
 /**
  * Reads the section `connector`, apart from the options of delivery that stand beside these fields.
  *
@@ -108,8 +115,8 @@ export const connectorSchema = z.object({
   expose_metrics: z.boolean().default(false).describe('Serve Prometheus metrics.'),
   metrics_port: z.int().min(0).max(65535).default(9095).describe('Port of the metrics; 0 takes a free one.'),
   metrics_host: z.string().trim().default('0.0.0.0').describe('Address that the metrics listen on.'),
-  metrics_namespace: z.string().trim().default('').describe('First part of the names of the metrics.'),
-  metrics_subsystem: z.string().trim().default('').describe('Second part of the names of the metrics.'),
+  metrics_namespace: metricNamePart().default('').describe('First part of the names of the metrics.'),
+  metrics_subsystem: metricNamePart().default('').describe('Second part of the names of the metrics.'),
   routes: routeChangesSchema
     .describe(
       'Changes of the routes that the connector has, by their name: tlp, min_tlp, max_tlp, rate_limit_per_second, rate_limit_burst, concurrency.',

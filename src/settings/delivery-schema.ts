@@ -135,7 +135,12 @@ export const deliverySchema = z.strictObject({
   outage: outage.prefault({}),
   batch: batch.prefault({}),
   queue: queue.prefault({}),
-  hookTimeoutMs: z.number().min(1).optional().describe('How long one hook may take, in milliseconds.'),
+  hookTimeoutMs: z
+    .number()
+    .min(1)
+    .max(30 * dayMs)
+    .optional()
+    .describe('How long one hook may take, in milliseconds.'),
   stopGraceMs: z
     .number()
     .min(0)
@@ -149,10 +154,16 @@ export const deliverySchema = z.strictObject({
   on: lifecycle.prefault({}),
   skipOwnChanges: z.boolean().default(false).describe('Skip changes that the connector’s own user made.'),
   metricsIntervalMs: z
-    .union([z.literal(0), z.number().min(1000)])
+    .union([
+      z.literal(0),
+      z
+        .number()
+        .min(1000)
+        .max(30 * dayMs),
+    ])
     .default(60_000)
     .describe('Milliseconds between two summaries in the log; 0 for none.')
-    .register(settingNotes, { expected: 'a number of milliseconds, at least 1000, or 0' }),
+    .register(settingNotes, { expected: 'a number of milliseconds from 1000 to 2592000000, or 0' }),
   reconcile: z
     .strictObject({
       everyMs: z
@@ -181,7 +192,11 @@ export const deliverySchema = z.strictObject({
       port: count(0, 65535).optional().describe('Port of the health page; 0 takes a free one.'),
       host: z.string().default('127.0.0.1').describe('Address that the health page listens on.'),
       allowedHosts: z
-        .array(z.string())
+        .array(
+          z.string().regex(/^[a-z0-9._-]+$/i, {
+            error: 'must be names without scheme, port, path and wildcards, such as soc.example.org',
+          }),
+        )
         .readonly()
         .default([])
         .describe('Names under which a proxy hands on the status page; addresses and localhost always work.'),
