@@ -75,6 +75,7 @@ describe('frames', () => {
     '%s: a dead letter with the raw text; the others go on',
     async ([, [send, error, raw]]) => {
       const { simulator, recorder, store } = await onStage()
+      const before = recorder.streamKinds.length
       send(simulator)
       const notice = await until('the notice', () => recorder.notice('dead-lettered'))
       expect(notice.error).toMatch(error)
@@ -83,7 +84,8 @@ describe('frames', () => {
       const [letter] = await store.deadLetters({ limit: 10 })
       expect(letter!.error).toMatch(error)
       expect(letter!.data).toMatch(raw)
-      expect(recorder.streamKinds).not.toContain('broken')
+      // On a busy machine the first connection may have taken too long for this fast clock.
+      expect(recorder.streamKinds.slice(before)).not.toContain('broken')
     },
   )
 
@@ -127,13 +129,15 @@ describe('frames', () => {
   test.for(hostile)('a hostile %s %j ends in the books and stops nothing', async ([event, envelope]) => {
     const { simulator, recorder } = await onStage({ CONNECTOR_FILTER_MAX_TLP: 'TLP:RED' })
     const { received } = recorder.status()
+    const before = recorder.streamKinds.length
     simulator.faults.raw(
       `id: ${simulator.lastEventId}\nevent: ${event}\ndata: ${JSON.stringify(envelope)}\n\n`,
     )
     await until('the frame', () => recorder.status().received > received)
     await proveReading(simulator, recorder)
     await until('the end of all work', () => recorder.status().inFlight === 0)
-    expect(recorder.streamKinds).not.toContain('broken')
+    // On a busy machine the first connection may have taken too long for this fast clock.
+    expect(recorder.streamKinds.slice(before)).not.toContain('broken')
   })
 
   test('a frame over the limit: a dead letter that names the setting, and the stream goes on', async () => {

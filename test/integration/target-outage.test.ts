@@ -142,9 +142,9 @@ test(
     const pushedBefore = target.pushed.length
     await target.open()
     const last = simulator.create(buildIndicator('domain', { seed: 9999, name: 'last' }))
-    await until('readiness', async () => (await isReady()).isReady, 15_000)
-    await until('all of them', () => connector.status().inFlight === 0, 15_000)
-    await until('the position', () => connector.status().position === lastEventOf(simulator, last.id), 15_000)
+    await until('readiness', async () => (await isReady()).isReady, 40_000)
+    await until('all of them', () => connector.status().inFlight === 0, 40_000)
+    await until('the position', () => connector.status().position === lastEventOf(simulator, last.id), 40_000)
 
     expect(connector.status()).toMatchObject({ deadLettered: 0, outage: undefined, notReady: [] })
     expect(target.pushed.length).toBeGreaterThan(pushedBefore)

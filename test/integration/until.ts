@@ -10,7 +10,7 @@ const lookEveryMs = 3
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
-  limitMs = 10_000,
+  limitMs = 20_000,
 ): Promise<NonNullable<Exclude<T, false>>> {
   const endMs = performance.now() + limitMs
   for (;;) {
