@@ -42,7 +42,7 @@ test('what is exported and imported elsewhere is the same to the last character'
   )
   // As the connector keeps them: the key of what went through a route has its name in it.
   const kept = record.map((each) =>
-    each.route === undefined ? each : { ...each, key: `${each.key}@${each.route}` },
+    each.route === undefined ? each : Object.assign({}, each, { key: `${each.key}@${each.route}` }),
   )
   await fc.assert(
     fc.asyncProperty(fc.uniqueArray(kept, { selector: ({ key }) => key, maxLength: 20 }), async (records) => {

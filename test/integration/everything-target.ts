@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os'
 import {
-  MemoryStore,
+  type MemoryStore,
   PermanentError,
   RetryableError,
   StateError,
