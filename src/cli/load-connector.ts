@@ -99,10 +99,19 @@ function requireFile(file: string, path: string): void {
     throw new ModuleError(`${file} is no file. Name the file of the connector, such as src/main.ts.`)
 }
 
+/** What V8 says of an ES module that is taken for CommonJS: its errors have no code. `npm init` writes such a type. */
+const isOfModules = /import statement outside a module|Unexpected token 'export'|await is only valid/
+
 /** The reasons of Node, in words of what to do. */
 function cannotLoad(file: string, error: unknown): ModuleError {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
   const options = { cause: error }
+  if (error instanceof SyntaxError && isOfModules.test(error.message)) {
+    return new ModuleError(
+      `${file} is an ES module, and its package.json says that it is none. Write "type": "module" there: npm pkg set type=module`,
+      options,
+    )
+  }
   switch (code) {
     case 'ERR_UNKNOWN_FILE_EXTENSION':
       return new ModuleError(

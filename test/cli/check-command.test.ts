@@ -113,6 +113,17 @@ test('what a file opens by being imported does not keep the command', async () =
   })
 })
 
+test('an ES module in a package of another type is told apart, with what to do', async () => {
+  const { check, folder } = await stage()
+  await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }\n')
+  const file = await writeConnector(folder, simpleConnector(), 'connector.js')
+  const { code, error } = await check([file])
+  expect({ code, error }).toEqual({
+    code: 2,
+    error: expect.stringContaining('npm pkg set type=module') as string,
+  })
+})
+
 test('a target that never answers is given up', async () => {
   const { check, folder } = await stage()
   const file = await writeConnector(folder, simpleConnector('check() { return new Promise(() => {}) }'))
