@@ -64,6 +64,13 @@ export function entityKeyOf(entity: Entity): string {
  * The STIX id that an entity had before an update, undefined when it has not changed. OpenCTI derives STIX ids from
  * content, so a rename changes them; the reverse patch then holds the path `/id`, which OpenCTI's own synchroniser
  * reads too (OpenCTI platform, manager/syncManager.js).
+ *
+ * @example
+ * ```ts
+ * import { previousStixIdOf } from 'opencti-stream-connector'
+ *
+ * const wasRenamed = (reversePatch: unknown) => previousStixIdOf(reversePatch) !== undefined
+ * ```
  */
 export function previousStixIdOf(reversePatch: unknown): string | undefined {
   for (const operation of listOf(reversePatch) ?? []) {

@@ -5,6 +5,13 @@ import { dateTextOf, fieldsOf } from './json-value.ts'
 /**
  * When the entity came into its platform, as ISO text; else the `created_at` of the specification's shape, else the
  * `created` of its author. Observables have only the first (OpenCTI platform, database/stix-2-1-converter.ts).
+ *
+ * @example
+ * ```ts
+ * import { createdAtOf, type Entity } from 'opencti-stream-connector'
+ *
+ * const firstSeen = (entity: Entity) => createdAtOf(entity) ?? 'unknown'
+ * ```
  */
 export function createdAtOf(entity: Entity): string | undefined {
   const fields = fieldsOf(entity)
@@ -18,6 +25,13 @@ export function createdAtOf(entity: Entity): string | undefined {
 /**
  * When the entity last changed at its platform, as ISO text; else the `updated_at` of the specification's shape, else
  * the `modified` of its author. Observables have only the first (OpenCTI platform, database/stix-2-1-converter.ts).
+ *
+ * @example
+ * ```ts
+ * import { updatedAtOf, type Entity } from 'opencti-stream-connector'
+ *
+ * const version = (entity: Entity) => Date.parse(updatedAtOf(entity) ?? '') || 0
+ * ```
  */
 export function updatedAtOf(entity: Entity): string | undefined {
   const fields = fieldsOf(entity)
@@ -28,12 +42,30 @@ export function updatedAtOf(entity: Entity): string | undefined {
   )
 }
 
-/** Whether the author has taken the entity back (STIX 2.1, common property `revoked`). */
+/**
+ * Whether the author has taken the entity back (STIX 2.1, common property `revoked`).
+ *
+ * @example
+ * ```ts
+ * import { isRevoked, type Entity } from 'opencti-stream-connector'
+ *
+ * const status = (entity: Entity) => (isRevoked(entity) ? 'revoked' : 'active')
+ * ```
+ */
 export function isRevoked(entity: Entity): boolean {
   return fieldsOf(entity)['revoked'] === true
 }
 
-/** Whether a rule of the platform concluded this (OpenCTI extension, `is_inferred`). */
+/**
+ * Whether a rule of the platform concluded this (OpenCTI extension, `is_inferred`).
+ *
+ * @example
+ * ```ts
+ * import { isInferred, type Entity } from 'opencti-stream-connector'
+ *
+ * const isByAnalyst = (entity: Entity) => !isInferred(entity)
+ * ```
+ */
 export function isInferred(entity: Entity): boolean {
   return openCtiFieldsOf(fieldsOf(entity))['is_inferred'] === true
 }
@@ -41,6 +73,13 @@ export function isInferred(entity: Entity): boolean {
 /**
  * Until when an indicator holds, as ISO text, undefined when it holds without an end (STIX 2.1, indicator property
  * `valid_until`).
+ *
+ * @example
+ * ```ts
+ * import { validUntilOf, type Entity } from 'opencti-stream-connector'
+ *
+ * const expiry = (entity: Entity) => validUntilOf(entity) ?? 'never'
+ * ```
  */
 export function validUntilOf(entity: Entity): string | undefined {
   return dateTextOf(fieldsOf(entity)['valid_until'])

@@ -28,6 +28,13 @@ export function scoreOf(entity: Entity): number | undefined {
 /**
  * How sure the author is, 0 to 100, undefined when it is not said. Observables have none (STIX 2.1, common
  * properties; OpenCTI platform, database/stix-2-1-converter.ts, `buildStixDomain`).
+ *
+ * @example
+ * ```ts
+ * import { confidenceOf, type Entity } from 'opencti-stream-connector'
+ *
+ * const isSure = (entity: Entity) => (confidenceOf(entity) ?? 0) >= 75
+ * ```
  */
 export function confidenceOf(entity: Entity): number | undefined {
   return percentOf(fieldsOf(entity)['confidence'])

@@ -33,6 +33,13 @@ function labelTexts(label: unknown): string | readonly string[] {
  * What was written about an entity, undefined when nothing was. For standard observables it stands in the observable
  * extension (OpenCTI platform, database/stix-2-1-converter.ts); a note has its `content`, an opinion its
  * `explanation` instead.
+ *
+ * @example
+ * ```ts
+ * import { descriptionOf, type Entity } from 'opencti-stream-connector'
+ *
+ * const note = (entity: Entity) => descriptionOf(entity) ?? 'No description'
+ * ```
  */
 export function descriptionOf(entity: Entity): string | undefined {
   const fields = fieldsOf(entity)
@@ -48,6 +55,13 @@ export function descriptionOf(entity: Entity): string | undefined {
 /**
  * The STIX id of the author (an identity), undefined when there is none or the user may not see it. At the top, for
  * standard observables in the observable extension (OpenCTI platform, database/stix-2-1-converter.ts).
+ *
+ * @example
+ * ```ts
+ * import { createdByOf, type Entity } from 'opencti-stream-connector'
+ *
+ * const isFrom = (entity: Entity, authorId: string) => createdByOf(entity) === authorId
+ * ```
  */
 export function createdByOf(entity: Entity): string | undefined {
   const fields = fieldsOf(entity)
@@ -61,6 +75,13 @@ export function createdByOf(entity: Entity): string | undefined {
 /**
  * References to what lies outside the platform: reports, tickets, feeds. At the top, for standard observables in the
  * observable extension (OpenCTI platform, database/stix-2-1-converter.ts).
+ *
+ * @example
+ * ```ts
+ * import { externalReferencesOf, type Entity } from 'opencti-stream-connector'
+ *
+ * const urlsOf = (entity: Entity) => externalReferencesOf(entity).flatMap(({ url }) => url ?? [])
+ * ```
  */
 export function externalReferencesOf(entity: Entity): readonly ExternalReference[] {
   const fields = fieldsOf(entity)
@@ -72,6 +93,13 @@ export function externalReferencesOf(entity: Entity): readonly ExternalReference
 /**
  * The steps of kill chains that an entity belongs to. At the top, for relationships in the OpenCTI extension (OpenCTI
  * platform, database/stix-2-1-converter.ts, `convertRelationToStix`).
+ *
+ * @example
+ * ```ts
+ * import { killChainOf, type Entity } from 'opencti-stream-connector'
+ *
+ * const phasesOf = (entity: Entity) => killChainOf(entity).map(({ phase_name }) => phase_name)
+ * ```
  */
 export function killChainOf(entity: Entity): readonly KillChainStep[] {
   const fields = fieldsOf(entity)

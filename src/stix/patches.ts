@@ -8,6 +8,16 @@ import { fieldsOf, listOf } from './json-value.ts'
  *
  * Newer platforms cut `object_refs` down to what the user may read but not the patch, so for containers the former
  * references may be wrong or the patch may not apply (OpenCTI platform, graphql/sseMiddleware.js).
+ *
+ * @example
+ * ```ts
+ * import { labelsOf, previousOf, type Entity } from 'opencti-stream-connector'
+ *
+ * const formerLabels = (entity: Entity, reversePatch: unknown) => {
+ *   const previous = previousOf(entity, reversePatch)
+ *   return previous === undefined ? [] : labelsOf(previous)
+ * }
+ * ```
  */
 export function previousOf(entity: Entity, reversePatch: unknown): Entity | undefined {
   if (!Array.isArray(reversePatch)) return undefined
@@ -34,6 +44,13 @@ const bookkeeping: ReadonlySet<string> = new Set([
  * The names of the fields that a patch touches, each once, in the order of the patch. A field of an extension is told
  * by its own name (`score`), because nobody thinks of it as a part of `extensions`. Bookkeeping (`modified`,
  * `updated_at`, internal ids of labels and author) is left out.
+ *
+ * @example
+ * ```ts
+ * import { changedFieldsOf } from 'opencti-stream-connector'
+ *
+ * const hasNewScore = (patch: unknown) => changedFieldsOf(patch).includes('score')
+ * ```
  */
 export function changedFieldsOf(patch: unknown): readonly string[] {
   const changed = new Set<string>()
@@ -71,6 +88,13 @@ const referencePath = /^\/object_refs\/(\d{1,9}|-)$/
  * create carries no patch. The whole list must be asked of the platform.
  *
  * @param patch the event's `context.patch`.
+ *
+ * @example
+ * ```ts
+ * import { truncatedObjectRefs, type Entity } from 'opencti-stream-connector'
+ *
+ * const isWhole = (report: Entity, patch: unknown) => !truncatedObjectRefs(report, patch)
+ * ```
  */
 export function truncatedObjectRefs(entity: Entity, patch: unknown): boolean {
   const refs = listOf(fieldsOf(entity)['object_refs'])
