@@ -317,6 +317,6 @@ test('with everything switched on, whatever happens, target, store and books end
         }
       },
     ),
-    { numRuns: Number(process.env['EVERYTHING_RUNS'] ?? 8), endOnFailure: true },
+    { ...(process.env['SEED'] === undefined ? {} : { seed: Number(process.env['SEED']), path: process.env['SEEDPATH'] }), numRuns: Number(process.env['EVERYTHING_RUNS'] ?? 8), endOnFailure: true },
   )
 }, 120_000)
