@@ -14,6 +14,7 @@ import { DeadLetterBound } from './dead-letters/dead-letter-bound.ts'
 import { DeadLetterWriter } from './dead-letters/dead-letter-writer.ts'
 import { HookRunner } from './delivery/hook-runner.ts'
 import { requireHooks } from './delivery/require-hooks.ts'
+import { LastEnd } from './id-map/last-end.ts'
 import { recallRoutes } from './id-map/recall-routes.ts'
 import { StixIdRecords } from './id-map/stix-id-records.ts'
 import { Corrections } from './intake/corrections.ts'
@@ -30,6 +31,7 @@ export class Assembly {
   readonly engine: Engines
   readonly pipeline: Pipeline
   readonly checkpointer: Checkpointer
+  readonly lastEnd = new LastEnd()
   readonly deadLetters: DeadLetterBound
   readonly sideWork: SideWork
   readonly links: LinkQueue
@@ -257,6 +259,7 @@ export class Assembly {
       logger,
       stopped: givenUp,
       mapIsComplete: () => progress.mapIsComplete,
+      mayHavePushed: (operation) => this.lastEnd.mayHavePushed(operation),
       stixIdRecords: this.#stixIdRecords,
       isStale: (operation, record) => this.sideWork.replayer.isStale(operation, record),
       traceBatch: (operations) => tracing.batch(operations),
@@ -277,6 +280,7 @@ export class Assembly {
     const { store, loaded, hooks, logger } = this.#options
     await this.#owner.tracing.open()
     const { fresh } = await store.open(loaded.settings.connector.id)
+    await this.lastEnd.open(store, this.#options.clock.now())
     this.#owner.progress.knowMap(await store.value(mapValue), fresh)
     const gone = await recallRoutes(this.routes, { store, logger, idMap: loaded.delivery.idMap })
     for (const route of gone) this.#addRoute(route)

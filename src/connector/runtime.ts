@@ -326,6 +326,9 @@ export class Runtime {
       await step('Saving the state', () => checkpointer.flush(true))
       if (hasSession) await step('The last ping', () => this.#session.ping(AbortSignal.timeout(lastPingMs)))
       checkpointer.stop()
+      if (engine.size === 0 && checkpointer.problem === undefined) {
+        await step('Saving the state', () => this.#assembly.lastEnd.note(store, this.#progress.safe))
+      }
       await step('close()', () => hooks.close?.())
       await step('Closing the state', () => store.close())
     }

@@ -294,6 +294,10 @@ class History {
   }
 }
 
+/** A seed and a path that fast-check has told, to run one history again. */
+const { HISTORY_SEED: seed, HISTORY_PATH: path } = process.env
+const again = seed === undefined || path === undefined ? {} : { seed: Number(seed), path }
+
 test('with everything switched on, whatever happens, target, store and books end as the platform says', async () => {
   await fc.assert(
     fc.asyncProperty(
@@ -317,6 +321,6 @@ test('with everything switched on, whatever happens, target, store and books end
         }
       },
     ),
-    { ...(process.env['SEED'] === undefined ? {} : { seed: Number(process.env['SEED']), path: process.env['SEEDPATH'] }), numRuns: Number(process.env['EVERYTHING_RUNS'] ?? 8), endOnFailure: true },
+    { ...again, numRuns: Number(process.env['EVERYTHING_RUNS'] ?? 8), endOnFailure: true },
   )
 }, 120_000)

@@ -27,6 +27,8 @@ export interface HookRunnerOptions extends PushedEntitiesOptions {
   readonly stopped: AbortSignal
   /** Whether the id map knows of everything that was ever pushed. */
   readonly mapIsComplete: () => boolean
+  /** Whether an earlier run may have pushed an entity without that being remembered. Default: none has. */
+  readonly mayHavePushed?: ((operation: Operation) => boolean) | undefined
   /** Whether the target has a newer state of the entity than a dead letter that is tried again. */
   readonly isStale: (operation: Operation, record: EntityRecord | undefined) => Promise<boolean>
   /** Follows the call for a batch; undefined when nobody does. */
@@ -145,7 +147,7 @@ export class HookRunner implements OperationHandler {
     const item = await call.run('transform', () => hooks.transform(operation.entity, context))
     operation.isTransforming = false
     if (item === undefined || item === null) {
-      if (record !== undefined) {
+      if (record !== undefined || this.#mayHavePushed(operation)) {
         // What it was is still at the target: by the author's word it does not belong there any more.
         operation.kind = 'delete'
         operation.reason = 'left-filter'
@@ -236,8 +238,13 @@ export class HookRunner implements OperationHandler {
 
   /** Whether a delete can be left out: the entity was never pushed, or it never belonged to what is pushed. */
   #isSurelyUnknown(operation: Operation): boolean {
+    if (this.#mayHavePushed(operation)) return false
     if (this.#options.delivery.idMap && this.#options.mapIsComplete()) return true
     return operation.unlessPushed !== 'never-pushed'
+  }
+
+  #mayHavePushed(operation: Operation): boolean {
+    return this.#options.delivery.idMap && this.#options.mayHavePushed?.(operation) === true
   }
 
   #context(operation: Operation, externalId: string | undefined, call: HookCall): EventContext {
