@@ -291,22 +291,21 @@ describe('a bulk target', () => {
 
   test('whose flush throws after a part of it took effect: all of it goes again, nothing is lost', async () => {
     const target = await bulkTarget()
-    let fails = true
+    let calls = 0
     const on = await stage(Bulk, {
       prepare: (connector) => {
         connector.onFlush = async (operations) => {
           await target.send(connector, operations.slice(0, 2))
-          if (fails) throw new Error('the rest was not sent')
+          if (++calls === 1) throw new Error('the rest was not sent')
           await target.send(connector, operations.slice(2))
         }
       },
     })
     const ids = on.publish(3)
-    await until('the retry', () => on.connector.status().retries >= 3)
-    fails = false
     await until('all of them', () => ids.every((id) => target.taken.has(id)))
     await settled(on)
     expect(on.connector.status()).toMatchObject({ delivered: 3, deadLettered: 0 })
+    expect(on.connector.status().retries).toBeGreaterThan(0)
     expect(await on.store.countEntities()).toBe(3)
   })
 
