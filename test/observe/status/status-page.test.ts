@@ -153,10 +153,15 @@ inBrowser('the page follows the connector: numbers, an outage, and a connector t
   expect(await page.text('[data-list=oldest]')).toContain('The SIEM answered 503')
   expect(await page.text('[data-list=errors]')).toContain('target down')
   expect(await page.field('inFlight')).toBe('20')
+  const lagSeconds = async () => Number.parseFloat(await page.field('lag'))
+  await until('the lag', async () => (await lagSeconds()) >= 1)
+  const lagBefore = await lagSeconds()
+  await until('more of it', async () => (await lagSeconds()) > lagBefore)
 
   recorder.onCall = undefined
   await until('the end of the outage', async () => (await page.field('state')).toLowerCase() === 'well')
   await until('the rest', async () => (await page.field('delivered')) === String(delivered + 40))
+  await until('the end of the lag', async () => (await page.field('lag')) === '0 s')
 
   expect(page.problems).toEqual([])
   expect(new Set(page.requests)).toEqual(new Set([url, `${url}status`]))
