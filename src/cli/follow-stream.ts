@@ -63,7 +63,7 @@ export async function followStream(options: FollowOptions): Promise<void> {
       if (text !== undefined) onNote(source.clean(text))
     },
     onGap: (wanted, first) =>
-      onNote(`The platform no longer has what came between ${wanted} and ${first}: it is missing here.`),
+      onNote(`The platform's events begin at ${first}: if any came since ${wanted}, they are missing here.`),
     onOutlived: () => events.reconnect('the catch-up took long'),
     onNoRecover: () => onNote('The platform does not catch up this stream; what comes from now on is shown.'),
     onCaughtUp: (position) => onNote(`Caught up to ${position}; from here on it is live.`),
