@@ -273,13 +273,9 @@ export class HookRunner implements OperationHandler {
     this.#log(operation)
   }
 
-  #log(operation: Operation): void {
-    this.#options.logger.debug(messages[operation.kind], {
-      entity_id: operation.entity.id,
-      entity_type: operation.entity.type,
-      attempt: operation.attempts,
-      ...(operation.route === undefined ? {} : { route: operation.route.name }),
-    })
+  #log({ kind, entity, attempts, route }: Operation): void {
+    const facts = { entity_id: entity.id, entity_type: entity.type, attempt: attempts }
+    this.#options.logger.debug(messages[kind], route === undefined ? facts : { ...facts, route: route.name })
   }
 }
 
