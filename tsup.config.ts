@@ -1,7 +1,13 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig((options) => ({
-  entry: { index: 'src/index.ts', testing: 'src/testing/index.ts', cli: 'src/cli/main.ts' },
+  entry: {
+    index: 'src/index.ts',
+    testing: 'src/testing/index.ts',
+    cli: 'src/cli/main.ts',
+    // Loaded by its name, as the main file of a thread.
+    'sqlite-thread-main': 'src/store/sqlite-thread-main.ts',
+  },
   format: 'esm',
   target: 'node22',
   platform: 'node',

@@ -33,6 +33,9 @@ const commitDelayMs = 100
 /** With more changes than this waiting, they are written at once. */
 const maxPendingChanges = 10_000
 
+/** With more than this waiting behind a commit that is under way, the disk is slower than the stream. */
+const maxChangesBehind = 50_000
+
 const retryBounds = { baseMs: 500, maxMs: 10_000 }
 
 /**
@@ -72,10 +75,10 @@ export class Checkpointer {
 
   /** What is known of an entity, also when it is not written yet. */
   entity(key: string): MaybePromise<EntityRecord | undefined> {
-    if (this.#pending.entities.has(key)) return this.#pending.entities.get(key)
-    if (this.#writing?.entities.has(key)) return this.#writing.entities.get(key)
     if (!this.#isAsked) void this.#askWhetherEmpty()
     if (this.#beganEmpty && this.#known?.mayHave(key) === false) return undefined
+    if (this.#pending.entities.has(key)) return this.#pending.entities.get(key)
+    if (this.#writing?.entities.has(key)) return this.#writing.entities.get(key)
     return this.#options.store.entity(key)
   }
 
@@ -174,10 +177,13 @@ export class Checkpointer {
     this.#schedule(0)
   }
 
-  /** Resolves when the state can be written; undefined when it can now. Take in no more work before that. */
+  /**
+   * Resolves when the state can be written, and is no longer far behind; undefined when that is so now. Take in no more work
+   * before that.
+   */
   room(): Promise<void> | undefined {
-    if (this.#problem === undefined) return undefined
-    return this.#healthy.wait()
+    if (this.#problem !== undefined) return this.#healthy.wait()
+    return this.#pending.size < maxChangesBehind ? undefined : this.#running
   }
 
   /**

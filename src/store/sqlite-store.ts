@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { StateError } from '../errors/state-error.ts'
-import { applyChanges } from './sqlite-changes.ts'
+import { openStateFile, SqliteConnection } from './sqlite-connection.ts'
 import { stateFailure } from './sqlite-failure.ts'
-import { createPrivateFile, openDatabase, SqliteLock } from './sqlite-lock.ts'
+import { createPrivateFile, SqliteLock } from './sqlite-lock.ts'
 import { deadLetterOfRow, entityOfRow } from './sqlite-rows.ts'
 import { claim, migrate } from './sqlite-schema.ts'
-import { prepareStatements, type SqliteStatements } from './sqlite-statements.ts'
+import { type SqliteStatements } from './sqlite-statements.ts'
+import { SqliteThread } from './sqlite-thread.ts'
 import {
   type DeadLetter,
   type EntityRecord,
@@ -33,27 +34,15 @@ export interface SqliteStoreOptions {
   readonly access?: 'exclusive' | 'shared' | 'read-only' | undefined
 }
 
-/** How long a write waits for another program's write, in milliseconds. Nothing else happens meanwhile. */
-const busyTimeoutMs = 2000
-
-/** Pages kept in memory, in KiB. */
-const cacheKiB = 16_384
-
-/**
- * How many pages of 4 KiB the write-ahead log gathers before they go into the file. SQLite's 1000 would write a
- * page that changes often (every batch touches random places of the index) several times as often; measured, 100,000
- * new entities take 1.3 s instead of 2.
- */
-const checkpointPages = 4000
-
-/** What the write-ahead log is cut back to after a burst, in bytes. */
-const walBytes = 67_108_864
+/** Changes of more entities than this take milliseconds, and are made in another thread. */
+const largeChanges = 500
 
 /**
  * Keeps a connector's state in one SQLite file through `node:sqlite`: nothing to compile, and `sqlite3` can open it.
  * What was committed survives `kill -9`; what was committed as `durable`, and everything before it, also survives
  * a loss of power. Calls do their work at once, on the calling thread: a commit of 100 entities takes under a
- * millisecond.
+ * millisecond. Only commits of 500 entities and more are made in a thread of their own, which is begun with the first of
+ * them.
  *
  * @example
  * ```ts
@@ -71,19 +60,20 @@ export class SqliteStore implements StateStore {
   readonly #path: string
   readonly #fileName: string
   readonly #access: NonNullable<SqliteStoreOptions['access']>
-  #database: DatabaseSync | undefined
-  #statements: SqliteStatements | undefined
+  #connection: SqliteConnection | undefined
   #lock: SqliteLock | undefined
+  /** Begun with the first large commit. */
+  #thread: SqliteThread | undefined
 
   constructor(options: SqliteStoreOptions) {
     this.#directory = options.directory
-    this.#path = stateFileOf(options)
+    this.#path = resolve(stateFileOf(options))
     this.#fileName = basename(this.#path)
     this.#access = options.access ?? 'exclusive'
   }
 
   async open(owner: string): Promise<StateOpening> {
-    if (this.#database !== undefined) throw new StateError('STATE_LOCKED', 'This state is already open.')
+    if (this.#connection !== undefined) throw new StateError('STATE_LOCKED', 'This state is already open.')
     let lock: SqliteLock | undefined
     let database: DatabaseSync | undefined
     try {
@@ -99,14 +89,11 @@ export class SqliteStore implements StateStore {
         )
       }
       const mayChange = this.#access === 'exclusive'
-      database = openDatabase(this.#path, { readOnly: this.#access === 'read-only' })
-      database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA cache_size = -${cacheKiB}`)
+      database = openStateFile(this.#path, { readOnly: this.#access === 'read-only' })
       migrate(database, { fileName: this.#fileName, mayChange })
-      if (mayChange) database.exec(`PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = ${walBytes}`)
-      database.exec(`PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${checkpointPages}`)
+      if (mayChange) database.exec('PRAGMA journal_mode = WAL')
       const fresh = claim(database, { owner, fileName: this.#fileName, mayChange })
-      this.#statements = prepareStatements(database)
-      this.#database = database
+      this.#connection = new SqliteConnection(database)
       this.#lock = lock
       return { fresh }
     } catch (error) {
@@ -180,89 +167,80 @@ export class SqliteStore implements StateStore {
 
   async requestReplay(request: { ids?: readonly number[] | undefined; force: boolean }): Promise<number> {
     const kind = request.force ? 'forced' : 'requested'
-    return this.#write((statements) => {
-      if (request.ids === undefined) return Number(statements.requestAllReplays.run(kind).changes)
-      let count = 0
-      for (const id of new Set(request.ids)) count += Number(statements.requestReplay.run(kind, id).changes)
-      return count
-    })
+    return this.#write((connection) =>
+      connection.transaction((statements) => {
+        if (request.ids === undefined) return Number(statements.requestAllReplays.run(kind).changes)
+        let count = 0
+        for (const id of new Set(request.ids)) count += Number(statements.requestReplay.run(kind, id).changes)
+        return count
+      }),
+    )
   }
 
   async commit(changes: StateChanges): Promise<void> {
-    if (changes.durable !== true) {
-      this.#write((statements) => applyChanges(statements, changes))
-      return
-    }
-    // In WAL mode FULL means one fsync of the log after the commit. Earlier commits are before it in the same log,
-    // or were synced into the main file when the log was rewound, so that they are covered too
-    // (sqlite.org/pragma.html#pragma_synchronous). A transaction that changes no page is not synced at all:
-    // hence the counter.
-    this.#synchronous('FULL')
-    try {
-      this.#write((statements) => {
-        applyChanges(statements, changes)
-        statements.countDurable.run()
-      })
-    } finally {
-      this.#synchronous('NORMAL')
-    }
+    await this.#write((connection) => {
+      const putEntities = [...(changes.putEntities ?? [])]
+      if (putEntities.length >= largeChanges) {
+        // This one is made before the thread is there to make it.
+        this.#thread ??= new SqliteThread(this.#path)
+        if (this.#thread.isReady) return this.#thread.commit(withArrays({ ...changes, putEntities }))
+      }
+      return connection.commit({ ...changes, putEntities })
+    })
   }
 
   async close(): Promise<void> {
-    const database = this.#database
-    this.#database = undefined
-    this.#statements = undefined
+    const connection = this.#connection
+    const thread = this.#thread
+    this.#connection = undefined
+    this.#thread = undefined
     try {
-      database?.close()
+      await thread?.close()
+      connection?.close()
     } finally {
       this.#lock?.release()
       this.#lock = undefined
     }
   }
 
-  #synchronous(level: 'FULL' | 'NORMAL'): void {
-    this.#database?.exec(`PRAGMA synchronous = ${level}`)
-  }
-
   #read<T>(work: (statements: SqliteStatements) => T): T {
-    if (this.#statements === undefined) throw notOpen('STATE_UNREADABLE')
+    if (this.#connection === undefined) throw notOpen('STATE_UNREADABLE')
     try {
-      return work(this.#statements)
+      return work(this.#connection.statements)
     } catch (error) {
       throw stateFailure(error, 'reading', this.#fileName)
     }
   }
 
-  #write<T>(work: (statements: SqliteStatements) => T): T {
-    const statements = this.#statements
-    if (statements === undefined) throw notOpen('STATE_NOT_WRITTEN')
+  /** One after the other: two connections would wait for each other, and this thread with them. */
+  async #write<T>(work: (connection: SqliteConnection) => T | Promise<T>): Promise<T> {
+    while (this.#thread?.running !== undefined) await this.#thread.running
+    if (this.#connection === undefined) throw notOpen('STATE_NOT_WRITTEN')
     if (this.#access === 'read-only') {
       throw new StateError('STATE_NOT_WRITTEN', 'This state was opened to be read only.')
     }
-    let begun = false
     try {
-      statements.begin.run()
-      begun = true
-      const result = work(statements)
-      statements.commit.run()
-      return result
+      return await work(this.#connection)
     } catch (error) {
-      if (begun) rollback(statements)
       throw stateFailure(error, 'writing', this.#fileName)
     }
   }
 }
 
-function rollback(statements: SqliteStatements): void {
-  try {
-    statements.rollback.run()
-  } catch {
-    // A full disk and some other failures roll back by themselves (sqlite.org/lang_transaction.html).
-  }
-}
-
 function notOpen(code: 'STATE_UNREADABLE' | 'STATE_NOT_WRITTEN'): StateError {
   return new StateError(code, 'The state was used before it was opened or after it was closed.')
+}
+
+/** What can be sent to another thread: generators cannot. */
+function withArrays(changes: StateChanges): StateChanges {
+  return {
+    ...changes,
+    deleteEntities: [...(changes.deleteEntities ?? [])],
+    removeDepartures: [...(changes.removeDepartures ?? [])],
+    addDeadLetters: [...(changes.addDeadLetters ?? [])],
+    removeDeadLetters: [...(changes.removeDeadLetters ?? [])],
+    updateDeadLetters: [...(changes.updateDeadLetters ?? [])],
+  }
 }
 
 /** The path of the state file of a connector. */

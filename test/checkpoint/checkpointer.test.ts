@@ -159,6 +159,26 @@ describe('a store that cannot write', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('has no room for more than fifty thousand changes behind a commit that takes long', async () => {
+    const { clock, store, checkpointer } = await desk()
+    store.takesMs = 30_000
+    checkpointer.putEntity(record('first'))
+    await clock.advance(1000)
+    for (let number = 1; number < 50_000; number++) checkpointer.putEntity(record(`${number}`))
+    expect(checkpointer.room()).toBeUndefined()
+    checkpointer.putEntity(record('50000'))
+    let hasRoom = false
+    void checkpointer.room()!.then(() => (hasRoom = true))
+    await clock.advance(28_000)
+    expect(hasRoom).toBe(false)
+    await clock.advance(2000)
+    expect(hasRoom).toBe(true)
+    expect(checkpointer.room()).toBeUndefined()
+    await clock.advance(31_000)
+    expect(store.commits).toHaveLength(2)
+    expect(await store.countEntities()).toBe(50_001)
+  })
+
   it('makes flush reject, without losing what was to be flushed', async () => {
     const { store, checkpointer } = await desk()
     store.isFull = true

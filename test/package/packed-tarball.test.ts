@@ -158,6 +158,37 @@ test.each(['node_modules/opencti-stream-connector/dist/cli.js', join(root, 'src/
   },
 )
 
+test('writes large commits in a thread, and in its own where a bundler has made one file of everything', async () => {
+  const program = `
+    import { SqliteStore } from 'opencti-stream-connector'
+    const store = new SqliteStore({ directory: './threads', connectorId: 'threads' })
+    await store.open('threads')
+    const seen = new Set()
+    for (let number = 0; number < 40; number++) {
+      const putEntities = Array.from({ length: 600 }, (_, index) => ({ key: number + '-' + index, stixId: 'a' }))
+      const commit = store.commit({ putEntities })
+      seen.add(store.entity(number + '-0') === undefined ? 'thread' : 'own')
+      await commit
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    console.log([...seen].join(), await store.countEntities())
+    await store.close()
+  `
+  await writeFile(join(folder, 'threads.mjs'), program)
+  const { stdout } = await run(process.execPath, ['threads.mjs'], { cwd: folder })
+  expect(stdout).toBe('own,thread 24000\n')
+
+  await rm(join(folder, 'threads'), { recursive: true })
+  // The bundler that builds this package.
+  const bundler = join(root, 'node_modules/esbuild/bin/esbuild')
+  const options = ['--bundle', '--platform=node', '--format=esm', '--outfile=bundled/threads.mjs']
+  const banner =
+    '--banner:js=import { createRequire } from "node:module"; const require = createRequire(import.meta.url)'
+  await run(bundler, ['threads.mjs', ...options, banner], { cwd: folder })
+  const bundled = await run(process.execPath, ['bundled/threads.mjs'], { cwd: folder })
+  expect(bundled.stdout).toBe('own 24000\n')
+})
+
 test('says what the command line can do', async () => {
   const cli = 'node_modules/opencti-stream-connector/dist/cli.js'
   const { stdout } = await run(process.execPath, [cli, '--help'], { cwd: folder })

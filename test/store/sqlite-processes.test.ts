@@ -9,8 +9,9 @@ import { connectorId, stateDirectory } from './state-directory.ts'
 const script = (name: string) => fileURLToPath(new URL(`children/${name}.ts`, import.meta.url))
 
 /** A child that runs until it is killed, and the lines that it writes. */
-function start(name: string, directory: string) {
-  const child = spawn(process.execPath, [script(name), directory, connectorId], {
+function start(name: string, directory: string, entities = 20, nodeOptions: readonly string[] = []) {
+  const options = [script(name), directory, connectorId, String(entities)]
+  const child = spawn(process.execPath, [...nodeOptions, ...options], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   onTestFinished(() => kill(child))
@@ -24,11 +25,14 @@ async function kill(child: ChildProcess): Promise<void> {
 }
 
 describe('kill -9 in the middle of commits', () => {
-  it('loses nothing that was committed, keeps no half, and lets go of the lock', async () => {
+  it.each([
+    ['', 20],
+    ['made in their own thread ', 700],
+  ])('%sloses nothing that was committed, keeps no half, and lets go of the lock', async (_, entities) => {
     const { directory, make } = stateDirectory()
     let last = 0
     for (const commits of [1, 40, 7, 90, 23]) {
-      const { child, lines } = start('commit-loop', directory)
+      const { child, lines } = start('commit-loop', directory, entities)
       expect((await lines.next()).value).toBe('open')
       for (let count = 0; count < commits; count++) last = Number((await lines.next()).value)
       child.kill('SIGKILL')
@@ -41,7 +45,7 @@ describe('kill -9 in the middle of commits', () => {
       const kept = Number(store.value('number'))
       // The very last one may have been kept without the time to say so.
       expect([last, last + 1]).toContain(kept)
-      expect(await store.countEntities()).toBe(kept * 20)
+      expect(await store.countEntities()).toBe(kept * entities)
       expect(await store.countDeadLetters()).toBe(kept)
       expect((await store.deadLetter(kept))?.data).toBe(String(kept))
       await store.close()
@@ -78,7 +82,10 @@ describe('two processes', () => {
 })
 
 describe('a disk that takes no more', () => {
-  it('makes commits fail as a whole, with what to do; what was kept before stays', async () => {
+  it.each([
+    ['', 1],
+    ['of their own thread ', 2000],
+  ])('makes commits %sfail as a whole, with what to do; what was kept before stays', async (_, entities) => {
     const { directory, make } = stateDirectory()
     // A limit for the size of files, in units of 1 KiB; Node ignores the signal that comes with it.
     const command = 'ulimit -f 1024; exec "$0" "$@"'
@@ -89,6 +96,7 @@ describe('a disk that takes no more', () => {
       script('fill'),
       directory,
       connectorId,
+      String(entities),
     ])
     const report = JSON.parse(stdout) as {
       number: number
@@ -109,8 +117,21 @@ describe('a disk that takes no more', () => {
     const store = make()
     await store.open(connectorId)
     expect(store.value('number')).toBe(report.value)
-    expect(await store.countEntities()).toBe(report.number - 1)
+    expect(await store.countEntities()).toBe((report.number - 1) * entities)
     await store.commit({ values: new Map([['number', 'more']]) })
     expect(store.value('number')).toBe('more')
+  })
+})
+
+describe('a process that may have no threads', () => {
+  it('makes large commits all the same', async () => {
+    const { directory, make } = stateDirectory()
+    const limits = ['--permission', '--allow-fs-read=*', '--allow-fs-write=*']
+    const { child, lines } = start('commit-loop', directory, 700, limits)
+    for (const line of ['open', '1', '2', '3']) expect((await lines.next()).value).toBe(line)
+    await kill(child)
+    const store = make()
+    await store.open(connectorId)
+    expect(await store.countEntities()).toBeGreaterThanOrEqual(2100)
   })
 })

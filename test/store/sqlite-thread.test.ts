@@ -1,0 +1,126 @@
+import { existsSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type SqliteStore } from '../../src/store/sqlite-store.ts'
+import { SqliteThread } from '../../src/store/sqlite-thread.ts'
+import { type EntityRecord } from '../../src/store/state-store.ts'
+import { connectorId, stateDirectory } from './state-directory.ts'
+import { letter } from './state-store.conformance.ts'
+
+const entities = (prefix: string, count = 600): EntityRecord[] =>
+  Array.from({ length: count }, (_, index) => ({
+    key: `${prefix}-${index}`,
+    stixId: `indicator--${index}`,
+    position: `${index}-0`,
+  }))
+
+/** Large commits until one of them is made in the thread: it has not happened when the call returns. */
+async function untilThreaded(store: SqliteStore): Promise<void> {
+  for (let number = 0; ; number++) {
+    const commit = store.commit({ putEntities: entities(`warm-${number}`) })
+    const isThreaded = store.entity(`warm-${number}-0`) === undefined
+    await commit
+    if (isThreaded) return
+    await sleep(10)
+  }
+}
+
+async function threadedStore() {
+  const place = stateDirectory()
+  const store = place.make()
+  await store.open(connectorId)
+  await untilThreaded(store)
+  return { ...place, store }
+}
+
+describe('large commits, in a thread of their own', () => {
+  it('can be read from the moment that they are made', async () => {
+    const { store } = await threadedStore()
+    const before = await store.countEntities()
+    const commit = store.commit({
+      values: new Map([['position', '5-0']]),
+      putEntities: (function* () {
+        yield* entities('a', 5000)
+      })(),
+      deleteEntities: new Set(['warm-0-0']),
+      addDeadLetters: [letter({ key: 'a-1', error: 'no' })],
+      putDepartures: new Map([['gone', '4-0']]),
+      durable: true,
+    })
+    expect(store.value('position')).toBeUndefined()
+    expect(await store.countEntities()).toBe(before)
+    await commit
+    expect(store.value('position')).toBe('5-0')
+    expect(await store.countEntities()).toBe(before + 4999)
+    expect(store.entity('a-4999')).toStrictEqual(entities('a', 5000)[4999])
+    expect(await store.deadLetter(1)).toMatchObject({ key: 'a-1', error: 'no' })
+    expect(await store.departures()).toEqual(new Map([['gone', '4-0']]))
+  })
+
+  it('come one after the other with small ones, and with what else is written', async () => {
+    const { store } = await threadedStore()
+    await store.commit({ addDeadLetters: [letter({ key: 'a-0' })] })
+    const order: string[] = []
+    const note = (name: string) => () => void order.push(name)
+    const answers = await Promise.all([
+      store.commit({ putEntities: entities('a', 3000) }).then(note('large')),
+      store.commit({ putEntities: [{ key: 'a-0', stixId: 'newer' }] }).then(note('small')),
+      store.commit({ putEntities: entities('b', 3000), deleteEntities: ['a-1'] }).then(note('another large')),
+      store.requestReplay({ force: false }),
+    ])
+    expect(order).toEqual(['large', 'small', 'another large'])
+    expect(answers.at(-1)).toBe(1)
+    expect(store.entity('a-0')?.stixId).toBe('newer')
+    expect(store.entity('a-1')).toBeUndefined()
+    expect(store.entity('b-2999')).toBeDefined()
+  })
+
+  it('that cannot be made are told, change nothing, and the next one is made', async () => {
+    const { store } = await threadedStore()
+    const before = await store.countEntities()
+    const bad = [...entities('a'), { key: 'bad', stixId: null as unknown as string }]
+    await expect(store.commit({ putEntities: bad })).rejects.toMatchObject({
+      code: 'STATE_NOT_WRITTEN',
+      message: expect.stringContaining('NOT NULL') as string,
+    })
+    expect(await store.countEntities()).toBe(before)
+    await store.commit({ putEntities: entities('a') })
+    expect(await store.countEntities()).toBe(before + 600)
+  })
+
+  it('are waited for by close, which leaves nothing behind', async () => {
+    const { store, file, make } = await threadedStore()
+    const commit = store.commit({ putEntities: entities('a', 5000) })
+    await store.close()
+    await commit
+    expect(existsSync(`${file}-wal`)).toBe(false)
+    await expect(store.commit({ putEntities: entities('b') })).rejects.toMatchObject({
+      code: 'STATE_NOT_WRITTEN',
+    })
+    const again = make()
+    await again.open(connectorId)
+    expect(again.entity('a-4999')).toBeDefined()
+  })
+})
+
+describe('a thread that cannot be had', () => {
+  it('never becomes ready, and closes all the same', async () => {
+    const { directory } = stateDirectory()
+    const thread = new SqliteThread(`${directory}/none/state.sqlite`)
+    onTestFinished(() => thread.close())
+    for (let turn = 0; turn < 20; turn++) {
+      expect(thread.isReady).toBe(false)
+      await sleep(10)
+    }
+    await thread.close()
+  })
+
+  it('is closed while it begins', async () => {
+    const { store, file } = await threadedStore()
+    const thread = new SqliteThread(file)
+    await thread.close()
+    expect(thread.isReady).toBe(false)
+    await store.commit({ putEntities: entities('a') })
+    expect(store.entity('a-1')).toBeDefined()
+  })
+})
