@@ -1,5 +1,5 @@
-/** Bits of the filter; a power of two. */
-const bits = 2 ** 23
+/** Words of the filter, of 32 bits each; a power of two: one megabyte. */
+const words = 2 ** 18
 
 /** With more keys than this, too many of the bits are set for the answers to be worth their time. */
 const maxKeys = 1_000_000
@@ -7,10 +7,11 @@ const maxKeys = 1_000_000
 /**
  * Remembers in one megabyte which keys may have been written, so that a store that began empty need not be asked for
  * those that were not: in the first hours of a connector nearly every event is about an entity that it has never seen.
- * A Bloom filter: it may take a key for known that is not, never the other way round.
+ * A Bloom filter: it may take a key for known that is not, never the other way round. All bits of a key are in one word,
+ * which is one place of memory to go to.
  */
 export class KnownKeys {
-  readonly #words = new Uint32Array(bits / 32)
+  readonly #words = new Uint32Array(words)
   #added = 0
 
   /** Whether the filter has no more room for new keys: all that was added would soon look known. */
@@ -21,20 +22,14 @@ export class KnownKeys {
   add(key: string): void {
     this.#added++
     const hash = hashOf(key)
-    const step = stepOf(hash)
-    for (let turn = 0, bit = hash; turn < 4; turn++, bit += step) {
-      this.#words[(bit & (bits - 1)) >>> 5]! |= 1 << (bit & 31)
-    }
+    this.#words[hash & (words - 1)]! |= bitsOf(hash)
   }
 
   /** False only for keys that were never added. */
   mayHave(key: string): boolean {
     const hash = hashOf(key)
-    const step = stepOf(hash)
-    for (let turn = 0, bit = hash; turn < 4; turn++, bit += step) {
-      if ((this.#words[(bit & (bits - 1)) >>> 5]! & (1 << (bit & 31))) === 0) return false
-    }
-    return true
+    const bits = bitsOf(hash)
+    return (this.#words[hash & (words - 1)]! & bits) === bits
   }
 }
 
@@ -44,10 +39,11 @@ function hashOf(key: string): number {
   for (let index = 0; index < key.length; index++) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193)
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
+  return hash ^ (hash >>> 16)
 }
 
-/** How far apart the bits of a key are, as good as a second hash; odd, so that it meets every bit. */
-function stepOf(hash: number): number {
-  return (Math.imul(hash, 0x9e3779b1) >>> 9) | 1
+/** Three bits, or fewer where they fall together, as good as from other hashes. */
+function bitsOf(hash: number): number {
+  const mixed = Math.imul(hash, 0x9e3779b1)
+  return (1 << (mixed >>> 27)) | (1 << ((mixed >>> 22) & 31)) | (1 << ((mixed >>> 17) & 31))
 }

@@ -86,7 +86,7 @@ export class Assembly {
       },
       onFailedAgain: (operation, error, atMs) => this.sideWork.replayer.failedAgain(operation, error, atMs),
     })
-    this.routes = new Routes(delivery.routes, books)
+    this.routes = new Routes(delivery.routes, books, clock)
     this.engine = new Engines({
       delivery,
       handler: this.#handlerOf(undefined),
@@ -99,7 +99,7 @@ export class Assembly {
       bulk: hooks.flush !== undefined,
     })
     for (const route of this.routes.all) this.#addRoute(route)
-    const filter = new Filter(delivery.filter)
+    const filter = new Filter(delivery.filter, clock)
     this.pipeline = new Pipeline({
       books,
       window,

@@ -6,6 +6,7 @@ import { fieldOf } from '../stix/entity-extensions.ts'
 import { octiTypeOf } from '../stix/entity-ids.ts'
 import { type Entity } from '../stix/entity.ts'
 import { compareTlp, markingsOf, type Tlp, tlpOf } from '../stix/markings.ts'
+import { type Clock } from '../util/clock.ts'
 
 /** Groups of types that can stand in `types` (OpenCTI platform, schema/general.ts). */
 const containerTypes = new Set(['report', 'note', 'opinion', 'observed-data', 'grouping', 'task', 'feedback'])
@@ -22,7 +23,7 @@ export interface Rejection {
 
 type FilterRules = ResolvedFilterOptions & { readonly tlp?: readonly Tlp[] | undefined }
 
-type Rule = { readonly rejection: Rejection; readonly passes: (entity: Entity, nowMs: number) => boolean }
+type Rule = { readonly rejection: Rejection; readonly passes: (entity: Entity) => boolean }
 
 /**
  * Decides which entities reach the hooks. The rules stand in order of what they cost, and only those that somebody set
@@ -32,18 +33,18 @@ export class Filter {
   readonly #rules: readonly Rule[]
 
   /** @param options what has to hold; `tlp` names the only markings that pass. */
-  constructor(options: FilterRules) {
-    this.#rules = [...rulesOf(options)]
+  constructor(options: FilterRules, clock: Pick<Clock, 'now'>) {
+    this.#rules = [...rulesOf(options, clock)]
   }
 
   /** The first rule that an entity breaks; undefined when it passes. */
-  rejects(entity: Entity, nowMs: number): Rejection | undefined {
-    for (const rule of this.#rules) if (!rule.passes(entity, nowMs)) return rule.rejection
+  rejects(entity: Entity): Rejection | undefined {
+    for (const rule of this.#rules) if (!rule.passes(entity)) return rule.rejection
     return undefined
   }
 }
 
-function* rulesOf(options: FilterRules): Iterable<Rule> {
+function* rulesOf(options: FilterRules, clock: Pick<Clock, 'now'>): Iterable<Rule> {
   const rule = (name: string, passes: Rule['passes'], isForGood = false): Rule => ({
     rejection: { reason: `filter-${name}`, isForGood },
     passes,
@@ -84,9 +85,9 @@ function* rulesOf(options: FilterRules): Iterable<Rule> {
   if (minTlp !== undefined) yield rule('tlp', (entity) => compareTlp(tlpOf(entity), minTlp) >= 0)
   if (labels.any.length + labels.all.length + labels.none.length > 0) yield rule('labels', labelRule(labels))
   if (maxAgeMs !== undefined) {
-    yield rule('age', (entity, nowMs) => {
+    yield rule('age', (entity) => {
       const createdMs = Date.parse(createdAtOf(entity) ?? '')
-      return Number.isNaN(createdMs) || nowMs - createdMs <= maxAgeMs
+      return Number.isNaN(createdMs) || clock.now() - createdMs <= maxAgeMs
     })
   }
   if (where !== undefined) yield rule('where', (entity) => where(entity))

@@ -1,4 +1,5 @@
 import { type Verdict } from '../errors/verdict.ts'
+import { type MaybePromise } from '../store/state-store.ts'
 import { type Outcome } from './books.ts'
 import { type ItemAnswer } from './flush-answer.ts'
 import { type Operation } from './operation.ts'
@@ -6,7 +7,7 @@ import { type Operation } from './operation.ts'
 /** What is done with an operation when its turn has come. */
 export interface OperationHandler {
   /** Calls the hooks. In batch mode only as far as the operation's item: undefined means that it goes into a batch. */
-  deliver(operation: Operation): Promise<Outcome | undefined>
+  deliver(operation: Operation): MaybePromise<Outcome | undefined>
   /** Hands a batch to the author; one answer for each operation, in the same order. */
   flush(operations: readonly Operation[]): Promise<readonly ItemAnswer[]>
   /** What an operation weighs in a batch, in bytes. Only asked when batches are bounded by bytes. */

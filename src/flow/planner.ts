@@ -36,7 +36,7 @@ export class Planner {
 
   /** @param rejected the filter's reason when the entity does not pass. */
   operationsOf(event: StreamEvent, delivery: Delivery, rejected: string | undefined): Operation[] {
-    const { routes, clock } = this.#options
+    const { routes } = this.#options
     if (routes.areNone) return this.#operationsOf(event, delivery, rejected)
     const operations: Operation[] = []
     this.#previous = undefined
@@ -46,7 +46,7 @@ export class Planner {
     }
     const isPush = event.name === 'create' || event.name === 'update'
     for (const route of routes.all) {
-      const rejection = route.rejects(event.entity, clock.now())
+      const rejection = route.rejects(event.entity)
       // What the route can never take, it never had.
       if (rejection?.isForGood === true && isPush) continue
       operations.push(...this.#operationsOf(event, delivery, rejected ?? rejection?.reason, route))
@@ -95,10 +95,9 @@ export class Planner {
 
   /** Why an entity can never have been pushed; undefined when it can. */
   #neverTaken(entity: Entity, route: Route | undefined): string | undefined {
-    const nowMs = this.#options.clock.now()
-    const rejection = this.#options.filter.rejects(entity, nowMs)
+    const rejection = this.#options.filter.rejects(entity)
     if (rejection !== undefined) return rejection.isForGood ? rejection.reason : undefined
-    const ofRoute = route?.rejects(entity, nowMs)
+    const ofRoute = route?.rejects(entity)
     return ofRoute?.isForGood === true ? ofRoute.reason : undefined
   }
 
@@ -135,18 +134,15 @@ export class Planner {
   #mayHavePassed(event: StreamEvent, route: Route | undefined): boolean {
     const previous = this.#previousState(event)
     if (previous === undefined) return false
-    const nowMs = this.#options.clock.now()
-    if (this.#options.filter.rejects(previous, nowMs) !== undefined) return false
-    return route === undefined
-      ? this.#options.routes.unrouted === 'delivers'
-      : !route.rejects(previous, nowMs)
+    if (this.#options.filter.rejects(previous) !== undefined) return false
+    return route === undefined ? this.#options.routes.unrouted === 'delivers' : !route.rejects(previous)
   }
 
   /** Whether an update is the first that a route sees of an entity: without an id map, only its patch can tell. */
   #hasEntered(event: StreamEvent, route: Route | undefined): boolean {
     if (route === undefined || this.#options.delivery.idMap) return false
     const previous = this.#previousState(event)
-    return previous !== undefined && route.rejects(previous, this.#options.clock.now()) !== undefined
+    return previous !== undefined && route.rejects(previous) !== undefined
   }
 
   #previousState(event: StreamEvent): Entity | undefined {

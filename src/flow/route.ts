@@ -1,5 +1,6 @@
 import { type ResolvedRoute } from '../settings/delivery-options.ts'
 import { type Entity } from '../stix/entity.ts'
+import { type Clock } from '../util/clock.ts'
 import { Books, noRouteReason } from './books.ts'
 import { Filter, type Rejection } from './filter.ts'
 
@@ -13,6 +14,7 @@ export interface RouteSource {
   readonly books: Books
   /** Its conditions; absent for a route that existed once, which takes nothing any more. */
   readonly options?: ResolvedRoute | undefined
+  readonly clock: Pick<Clock, 'now'>
 }
 
 /**
@@ -27,11 +29,11 @@ export class Route {
   readonly formerly: readonly string[]
   readonly #filter: Filter | undefined
 
-  constructor({ name, books, options }: RouteSource) {
+  constructor({ name, books, options, clock }: RouteSource) {
     this.name = name
     this.books = new Books(books)
     this.formerly = options?.formerly ?? []
-    this.#filter = options === undefined ? undefined : new Filter(options.conditions)
+    this.#filter = options === undefined ? undefined : new Filter(options.conditions, clock)
   }
 
   /** Whether it is in the settings; if not, it only withdraws what was pushed through it. */
@@ -40,9 +42,9 @@ export class Route {
   }
 
   /** Why it does not take an entity; undefined when it does. */
-  rejects(entity: Entity, nowMs: number): Rejection | undefined {
+  rejects(entity: Entity): Rejection | undefined {
     if (this.#filter === undefined) return noRoute
-    const rejection = this.#filter.rejects(entity, nowMs)
+    const rejection = this.#filter.rejects(entity)
     if (rejection === undefined) return undefined
     return rejection.isForGood ? neverThisRoute : noRoute
   }

@@ -1,4 +1,5 @@
 import { type ResolvedRoute } from '../settings/delivery-options.ts'
+import { type Clock } from '../util/clock.ts'
 import { type Books, type BooksSnapshot } from './books.ts'
 import { Route } from './route.ts'
 
@@ -19,12 +20,14 @@ export type Unrouted = 'delivers' | 'withdraws' | 'nothing'
  */
 export class Routes {
   readonly #books: Books
+  readonly #clock: Pick<Clock, 'now'>
   #all: readonly Route[]
   #unrouted: Unrouted
 
-  constructor(configured: readonly ResolvedRoute[], books: Books) {
+  constructor(configured: readonly ResolvedRoute[], books: Books, clock: Pick<Clock, 'now'>) {
     this.#books = books
-    this.#all = configured.map((options) => new Route({ name: options.name, books, options }))
+    this.#clock = clock
+    this.#all = configured.map((options) => new Route({ name: options.name, books, options, clock }))
     this.#unrouted = configured.length === 0 ? 'delivers' : 'nothing'
   }
 
@@ -63,7 +66,7 @@ export class Routes {
         if (this.#unrouted !== 'nothing') continue
         this.#unrouted = 'withdraws'
       } else {
-        this.#all = [...this.#all, new Route({ name, books: this.#books })]
+        this.#all = [...this.#all, new Route({ name, books: this.#books, clock: this.#clock })]
       }
       gone.push(name)
     }

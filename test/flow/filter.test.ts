@@ -12,10 +12,10 @@ import { describe, expect, test } from 'vitest'
 import { Filter } from '../../src/flow/filter.ts'
 import { filterSchema } from '../../src/settings/filter-options.ts'
 
-const nowMs = Date.UTC(2026, 8, 1)
+const clock = { now: () => Date.UTC(2026, 8, 1) }
 
 const rejects = (filter: FilterOptions, entity: object) =>
-  new Filter(filterSchema.parse(filter)).rejects(asEntity(entity)!, nowMs)?.reason
+  new Filter(filterSchema.parse(filter), clock).rejects(asEntity(entity)!)?.reason
 
 const indicator = (extra: object = {}) => ({ ...buildIndicator('ipv4', { seed: 1 }), ...extra })
 const octi = 'extension-definition--ea279b3e-5c71-4632-ac08-831c66a786ba'
@@ -53,10 +53,10 @@ describe('types', () => {
   })
 
   test('a type decides for good: such an entity can never have been pushed', () => {
-    const filter = new Filter(filterSchema.parse({ types: ['report'], labels: { any: ['apt'] } }))
-    expect(filter.rejects(asEntity(indicator())!, nowMs)).toEqual({ reason: 'filter-type', isForGood: true })
-    const labels = new Filter(filterSchema.parse({ labels: { any: ['apt'] } }))
-    expect(labels.rejects(asEntity(indicator())!, nowMs)).toEqual({
+    const filter = new Filter(filterSchema.parse({ types: ['report'], labels: { any: ['apt'] } }), clock)
+    expect(filter.rejects(asEntity(indicator())!)).toEqual({ reason: 'filter-type', isForGood: true })
+    const labels = new Filter(filterSchema.parse({ labels: { any: ['apt'] } }), clock)
+    expect(labels.rejects(asEntity(indicator())!)).toEqual({
       reason: 'filter-labels',
       isForGood: false,
     })

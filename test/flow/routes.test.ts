@@ -57,7 +57,7 @@ class RouteBench {
       bulk: false,
     })
     this.routes = deliverySchema.parse({ routes }).routes.map((options) => {
-      const route = new Route({ name: options.name, books: this.books, options })
+      const route = new Route({ name: options.name, books: this.books, options, clock: this.clock })
       const { rateLimit, concurrency = 8 } = options
       const own = rateLimit === undefined ? undefined : new TokenBucket(rateLimit, this.clock)
       this.engines.add(route, {
@@ -178,7 +178,7 @@ describe('the account of an event', () => {
 
   it('keeps the room of an event that is replaced at one route until no route needs it', () => {
     const books = new Books()
-    const routes = ['a', 'b'].map((name) => new Route({ name, books }))
+    const routes = ['a', 'b'].map((name) => new Route({ name, books, clock: new ManualClock() }))
     const shrunk: number[] = []
     const make = () => {
       const made = new Delivery(
@@ -205,7 +205,7 @@ describe('the account of an event', () => {
 
   it('frees that room when the other route is done with the event', () => {
     const books = new Books()
-    const route = new Route({ name: 'a', books })
+    const route = new Route({ name: 'a', books, clock: new ManualClock() })
     const shrunk: number[] = []
     const make = (parts: number) => {
       const made = new Delivery(

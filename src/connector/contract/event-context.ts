@@ -6,15 +6,16 @@ import { octiIdOf } from '../../stix/entity-ids.ts'
 import { changedFieldsOf, previousOf } from '../../stix/patches.ts'
 import { type Logger } from '../../util/logger.ts'
 
-/** What an {@link EventContext} is made from. */
-export interface EventContextSource {
-  readonly operation: Operation
-  readonly externalId: string | undefined
+/** What every {@link EventContext} of a connector can ask. */
+export interface ContextFacts {
   /** Up to where everything is finished and written. */
   readonly safePosition: () => Position | undefined
   readonly logger: Logger
-  /** Makes the signal of this call; only asked when the hook looks at it. */
-  readonly signal: () => AbortSignal
+}
+
+/** The call of a hook: makes its signal, and is only asked for it when the hook looks at it. */
+export interface SignalSource {
+  signal(): AbortSignal
 }
 
 /**
@@ -30,30 +31,36 @@ export interface EventContextSource {
  * ```
  */
 export class EventContext {
-  readonly #source: EventContextSource
+  readonly #operation: Operation
+  readonly #facts: ContextFacts
+  #call: SignalSource
   #logger: Logger | undefined
   #signal: AbortSignal | undefined
-  #makeSignal: () => AbortSignal
+
+  /** The target's id of the entity: what `create` or `find` answered. */
+  readonly externalId: string | undefined
 
   /** @internal */
-  constructor(source: EventContextSource) {
-    this.#source = source
-    this.#makeSignal = source.signal
+  constructor(operation: Operation, externalId: string | undefined, call: SignalSource, facts: ContextFacts) {
+    this.#operation = operation
+    this.externalId = externalId
+    this.#call = call
+    this.#facts = facts
   }
 
   /** What the hook is asked to do at the target: `create`, `update` or `delete`. */
   get event(): OperationKind {
-    return this.#source.operation.kind
+    return this.#operation.kind
   }
 
   /** The entity; for a delete, its last state that the platform told. */
   get entity(): Entity {
-    return this.#source.operation.entity
+    return this.#operation.entity
   }
 
   /** Where the event stands in the stream, `<ms>-<seq>`; absent when it came from elsewhere. */
   get position(): string | undefined {
-    const { position } = this.#source.operation.event
+    const { position } = this.#operation.event
     return position === undefined ? undefined : formatPosition(position)
   }
 
@@ -63,7 +70,7 @@ export class EventContext {
    * earlier events can still be under way, and others share it. Absent before the first state was saved.
    */
   get safePosition(): string | undefined {
-    const position = this.#source.safePosition()
+    const position = this.#facts.safePosition()
     return position === undefined ? undefined : formatPosition(position)
   }
 
@@ -75,7 +82,7 @@ export class EventContext {
    * What a catch-up tells is the state of an entity, under the time of its last change: it comes after any other position.
    */
   comesAfter(stored: string | undefined | null): boolean {
-    const { position, envelope } = this.#source.operation.event
+    const { position, envelope } = this.#operation.event
     const earlier = stored === undefined || stored === null ? undefined : parsePosition(stored)
     if (position === undefined || earlier === undefined) return true
     // A withdrawal by time stands where the last event of its entity stood.
@@ -86,17 +93,12 @@ export class EventContext {
 
   /** The entity's STIX id. It can change when the entity is renamed. */
   get entityId(): string {
-    return this.#source.operation.entity.id
+    return this.#operation.entity.id
   }
 
   /** OpenCTI's own id of the entity, which never changes. */
   get internalId(): string | undefined {
-    return octiIdOf(this.#source.operation.entity)
-  }
-
-  /** The target's id of the entity: what `create` or `find` answered. */
-  get externalId(): string | undefined {
-    return this.#source.externalId
+    return octiIdOf(this.#operation.entity)
   }
 
   /**
@@ -104,17 +106,17 @@ export class EventContext {
    * it pushed before it had any.
    */
   get route(): string | undefined {
-    return this.#source.operation.route?.name
+    return this.#operation.route?.name
   }
 
   /** Why the entity has to go; only for a delete. */
   get reason(): DeleteReason | undefined {
-    return this.#source.operation.reason
+    return this.#operation.reason
   }
 
   /** Names of the entity's fields that the event changed; empty when the platform did not tell. */
   get changed(): readonly string[] {
-    return changedFieldsOf(this.#source.operation.event.envelope.context?.patch ?? [])
+    return changedFieldsOf(this.#operation.event.envelope.context?.patch ?? [])
   }
 
   /**
@@ -122,29 +124,29 @@ export class EventContext {
    * the target when a pattern was changed.
    */
   previous(): Entity | undefined {
-    const patch = this.#source.operation.event.envelope.context?.reverse_patch
+    const patch = this.#operation.event.envelope.context?.reverse_patch
     return patch === undefined ? undefined : previousOf(this.entity, patch)
   }
 
   /** The entity came because another one refers to it. */
   get isDependency(): boolean {
-    return this.#source.operation.event.isDependency
+    return this.#operation.event.isDependency
   }
 
   /** Which try this is, from 1. */
   get attempt(): number {
-    return this.#source.operation.attempts
+    return this.#operation.attempts
   }
 
   /** Aborted when the call takes longer than the limit for hooks, or when the connector stops at once. */
   get signal(): AbortSignal {
-    this.#signal ??= this.#makeSignal()
+    this.#signal ??= this.#call.signal()
     return this.#signal
   }
 
   /** @internal The context goes into another call, with a signal of its own. */
-  enter(signal: () => AbortSignal): void {
-    this.#makeSignal = signal
+  enter(call: SignalSource): void {
+    this.#call = call
     this.#signal = undefined
   }
 
@@ -162,6 +164,6 @@ export class EventContext {
       entity_type: entity.type,
       ...(route === undefined ? {} : { route }),
     }
-    return this.#source.logger.child(position === undefined ? facts : { event_id: position, ...facts })
+    return this.#facts.logger.child(position === undefined ? facts : { event_id: position, ...facts })
   }
 }

@@ -27,7 +27,7 @@ export class HookCall {
   }
 
   /** The signal for the hook. */
-  readonly signal = (): AbortSignal => {
+  signal(): AbortSignal {
     if (this.#limits.timeoutMs === undefined) return this.#limits.stopped
     this.#controller ??= new AbortController()
     return AbortSignal.any([this.#controller.signal, this.#limits.stopped])

@@ -8,10 +8,11 @@ import { type Operation } from '../../flow/operation.ts'
 import { overtakenOutcome, staleOutcome } from '../../flow/outcomes.ts'
 import { type OperationHandler } from '../../flow/operation-handler.ts'
 import { type DeliveryOptions } from '../../settings/delivery-options.ts'
-import { type EntityRecord } from '../../store/state-store.ts'
+import { type EntityRecord, type MaybePromise } from '../../store/state-store.ts'
 import { type Clock } from '../../util/clock.ts'
+import { isThenable } from '../../util/is-thenable.ts'
 import { type Logger } from '../../util/logger.ts'
-import { EventContext } from '../contract/event-context.ts'
+import { type ContextFacts, EventContext } from '../contract/event-context.ts'
 import { type FlushOperation, type Hooks } from '../contract/hooks.ts'
 import { PushedEntities, type PushedEntitiesOptions } from '../id-map/pushed-entities.ts'
 import { type LinkQueue } from '../links/link-queue.ts'
@@ -50,6 +51,7 @@ export class HookRunner implements OperationHandler {
   readonly #hooks: Hooks<unknown>
   readonly #entities: PushedEntities
   readonly #limits: HookLimits
+  readonly #facts: ContextFacts
 
   constructor(options: HookRunnerOptions) {
     this.#options = options
@@ -60,26 +62,46 @@ export class HookRunner implements OperationHandler {
       timeoutMs: options.delivery.hookTimeoutMs,
       stopped: options.stopped,
     }
+    const { checkpointer, logger } = options
+    this.#facts = { safePosition: () => checkpointer.writtenSafe, logger }
   }
 
-  async deliver(operation: Operation): Promise<Outcome | undefined> {
-    let record: EntityRecord | undefined
+  deliver(operation: Operation): MaybePromise<Outcome | undefined> {
     operation.isTransforming = false
-    if (this.#options.delivery.idMap) {
-      const known = this.#entities.find(operation)
-      record = known instanceof Promise ? await known : known
-      if (this.#entities.isRedelivered(operation, record)) return redelivered
-    }
+    if (!this.#options.delivery.idMap) return this.#decide(operation, undefined)
+    const known = this.#entities.find(operation)
+    return known instanceof Promise
+      ? known.then((record) => this.#decideKnown(operation, record))
+      : this.#decideKnown(operation, known)
+  }
+
+  #decideKnown(operation: Operation, record: EntityRecord | undefined): MaybePromise<Outcome | undefined> {
+    return this.#entities.isRedelivered(operation, record) ? redelivered : this.#decide(operation, record)
+  }
+
+  /** Takes the operation to the target, unless what it is there for is no longer so. */
+  #decide(operation: Operation, known: EntityRecord | undefined): MaybePromise<Outcome | undefined> {
+    let record = known
     if (operation.dueAtMs !== undefined && !this.#isDue(operation.dueAtMs, record)) return overtakenOutcome
     if (operation.repair !== undefined) {
       const needed = recordForRepair(operation, operation.repair, record)
       if (needed === 'overtaken') return overtakenOutcome
       record = needed
     }
-    if (operation.replayOf !== undefined && (await this.#options.isStale(operation, record))) {
+    return operation.replayOf === undefined
+      ? this.#start(operation, record)
+      : this.#startAgain(operation, record)
+  }
+
+  async #startAgain(operation: Operation, record: EntityRecord | undefined): Promise<Outcome | undefined> {
+    if (await this.#options.isStale(operation, record)) {
       if (!operation.isForced) return staleOutcome
       operation.newerPosition = record?.position
     }
+    return await this.#start(operation, record)
+  }
+
+  #start(operation: Operation, record: EntityRecord | undefined): Promise<Outcome | undefined> {
     return operation.kind === 'delete' ? this.#delete(operation, record) : this.#push(operation, record)
   }
 
@@ -92,7 +114,7 @@ export class HookRunner implements OperationHandler {
     const call = new HookCall(this.#limits, this.#options.traceBatch?.(operations))
     const items = operations.map((operation): FlushOperation<unknown> => {
       const context = operation.context as EventContext
-      context.enter(call.signal)
+      context.enter(call)
       return { kind: operation.kind, item: operation.item, context }
     })
     const answers = readFlushResults(
@@ -144,7 +166,8 @@ export class HookRunner implements OperationHandler {
     const call = new HookCall(this.#limits, operation.delivery.trace?.hooksOf(operation))
     let context = this.#context(operation, record?.externalId, call)
     operation.isTransforming = true
-    const item = await call.run('transform', () => hooks.transform(operation.entity, context))
+    const transformed = call.run('transform', () => hooks.transform(operation.entity, context))
+    const item = isThenable(transformed) ? await transformed : transformed
     operation.isTransforming = false
     if (item === undefined || item === null) {
       if (record !== undefined || this.#mayHavePushed(operation)) {
@@ -166,11 +189,13 @@ export class HookRunner implements OperationHandler {
       operation.context = context
       return undefined
     }
-    if (operation.kind === 'create') return this.#create(operation, item, context, call)
+    if (operation.kind === 'create') return await this.#create(operation, item, context, call)
     if (hooks.update === undefined) return noUpdateHook
     try {
-      const id = await call.run('update', () => hooks.update!(item, context))
-      await this.#took(operation, idOf('update', id) ?? context.externalId)
+      const updated = call.run('update', () => hooks.update!(item, context))
+      const id = idOf('update', isThenable(updated) ? await updated : updated)
+      const taken = this.#took(operation, id ?? context.externalId)
+      if (taken !== undefined) await taken
     } catch (error) {
       // The target has lost it: tell it anew.
       if (hooks.create === undefined || errorFacts(error, 0).status !== 404) throw error
@@ -191,7 +216,8 @@ export class HookRunner implements OperationHandler {
     if (hooks.create === undefined) return noCreateHook
     let externalId: string | undefined
     try {
-      externalId = idOf('create', await call.run('create', () => hooks.create!(item, context)))
+      const created = call.run('create', () => hooks.create!(item, context))
+      externalId = idOf('create', isThenable(created) ? await created : created)
     } catch (error) {
       const isThere = errorFacts(error, 0).status === 409 && this.#options.delivery.on.createExisting === 'ok'
       if (!isThere) throw error
@@ -200,7 +226,8 @@ export class HookRunner implements OperationHandler {
         externalId = idOf('find', await call.run('find', () => hooks.find!(operation.entity, context)))
       }
     }
-    await this.#took(operation, externalId)
+    const taken = this.#took(operation, externalId)
+    if (taken !== undefined) await taken
     return delivered
   }
 
@@ -248,9 +275,7 @@ export class HookRunner implements OperationHandler {
   }
 
   #context(operation: Operation, externalId: string | undefined, call: HookCall): EventContext {
-    const { logger, checkpointer } = this.#options
-    const safePosition = () => checkpointer.writtenSafe
-    return new EventContext({ operation, externalId, safePosition, logger, signal: call.signal })
+    return new EventContext(operation, externalId, call, this.#facts)
   }
 
   /** The target has taken it. */

@@ -91,13 +91,13 @@ export class Corrections {
 
   /** What a repair is for the route where it was found; undefined when nothing goes that way any more. */
   #repairOperation(event: StreamEvent, delivery: Delivery, route: Route | undefined): Operation | undefined {
-    const { filter, routes, clock } = this.#options
+    const { filter, routes } = this.#options
     if (event.name === 'delete') {
       if (route === undefined && routes.unrouted === 'nothing') return undefined
       // Filters and routes are not asked: there is nothing of the entity that they could judge.
       return withdrawalOf(event, delivery, 'reconciled', route)
     }
-    const rejection = filter.rejects(event.entity, clock.now())
+    const rejection = filter.rejects(event.entity)
     const planned = this.#planner.operationsOf(event, delivery, rejection?.reason)
     return planned.find((each) => each.route === route)
   }

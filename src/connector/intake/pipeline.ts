@@ -2,7 +2,7 @@ import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
 import { type Ledger, type Ticket } from '../../checkpoint/ledger.ts'
 import { describeError } from '../../errors/verdict.ts'
 import { type Books, noRouteReason, type Outcome } from '../../flow/books.ts'
-import { Delivery } from '../../flow/delivery.ts'
+import { Delivery, type Shrink } from '../../flow/delivery.ts'
 import { type Engines } from '../../flow/engines.ts'
 import { type EventTrace } from '../../flow/event-trace.ts'
 import { type Filter } from '../../flow/filter.ts'
@@ -57,10 +57,12 @@ export class Pipeline {
   readonly #options: PipelineOptions
   readonly #routes: Routes
   readonly #planner: Planner
+  readonly #shrink: Shrink
 
   constructor(options: PipelineOptions) {
     this.#options = options
-    this.#routes = options.routes ?? new Routes([], options.books)
+    this.#routes = options.routes ?? new Routes([], options.books, options.clock)
+    this.#shrink = (bytes) => options.window.shrink(bytes)
     this.#planner = new Planner({ ...options, routes: this.#routes })
   }
 
@@ -68,43 +70,12 @@ export class Pipeline {
    * Takes in one message about an entity, or of a name that nobody knows.
    *
    * @param ledger where its position is kept; absent for a message that did not come from the stream.
+   * @returns its position; undefined when it has none that could be read.
    */
-  accept(message: PipelineMessage, ledger: Ledger | undefined, onEnd?: OnSettled): void {
-    const trace = this.#options.trace?.(message.event, message.id, ledger !== undefined)
-    const onSettled = trace === undefined ? onEnd : traced(trace, onEnd)
+  accept(message: PipelineMessage, ledger: Ledger | undefined, onEnd?: OnSettled): Position | undefined {
     const position = message.id === undefined || message.id === '' ? undefined : parsePosition(message.id)
-    this.#options.books.receive()
-    if (!isEventName(message.event)) {
-      this.#end(this.#enter(ledger, position, message.event, true), skippedUnknown, onSettled, ledger)
-      return
-    }
-    const event: StreamEvent | UnreadableEvent =
-      message.truncated === true
-        ? {
-            problem: `the frame is larger than the limit (CONNECTOR_MAX_FRAME_BYTES): ${message.bytes} bytes`,
-          }
-        : decodeEvent(message.event, message.data, position, message.bytes)
-    if (isUnreadable(event)) {
-      const ticket = this.#enter(ledger, position, `${message.event}:?${message.bytes}`, true)
-      if (ticket === duplicate) this.#end(ticket, skippedDuplicate, onSettled)
-      else this.#end(ticket, this.#options.letters.buryUnreadable(message, event), onSettled, ledger)
-      return
-    }
-    trace?.about(event.entity)
-    const member = `${event.name}${event.isDependency ? '+' : ':'}${event.key}`
-    const ticket = this.#enter(ledger, position, member, !event.isDependency)
-    if (ticket === duplicate) this.#end(ticket, skippedDuplicate, onSettled)
-    else {
-      const { type } = event.entity
-      if (type === 'identity' || type === 'marking-definition') this.#options.onReference?.(event)
-      try {
-        this.#route(event, ledger, ticket, onSettled, trace)
-      } catch (error) {
-        // A filter in code that throws, or what nobody thought of: one event must not stop the others.
-        const problem = this.#options.clean(describeError(error))
-        this.#end(ticket, this.#options.letters.buryUnplanned(message, event, problem), onSettled, ledger)
-      }
-    }
+    this.#take(message, position, ledger, onEnd)
+    return position
   }
 
   /**
@@ -143,6 +114,48 @@ export class Pipeline {
     }
   }
 
+  #take(
+    message: PipelineMessage,
+    position: Position | undefined,
+    ledger: Ledger | undefined,
+    onEnd: OnSettled | undefined,
+  ): void {
+    const trace = this.#options.trace?.(message.event, message.id, ledger !== undefined)
+    const onSettled = trace === undefined ? onEnd : traced(trace, onEnd)
+    this.#options.books.receive()
+    if (!isEventName(message.event)) {
+      this.#end(this.#enter(ledger, position, message.event, true), skippedUnknown, onSettled, ledger)
+      return
+    }
+    const event: StreamEvent | UnreadableEvent =
+      message.truncated === true
+        ? {
+            problem: `the frame is larger than the limit (CONNECTOR_MAX_FRAME_BYTES): ${message.bytes} bytes`,
+          }
+        : decodeEvent(message.event, message.data, position, message.bytes)
+    if (isUnreadable(event)) {
+      const ticket = this.#enter(ledger, position, `${message.event}:?${message.bytes}`, true)
+      if (ticket === duplicate) this.#end(ticket, skippedDuplicate, onSettled)
+      else this.#end(ticket, this.#options.letters.buryUnreadable(message, event), onSettled, ledger)
+      return
+    }
+    trace?.about(event.entity)
+    const member = `${event.name}${event.isDependency ? '+' : ':'}${event.key}`
+    const ticket = this.#enter(ledger, position, member, !event.isDependency)
+    if (ticket === duplicate) this.#end(ticket, skippedDuplicate, onSettled)
+    else {
+      const { type } = event.entity
+      if (type === 'identity' || type === 'marking-definition') this.#options.onReference?.(event)
+      try {
+        this.#route(event, ledger, ticket, onSettled, trace)
+      } catch (error) {
+        // A filter in code that throws, or what nobody thought of: one event must not stop the others.
+        const problem = this.#options.clean(describeError(error))
+        this.#end(ticket, this.#options.letters.buryUnplanned(message, event, problem), onSettled, ledger)
+      }
+    }
+  }
+
   #route(
     event: StreamEvent,
     ledger: Ledger | undefined,
@@ -151,13 +164,13 @@ export class Pipeline {
     trace: EventTrace | undefined,
     letter?: ReplayedLetter,
   ): void {
-    const { window, delivery: options, filter, clock } = this.#options
+    const { window, delivery: options, filter } = this.#options
     const isOwnWork = options.skipOwnChanges && isOwn(event, this.#options.ownUserId())
     if (isOwnWork || this.#options.isEcho?.(event) === true) {
       this.#end(ticket, skippedOwn, onSettled, ledger)
       return
     }
-    const rejection = filter.rejects(event.entity, clock.now())
+    const rejection = filter.rejects(event.entity)
     // What never passes cannot have been pushed; all else is decided in its lane, after what is under way. So is a create:
     // a catch-up tells every change as one.
     if (rejection?.isForGood === true && (event.name === 'create' || event.name === 'update')) {
@@ -170,7 +183,7 @@ export class Pipeline {
         window.release(settled.bytes)
         this.#end(ticket, outcome, onSettled, ledger)
       },
-      (bytes) => window.shrink(bytes),
+      this.#shrink,
     )
     delivery.trace = trace
     let operations = this.#planner.operationsOf(event, delivery, rejection?.reason)

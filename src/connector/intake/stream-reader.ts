@@ -53,6 +53,8 @@ export class StreamReader implements EventStreamHandler {
   #toldAtMs: number | undefined
   /** How long a catch-up may take before its end is looked at anew; grows, so that the looking ends. */
   #outlivedAfterMs = surelyHeldMs
+  /** The newest id that was seen, in milliseconds since 1970; 0 before there was one. */
+  #newestMs = 0
   /** The connection is being given up: what still comes on it comes again on the next. */
   #isLeaving = false
 
@@ -80,6 +82,7 @@ export class StreamReader implements EventStreamHandler {
     for (const message of messages) {
       if (!this.#isLeaving) this.#accept(message)
     }
+    if (this.#newestMs > 0) this.#options.onProgress(this.#newestMs)
     this.#noticeEndOfCatchUp()
     return this.#options.room()
   }
@@ -99,8 +102,7 @@ export class StreamReader implements EventStreamHandler {
       case 'update':
       case 'delete':
       case 'merge':
-        this.#options.pipeline.accept(message, this.#ledger)
-        this.#progress(message.id)
+        this.#note(this.#options.pipeline.accept(message, this.#ledger))
         return
       case 'connected':
         this.#connected(message.data)
@@ -130,7 +132,7 @@ export class StreamReader implements EventStreamHandler {
     const position = id === undefined ? undefined : parsePosition(id)
     if (position === undefined) return
     this.#ledger.heartbeat(position)
-    this.#options.onProgress(position.ms)
+    this.#note(position)
   }
 
   /** Since OpenCTI 7: how the server sees this connection, once a heartbeat. */
@@ -139,9 +141,8 @@ export class StreamReader implements EventStreamHandler {
     if (typeof lagSeconds === 'number' && lagSeconds > 0) this.#options.onHeadAhead(lagSeconds * 1000)
   }
 
-  #progress(id: string | undefined): void {
-    const position = id === undefined ? undefined : parsePosition(id)
-    if (position !== undefined) this.#options.onProgress(position.ms)
+  #note(position: Position | undefined): void {
+    if (position !== undefined && position.ms > this.#newestMs) this.#newestMs = position.ms
   }
 
   /**

@@ -340,7 +340,7 @@ describe('a hook that takes too long', () => {
         },
       },
     })
-    const result = runner.deliver(operation('create')).catch((error: unknown) => error)
+    const result = Promise.resolve(runner.deliver(operation('create'))).catch((error: unknown) => error)
     await clock.advance(999)
     expect(signal?.aborted).toBe(false)
     await clock.advance(1)
@@ -373,7 +373,7 @@ describe('a hook that takes too long', () => {
         },
       },
     })
-    const result = runner.deliver(operation('create')).catch((error: unknown) => error)
+    const result = Promise.resolve(runner.deliver(operation('create'))).catch((error: unknown) => error)
     await clock.advance(86_400_000)
     expect(signal?.aborted).toBe(false)
     stopped.abort(new Error('given up'))

@@ -75,7 +75,7 @@ async function line(filter: FilterOptions = {}, gate?: Promise<void>) {
     books,
     window,
     engine,
-    filter: new Filter(filterSchema.parse(filter)),
+    filter: new Filter(filterSchema.parse(filter), clock),
     checkpointer,
     delivery,
     clock,
