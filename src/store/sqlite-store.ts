@@ -32,17 +32,18 @@ export interface SqliteStoreOptions {
    * Only `exclusive` creates what is missing.
    */
   readonly access?: 'exclusive' | 'shared' | 'read-only' | undefined
+  /**
+   * Commits of so many entities and more take milliseconds, and are made in a thread of their own. It takes some megabytes
+   * and is begun with the first of them, which it comes too late for. `Infinity` for none. Default: 500.
+   */
+  readonly largeCommitEntities?: number | undefined
 }
-
-/** Changes of more entities than this take milliseconds, and are made in another thread. */
-const largeChanges = 500
 
 /**
  * Keeps a connector's state in one SQLite file through `node:sqlite`: nothing to compile, and `sqlite3` can open it.
  * What was committed survives `kill -9`; what was committed as `durable`, and everything before it, also survives
  * a loss of power. Calls do their work at once, on the calling thread: a commit of 100 entities takes under a
- * millisecond. Only commits of 500 entities and more are made in a thread of their own, which is begun with the first of
- * them.
+ * millisecond. Only large commits are made in another thread (`largeCommitEntities`).
  *
  * @example
  * ```ts
@@ -60,6 +61,7 @@ export class SqliteStore implements StateStore {
   readonly #path: string
   readonly #fileName: string
   readonly #access: NonNullable<SqliteStoreOptions['access']>
+  readonly #largeCommitEntities: number
   #connection: SqliteConnection | undefined
   #lock: SqliteLock | undefined
   /** Begun with the first large commit. */
@@ -70,6 +72,7 @@ export class SqliteStore implements StateStore {
     this.#path = resolve(stateFileOf(options))
     this.#fileName = basename(this.#path)
     this.#access = options.access ?? 'exclusive'
+    this.#largeCommitEntities = options.largeCommitEntities ?? 500
   }
 
   async open(owner: string): Promise<StateOpening> {
@@ -180,7 +183,7 @@ export class SqliteStore implements StateStore {
   async commit(changes: StateChanges): Promise<void> {
     await this.#write((connection) => {
       const putEntities = [...(changes.putEntities ?? [])]
-      if (putEntities.length >= largeChanges) {
+      if (putEntities.length >= this.#largeCommitEntities) {
         // This one is made before the thread is there to make it.
         this.#thread ??= new SqliteThread(this.#path)
         if (this.#thread.isReady) return this.#thread.commit(withArrays({ ...changes, putEntities }))

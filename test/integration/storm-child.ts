@@ -5,6 +5,7 @@
  */
 import { once } from 'node:events'
 import {
+  SqliteStore,
   StreamConnector,
   type Entity,
   type EventContext,
@@ -46,6 +47,14 @@ class SingleConnector extends StormConnector {
 }
 
 class BulkConnector extends StormConnector {
+  constructor() {
+    const { CONNECTOR_STATE_DIR: directory, CONNECTOR_ID: connectorId } = process.env
+    // Every commit in the thread that others make only the large ones in.
+    super({
+      store: new SqliteStore({ directory: directory!, connectorId: connectorId!, largeCommitEntities: 0 }),
+    })
+  }
+
   override async flush(operations: readonly FlushOperation<Entity>[]): Promise<FlushResult[]> {
     const answers = await tell(operations.map(({ context, item }) => operationOf(context, item)))
     return answers.map((answer) =>

@@ -14,7 +14,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { type StateChanges, type StateStore } from '../../src/store/state-store.ts'
-import { connectorId, stateDirectory } from './state-directory.ts'
+import { connectorId, stateDirectory, untilThreaded } from './state-directory.ts'
 import { itIsAStateStore, letter } from './state-store.conformance.ts'
 
 describe('SqliteStore', () => {
@@ -23,7 +23,10 @@ describe('SqliteStore', () => {
     return { store: make(), reopen: () => make() }
   })
 
-  it('does exactly what MemoryStore does', async () => {
+  it.each([
+    ['', 500],
+    [' in its thread', 0],
+  ])('does%s exactly what MemoryStore does', async (_, largeCommitEntities) => {
     const keys = fc.constantFrom('a', 'b', 'c', 'é', '\uFFFD', '😀')
     const ids = fc.integer({ min: 1, max: 12 })
     const text = fc.string({ unit: 'grapheme', maxLength: 5 })
@@ -80,10 +83,11 @@ describe('SqliteStore', () => {
     let run = 0
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(changes, maybe(replay)), { maxLength: 8 }), async (steps) => {
-        const sqlite = make({ directory: join(directory, `${run++}`) })
+        const sqlite = make({ directory: join(directory, `${run++}`), largeCommitEntities })
         const memory = new MemoryStore()
         await sqlite.open(connectorId)
         await memory.open(connectorId)
+        if (largeCommitEntities === 0) await untilThreaded(sqlite, 0)
         for (const [change, request] of steps) {
           await sqlite.commit(change)
           await memory.commit(change)

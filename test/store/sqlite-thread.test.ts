@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type SqliteStore } from '../../src/store/sqlite-store.ts'
 import { SqliteThread } from '../../src/store/sqlite-thread.ts'
 import { type EntityRecord } from '../../src/store/state-store.ts'
-import { connectorId, stateDirectory } from './state-directory.ts'
+import { connectorId, stateDirectory, untilThreaded } from './state-directory.ts'
 import { letter } from './state-store.conformance.ts'
 
 const entities = (prefix: string, count = 600): EntityRecord[] =>
@@ -14,22 +13,11 @@ const entities = (prefix: string, count = 600): EntityRecord[] =>
     position: `${index}-0`,
   }))
 
-/** Large commits until one of them is made in the thread: it has not happened when the call returns. */
-async function untilThreaded(store: SqliteStore): Promise<void> {
-  for (let number = 0; ; number++) {
-    const commit = store.commit({ putEntities: entities(`warm-${number}`) })
-    const isThreaded = store.entity(`warm-${number}-0`) === undefined
-    await commit
-    if (isThreaded) return
-    await sleep(10)
-  }
-}
-
 async function threadedStore() {
   const place = stateDirectory()
   const store = place.make()
   await store.open(connectorId)
-  await untilThreaded(store)
+  await untilThreaded(store, 600)
   return { ...place, store }
 }
 
@@ -42,7 +30,7 @@ describe('large commits, in a thread of their own', () => {
       putEntities: (function* () {
         yield* entities('a', 5000)
       })(),
-      deleteEntities: new Set(['warm-0-0']),
+      deleteEntities: new Set(['warm-0']),
       addDeadLetters: [letter({ key: 'a-1', error: 'no' })],
       putDepartures: new Map([['gone', '4-0']]),
       durable: true,
