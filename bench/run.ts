@@ -12,7 +12,7 @@ import { median, Table } from './table.ts'
  */
 const quick = process.argv.includes('--quick')
 const events = quick ? 30_000 : 100_000
-const rounds = quick ? 2 : 5
+const rounds = quick ? 2 : 9
 
 /**
  * What Node, its parser and a frame that has just come whole may occupy beside the limit of the queue, with what V8 leaves
