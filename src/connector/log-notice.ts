@@ -9,6 +9,14 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
     case 'stream':
       logStream(logger, notice.notice)
       return
+    case 'stream-lost':
+      logger.error('No connection to the live stream has lasted for two minutes; trying on', {
+        reason: notice.reason,
+      })
+      return
+    case 'stream-restored':
+      logger.info('The live stream is there again')
+      return
     case 'state':
       logger.info(stateWords[notice.state])
       return

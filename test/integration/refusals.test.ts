@@ -167,7 +167,7 @@ describe('refusals while running', () => {
     await until('the event that was missed', () => recorder.callsOf(missed.id).length > 0)
   })
 
-  test('401: a token that expired is waited for too', async () => {
+  test('401: a token that expired is waited for too, and told as an error when that lasts', async () => {
     const simulator = await startSimulator()
     const recorder = await startRecorder(simulator)
     await caughtUp(recorder)
@@ -175,8 +175,15 @@ describe('refusals while running', () => {
     simulator.faults.cut()
     const notice = await streamNotice(recorder, 'unauthorised')
     expect(notice.reason).toBe('You are not authenticated, please check your credentials')
+    const told = () => recorder.lines.find(({ message }) => /has lasted for two minutes/.test(message))
+    await until('the error in the log', () => told() !== undefined)
+    expect(told()).toMatchObject({ level: 'error' })
+    expect(told()!.attributes?.['reason']).toContain('check the token')
     simulator.users.add({ token: simulator.token })
     await proveReading(simulator, recorder)
+    await until('the line that it is back', () =>
+      recorder.lines.some(({ message }) => message === 'The live stream is there again'),
+    )
   })
 
   const passing = [

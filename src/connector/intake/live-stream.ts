@@ -8,6 +8,7 @@ import { type Random } from '../../util/backoff.ts'
 import { type Clock } from '../../util/clock.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 import { type Progress } from '../platform/progress.ts'
+import { LostStream } from './lost-stream.ts'
 import { type Pipeline } from './pipeline.ts'
 import { StreamReader } from './stream-reader.ts'
 
@@ -31,11 +32,13 @@ export interface LiveStreamOptions {
 export class LiveStream {
   readonly #options: LiveStreamOptions
   readonly #events: EventStream
+  readonly #lost: LostStream
   readonly #abort = new AbortController()
   readonly #done: Promise<void>
 
   constructor(options: LiveStreamOptions) {
     this.#options = options
+    this.#lost = new LostStream(options.clock, options.onNotice)
     const { http, clock, random, loaded } = options
     const { opencti, connector } = loaded.settings
     this.#events = new EventStream({
@@ -52,6 +55,7 @@ export class LiveStream {
   /** Stops reading; resolves when nothing more comes. */
   close(): Promise<void> {
     this.#abort.abort()
+    this.#lost.close()
     return this.#done
   }
 
@@ -66,6 +70,7 @@ export class LiveStream {
       room,
       onNotice: (notice) => {
         watch.note(notice)
+        this.#lost.note(notice)
         onNotice({ kind: 'stream', notice })
       },
       onGap: (from, firstAvailable, untilMs) => this.#onGap(from, firstAvailable, untilMs),

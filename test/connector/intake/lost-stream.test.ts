@@ -1,0 +1,73 @@
+import { expect, it } from 'vitest'
+import { LostStream } from '../../../src/connector/intake/lost-stream.ts'
+import { StreamError } from '../../../src/errors/stream-error.ts'
+import { type StreamNotice } from '../../../src/stream/stream-notice.ts'
+import { ManualClock } from '../../../src/testing/manual-clock.ts'
+
+const connected: StreamNotice = { kind: 'connected', status: 200, connectMs: 1 }
+const broken = (message: string): StreamNotice => ({
+  kind: 'broken',
+  message,
+  cause: undefined,
+  error: new StreamError('STREAM_BROKEN', message),
+  retryInMs: 1000,
+})
+
+function watched() {
+  const clock = new ManualClock()
+  const told: string[] = []
+  const lost = new LostStream(clock, (notice) =>
+    told.push(notice.kind === 'stream-lost' ? `lost: ${notice.reason}` : notice.kind),
+  )
+  return { clock, told, lost }
+}
+
+it('tells once of a stream that is away for two minutes, with the newest reason, and once that it is back', async () => {
+  const { clock, told, lost } = watched()
+  lost.note(connected)
+  await clock.advance(60_000)
+  lost.note(broken('first'))
+  await clock.advance(119_000)
+  lost.note(broken('second'))
+  expect(told).toEqual([])
+  await clock.advance(1000)
+  lost.note(broken('third'))
+  await clock.advance(600_000)
+  expect(told).toEqual(['lost: second'])
+  lost.note(connected)
+  await clock.advance(10_000)
+  expect(told).toEqual(['lost: second', 'stream-restored'])
+  expect(clock.pending).toBe(0)
+})
+
+it('says nothing of a restart, nor of a connection that was given up on purpose', async () => {
+  const { clock, told, lost } = watched()
+  lost.note(broken('restart'))
+  await clock.advance(100_000)
+  lost.note(connected)
+  await clock.advance(15_000)
+  lost.note({ kind: 'hung-up', heldMs: 30_000 })
+  await clock.advance(600_000)
+  expect(told).toEqual([])
+})
+
+it('is not taken in by connections that break off at once', async () => {
+  const { clock, told, lost } = watched()
+  for (let turn = 0; turn < 30; turn++) {
+    lost.note(connected)
+    await clock.advance(1000)
+    lost.note(broken('The platform reports an error in the stream'))
+    await clock.advance(5000)
+  }
+  expect(told).toEqual(['lost: The platform reports an error in the stream'])
+})
+
+it('leaves no timer when it is closed', async () => {
+  const { clock, told, lost } = watched()
+  lost.note(broken('gone'))
+  lost.note(connected)
+  lost.close()
+  expect(clock.pending).toBe(0)
+  await clock.advance(600_000)
+  expect(told).toEqual([])
+})
