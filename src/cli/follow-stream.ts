@@ -54,6 +54,7 @@ export async function followStream(options: FollowOptions): Promise<void> {
       accept: (message) => {
         const frame = frameOf(message as StreamMessage)
         if (isWanted() && enter(ledger, frame)) options.onFrame(frame, ledger.catchingUp)
+        return frame.position
       },
     },
     recoverUntil: () => (catchUpUntilMs === undefined ? undefined : new Date(catchUpUntilMs).toISOString()),

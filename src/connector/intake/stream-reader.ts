@@ -53,8 +53,6 @@ export class StreamReader implements EventStreamHandler {
   #toldAtMs: number | undefined
   /** How long a catch-up may take before its end is looked at anew; grows, so that the looking ends. */
   #outlivedAfterMs = surelyHeldMs
-  /** The newest id that was seen, in milliseconds since 1970; 0 before there was one. */
-  #newestMs = 0
   /** The connection is being given up: what still comes on it comes again on the next. */
   #isLeaving = false
 
@@ -82,7 +80,6 @@ export class StreamReader implements EventStreamHandler {
     for (const message of messages) {
       if (!this.#isLeaving) this.#accept(message)
     }
-    if (this.#newestMs > 0) this.#options.onProgress(this.#newestMs)
     this.#noticeEndOfCatchUp()
     return this.#options.room()
   }
@@ -102,7 +99,7 @@ export class StreamReader implements EventStreamHandler {
       case 'update':
       case 'delete':
       case 'merge':
-        this.#note(this.#options.pipeline.accept(message, this.#ledger))
+        this.#seen(this.#options.pipeline.accept(message, this.#ledger))
         return
       case 'connected':
         this.#connected(message.data)
@@ -132,7 +129,7 @@ export class StreamReader implements EventStreamHandler {
     const position = id === undefined ? undefined : parsePosition(id)
     if (position === undefined) return
     this.#ledger.heartbeat(position)
-    this.#note(position)
+    this.#seen(position)
   }
 
   /** Since OpenCTI 7: how the server sees this connection, once a heartbeat. */
@@ -141,8 +138,8 @@ export class StreamReader implements EventStreamHandler {
     if (typeof lagSeconds === 'number' && lagSeconds > 0) this.#options.onHeadAhead(lagSeconds * 1000)
   }
 
-  #note(position: Position | undefined): void {
-    if (position !== undefined && position.ms > this.#newestMs) this.#newestMs = position.ms
+  #seen(position: Position | undefined): void {
+    if (position !== undefined) this.#options.onProgress(position.ms)
   }
 
   /**

@@ -24,7 +24,9 @@ function catchingUp() {
   const clock = new ManualClock()
   const ledger = new Ledger({ from: { ms: 5, seq: 0 }, catchUpUntilMs: untilMs })
   const accepted: string[] = []
+  const heads: number[] = []
   let outlived = 0
+  let newestMs = 0
   const reader = new StreamReader({
     ledger,
     settings: loadSettings(defineSettings({}), { env, directory: tmpdir() }).settings.connector,
@@ -32,8 +34,10 @@ function catchingUp() {
     pipeline: {
       accept: ({ id }: PipelineMessage) => {
         accepted.push(id!)
-        const ticket = ledger.receive(parsePosition(id!), id!, true)
+        const position = parsePosition(id!)
+        const ticket = ledger.receive(position, id!, true)
         if (ticket !== undefined) ledger.settle(ticket)
+        return position
       },
     },
     recoverUntil: () => new Date(untilMs).toISOString(),
@@ -44,15 +48,17 @@ function catchingUp() {
     onNoRecover: () => {},
     onCaughtUp: () => {},
     onHead: () => {},
-    onHeadAhead: () => {},
-    onProgress: () => {},
+    onHeadAhead: (aheadMs) => heads.push(newestMs + aheadMs),
+    onProgress: (ms) => {
+      newestMs = ms
+    },
   })
   const connect = () => {
     reader.query()
     const data = JSON.stringify({ firstEventId: '1-0', lastEventId: `${untilMs + 50}-0` })
     reader.onMessages([message('connected', undefined, data)])
   }
-  return { clock, ledger, reader, accepted, connect, outlived: () => outlived }
+  return { clock, ledger, reader, accepted, connect, heads, outlived: () => outlived }
 }
 
 const message = (event: string, id?: string, data = '{}'): StreamMessage => ({ event, id, data, bytes: 10 })
@@ -98,4 +104,15 @@ test('the looking ends: each time a longer catch-up is let pass', async () => {
     reader.onMessages([message('create', `${untilMs + 9}-0`)])
   }
   expect(outlived()).toBe(4)
+})
+
+test('how far the platform is ahead counts from the newest id, also when both came at once', () => {
+  const { reader, heads, connect } = catchingUp()
+  connect()
+  reader.onMessages([
+    message('heartbeat', '5000-0'),
+    message('create', '9000-0'),
+    message('consumer_metrics', undefined, '{"timeLag":3}'),
+  ])
+  expect(heads).toEqual([12_000])
 })
