@@ -30,6 +30,8 @@ export class LostStream {
     if (this.#isClosed) return
     switch (notice.kind) {
       case 'connected':
+        // One that we dropped ourselves, to open it anew, has not ended with a notice.
+        this.#cancelLasts?.()
         this.#cancelLasts = this.#clock.schedule(lastsAfterMs, () => this.#lasts())
         return
       case 'hung-up':

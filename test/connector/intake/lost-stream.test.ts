@@ -66,6 +66,7 @@ it('leaves no timer when it is closed', async () => {
   const { clock, told, lost } = watched()
   lost.note(broken('gone'))
   lost.note(connected)
+  lost.note(connected)
   lost.close()
   expect(clock.pending).toBe(0)
   await clock.advance(600_000)
