@@ -42,11 +42,14 @@ export class RealPrometheus implements AsyncDisposable {
     const log: string[] = []
     const address = Promise.withResolvers<string>()
     let port: string | undefined
+    let isReady = false
     createInterface({ input: child.stderr }).on('line', (line) => {
       log.push(line)
       // Two lines name an address: the one that was asked for, with port 0, and the one that it has.
       port ??= /"address":"127\.0\.0\.1:([1-9]\d*)"/.exec(line)?.[1]
-      if (line.includes('Server is ready')) address.resolve(`http://127.0.0.1:${port}`)
+      // Two of its goroutines write these lines, so either can come first.
+      isReady ||= line.includes('Server is ready')
+      if (port !== undefined && isReady) address.resolve(`http://127.0.0.1:${port}`)
     })
     child.once('exit', () => address.reject(new Error(`Prometheus ended:\n${log.join('\n')}`)))
     child.once('error', (error) => address.reject(error))
