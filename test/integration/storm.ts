@@ -179,7 +179,7 @@ export function testStorm(hooks: 'single' | 'flush'): void {
       expect(target.maxInFlight, hint).toBeLessThanOrEqual(hooks === 'single' ? 16 : 4)
       expect(target.maxItems, hint).toBeLessThanOrEqual(hooks === 'single' ? 1 : 20)
       // Written 100 ms after it ended, and later only by what a busy machine takes.
-      expect(oldestUnwrittenMs, hint).toBeLessThan(3000)
+      expect(oldestUnwrittenMs, hint).toBeLessThan(10_000)
     },
   )
 }
