@@ -349,14 +349,17 @@ describe('giving up', () => {
     const url = await serve(() => {})
     const lookups = new PlatformLookups({ http: createPlatformHttp({ token: 't' }), url })
     const callers = [1, 2, 3].map(() => new AbortController())
+    const arrived = Promise.withResolvers<void>()
     const closed = Promise.withResolvers<void>()
-    const slow = await serve((_, response) => response.on('close', () => closed.resolve()))
+    const slow = await serve((_, response) => {
+      arrived.resolve()
+      response.on('close', () => closed.resolve())
+    })
     const others = new PlatformLookups({ http: createPlatformHttp({ token: 't' }), url: slow })
     const asks = callers.map(({ signal }) => others.markingOf('marking-definition--1', { signal }))
     const settled = Promise.allSettled(asks)
-    setTimeout(() => {
-      for (const caller of callers) caller.abort(new Error('gone'))
-    }, 50)
+    await arrived.promise
+    for (const caller of callers) caller.abort(new Error('gone'))
     expect((await settled).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
     await closed.promise
     // A batch of authors too, and whoever waits for a turn.
