@@ -53,6 +53,7 @@ export async function makeTrouble(
   await at(0.85)
   say('the stream is cut again, between the two bytes of an “ü”')
   simulator.faults.cutNextFrame('in-character')
+  traffic.create(buildIndicator('domain', { seed: 77_777, name: 'an indicator from Zürich' }))
   await at(1)
   return poisoned
 }
