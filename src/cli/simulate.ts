@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { buildKnowledgeBase } from '../testing/builders/build-knowledge-base.ts'
 import { type StixSource } from '../testing/knowledge/bundle.ts'
+import { connectorCapabilities } from '../testing/live/access.ts'
 import { type PlatformProfile } from '../testing/platform-profile.ts'
 import { type SimulatedRequest } from '../testing/request-log.ts'
 import { Simulator } from '../testing/simulator.ts'
@@ -21,6 +22,7 @@ interface SimulateOptions {
   readonly rate: number
   readonly seed: number
   readonly token?: string | undefined
+  readonly capabilities: readonly string[]
   readonly json?: boolean | undefined
 }
 
@@ -58,6 +60,12 @@ export function simulateCommand(): Command {
     .option('--rate <number>', 'live changes a second', positiveNumber, 1)
     .option('--seed <number>', 'which invented entities and changes', wholeNumber, 1)
     .option('--token <token>', 'token of the connector; without it, a random one')
+    .addOption(
+      new Option(
+        '--capabilities <names...>',
+        "what the connector's user may do; link needs KNOWLEDGE_KNUPDATE",
+      ).default([...connectorCapabilities], 'what a connector without it needs'),
+    )
     .option('--json', 'print the environment as one JSON object')
     .addHelpText('after', help + exitCodesHelp('0 ended by Ctrl-C, 1 failed, 2 wrong usage.'))
     .action((options: SimulateOptions) => simulate(options))
@@ -71,6 +79,7 @@ async function simulate(options: SimulateOptions): Promise<void> {
     basePath: options.basePath,
     profile: options.profile,
     token: options.token,
+    capabilities: options.capabilities,
   })
   for (const [index, bundle] of bundles.entries()) {
     const { objects, missingReferences } = simulator.load(bundle)

@@ -1,4 +1,5 @@
 import { type Clock } from '../util/clock.ts'
+import { type Capability } from './live/access.ts'
 import { type PlatformProfile } from './platform-profile.ts'
 
 /** How to start a `Simulator`; everything has a default. */
@@ -22,6 +23,11 @@ export interface SimulatorOptions {
   readonly clock?: Clock | undefined
   /** The token of the connector's user. Default: a random one. */
   readonly token?: string | undefined
+  /**
+   * What the connector's user may do. Default: `CONNECTORAPI`, `TAXIIAPI`, `MODULES`, `KNOWLEDGE` and
+   * `KNOWLEDGE_ORGANIZATION_RESTRICT`. A connector with `link` needs `KNOWLEDGE_KNUPDATE` too.
+   */
+  readonly capabilities?: Iterable<Capability> | undefined
   /** How many of the newest events stay in the history. Default: 2,000,000, as on the platform. */
   readonly retention?: number | undefined
   /** How many objects a page of the catch-up holds. Default: 500 (6.x: 5000), as on the platform. */

@@ -12,7 +12,12 @@ import { type StixInput } from './knowledge/platform-shape.ts'
 import { openCtiPropertiesOf, type StixObject } from './knowledge/stix-object.ts'
 import { tlpMarkings } from './knowledge/tlp-markings.ts'
 import { largeReport } from './large-report.ts'
-import { AccessControl, type SimulatedCollection, type SimulatedUser } from './live/access.ts'
+import {
+  AccessControl,
+  connectorCapabilities,
+  type SimulatedCollection,
+  type SimulatedUser,
+} from './live/access.ts'
 import { type LiveConnection } from './live/live-connection.ts'
 import { type StreamEnvelope } from './live/stream-envelope.ts'
 import { WakeUp } from './live/wake-up.ts'
@@ -93,7 +98,7 @@ export class Simulator implements AsyncDisposable {
     this.users = new SimulatedUsers(access)
     this.user = access.addUser({
       token: options.token,
-      capabilities: ['CONNECTORAPI', 'TAXIIAPI', 'MODULES', 'KNOWLEDGE', 'KNOWLEDGE_ORGANIZATION_RESTRICT'],
+      capabilities: options.capabilities ?? connectorCapabilities,
     })
     this.admin = access.addUser({ name: 'admin', capabilities: ['BYPASS'] })
     this.stream = access.addCollection({ name: 'Everything' })

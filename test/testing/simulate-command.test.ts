@@ -75,6 +75,23 @@ test('prints an environment that a shell can read, serves, notes requests withou
   expect(output.error).not.toContain("it's-a-token")
 })
 
+test("gives the connector's user the rights that were named, and no others", async () => {
+  const words = '--port 0 --size 0 --rate 0 --json --capabilities CONNECTORAPI KNOWLEDGE_KNUPDATE'
+  const { child, output } = run(...words.split(' '))
+  await until(() => output.error.includes('Ctrl-C') && output.out.endsWith('\n'), child)
+  const environment = JSON.parse(output.out) as Record<string, string>
+  const headers = {
+    authorization: `Bearer ${environment['OPENCTI_TOKEN']}`,
+    'content-type': 'application/json',
+  }
+  const body = JSON.stringify({ query: '{ me { capabilities { name } } }' })
+  const answer = await fetch(`${environment['OPENCTI_URL']}/graphql`, { method: 'POST', headers, body })
+  const names = [{ name: 'CONNECTORAPI' }, { name: 'KNOWLEDGE_KNUPDATE' }]
+  expect(await answer.json()).toEqual({ data: { me: { capabilities: names } } })
+  const stream = `${environment['OPENCTI_URL']}/stream/${environment['CONNECTOR_LIVE_STREAM_ID']}?from=0-0`
+  expect((await fetch(stream, { headers })).status).toBe(401)
+})
+
 test('says what is wrong with a file that is no bundle', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'simulate-'))
   const file = join(folder, 'none.json')

@@ -9,10 +9,20 @@ export type Capability =
   | 'CONNECTORAPI'
   | 'TAXIIAPI'
   | 'KNOWLEDGE'
+  | 'KNOWLEDGE_KNUPDATE'
   | 'MODULES'
   | 'MODULES_MODMANAGE'
   | 'KNOWLEDGE_ORGANIZATION_RESTRICT'
   | (string & {})
+
+/** What a connector's user may do on a platform that was set up for it, short of changing knowledge. */
+export const connectorCapabilities: readonly Capability[] = [
+  'CONNECTORAPI',
+  'TAXIIAPI',
+  'MODULES',
+  'KNOWLEDGE',
+  'KNOWLEDGE_ORGANIZATION_RESTRICT',
+]
 
 /** A user of the simulated platform. */
 export interface SimulatedUser {
