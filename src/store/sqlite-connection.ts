@@ -39,6 +39,8 @@ export function openStateFile(path: string, options: { readonly readOnly: boolea
 export class SqliteConnection {
   readonly statements: SqliteStatements
   readonly #database: DatabaseSync
+  /** Undefined: what is set for the database is not known. */
+  #isDurable: boolean | undefined
 
   /** Closes the database with itself. */
   constructor(database: DatabaseSync) {
@@ -46,25 +48,30 @@ export class SqliteConnection {
     this.statements = prepareStatements(database)
   }
 
-  /** All of the changes or none. */
-  commit(changes: StateChanges): void {
-    if (changes.durable !== true) {
-      this.transaction((statements) => applyChanges(statements, changes))
-      return
-    }
+  /**
+   * All of the changes or none.
+   *
+   * @param number is kept with them, to be asked for with {@link lastNumber}.
+   */
+  commit(changes: StateChanges, number?: number): void {
     // In WAL mode FULL means one fsync of the log after the commit. Earlier commits are before it in the same log,
     // or were synced into the main file when the log was rewound, so that they are covered too
     // (sqlite.org/pragma.html#pragma_synchronous). A transaction that changes no page is not synced at all:
-    // hence the counter.
-    this.#database.exec('PRAGMA synchronous = FULL')
-    try {
-      this.transaction((statements) => {
-        applyChanges(statements, changes)
-        statements.countDurable.run()
-      })
-    } finally {
-      this.#database.exec('PRAGMA synchronous = NORMAL')
-    }
+    // hence the counter. Set before it and not back after it: what fails has changed nothing.
+    const durable = changes.durable === true
+    if (durable !== this.#isDurable)
+      this.#database.exec(`PRAGMA synchronous = ${durable ? 'FULL' : 'NORMAL'}`)
+    this.#isDurable = durable
+    this.transaction((statements) => {
+      applyChanges(statements, changes)
+      if (durable) statements.countDurable.run()
+      if (number !== undefined) statements.putNumber.run(String(number))
+    })
+  }
+
+  /** The number of the last commit that had one; 0 when none had. */
+  get lastNumber(): number {
+    return Number(this.statements.lastNumber.get()?.['value'] ?? 0)
   }
 
   /** Everything that `work` does, or nothing. */

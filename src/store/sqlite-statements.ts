@@ -31,6 +31,10 @@ export function prepareStatements(database: DatabaseSync) {
     commit: database.prepare('COMMIT'),
     rollback: database.prepare('ROLLBACK'),
     countDurable: database.prepare("UPDATE meta SET value = value + 1 WHERE name = 'durable_commits'"),
+    putNumber: database.prepare(
+      "INSERT INTO meta VALUES ('last_number', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    ),
+    lastNumber: database.prepare("SELECT value FROM meta WHERE name = 'last_number'"),
 
     value: database.prepare('SELECT value FROM value WHERE name = ?'),
     putValue: database.prepare(

@@ -185,7 +185,7 @@ export class SqliteStore implements StateStore {
       const putEntities = [...(changes.putEntities ?? [])]
       if (putEntities.length >= this.#largeCommitEntities) {
         // This one is made before the thread is there to make it.
-        this.#thread ??= new SqliteThread(this.#path)
+        this.#thread ??= new SqliteThread(this.#path, connection)
         if (this.#thread.isReady) return this.#thread.commit(withArrays({ ...changes, putEntities }))
       }
       return connection.commit({ ...changes, putEntities })

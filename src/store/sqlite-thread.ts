@@ -1,5 +1,12 @@
 import { Worker } from 'node:worker_threads'
+import { type SqliteConnection } from './sqlite-connection.ts'
 import { type StateChanges } from './state-store.ts'
+
+/** What the thread is sent: a commit, and the number by which it is known whether it was made. */
+export interface SqliteThreadCommit {
+  readonly changes: StateChanges
+  readonly number: number
+}
 
 /** What the thread says when it is ready, and after each commit: nothing, or why it did not succeed. */
 export interface SqliteThreadAnswer {
@@ -12,16 +19,21 @@ const extension = import.meta.url?.endsWith('.ts') ? 'ts' : 'js'
 /**
  * Commits to a state file in a thread of its own, so that the thread that reads the stream goes on meanwhile. Where no
  * thread can be had (a bundler left out its file, Node's permissions forbid it), it never becomes ready, and nothing
- * else happens.
+ * else happens. When it dies in the middle of a commit, that is made here unless it was made there.
  */
 export class SqliteThread {
+  readonly #connection: SqliteConnection
   #worker: Worker | undefined
   #isReady = false
   /** The commit that is under way. */
-  #running: PromiseWithResolvers<void> | undefined
+  #running: (SqliteThreadCommit & PromiseWithResolvers<void>) | undefined
 
-  /** @param path the state file, which is complete. */
-  constructor(path: string) {
+  /**
+   * @param path the state file, which is complete.
+   * @param connection the way into it of the thread that calls.
+   */
+  constructor(path: string, connection: SqliteConnection) {
+    this.#connection = connection
     try {
       this.#worker = new Worker(new URL(`./sqlite-thread-main.${extension}`, import.meta.url), {
         name: 'state',
@@ -35,8 +47,9 @@ export class SqliteThread {
       return
     }
     this.#worker.on('message', (answer: SqliteThreadAnswer) => this.#answered(answer))
-    this.#worker.on('error', (error) => this.#ended(error))
-    this.#worker.on('exit', () => this.#ended(new Error('the thread that writes it has ended')))
+    // Its end follows, with which its connection is closed.
+    this.#worker.on('error', () => {})
+    this.#worker.on('exit', () => this.#ended())
     // Alone it is no reason for a program not to end.
     this.#worker.unref()
   }
@@ -58,8 +71,9 @@ export class SqliteThread {
    */
   commit(changes: StateChanges): Promise<void> {
     const worker = this.#worker!
-    worker.postMessage(changes)
-    this.#running = Promise.withResolvers()
+    const commit: SqliteThreadCommit = { changes, number: this.#connection.lastNumber + 1 }
+    worker.postMessage(commit)
+    this.#running = { ...commit, ...Promise.withResolvers<void>() }
     worker.ref()
     return this.#running.promise
   }
@@ -90,10 +104,18 @@ export class SqliteThread {
     else running.reject(Object.assign(new Error(failure.message), { errcode: failure.errcode }))
   }
 
-  #ended(error: unknown): void {
+  #ended(): void {
     this.#isReady = false
     this.#worker = undefined
-    this.#running?.reject(error)
+    const running = this.#running
+    if (running === undefined) return
     this.#running = undefined
+    try {
+      // It can have died between the commit and its answer.
+      if (this.#connection.lastNumber !== running.number) this.#connection.commit(running.changes)
+      running.resolve()
+    } catch (error) {
+      running.reject(error)
+    }
   }
 }

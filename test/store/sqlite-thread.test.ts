@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { openStateFile, SqliteConnection } from '../../src/store/sqlite-connection.ts'
 import { SqliteThread } from '../../src/store/sqlite-thread.ts'
 import { type EntityRecord } from '../../src/store/state-store.ts'
 import { connectorId, stateDirectory, untilThreaded } from './state-directory.ts'
@@ -91,10 +92,16 @@ describe('large commits, in a thread of their own', () => {
   })
 })
 
+function connectionTo(file: string): SqliteConnection {
+  const connection = new SqliteConnection(openStateFile(file, { readOnly: false }))
+  onTestFinished(() => connection.close())
+  return connection
+}
+
 describe('a thread that cannot be had', () => {
   it('never becomes ready, and closes all the same', async () => {
-    const { directory } = stateDirectory()
-    const thread = new SqliteThread(`${directory}/none/state.sqlite`)
+    const { directory, file } = await threadedStore()
+    const thread = new SqliteThread(`${directory}/none/state.sqlite`, connectionTo(file))
     onTestFinished(() => thread.close())
     for (let turn = 0; turn < 20; turn++) {
       expect(thread.isReady).toBe(false)
@@ -105,7 +112,7 @@ describe('a thread that cannot be had', () => {
 
   it('is closed while it begins', async () => {
     const { store, file } = await threadedStore()
-    const thread = new SqliteThread(file)
+    const thread = new SqliteThread(file, connectionTo(file))
     await thread.close()
     expect(thread.isReady).toBe(false)
     await store.commit({ putEntities: entities('a') })
