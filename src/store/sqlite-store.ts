@@ -34,7 +34,7 @@ export interface SqliteStoreOptions {
   readonly access?: 'exclusive' | 'shared' | 'read-only' | undefined
   /**
    * Commits of so many entities and more take milliseconds, and are made in a thread of their own. It takes some megabytes
-   * and is begun with the first of them, which it comes too late for. `Infinity` for none. Default: 500.
+   * and is begun with the first of them. `Infinity` for none. Default: 500.
    */
   readonly largeCommitEntities?: number | undefined
 }
@@ -184,9 +184,8 @@ export class SqliteStore implements StateStore {
     await this.#write((connection) => {
       const putEntities = [...(changes.putEntities ?? [])]
       if (putEntities.length >= this.#largeCommitEntities) {
-        // This one is made before the thread is there to make it.
         this.#thread ??= new SqliteThread(this.#path, connection)
-        if (this.#thread.isReady) return this.#thread.commit(withArrays({ ...changes, putEntities }))
+        if (this.#thread.isAlive) return this.#thread.commit(withArrays({ ...changes, putEntities }))
       }
       return connection.commit({ ...changes, putEntities })
     })

@@ -13,7 +13,6 @@ parentPort!.on('message', (commit: SqliteThreadCommit | undefined) => {
   }
   parentPort!.postMessage(answerTo(commit))
 })
-parentPort!.postMessage({} satisfies SqliteThreadAnswer)
 
 function answerTo({ changes, number }: SqliteThreadCommit): SqliteThreadAnswer {
   try {

@@ -8,7 +8,7 @@ export interface SqliteThreadCommit {
   readonly number: number
 }
 
-/** What the thread says when it is ready, and after each commit: nothing, or why it did not succeed. */
+/** What the thread says after each commit: nothing, or why it did not succeed. */
 export interface SqliteThreadAnswer {
   readonly failure?: { readonly message: string; readonly errcode: number | undefined } | undefined
 }
@@ -17,14 +17,13 @@ export interface SqliteThreadAnswer {
 const extension = import.meta.url?.endsWith('.ts') ? 'ts' : 'js'
 
 /**
- * Commits to a state file in a thread of its own, so that the thread that reads the stream goes on meanwhile. Where no
- * thread can be had (a bundler left out its file, Node's permissions forbid it), it never becomes ready, and nothing
- * else happens. When it dies in the middle of a commit, that is made here unless it was made there.
+ * Commits to a state file in a thread of its own, so that the thread that reads the stream goes on meanwhile. Where
+ * it dies before it has answered, also because none can be had (a bundler left out its file), the commit is made here
+ * unless it was made there.
  */
 export class SqliteThread {
   readonly #connection: SqliteConnection
   #worker: Worker | undefined
-  #isReady = false
   /** The commit that is under way. */
   #running: (SqliteThreadCommit & PromiseWithResolvers<void>) | undefined
 
@@ -54,9 +53,9 @@ export class SqliteThread {
     this.#worker.unref()
   }
 
-  /** Whether it can take a commit now. */
-  get isReady(): boolean {
-    return this.#isReady && this.#running === undefined
+  /** Whether it can take commits, also while it still begins. */
+  get isAlive(): boolean {
+    return this.#worker !== undefined
   }
 
   /** Resolves when the commit that is under way is over, however it ends; undefined when there is none. */
@@ -65,7 +64,7 @@ export class SqliteThread {
   }
 
   /**
-   * All of the changes or none; call it only when it is ready.
+   * All of the changes or none; call it only when it is alive, and no other commit is under way.
    *
    * @throws what SQLite says, as an error with its `errcode`.
    */
@@ -80,13 +79,9 @@ export class SqliteThread {
 
   /** Ends the thread, after the commit that is under way. */
   async close(): Promise<void> {
+    await this.running
     const worker = this.#worker
     if (worker === undefined) return
-    await this.running
-    if (!this.#isReady) {
-      await worker.terminate()
-      return
-    }
     const { promise, resolve } = Promise.withResolvers<unknown>()
     worker.once('exit', resolve)
     worker.ref()
@@ -95,9 +90,7 @@ export class SqliteThread {
   }
 
   #answered({ failure }: SqliteThreadAnswer): void {
-    this.#isReady = true
-    const running = this.#running
-    if (running === undefined) return
+    const running = this.#running!
     this.#running = undefined
     this.#worker?.unref()
     if (failure === undefined) running.resolve()
@@ -105,7 +98,6 @@ export class SqliteThread {
   }
 
   #ended(): void {
-    this.#isReady = false
     this.#worker = undefined
     const running = this.#running
     if (running === undefined) return

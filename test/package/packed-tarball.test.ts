@@ -163,20 +163,21 @@ test('writes large commits in a thread, and in its own where a bundler has made 
     import { SqliteStore } from 'opencti-stream-connector'
     const store = new SqliteStore({ directory: './threads', connectorId: 'threads' })
     await store.open('threads')
-    const seen = new Set()
+    let threaded = 0
     for (let number = 0; number < 40; number++) {
       const putEntities = Array.from({ length: 600 }, (_, index) => ({ key: number + '-' + index, stixId: 'a' }))
       const commit = store.commit({ putEntities })
-      seen.add(store.entity(number + '-0') === undefined ? 'thread' : 'own')
+      if (store.entity(number + '-0') === undefined) threaded++
       await commit
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
-    console.log([...seen].join(), await store.countEntities())
+    // A thread that cannot be had is waited for once; one that can is now and then faster than the look.
+    console.log(threaded > 20 ? 'thread' : threaded < 2 ? 'own' : threaded, await store.countEntities())
     await store.close()
   `
   await writeFile(join(folder, 'threads.mjs'), program)
   const { stdout } = await run(process.execPath, ['threads.mjs'], { cwd: folder })
-  expect(stdout).toBe('own,thread 24000\n')
+  expect(stdout).toBe('thread 24000\n')
 
   await rm(join(folder, 'threads'), { recursive: true })
   // The bundler that builds this package.

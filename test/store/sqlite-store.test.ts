@@ -14,7 +14,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { type StateChanges, type StateStore } from '../../src/store/state-store.ts'
-import { connectorId, stateDirectory, untilThreaded } from './state-directory.ts'
+import { connectorId, stateDirectory } from './state-directory.ts'
 import { itIsAStateStore, letter } from './state-store.conformance.ts'
 
 describe('SqliteStore', () => {
@@ -87,7 +87,6 @@ describe('SqliteStore', () => {
         const memory = new MemoryStore()
         await sqlite.open(connectorId)
         await memory.open(connectorId)
-        if (largeCommitEntities === 0) await untilThreaded(sqlite, 0)
         for (const [change, request] of steps) {
           await sqlite.commit(change)
           await memory.commit(change)

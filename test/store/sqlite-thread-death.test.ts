@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import type { Worker } from 'node:worker_threads'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type StateChanges } from '../../src/store/state-store.ts'
-import { connectorId, stateDirectory, untilThreaded } from './state-directory.ts'
+import { connectorId, stateDirectory } from './state-directory.ts'
 import { letter } from './state-store.conformance.ts'
 
 /** A store with its thread, and what the thread has said since. */
@@ -14,7 +14,9 @@ async function threadedStore() {
   const place = stateDirectory()
   const store = place.make()
   await store.open(connectorId)
-  await untilThreaded(store, 500)
+  await store.commit({
+    putEntities: Array.from({ length: 500 }, (_, index) => ({ key: `warm-${index}`, stixId: 'a' })),
+  })
   expect(workers).toHaveLength(1)
   const [worker] = workers
   const answers: unknown[] = []
@@ -51,7 +53,8 @@ describe('a commit whose thread dies', () => {
       },
       true,
     ],
-  ])('%s is kept once', async (_, wait, keptBefore) => {
+    // A busy machine can give this thread its turn too late.
+  ])('%s is kept once', { retry: 4 }, async (_, wait, keptBefore) => {
     const { store, file, worker, answers, make } = await threadedStore()
     const isKept = () => store.value('position') === '7-0'
     const commit = store.commit(large)

@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { openStateFile, SqliteConnection } from '../../src/store/sqlite-connection.ts'
 import { SqliteThread } from '../../src/store/sqlite-thread.ts'
 import { type EntityRecord } from '../../src/store/state-store.ts'
-import { connectorId, stateDirectory, untilThreaded } from './state-directory.ts'
+import { connectorId, stateDirectory } from './state-directory.ts'
 import { letter } from './state-store.conformance.ts'
 
 const entities = (prefix: string, count = 600): EntityRecord[] =>
@@ -18,11 +17,20 @@ async function threadedStore() {
   const place = stateDirectory()
   const store = place.make()
   await store.open(connectorId)
-  await untilThreaded(store, 600)
+  await store.commit({ putEntities: entities('warm') })
   return { ...place, store }
 }
 
 describe('large commits, in a thread of their own', () => {
+  it('wait for it while it begins, and this thread does not', async () => {
+    const store = stateDirectory().make()
+    await store.open(connectorId)
+    const commit = store.commit({ putEntities: entities('a') })
+    expect(store.entity('a-1')).toBeUndefined()
+    await commit
+    expect(store.entity('a-1')).toBeDefined()
+  })
+
   it('can be read from the moment that they are made', async () => {
     const { store } = await threadedStore()
     const before = await store.countEntities()
@@ -99,23 +107,20 @@ function connectionTo(file: string): SqliteConnection {
 }
 
 describe('a thread that cannot be had', () => {
-  it('never becomes ready, and closes all the same', async () => {
-    const { directory, file } = await threadedStore()
+  it('leaves commits to the thread that asked for them', async () => {
+    const { directory, file, store } = await threadedStore()
     const thread = new SqliteThread(`${directory}/none/state.sqlite`, connectionTo(file))
     onTestFinished(() => thread.close())
-    for (let turn = 0; turn < 20; turn++) {
-      expect(thread.isReady).toBe(false)
-      await sleep(10)
-    }
+    await thread.commit({ putEntities: entities('a') })
+    expect(store.entity('a-1')).toBeDefined()
+    expect(thread.isAlive).toBe(false)
     await thread.close()
   })
 
   it('is closed while it begins', async () => {
-    const { store, file } = await threadedStore()
+    const { file } = await threadedStore()
     const thread = new SqliteThread(file, connectionTo(file))
     await thread.close()
-    expect(thread.isReady).toBe(false)
-    await store.commit({ putEntities: entities('a') })
-    expect(store.entity('a-1')).toBeDefined()
+    expect(thread.isAlive).toBe(false)
   })
 })

@@ -1,26 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import { SqliteStore, type SqliteStoreOptions } from '../../src/store/sqlite-store.ts'
 
 export const connectorId = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
-
-/** Commits until one is made in the store's thread: it has not happened when the call returns. */
-export async function untilThreaded(store: SqliteStore, entities: number): Promise<void> {
-  for (let number = 0; ; number++) {
-    const putEntities = Array.from({ length: entities }, (_, index) => ({
-      key: `warm-${index}`,
-      stixId: 'a',
-    }))
-    const commit = store.commit({ values: new Map([['turn', String(number)]]), putEntities })
-    const isThreaded = store.value('turn') !== String(number)
-    await commit
-    if (isThreaded) return
-    await sleep(10)
-  }
-}
 
 /** A folder that is gone after the test, the stores in it closed. */
 export function stateDirectory() {
