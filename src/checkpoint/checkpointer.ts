@@ -12,7 +12,7 @@ import { type Clock } from '../util/clock.ts'
 import { Condition } from '../util/condition.ts'
 import { Departures } from './departures.ts'
 import { KnownKeys } from './known-keys.ts'
-import { PendingChanges } from './pending-changes.ts'
+import { PendingChanges, withoutPosition } from './pending-changes.ts'
 
 /** What a {@link Checkpointer} needs. */
 export interface CheckpointerOptions {
@@ -79,7 +79,10 @@ export class Checkpointer {
     if (this.#beganEmpty && this.#known?.mayHave(key) === false) return undefined
     if (this.#pending.entities.has(key)) return this.#pending.entities.get(key)
     if (this.#writing?.entities.has(key)) return this.#writing.entities.get(key)
-    return this.#options.store.entity(key)
+    const record = this.#options.store.entity(key)
+    const isForgetting = this.#pending.forgetsPositions || this.#writing?.forgetsPositions === true
+    if (!isForgetting) return record
+    return record instanceof Promise ? record.then(withoutPosition) : withoutPosition(record)
   }
 
   /** @param replayed the dead letter that was delivered with it: removed by the same commit. */
@@ -104,12 +107,18 @@ export class Checkpointer {
    * All positions of the past say nothing any more: the state begins anew.
    *
    * @param values change with it.
+   * @throws as {@link flush}: it is done then as soon as something can be written, with all that comes after it.
    */
-  async forgetPositions(values?: ReadonlyMap<string, string | undefined>): Promise<void> {
+  async forgetPositions(values: ReadonlyMap<string, string | undefined> = new Map()): Promise<void> {
     while (this.#running !== undefined) await this.#running
     this.#departures.clear()
-    this.#writtenSafe = undefined
-    await this.#options.store.commit({ forgetPositions: true, values })
+    this.#pending.forgetPositions(values)
+    this.#dirty = true
+    try {
+      await this.flush()
+    } finally {
+      this.#writtenSafe = undefined
+    }
   }
 
   /** The position of the event with which an entity that is not in the id map has gone from the target, if that is recent. */
@@ -269,8 +278,7 @@ export class Checkpointer {
     this.#durable = false
     try {
       await this.#options.store.commit({
-        ...changes.stateChanges(),
-        values,
+        ...changes.stateChanges(values),
         putDepartures: departures.putDepartures,
         removeDepartures: departures.removeDepartures,
         durable,

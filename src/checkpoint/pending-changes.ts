@@ -12,6 +12,9 @@ export class PendingChanges {
   readonly removedDeadLetters = new Set<number>()
   /** Keys whose dead letters are older than an event that ended, with its position. */
   readonly outdated = new Map<string, string>()
+  /** All positions that the store has from before are to be forgotten. */
+  forgetsPositions = false
+  #values: ReadonlyMap<string, string | undefined> = new Map()
   #deadLetters: NewDeadLetter[] = []
   #updatedDeadLetters = new Map<number, DeadLetterUpdate>()
 
@@ -22,6 +25,17 @@ export class PendingChanges {
 
   get hasDeadLetters(): boolean {
     return this.#deadLetters.length > 0
+  }
+
+  /**
+   * The positions of all that was remembered so far say nothing any more.
+   *
+   * @param values change with it.
+   */
+  forgetPositions(values: ReadonlyMap<string, string | undefined>): void {
+    for (const [key, record] of this.entities) this.entities.set(key, withoutPosition(record))
+    this.forgetsPositions = true
+    this.#values = new Map([...this.#values, ...values])
   }
 
   addDeadLetter(letter: NewDeadLetter): void {
@@ -35,6 +49,8 @@ export class PendingChanges {
   /** Puts what could not be written back under what came meanwhile, which is newer. */
   addOlder(older: PendingChanges): void {
     for (const [key, record] of older.entities) if (!this.entities.has(key)) this.entities.set(key, record)
+    this.forgetsPositions ||= older.forgetsPositions
+    this.#values = new Map([...older.#values, ...this.#values])
     this.#deadLetters = [...older.#deadLetters, ...this.#deadLetters]
     for (const id of older.removedDeadLetters) this.removedDeadLetters.add(id)
     this.#updatedDeadLetters = new Map([...older.#updatedDeadLetters, ...this.#updatedDeadLetters])
@@ -42,9 +58,15 @@ export class PendingChanges {
       if (!this.outdated.has(key)) this.outdated.set(key, position)
   }
 
-  /** The same as a commit takes it. */
-  stateChanges(): StateChanges {
+  /**
+   * The same as a commit takes it.
+   *
+   * @param values go with it.
+   */
+  stateChanges(values: ReadonlyMap<string, string | undefined>): StateChanges {
     return {
+      values: new Map([...this.#values, ...values]),
+      forgetPositions: this.forgetsPositions,
       putEntities: present(this.entities),
       deleteEntities: absent(this.entities),
       addDeadLetters: this.#deadLetters,
@@ -53,6 +75,13 @@ export class PendingChanges {
       removeDeadLetters: this.removedDeadLetters,
     }
   }
+}
+
+/** What is remembered of an entity when its position says nothing any more. */
+export function withoutPosition(record: EntityRecord | undefined): EntityRecord | undefined {
+  if (record === undefined) return undefined
+  const { position: _, ...rest } = record
+  return rest
 }
 
 function* present(entities: ReadonlyMap<string, EntityRecord | undefined>): Iterable<EntityRecord> {

@@ -277,9 +277,8 @@ export class Runtime {
       this.#givenUp.signal,
     )
     try {
-      // The old life is saved whole and its positions are forgotten before the new one is: killed in between, the
+      // The old life is saved whole and its positions are forgotten before the new one is: killed before that, the
       // connector finds the platform's state changed and begins here again.
-      await this.#assembly.checkpointer.flush()
       await this.#assembly.checkpointer.forgetPositions(new Map([[voidPositionValue, anyPosition]]))
     } catch (error) {
       onNotice({ kind: 'state-not-written', error: error as StreamConnectorError })

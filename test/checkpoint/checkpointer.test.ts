@@ -179,6 +179,32 @@ describe('a store that cannot write', () => {
     expect(await store.countEntities()).toBe(50_001)
   })
 
+  it('forgets all positions of before as soon as it can, and none of what comes after', async () => {
+    const { clock, store, checkpointer } = await desk()
+    checkpointer.putEntity({ ...record('a'), position: '5-0' })
+    await checkpointer.flush()
+    checkpointer.putEntity({ ...record('b'), position: '6-0' })
+    store.isFull = true
+    const answer = checkpointer.forgetPositions(new Map([['void', 'any']]))
+    await expect(answer).rejects.toMatchObject({ code: 'STATE_NOT_WRITTEN' })
+    expect(await checkpointer.entity('a')).toStrictEqual(record('a'))
+    expect(await checkpointer.entity('b')).toStrictEqual(record('b'))
+    checkpointer.putEntity({ ...record('c'), position: '1-0' })
+    store.isFull = false
+    store.takesMs = 100
+    await clock.advance(300)
+    expect(store.entity('a')).toMatchObject({ position: '5-0' })
+    expect(await checkpointer.entity('a')).toStrictEqual(record('a'))
+    checkpointer.putEntity({ ...record('b'), position: '2-0' })
+    await clock.advance(60_000)
+    expect(store.value('void')).toBe('any')
+    expect(await store.entities({ limit: 9 })).toStrictEqual([
+      record('a'),
+      { ...record('b'), position: '2-0' },
+      { ...record('c'), position: '1-0' },
+    ])
+  })
+
   it('makes flush reject, without losing what was to be flushed', async () => {
     const { store, checkpointer } = await desk()
     store.isFull = true

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { MemoryStore } from 'opencti-stream-connector'
+import { MemoryStore, StateError, type StateChanges } from 'opencti-stream-connector'
 import { buildIndicator, type GraphqlLogEntry, type Simulator } from 'opencti-stream-connector/testing'
 import {
   caughtUp,
@@ -149,6 +149,29 @@ test('a state that was edited at the platform while running is adopted', async (
   await until('the later ones again', () => recorder.callsOf(ids[3]!).length === 2)
   expect(recorder.callsOf(ids[1]!)).toEqual(['create'])
   await until('the key of somebody else', () => platformState(simulator)['note'] === 'by hand')
+})
+
+test('a state that was edited while the disk refuses a write is adopted all the same', async () => {
+  const simulator = await startSimulator()
+  let refused = 0
+  class RefusingOnce extends MemoryStore {
+    override async commit(changes: StateChanges): Promise<void> {
+      if (changes.forgetPositions === true && refused++ === 0)
+        throw new StateError('STATE_NOT_WRITTEN', 'the disk is full')
+      await super.commit(changes)
+    }
+  }
+  const recorder = await startRecorder(simulator, { store: new RefusingOnce() })
+  await caughtUp(recorder)
+  const ids = seeds(4).map((object) => simulator.create(object).id)
+  await until('all', () => ids.every((id) => recorder.callsOf(id).length > 0))
+  const from = lastEventOf(simulator, ids[1]!)
+  simulator.resetState()
+  simulator.setState(simulator.connectorId, JSON.stringify({ start_from: from, recover_until: false }))
+  await until('the notice', () => recorder.notice('reset'))
+  expect(refused).toBeGreaterThan(0)
+  await until('the later ones again', () => recorder.callsOf(ids[3]!).length === 2)
+  expect(recorder.callsOf(ids[2]!)).toEqual(['create', 'update'])
 })
 
 test('a state that was edited while away wins over the local one', async () => {
