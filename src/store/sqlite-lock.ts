@@ -25,8 +25,11 @@ export class SqliteLock {
     try {
       createPrivateFile(path)
       database = openDatabase(path)
-      // Without a journal in a file: nothing is ever written here.
-      database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
+      // Without a journal in a file: nothing is ever written here. Of a file that may be read only, SQLite takes no exclusive
+      // lock and says nothing, until it is to change.
+      database.exec(
+        'PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE; PRAGMA user_version = 1',
+      )
       return new SqliteLock(database)
     } catch (error) {
       database?.close()

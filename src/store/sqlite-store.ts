@@ -3,6 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { StateError } from '../errors/state-error.ts'
+import { HeldFiles } from './held-files.ts'
 import { openStateFile, SqliteConnection } from './sqlite-connection.ts'
 import { stateFailure } from './sqlite-failure.ts'
 import { createPrivateFile, SqliteLock } from './sqlite-lock.ts'
@@ -64,6 +65,7 @@ export class SqliteStore implements StateStore {
   readonly #largeCommitEntities: number
   #connection: SqliteConnection | undefined
   #lock: SqliteLock | undefined
+  #heldFiles: HeldFiles | undefined
   /** Begun with the first large commit. */
   #thread: SqliteThread | undefined
 
@@ -98,6 +100,7 @@ export class SqliteStore implements StateStore {
       const fresh = claim(database, { owner, fileName: this.#fileName, mayChange })
       this.#connection = new SqliteConnection(database)
       this.#lock = lock
+      if (lock !== undefined) this.#heldFiles = new HeldFiles(this.#path, lockFileOf(this.#path))
       return { fresh }
     } catch (error) {
       database?.close()
@@ -222,6 +225,7 @@ export class SqliteStore implements StateStore {
       throw new StateError('STATE_NOT_WRITTEN', 'This state was opened to be read only.')
     }
     try {
+      this.#heldFiles?.requireInPlace()
       return await work(this.#connection)
     } catch (error) {
       throw stateFailure(error, 'writing', this.#fileName)

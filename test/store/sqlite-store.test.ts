@@ -5,6 +5,8 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -13,6 +15,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import { MemoryStore } from '../../src/store/memory-store.ts'
+import { type SqliteStore } from '../../src/store/sqlite-store.ts'
 import { type StateChanges, type StateStore } from '../../src/store/state-store.ts'
 import { connectorId, stateDirectory } from './state-directory.ts'
 import { itIsAStateStore, letter } from './state-store.conformance.ts'
@@ -300,6 +303,21 @@ describe('a state that cannot be used is refused', () => {
     })
   })
 
+  it('when its lock may be read only, which would hold nobody off', async () => {
+    const { directory, file, make } = stateDirectory()
+    const store = make()
+    await store.open(connectorId)
+    await store.close()
+    chmodSync(directory, 0o777)
+    chmodSync(file, 0o666)
+    chmodSync(join(directory, `${connectorId}.lock`), 0o444)
+    const error = await asNobody(() => refusal(() => make().open(connectorId)))
+    expect(error).toMatchObject({
+      code: 'STATE_UNREADABLE',
+      message: expect.stringContaining('may not write there'),
+    })
+  })
+
   it('when the place of the lock is taken by something else, and lets go of nothing it holds', async () => {
     const { directory, make } = stateDirectory()
     mkdirSync(join(directory, `${connectorId}.lock`))
@@ -314,6 +332,55 @@ describe('a state that cannot be used is refused', () => {
     await refusal(() => store.open(connectorId))
     writeFileSync(file, '')
     expect(await store.open(connectorId)).toEqual({ fresh: true })
+  })
+})
+
+describe('a state that is taken away while it is held', () => {
+  const position = (store: SqliteStore, text: string) =>
+    store.commit({ values: new Map([['position', text]]) })
+  const isGone = { code: 'STATE_NOT_WRITTEN', message: expect.stringMatching(/deleted or replaced.*restart/) }
+
+  it('takes no more changes with the folder deleted, which would be gone with the process', async () => {
+    const { directory, make } = stateDirectory()
+    const store = make()
+    await store.open(connectorId)
+    rmSync(directory, { recursive: true })
+    await expect(position(store, '1')).rejects.toMatchObject(isGone)
+    const putEntities = Array.from({ length: 600 }, (_, index) => ({ key: `${index}`, stixId: 'a' }))
+    await expect(store.commit({ putEntities })).rejects.toMatchObject(isGone)
+    await expect(store.requestReplay({ force: false })).rejects.toMatchObject(isGone)
+    await store.close()
+    const again = make()
+    expect(await again.open(connectorId)).toEqual({ fresh: true })
+    await position(again, '1')
+  })
+
+  it.each(['.sqlite', '.sqlite-wal', '.sqlite-shm', '.lock'])(
+    'takes none without its %s, until that is back',
+    async (end) => {
+      const { directory, make } = stateDirectory()
+      const store = make()
+      await store.open(connectorId)
+      const file = join(directory, `${connectorId}${end}`)
+      renameSync(file, `${file}.away`)
+      await expect(position(store, '1')).rejects.toMatchObject(isGone)
+      writeFileSync(file, '')
+      await expect(position(store, '1')).rejects.toMatchObject(isGone)
+      renameSync(`${file}.away`, file)
+      await position(store, '1')
+      expect(store.value('position')).toBe('1')
+    },
+  )
+
+  it('is held by one at a time, also when somebody removes the lock', async () => {
+    const { directory, make } = stateDirectory()
+    const first = make()
+    await first.open(connectorId)
+    rmSync(join(directory, `${connectorId}.lock`))
+    const second = make()
+    await second.open(connectorId)
+    await expect(position(first, '1')).rejects.toMatchObject(isGone)
+    await position(second, '2')
   })
 })
 
