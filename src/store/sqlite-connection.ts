@@ -4,8 +4,11 @@ import { openDatabase } from './sqlite-lock.ts'
 import { prepareStatements, type SqliteStatements } from './sqlite-statements.ts'
 import { type StateChanges } from './state-store.ts'
 
-/** How long a write waits for another program's write, in milliseconds. Nothing else happens meanwhile in its thread. */
+/** How long a write waits for another program's write, in milliseconds. Nothing else happens meanwhile in the thread. */
 const busyTimeoutMs = 2000
+
+/** The same for a connection that must not hold up its thread: what the command line writes takes a few milliseconds. */
+const hurriedBusyTimeoutMs = 100
 
 /** Pages kept in memory, in KiB. */
 const cacheKiB = 16_384
@@ -46,6 +49,11 @@ export class SqliteConnection {
   constructor(database: DatabaseSync) {
     this.#database = database
     this.statements = prepareStatements(database)
+  }
+
+  /** From now on, a write that another program holds up fails soon: it can be made where there is time to wait. */
+  hurry(): void {
+    this.#database.exec(`PRAGMA busy_timeout = ${hurriedBusyTimeoutMs}`)
   }
 
   /**

@@ -75,7 +75,8 @@ export function createPrivateFile(path: string): void {
   }
 }
 
-function isBusy(error: unknown): boolean {
+/** Whether another program holds what was asked for. */
+export function isBusy(error: unknown): boolean {
   const { errcode } = (error ?? {}) as { errcode?: unknown }
   return typeof errcode === 'number' && (errcode & 0xff) === busy
 }

@@ -6,7 +6,7 @@ import { StateError } from '../errors/state-error.ts'
 import { HeldFiles } from './held-files.ts'
 import { openStateFile, SqliteConnection } from './sqlite-connection.ts'
 import { stateFailure } from './sqlite-failure.ts'
-import { createPrivateFile, SqliteLock } from './sqlite-lock.ts'
+import { createPrivateFile, isBusy, SqliteLock } from './sqlite-lock.ts'
 import { deadLetterOfRow, entityOfRow } from './sqlite-rows.ts'
 import { claim, migrate } from './sqlite-schema.ts'
 import { type SqliteStatements } from './sqlite-statements.ts'
@@ -35,7 +35,7 @@ export interface SqliteStoreOptions {
   readonly access?: 'exclusive' | 'shared' | 'read-only' | undefined
   /**
    * Commits of so many entities and more take milliseconds, and are made in a thread of their own. It takes some megabytes
-   * and is begun with the first of them. `Infinity` for none. Default: 500.
+   * and is begun with the first of them, or when a commit has to wait for another program. `Infinity` for none. Default: 500.
    */
   readonly largeCommitEntities?: number | undefined
 }
@@ -63,10 +63,11 @@ export class SqliteStore implements StateStore {
   readonly #fileName: string
   readonly #access: NonNullable<SqliteStoreOptions['access']>
   readonly #largeCommitEntities: number
+  readonly #mayHaveThread: boolean
   #connection: SqliteConnection | undefined
   #lock: SqliteLock | undefined
   #heldFiles: HeldFiles | undefined
-  /** Begun with the first large commit. */
+  /** Begun with the first commit that it is needed for. */
   #thread: SqliteThread | undefined
 
   constructor(options: SqliteStoreOptions) {
@@ -75,6 +76,7 @@ export class SqliteStore implements StateStore {
     this.#fileName = basename(this.#path)
     this.#access = options.access ?? 'exclusive'
     this.#largeCommitEntities = options.largeCommitEntities ?? 500
+    this.#mayHaveThread = this.#access === 'exclusive' && this.#largeCommitEntities !== Infinity
   }
 
   async open(owner: string): Promise<StateOpening> {
@@ -99,6 +101,7 @@ export class SqliteStore implements StateStore {
       if (mayChange) database.exec('PRAGMA journal_mode = WAL')
       const fresh = claim(database, { owner, fileName: this.#fileName, mayChange })
       this.#connection = new SqliteConnection(database)
+      if (this.#mayHaveThread) this.#connection.hurry()
       this.#lock = lock
       if (lock !== undefined) this.#heldFiles = new HeldFiles(this.#path, lockFileOf(this.#path))
       return { fresh }
@@ -185,12 +188,17 @@ export class SqliteStore implements StateStore {
 
   async commit(changes: StateChanges): Promise<void> {
     await this.#write((connection) => {
-      const putEntities = [...(changes.putEntities ?? [])]
-      if (putEntities.length >= this.#largeCommitEntities) {
-        this.#thread ??= new SqliteThread(this.#path, connection)
-        if (this.#thread.isAlive) return this.#thread.commit(withArrays({ ...changes, putEntities }))
+      const all = withArrays(changes)
+      if (all.putEntities.length < this.#largeCommitEntities) {
+        try {
+          return connection.commit(all)
+        } catch (error) {
+          if (!this.#mayHaveThread || !isBusy(error)) throw error
+          // Nothing of it is done, and it can wait in the thread.
+        }
       }
-      return connection.commit({ ...changes, putEntities })
+      this.#thread ??= new SqliteThread(this.#path, connection)
+      return this.#thread.isAlive ? this.#thread.commit(all) : connection.commit(all)
     })
   }
 
@@ -237,10 +245,11 @@ function notOpen(code: 'STATE_UNREADABLE' | 'STATE_NOT_WRITTEN'): StateError {
   return new StateError(code, 'The state was used before it was opened or after it was closed.')
 }
 
-/** What can be sent to another thread: generators cannot. */
-function withArrays(changes: StateChanges): StateChanges {
+/** What can be tried twice, and sent to another thread: generators cannot. */
+function withArrays(changes: StateChanges) {
   return {
     ...changes,
+    putEntities: [...(changes.putEntities ?? [])],
     deleteEntities: [...(changes.deleteEntities ?? [])],
     removeDepartures: [...(changes.removeDepartures ?? [])],
     addDeadLetters: [...(changes.addDeadLetters ?? [])],

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { openStateFile, SqliteConnection } from '../../src/store/sqlite-connection.ts'
 import { SqliteThread } from '../../src/store/sqlite-thread.ts'
@@ -105,6 +106,44 @@ function connectionTo(file: string): SqliteConnection {
   onTestFinished(() => connection.close())
   return connection
 }
+
+describe('while another program writes', () => {
+  it('commits wait for it in the thread, small ones too, and this thread goes on', async () => {
+    const { file, make } = stateDirectory()
+    const store = make()
+    await store.open(connectorId)
+    const shell = new DatabaseSync(file)
+    onTestFinished(() => shell.close())
+    shell.exec('BEGIN IMMEDIATE')
+    const beganMs = performance.now()
+    const commits = [
+      store.commit({ putEntities: new Set(entities('a', 3)), deleteEntities: ['b'] }),
+      store.commit({ values: new Map([['position', '5-0']]) }),
+    ]
+    expect(performance.now() - beganMs).toBeLessThan(1500)
+    shell.exec('COMMIT')
+    await Promise.all(commits)
+    expect(store.entity('a-2')).toBeDefined()
+    expect(store.value('position')).toBe('5-0')
+  })
+
+  it('commits are told after a while, and made when they are asked for again', async () => {
+    const { file, make } = stateDirectory()
+    const store = make()
+    await store.open(connectorId)
+    const shell = new DatabaseSync(file)
+    onTestFinished(() => shell.close())
+    shell.exec('BEGIN IMMEDIATE')
+    const commit = () => store.commit({ addDeadLetters: [letter()] })
+    await expect(commit()).rejects.toMatchObject({
+      code: 'STATE_NOT_WRITTEN',
+      message: expect.stringMatching(/another program is writing.*Nothing of this change was kept/) as string,
+    })
+    shell.exec('COMMIT')
+    await commit()
+    expect(await store.countDeadLetters()).toBe(1)
+  })
+})
 
 describe('a thread that cannot be had', () => {
   it('leaves commits to the thread that asked for them', async () => {
