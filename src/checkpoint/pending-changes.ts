@@ -16,11 +16,12 @@ export class PendingChanges {
   forgetsPositions = false
   #values: ReadonlyMap<string, string | undefined> = new Map()
   #deadLetters: NewDeadLetter[] = []
+  #deadLettersSize = 0
   #updatedDeadLetters = new Map<number, DeadLetterUpdate>()
 
-  /** Those that grow with what is delivered. */
+  /** Those that grow with what is delivered; a dead letter counts once more for each kilobyte of its event. */
   get size(): number {
-    return this.entities.size + this.#deadLetters.length
+    return this.entities.size + this.outdated.size + this.#deadLettersSize
   }
 
   get hasDeadLetters(): boolean {
@@ -40,6 +41,7 @@ export class PendingChanges {
 
   addDeadLetter(letter: NewDeadLetter): void {
     this.#deadLetters.push(letter)
+    this.#deadLettersSize += 1 + Math.floor(letter.data.length / 1000)
   }
 
   updateDeadLetter(update: DeadLetterUpdate): void {
@@ -52,6 +54,7 @@ export class PendingChanges {
     this.forgetsPositions ||= older.forgetsPositions
     this.#values = new Map([...older.#values, ...this.#values])
     this.#deadLetters = [...older.#deadLetters, ...this.#deadLetters]
+    this.#deadLettersSize += older.#deadLettersSize
     for (const id of older.removedDeadLetters) this.removedDeadLetters.add(id)
     this.#updatedDeadLetters = new Map([...older.#updatedDeadLetters, ...this.#updatedDeadLetters])
     for (const [key, position] of older.outdated)

@@ -205,6 +205,30 @@ describe('a store that cannot write', () => {
     ])
   })
 
+  it.each([
+    [
+      'the text of dead letters',
+      (checkpointer: Checkpointer) =>
+        checkpointer.addDeadLetter({ ...letter('bad'), data: 'x'.repeat(2_000_000) }),
+      30,
+    ],
+    [
+      'dead letters that are outdated',
+      (checkpointer: Checkpointer, number: number) => checkpointer.outdateDeadLetters(`${number}`, '1-0'),
+      50_000,
+    ],
+  ])('counts %s among what it has room for', async (_, add, count) => {
+    const { clock, store, checkpointer } = await desk()
+    store.takesMs = 30_000
+    checkpointer.putEntity(record('first'))
+    await clock.advance(1000)
+    expect(checkpointer.room()).toBeUndefined()
+    for (let number = 0; number < count; number++) add(checkpointer, number)
+    expect(checkpointer.room()).toBeDefined()
+    await clock.advance(61_000)
+    expect(checkpointer.room()).toBeUndefined()
+  })
+
   it('makes flush reject, without losing what was to be flushed', async () => {
     const { store, checkpointer } = await desk()
     store.isFull = true
