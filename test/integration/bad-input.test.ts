@@ -259,6 +259,21 @@ describe('the state on disk', () => {
     expect(recorder.status().stateProblem).toBeUndefined()
   })
 
+  test('a folder that is deleted while it runs: nothing is taken for done since, and a restart does it', async () => {
+    const simulator = await startSimulator()
+    const directory = await folder()
+    const recorder = await startRecorder(simulator, { store: await storeIn(simulator, directory) })
+    await caughtUp(recorder)
+    await rm(directory, { recursive: true })
+    const ids = [1, 2, 3].map((seed) => simulator.create(buildIndicator('ipv4', { seed })).id)
+    const notice = await until('the notice', () => recorder.notice('state-not-written'))
+    expect(notice.error.message).toMatch(/deleted or replaced.*restart the connector/)
+    await recorder.stop()
+    const next = await startRecorder(simulator, { store: await storeIn(simulator, directory) })
+    await until('all of them', () => ids.every((id) => next.callsOf(id).length > 0))
+    await proveReading(simulator, next)
+  })
+
   test.skipIf(process.platform === 'win32')(
     'files that cannot grow: the process lives, and after a kill nothing is lost',
     async () => {
