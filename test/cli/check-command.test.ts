@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { SqliteStore } from 'opencti-stream-connector'
 import { startSimulator } from '../integration/stage.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
 import { readmeConnector, readmeSettings, simpleConnector, writeConnector } from './connector-files.ts'
-import { linesOf, runCli, temporaryFolder } from './run-cli.ts'
+import { linesOf, runCli } from './run-cli.ts'
 
 interface Answer {
   readonly ok: boolean

@@ -12,7 +12,8 @@ import { buildIndicator } from 'opencti-stream-connector/testing'
 import { caughtUp, startRecorder, startSimulator } from '../integration/stage.ts'
 import { until } from '../integration/until.ts'
 import { rowOf } from '../../src/cli/dead-letter-text.ts'
-import { linesOf, runCli, temporaryFolder } from './run-cli.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
+import { linesOf, runCli } from './run-cli.ts'
 
 const connectorId = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
 

@@ -6,7 +6,8 @@ import { IdMap, MemoryStore, SqliteStore, type EntityRecord } from 'opencti-stre
 import { buildIndicator, openCtiPropertiesOf } from 'opencti-stream-connector/testing'
 import { caughtUp, makeRecorder, startSimulator } from '../integration/stage.ts'
 import { until } from '../integration/until.ts'
-import { linesOf, runCli, temporaryFolder } from './run-cli.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
+import { linesOf, runCli } from './run-cli.ts'
 
 const connectorId = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
 

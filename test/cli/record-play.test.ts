@@ -5,8 +5,9 @@ import { MemoryStore, SqliteStore } from 'opencti-stream-connector'
 import { buildIndicator, buildMalware, readRecording } from 'opencti-stream-connector/testing'
 import { makeRecorder, startSimulator, streamRequests } from '../integration/stage.ts'
 import { until } from '../integration/until.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
 import { simpleConnector, writeConnector } from './connector-files.ts'
-import { linesOf, runCli, startCli, temporaryFolder } from './run-cli.ts'
+import { linesOf, runCli, startCli } from './run-cli.ts'
 
 /** A platform with events of three entities, a folder, and the environment of the command. */
 async function stage() {

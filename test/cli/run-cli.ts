@@ -1,8 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { until } from '../integration/until.ts'
@@ -80,11 +77,4 @@ export function startCli(words: readonly string[], env: Record<string, string>, 
 /** The lines of a text, without the last break. */
 export function linesOf(text: string): string[] {
   return text.trimEnd().split('\n')
-}
-
-/** A folder that goes with the test. */
-export async function temporaryFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'opencti-stream-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  return folder
 }

@@ -2,8 +2,9 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { defineSettings, settingsMarkdown } from 'opencti-stream-connector'
+import { temporaryFolder } from '../temporary-folder.ts'
 import { readmeConnector, readmeSettings, writeConnector } from './connector-files.ts'
-import { runCli, temporaryFolder } from './run-cli.ts'
+import { runCli } from './run-cli.ts'
 
 interface Schema {
   readonly $id: string

@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { startSimulator } from '../integration/stage.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
 import { writeConnector } from './connector-files.ts'
-import { runCli, startCli, temporaryFolder } from './run-cli.ts'
+import { runCli, startCli } from './run-cli.ts'
 
 /** What every secret setting holds a piece of. */
 const canary = 'Zq7canary9Xv'

@@ -3,7 +3,8 @@ import { PermanentError, SqliteStore } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { caughtUp, lastEventOf, makeRecorder, startSimulator } from '../integration/stage.ts'
 import { until } from '../integration/until.ts'
-import { linesOf, runCli, temporaryFolder } from './run-cli.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
+import { linesOf, runCli } from './run-cli.ts'
 
 /** A platform, and connectors that share one state file, one after another. */
 async function stage() {

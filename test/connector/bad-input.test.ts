@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { copyFile, readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -23,6 +23,7 @@ import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing
 import { fastClock } from '../integration/fast-clock.ts'
 import { caughtUp, makeRecorder, startRecorder, startSimulator } from '../integration/stage.ts'
 import { until } from '../integration/until.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
 
 /** Takes everything, unless a test gives a hook another body. */
 class Plain extends StreamConnector {
@@ -360,15 +361,9 @@ test('a clock that jumps back by a day, and forth by a year, stops nothing and m
   expect(recorder.status()).toMatchObject({ deadLettered: 0, state: 'running', notReady: [] })
 })
 
-async function folder(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'bad-state-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
-  return directory
-}
-
 test('100,000 dead letters: it starts, says that there are too many, reads nothing, and goes on when they are purged', async () => {
   const simulator = await startSimulator()
-  const directory = await folder()
+  const directory = await temporaryFolder()
   const { connectorId } = simulator
   const before = new SqliteStore({ directory, connectorId })
   await before.open(connectorId)
@@ -423,7 +418,7 @@ test('as many dead letters as allowed do not hold up a stop', async () => {
 
 test('a state file copied from another connector: does not start, says whose it is, and leaves it alone', async () => {
   const simulator = await startSimulator()
-  const directory = await folder()
+  const directory = await temporaryFolder()
   const otherId = '7d2f5b1c-3e0a-4c55-9a35-6b1d3f8e2a10'
   const other = new SqliteStore({ directory, connectorId: otherId })
   await other.open(otherId)

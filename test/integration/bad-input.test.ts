@@ -1,9 +1,9 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { SqliteStore } from 'opencti-stream-connector'
 import { buildIndicator, openCtiPropertiesOf, type Simulator } from 'opencti-stream-connector/testing'
+import { temporaryFolder } from '../temporary-folder.ts'
 import { CrashTarget } from './crash-target.ts'
 import { runProgram } from './program.ts'
 import { type Recorder } from './recorder.ts'
@@ -17,14 +17,11 @@ import {
 } from './stage.ts'
 import { until } from './until.ts'
 
-async function folder(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'bad-input-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
-  return directory
-}
-
 async function storeIn(simulator: Simulator, directory?: string): Promise<SqliteStore> {
-  return new SqliteStore({ directory: directory ?? (await folder()), connectorId: simulator.connectorId })
+  return new SqliteStore({
+    directory: directory ?? (await temporaryFolder()),
+    connectorId: simulator.connectorId,
+  })
 }
 
 /** A connector with its state in SQLite that has caught up. */
@@ -184,7 +181,7 @@ describe('frames', () => {
 describe('the state on disk', () => {
   test('a corrupt file: does not start, says what to move away, and leaves it alone', async () => {
     const simulator = await startSimulator()
-    const directory = await folder()
+    const directory = await temporaryFolder()
     const path = join(directory, `${simulator.connectorId}.sqlite`)
     await writeFile(path, 'this is no database, but it may be precious')
     const recorder = makeRecorder(simulator, { store: await storeIn(simulator, directory) })
@@ -198,7 +195,7 @@ describe('the state on disk', () => {
     'a folder that may not be written: does not start, says who must own it',
     async () => {
       const simulator = await startSimulator()
-      const directory = await folder()
+      const directory = await temporaryFolder()
       await chmod(directory, 0o500)
       const recorder = makeRecorder(simulator, { store: await storeIn(simulator, directory) })
       await expect(recorder.start()).rejects.toMatchObject({ code: 'STATE_UNREADABLE' })
@@ -208,7 +205,7 @@ describe('the state on disk', () => {
 
   test('a folder that is a file: does not start, says so', async () => {
     const simulator = await startSimulator()
-    const path = join(await folder(), 'state')
+    const path = join(await temporaryFolder(), 'state')
     await writeFile(path, '')
     const recorder = makeRecorder(simulator, { store: await storeIn(simulator, path) })
     await expect(recorder.start()).rejects.toMatchObject({ code: 'STATE_UNREADABLE' })
@@ -217,7 +214,7 @@ describe('the state on disk', () => {
 
   test('a state file that is a folder: does not start', async () => {
     const simulator = await startSimulator()
-    const directory = await folder()
+    const directory = await temporaryFolder()
     await mkdir(join(directory, `${simulator.connectorId}.sqlite`))
     const recorder = makeRecorder(simulator, { store: await storeIn(simulator, directory) })
     await expect(recorder.start()).rejects.toMatchObject({ code: 'STATE_UNREADABLE' })
@@ -225,7 +222,7 @@ describe('the state on disk', () => {
 
   test('a second connector on the same file: refused, while the first goes on undisturbed', async () => {
     const simulator = await startSimulator()
-    const directory = await folder()
+    const directory = await temporaryFolder()
     const first = await startRecorder(simulator, { store: await storeIn(simulator, directory) })
     await caughtUp(first)
     const second = makeRecorder(simulator, { store: await storeIn(simulator, directory) })
@@ -239,7 +236,7 @@ describe('the state on disk', () => {
 
   test('a full disk: says so, takes in no more, loses nothing, and goes on when there is room', async () => {
     const simulator = await startSimulator()
-    const store = new FullDisk({ directory: await folder(), connectorId: simulator.connectorId })
+    const store = new FullDisk({ directory: await temporaryFolder(), connectorId: simulator.connectorId })
     const recorder = await startRecorder(simulator, { store })
     await caughtUp(recorder)
     store.isFull = true
@@ -282,7 +279,7 @@ describe('the state on disk', () => {
       onTestFinished(() => target.close())
       const environment = {
         ...simulator.environment(),
-        CONNECTOR_STATE_DIR: await folder(),
+        CONNECTOR_STATE_DIR: await temporaryFolder(),
         CRASH_TARGET: target.url,
       }
       const full = runProgram('./crash-child.ts', environment, 200)
@@ -357,7 +354,7 @@ describe('a program', () => {
     const simulator = await startSimulator()
     const program = runProgram('./crash-child.ts', {
       ...simulator.environment({ CONNECTOR_LIVE_STREAM_ID: 'ac6fdb8f-2d43-4c37-a10b-5fbeb53f0b1f' }),
-      CONNECTOR_STATE_DIR: await folder(),
+      CONNECTOR_STATE_DIR: await temporaryFolder(),
       CRASH_TARGET: 'http://127.0.0.1:9/',
     })
     expect(await program.exit).toBe(1)
@@ -368,7 +365,7 @@ describe('a program', () => {
 
   test('a corrupt state: exit 1 with a message that says what to do', async () => {
     const simulator = await startSimulator()
-    const directory = await folder()
+    const directory = await temporaryFolder()
     await writeFile(
       join(directory, `${simulator.connectorId}.sqlite`),
       'no database at all, not even a little',

@@ -1,9 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo } from 'node:net'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import {
   MemoryStore,
@@ -13,6 +11,7 @@ import {
   type EventContext,
 } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
+import { temporaryFolder } from '../temporary-folder.ts'
 import { runProgram } from './program.ts'
 import { Recorder } from './recorder.ts'
 import { caughtUp, makeRecorder, platformState, startRecorder, startSimulator } from './stage.ts'
@@ -45,8 +44,7 @@ async function slowTarget() {
 
 /** A connector in a process of its own, with one call that its target holds. */
 async function busyProgram(environment: Record<string, string> = {}) {
-  const directory = await mkdtemp(join(tmpdir(), 'shutdown-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const directory = await temporaryFolder()
   const simulator = await startSimulator()
   const target = await slowTarget()
   const program = runProgram('./crash-child.ts', {
@@ -104,8 +102,7 @@ test('the second signal gives up at once', async () => {
 test('a signal while the platform is waited for exits 0', async () => {
   const simulator = await startSimulator()
   await simulator.faults.takePlatformDown()
-  const directory = await mkdtemp(join(tmpdir(), 'shutdown-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const directory = await temporaryFolder()
   const program = runProgram('./crash-child.ts', {
     ...simulator.environment(),
     CONNECTOR_STATE_DIR: directory,

@@ -1,12 +1,10 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { type AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { SqliteStore, StreamConnector, type Entity, type SettingsDefinition } from 'opencti-stream-connector'
 import { buildIndicator, Simulator } from 'opencti-stream-connector/testing'
+import { temporaryFolder } from '../temporary-folder.ts'
 import { lastEventOf } from './stage.ts'
 import { until } from './until.ts'
 
@@ -89,8 +87,7 @@ test(
     const target = new Target()
     await target.open()
     onTestFinished(() => target.close())
-    const directory = await mkdtemp(join(tmpdir(), 'target-outage-'))
-    onTestFinished(() => rm(directory, { recursive: true, force: true }))
+    const directory = await temporaryFolder()
     const { connectorId } = simulator
     const connector = new Pusher({
       env: simulator.environment(),

@@ -1,18 +1,15 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { startSimulator } from '../integration/stage.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
 
 const program = fileURLToPath(new URL('fixtures/connector.ts', import.meta.url))
 
 test('a program whose port is in use says so and ends with exit code 1', async () => {
   const simulator = await startSimulator()
-  const directory = await mkdtemp(join(tmpdir(), 'operations-'))
-  onTestFinished(() => rm(directory, { recursive: true }))
+  const directory = await temporaryFolder()
   const other = createServer()
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void other.close())

@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { temporaryFolder } from '../temporary-folder.ts'
 
 const command = new URL('../../src/cli/simulate.ts', import.meta.url).href
 const bundle = new URL('fixtures/campaign-bundle.json', import.meta.url).pathname
@@ -93,12 +93,10 @@ test("gives the connector's user the rights that were named, and no others", asy
 })
 
 test('says what is wrong with a file that is no bundle', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'simulate-'))
-  const file = join(folder, 'none.json')
+  const file = join(await temporaryFolder(), 'none.json')
   await writeFile(file, '{"type":"report"}')
   const { child, output } = run('--port', '0', '--bundle', file)
   const [code] = (await once(child, 'exit')) as [number]
   expect(code).not.toBe(0)
   expect(output.error).toContain('is no STIX bundle')
-  await rm(folder, { recursive: true })
 })

@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import {
   DeadLetters,
@@ -23,6 +21,7 @@ import { fastClock } from '../../integration/fast-clock.ts'
 import { type HookCall, type Recorder } from '../../integration/recorder.ts'
 import { caughtUp, makeRecorder, startRecorder, startSimulator } from '../../integration/stage.ts'
 import { until } from '../../integration/until.ts'
+import { temporaryFolder } from '../../temporary-folder.ts'
 
 const indicator = (seed: number) => buildIndicator('domain', { seed })
 
@@ -251,8 +250,7 @@ test('one waits in the lane behind the newer event of its entity, and is then st
 })
 
 test('an outage and a stop in the middle of a replay lose nothing, and do not try it twice', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'replay-'))
-  onTestFinished(() => rm(directory, { recursive: true }))
+  const directory = await temporaryFolder()
   const simulator = await startSimulator()
   const connectorId = simulator.environment()['CONNECTOR_ID']!
   const poison = indicator(2)

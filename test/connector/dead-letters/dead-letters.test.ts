@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import {
   DeadLetters,
@@ -12,6 +9,7 @@ import {
   type StateStore,
 } from 'opencti-stream-connector'
 import { ManualClock } from 'opencti-stream-connector/testing'
+import { temporaryFolder } from '../../temporary-folder.ts'
 
 const connectorId = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
 
@@ -33,12 +31,8 @@ function letter(number: number, changes: Partial<NewDeadLetter> = {}): NewDeadLe
 }
 
 async function sqliteStore(): Promise<StateStore> {
-  const directory = await mkdtemp(join(tmpdir(), 'dead-letters-'))
-  const store = new SqliteStore({ directory, connectorId })
-  onTestFinished(async () => {
-    await store.close()
-    await rm(directory, { recursive: true })
-  })
+  const store = new SqliteStore({ directory: await temporaryFolder(), connectorId })
+  onTestFinished(() => store.close())
   return store
 }
 

@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import {
   DeadLetters,
@@ -16,6 +14,7 @@ import { buildIndicator } from 'opencti-stream-connector/testing'
 import { fastClock } from '../../integration/fast-clock.ts'
 import { startSimulator } from '../../integration/stage.ts'
 import { until } from '../../integration/until.ts'
+import { temporaryFolder } from '../../temporary-folder.ts'
 
 /** What the author does not want any more says so in its name. */
 const isUnwanted = (entity: Entity) => String((entity as { name?: unknown }).name).startsWith('unwanted')
@@ -59,8 +58,7 @@ class BulkShelf extends Shelf {
 
 async function stage() {
   const simulator = await startSimulator()
-  const directory = await mkdtemp(join(tmpdir(), 'withdrawal-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const directory = await temporaryFolder()
   const start = async <T extends Shelf>(make: new (options: ConnectorOptions) => T) => {
     const store = new SqliteStore({ directory, connectorId: simulator.connectorId })
     const shelf = new make({ env: simulator.environment(), directory: tmpdir(), store, clock: fastClock() })
