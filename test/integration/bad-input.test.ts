@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { SqliteStore } from 'opencti-stream-connector'
@@ -258,7 +258,7 @@ describe('the state on disk', () => {
 
   test('a folder that is deleted while it runs: nothing is taken for done since, and a restart does it', async () => {
     const simulator = await startSimulator()
-    const directory = await folder()
+    const directory = await temporaryFolder()
     const recorder = await startRecorder(simulator, { store: await storeIn(simulator, directory) })
     await caughtUp(recorder)
     await rm(directory, { recursive: true })
