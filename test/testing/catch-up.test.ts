@@ -1,23 +1,13 @@
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import {
   buildIdentity,
   buildIndicator,
   buildMalware,
   buildRelationship,
   ManualClock,
-  Simulator,
-  type SimulatorOptions,
 } from 'opencti-stream-connector/testing'
 import { OpenStream } from './open-stream.ts'
-
-const started: Simulator[] = []
-afterEach(() => Promise.all(started.splice(0).map((simulator) => simulator.close())))
-
-async function start(options: SimulatorOptions = {}): Promise<Simulator> {
-  const simulator = await Simulator.start({ clock: new ManualClock(), ...options })
-  started.push(simulator)
-  return simulator
-}
+import { startOnManualClock, startSimulator } from './start-simulator.ts'
 
 const plain = { object_marking_refs: undefined }
 const dated = (seed: number, created: string, updated: string) =>
@@ -29,7 +19,7 @@ const dated = (seed: number, created: string, updated: string) =>
   })
 
 test('sends pages by update, and inside a page by creation, so that ids go up and down', async () => {
-  const simulator = await start({ catchUpPage: 2 })
+  const { simulator } = await startOnManualClock({ catchUpPage: 2 })
   simulator.load([dated(1, '03', '10'), dated(2, '02', '11'), dated(3, '05', '12'), dated(4, '04', '13')])
   const stream = await OpenStream.open(simulator, {
     from: '2026-08-01T00:00:00Z',
@@ -41,7 +31,7 @@ test('sends pages by update, and inside a page by creation, so that ids go up an
 })
 
 test('includes both ends of its range and never what was deleted', async () => {
-  const simulator = await start()
+  const { simulator } = await startOnManualClock()
   simulator.load([dated(1, '01', '10'), dated(2, '01', '11'), dated(3, '01', '12'), dated(4, '01', '13')])
   simulator.delete(dated(2, '01', '11').id)
   const stream = await OpenStream.open(simulator, {
@@ -60,7 +50,7 @@ test('includes both ends of its range and never what was deleted', async () => {
 
 test('goes on live after the recovery date, with what happened meanwhile', async () => {
   const clock = new ManualClock()
-  const simulator = await start({ clock })
+  const simulator = await startSimulator({ clock })
   await clock.advance(1000)
   const indicator = simulator.create(buildIndicator('domain', plain))
   const recover = new Date(clock.now()).toISOString()
@@ -75,7 +65,7 @@ test('goes on live after the recovery date, with what happened meanwhile', async
 })
 
 test('is ignored when it ends before it begins', async () => {
-  const simulator = await start()
+  const { simulator } = await startOnManualClock()
   simulator.load([dated(1, '01', '10')])
   const indicator = simulator.create(buildIndicator('url', plain))
   const from = simulator.history.at(-2)!.id
@@ -86,7 +76,7 @@ test('is ignored when it ends before it begins', async () => {
 })
 
 test('sends references before what needs them, all under one id, and nothing twice', async () => {
-  const simulator = await start()
+  const { simulator } = await startOnManualClock()
   const author = buildIdentity()
   const indicator = buildIndicator('sha256', { created_by_ref: author.id })
   const malware = buildMalware({ object_marking_refs: undefined })
@@ -116,7 +106,7 @@ test('sends references before what needs them, all under one id, and nothing twi
 })
 
 test('sends an object that was a dependency before only as that', async () => {
-  const simulator = await start()
+  const { simulator } = await startOnManualClock()
   const malware = dated(9, '02', '20')
   const relation = buildRelationship(dated(1, '01', '10'), 'related-to', malware, {
     ...plain,
@@ -140,7 +130,7 @@ test('sends an object that was a dependency before only as that', async () => {
 })
 
 test('skips relations whose ends the reader may not see', async () => {
-  const simulator = await start()
+  const { simulator } = await startOnManualClock()
   const indicator = buildIndicator('domain', plain)
   const malware = buildMalware(plain)
   simulator.load([indicator, malware, buildRelationship(indicator, 'indicates', malware, plain)])
@@ -158,7 +148,7 @@ test('skips relations whose ends the reader may not see', async () => {
 })
 
 test('is refused with a frame when the stream filters on origins', async () => {
-  const simulator = await start()
+  const { simulator } = await startOnManualClock()
   simulator.stream.originFilter = () => true
   const query = { from: '0-0', recover: '2026-09-01T00:00:00Z' }
   const stream = await OpenStream.open(simulator, query)
@@ -174,7 +164,7 @@ test('is refused with a frame when the stream filters on origins', async () => {
 })
 
 test('sends its groups in an order of its own on request', async () => {
-  const simulator = await start()
+  const { simulator } = await startOnManualClock()
   simulator.load([dated(1, '01', '10'), dated(2, '02', '11'), dated(3, '03', '12')])
   simulator.faults.catchUpOrder = 'reversed'
   const stream = await OpenStream.open(simulator, {

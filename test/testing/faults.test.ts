@@ -1,25 +1,10 @@
 import { gunzipSync } from 'node:zlib'
 import { request, type IncomingMessage } from 'node:http'
 import { once } from 'node:events'
-import { afterEach, describe, expect, test } from 'vitest'
-import {
-  buildIdentity,
-  buildIndicator,
-  ManualClock,
-  Simulator,
-  type SimulatorOptions,
-} from 'opencti-stream-connector/testing'
+import { describe, expect, test } from 'vitest'
+import { buildIdentity, buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
 import { askGraphql, OpenStream } from './open-stream.ts'
-
-const started: Simulator[] = []
-afterEach(() => Promise.all(started.splice(0).map((simulator) => simulator.close())))
-
-async function start(options: SimulatorOptions = {}): Promise<{ simulator: Simulator; clock: ManualClock }> {
-  const clock = new ManualClock()
-  const simulator = await Simulator.start({ clock, ...options })
-  started.push(simulator)
-  return { simulator, clock }
-}
+import { startOnManualClock } from './start-simulator.ts'
 
 const plain = { object_marking_refs: undefined }
 const open = (simulator: Simulator) => OpenStream.open(simulator, { from: simulator.lastEventId })
@@ -46,7 +31,7 @@ async function openRaw(simulator: Simulator) {
 
 describe('connecting', () => {
   test('is refused as often as asked, with status, reason, headers and body', async () => {
-    const { simulator } = await start()
+    const { simulator } = await startOnManualClock()
     simulator.faults.refuseConnects(1, { status: 502, reason: 'No Upstream', body: '<html>' })
     simulator.faults.refuseConnects(1, { status: 429, headers: { 'retry-after': '3' } })
     const [first, second, third] = [await open(simulator), await open(simulator), await open(simulator)]
@@ -61,7 +46,7 @@ describe('connecting', () => {
   })
 
   test('gets no answer, or a broken connection', async () => {
-    const { simulator } = await start()
+    const { simulator } = await startOnManualClock()
     simulator.faults.swallowConnects(1)
     const given = new AbortController()
     const swallowed = OpenStream.open(simulator, {}, { signal: given.signal })
@@ -73,7 +58,7 @@ describe('connecting', () => {
   })
 
   test('gets the odd 200 with an error frame', async () => {
-    const { simulator } = await start()
+    const { simulator } = await startOnManualClock()
     simulator.faults.failConnects(1, 'Redis is away')
     simulator.faults.failConnects(1, 'Redis is away', { contentType: true })
     for (const type of [null, 'text/event-stream; charset=utf-8']) {
@@ -88,7 +73,7 @@ describe('connecting', () => {
   })
 
   test('is compressed by a proxy', async () => {
-    const { simulator } = await start()
+    const { simulator } = await startOnManualClock()
     simulator.faults.gzip = true
     const { response, reading } = await openRaw(simulator)
     simulator.create(buildIndicator('domain', plain))
@@ -101,7 +86,7 @@ describe('connecting', () => {
 
 describe('an open stream', () => {
   test('breaks at once, or ends cleanly', async () => {
-    const { simulator } = await start()
+    const { simulator } = await startOnManualClock()
     for (const how of ['cut', 'end'] as const) {
       const { reading } = await openRaw(simulator)
       simulator.faults[how]()
@@ -111,7 +96,7 @@ describe('an open stream', () => {
   })
 
   test('breaks in the middle of a frame', async () => {
-    const { simulator } = await start()
+    const { simulator } = await startOnManualClock()
     const { reading } = await openRaw(simulator)
     simulator.faults.cutNextFrame()
     simulator.create(buildIndicator('domain', plain))
@@ -123,7 +108,7 @@ describe('an open stream', () => {
   })
 
   test('breaks between the bytes of one character', async () => {
-    const { simulator } = await start()
+    const { simulator } = await startOnManualClock()
     const { reading } = await openRaw(simulator)
     simulator.faults.cutNextFrame('in-character')
     simulator.create(buildIndicator('domain', plain))
@@ -134,7 +119,7 @@ describe('an open stream', () => {
   })
 
   test('breaks after the dependencies of an event and before it', async () => {
-    const { simulator } = await start()
+    const { simulator } = await startOnManualClock()
     simulator.faults.cutBeforeMain()
     const { reading } = await openRaw(simulator)
     simulator.create(buildIndicator('domain'))
@@ -145,7 +130,7 @@ describe('an open stream', () => {
   })
 
   test('stalls without a byte and goes on where it was', async () => {
-    const { simulator, clock } = await start()
+    const { simulator, clock } = await startOnManualClock()
     const stream = await open(simulator)
     await stream.nextOf('connected')
     simulator.faults.stall()
@@ -159,7 +144,7 @@ describe('an open stream', () => {
   })
 
   test('lets bytes through in clumps', async () => {
-    const { simulator, clock } = await start()
+    const { simulator, clock } = await startOnManualClock()
     const stream = await open(simulator)
     await stream.nextOf('connected')
     simulator.faults.bufferFor(20_000)
@@ -176,7 +161,7 @@ describe('an open stream', () => {
   })
 
   test('sends a group twice', async () => {
-    const { simulator } = await start()
+    const { simulator } = await startOnManualClock()
     simulator.faults.duplicateGroups()
     const stream = await open(simulator)
     simulator.create(buildIndicator('domain'))
@@ -186,7 +171,7 @@ describe('an open stream', () => {
   })
 
   test('takes any text, broken frames and unknown ones', async () => {
-    const { simulator } = await start()
+    const { simulator } = await startOnManualClock()
     const stream = await open(simulator)
     await stream.nextOf('connected')
     simulator.faults.raw(': a comment\n\n')
@@ -211,7 +196,7 @@ describe('an open stream', () => {
   })
 
   test('carries a frame of many megabytes', async () => {
-    const { simulator } = await start()
+    const { simulator } = await startOnManualClock()
     const stream = await open(simulator)
     simulator.faults.largeFrame(20_000_000)
     const frame = await stream.nextOf('create')
@@ -222,7 +207,7 @@ describe('an open stream', () => {
 })
 
 test('a trimmed history is a gap that only connected tells of', async () => {
-  const { simulator, clock } = await start()
+  const { simulator, clock } = await startOnManualClock()
   for (const seed of [1, 2, 3]) simulator.create(buildIndicator('domain', { ...plain, seed }))
   await clock.advance(10)
   const last = simulator.create(buildIndicator('domain', { ...plain, seed: 4 }))
@@ -235,7 +220,7 @@ test('a trimmed history is a gap that only connected tells of', async () => {
 })
 
 test('only as many events stay as the retention says', async () => {
-  const { simulator } = await start({ retention: 3 })
+  const { simulator } = await startOnManualClock({ retention: 3 })
   for (let seed = 1; seed <= 2500; seed++) simulator.create(buildIndicator('domain', { ...plain, seed }))
   expect(simulator.history).toHaveLength(3)
   expect(simulator.entities()).toHaveLength(2505)
@@ -246,7 +231,7 @@ test('only as many events stay as the retention says', async () => {
 
 test('a client that does not read holds a 7.x back and fills the memory of a 6.x', async () => {
   for (const profile of ['6.x', '7.x-new'] as const) {
-    const { simulator } = await start({ profile })
+    const { simulator } = await startOnManualClock({ profile })
     for (let count = 0; count < 40; count++) simulator.faults.largeFrame(1_000_000)
     const message = request(`${simulator.url}/stream/${simulator.streamId}?from=0-0`, {
       headers: { authorization: `Bearer ${simulator.token}` },
@@ -263,7 +248,7 @@ test('a client that does not read holds a 7.x back and fills the memory of a 6.x
 })
 
 test('a platform that goes away comes back on the same port with all that it knew', async () => {
-  const { simulator } = await start()
+  const { simulator } = await startOnManualClock()
   const { reading } = await openRaw(simulator)
   await simulator.faults.takePlatformDown()
   expect((await reading).isClean).toBe(false)
@@ -277,7 +262,7 @@ test('a platform that goes away comes back on the same port with all that it kne
 })
 
 test('GraphQL fails and loses answers as often as asked', async () => {
-  const { simulator } = await start()
+  const { simulator } = await startOnManualClock()
   const id = simulator.connectorId
   const register = 'mutation R($input: RegisterConnectorInput) { registerConnector(input: $input) { id } }'
   const ping =
@@ -301,7 +286,7 @@ test('GraphQL fails and loses answers as often as asked', async () => {
 })
 
 test('clear ends every fault that waits', async () => {
-  const { simulator } = await start()
+  const { simulator } = await startOnManualClock()
   const { faults } = simulator
   faults.refuseConnects(5, { status: 500 })
   faults.swallowConnects(5)

@@ -1,15 +1,7 @@
-import { afterEach, describe, expect, test } from 'vitest'
-import { ManualClock, Simulator, type SimulatorOptions } from 'opencti-stream-connector/testing'
+import { describe, expect, test } from 'vitest'
+import { type Simulator } from 'opencti-stream-connector/testing'
 import { askGraphql } from './open-stream.ts'
-
-const started: Simulator[] = []
-afterEach(() => Promise.all(started.splice(0).map((simulator) => simulator.close())))
-
-async function start(options: SimulatorOptions = {}): Promise<Simulator> {
-  const simulator = await Simulator.start({ clock: new ManualClock(), ...options })
-  started.push(simulator)
-  return simulator
-}
+import { startOnManualClock } from './start-simulator.ts'
 
 const register = `mutation RegisterConnector($input: RegisterConnectorInput) {
   registerConnector(input: $input) { id connector_state connector_user_id }
@@ -22,7 +14,7 @@ const input = (simulator: Simulator, more: Record<string, unknown> = {}) => ({
 })
 
 test('registers, keeps the state of pings, and remembers what it was told', async () => {
-  const simulator = await start()
+  const { simulator } = await startOnManualClock()
   const { data } = await askGraphql(simulator, register, input(simulator))
   expect(data).toEqual({
     registerConnector: {
@@ -55,7 +47,7 @@ test('registers, keeps the state of pings, and remembers what it was told', asyn
 })
 
 test('a reset empties the state, ignores the next ping and takes the one after', async () => {
-  const simulator = await start()
+  const { simulator } = await startOnManualClock()
   const id = simulator.connectorId
   await askGraphql(simulator, register, input(simulator))
   await askGraphql(simulator, ping, { id, state: '{"start_from":"5-0"}' })
@@ -76,7 +68,7 @@ test('a reset empties the state, ignores the next ping and takes the one after',
 test.each([null, '', 'null', '{}', '{"start_from":"1-0"}'])(
   'hands out the state %j at registration',
   async (state) => {
-    const simulator = await start()
+    const { simulator } = await startOnManualClock()
     simulator.setState(simulator.connectorId, state)
     expect(simulator.connectors).toEqual([])
     const { data } = await askGraphql(simulator, register, input(simulator))
@@ -85,7 +77,7 @@ test.each([null, '', 'null', '{}', '{"start_from":"1-0"}'])(
 )
 
 test('knows no connector that has not registered', async () => {
-  const simulator = await start()
+  const { simulator } = await startOnManualClock()
   const answer = await askGraphql(simulator, ping, { id: simulator.connectorId, state: 'null' })
   expect(answer.data).toBeNull()
   expect(answer.errors).toMatchObject([{ message: 'No connector found with the specified ID' }])
@@ -98,7 +90,7 @@ describe('an older platform', () => {
       ['7.x-mid', false],
       ['7.x-new', true],
     ] as const) {
-      const simulator = await start({ profile })
+      const { simulator } = await startOnManualClock({ profile })
       const { errors } = await askGraphql(
         simulator,
         register,
@@ -113,7 +105,7 @@ describe('an older platform', () => {
   })
 
   test('rejects fields of the answer that it does not have', async () => {
-    const simulator = await start({ profile: '6.x' })
+    const { simulator } = await startOnManualClock({ profile: '6.x' })
     const query = register.replace('connector_state ', 'jwks ')
     const { status, errors } = await askGraphql(simulator, query, input(simulator))
     expect(status).toBe(400)
@@ -122,7 +114,7 @@ describe('an older platform', () => {
   })
 
   test('can be had of any profile', async () => {
-    const simulator = await start()
+    const { simulator } = await startOnManualClock()
     simulator.faults.rejectInputFields('auto')
     const { errors } = await askGraphql(simulator, register, input(simulator, { auto: true }))
     expect(errors![0]!.message).toContain('Field "auto"')
@@ -132,7 +124,7 @@ describe('an older platform', () => {
 })
 
 test('describes streams and the history', async () => {
-  const simulator = await start()
+  const { simulator } = await startOnManualClock()
   const query = `query StreamCollection($id: String!) {
     streamCollection(id: $id) { id name description stream_live stream_public filters }
   }`
@@ -163,7 +155,7 @@ test('describes streams and the history', async () => {
 })
 
 test('refuses who may not, as a GraphQL error', async () => {
-  const simulator = await start()
+  const { simulator } = await startOnManualClock()
   const reader = simulator.users.add({ capabilities: ['TAXIIAPI'] })
   const codeOf = async (token: string | null) =>
     (await askGraphql(simulator, register, input(simulator), token)).errors![0]!.extensions.code
@@ -178,7 +170,7 @@ test('refuses who may not, as a GraphQL error', async () => {
 })
 
 test('reads aliases, comments, inline values and block texts, and says what is no GraphQL', async () => {
-  const simulator = await start()
+  const { simulator } = await startOnManualClock()
   const query = `
     # a comment
     mutation Inline {

@@ -1,24 +1,10 @@
-import { afterEach, expect, test } from 'vitest'
-import {
-  buildIndicator,
-  ManualClock,
-  Simulator,
-  type SimulatorOptions,
-} from 'opencti-stream-connector/testing'
+import { expect, test } from 'vitest'
+import { buildIndicator } from 'opencti-stream-connector/testing'
 import { OpenStream } from './open-stream.ts'
-
-const started: Simulator[] = []
-afterEach(() => Promise.all(started.splice(0).map((simulator) => simulator.close())))
-
-async function start(options: SimulatorOptions = {}): Promise<{ simulator: Simulator; clock: ManualClock }> {
-  const clock = new ManualClock()
-  const simulator = await Simulator.start({ clock, ...options })
-  started.push(simulator)
-  return { simulator, clock }
-}
+import { startOnManualClock } from './start-simulator.ts'
 
 test('carry the starting position first, then an id made up from the clock', async () => {
-  const { simulator, clock } = await start()
+  const { simulator, clock } = await startOnManualClock()
   const from = simulator.lastEventId
   const stream = await OpenStream.open(simulator, { from })
   const first = stream.nextOf('heartbeat')
@@ -34,7 +20,7 @@ test('carry the starting position first, then an id made up from the clock', asy
 })
 
 test('move a reader whose filter matches nothing', async () => {
-  const { simulator, clock } = await start({ idleReadMs: 60_000, profile: '6.x' })
+  const { simulator, clock } = await startOnManualClock({ idleReadMs: 60_000, profile: '6.x' })
   simulator.stream.filter = () => false
   const stream = await OpenStream.open(simulator, { from: '0-0' })
   await stream.nextOf('connected')
@@ -46,7 +32,7 @@ test('move a reader whose filter matches nothing', async () => {
 })
 
 test('do not come before the first read without a position', async () => {
-  const { simulator, clock } = await start({ idleReadMs: 8000 })
+  const { simulator, clock } = await startOnManualClock({ idleReadMs: 8000 })
   const stream = await OpenStream.open(simulator)
   await stream.nextOf('connected')
   const frame = stream.next()
@@ -59,7 +45,7 @@ test('do not come before the first read without a position', async () => {
 
 test('are followed by metrics of the same id in 7.x only', async () => {
   for (const profile of ['6.x', '7.x-mid', '7.x-new'] as const) {
-    const { simulator, clock } = await start({ profile })
+    const { simulator, clock } = await startOnManualClock({ profile })
     const stream = await OpenStream.open(simulator, { from: simulator.lastEventId })
     await stream.nextOf('connected')
     const beat = stream.nextOf('heartbeat')
@@ -83,7 +69,7 @@ test('are followed by metrics of the same id in 7.x only', async () => {
 })
 
 test('can be silenced, skewed, and put before the main frame of an event', async () => {
-  const { simulator, clock } = await start()
+  const { simulator, clock } = await startOnManualClock()
   const stream = await OpenStream.open(simulator, { from: simulator.lastEventId })
   await stream.nextOf('connected')
   simulator.faults.heartbeats = false
@@ -107,7 +93,7 @@ test('can be silenced, skewed, and put before the main frame of an event', async
 })
 
 test('made up on a clock that is ahead can be ahead of what comes', async () => {
-  const { simulator, clock } = await start()
+  const { simulator, clock } = await startOnManualClock()
   simulator.faults.heartbeatSkewMs = 60_000
   const stream = await OpenStream.open(simulator, { from: simulator.lastEventId })
   const beats = (async () => {
@@ -120,7 +106,7 @@ test('made up on a clock that is ahead can be ahead of what comes', async () => 
 })
 
 test('a reader that gets nothing but internal events jumps to the present', async () => {
-  const { simulator, clock } = await start()
+  const { simulator, clock } = await startOnManualClock()
   const from = simulator.lastEventId
   simulator.faults.publishInternal(3)
   await clock.advance(1000)

@@ -1,5 +1,5 @@
 import fastJsonPatch from 'fast-json-patch'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   buildIdentity,
   buildIndicator,
@@ -7,23 +7,18 @@ import {
   buildObservable,
   buildRelationship,
   buildReport,
-  ManualClock,
   openCtiPropertiesOf,
-  Simulator,
   type SimulatorOptions,
   type StixObject,
 } from 'opencti-stream-connector/testing'
 import { OpenStream } from './open-stream.ts'
+import { startOnManualClock } from './start-simulator.ts'
 
-const started: Simulator[] = []
-afterEach(() => Promise.all(started.splice(0).map((simulator) => simulator.close())))
-
-async function start(options: SimulatorOptions = {}): Promise<{ simulator: Simulator; clock: ManualClock }> {
-  const clock = new ManualClock()
-  const simulator = await Simulator.start({ clock, ...options })
-  started.push(simulator)
-  await clock.advance(1000)
-  return { simulator, clock }
+/** A second after what the simulator begins with, so that a test's own events have times of their own. */
+async function start(options: SimulatorOptions = {}) {
+  const started = await startOnManualClock(options)
+  await started.clock.advance(1000)
+  return started
 }
 
 const plain = { object_marking_refs: undefined }

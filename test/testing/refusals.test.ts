@@ -2,17 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { request } from 'node:http'
 import { once } from 'node:events'
 import { type IncomingMessage } from 'node:http'
-import { afterEach, describe, expect, test } from 'vitest'
-import { Simulator, type SimulatorOptions } from 'opencti-stream-connector/testing'
-
-const started: Simulator[] = []
-afterEach(() => Promise.all(started.splice(0).map((simulator) => simulator.close())))
-
-async function start(options: SimulatorOptions = {}): Promise<Simulator> {
-  const simulator = await Simulator.start(options)
-  started.push(simulator)
-  return simulator
-}
+import { describe, expect, test } from 'vitest'
+import { type Simulator } from 'opencti-stream-connector/testing'
+import { startSimulator } from './start-simulator.ts'
 
 /** The refusal as it came over the wire, with the reason phrase and the raw body. */
 async function refusal(simulator: Simulator, path: string, token: string | null = simulator.token) {
@@ -29,7 +21,7 @@ const notAuthenticated = 'You are not authenticated, please check your credentia
 const notAuthorized = 'You are not authorized, please check your credentials'
 
 test('refuses with the reason in the status line and an empty, chunked body', async () => {
-  const simulator = await start()
+  const simulator = await startSimulator()
   const answer = await refusal(simulator, `/stream/${simulator.streamId}`, null)
   expect(answer).toMatchObject({ status: 401, reason: notAuthenticated, body: '' })
   expect(answer.headers['transfer-encoding']).toBe('chunked')
@@ -37,13 +29,13 @@ test('refuses with the reason in the status line and an empty, chunked body', as
 })
 
 test('takes a wrong token for no token', async () => {
-  const simulator = await start()
+  const simulator = await startSimulator()
   const answer = await refusal(simulator, `/stream/${simulator.streamId}`, 'wrong')
   expect(answer).toMatchObject({ status: 401, reason: notAuthenticated })
 })
 
 test('answers 401, never 404, for a stream that does not exist', async () => {
-  const simulator = await start()
+  const simulator = await startSimulator()
   expect(await refusal(simulator, `/stream/${randomUUID()}`)).toMatchObject({
     status: 401,
     reason: notAuthorized,
@@ -52,7 +44,7 @@ test('answers 401, never 404, for a stream that does not exist', async () => {
 })
 
 test('answers 410 for a stopped stream, also to a stranger', async () => {
-  const simulator = await start()
+  const simulator = await startSimulator()
   simulator.stopStream()
   for (const token of [simulator.token, null]) {
     const answer = await refusal(simulator, `/stream/${simulator.streamId}`, token)
@@ -67,7 +59,7 @@ test('answers 410 for a stopped stream, also to a stranger', async () => {
 })
 
 test('keeps the raw stream and live for those who may bypass', async () => {
-  const simulator = await start()
+  const simulator = await startSimulator()
   const rawReason = 'Consume generic stream is only authorized for bypass user'
   expect(await refusal(simulator, '/stream')).toMatchObject({ status: 401, reason: rawReason })
   expect(await refusal(simulator, '/stream/live')).toMatchObject({ status: 401, reason: notAuthorized })
@@ -82,14 +74,14 @@ test('keeps the raw stream and live for those who may bypass', async () => {
 
 describe('a private stream', () => {
   test('needs the capability', async () => {
-    const simulator = await start()
+    const simulator = await startSimulator()
     const user = simulator.users.add({ capabilities: ['CONNECTORAPI'] })
     const answer = await refusal(simulator, `/stream/${simulator.streamId}`, user.token)
     expect(answer).toMatchObject({ status: 401, reason: notAuthorized })
   })
 
   test('is for its members only', async () => {
-    const simulator = await start()
+    const simulator = await startSimulator()
     const member = simulator.users.add()
     const { id } = simulator.collections.add({ members: [member.id] })
     expect(await refusal(simulator, `/stream/${id}`)).toMatchObject({ status: 401, reason: notAuthorized })
@@ -101,7 +93,7 @@ describe('a private stream', () => {
   })
 
   test('with a filter on markings needs one of them', async () => {
-    const simulator = await start()
+    const simulator = await startSimulator()
     const user = simulator.users.add({ markings: ['marking-definition--a'] })
     const { id } = simulator.collections.add({ markings: ['marking-definition--b'] })
     const reason = 'You need to have access to specific markings for this live stream'
@@ -109,7 +101,7 @@ describe('a private stream', () => {
   })
 
   test('asks for the second factor from 7.x on', async () => {
-    const simulator = await start()
+    const simulator = await startSimulator()
     const user = simulator.users.add({ twoFactor: 'not-activated' })
     const reason = 'You must activate your two-factor authentication to access this resource'
     const answer = await refusal(simulator, `/stream/${simulator.streamId}`, user.token)
@@ -118,7 +110,7 @@ describe('a private stream', () => {
 })
 
 test('opens a public stream to anybody', async () => {
-  const simulator = await start()
+  const simulator = await startSimulator()
   const { id } = simulator.collections.add({ public: true })
   const response = await fetch(`${simulator.url}/stream/${id}`)
   expect(response.status).toBe(200)
@@ -126,14 +118,14 @@ test('opens a public stream to anybody', async () => {
 })
 
 test('answers a recovery without a start with 500 in 6.x', async () => {
-  const simulator = await start({ profile: '6.x' })
+  const simulator = await startSimulator({ profile: '6.x' })
   const answer = await refusal(simulator, `/stream/${simulator.streamId}?recover=2026-09-01T00:00:00Z`)
   const reason = `Error in stream ${simulator.streamId}: Recovery mode is only possible with a start date.`
   expect(answer).toMatchObject({ status: 500, reason, body: '' })
 })
 
 test('answers a recovery without a start with the odd 200 in 7.x', async () => {
-  const simulator = await start()
+  const simulator = await startSimulator()
   const response = await fetch(`${simulator.url}/stream/${simulator.streamId}?recover=2026-09-01T00:00:00Z`, {
     headers: { authorization: `Bearer ${simulator.token}` },
   })
@@ -146,7 +138,7 @@ test('answers a recovery without a start with the odd 200 in 7.x', async () => {
 
 test('fails like a platform whose Redis lost the stream', async () => {
   for (const profile of ['6.x', '7.x-new'] as const) {
-    const simulator = await start({ profile })
+    const simulator = await startSimulator({ profile })
     simulator.faults.trimHistory(0)
     const response = await fetch(`${simulator.url}/stream/${simulator.streamId}?from=0-0`, {
       headers: { authorization: `Bearer ${simulator.token}` },
@@ -158,7 +150,7 @@ test('fails like a platform whose Redis lost the stream', async () => {
 })
 
 test('serves everything below its base path and nothing beside it', async () => {
-  const simulator = await start({ basePath: 'opencti/' })
+  const simulator = await startSimulator({ basePath: 'opencti/' })
   expect(simulator.url).toMatch(/:\d+\/opencti$/)
   expect((await refusal(simulator, `/stream/${simulator.streamId}`, null)).status).toBe(401)
   const outside = await fetch(`http://127.0.0.1:${simulator.port}/stream/${simulator.streamId}`)
@@ -166,7 +158,7 @@ test('serves everything below its base path and nothing beside it', async () => 
 })
 
 test('ends an open stream cleanly when it is stopped, closed to the reader or deleted', async () => {
-  const simulator = await start({ heartbeatMs: 20 })
+  const simulator = await startSimulator({ heartbeatMs: 20 })
   const { id, members: _members } = simulator.collections.add()
   const open = async (streamId: string) => {
     const response = await fetch(`${simulator.url}/stream/${streamId}?from=0-0`, {

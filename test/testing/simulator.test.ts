@@ -1,19 +1,15 @@
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import {
   buildIndicator,
   buildKnowledgeBase,
   LiveChanges,
   ManualClock,
-  Simulator,
 } from 'opencti-stream-connector/testing'
 import { askGraphql, OpenStream } from './open-stream.ts'
-
-const started: Simulator[] = []
-afterEach(() => Promise.all(started.splice(0).map((simulator) => simulator.close())))
+import { startSimulator } from './start-simulator.ts'
 
 test('tells a connector all that it needs in its environment', async () => {
-  const simulator = await Simulator.start({ token: 'a-token-for-tests' })
-  started.push(simulator)
+  const simulator = await startSimulator({ token: 'a-token-for-tests' })
   expect(simulator.environment({ CONNECTOR_NAME: 'Mine' })).toEqual({
     OPENCTI_URL: simulator.url,
     OPENCTI_TOKEN: 'a-token-for-tests',
@@ -26,8 +22,7 @@ test('tells a connector all that it needs in its environment', async () => {
 })
 
 test('logs what clients ask, and shows their connections', async () => {
-  const simulator = await Simulator.start()
-  started.push(simulator)
+  const simulator = await startSimulator()
   const waiting = simulator.waitForConnection()
   const stream = await OpenStream.open(
     simulator,
@@ -52,7 +47,7 @@ test('logs what clients ask, and shows their connections', async () => {
 
 test('close ends streams cleanly, waits, stops every timer and can be called again', async () => {
   const clock = new ManualClock()
-  const simulator = await Simulator.start({ clock })
+  const simulator = await startSimulator({ clock })
   const stream = await OpenStream.open(simulator, { from: '0-0' })
   await stream.events(5)
   const stalled = await OpenStream.open(simulator, { from: '0-0' })
@@ -67,7 +62,7 @@ test('close ends streams cleanly, waits, stops every timer and can be called aga
 })
 
 test('closes while a client does not read', async () => {
-  const simulator = await Simulator.start()
+  const simulator = await startSimulator()
   for (let count = 0; count < 20; count++) simulator.faults.largeFrame(1_000_000)
   await OpenStream.open(simulator, { from: '0-0' })
   const [connection] = simulator.connections
@@ -77,14 +72,12 @@ test('closes while a client does not read', async () => {
 })
 
 test('a wait is given up with its signal', async () => {
-  const simulator = await Simulator.start()
-  started.push(simulator)
+  const simulator = await startSimulator()
   await expect(simulator.waitForConnection(AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough')
 })
 
 test('two connections are independent of each other', async () => {
-  const simulator = await Simulator.start()
-  started.push(simulator)
+  const simulator = await startSimulator()
   const [first, second] = [
     await OpenStream.open(simulator, { from: '0-0' }),
     await OpenStream.open(simulator, { from: '0-0' }),
@@ -97,8 +90,7 @@ test('two connections are independent of each other', async () => {
 
 test('honours the pause of a client in 6.x, which it can change while it reads', async () => {
   const clock = new ManualClock()
-  const simulator = await Simulator.start({ clock, profile: '6.x', heartbeatMs: 60_000 })
-  started.push(simulator)
+  const simulator = await startSimulator({ clock, profile: '6.x', heartbeatMs: 60_000 })
   const stream = await OpenStream.open(simulator, { from: '0-0', delay: '1000' })
   const { connectionId } = JSON.parse((await stream.nextOf('connected')).data) as { connectionId: string }
   const reading = stream.events(5)
@@ -121,8 +113,7 @@ test('honours the pause of a client in 6.x, which it can change while it reads',
 })
 
 test('publishes ten thousand events and serves them and a catch-up at once', async () => {
-  const simulator = await Simulator.start()
-  started.push(simulator)
+  const simulator = await startSimulator()
   const objects = [...buildKnowledgeBase({ seed: 2, size: 10_000 })]
   expect(simulator.load(objects, { asEvents: true }).objects).toBe(10_000)
   expect(simulator.history).toHaveLength(10_005)
@@ -141,8 +132,7 @@ test('invented changes are the same for the same seed', async () => {
   const clock = new ManualClock()
   const told: string[][] = []
   for (let round = 0; round < 2; round++) {
-    const simulator = await Simulator.start({ clock })
-    started.push(simulator)
+    const simulator = await startSimulator({ clock })
     const changes = new LiveChanges(simulator, { clock, seed: 4 })
     changes.start(10)
     await clock.advance(20_000)
