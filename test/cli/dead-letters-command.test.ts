@@ -13,26 +13,21 @@ import { caughtUp, startRecorder, startSimulator } from '../integration/stage.ts
 import { until } from '../integration/until.ts'
 import { rowOf } from '../../src/cli/dead-letter-text.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
+import { deadLetter } from '../connector/dead-letters/dead-letter.ts'
 import { linesOf, runCli } from './run-cli.ts'
 
 const connectorId = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
 
-function letter(number: number, changes: Partial<NewDeadLetter> = {}): NewDeadLetter {
-  const id = `indicator--${String(number).padStart(8, '0')}-0000-4000-8000-000000000000`
-  return {
-    key: `key-${number}`,
-    eventType: 'create',
-    entityId: id,
-    entityType: 'indicator',
-    position: `${1_700_000_000_000 + number}-0`,
+const failedAtMs = 1_700_000_000_000
+
+const letter = (number: number, changes: Partial<NewDeadLetter> = {}) =>
+  deadLetter(number, {
     attempts: 3,
-    firstAtMs: 1_700_000_000_000,
-    lastAtMs: 1_700_000_000_000,
+    firstAtMs: failedAtMs,
+    lastAtMs: failedAtMs,
     error: `SIEM answered 422: unknown field ${number}`,
-    data: JSON.stringify({ data: { id, type: 'indicator' }, version: '4' }),
     ...changes,
-  }
-}
+  })
 
 async function stateWith(letters: Iterable<NewDeadLetter>, id = connectorId, directory?: string) {
   const folder = directory ?? (await temporaryFolder())

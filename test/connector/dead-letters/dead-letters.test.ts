@@ -10,25 +10,9 @@ import {
 } from 'opencti-stream-connector'
 import { ManualClock } from 'opencti-stream-connector/testing'
 import { temporaryFolder } from '../../temporary-folder.ts'
+import { deadLetter } from './dead-letter.ts'
 
 const connectorId = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
-
-function letter(number: number, changes: Partial<NewDeadLetter> = {}): NewDeadLetter {
-  const id = `indicator--${String(number).padStart(8, '0')}-0000-4000-8000-000000000000`
-  return {
-    key: `key-${number}`,
-    eventType: 'create',
-    entityId: id,
-    entityType: 'indicator',
-    position: `${1_700_000_000_000 + number}-0`,
-    attempts: 1,
-    firstAtMs: 1000 * number,
-    lastAtMs: 1000 * number,
-    error: `refused ${number}`,
-    data: JSON.stringify({ data: { id, type: 'indicator' }, version: '4' }),
-    ...changes,
-  }
-}
 
 async function sqliteStore(): Promise<StateStore> {
   const store = new SqliteStore({ directory: await temporaryFolder(), connectorId })
@@ -50,20 +34,20 @@ describe.for(Object.entries(stores))('dead letters in %s', ([, make]) => {
   }
 
   test('are listed in order of id, page after page, without their messages', async () => {
-    const { deadLetters } = await open(Array.from({ length: 1234 }, (_, index) => letter(index + 1)))
+    const { deadLetters } = await open(Array.from({ length: 1234 }, (_, index) => deadLetter(index + 1)))
     const listed = await collect(deadLetters.list())
     expect(listed.map(({ id }) => id)).toEqual(Array.from({ length: 1234 }, (_, index) => index + 1))
-    expect(listed[41]).toEqual({ ...withoutData(letter(42)), id: 42 })
+    expect(listed[41]).toEqual({ ...withoutData(deadLetter(42)), id: 42 })
     expect((await collect(deadLetters.list({ afterId: 1230 }))).map(({ id }) => id)).toEqual([
       1231, 1232, 1233, 1234,
     ])
-    expect(await deadLetters.get(42)).toEqual({ ...letter(42), id: 42 })
+    expect(await deadLetters.get(42)).toEqual({ ...deadLetter(42), id: 42 })
     expect(await deadLetters.get(4242)).toBeUndefined()
     expect(await deadLetters.count()).toBe(1234)
   })
 
   test('of which some cannot be replayed are told apart when a replay is asked for', async () => {
-    const { deadLetters } = await open([letter(1), letter(2, { key: undefined }), letter(3)])
+    const { deadLetters } = await open([deadLetter(1), deadLetter(2, { key: undefined }), deadLetter(3)])
     expect(await deadLetters.requestReplay([1, 2, 99, 1])).toEqual({
       requested: 1,
       unreadable: 1,
@@ -87,7 +71,7 @@ describe.for(Object.entries(stores))('dead letters in %s', ([, make]) => {
   })
 
   test('are purged by id, by age, and all at once', async () => {
-    const { deadLetters } = await open(Array.from({ length: 20 }, (_, index) => letter(index + 1)))
+    const { deadLetters } = await open(Array.from({ length: 20 }, (_, index) => deadLetter(index + 1)))
     expect(await deadLetters.purge([3, 3, 77])).toBe(1)
     // Those up to 9 failed last before 10 seconds of the clock's 100.
     expect(await deadLetters.purge({ olderThanMs: 90_000 })).toBe(8)
@@ -101,13 +85,16 @@ describe.for(Object.entries(stores))('dead letters in %s', ([, make]) => {
 
   test('are marked by newer events of their entity, and renewed by another try', async () => {
     const key = 'one entity'
-    const { store } = await open([letter(1, { key, position: '9-5' }), letter(2, { key, position: '10-0' })])
+    const { store } = await open([
+      deadLetter(1, { key, position: '9-5' }),
+      deadLetter(2, { key, position: '10-0' }),
+    ])
     await store.commit({
       // Also those of the same commit; and 9 is less than 10.
       addDeadLetters: [
-        letter(3, { key, position: '9-6' }),
-        letter(4),
-        letter(5, { key, position: undefined }),
+        deadLetter(3, { key, position: '9-6' }),
+        deadLetter(4),
+        deadLetter(5, { key, position: undefined }),
       ],
       outdateDeadLetters: new Map([
         [key, '10-0'],
@@ -128,7 +115,7 @@ describe.for(Object.entries(stores))('dead letters in %s', ([, make]) => {
         { id: 99, ...renewed, answered },
       ],
     })
-    const first = { ...letter(1, { key, position: '9-5' }), ...renewed, id: 1, outdatedBy: '10-0' }
+    const first = { ...deadLetter(1, { key, position: '9-5' }), ...renewed, id: 1, outdatedBy: '10-0' }
     expect(await store.deadLetter(1)).toEqual(first)
     // It was asked for in another way since.
     expect(await store.deadLetter(2)).toMatchObject({ ...renewed, replay: 'forced' })
@@ -141,25 +128,25 @@ describe.for(Object.entries(stores))('dead letters in %s', ([, make]) => {
     const source = { id: 'indicator--source', type: 'indicator' }
     const merge = { data: { id: 'indicator--target', type: 'indicator' }, context: { sources: [source] } }
     const { deadLetters } = await open([
-      letter(1),
-      letter(2, {
+      deadLetter(1),
+      deadLetter(2, {
         key: undefined,
         entityId: undefined,
         entityType: undefined,
         data: '{"cut',
         eventType: 'odd',
       }),
-      letter(3, { eventType: 'merge', entityId: source.id, data: JSON.stringify(merge) }),
-      letter(4, { data: '[1]' }),
+      deadLetter(3, { eventType: 'merge', entityId: source.id, data: JSON.stringify(merge) }),
+      deadLetter(4, { data: '[1]' }),
     ])
     const exported: ExportedDeadLetter[] = await collect(deadLetters.export())
     expect(exported[0]).toEqual({
       timestamp: '1970-01-01T00:00:01.000Z',
       event_type: 'create',
-      entity_id: letter(1).entityId,
+      entity_id: deadLetter(1).entityId,
       entity_type: 'indicator',
       error: 'refused 1',
-      data: { id: letter(1).entityId, type: 'indicator' },
+      data: { id: deadLetter(1).entityId, type: 'indicator' },
     })
     expect(exported[1]).toMatchObject({
       event_type: 'odd',
@@ -177,7 +164,8 @@ test('a hundred thousand of them are listed, asked for and purged in a moment', 
   const padding = 'x'.repeat(1500)
   await store.commit({
     addDeadLetters: (function* () {
-      for (let number = 1; number <= 100_000; number++) yield letter(number, { data: `{"x":"${padding}"}` })
+      for (let number = 1; number <= 100_000; number++)
+        yield deadLetter(number, { data: `{"x":"${padding}"}` })
     })(),
   })
   const deadLetters = new DeadLetters(store)
