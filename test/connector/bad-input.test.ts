@@ -1,7 +1,4 @@
-import { once } from 'node:events'
 import { copyFile, readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -24,6 +21,7 @@ import { fastClock } from '../integration/fast-clock.ts'
 import { caughtUp, makeRecorder, startRecorder, startSimulator } from '../integration/stage.ts'
 import { until } from '../integration/until.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
+import { JsonServer } from '../integration/json-server.ts'
 
 /** Takes everything, unless a test gives a hook another body. */
 class Plain extends StreamConnector {
@@ -230,34 +228,23 @@ async function bulkTarget() {
     /** Takes everything and never answers. */
     isMute: false,
   }
-  const server = createServer((request, response) => {
-    let body = ''
-    request.setEncoding('utf8')
-    request.on('data', (text: string) => (body += text))
-    request.on('end', () => {
-      const items = (JSON.parse(body) as string[]).map((id) => {
-        const status = behaviour.statusOf(id)
-        if (status < 300) taken.set(id, (taken.get(id) ?? 0) + 1)
-        return { id, status }
-      })
-      if (behaviour.isMute) return
-      // As Elasticsearch, Splunk and others do it: 200, whatever became of the items.
-      response.writeHead(200, { 'content-type': 'application/json' })
-      response.end(JSON.stringify({ errors: items.some(({ status }) => status >= 300), items }))
+  const server = new JsonServer((body, response) => {
+    const items = (body as string[]).map((id) => {
+      const status = behaviour.statusOf(id)
+      if (status < 300) taken.set(id, (taken.get(id) ?? 0) + 1)
+      return { id, status }
     })
-    request.on('error', () => {})
+    if (behaviour.isMute) return
+    // As Elasticsearch, Splunk and others do it: 200, whatever became of the items.
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ errors: items.some(({ status }) => status >= 300), items }))
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  await server.open()
+  onTestFinished(() => server.close())
   const send = async (connector: Plain, operations: readonly FlushOperation<Entity>[]) => {
     const { signal } = operations[0]!.context
     const ids = operations.map(({ context }) => context.entityId)
-    const answer = connector.http.post(url, { json: ids, signal })
+    const answer = connector.http.post(server.url, { json: ids, signal })
     return (await answer.json<{ items: { id: string; status: number }[] }>()).items
   }
   return { taken, behaviour, send }

@@ -1,7 +1,5 @@
-import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
-import { type AddressInfo } from 'node:net'
 import { type Entity } from 'opencti-stream-connector'
+import { JsonServer } from './json-server.ts'
 
 /** One call of a hook in the child. */
 export interface JournalEntry {
@@ -20,36 +18,23 @@ export class CrashTarget {
   readonly documents = new Map<string, Entity>()
   /** Counts the children. */
   life = 0
-  readonly #server: Server
-
-  private constructor() {
-    this.#server = createServer((request, response) => {
-      let body = ''
-      request.setEncoding('utf8')
-      request.on('data', (text: string) => (body += text))
-      request.on('end', () => {
-        this.#take(JSON.parse(body) as Omit<JournalEntry, 'life'>)
-        response.writeHead(204).end()
-      })
-      // A child that was killed in the middle of a request has done nothing.
-      request.on('error', () => {})
-    })
-  }
+  readonly #server = new JsonServer((body, response) => {
+    this.#take(body as Omit<JournalEntry, 'life'>)
+    response.writeHead(204).end()
+  })
 
   static async start(): Promise<CrashTarget> {
     const target = new CrashTarget()
-    target.#server.listen(0, '127.0.0.1')
-    await once(target.#server, 'listening')
+    await target.#server.open()
     return target
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`
+    return this.#server.url
   }
 
-  close(): void {
-    this.#server.closeAllConnections()
-    this.#server.close()
+  close(): Promise<void> {
+    return this.#server.close()
   }
 
   #take(entry: Omit<JournalEntry, 'life'>): void {

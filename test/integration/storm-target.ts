@@ -1,8 +1,7 @@
-import { once } from 'node:events'
-import { createServer, type Server, type ServerResponse } from 'node:http'
-import { type AddressInfo } from 'node:net'
+import { type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Entity } from 'opencti-stream-connector'
+import { JsonServer } from './json-server.ts'
 
 /** What a hook of the child asks for. */
 export interface StormOperation {
@@ -55,37 +54,27 @@ export class StormTarget {
   /** Whether calls go wrong at all. */
   isStormy = true
   readonly #random: () => number
-  readonly #server: Server
+  readonly #server = new JsonServer((body, response, request) => {
+    void this.#take(Number(request.headers['x-life']), body as StormOperation[], response)
+  })
   readonly #mishaps = new Map<string, number>()
 
   private constructor(random: () => number) {
     this.#random = random
-    this.#server = createServer((request, response) => {
-      let body = ''
-      request.setEncoding('utf8')
-      request.on('data', (text: string) => (body += text))
-      // A child that was killed in the middle of a request has done nothing.
-      request.on('error', () => {})
-      request.on('end', () => {
-        void this.#take(Number(request.headers['x-life']), JSON.parse(body) as StormOperation[], response)
-      })
-    })
   }
 
   static async start(random: () => number): Promise<StormTarget> {
     const target = new StormTarget(random)
-    target.#server.listen(0, '127.0.0.1')
-    await once(target.#server, 'listening')
+    await target.#server.open()
     return target
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`
+    return this.#server.url
   }
 
-  close(): void {
-    this.#server.closeAllConnections()
-    this.#server.close()
+  close(): Promise<void> {
+    return this.#server.close()
   }
 
   /** A call is under way from here until just before it is answered. */

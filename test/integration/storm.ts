@@ -45,7 +45,7 @@ export function testStorm(hooks: 'single' | 'flush'): void {
       let next = load(1)
       onTestFinished(async () => {
         for (const { process: each } of [running, next]) each.kill('SIGKILL')
-        target.close()
+        await target.close()
         await simulator.close()
         await rm(directory, { recursive: true, force: true })
       })

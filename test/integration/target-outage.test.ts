@@ -1,12 +1,10 @@
-import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
-import { type AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { SqliteStore, StreamConnector, type Entity, type SettingsDefinition } from 'opencti-stream-connector'
 import { buildIndicator, Simulator } from 'opencti-stream-connector/testing'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { lastEventOf } from './stage.ts'
 import { until } from './until.ts'
+import { JsonServer } from './json-server.ts'
 
 /** How long the target is away, in milliseconds of the real clock. */
 const outageMs = 20_000
@@ -14,44 +12,6 @@ const outageMs = 20_000
 interface Pushed {
   readonly id: string
   readonly name: string
-}
-
-/** A target on HTTP whose process can go away and come back, with nothing lost of what it has. */
-class Target {
-  readonly pushed: Pushed[] = []
-  #server: Server | undefined
-  #port = 0
-
-  async open(): Promise<void> {
-    const server = createServer((request, response) => {
-      let body = ''
-      request.setEncoding('utf8')
-      request.on('data', (text: string) => (body += text))
-      request.on('end', () => {
-        this.pushed.push(JSON.parse(body) as Pushed)
-        response.writeHead(204).end()
-      })
-      request.on('error', () => {})
-    })
-    server.listen(this.#port, '127.0.0.1')
-    await once(server, 'listening')
-    this.#port = (server.address() as AddressInfo).port
-    this.#server = server
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${this.#port}/`
-  }
-
-  async close(): Promise<void> {
-    const server = this.#server
-    this.#server = undefined
-    if (server === undefined) return
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-  }
 }
 
 class Pusher extends StreamConnector<SettingsDefinition, Pushed> {
@@ -84,7 +44,11 @@ test(
   async () => {
     const simulator = await Simulator.start({ heartbeatMs: 1000, idleReadMs: 200 })
     onTestFinished(() => simulator.close())
-    const target = new Target()
+    const pushed: Pushed[] = []
+    const target = new JsonServer((body, response) => {
+      pushed.push(body as Pushed)
+      response.writeHead(204).end()
+    })
     await target.open()
     onTestFinished(() => target.close())
     const directory = await temporaryFolder()
@@ -117,7 +81,7 @@ test(
       seed++
     }
     for (let count = 0; count < 20; count++) publish()
-    await until('the first ones', () => target.pushed.length >= 20)
+    await until('the first ones', () => pushed.length >= 20)
     await until('readiness', async () => (await isReady()).isReady)
 
     await target.close()
@@ -136,7 +100,7 @@ test(
     expect(during).toMatchObject({ state: 'running', deadLettered: 0 })
     expect(during.inFlight).toBeGreaterThan(50)
 
-    const pushedBefore = target.pushed.length
+    const pushedBefore = pushed.length
     await target.open()
     const last = simulator.create(buildIndicator('domain', { seed: 9999, name: 'last' }))
     await until('readiness', async () => (await isReady()).isReady, 40_000)
@@ -144,9 +108,9 @@ test(
     await until('the position', () => connector.status().position === lastEventOf(simulator, last.id), 40_000)
 
     expect(connector.status()).toMatchObject({ deadLettered: 0, outage: undefined, notReady: [] })
-    expect(target.pushed.length).toBeGreaterThan(pushedBefore)
+    expect(pushed.length).toBeGreaterThan(pushedBefore)
     for (const [id, said] of names) {
-      const told = target.pushed.filter((each) => each.id === id).map(({ name }) => name)
+      const told = pushed.filter((each) => each.id === id).map(({ name }) => name)
       // What was cut off in the middle may have been told twice, never out of order.
       expect(told.filter((name, index) => name !== told[index - 1])).toEqual(said)
     }
