@@ -1,8 +1,5 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import {
   MemoryStore,
   systemClock,
@@ -12,6 +9,7 @@ import {
 } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { temporaryFolder } from '../temporary-folder.ts'
+import { serve } from '../opencti/loopback.ts'
 import { runProgram } from './program.ts'
 import { Recorder } from './recorder.ts'
 import { caughtUp, makeRecorder, platformState, startRecorder, startSimulator } from './stage.ts'
@@ -21,21 +19,15 @@ import { until } from './until.ts'
 async function slowTarget() {
   const held: (() => void)[] = []
   let answered = 0
-  const server = createServer((request, response) => {
+  const url = await serve((request, response) => {
     request.resume()
     held.push(() => {
       answered++
       response.writeHead(204).end()
     })
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    url,
     held,
     answered: () => answered,
     release: () => held.splice(0).forEach((answer) => answer()),

@@ -1,5 +1,3 @@
-import { createServer } from 'node:http'
-import { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { inspect } from 'node:util'
 import ky from 'ky'
@@ -22,6 +20,7 @@ import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { fastClock } from '../integration/fast-clock.ts'
 import { startSimulator } from '../integration/stage.ts'
 import { until } from '../integration/until.ts'
+import { serve } from '../opencti/loopback.ts'
 import { ask } from './ask.ts'
 
 /** What every secret setting holds a piece of. */
@@ -50,15 +49,12 @@ beforeEach(() => {
 afterEach(() => vi.restoreAllMocks())
 
 /** A target that refuses everything and tells what it was sent. */
-async function tellingTarget(): Promise<string> {
-  const server = createServer((request, response) => {
+function tellingTarget(): Promise<string> {
+  return serve((request, response) => {
     const status = Number(new URL(request.url!, 'http://x').searchParams.get('status'))
     response.writeHead(status, { 'content-type': 'text/plain', 'x-echo': JSON.stringify(request.headers) })
     response.end(`you sent ${JSON.stringify(request.headers)}`)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => void server.close())
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
 class Leaky extends StreamConnector<typeof settings, string> {

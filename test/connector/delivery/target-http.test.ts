@@ -1,23 +1,9 @@
-import { createServer, type RequestListener } from 'node:http'
-import { type AddressInfo } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createTargetHttp } from '../../../src/connector/delivery/target-http.ts'
 import { judge } from '../../../src/errors/verdict.ts'
 import { TokenBucket } from '../../../src/flow/token-bucket.ts'
 import { ManualClock } from '../../../src/testing/manual-clock.ts'
-
-const closers: (() => void)[] = []
-afterEach(() => closers.splice(0).forEach((close) => close()))
-
-async function target(listener: RequestListener): Promise<string> {
-  const server = createServer(listener).listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  closers.push(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
+import { serve } from '../../opencti/loopback.ts'
 
 function client(perSecond = Number.POSITIVE_INFINITY) {
   const clock = new ManualClock()
@@ -28,7 +14,7 @@ function client(perSecond = Number.POSITIVE_INFINITY) {
 
 test('sends no more requests than the bucket has tokens', async () => {
   let seen = 0
-  const url = await target((_, response) => {
+  const url = await serve((_, response) => {
     seen++
     response.end('ok')
   })
@@ -46,7 +32,7 @@ test.each([
   ['seconds', '7'],
   ['a date', new Date(Date.UTC(2026, 8, 1, 8, 0, 7)).toUTCString()],
 ])('slows every request when the target asks for it in %s', async (_, retryAfter) => {
-  const url = await target((_request, response) => {
+  const url = await serve((_request, response) => {
     response.writeHead(429, { 'retry-after': retryAfter }).end()
   })
   const { bucket, http } = client()
@@ -56,7 +42,7 @@ test.each([
 
 test('gives up an answer that does not come, and says that it can be tried again', async () => {
   const arrived = Promise.withResolvers<void>()
-  const url = await target(() => arrived.resolve())
+  const url = await serve(() => arrived.resolve())
   const { clock, http } = client()
   const request = http.get(url).catch((error: unknown) => error)
   await arrived.promise
@@ -71,7 +57,7 @@ test('gives up an answer that does not come, and says that it can be tried again
 })
 
 test('ends at once when what is in flight is given up, also while it waits for a token', async () => {
-  const url = await target((_, response) => response.end())
+  const url = await serve((_, response) => response.end())
   const { clock, stop, http } = client(0.01)
   await http.get(url)
   const waiting = http.get(url).catch((error: unknown) => error)

@@ -1,10 +1,9 @@
-import { createServer } from 'node:http'
-import { type AddressInfo } from 'node:net'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { TargetLimits } from '../../../src/connector/delivery/target-limits.ts'
 import { deliverySchema } from '../../../src/settings/delivery-schema.ts'
 import { type ConnectorDefaults } from '../../../src/settings/connector-defaults.ts'
 import { ManualClock } from '../../../src/testing/manual-clock.ts'
+import { serve } from '../../opencti/loopback.ts'
 
 const stopped = new AbortController().signal
 
@@ -14,16 +13,10 @@ function limitsOf(defaults: Omit<ConnectorDefaults, 'name' | 'scope'>) {
 }
 
 /** A channel that answers with this status. */
-async function channel(status: number): Promise<string> {
-  const server = createServer((_, response) => {
+function channel(status: number): Promise<string> {
+  return serve((_, response) => {
     response.writeHead(status, { 'retry-after': '7' }).end('{}')
-  }).listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
   })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
 test('a channel that asks for a pause makes only its route wait, when that has a limit of its own', async () => {
