@@ -13,6 +13,7 @@ import { type RouteOptions } from '../../src/settings/route-options.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { silentLogger } from '../../src/util/logger.ts'
 import { delivery, eventOf } from './bench.ts'
+import { quietHandler } from './quiet-handler.ts'
 
 interface Rate {
   readonly perSecond: number
@@ -34,6 +35,7 @@ class RouteBench {
     this.engines = new Engines({
       delivery: delivery(),
       handler: {
+        ...quietHandler,
         deliver: async (operation) => {
           const { route, entityKey } = operation
           this.told.push(`${route!.name} ${entityKey} at ${this.clock.monotonic()}`)
@@ -41,13 +43,6 @@ class RouteBench {
           if (error !== undefined) throw error
           return delivered
         },
-        flush: async () => [],
-        itemBytes: () => 0,
-        onRetry: () => {},
-        deadLetter: () => {},
-        skipped: () => {},
-        onOutage: () => {},
-        onStop: () => {},
       },
       books: this.books,
       clock: this.clock,

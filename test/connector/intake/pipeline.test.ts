@@ -15,6 +15,7 @@ import { openCtiExtension } from '../../../src/stix/extensions.ts'
 import { MemoryStore } from '../../../src/store/memory-store.ts'
 import { ManualClock } from '../../../src/testing/manual-clock.ts'
 import { silentLogger } from '../../../src/util/logger.ts'
+import { quietHandler } from '../../flow/quiet-handler.ts'
 
 /** An indicator as the live stream sends it; `internal` is its id at the platform. */
 const indicator = (internal: string, fields: Record<string, unknown> = {}) => ({
@@ -54,6 +55,7 @@ async function line(filter: FilterOptions = {}, gate?: Promise<void>) {
     takesTokens: () => false,
     bulk: false,
     handler: {
+      ...quietHandler,
       deliver: async ({ kind, key, reason, unlessPushed }) => {
         await gate
         calls.push(
@@ -61,13 +63,6 @@ async function line(filter: FilterOptions = {}, gate?: Promise<void>) {
         )
         return delivered
       },
-      flush: async () => [],
-      itemBytes: () => 0,
-      onRetry: () => {},
-      deadLetter: () => {},
-      skipped: () => {},
-      onOutage: () => {},
-      onStop: () => {},
     },
   })
   const clean = (text: string) => text

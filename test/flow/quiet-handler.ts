@@ -1,0 +1,12 @@
+import { type OperationHandler } from '../../src/flow/operation-handler.ts'
+
+/** A handler for tests that only look at what is delivered: nothing is made of the rest. */
+export const quietHandler: Omit<OperationHandler, 'deliver'> = {
+  flush: async () => [],
+  itemBytes: () => 0,
+  onRetry: () => {},
+  deadLetter: () => {},
+  skipped: () => {},
+  onOutage: () => {},
+  onStop: () => {},
+}
