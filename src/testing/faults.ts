@@ -1,35 +1,9 @@
+import { noFaults, type ArmedFaults } from './armed-faults.ts'
 import { type StixObject } from './knowledge/stix-object.ts'
 import { type Platform } from './knowledge/platform.ts'
 import { type FrameWriter } from './live/frame-writer.ts'
 import { errorFrame, frame } from './live/frames.ts'
-
-/** How the platform, or something before it, refuses a request. */
-export interface Refusal {
-  /** The HTTP status. */
-  readonly status: number
-  /** The reason phrase in the status line. Default: the usual one of the status. */
-  readonly reason?: string | undefined
-  /** The body. Default: none; for 429 the JSON of the platform's rate limiter. */
-  readonly body?: string | undefined
-  /** Headers, for example `{ 'retry-after': '3' }`. */
-  readonly headers?: Readonly<Record<string, string>> | undefined
-}
-
-/** What goes wrong with the next frames or connections, counted down as it happens. */
-export interface ArmedFaults {
-  refusals: { left: number; refusal: Refusal }[]
-  swallowedConnects: number
-  resetConnects: number
-  failedConnects: { left: number; message: string; contentType: boolean }[]
-  cutNextFrame: 'middle' | 'in-character' | undefined
-  cutsBeforeMain: number
-  heartbeatsBeforeMain: number
-  duplicateGroups: number
-  graphql: { left: number; refusal: Refusal | 'reset' }[]
-  lostPingAnswers: number
-  lostRegistrationAnswers: number
-  rejectedInputFields: ReadonlySet<string>
-}
+import { type Refusal } from './refusal.ts'
 
 /** An open stream, as faults see it. */
 export interface FaultyConnection {
@@ -272,30 +246,5 @@ export class Faults {
 
   get #lastId(): string {
     return this.#targets.platform.log.last?.idText ?? '0-0'
-  }
-}
-
-/** Takes one from the first entry that is left, and drops used ones. @internal */
-export function takeCounted<T extends { left: number }>(entries: T[]): T | undefined {
-  while (entries[0] !== undefined && entries[0].left <= 0) entries.shift()
-  const [first] = entries
-  if (first !== undefined) first.left -= 1
-  return first
-}
-
-function noFaults(): ArmedFaults {
-  return {
-    refusals: [],
-    swallowedConnects: 0,
-    resetConnects: 0,
-    failedConnects: [],
-    cutNextFrame: undefined,
-    cutsBeforeMain: 0,
-    heartbeatsBeforeMain: 0,
-    duplicateGroups: 0,
-    graphql: [],
-    lostPingAnswers: 0,
-    lostRegistrationAnswers: 0,
-    rejectedInputFields: new Set(),
   }
 }

@@ -2,7 +2,8 @@ export { ManualClock } from './manual-clock.ts'
 export { Simulator, type PublishedEvent } from './simulator.ts'
 export { type SimulatorOptions } from './simulator-options.ts'
 export { type PlatformProfile } from './platform-profile.ts'
-export { Faults, type Refusal } from './faults.ts'
+export { Faults } from './faults.ts'
+export { type Refusal } from './refusal.ts'
 export {
   type FileRequest,
   type GraphqlLogEntry,

@@ -1,38 +1,25 @@
 import { once } from 'node:events'
-import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo } from 'node:net'
-import { delay } from '../util/delay.ts'
-import { takeCounted, type Refusal } from './faults.ts'
-import { type FileStorage } from './knowledge/file-storage.ts'
-import { type GraphqlApi, type GraphqlRequest } from './graphql/graphql-api.ts'
+import { answerFile, type FileSources } from './answer-file.ts'
+import { answerGraphql, type GraphqlSources } from './answer-graphql.ts'
+import { takeCounted } from './armed-faults.ts'
 import { LiveConnection } from './live/live-connection.ts'
-import { type LiveServer } from './live/live-server.ts'
 import { errorFrame } from './live/frames.ts'
-import { canRead } from './live/access.ts'
-import {
-  type FileRequest,
-  type RequestLog,
-  type SimulatedRequest,
-  type StreamRequest,
-} from './request-log.ts'
+import { type StreamRequest } from './request-log.ts'
+import { readBody } from './read-body.ts'
+import { refuse } from './refusal.ts'
 
 /** Where the platform listens and what it answers with. */
-export interface PlatformHttpOptions {
+export interface PlatformHttpOptions extends GraphqlSources, FileSources {
   readonly host: string
   /** 0 takes a free port. */
   readonly port: number
   /** The path before all routes, without a slash at its end. */
   readonly basePath: string
-  readonly live: LiveServer
-  readonly graphql: GraphqlApi
-  readonly requests: RequestLog
-  readonly files: FileStorage
 }
 
 const storagePath = '/storage/get/'
-
-/** The largest GraphQL request that is read. */
-const maxBodyBytes = 5 * 1024 * 1024
 
 /** The HTTP routes of the platform: streams and GraphQL (http/httpPlatform.js). */
 export class PlatformHttp {
@@ -92,13 +79,14 @@ export class PlatformHttp {
       const path = url.pathname.startsWith(basePath) ? url.pathname.slice(basePath.length) : undefined
       const connectionId = /^\/stream\/connection\/([^/]+)$/.exec(path ?? '')?.[1]
       const streamId = /^\/stream(?:\/([^/]+))?$/.exec(path ?? '')
-      if (request.method === 'POST' && path === '/graphql') await this.#answerGraphql(request, response)
-      else if (request.method === 'POST' && connectionId !== undefined) {
+      if (request.method === 'POST' && path === '/graphql') {
+        await answerGraphql(request, response, this.#options, this.#closing.signal)
+      } else if (request.method === 'POST' && connectionId !== undefined) {
         await this.#answerDelay(request, response, connectionId)
       } else if (request.method === 'GET' && streamId !== null) {
         await this.#answerStream(request, response, streamId[1], url.searchParams)
       } else if (request.method === 'GET' && path?.startsWith(storagePath) === true) {
-        await this.#answerFile(request, response, decodeURIComponent(path.slice(storagePath.length)))
+        await answerFile(request, response, this.#options, decodeURIComponent(path.slice(storagePath.length)))
       } else {
         response
           .writeHead(404, { 'Content-Type': 'text/plain' })
@@ -197,105 +185,5 @@ export class PlatformHttp {
     }
     if (typeof delayMs === 'number') connection.setDelay(delayMs)
     response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"message":"ok"}')
-  }
-
-  /** A file that is not there and one that the user may not read are answered alike (http/httpPlatform.js). */
-  async #answerFile(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
-    const { files, live, requests } = this.#options
-    const entry: FileRequest = { kind: 'file', path, headers: request.headers, atMs: live.clock.now() }
-    requests.add(entry)
-    const user = live.access.userOf(request.headers.authorization)
-    const file = files.find(path)
-    const owner = file && live.platform.knowledge.find(file.ownerId)
-    if (user === undefined) response.writeHead(403).end('Forbidden')
-    else if (file === undefined || owner === undefined || !canRead(user, owner.object)) {
-      response.writeHead(500, { 'Content-Type': 'application/json; charset=utf-8' })
-      response.end('{"status":"error","error":"UnknownError: Http call interceptor fail"}')
-    } else {
-      response.writeHead(200, {
-        'Content-Type': 'application/octet-stream',
-        'Content-Disposition': 'attachment',
-      })
-      // Without a length, as the platform pipes it.
-      response.end(file.content)
-    }
-    requests.answered(entry, response.statusCode)
-    await once(response, 'close')
-  }
-
-  async #answerGraphql(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { graphql, live, requests } = this.#options
-    const { armed, graphqlDelayMs } = live.faults
-    const body = await readBody(request)
-    const question = parseBody(body)
-    const entry = {
-      kind: 'graphql',
-      operation: /[{]\s*(?:\w+\s*:\s*)?(\w+)/.exec(String(question?.query))?.[1],
-      document: String(question?.query ?? ''),
-      variables: (question?.variables ?? {}) as Record<string, unknown>,
-      headers: request.headers,
-      atMs: live.clock.now(),
-    } as const satisfies SimulatedRequest
-    requests.add(entry)
-    if (graphqlDelayMs > 0) await delay(live.clock, graphqlDelayMs, this.#closing.signal)
-    const fault = takeCounted(armed.graphql)
-    if (fault !== undefined) {
-      if (fault.refusal === 'reset') response.socket?.resetAndDestroy()
-      else refuse(response, fault.refusal)
-      requests.answered(entry, fault.refusal === 'reset' ? undefined : fault.refusal.status)
-      return
-    }
-    if (question === undefined) {
-      refuse(response, {
-        status: 400,
-        body: 'POST body missing, invalid Content-Type, or JSON object has no keys.',
-      })
-      requests.answered(entry, 400)
-      return
-    }
-    const answer = graphql.answer(question, live.access.userOf(request.headers.authorization))
-    const lost =
-      (answer.field === 'pingConnector' && armed.lostPingAnswers-- > 0) ||
-      (answer.field === 'registerConnector' && armed.lostRegistrationAnswers-- > 0)
-    armed.lostPingAnswers = Math.max(armed.lostPingAnswers, 0)
-    armed.lostRegistrationAnswers = Math.max(armed.lostRegistrationAnswers, 0)
-    if (lost) response.socket?.resetAndDestroy()
-    else {
-      response.writeHead(answer.status, { 'Content-Type': 'application/json; charset=utf-8' })
-      response.end(JSON.stringify(answer.body))
-    }
-    requests.answered(entry, lost ? undefined : answer.status)
-  }
-}
-
-/** A refusal as the platform writes it: the explanation is the reason phrase, the body is empty and chunked. */
-function refuse(response: ServerResponse, { status, reason, body, headers = {} }: Refusal): void {
-  const isRateLimited = status === 429 && body === undefined && reason === undefined
-  const json = '{"message":"Too many requests, please try again later."}'
-  response.writeHead(status, reason ?? STATUS_CODES[status] ?? '', {
-    ...(isRateLimited && { 'Content-Type': 'application/json; charset=utf-8' }),
-    ...headers,
-  })
-  response.flushHeaders()
-  response.end(isRateLimited ? json : body)
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const parts: Buffer[] = []
-  let bytes = 0
-  for await (const part of request as AsyncIterable<Buffer>) {
-    bytes += part.length
-    if (bytes > maxBodyBytes) throw new Error(`the body of the request is larger than ${maxBodyBytes} bytes`)
-    parts.push(part)
-  }
-  return Buffer.concat(parts).toString('utf8')
-}
-
-function parseBody(body: string): GraphqlRequest | undefined {
-  try {
-    const value: unknown = JSON.parse(body)
-    return typeof value === 'object' && value !== null ? value : undefined
-  } catch {
-    return undefined
   }
 }

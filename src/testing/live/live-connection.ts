@@ -2,15 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { delay } from '../../util/delay.ts'
-import { type StoredObject } from '../knowledge/knowledge-base.ts'
 import { type SimulatedCollection, type SimulatedUser } from './access.ts'
 import { catchUp } from './catch-up.ts'
 import { ConsumerMetrics } from './consumer-metrics.ts'
-import { dependenciesOf } from './dependencies.ts'
 import { describeLog } from './describe-log.ts'
 import { type LoggedEvent } from './event-log.ts'
+import { FrameMaker } from './frame-maker.ts'
 import { FrameWriter } from './frame-writer.ts'
-import { errorFrame, frame, shortFrame } from './frames.ts'
+import { errorFrame, frame } from './frames.ts'
 import { GroupWriter } from './group-writer.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { LiveView } from './live-view.ts'
@@ -18,7 +17,6 @@ import { type LiveServer } from './live-server.ts'
 import { LruSet } from './lru-set.ts'
 import { formatStreamId, type StreamId } from './stream-id.ts'
 import { readStreamParameters, type StreamParameters } from './stream-parameters.ts'
-import { translateEvent } from './translate-event.ts'
 
 /** How many events the platform reads from Redis at once. */
 const maxEventsPerRead = 100
@@ -39,7 +37,7 @@ export class LiveConnection {
   readonly #collection: SimulatedCollection | undefined
   readonly #isRaw: boolean
   readonly #view: LiveView
-  readonly #sent: LruSet
+  readonly #frames: FrameMaker
   readonly #groups: GroupWriter
   readonly #metrics: ConsumerMetrics
   readonly #heartbeat: Heartbeat
@@ -64,7 +62,12 @@ export class LiveConnection {
     this.#parameters = readStreamParameters(target.query, request.headers, this.#isRaw)
     this.#delayMs = features.isSeven ? 0 : this.#parameters.delayMs
     this.#view = new LiveView(platform.knowledge, target.user, this.#collection, features.redacts)
-    this.#sent = new LruSet(clock, server.cacheBounds)
+    this.#frames = new FrameMaker({
+      features,
+      parameters: this.#parameters,
+      view: this.#view,
+      sent: new LruSet(clock, server.cacheBounds),
+    })
     this.#metrics = new ConsumerMetrics(clock, platform.log.produced)
     const { signal } = this.#ended
     response.once('close', () => this.#ended.abort(new Error('The connection is gone.')))
@@ -196,13 +199,9 @@ export class LiveConnection {
     const range = { fromMs, toMs, withInferences, pageSize: catchUpPage, order: faults.catchUpOrder }
     let count = 0
     for (const stored of catchUp(platform.knowledge, this.#view, range)) {
-      if (this.#sent.has(stored.object.id)) continue
-      const id = `${stored.updatedMs}-0`
-      const dependencies = this.#dependencyFrames(id, stored)
-      if (dependencies === undefined) continue
-      this.#sent.add(stored.object.id)
-      const main = this.#shortFrame(id, 'create', stored, 'init-create')
-      await this.#groups.write({ id, dependencies, main })
+      const group = this.#frames.ofObject(stored)
+      if (group === undefined) continue
+      await this.#groups.write(group)
       if (++count % maxEventsPerRead === 0) await this.#yield()
     }
     await this.writer.flush()
@@ -242,83 +241,12 @@ export class LiveConnection {
     for (const [index, event] of events.entries()) {
       if (event.envelope.scope === 'internal') continue
       this.#metrics.processed += 1
-      if (this.#isRaw) await this.#deliverRaw(event)
-      else await this.#deliverLive(event, index)
+      const group = this.#isRaw ? this.#frames.ofRawEvent(event) : this.#frames.ofEvent(event, index)
+      if (group === undefined) continue
+      this.#metrics.resolved += group.dependencies.length
+      await this.#groups.write(group)
     }
     await this.writer.flush()
-  }
-
-  async #deliverRaw({ idText, envelope, openJson }: LoggedEvent): Promise<void> {
-    const provenance =
-      envelope.event_id === undefined ? '' : `,"event_id":${JSON.stringify(envelope.event_id)}`
-    const main = frame(envelope.type, `${openJson()}${provenance}}`, idText)
-    await this.#groups.write({ id: idText, dependencies: [], main })
-  }
-
-  async #deliverLive(event: LoggedEvent, index: number): Promise<void> {
-    const translation = translateEvent(event, this.#view, this.#parameters, this.#server.features)
-    if (translation === undefined) return
-    const id = event.idText
-    const dependencies = this.#dependencyFrames(id, translation.document)
-    if (dependencies === undefined) return
-    this.#metrics.resolved += dependencies.length
-    this.#sent.add(translation.document.object.id)
-    const main =
-      translation.kind === 'relation'
-        ? this.#shortFrame(
-            id,
-            translation.event,
-            translation.document,
-            'init-dependencies',
-            event.envelope.message,
-          )
-        : frame(
-            translation.event,
-            this.#mainJson(event, translation.document, translation.context, index),
-            id,
-          )
-    await this.#groups.write({ id, dependencies, main })
-  }
-
-  /** The full envelope: the shared text when this reader gets it unchanged, else one of their own. */
-  #mainJson(
-    event: LoggedEvent,
-    document: StoredObject,
-    context: LoggedEvent['envelope']['context'],
-    index: number,
-  ): string {
-    const eventId = JSON.stringify(event.envelope.event_id ?? `${event.current.updatedMs}-${index}`)
-    const data = this.#view.redacted(document.object)
-    if (context === undefined && data === event.envelope.data)
-      return `${event.openJson()},"event_id":${eventId}}`
-    const envelope = { ...event.envelope, data, ...(context && { context }) }
-    return `${JSON.stringify({ ...envelope, event_id: undefined }).slice(0, -1)},"event_id":${eventId}}`
-  }
-
-  #dependencyFrames(id: string, stored: StoredObject): string[] | undefined {
-    return dependenciesOf(stored, this.#view, this.#sent, {
-      withRelations: this.#parameters.withDependencies,
-      withInferences: this.#parameters.withInferences,
-      deepestFirst: this.#server.features.isSeven,
-    })?.map((dependency) => this.#shortFrame(id, 'create', dependency, 'init-dependencies'))
-  }
-
-  #shortFrame(
-    id: string,
-    event: string,
-    stored: StoredObject,
-    referer: 'init-create' | 'init-dependencies',
-    message?: string,
-  ): string {
-    const data = this.#view.stripped(stored.object)
-    return shortFrame(
-      id,
-      event,
-      stored,
-      referer,
-      message,
-      data === stored.object ? undefined : JSON.stringify(data),
-    )
   }
 
   /** What the platform does with an exception: 6.x refuses, 7.x sends a frame and leaves the connection open. */
