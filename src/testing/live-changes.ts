@@ -14,11 +14,15 @@ export interface LiveChangesOptions {
 /** How many of the objects that it made it keeps for later updates and deletes. */
 const maxKept = 1000
 
-/** The longest pause between two rounds; a higher rate makes several changes a round. */
+/** The shortest pause between two rounds; a higher rate makes several changes a round. */
 const minPauseMs = 20
 
+/** Of the addresses that are set apart for documentation there are too few. */
+const commonIndicators = indicatorKinds.filter((kind) => kind !== 'ipv4')
+const commonObservables = ['domain-name', 'url', 'file', 'ipv6-addr'] as const
+
 /**
- * Analysts at work: creates indicators and observables, changes their scores and labels, renames and deletes some.
+ * Analysts at work: creates indicators and observables, changes their scores and labels, deletes some.
  *
  * @example
  * ```ts
@@ -70,6 +74,7 @@ export class LiveChanges {
     this.#cancel = this.#clock.schedule(pauseMs, round)
   }
 
+  /** Ends what {@link start} has begun; safe to call twice, and before it. */
   stop(): void {
     this.#cancel?.()
     this.#cancel = undefined
@@ -78,10 +83,9 @@ export class LiveChanges {
   #create(): void {
     const seed = this.#nextSeed++
     const isIndicator = this.#random() < 0.7
-    const kinds = indicatorKinds.filter((kind) => kind !== 'ipv4')
     const entity = isIndicator
-      ? buildIndicator(this.#pick(kinds), { seed })
-      : buildObservable(this.#pick(['domain-name', 'url', 'file', 'ipv6-addr'] as const) ?? 'url', { seed })
+      ? buildIndicator(this.#pick(commonIndicators), { seed })
+      : buildObservable(this.#pick(commonObservables)!, { seed })
     this.#kept.push(this.#simulator.create(entity).id)
     if (this.#kept.length > maxKept) this.#kept.shift()
   }

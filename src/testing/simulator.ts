@@ -223,8 +223,7 @@ export class Simulator implements AsyncDisposable {
    * ```
    */
   attachFile(id: string, file: FileInput, options?: WriteOptions): FileEntry {
-    const owner = this.entity(id)
-    if (owner === undefined) throw new Error(`The simulator has no object with the id ${id}.`)
+    const owner = this.#platform.get(id).object
     const entry = this.#files.put(owner, file, this.#clock.now())
     const before = (openCtiPropertiesOf(owner)['files'] ?? []) as readonly FileEntry[]
     const files = [...before.filter(({ uri }) => uri !== entry.uri), entry]

@@ -2,6 +2,7 @@ import { isContainer, representativeOf } from '../knowledge/entity-types.ts'
 import { type KnowledgeBase, type StoredObject } from '../knowledge/knowledge-base.ts'
 import { textsOf } from '../knowledge/stix-object.ts'
 import { canRead, type SimulatedUser } from '../live/access.ts'
+import { GraphqlFailure } from './graphql-failure.ts'
 
 /** The largest page that is answered, as the platform's (`elasticsearch:max_pagination_result`). */
 const maxPage = 5000
@@ -9,7 +10,8 @@ const maxPage = 5000
 const defaultPage = 500
 
 /** A field of the API that {@link KnowledgeAnswers} knows. */
-export type KnowledgeQuestion = 'markingDefinition' | 'markingDefinitions' | 'identity' | 'container'
+export type KnowledgeQuestion =
+  'markingDefinition' | 'markingDefinitions' | 'identity' | 'container' | 'stixObjectOrStixRelationships'
 
 /** Which page of a list is asked for. */
 interface PageArguments {
@@ -40,6 +42,8 @@ export class KnowledgeAnswers {
         return this.#identity(id, user)
       case 'container':
         return this.#container(id, user)
+      case 'stixObjectOrStixRelationships':
+        return this.#withIds(given, user)
     }
   }
 
@@ -62,14 +66,32 @@ export class KnowledgeAnswers {
     if (stored === undefined) return undefined
     const objects = (page: PageArguments) => {
       const held = textsOf(stored.object['object_refs'])
-        .map((ref) => this.#knowledge.find(ref))
-        .filter((each) => each !== undefined && canRead(user, each.object))
-      return connectionOf(held as StoredObject[], page, describe)
+      return connectionOf(this.#all(held, user), page, describe)
     }
     return { ...describe(stored), objects }
   }
 
-  #find(id: string, user: SimulatedUser, fits: (type: string) => boolean): StoredObject | undefined {
+  /** The filter `ids` finds by internal, standard and former ids (OpenCTI platform, utils/filtering). */
+  #withIds(given: Readonly<Record<string, unknown>>, user: SimulatedUser): unknown {
+    const { filters } = (given['filters'] ?? {}) as { filters?: { key?: unknown; values?: unknown }[] }
+    const [filter, ...others] = filters ?? []
+    if (filter === undefined || others.length > 0 || [filter.key].flat().join() !== 'ids') {
+      throw new GraphqlFailure('The simulator only knows the filter "ids" here.', 'NOT_IMPLEMENTED')
+    }
+    return connectionOf(this.#all(textsOf(filter.values), user), given, describe)
+  }
+
+  /** Those of the objects that the user may read, each once, in the order of the ids. */
+  #all(ids: readonly string[], user: SimulatedUser): StoredObject[] {
+    const found = new Set(ids.map((id) => this.#find(id, user)))
+    return [...found].filter((stored) => stored !== undefined)
+  }
+
+  #find(
+    id: string,
+    user: SimulatedUser,
+    fits: (type: string) => boolean = () => true,
+  ): StoredObject | undefined {
     const stored = this.#knowledge.find(id)
     return stored !== undefined && fits(stored.object.type) && canRead(user, stored.object)
       ? stored

@@ -2,7 +2,7 @@ import { observableExtension } from '../../stix/extensions.ts'
 import { type Platform } from '../knowledge/platform.ts'
 import { isObservable } from '../knowledge/entity-types.ts'
 import { type StoredObject } from '../knowledge/knowledge-base.ts'
-import { textsOf, type StixObject } from '../knowledge/stix-object.ts'
+import { type StixObject } from '../knowledge/stix-object.ts'
 import { canRead, type SimulatedUser } from '../live/access.ts'
 import { KnowledgeAnswers } from './knowledge-answers.ts'
 import { allowWithin, GraphqlFailure } from './graphql-failure.ts'
@@ -21,9 +21,6 @@ const fields = new Set([
   'stixCoreRelationshipEdit',
   'stixSightingRelationshipEdit',
 ])
-
-/** How many nodes a page has when the question does not say. */
-const defaultPage = 500
 
 /** What GraphQL tells of the knowledge itself, and what connectors write back to it. */
 export class KnowledgeApi {
@@ -45,13 +42,11 @@ export class KnowledgeApi {
       case 'markingDefinitions':
       case 'identity':
       case 'container':
+      case 'stixObjectOrStixRelationships':
         allowWithin(user, 'KNOWLEDGE')
         return this.#answers.resolve(field, given, user)
       case 'stix':
         return this.#visible(given['id'], user)?.json() ?? null
-      case 'stixObjectOrStixRelationships':
-        allowWithin(user, 'KNOWLEDGE')
-        return this.#list(given, user)
       case 'externalReferenceAdd':
         allowWithin(user, 'KNOWLEDGE_KNUPDATE')
         return this.#addReference(given['input'], user)
@@ -66,33 +61,6 @@ export class KnowledgeApi {
   #visible(id: unknown, user: SimulatedUser): StoredObject | undefined {
     const stored = typeof id === 'string' ? this.#platform.knowledge.find(id) : undefined
     return stored !== undefined && canRead(user, stored.object) ? stored : undefined
-  }
-
-  /** The filter `ids` finds by internal, standard and former ids (OpenCTI platform, utils/filtering). */
-  #list(given: Readonly<Record<string, unknown>>, user: SimulatedUser): unknown {
-    const filters = (given['filters'] as { filters?: { key?: unknown; values?: unknown }[] } | undefined)
-      ?.filters
-    const [filter, ...others] = filters ?? []
-    if (filter === undefined || others.length > 0 || [filter.key].flat().join() !== 'ids') {
-      throw new GraphqlFailure('The simulator only knows the filter "ids" here.', 'NOT_IMPLEMENTED')
-    }
-    const first = typeof given['first'] === 'number' ? given['first'] : defaultPage
-    const found = new Set<StoredObject>()
-    for (const id of textsOf(filter.values)) {
-      const stored = this.#visible(id, user)
-      if (stored !== undefined) found.add(stored)
-    }
-    const page = [...found].slice(0, first)
-    const node = (stored: StoredObject) => ({
-      id: stored.properties.id,
-      standard_id: stored.object.id,
-      x_opencti_stix_ids: textsOf(stored.properties['stix_ids']),
-      entity_type: stored.properties.type,
-    })
-    return {
-      edges: page.map((stored) => ({ node: node(stored), cursor: stored.properties.id })),
-      pageInfo: { hasNextPage: found.size > page.length, endCursor: page.at(-1)?.properties.id ?? '' },
-    }
   }
 
   /** Adding what is there already answers it: a reference is known by its address, else by its source and id. */

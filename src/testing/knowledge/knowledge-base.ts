@@ -46,10 +46,6 @@ export class KnowledgeBase {
   /** … and of whatever else refers to it. */
   readonly #others = new Map<string, Set<string>>()
 
-  get size(): number {
-    return this.#objects.size
-  }
-
   /** Every stored object, oldest entry first. */
   values(): IterableIterator<StoredObject> {
     return this.#objects.values()

@@ -4,14 +4,9 @@ import { type StixObject } from './stix-object.ts'
 /** The namespace of every deterministic OpenCTI id (OpenCTI platform, schema/general.js, `OASIS_NAMESPACE`). */
 const namespace = Buffer.from('00abedb4aa42466c9c01fed23315a9b7', 'hex')
 
-/** A UUID that depends on `text` alone (RFC 9562, version 5). */
-export function uuidFrom(text: string): string {
-  return toUuid(text, 5)
-}
-
 /** A UUID of version 4 in form, but always the same one for the same text: an internal id that a test can rely on. */
 export function internalIdFrom(text: string): string {
-  return toUuid(`internal:${text}`, 4)
+  return uuidOf(`internal:${text}`, 4)
 }
 
 /**
@@ -23,7 +18,7 @@ export function internalIdFrom(text: string): string {
  */
 export function standardIdOf(object: StixObject): string | undefined {
   const key = identityOf(object)
-  return key === undefined ? undefined : `${object.type}--${uuidFrom(canonicalJson(key))}`
+  return key === undefined ? undefined : `${object.type}--${uuidOf(canonicalJson(key), 5)}`
 }
 
 function identityOf(object: StixObject): Record<string, unknown> | undefined {
@@ -108,7 +103,8 @@ function canonicalJson(value: unknown): string {
   )
 }
 
-function toUuid(text: string, version: 4 | 5): string {
+/** A UUID that depends on `text` alone (RFC 9562, version 5), or has the form of version 4. */
+function uuidOf(text: string, version: 4 | 5): string {
   const bytes = createHash('sha1').update(namespace).update(text).digest().subarray(0, 16)
   bytes[6] = (bytes[6]! & 0x0f) | (version << 4)
   bytes[8] = (bytes[8]! & 0x3f) | 0x80

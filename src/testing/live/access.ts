@@ -31,22 +31,29 @@ export interface SimulatedUser {
   readonly token: string
   readonly name: string
   readonly capabilities: ReadonlySet<Capability>
-  /** Which objects the user may read. Default: all. */
+  /** Which objects the user may read. */
   readonly canSee: (object: StixObject) => boolean
-  /** The STIX ids of the markings that the user has. Default: all. */
+  /** The STIX ids of the markings that the user has; undefined for all. */
   readonly markings: ReadonlySet<string> | undefined
-  /** What is missing of the mandatory two-factor authentication (7.x). Default: nothing. */
+  /** What is missing of the mandatory two-factor authentication (7.x). */
   readonly twoFactor: 'not-activated' | 'not-validated' | undefined
 }
 
-/** How to add a user; everything but the capabilities has a default. */
+/** How to add a user; everything has a default. */
 export interface UserOptions {
+  /** The internal id. Default: a random one. */
   readonly id?: string | undefined
+  /** Default: a random one. */
   readonly token?: string | undefined
+  /** Default: `connector`. */
   readonly name?: string | undefined
+  /** Default: `CONNECTORAPI` and `TAXIIAPI`, to register, ping and read streams. */
   readonly capabilities?: Iterable<Capability> | undefined
+  /** Which objects the user may read. Default: all. */
   readonly canSee?: ((object: StixObject) => boolean) | undefined
+  /** The STIX ids of the markings that the user has. Default: all. */
   readonly markings?: Iterable<string> | undefined
+  /** What is missing of the mandatory two-factor authentication (7.x). Default: nothing. */
   readonly twoFactor?: 'not-activated' | 'not-validated' | undefined
 }
 

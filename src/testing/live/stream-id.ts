@@ -5,7 +5,7 @@ export interface StreamId {
 }
 
 /** The id before every event. */
-export const firstStreamId: StreamId = { ms: 0, seq: 0 }
+const firstStreamId: StreamId = { ms: 0, seq: 0 }
 
 /** The usual way to write an id: `1788252000123-0`. */
 export function formatStreamId(id: StreamId): string {
