@@ -1,7 +1,8 @@
-import { createReadStream, existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Command } from 'commander'
 import { IdMap } from '../connector/id-map/id-map.ts'
+import { fileLines } from '../util/file-lines.ts'
 import { counted, terminalJson, writeJson, writeLine } from './output.ts'
 import { exitCodeHelp } from './run-command-line.ts'
 import { addStateOptions, withState, type StateOptions } from './state-access.ts'
@@ -90,7 +91,9 @@ async function importAll(path: string, options: ImportOptions): Promise<void> {
   // A connector that takes over from another has no state yet; which one it will be has to be said then.
   if (options.connectorId?.trim()) mkdirSync(options.stateDir, { recursive: true, mode: 0o700 })
   await withState(options, 'exclusive', async (store, connectorId) => {
-    const result = await new IdMap(store).import(() => linesOf(path), { isComplete: options.complete })
+    const result = await new IdMap(store).import(() => fileLines(path, maxLineCharacters), {
+      isComplete: options.complete,
+    })
     if (options.json === true) {
       await writeJson({ connectorId, ...result })
       return
@@ -100,19 +103,6 @@ async function importAll(path: string, options: ImportOptions): Promise<void> {
       await writeLine(`${entities(result.byStixId)} named by STIX id alone: found by it when first met.`)
     }
   })
-}
-
-/** Line by line; not by `node:readline`, which also breaks at U+2028 inside of a text. */
-async function* linesOf(path: string): AsyncGenerator<string> {
-  let rest = ''
-  for await (const chunk of createReadStream(path, 'utf8')) {
-    const lines = `${rest}${String(chunk)}`.split('\n')
-    rest = lines.pop()!
-    if (rest.length > maxLineCharacters)
-      throw new Error(`${path} has a line that is no line of an id map: it is too long.`)
-    yield* lines
-  }
-  if (rest !== '') yield rest
 }
 
 function entities(count: number): string {

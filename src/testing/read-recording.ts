@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs'
+import { fileLines } from '../util/file-lines.ts'
 
 /** One frame of a live stream as `opencti-stream record` writes it; a connector's `processMessage` takes it as it is. */
 export interface RecordedMessage {
@@ -23,8 +23,8 @@ export interface ReadRecordingOptions {
   readonly onCorruptLine?: ((line: number, problem: string) => void) | undefined
 }
 
-/** The longest line that is read, in characters: a frame of the largest size, and room for its escapes. */
-const maxLineLength = 268_435_456
+/** The longest line that is read: a frame of the largest size, and room for its escapes. */
+const maxLineCharacters = 268_435_456
 
 /**
  * Reads a file that `opencti-stream record` (or `tail --json`) wrote, frame by frame, however large it is: to play a bug
@@ -50,7 +50,7 @@ export async function* readRecording(
   { onCorruptLine }: ReadRecordingOptions = {},
 ): AsyncGenerator<RecordedMessage, void> {
   let number = 0
-  for await (const line of linesOf(path)) {
+  for await (const line of fileLines(path, maxLineCharacters)) {
     number++
     if (line.trim() === '') continue
     const message = messageOf(line)
@@ -78,22 +78,4 @@ function messageOf(line: string): RecordedMessage | string {
     data,
     receivedAt: typeof receivedAt === 'string' ? receivedAt : undefined,
   }
-}
-
-/** The lines of a file. Not by readline, which also breaks lines at characters that JSON leaves as they are. */
-async function* linesOf(path: string): AsyncGenerator<string, void> {
-  let parts: string[] = []
-  let length = 0
-  for await (const chunk of createReadStream(path, { encoding: 'utf8', highWaterMark: 1_048_576 })) {
-    const [first, ...others] = (chunk as string).split('\n')
-    parts.push(first!)
-    length += first!.length
-    if (length > maxLineLength) throw new Error(`${path} has a line that is too long to be a frame.`)
-    for (const other of others) {
-      yield parts.join('')
-      parts = [other]
-      length = other.length
-    }
-  }
-  if (length > 0) yield parts.join('')
 }

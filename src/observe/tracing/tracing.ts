@@ -43,11 +43,6 @@ export class Tracing {
     }
   }
 
-  /** Whether somebody listens. */
-  get isOn(): boolean {
-    return this.#tools !== undefined
-  }
-
   /** Looks whether somebody listens. Never fails: a connector works without being watched. */
   async open(): Promise<void> {
     const { load = loadTracingApi, logger, clean } = this.#options
