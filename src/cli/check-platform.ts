@@ -112,11 +112,9 @@ async function registration(
     return failed(registering, error)
   }
   if (may) return ok(registering, 'the token may register a connector')
-  return {
-    ...failed(
-      registering,
-      `The user of the token may not register connectors. Give the user the capability "Connectors API usage" (CONNECTORAPI): put it into the group Connectors.`,
-    ),
-    code: 'PLATFORM_REFUSED',
-  }
+  return failed(
+    registering,
+    `The user of the token may not register connectors. Give the user the capability "Connectors API usage" (CONNECTORAPI): put it into the group Connectors.`,
+    'PLATFORM_REFUSED',
+  )
 }

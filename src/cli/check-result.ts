@@ -20,12 +20,12 @@ export function skipped(name: string, why: string): CheckResult {
   return { name, status: 'skipped', message: why }
 }
 
-/** It is not as it has to be. */
-export function failed(name: string, error: unknown): CheckResult {
+/** It is not as it has to be. @param code for what is told in words alone. */
+export function failed(name: string, error: unknown, code?: ErrorCode): CheckResult {
   return {
     name,
     status: 'failed',
     message: typeof error === 'string' ? error : describeError(error),
-    code: isStreamConnectorError(error) ? error.code : undefined,
+    code: isStreamConnectorError(error) ? error.code : code,
   }
 }

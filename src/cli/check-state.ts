@@ -41,13 +41,11 @@ export async function checkState(directory: string, connectorId: string): Promis
     return ok(stateCheck, `${folder} can be written, and nobody else holds the state${kept}`)
   } catch (error) {
     if (isStreamConnectorError(error) && error.code === 'STATE_LOCKED') {
-      return {
-        ...failed(
-          stateCheck,
-          'A running connector holds the state of this connector id. That is as it should be while it runs; to start another one, stop it first, or give each its own CONNECTOR_ID.',
-        ),
-        code: error.code,
-      }
+      return failed(
+        stateCheck,
+        'A running connector holds the state of this connector id. That is as it should be while it runs; to start another one, stop it first, or give each its own CONNECTOR_ID.',
+        error.code,
+      )
     }
     return failed(stateCheck, error)
   }
@@ -74,7 +72,7 @@ async function tryToWrite(folder: string): Promise<void> {
 }
 
 function notUsable(message: string): CheckResult {
-  return { ...failed(stateCheck, message), code: 'STATE_UNREADABLE' }
+  return failed(stateCheck, message, 'STATE_UNREADABLE')
 }
 
 function codeOf(error: unknown): string {

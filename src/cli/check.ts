@@ -13,7 +13,7 @@ import { checkText, checkVerdict } from './check-text.ts'
 import { type AnyConnector, loadConnector, type LoadedConnector } from './load-connector.ts'
 import { onInterrupt } from './interrupt.ts'
 import { writeJson, writeLine } from './output.ts'
-import { CommandFailed, exitCode, exitCodesHelp } from './run-command-line.ts'
+import { CommandFailed, exitCode, exitCodesHelp, isOfSettings } from './run-command-line.ts'
 import { settingsFolder } from './settings-folder.ts'
 
 interface CheckOptions {
@@ -67,11 +67,8 @@ async function check(file: string | undefined, options: CheckOptions): Promise<v
   if (isJson) await writeJson({ ok: isWell, checks: results })
   else await writeLine(`\n${checkVerdict(results)}`)
   if (isWell) return
-  const isOfSettings = results.some(
-    ({ status, code }) =>
-      status === 'failed' && (code === 'SETTINGS_INVALID' || code === 'STREAM_NOT_CONFIGURED'),
-  )
-  throw new CommandFailed(isOfSettings ? exitCode.wrongUsage : exitCode.failed)
+  const isUsage = results.some(({ status, code }) => status === 'failed' && isOfSettings(code))
+  throw new CommandFailed(isUsage ? exitCode.wrongUsage : exitCode.failed)
 }
 
 async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number): AsyncGenerator<CheckResult> {

@@ -1,5 +1,4 @@
-import { open } from 'node:fs/promises'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { DeadLetters } from '../connector/dead-letters/dead-letters.ts'
 import { ageMs } from './age.ts'
 import {
@@ -13,6 +12,8 @@ import {
 import { counted, write, writeJson, writeLine } from './output.ts'
 import { exitCodeHelp } from './run-command-line.ts'
 import { addStateOptions, withState, type StateOptions } from './state-access.ts'
+import { wholeNumberFrom } from './whole-number.ts'
+import { writeLines } from './write-lines.ts'
 
 interface ListOptions extends StateOptions {
   readonly limit: number
@@ -28,6 +29,8 @@ interface SelectOptions extends StateOptions {
 interface ExportOptions extends StateOptions {
   readonly file?: string | undefined
 }
+
+const letterId = wholeNumberFrom(1)
 
 const help = `
 Examples:
@@ -58,8 +61,8 @@ export function deadLettersCommand(): Command {
     return child.addHelpText('after', exitCodeHelp)
   }
   add('list', 'List them, the oldest first.')
-    .option('--limit <number>', 'how many, 0 for all', wholeNumber, 100)
-    .option('--after <id>', 'leave out those up to this id', wholeNumber, 0)
+    .option('--limit <number>', 'how many, 0 for all', wholeNumberFrom(0), 100)
+    .option('--after <id>', 'leave out those up to this id', wholeNumberFrom(0), 0)
     .action((options: ListOptions) => list(options))
   add('show', 'Show one with its message.')
     .argument('<id>', 'its id', letterId)
@@ -122,8 +125,7 @@ function show(id: number, options: StateOptions): Promise<void> {
 
 function replay(ids: readonly number[], options: SelectOptions, command: Command): Promise<void> {
   const isAll = options.all === true
-  if (isAll === ids.length > 0)
-    command.error('Say which dead letters to replay: their ids, or --all.', { exitCode: 2 })
+  if (isAll === ids.length > 0) command.error('Say which dead letters to replay: their ids, or --all.')
   return withState(options, 'shared', async (store) => {
     const letters = new DeadLetters(store)
     const request = await letters.requestReplay(isAll ? 'all' : ids, { force: options.force })
@@ -140,8 +142,7 @@ function replay(ids: readonly number[], options: SelectOptions, command: Command
 function purge(ids: readonly number[], options: SelectOptions, command: Command): Promise<void> {
   const { all, olderThan } = options
   const ways = [ids.length > 0, all === true, olderThan !== undefined].filter(Boolean).length
-  if (ways !== 1)
-    command.error('Say which dead letters to remove: their ids, --all, or --older-than.', { exitCode: 2 })
+  if (ways !== 1) command.error('Say which dead letters to remove: their ids, --all, or --older-than.')
   return withState(options, 'shared', async (store) => {
     const letters = new DeadLetters(store)
     const which = olderThan === undefined ? (all === true ? 'all' : ids) : { olderThanMs: olderThan }
@@ -161,36 +162,16 @@ function exportAll(options: ExportOptions): Promise<void> {
       for await (const letter of letters.export()) await writeJson(letter)
       return
     }
-    // For its owner alone, as the state is: events can be confidential.
-    const file = await open(options.file, 'w', 0o600)
-    let exported = 0
-    try {
-      for await (const letter of letters.export()) {
-        await file.write(`${JSON.stringify(letter)}\n`)
-        exported++
-      }
-      await file.sync()
-    } finally {
-      await file.close()
-    }
+    const exported = await writeLines(options.file, jsonLines(letters.export()))
     if (options.json === true) await writeJson({ exported, file: options.file })
     else await writeLine(`${counted(exported, 'dead letter')} written to ${options.file}.`)
   })
 }
 
-function letterId(text: string): number {
-  const id = Number(text)
-  if (!Number.isSafeInteger(id) || id < 1) throw new InvalidArgumentError('An id is a whole number from 1.')
-  return id
+async function* jsonLines(values: AsyncIterable<object>): AsyncGenerator<string> {
+  for await (const value of values) yield JSON.stringify(value)
 }
 
 function letterIds(text: string, before: readonly number[] | undefined): number[] {
   return [...(before ?? []), letterId(text)]
-}
-
-function wholeNumber(text: string): number {
-  const number = Number(text)
-  if (!Number.isSafeInteger(number) || number < 0)
-    throw new InvalidArgumentError('It takes a whole number, 0 or more.')
-  return number
 }

@@ -1,5 +1,5 @@
 import { type EventContext } from '../connector/contract/event-context.ts'
-import { type ConnectorClass, type LoadedConnector } from './load-connector.ts'
+import { type ConnectorClass } from './load-connector.ts'
 
 /** What would have been done at the target. */
 export interface PlannedOperation {
@@ -14,7 +14,7 @@ export interface PlannedOperation {
  * told of instead, `find` finds nothing. Its `transform`, `open` and `close` are the connector's own.
  */
 export function dryRunOf(
-  { connector }: Pick<LoadedConnector, 'connector'>,
+  connector: ConnectorClass,
   onOperation: (planned: PlannedOperation) => void,
 ): ConnectorClass {
   const isBulk = connector.prototype.flush !== undefined

@@ -6,7 +6,7 @@ import { scoreOf } from '../stix/entity-rating.ts'
 import { labelsOf } from '../stix/entity-text.ts'
 import { markingsOf, type Tlp } from '../stix/markings.ts'
 import { type Frame } from './follow-stream.ts'
-import { printable } from './output.ts'
+import { cell, printable } from './output.ts'
 import { type Look, type Paint } from './paint.ts'
 import { cutTo, widthOf } from './text-width.ts'
 
@@ -49,15 +49,14 @@ export function eventLine({ message, position, event }: Frame, paint: Paint, col
     return start + paint('red', cutTo(printable(text), room + fixedWidth - 18))
   }
   const { entity } = event
-  const type = cutTo(printable(octiTypeOf(entity) ?? entity.type), typeWidth)
   const score = scoreOf(entity)
   const { tlp } = markingsOf(entity)
   const [marking, look] = tlp === undefined ? noMarking : markings[tlp]
   const title = cutTo(printable(nameOf(entity).slice(0, maxNameLength)), room)
   return [
     start,
-    type,
-    spaces(typeWidth + 1 - widthOf(type)),
+    cell(octiTypeOf(entity) ?? entity.type, typeWidth),
+    ' ',
     (score === undefined ? '' : String(score)).padStart(3),
     '  ',
     paint(look, marking),

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { Command } from 'commander'
 import { IdMap } from '../connector/id-map/id-map.ts'
 import { fileLines } from '../util/file-lines.ts'
 import { counted, terminalJson, writeJson, writeLine } from './output.ts'
 import { exitCodeHelp } from './run-command-line.ts'
 import { addStateOptions, withState, type StateOptions } from './state-access.ts'
+import { writeLines } from './write-lines.ts'
 
 interface ExportOptions extends StateOptions {
   readonly file?: string | undefined
@@ -68,20 +68,9 @@ function exportAll(options: ExportOptions): Promise<void> {
       for await (const line of idMap.export()) await writeLine(terminalJson(line))
       return
     }
-    // For its owner alone, as the state is.
-    const file = await open(options.file, 'w', 0o600)
-    let exported = 0
-    try {
-      for await (const line of idMap.export()) {
-        await file.write(`${line}\n`)
-        exported++
-      }
-      await file.sync()
-    } finally {
-      await file.close()
-    }
+    const exported = await writeLines(options.file, idMap.export())
     if (options.json === true) await writeJson({ exported, file: options.file })
-    else await writeLine(`${entities(exported)} written to ${options.file}.`)
+    else await writeLine(`${counted(exported, 'entity', 'entities')} written to ${options.file}.`)
   })
 }
 
@@ -98,13 +87,13 @@ async function importAll(path: string, options: ImportOptions): Promise<void> {
       await writeJson({ connectorId, ...result })
       return
     }
-    await writeLine(`${entities(result.imported)} read into the id map of ${connectorId}.`)
+    await writeLine(
+      `${counted(result.imported, 'entity', 'entities')} read into the id map of ${connectorId}.`,
+    )
     if (result.byStixId > 0) {
-      await writeLine(`${entities(result.byStixId)} named by STIX id alone: found by it when first met.`)
+      await writeLine(
+        `${counted(result.byStixId, 'entity', 'entities')} named by STIX id alone: found by it when first met.`,
+      )
     }
   })
-}
-
-function entities(count: number): string {
-  return counted(count, 'entity').replace('entitys', 'entities')
 }

@@ -1,7 +1,7 @@
 import { slugOf } from '../settings/settings-json-schema.ts'
 
 /** What stands where only a person knows the answer. */
-export const placeholder = 'ChangeMe'
+const placeholder = 'ChangeMe'
 
 /** What `connector_manifest.json` of OpenCTI's catalogue holds, in its order. */
 export type Manifest = Readonly<Record<string, unknown>>
@@ -18,9 +18,10 @@ export interface ManifestSource {
   readonly given: Manifest
 }
 
-/** Names of what still has to be filled in. */
+/** What {@link makeManifest} gives. */
 export interface MadeManifest {
   readonly manifest: Manifest
+  /** Names of what still has to be filled in. */
   readonly missing: readonly string[]
 }
 

@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { type Writable } from 'node:stream'
+import { cutTo, widthOf } from './text-width.ts'
 
 /** Writes text and waits while whoever reads it cannot keep up. */
-export async function write(text: string, stream: Writable = process.stdout): Promise<void> {
-  if (!stream.write(text)) await once(stream, 'drain')
+export async function write(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain')
 }
 
 /** Waits until all that was written has gone out, or cannot any more. */
@@ -14,8 +15,8 @@ export function flushed(stream: Writable): Promise<void> {
 }
 
 /** Writes one line of JSON. */
-export function writeJson(value: unknown, stream: Writable = process.stdout): Promise<void> {
-  return write(`${terminalJson(JSON.stringify(value))}\n`, stream)
+export function writeJson(value: unknown): Promise<void> {
+  return writeLine(terminalJson(JSON.stringify(value)))
 }
 
 /**
@@ -31,9 +32,14 @@ export function terminalJson(json: string, isTerminal: boolean = process.stdout.
   )
 }
 
-/** Writes a line for people. */
+/** Writes a line. */
 export function writeLine(line: string): Promise<void> {
   return write(`${line}\n`)
+}
+
+/** Tells the person at the terminal something, beside what is printed. What comes from elsewhere in it cannot steer the terminal. */
+export function note(text: string): void {
+  process.stderr.write(`${printable(text)}\n`)
 }
 
 /**
@@ -48,11 +54,10 @@ export function printable(text: string, keepLines = false): string {
   )
 }
 
-/** `text` in exactly `width` columns, with an ellipsis where something was cut off. */
+/** Text that came from elsewhere in exactly `width` columns, with an ellipsis where something was cut off. */
 export function cell(text: string, width: number): string {
-  const characters = [...printable(text)]
-  if (characters.length <= width) return characters.join('') + ' '.repeat(width - characters.length)
-  return `${characters.slice(0, width - 1).join('')}…`
+  const shown = cutTo(printable(text), width)
+  return shown + ' '.repeat(width - widthOf(shown))
 }
 
 /** A time as people read it: `2026-09-01 08:00:00`, UTC. */
@@ -61,6 +66,6 @@ export function timeText(ms: number): string {
 }
 
 /** `1 dead letter`, `2 dead letters`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : plural}`
 }

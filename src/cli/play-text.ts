@@ -2,7 +2,7 @@ import { type BooksSnapshot } from '../flow/books.ts'
 import { octiTypeOf } from '../stix/entity-ids.ts'
 import { nameOf } from '../stix/entity-name.ts'
 import { type PlannedOperation } from './dry-run.ts'
-import { printable } from './output.ts'
+import { cell, printable } from './output.ts'
 import { type Paint } from './paint.ts'
 import { cutTo, widthOf } from './text-width.ts'
 
@@ -16,7 +16,7 @@ export function plannedLine(
   columns: number = Number.POSITIVE_INFINITY,
 ): string {
   const { entity, reason } = context
-  const type = cutTo(printable(octiTypeOf(entity) ?? entity.type), 18)
+  const type = cell(octiTypeOf(entity) ?? entity.type, 18)
   const room = Math.max(10, columns - 28)
   const name = cutTo(printable(nameOf(entity).slice(0, 300)), Math.min(room, 40))
   const aside =
@@ -28,7 +28,7 @@ export function plannedLine(
   const left = room - widthOf(name)
   return [
     paint(looks[operation], operation.padEnd(8)),
-    type + ' '.repeat(Math.max(1, 20 - widthOf(type))),
+    `${type}  `,
     name,
     left < 4 ? '' : paint('dim', cutTo(aside, left)),
   ].join('')

@@ -1,20 +1,20 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { type ConnectorNotice } from '../connector/contract/notices.ts'
 import { StreamConnector } from '../connector/stream-connector.ts'
+import { type BooksSnapshot } from '../flow/books.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import { type Entity } from '../stix/entity.ts'
 import { systemClock } from '../util/clock.ts'
 import { silentLogger } from '../util/logger.ts'
 import { dryRunOf } from './dry-run.ts'
 import { onInterrupt } from './interrupt.ts'
-import { loadConnector, type LoadedConnector } from './load-connector.ts'
-import { printable, terminalJson, writeJson, writeLine } from './output.ts'
+import { type ConnectorClass, loadConnector } from './load-connector.ts'
+import { note, printable, terminalJson, writeJson, writeLine } from './output.ts'
 import { paintFor } from './paint.ts'
 import { clockOfRecording, playSource } from './play-source.ts'
 import { booksText, plannedJson, plannedLine } from './play-text.ts'
-import { CommandFailed, errorText, exitCode, exitCodesHelp } from './run-command-line.ts'
+import { CommandFailed, errorText, exitCodesHelp } from './run-command-line.ts'
 import { settingsFolder } from './settings-folder.ts'
-import { note } from './tail.ts'
 
 interface PlayOptions {
   readonly dryRun?: boolean | undefined
@@ -99,19 +99,16 @@ async function play(
   const isDry = options.dryRun === true || module === undefined
   const isReal = options.state === true
   if (isReal && isDry) {
-    command.error('--state is for playing to the target: it needs a module, and no --dry-run.', {
-      exitCode: exitCode.wrongUsage,
-    })
+    command.error('--state is for playing to the target: it needs a module, and no --dry-run.')
   }
   const clock = isReal ? systemClock : await clockOfRecording(path, systemClock)
   using interrupt = onInterrupt()
-  const found: Pick<LoadedConnector, 'connector' | 'path' | 'tools'> | undefined =
-    module === undefined ? undefined : await loadConnector(module)
+  const found = module === undefined ? undefined : await loadConnector(module)
   const paint = paintFor()
   const isJson = options.json === true
-  const base = found?.connector ?? Listed
+  const base: ConnectorClass = found?.connector ?? Listed
   const chosen = isDry
-    ? dryRunOf({ connector: base }, ({ item, ...rest }) => {
+    ? dryRunOf(base, ({ item, ...rest }) => {
         // Without a connector's transform it is the entity itself.
         const planned = found === undefined ? rest : { item, ...rest }
         const text = isJson
@@ -141,26 +138,28 @@ async function play(
       if (options.strict === true) throw new CommandFailed()
     },
   })
-  const interrupted = new Promise<void>((resolve) =>
-    interrupt.signal.addEventListener('abort', () => resolve(), { once: true }),
-  )
   let failure: unknown
   try {
-    await Promise.race([connector.processMessages(source), interrupted, connector.finished])
+    await Promise.race([connector.processMessages(source), interrupt.happened, connector.finished])
   } catch (error) {
     failure = error
   }
   await connector.stop()
   await connector.finished.catch((error: unknown) => (failure ??= error))
   if (failure !== undefined && !(failure instanceof CommandFailed)) note(clean(errorText(failure)))
-  const { received, delivered, skipped, deadLettered, inFlight, skippedByReason, retries } =
-    connector.status()
-  const books = { received, delivered, skipped, deadLettered, inFlight, skippedByReason, retries }
+  const books = booksOf(connector.status())
   if (isJson) await writeJson({ ...books, corruptLines })
-  else await writeLine(`${isDry && received > 0 ? '\n' : ''}${booksText(books, corruptLines, paint)}`)
-  if (failure !== undefined || deadLettered + inFlight + corruptLines > 0 || interrupt.signal.aborted) {
-    throw new CommandFailed()
+  else {
+    await writeLine(`${isDry && books.received > 0 ? '\n' : ''}${booksText(books, corruptLines, paint)}`)
   }
+  const isWhole = books.deadLettered + books.inFlight + corruptLines === 0
+  if (failure !== undefined || !isWhole || interrupt.signal.aborted) throw new CommandFailed()
+}
+
+/** Of all that a connector tells of itself, what became of its events. */
+function booksOf(status: BooksSnapshot): BooksSnapshot {
+  const { received, delivered, skipped, deadLettered, inFlight, skippedByReason, retries } = status
+  return { received, delivered, skipped, deadLettered, inFlight, skippedByReason, retries }
 }
 
 function tell(notice: ConnectorNotice): void {

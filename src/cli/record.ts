@@ -6,11 +6,11 @@ import { addFilterOptions, passes, type FilterChoices } from './event-filter.ts'
 import { before, followStream } from './follow-stream.ts'
 import { addFromOptions, type FromChoices, moment, positionOf, type Moment } from './from-option.ts'
 import { onInterrupt } from './interrupt.ts'
-import { counted, timeText, writeJson, writeLine } from './output.ts'
+import { counted, note, timeText, writeJson, writeLine } from './output.ts'
 import { endOfRecording, RecordingFile, type RecordingEnd } from './recording-file.ts'
-import { exitCode, exitCodesHelp } from './run-command-line.ts'
+import { exitCodesHelp } from './run-command-line.ts'
 import { openSource, type StreamSource } from './stream-source.ts'
-import { countFrom1, note } from './tail.ts'
+import { wholeNumberFrom } from './whole-number.ts'
 
 interface RecordOptions extends FilterChoices, FromChoices {
   readonly until?: Moment | undefined
@@ -50,7 +50,7 @@ export function recordCommand(): Command {
   addFilterOptions(addFromOptions(command))
     .option('--until <when>', 'end at this moment of the stream, as in --from', moment)
     .option('--for <time>', 'end after so long: 90s, 10m, 2h', ageMs)
-    .option('--limit <number>', 'end after so many events', countFrom1)
+    .option('--limit <number>', 'end after so many events', wholeNumberFrom(1))
     .option('--json', 'print what was recorded as JSON')
   return command
     .addHelpText(
@@ -63,9 +63,7 @@ export function recordCommand(): Command {
 async function record(path: string, options: RecordOptions, command: Command): Promise<void> {
   const end = await endOfRecording(path)
   if (end.frames > 0 && options.recover === true && options.from === undefined) {
-    command.error('To append a catch-up to a recording, say from where: --from.', {
-      exitCode: exitCode.wrongUsage,
-    })
+    command.error('To append a catch-up to a recording, say from where: --from.')
   }
   using interrupt = onInterrupt()
   const enough = new AbortController()

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle } from 'node:fs/promises'
 import { readRecording } from '../testing/read-recording.ts'
 import { type StreamMessage } from '../stream/stream-message.ts'
 import { comparePositions, parsePosition, type Position } from '../opencti/position.ts'
+import { openForOwner } from './open-for-owner.ts'
 import { recordedLine } from './recorded-line.ts'
 
 /** A frame as it is recorded. */
@@ -61,9 +62,8 @@ export class RecordingFile {
 
   /** Opens a recording to append to it; from then on only its owner may read it. */
   static async open(path: string): Promise<RecordingFile> {
-    const file = await open(path, 'a+', 0o600)
+    const file = await openForOwner(path, 'a+')
     try {
-      await file.chmod(0o600)
       const recording = new RecordingFile(file)
       // A line that was cut off stays by itself, so that only it is lost.
       if (await lacksLineEnd(file)) await file.appendFile('\n')

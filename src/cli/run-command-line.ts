@@ -1,5 +1,5 @@
 import { type Command, CommanderError } from 'commander'
-import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
+import { type ErrorCode, isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import { ModuleError } from './load-connector.ts'
 import { printable } from './output.ts'
 
@@ -55,11 +55,12 @@ function throwInsteadOfExit(command: Command): void {
 
 /** Whether the command was called wrongly, or its settings are wrong, rather than that something failed. */
 function isOfUsage(error: unknown): boolean {
-  if (error instanceof ModuleError) return true
-  return (
-    isStreamConnectorError(error) &&
-    (error.code === 'SETTINGS_INVALID' || error.code === 'STREAM_NOT_CONFIGURED')
-  )
+  return error instanceof ModuleError || (isStreamConnectorError(error) && isOfSettings(error.code))
+}
+
+/** Whether settings have to be changed for what has this code to go away. */
+export function isOfSettings(code: ErrorCode | undefined): boolean {
+  return code === 'SETTINGS_INVALID' || code === 'STREAM_NOT_CONFIGURED'
 }
 
 /** An error as it is told to a person: with its code, where it has one of ours. */

@@ -7,9 +7,8 @@ import { settingsJsonSchema } from '../settings/settings-json-schema.ts'
 import { settingsMarkdown } from '../settings/settings-markdown.ts'
 import { loadConnector } from './load-connector.ts'
 import { makeManifest, type Manifest, manifestFields } from './manifest.ts'
-import { write, writeJson, writeLine } from './output.ts'
-import { exitCode, exitCodeHelp } from './run-command-line.ts'
-import { note } from './tail.ts'
+import { note, write, writeJson, writeLine } from './output.ts'
+import { exitCodeHelp } from './run-command-line.ts'
 
 interface SchemaOptions {
   readonly markdown?: boolean | undefined
@@ -59,12 +58,11 @@ export function schemaCommand(): Command {
 }
 
 async function schema(module: string | undefined, options: SchemaOptions, command: Command): Promise<void> {
-  const usage = (message: string) => command.error(message, { exitCode: exitCode.wrongUsage })
   if (options.markdown === true && options.manifest !== undefined)
-    usage('Choose one of --markdown and --manifest.')
-  if (options.set !== undefined && options.manifest === undefined) usage('--set is for --manifest.')
+    command.error('Choose one of --markdown and --manifest.')
+  if (options.set !== undefined && options.manifest === undefined) command.error('--set is for --manifest.')
   if (module === undefined && options.manifest !== undefined)
-    usage('A manifest is of one connector: name its file.')
+    command.error('A manifest is of one connector: name its file.')
   const loaded = module === undefined ? undefined : await loadConnector(module)
   const { settings, defaults, name } = loaded?.connector ?? {
     settings: defineSettings({}),

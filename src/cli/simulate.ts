@@ -1,16 +1,17 @@
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { buildKnowledgeBase } from '../testing/builders/build-knowledge-base.ts'
 import { type StixSource } from '../testing/knowledge/bundle.ts'
+import { LiveChanges } from '../testing/live-changes.ts'
 import { connectorCapabilities } from '../testing/live/access.ts'
 import { type PlatformProfile } from '../testing/platform-profile.ts'
 import { type SimulatedRequest } from '../testing/request-log.ts'
 import { Simulator } from '../testing/simulator.ts'
 import { systemClock } from '../util/clock.ts'
-import { counted, printable } from './output.ts'
+import { onInterrupt } from './interrupt.ts'
+import { counted, note } from './output.ts'
 import { exitCodesHelp } from './run-command-line.ts'
-import { LiveChanges } from '../testing/live-changes.ts'
+import { wholeNumberFrom } from './whole-number.ts'
 
 interface SimulateOptions {
   readonly port: number
@@ -47,7 +48,7 @@ read; everything else goes to standard error.
 export function simulateCommand(): Command {
   return new Command('simulate')
     .description('Play an OpenCTI platform on this machine, to run connectors against.')
-    .option('--port <number>', 'port to listen on, 0 for a free one', wholeNumber, 8080)
+    .option('--port <number>', 'port to listen on, 0 for a free one', wholeNumberFrom(0), 8080)
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--base-path <path>', 'path that the platform is served under', '')
     .addOption(
@@ -56,9 +57,9 @@ export function simulateCommand(): Command {
         .default('7.x-new'),
     )
     .option('--bundle <file...>', 'STIX 2.1 bundles to load', [])
-    .option('--size <number>', 'invented entities to start with', wholeNumber, 100)
-    .option('--rate <number>', 'live changes a second', positiveNumber, 1)
-    .option('--seed <number>', 'which invented entities and changes', wholeNumber, 1)
+    .option('--size <number>', 'invented entities to start with', wholeNumberFrom(0), 100)
+    .option('--rate <number>', 'live changes a second', rate, 1)
+    .option('--seed <number>', 'which invented entities and changes', wholeNumberFrom(0), 1)
     .option('--token <token>', 'token of the connector; without it, a random one')
     .addOption(
       new Option(
@@ -102,23 +103,14 @@ async function simulate(options: SimulateOptions): Promise<void> {
       ? `${counted(options.rate, 'live change')} a second. Ctrl-C ends it.`
       : 'No live changes. Ctrl-C ends it.',
   )
+  using interrupt = onInterrupt()
   const changes = new LiveChanges(simulator, { seed: options.seed, clock: systemClock })
   const stopNoting = simulator.onRequest((request) => note(describeRequest(request)))
   if (options.rate > 0) changes.start(options.rate)
-  await ended()
+  await interrupt.happened
   changes.stop()
   stopNoting()
   note(`Ended after ${simulator.history.length} events.`)
-}
-
-/** Resolves with the first SIGINT or SIGTERM. */
-async function ended(): Promise<void> {
-  const done = new AbortController()
-  await Promise.race([
-    once(process, 'SIGINT', { signal: done.signal }),
-    once(process, 'SIGTERM', { signal: done.signal }),
-  ])
-  done.abort()
 }
 
 async function readBundle(file: string): Promise<StixSource> {
@@ -144,21 +136,8 @@ function describeRequest(request: SimulatedRequest): string {
   return `stream ${request.streamId || 'raw'}: ${status} ${query.join(' ')}`.trimEnd()
 }
 
-/** Writes a line for people; the environment alone goes to the standard output, so that a shell can read it. */
-function note(text: string): void {
-  // Paths and queries come from whoever reaches the port, such as any page in a browser of this machine.
-  process.stderr.write(`${printable(text)}\n`)
-}
-
-function wholeNumber(text: string): number {
+function rate(text: string): number {
   const number = Number(text)
-  if (!Number.isSafeInteger(number) || number < 0)
-    throw new InvalidArgumentError('It takes a whole number, 0 or more.')
-  return number
-}
-
-function positiveNumber(text: string): number {
-  const number = Number(text)
-  if (!Number.isFinite(number) || number < 0) throw new InvalidArgumentError('It takes a number, 0 or more.')
-  return number
+  if (text.trim() !== '' && Number.isFinite(number) && number >= 0) return number
+  throw new InvalidArgumentError('It takes a number, 0 or more.')
 }

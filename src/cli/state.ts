@@ -76,7 +76,7 @@ function show(options: StateOptions): Promise<void> {
       ['Position', withTime(state?.startFrom) ?? none],
       ['At the platform', withTime(pushed?.startFrom) ?? 'none told'],
       ['Catch-up', facts.catchUpUntil === undefined ? 'none' : `what existed until ${facts.catchUpUntil}`],
-      ['Id map', `${counted(facts.entities, 'entity').replace('entitys', 'entities')}${partly(facts)}`],
+      ['Id map', `${counted(facts.entities, 'entity', 'entities')}${partly(facts)}`],
       ['Dead letters', String(facts.deadLetters)],
     ]
     for (const [name, value] of rows) await writeLine(`${name.padEnd(16)}${printable(value)}`)
@@ -118,29 +118,28 @@ function set(from: Position, options: StateOptions): Promise<void> {
 }
 
 /** Changes the position, so that it wins over the one at the platform, and events that were delivered come again. */
-function change(
+async function change(
   options: StateOptions,
   make: (text: string | undefined) => string,
   answer: string,
 ): Promise<void> {
   // Looked at first: exclusive access would make a state where there is none.
-  return withState(options, 'read-only', async (_, connectorId) => connectorId).then((connectorId) =>
-    withState({ ...options, connectorId }, 'exclusive', async (store) => {
-      const text = make(store.value(stateValue))
-      await store.commit({
-        values: new Map([
-          [stateValue, text],
-          [pushedValue, undefined],
-          [voidPositionValue, anyPosition],
-        ]),
-        forgetPositions: true,
-        durable: true,
-      })
-      const { startFrom } = parseConnectorState(text) ?? {}
-      if (options.json === true) await writeJson({ connectorId, position: positionText(startFrom) ?? null })
-      else await writeLine(answer)
-    }),
-  )
+  const connectorId = await withState(options, 'read-only', async (_, id) => id)
+  await withState({ ...options, connectorId }, 'exclusive', async (store) => {
+    const text = make(store.value(stateValue))
+    await store.commit({
+      values: new Map([
+        [stateValue, text],
+        [pushedValue, undefined],
+        [voidPositionValue, anyPosition],
+      ]),
+      forgetPositions: true,
+      durable: true,
+    })
+    const { startFrom } = parseConnectorState(text) ?? {}
+    if (options.json === true) await writeJson({ connectorId, position: positionText(startFrom) ?? null })
+    else await writeLine(answer)
+  })
 }
 
 /** The last of the states that the platform was told. */

@@ -1,16 +1,17 @@
 import { once } from 'node:events'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { systemClock } from '../util/clock.ts'
 import { addFilterOptions, passes, type FilterChoices } from './event-filter.ts'
 import { dayLine, eventLine } from './event-line.ts'
 import { followStream, type Frame } from './follow-stream.ts'
 import { addFromOptions, positionOf, type FromChoices } from './from-option.ts'
 import { onInterrupt } from './interrupt.ts'
-import { printable, terminalJson } from './output.ts'
+import { note, terminalJson } from './output.ts'
 import { paintFor } from './paint.ts'
 import { recordedLine } from './recorded-line.ts'
 import { exitCodesHelp } from './run-command-line.ts'
 import { openSource } from './stream-source.ts'
+import { wholeNumberFrom } from './whole-number.ts'
 
 interface TailOptions extends FilterChoices, FromChoices {
   readonly limit?: number | undefined
@@ -40,7 +41,7 @@ It only reads: nothing is registered, no position is moved. Ctrl-C ends it.
 export function tailCommand(): Command {
   const command = new Command('tail').description('Watch the live stream, one line an event.')
   addFilterOptions(addFromOptions(command))
-    .option('--limit <number>', 'end after so many events', countFrom1)
+    .option('--limit <number>', 'end after so many events', wholeNumberFrom(1))
     .option('--json', 'print the frames as JSON, one a line, as record writes them')
   return command
     .addHelpText(
@@ -48,18 +49,6 @@ export function tailCommand(): Command {
       help + exitCodesHelp('0 ended by Ctrl-C or --limit, 1 failed, 2 wrong settings or\nusage.'),
     )
     .action((options: TailOptions) => tail(options))
-}
-
-/** A whole number from 1. */
-export function countFrom1(text: string): number {
-  const number = Number(text)
-  if (Number.isSafeInteger(number) && number > 0) return number
-  throw new InvalidArgumentError('It takes a whole number from 1.')
-}
-
-/** Tells the person, beside what is printed. */
-export function note(text: string): void {
-  process.stderr.write(`${printable(text)}\n`)
 }
 
 async function tail(options: TailOptions): Promise<void> {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import {
@@ -122,6 +122,8 @@ test('every command speaks JSON', async () => {
   expect(await json('purge', '1', '3')).toEqual([{ purged: 2 }])
   expect(await json('export')).toMatchObject([{ entity_id: letter(2).entityId, data: { type: 'indicator' } }])
   const file = join(folder, 'failed_events.jsonl')
+  // As somebody left it who could be read by all.
+  await writeFile(file, 'an older export, and longer\n'.repeat(100), { mode: 0o644 })
   expect(await json('export', '--file', file)).toEqual([{ exported: 1, file }])
   expect(
     linesOf(await readFile(file, 'utf8')).map((line) => Object.keys(JSON.parse(line) as object)),
@@ -171,6 +173,7 @@ describe('exit codes', () => {
       [['dead-letters', 'purge', '1', '--all'], /--older-than/],
       [['dead-letters', 'purge', '--older-than', '30 days'], /45m, 12h, 30d/],
       [['dead-letters', 'show', 'first'], /whole number from 1/],
+      [['dead-letters', 'list', '--limit', ''], /whole number from 0/],
       [['dead-letters', 'show'], /missing required argument/],
       [['dead-letters', 'lsit'], /unknown command/],
       [['dead-letters', 'list', '--nope'], /unknown option/],

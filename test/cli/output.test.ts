@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { printable, terminalJson } from '../../src/cli/output.ts'
+import { cell, counted, printable, terminalJson } from '../../src/cli/output.ts'
+import { widthOf } from '../../src/cli/text-width.ts'
 
 /** What a terminal obeys, or shows otherwise than it is: controls of both sets, line ends, turns of direction. */
 const unsafe = '\u001b[2J\u0007\u009b2J\u009d0;owned\u009c\u007f\u2028\u202eevil\u2066'
@@ -15,4 +16,19 @@ test('JSON for a terminal cannot steer it, and is the same JSON', () => {
   expect(safe).toContain('ü ☃ 😀')
   expect(JSON.parse(safe)).toEqual(JSON.parse(json))
   expect(terminalJson(json, false)).toBe(json)
+})
+
+test('a cell takes as many columns of the terminal as it was given, whatever stands in it', () => {
+  for (const text of ['', 'indicator', 'a\u0301bc', '日本', '日本語テキスト', '😀😀😀😀', unsafe])
+    expect({ text, width: widthOf(cell(text, 7)) }).toEqual({ text, width: 7 })
+  expect(cell('indicator', 7)).toBe('indica…')
+})
+
+test('counts are told in the singular and in the plural', () => {
+  expect([0, 1, 2].map((count) => counted(count, 'dead letter'))).toEqual([
+    '0 dead letters',
+    '1 dead letter',
+    '2 dead letters',
+  ])
+  expect(counted(2, 'entity', 'entities')).toBe('2 entities')
 })
