@@ -74,7 +74,7 @@ export function entityKeyOf(entity: Entity): string {
  */
 export function previousStixIdOf(reversePatch: unknown): string | undefined {
   for (const operation of listOf(reversePatch) ?? []) {
-    const { path, value } = fieldsOf(operation) as { readonly path?: unknown; readonly value?: unknown }
+    const { path, value } = fieldsOf(operation)
     if (path === '/id') return textOf(value)
   }
   return undefined

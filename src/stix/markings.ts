@@ -128,18 +128,12 @@ export function markingsOf(entity: Entity): Markings {
 /** The rank of the strictest TLP marking, -1 when there is none. Allocates nothing for the live stream's shape. */
 function strictestRank(fields: Fields): number {
   let strictest = -1
-  const refs = fields['object_marking_refs']
-  if (Array.isArray(refs)) {
-    for (const ref of refs as readonly unknown[]) {
-      const rank = typeof ref === 'string' ? ranksById.get(ref) : undefined
-      if (rank !== undefined && rank > strictest) strictest = rank
-    }
+  for (const ref of listOf(fields['object_marking_refs']) ?? none) {
+    const rank = typeof ref === 'string' ? ranksById.get(ref) : undefined
+    if (rank !== undefined && rank > strictest) strictest = rank
   }
-  const markings = fields['objectMarking']
-  if (Array.isArray(markings)) {
-    for (const marking of markings as readonly unknown[])
-      strictest = Math.max(strictest, markingRank(marking))
-  }
+  for (const marking of listOf(fields['objectMarking']) ?? none)
+    strictest = Math.max(strictest, markingRank(marking))
   return strictest
 }
 

@@ -1,4 +1,4 @@
-import { type EntityBase, type OptionalFields } from './entity-base.ts'
+import { type EntityBase, type ExternalReference, type OptionalFields } from './entity-base.ts'
 
 /**
  * A marking as an object of its own. `name` is what people read (`TLP:CLEAR`); OpenCTI sends no STIX `definition`
@@ -19,16 +19,7 @@ export interface KillChainPhase
     OptionalFields<{ kill_chain_name: string; phase_name: string; order: number }> {}
 
 /** An external reference as an object of its own. */
-export interface ExternalReferenceObject
-  extends
-    EntityBase<'external-reference'>,
-    OptionalFields<{
-      source_name: string
-      description: string
-      url: string
-      external_id: string
-      hashes: Readonly<Record<string, string>>
-    }> {}
+export interface ExternalReferenceObject extends EntityBase<'external-reference'>, ExternalReference {}
 
 /** Every object that describes others. */
 export type MetaObject = ExternalReferenceObject | KillChainPhase | Label | MarkingDefinition

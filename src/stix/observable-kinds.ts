@@ -9,7 +9,7 @@ export interface ObservableKind {
   readonly properties: ReadonlyMap<string, PropertyKind>
   /** Whether it has `hashes`. */
   readonly hasHashes: boolean
-  /** Whether `property` identifies an observable: one without any such property is none. */
+  /** The properties that tell one observable from another: one without any of them is none. */
   readonly identifying: ReadonlySet<string>
 }
 

@@ -39,8 +39,16 @@ export function parsePattern(text: string): PatternResult {
   return { ok: false, problem: { code: parser.isTooDeep ? 'too-deep' : 'syntax', message, offset, ...place } }
 }
 
+const quote = 39
 const openBracket = 91
 const openParenthesis = 40
+
+/** What a keyword joins. */
+interface Joined<Operand, Kind> {
+  readonly kind: Kind
+  readonly operands: readonly Operand[]
+  readonly offset: number
+}
 
 class PatternParser {
   readonly #scanner: PatternScanner
@@ -82,11 +90,12 @@ class PatternParser {
     return this.#joined('AND', 'and', () => this.#qualified())
   }
 
-  #joined(
+  /** One operand as it is, or several that `keyword` joins. */
+  #joined<Operand extends { readonly offset: number }, Kind extends string>(
     keyword: string,
-    kind: 'and' | 'or' | 'followed-by',
-    next: () => PatternExpression | undefined,
-  ): PatternExpression | undefined {
+    kind: Kind,
+    next: () => Operand | undefined,
+  ): Operand | Joined<Operand, Kind> | undefined {
     const first = next()
     if (first === undefined || !this.#scanner.takeWord(keyword)) return first
     const operands = [first]
@@ -166,27 +175,11 @@ class PatternParser {
 
   // Inside of an observation OR binds less than AND.
   #any(): PatternComparison | undefined {
-    const first = this.#all()
-    if (first === undefined || !this.#scanner.takeWord('OR')) return first
-    const operands = [first]
-    do {
-      const operand = this.#all()
-      if (operand === undefined) return undefined
-      operands.push(operand)
-    } while (this.#scanner.takeWord('OR'))
-    return { kind: 'any', operands, offset: first.offset }
+    return this.#joined('OR', 'any', () => this.#all())
   }
 
   #all(): PatternComparison | undefined {
-    const first = this.#test()
-    if (first === undefined || !this.#scanner.takeWord('AND')) return first
-    const operands = [first]
-    do {
-      const operand = this.#test()
-      if (operand === undefined) return undefined
-      operands.push(operand)
-    } while (this.#scanner.takeWord('AND'))
-    return { kind: 'all', operands, offset: first.offset }
+    return this.#joined('AND', 'all', () => this.#test())
   }
 
   #test(): PatternComparison | undefined {
@@ -262,10 +255,9 @@ class PatternParser {
     const type = scanner.word('the type of an object')
     if (type === undefined) return undefined
     if (!scanner.take(':')) return scanner.fail('a colon and a property are expected here')
-    const steps: PathStep[] = []
-    const name = this.#property()
-    if (name === undefined) return undefined
-    steps.push({ kind: 'property', name })
+    const first = this.#propertyStep()
+    if (first === undefined) return undefined
+    const steps = [first]
     for (;;) {
       const step = scanner.take('.') ? this.#propertyStep() : scanner.take('[') ? this.#itemStep() : 'end'
       if (step === undefined) return undefined
@@ -292,7 +284,7 @@ class PatternParser {
 
   #property(): string | undefined {
     const scanner = this.#scanner
-    return scanner.peek() === 39 ? scanner.string('a property') : scanner.word('a property')
+    return scanner.peek() === quote ? scanner.string('a property') : scanner.word('a property')
   }
 
   #keyword(keyword: string): boolean {

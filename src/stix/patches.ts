@@ -55,7 +55,7 @@ const bookkeeping: ReadonlySet<string> = new Set([
 export function changedFieldsOf(patch: unknown): readonly string[] {
   const changed = new Set<string>()
   for (const operation of listOf(patch) ?? []) {
-    const { path, value } = fieldsOf(operation) as { readonly path?: unknown; readonly value?: unknown }
+    const { path, value } = fieldsOf(operation)
     if (typeof path !== 'string' || !path.startsWith('/')) continue
     for (const name of fieldsAt(path, value)) if (!bookkeeping.has(name)) changed.add(name)
   }
@@ -101,11 +101,7 @@ export function truncatedObjectRefs(entity: Entity, patch: unknown): boolean {
   if (refs === undefined) return false
   let atLeast = 0
   for (const operation of listOf(patch) ?? []) {
-    const { op, path, value } = fieldsOf(operation) as {
-      readonly op?: unknown
-      readonly path?: unknown
-      readonly value?: unknown
-    }
+    const { op, path, value } = fieldsOf(operation)
     if (typeof path !== 'string') continue
     if (path === '/object_refs') {
       atLeast = op === 'remove' ? 0 : (listOf(value)?.length ?? 0)

@@ -1,5 +1,5 @@
 import { finishObservable, type ObservableDraft, propertyValue } from './build-observable.ts'
-import { type Hashes, hashNameOf, hashTextOf } from './hashes.ts'
+import { hashNameOf, hashTextOf } from './hashes.ts'
 import {
   type NotExpressible,
   type NotExpressibleReason,
@@ -203,7 +203,7 @@ class PatternReader {
         return
       }
       target[condition.name] = condition.value
-      if (condition.isHash) draft['hashes'] = hashes as Hashes
+      if (condition.isHash) draft['hashes'] = hashes
     }
     const observable = finishObservable(kind, draft)
     if (observable !== undefined) this.observables.push(observable)
