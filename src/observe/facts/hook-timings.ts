@@ -1,5 +1,6 @@
 import { type Clock } from '../../util/clock.ts'
 import { isThenable } from '../../util/is-thenable.ts'
+import { Distribution } from './distribution.ts'
 
 /** Durations that are told apart, in seconds: upper bounds, each twice to two and a half times the one before. */
 export const durationBounds: readonly number[] = [
@@ -8,46 +9,6 @@ export const durationBounds: readonly number[] = [
 
 /** Sizes of batches that are told apart: upper bounds. */
 export const sizeBounds: readonly number[] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000]
-
-/** How many values fell between which bounds. */
-export class Distribution {
-  readonly bounds: readonly number[]
-  /** One more than there are bounds; not added up. */
-  readonly counts: Float64Array
-  sum = 0
-  count = 0
-
-  constructor(bounds: readonly number[]) {
-    this.bounds = bounds
-    this.counts = new Float64Array(bounds.length + 1)
-  }
-
-  add(value: number): void {
-    const { bounds } = this
-    let index = 0
-    while (index < bounds.length && value > bounds[index]!) index++
-    this.counts[index]!++
-    this.sum += value
-    this.count++
-  }
-
-  /** The bound that so large a share of the values stays below; 0 without values. */
-  quantile(share: number): number {
-    return quantileOf(this.bounds, this.counts, share)
-  }
-}
-
-/** The bound that so large a share of counted values stays below; infinite beyond the last, 0 without values. */
-export function quantileOf(bounds: readonly number[], counts: Float64Array, share: number): number {
-  const count = counts.reduce((sum, each) => sum + each, 0)
-  if (count === 0) return 0
-  let seen = 0
-  for (const [index, bound] of bounds.entries()) {
-    seen += counts[index]!
-    if (seen >= count * share) return bound
-  }
-  return Number.POSITIVE_INFINITY
-}
 
 /** How one hook does. */
 export interface HookFigures {

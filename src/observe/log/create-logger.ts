@@ -6,11 +6,13 @@ import { redacted, type Redactor } from '../../util/redactor.ts'
 import { FloodGuard } from './flood-guard.ts'
 import { readableLine } from './readable-line.ts'
 
+type Level = 'debug' | 'info' | 'warn' | 'error'
+
 /** How a connector logs. */
 export interface CreateLoggerOptions {
   /** The connector's name, in every line. */
   readonly name: string
-  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  readonly level: Level
   /** JSON lines; otherwise lines for people. */
   readonly json: boolean
   readonly redactor: Redactor
@@ -27,8 +29,6 @@ export interface FlushableLogger extends Logger {
   /** Writes now what is held back, summed up. */
   flush(): void
 }
-
-type Level = 'debug' | 'info' | 'warn' | 'error'
 
 interface Line {
   readonly level: Level
@@ -55,9 +55,9 @@ export function createLogger(options: CreateLoggerOptions): FlushableLogger {
   const cleanText = (text: string) => redactor.clean(text).replaceAll(credentials, `$1 ${redacted}`)
   const destination = {
     write(line: string) {
+      if (!json) return write(cleanText(readableLine(line, colors)))
       const clean = cleanText(line)
-      if (json) write(clean === line || isJson(clean) ? clean : cleanNumbers(line, cleanText))
-      else write(cleanText(readableLine(line, colors)))
+      write(clean === line || isJson(clean) ? clean : cleanNumbers(line, cleanText))
     },
   }
   const logger = pino(

@@ -1,9 +1,10 @@
 import { type Clock } from '../../util/clock.ts'
 
-/** A line that was held back, to be summed up. */
+/** Lines of one kind in a period. */
 interface Kind<Line> {
   written: number
   held: number
+  /** The newest of them, to stand for those that were held back. */
   last: Line
 }
 

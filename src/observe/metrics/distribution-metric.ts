@@ -1,5 +1,5 @@
 import { Histogram, type MetricObjectWithValues, type MetricValueWithName, type Registry } from 'prom-client'
-import { type Distribution } from '../facts/hook-timings.ts'
+import { type Distribution } from '../facts/distribution.ts'
 
 /** A distribution and the labels that it goes under. */
 export interface LabelledDistribution {

@@ -1,4 +1,5 @@
-import { type Distribution, durationBounds, type HookTimings, quantileOf } from '../facts/hook-timings.ts'
+import { type Distribution, quantileOf } from '../facts/distribution.ts'
+import { durationBounds, type HookTimings } from '../facts/hook-timings.ts'
 
 /** How long one hook has taken lately. Quantiles are upper bounds, null beyond the greatest. */
 export interface HookLatency {
@@ -47,10 +48,7 @@ export class RecentLatency {
     // Before the first five minutes are over, everything is recent.
     const base = this.#snapshots.length < maxSnapshots ? undefined : this.#snapshots[0]!.get(hook)
     const counts = since(figures.ok, base?.ok)
-    const quantile = (share: number) => {
-      const bound = quantileOf(durationBounds, counts, share)
-      return Number.isFinite(bound) ? bound : null
-    }
+    const quantile = (share: number) => quantileOf(durationBounds, counts, share)
     return {
       calls: counts.reduce((sum, count) => sum + count, 0),
       errors: figures.error.count - (base?.errors ?? 0),

@@ -3,6 +3,8 @@ import { buildIndicator } from 'opencti-stream-connector/testing'
 import { beforeAll, afterAll, expect, onTestFinished, test } from 'vitest'
 import { caughtUp, startSimulator } from '../../integration/stage.ts'
 import { until } from '../../integration/until.ts'
+import { statusPage } from '../../../src/observe/status/page/status-page.ts'
+import { type StatusReport } from '../../../src/observe/status/status-report.ts'
 import { ask } from '../ask.ts'
 import { Chromium, chromiumPath } from '../browser/chromium.ts'
 import { contrasts } from '../browser/contrasts.ts'
@@ -70,6 +72,21 @@ test('the page allows nothing but its own script and style, and is kept nowhere'
   ])
   expect(body).not.toMatch(/https?:\/\/(?!www\.w3\.org\/2000\/svg)/)
   expect(body).not.toMatch(/\son\w+=|\sstyle=/)
+})
+
+test('before its script runs the page says of a catch-up and of a stream that is held back what the script says', async () => {
+  const { url } = await started()
+  const report = JSON.parse((await ask(`${url}status`)).body) as StatusReport
+  const fieldsOf = (changes: Partial<StatusReport>) => {
+    const { body } = statusPage({ ...report, ...changes })
+    const fields = [...body.matchAll(/data-field="(\w+)">([^<]*)</g)]
+    return Object.fromEntries(fields.map(([, name, text]) => [name, text]))
+  }
+  expect(fieldsOf({})).toMatchObject({ lagMore: 'behind the newest event', stream: 'connected' })
+  expect(fieldsOf({ catchingUp: true })).toMatchObject({ lag: '–', lagMore: 'not told while catching up' })
+  const stream = { ...report.stream, connected: false }
+  expect(fieldsOf({ stream })).toMatchObject({ stream: 'not connected' })
+  expect(fieldsOf({ stream: { ...stream, heldBack: true } })).toMatchObject({ stream: 'held back' })
 })
 
 test('page and status are only told under our own names; probes and scrapers may use any', async () => {

@@ -5,27 +5,28 @@ export interface FirstState {
 }
 
 /** Text as HTML. */
-export function escaped(text: string): string {
+function escaped(text: string): string {
   return text.replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
 const icon = (colour: string) =>
   `data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='8' cy='8' r='7' fill='%23${colour}'/%3E%3C/svg%3E`
 
-/** The icon in the tab of a browser. */
+/** The icons in the tab of a browser, by tone. */
 const icons: Readonly<Record<string, string>> = {
   good: icon('1f9d57'),
   busy: icon('e09a1a'),
   bad: icon('d6312f'),
 }
 
-const factTitles: Readonly<Record<string, string>> = {
-  stream: 'Live stream',
-  reconnects: 'Connections lost or refused',
-  pings: 'Pings of the platform',
-  saved: 'State saved',
-  position: 'Position',
-}
+/** The fields of the last card, in order. */
+const facts: readonly (readonly [name: string, title: string])[] = [
+  ['stream', 'Live stream'],
+  ['reconnects', 'Connections lost or refused'],
+  ['pings', 'Pings of the platform'],
+  ['saved', 'State saved'],
+  ['position', 'Position'],
+]
 
 /** The status page around its style and its script, neither of which holds anything of the connector. */
 export function markup(first: FirstState, style: string, script: string): string {
@@ -106,7 +107,7 @@ ${card('Newest dead letters', 'letters', list('letters'), 'half')}
 ${card(
   'Connections and state',
   'connections',
-  `<dl class="facts">${['stream', 'reconnects', 'pings', 'saved', 'position'].map((name) => `<div>${row(factTitles[name]!, name)}</div>`).join('')}</dl>`,
+  `<dl class="facts">${facts.map(([name, title]) => `<div>${row(title, name)}</div>`).join('')}</dl>`,
   'wide',
 )}
 </main>

@@ -43,7 +43,7 @@ export function statusPage(report: StatusReport): HttpAnswer {
 /** What a browser without JavaScript shows, and every other until the script has its first answer. */
 function firstState(report: StatusReport): FirstState {
   const count = new Intl.NumberFormat('en')
-  const { headline, nowMs } = report
+  const { headline, nowMs, stream } = report
   return {
     tone: headline.tone,
     state: headline.state,
@@ -52,7 +52,7 @@ function firstState(report: StatusReport): FirstState {
     uptime: `up for ${Math.round(report.uptimeMs / 60_000)} min`,
     asOf: `${new Date(nowMs).toISOString().slice(11, 19)} UTC`,
     lag: report.catchingUp ? '–' : `${Math.round(report.lagMs / 1000)} s`,
-    lagMore: 'behind the newest event',
+    lagMore: report.catchingUp ? 'not told while catching up' : 'behind the newest event',
     inFlight: count.format(report.inFlight),
     inFlightBooks: count.format(report.inFlight),
     received: count.format(report.received),
@@ -64,7 +64,7 @@ function firstState(report: StatusReport): FirstState {
     deadLettersKept: count.format(report.deadLettersKept),
     deadLettersMore: `${count.format(report.deadLettered)} since the start`,
     retriesMore: 'since the start',
-    stream: report.stream.connected ? 'connected' : 'not connected',
+    stream: stream.connected ? 'connected' : stream.heldBack ? 'held back' : 'not connected',
     position: report.position,
   }
 }
