@@ -4,11 +4,12 @@ import { StreamConnector } from '../connector/stream-connector.ts'
 import { type BooksSnapshot } from '../flow/books.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import { type Entity } from '../stix/entity.ts'
+import { type RecordedMessage } from '../testing/read-recording.ts'
 import { systemClock } from '../util/clock.ts'
 import { silentLogger } from '../util/logger.ts'
 import { dryRunOf } from './dry-run.ts'
 import { onInterrupt } from './interrupt.ts'
-import { type ConnectorClass, loadConnector } from './load-connector.ts'
+import { type AnyConnector, type ConnectorClass, loadConnector } from './load-connector.ts'
 import { note, printable, terminalJson, writeJson, writeLine } from './output.ts'
 import { paintFor } from './paint.ts'
 import { clockOfRecording, playSource } from './play-source.ts'
@@ -138,14 +139,7 @@ async function play(
       if (options.strict === true) throw new CommandFailed()
     },
   })
-  let failure: unknown
-  try {
-    await Promise.race([connector.processMessages(source), interrupt.happened, connector.finished])
-  } catch (error) {
-    failure = error
-  }
-  await connector.stop()
-  await connector.finished.catch((error: unknown) => (failure ??= error))
+  const failure = await takeAll(connector, source, interrupt.happened)
   if (failure !== undefined && !(failure instanceof CommandFailed)) note(clean(errorText(failure)))
   const books = booksOf(connector.status())
   if (isJson) await writeJson({ ...books, corruptLines })
@@ -154,6 +148,27 @@ async function play(
   }
   const isWhole = books.deadLettered + books.inFlight + corruptLines === 0
   if (failure !== undefined || !isWhole || interrupt.signal.aborted) throw new CommandFailed()
+}
+
+/**
+ * Hands the connector all messages, until a person or the connector itself ends that, and stops it.
+ *
+ * @returns what went wrong; undefined when nothing did.
+ */
+async function takeAll(
+  connector: AnyConnector,
+  source: AsyncIterable<RecordedMessage>,
+  interrupted: Promise<void>,
+): Promise<unknown> {
+  let failure: unknown
+  try {
+    await Promise.race([connector.processMessages(source), interrupted, connector.finished])
+  } catch (error) {
+    failure = error
+  }
+  await connector.stop()
+  await connector.finished.catch((error: unknown) => (failure ??= error))
+  return failure
 }
 
 /** Of all that a connector tells of itself, what became of its events. */

@@ -28,6 +28,15 @@ async function proveReading(simulator: Simulator, recorder: Recorder): Promise<v
   await until('the delivery of an event', () => recorder.callsOf(id).length > 0)
 }
 
+/** Answers to a request for the stream after which it is asked for again. */
+const passingRefusals = [
+  { status: 500, reason: 'Error in stream 5: ERR no such key' },
+  { status: 502 },
+  { status: 503, headers: { 'retry-after': '2' } },
+  { status: 504 },
+  { status: 429 },
+]
+
 describe('what fails at the start, because only a person can mend it', () => {
   const cases: Record<string, (simulator: Simulator) => [Record<string, string>, ErrorCode, RegExp]> = {
     'a wrong token': () => [{ OPENCTI_TOKEN: 'wrong-token' }, 'PLATFORM_REFUSED', /OPENCTI_TOKEN/],
@@ -100,14 +109,7 @@ describe('what is waited for at the start', () => {
     await proveReading(simulator, recorder)
   })
 
-  const passing = [
-    { status: 500, reason: 'Error in stream: something broke' },
-    { status: 502 },
-    { status: 503, headers: { 'retry-after': '1' } },
-    { status: 504 },
-    { status: 429 },
-  ]
-  test.for(passing)('a stream that answers $status', async (refusal) => {
+  test.for(passingRefusals)('a stream that answers $status', async (refusal) => {
     const simulator = await startSimulator()
     simulator.faults.refuseConnects(2, refusal)
     const recorder = await startRecorder(simulator)
@@ -186,14 +188,7 @@ describe('refusals while running', () => {
     )
   })
 
-  const passing = [
-    { status: 500, reason: 'Error in stream 5: ERR no such key' },
-    { status: 502 },
-    { status: 503, headers: { 'retry-after': '2' } },
-    { status: 504 },
-    { status: 429 },
-  ]
-  test.for(passing)('$status: it asks again and loses nothing', async (refusal) => {
+  test.for(passingRefusals)('$status: it asks again and loses nothing', async (refusal) => {
     const simulator = await startSimulator()
     const recorder = await startRecorder(simulator)
     await caughtUp(recorder)
