@@ -4,14 +4,12 @@ import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import { createPlatformHttp } from '../opencti/http.ts'
 import { Platform, type PlatformUser } from '../opencti/platform.ts'
 import { checkStream } from '../opencti/stream-check.ts'
-import { type SectionSettings, type SettingsOf } from '../settings/settings-of.ts'
-import { type SettingsDefinition } from '../settings/define-settings.ts'
+import { type SectionSettings } from '../settings/settings-of.ts'
 import { type Clock } from '../util/clock.ts'
 import { type CheckResult, failed, ok, skipped } from './check-result.ts'
 
 /** The settings that every connector has. */
-export type BuiltInSettings = Pick<SettingsOf<SettingsDefinition>, 'opencti' | 'connector'> &
-  SectionSettings<Record<never, never>>
+export type BuiltInSettings = SectionSettings<Record<never, never>>
 
 const reading = 'Right to read'
 const registering = 'Right to register'

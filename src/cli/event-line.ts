@@ -1,10 +1,10 @@
 import { isUnreadable } from '../opencti/decode-event.ts'
 import { type StreamEvent } from '../opencti/stream-event.ts'
 import { octiTypeOf } from '../stix/entity-ids.ts'
-import { nameOf } from '../stix/entity-name.ts'
 import { scoreOf } from '../stix/entity-rating.ts'
 import { labelsOf } from '../stix/entity-text.ts'
 import { markingsOf, type Tlp } from '../stix/markings.ts'
+import { entityTitle } from './entity-title.ts'
 import { type Frame } from './follow-stream.ts'
 import { cell, printable } from './output.ts'
 import { type Look, type Paint } from './paint.ts'
@@ -30,9 +30,6 @@ const noMarking: readonly [short: string, look: Look] = ['', 'dim']
 const typeWidth = 18
 const fixedWidth = 10 + 8 + typeWidth + 1 + 5 + 8
 
-/** Names can be whole payloads. */
-const maxNameLength = 300
-
 /**
  * One event as a line: time, event, type, score, marking, name, labels. Whatever came from the platform cannot steer the
  * terminal.
@@ -52,7 +49,7 @@ export function eventLine({ message, position, event }: Frame, paint: Paint, col
   const score = scoreOf(entity)
   const { tlp } = markingsOf(entity)
   const [marking, look] = tlp === undefined ? noMarking : markings[tlp]
-  const title = cutTo(printable(nameOf(entity).slice(0, maxNameLength)), room)
+  const title = entityTitle(entity, room)
   return [
     start,
     cell(octiTypeOf(entity) ?? entity.type, typeWidth),

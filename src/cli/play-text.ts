@@ -1,6 +1,7 @@
 import { type BooksSnapshot } from '../flow/books.ts'
 import { octiTypeOf } from '../stix/entity-ids.ts'
 import { nameOf } from '../stix/entity-name.ts'
+import { entityTitle } from './entity-title.ts'
 import { type PlannedOperation } from './dry-run.ts'
 import { cell, printable } from './output.ts'
 import { type Paint } from './paint.ts'
@@ -18,7 +19,7 @@ export function plannedLine(
   const { entity, reason } = context
   const type = cell(octiTypeOf(entity) ?? entity.type, 18)
   const room = Math.max(10, columns - 28)
-  const name = cutTo(printable(nameOf(entity).slice(0, 300)), Math.min(room, 40))
+  const name = entityTitle(entity, Math.min(room, 40))
   const aside =
     operation === 'delete'
       ? ` (${reason ?? 'deleted'})`

@@ -1,7 +1,6 @@
 import { type KyInstance } from 'ky'
 import { z } from 'zod'
 import { type PlatformError } from '../errors/platform-error.ts'
-import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { type AttachedFile } from '../stix/entity-base.ts'
 import { entityKeyOf, octiIdOf } from '../stix/entity-ids.ts'
 import { updatedAtOf } from '../stix/entity-life.ts'
@@ -12,6 +11,7 @@ import { systemClock, type Clock } from '../util/clock.ts'
 import { AuthorTurn } from './author-turn.ts'
 import { fileAddress } from './file-address.ts'
 import { GraphqlClient } from './graphql.ts'
+import { inlineFile } from './inline-file.ts'
 import { type AuthorInfo, type ContainedObject, type MarkingInfo } from './lookup-answers.ts'
 import { LookupCache } from './lookup-cache.ts'
 import { LookupGate } from './lookup-gate.ts'
@@ -291,15 +291,4 @@ export class PlatformLookups {
 
 function isId(id: unknown): id is string {
   return typeof id === 'string' && id !== '' && id.length <= maxIdLength
-}
-
-/** Some 7.x send small files along with the event. */
-function inlineFile(data: string, maxBytes: number): Uint8Array {
-  const bytes = Math.floor((data.length * 3) / 4)
-  const content = bytes - 2 > maxBytes ? undefined : Buffer.from(data, 'base64')
-  if (content !== undefined && content.byteLength <= maxBytes) return new Uint8Array(content)
-  throw new StreamConnectorError(
-    'LOOKUP_TOO_LARGE',
-    `The file that came with the event has more than ${maxBytes} bytes. Raise maxBytes, or go on without it.`,
-  )
 }

@@ -236,7 +236,7 @@ export class Simulator implements AsyncDisposable {
     return this.#platform.delete(id, options).object
   }
 
-  /** Merges objects into one that stays. @returns the merged object. @throws Error when one of them is not there. */
+  /** Merges objects into one that stays. @returns the merged object. @throws Error when one is not there, there is no source, or the target is one. */
   merge(targetId: string, sourceIds: readonly string[], options?: WriteOptions): StixObject {
     return this.#platform.merge(targetId, sourceIds, options).object
   }
