@@ -1,4 +1,4 @@
-import { type Refusal } from './refusal.ts'
+import { type Refusal } from './http/refusal.ts'
 
 /** What goes wrong with the next frames, connections or requests, counted down as it happens. */
 export interface ArmedFaults {

@@ -3,7 +3,7 @@ import { type StixObject } from './knowledge/stix-object.ts'
 import { type Platform } from './knowledge/platform.ts'
 import { type FrameWriter } from './live/frame-writer.ts'
 import { errorFrame, frame } from './live/frames.ts'
-import { type Refusal } from './refusal.ts'
+import { type Refusal } from './http/refusal.ts'
 
 /** An open stream, as faults see it. */
 export interface FaultyConnection {

@@ -3,13 +3,13 @@ export { Simulator, type PublishedEvent } from './simulator.ts'
 export { type SimulatorOptions } from './simulator-options.ts'
 export { type PlatformProfile } from './platform-profile.ts'
 export { Faults } from './faults.ts'
-export { type Refusal } from './refusal.ts'
+export { type Refusal } from './http/refusal.ts'
 export {
   type FileRequest,
   type GraphqlLogEntry,
   type SimulatedRequest,
   type StreamRequest,
-} from './request-log.ts'
+} from './http/request-log.ts'
 export { SimulatedCollections, SimulatedUsers } from './simulated-access.ts'
 export {
   type Capability,

@@ -21,9 +21,9 @@ import {
 import { type LiveConnection } from './live/live-connection.ts'
 import { type StreamEnvelope } from './live/stream-envelope.ts'
 import { WakeUp } from './live/wake-up.ts'
-import { PlatformHttp } from './platform-http.ts'
+import { PlatformHttp } from './http/platform-http.ts'
 import { platformFeatures, type PlatformProfile } from './platform-profile.ts'
-import { RequestLog, type SimulatedRequest } from './request-log.ts'
+import { RequestLog, type SimulatedRequest } from './http/request-log.ts'
 import { SimulatedCollections, SimulatedUsers } from './simulated-access.ts'
 import { type SimulatorOptions } from './simulator-options.ts'
 

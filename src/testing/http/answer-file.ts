@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { type IncomingMessage, type ServerResponse } from 'node:http'
-import { type FileStorage } from './knowledge/file-storage.ts'
-import { canRead } from './live/access.ts'
-import { type LiveServer } from './live/live-server.ts'
+import { type FileStorage } from '../knowledge/file-storage.ts'
+import { canRead } from '../live/access.ts'
+import { type LiveServer } from '../live/live-server.ts'
 import { type FileRequest, type RequestLog } from './request-log.ts'
 
 /** What answers requests for files. */
