@@ -1,6 +1,9 @@
+import { type Headline } from '../headline.ts'
+import { toneColours } from './tone-colours.ts'
+
 /** What the status page says before its script runs, and without it: texts by the name of their field. */
 export interface FirstState {
-  readonly tone: string
+  readonly tone: Headline['tone']
   readonly [field: string]: string
 }
 
@@ -9,15 +12,9 @@ function escaped(text: string): string {
   return text.replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
+/** The icon in the tab of a browser. */
 const icon = (colour: string) =>
   `data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='8' cy='8' r='7' fill='%23${colour}'/%3E%3C/svg%3E`
-
-/** The icons in the tab of a browser, by tone. */
-const icons: Readonly<Record<string, string>> = {
-  good: icon('1f9d57'),
-  busy: icon('e09a1a'),
-  bad: icon('d6312f'),
-}
 
 /** The fields of the last card, in order. */
 const facts: readonly (readonly [name: string, title: string])[] = [
@@ -49,7 +46,7 @@ export function markup(first: FirstState, style: string, script: string): string
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${escaped(first['state'] ?? '')} · ${escaped(first['name'] ?? '')}</title>
-<link rel="icon" href="${icons[first.tone] ?? icons['busy']}">
+<link rel="icon" href="${icon(toneColours[first.tone])}">
 <noscript><meta http-equiv="refresh" content="10"></noscript>
 <style>${style}</style>
 </head>

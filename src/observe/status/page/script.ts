@@ -1,4 +1,5 @@
 import { plotScript } from './plot-script.ts'
+import { toneColours } from './tone-colours.ts'
 
 /**
  * The script of the status page, text for a browser: asks `/status` again and again and shows what it answers. Whatever
@@ -154,7 +155,7 @@ function showConnections({ stream, pings, checkpointAgeMs, position, nowMs, upti
 }
 
 const icon = document.querySelector('link[rel=icon]')
-const colours = { good: '1f9d57', busy: 'e09a1a', bad: 'd6312f' }
+const colours = ${JSON.stringify(toneColours)}
 function showHeadline(name, { state, tone, reason }, since) {
   text('state', state)
   text('reason', reason)
