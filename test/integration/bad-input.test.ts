@@ -283,7 +283,7 @@ describe('the state on disk', () => {
         CRASH_TARGET: target.url,
       }
       const full = runProgram('./crash-child.ts', environment, 200)
-      await until('the first call', () => target.journal.length > 0, 20_000)
+      await until('the first call', () => target.calls > 0, 20_000)
       const ids: string[] = []
       const isSaid = () => full.said().includes('The state cannot be written')
       for (let seed = 1; seed <= 2000 && !isSaid(); seed++) {

@@ -1,25 +1,20 @@
 import { type Entity } from 'opencti-stream-connector'
 import { JsonServer } from './json-server.ts'
 
-/** One call of a hook in the child. */
-export interface JournalEntry {
-  /** Which child it was, from 0. */
-  readonly life: number
+/** What a hook of the child tells. */
+export interface CrashCall {
   readonly key: string
-  readonly position: string
-  readonly hook: 'create' | 'update' | 'delete'
-  readonly reason: string | undefined
-  readonly document: Entity | undefined
+  /** Absent when the entity was deleted. */
+  readonly document?: Entity | undefined
 }
 
-/** The target of a connector in another process: an append-only journal, and what stands at the target after it. */
+/** The target of a connector in another process: what stands there after its calls. */
 export class CrashTarget {
-  readonly journal: JournalEntry[] = []
   readonly documents = new Map<string, Entity>()
-  /** Counts the children. */
-  life = 0
+  /** How many there were, of all children. */
+  calls = 0
   readonly #server = new JsonServer((body, response) => {
-    this.#take(body as Omit<JournalEntry, 'life'>)
+    this.#take(body as CrashCall)
     response.writeHead(204).end()
   })
 
@@ -37,9 +32,9 @@ export class CrashTarget {
     return this.#server.close()
   }
 
-  #take(entry: Omit<JournalEntry, 'life'>): void {
-    this.journal.push({ ...entry, life: this.life })
-    if (entry.document === undefined) this.documents.delete(entry.key)
-    else this.documents.set(entry.key, entry.document)
+  #take({ key, document }: CrashCall): void {
+    this.calls++
+    if (document === undefined) this.documents.delete(key)
+    else this.documents.set(key, document)
   }
 }

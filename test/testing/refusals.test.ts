@@ -4,7 +4,8 @@ import { once } from 'node:events'
 import { type IncomingMessage } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { type Simulator } from 'opencti-stream-connector/testing'
-import { startSimulator } from './start-simulator.ts'
+import { OpenStream } from './open-stream.ts'
+import { startOnManualClock, startSimulator } from './start-simulator.ts'
 
 /** The refusal as it came over the wire, with the reason phrase and the raw body. */
 async function refusal(simulator: Simulator, path: string, token: string | null = simulator.token) {
@@ -107,6 +108,20 @@ describe('a private stream', () => {
     const answer = await refusal(simulator, `/stream/${simulator.streamId}`, user.token)
     expect(answer).toMatchObject({ status: 401, reason })
   })
+})
+
+test('a stream that is deleted ends where it is read, and is one that does not exist', async () => {
+  const { simulator, clock } = await startOnManualClock()
+  const { id } = simulator.collections.add({ name: 'Short-lived' })
+  const stream = await OpenStream.open(simulator, { from: '0-0' }, { streamId: id })
+  await stream.events(5)
+  expect(simulator.collections.list().map(({ name }) => name)).toEqual(['Everything', 'Short-lived'])
+  simulator.collections.remove(id)
+  expect(() => simulator.collections.get(id)).toThrow(/no stream with the id/)
+  await clock.advance(5000)
+  while ((await stream.next()) !== undefined);
+  const answer = await refusal(simulator, `/stream/${id}`)
+  expect(answer).toMatchObject({ status: 401, reason: notAuthorized })
 })
 
 test('opens a public stream to anybody', async () => {

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises'
 import { type DevTools } from './dev-tools.ts'
 
 /** One tab of a browser, with what went wrong in it and what it has asked for. */
@@ -68,15 +67,6 @@ export class Page {
     })
     const features = [{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }]
     await this.#send('Emulation.setEmulatedMedia', { features })
-  }
-
-  /** Writes a picture of the whole page, also of what one would have to scroll to. */
-  async screenshot(file: string): Promise<void> {
-    const { data } = (await this.#send('Page.captureScreenshot', {
-      format: 'png',
-      captureBeyondViewport: true,
-    })) as { data: string }
-    await writeFile(file, Buffer.from(data, 'base64'))
   }
 
   #send(method: string, params: Readonly<Record<string, unknown>> = {}) {
