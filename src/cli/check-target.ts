@@ -1,5 +1,7 @@
+import { requireHooks } from '../connector/delivery/require-hooks.ts'
 import { describeError } from '../errors/verdict.ts'
 import { type Clock } from '../util/clock.ts'
+import { silentLogger } from '../util/logger.ts'
 import { type AnyConnector } from './load-connector.ts'
 import { type CheckResult, failed, ok } from './check-result.ts'
 
@@ -8,13 +10,18 @@ export const targetCheck = 'Target'
 
 /**
  * The target as the connector itself looks at it: its `open()`, `check()` and `close()`. No event is sent. What an error of
- * theirs says may hold secrets.
+ * theirs says may hold secrets. A class without the hooks that it needs fails before that.
  */
 export async function checkTarget(
   connector: AnyConnector,
   clock: Clock,
   limitMs: number,
 ): Promise<CheckResult> {
+  try {
+    requireHooks(connector, silentLogger)
+  } catch (error) {
+    return failed(targetCheck, error)
+  }
   let problem: CheckResult | undefined
   const step = async (name: string, call: (signal: AbortSignal) => unknown) => {
     const limit = new AbortController()

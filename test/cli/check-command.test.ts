@@ -92,6 +92,20 @@ export default class Picky extends StreamConnector {
   expect(problem!.message).toBe('check() failed: 401 for [redacted]')
 })
 
+test('a class that could do nothing fails, without its target being opened', async () => {
+  const { check, folder } = await stage()
+  const code = `
+    import { StreamConnector } from 'opencti-stream-connector'
+    export class Misspelt extends StreamConnector {
+      transfrom(entity) { return entity }
+      create() {}
+      open() { process.stderr.write('opened') }
+    }`
+  const answer = await check([await writeConnector(folder, code, 'misspelt.mjs')])
+  expect(answer).toMatchObject({ code: 1, error: '', problem: { name: 'Target', code: 'HOOK_MISSING' } })
+  expect(answer.problem!.message).toContain('no transform')
+})
+
 test('a name that looks like a misspelt setting is pointed at, also when all is well', async () => {
   const { check, folder } = await stage()
   const file = await writeConnector(folder, simpleConnector())

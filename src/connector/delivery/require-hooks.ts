@@ -8,6 +8,13 @@ import { type ConnectorHooks } from '../contract/hooks.ts'
  * @throws StreamConnectorError `HOOK_MISSING` when it can do nothing with any.
  */
 export function requireHooks(hooks: ConnectorHooks, logger: Logger): void {
+  // The compiler asks for it; in JavaScript a misspelt one would make a dead letter of every event.
+  if (typeof hooks.transform !== 'function') {
+    throw new StreamConnectorError(
+      'HOOK_MISSING',
+      'The connector class has no transform, which makes of an entity what the target takes. Write it.',
+    )
+  }
   if (hooks.flush !== undefined) return
   const missing = (['create', 'update', 'delete'] as const).filter((hook) => hooks[hook] === undefined)
   if (missing.length === 3) {
