@@ -39,8 +39,8 @@ Examples:
   opencti-stream dead-letters replay --all             try them again
   opencti-stream dead-letters purge --older-than 30d
 
-The state is found by CONNECTOR_STATE_DIR and CONNECTOR_ID, or by --state-dir
-and --connector-id.
+The state is found by --state-dir and --connector-id, else by
+CONNECTOR_STATE_DIR and CONNECTOR_ID, else by config.yml or .env here.
 `
 
 /**
@@ -58,7 +58,7 @@ export function deadLettersCommand(): Command {
   )
   const add = (usage: string, description: string) => {
     const child = addStateOptions(command.command(usage).description(description))
-    return child.addHelpText('after', exitCodeHelp)
+    return child.addHelpText('after', help + exitCodeHelp)
   }
   add('list', 'List them, the oldest first.')
     .option('--limit <number>', 'how many, 0 for all', wholeNumberFrom(0), 100)
@@ -130,8 +130,10 @@ function replay(ids: readonly number[], options: SelectOptions, command: Command
     const letters = new DeadLetters(store)
     const request = await letters.requestReplay(isAll ? 'all' : ids, { force: options.force })
     if (options.json === true) await writeJson(request)
-    else await writeLine(replayAnswer(request, isAll))
     const problem = replayProblem(request)
+    // What is wrong says it all where nothing was asked for.
+    if (options.json !== true && (request.requested > 0 || problem === undefined))
+      await writeLine(replayAnswer(request, isAll))
     if (problem === undefined) return
     // Of all, those that cannot be read are left aside without being a failure.
     if (!isAll) throw new Error(problem)
@@ -148,9 +150,13 @@ function purge(ids: readonly number[], options: SelectOptions, command: Command)
     const which = olderThan === undefined ? (all === true ? 'all' : ids) : { olderThanMs: olderThan }
     const purged = await letters.purge(which)
     if (options.json === true) await writeJson({ purged })
-    else await writeLine(`${counted(purged, 'dead letter')} removed.`)
-    if (purged < new Set(ids).size) {
-      throw new Error('The others do not exist: they may have been delivered or purged before.')
+    const isShort = purged < new Set(ids).size
+    if (options.json !== true && (purged > 0 || !isShort))
+      await writeLine(`${counted(purged, 'dead letter')} removed.`)
+    if (isShort) {
+      throw new Error(
+        `${purged > 0 ? 'The others' : 'They'} do not exist: they may have been delivered or purged before.`,
+      )
     }
   })
 }

@@ -8,6 +8,7 @@ import { type StreamMessage } from '../stream/stream-message.ts'
 import { type StreamNotice } from '../stream/stream-notice.ts'
 import { type Clock } from '../util/clock.ts'
 import { systemRandom } from '../util/backoff.ts'
+import { timeText } from './output.ts'
 import { type StreamSource } from './stream-source.ts'
 
 /** One frame about an entity, or one whose name nobody knows. */
@@ -64,7 +65,9 @@ export async function followStream(options: FollowOptions): Promise<void> {
       if (text !== undefined) onNote(source.clean(text))
     },
     onGap: (wanted, first) =>
-      onNote(`The platform's events begin at ${first}: if any came since ${wanted}, they are missing here.`),
+      onNote(
+        `The platform's events begin at ${momentText(first)}: if any came since ${momentText(wanted)}, they are missing here.`,
+      ),
     onOutlived: () => events.reconnect('the catch-up took long'),
     onNoRecover: () => onNote('The platform does not catch up this stream; what comes from now on is shown.'),
     onCaughtUp: (position) => onNote(`Caught up to ${position}; from here on it is live.`),
@@ -92,6 +95,12 @@ export function before(position: Position): Position {
   return position.seq > 0
     ? { ms: position.ms, seq: position.seq - 1 }
     : { ms: Math.max(0, position.ms - 1), seq: maxSeq }
+}
+
+/** A position as people read it: when it was. */
+function momentText(position: string): string {
+  const at = parsePosition(position)
+  return at === undefined || at.ms > 8.64e15 ? position : `${timeText(at.ms)} UTC`
 }
 
 function frameOf(message: Frame['message']): Frame {

@@ -4,7 +4,7 @@ import { IdMap } from '../connector/id-map/id-map.ts'
 import { fileLines } from '../util/file-lines.ts'
 import { counted, terminalJson, writeJson, writeLine } from './output.ts'
 import { exitCodeHelp } from './run-command-line.ts'
-import { addStateOptions, withState, type StateOptions } from './state-access.ts'
+import { addStateOptions, locateState, withState, type StateOptions } from './state-access.ts'
 import { writeLines } from './write-lines.ts'
 
 interface ExportOptions extends StateOptions {
@@ -46,7 +46,7 @@ export function idMapCommand(): Command {
   const add = (usage: string, description: string) =>
     addStateOptions(command.command(usage).description(description)).addHelpText(
       'after',
-      lineHelp + exitCodeHelp,
+      examples + lineHelp + exitCodeHelp,
     )
   add('export', 'Write it as JSON lines. Works while the connector runs; exact when it is stopped.')
     .option('--file <file>', 'where to; without it, to standard output')
@@ -78,7 +78,8 @@ async function importAll(path: string, options: ImportOptions): Promise<void> {
   // Said before a state is made.
   if (!existsSync(path)) throw new Error(`There is no file ${path}.`)
   // A connector that takes over from another has no state yet; which one it will be has to be said then.
-  if (options.connectorId?.trim()) mkdirSync(options.stateDir, { recursive: true, mode: 0o700 })
+  const { stateDir, connectorId: named } = locateState(options)
+  if (named !== undefined) mkdirSync(stateDir, { recursive: true, mode: 0o700 })
   await withState(options, 'exclusive', async (store, connectorId) => {
     const result = await new IdMap(store).import(() => fileLines(path, maxLineCharacters), {
       isComplete: options.complete,

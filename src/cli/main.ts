@@ -12,6 +12,7 @@ import { schemaCommand } from './schema.ts'
 import { simulateCommand } from './simulate.ts'
 import { stateCommand } from './state.ts'
 import { tailCommand } from './tail.ts'
+import { version } from '../util/version.ts'
 
 const help = `
 Examples:
@@ -24,6 +25,7 @@ Each command has its own --help with examples.
 
 const program = new Command('opencti-stream')
   .description('Tools for OpenCTI stream connectors.')
+  .version(version, '-v, --version', 'print the version of the package')
   .addCommand(checkCommand())
   .addCommand(tailCommand())
   .addCommand(recordCommand())

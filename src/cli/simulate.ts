@@ -16,9 +16,9 @@ import { wholeNumberFrom } from './whole-number.ts'
 interface SimulateOptions {
   readonly port: number
   readonly host: string
-  readonly basePath: string
+  readonly basePath?: string | undefined
   readonly profile: PlatformProfile
-  readonly bundle: readonly string[]
+  readonly bundle?: readonly string[] | undefined
   readonly size: number
   readonly rate: number
   readonly seed: number
@@ -50,13 +50,13 @@ export function simulateCommand(): Command {
     .description('Play an OpenCTI platform on this machine, to run connectors against.')
     .option('--port <number>', 'port to listen on, 0 for a free one', wholeNumberFrom(0), 8080)
     .option('--host <address>', 'address to listen on', '127.0.0.1')
-    .option('--base-path <path>', 'path that the platform is served under', '')
+    .option('--base-path <path>', 'path that the platform is served under; without it, the root')
     .addOption(
       new Option('--profile <profile>', 'generation of the platform')
         .choices(['6.x', '7.x-mid', '7.x-new'])
         .default('7.x-new'),
     )
-    .option('--bundle <file...>', 'STIX 2.1 bundles to load', [])
+    .option('--bundle <file...>', 'STIX 2.1 bundles to load')
     .option('--size <number>', 'invented entities to start with', wholeNumberFrom(0), 100)
     .option('--rate <number>', 'live changes a second', rate, 1)
     .option('--seed <number>', 'which invented entities and changes', wholeNumberFrom(0), 1)
@@ -73,7 +73,8 @@ export function simulateCommand(): Command {
 }
 
 async function simulate(options: SimulateOptions): Promise<void> {
-  const bundles = await Promise.all(options.bundle.map((file) => readBundle(file)))
+  const files = options.bundle ?? []
+  const bundles = await Promise.all(files.map((file) => readBundle(file)))
   await using simulator = await Simulator.start({
     port: options.port,
     host: options.host,
@@ -81,12 +82,14 @@ async function simulate(options: SimulateOptions): Promise<void> {
     profile: options.profile,
     token: options.token,
     capabilities: options.capabilities,
+  }).catch((error: unknown) => {
+    throw listenError(error, options)
   })
   for (const [index, bundle] of bundles.entries()) {
     const { objects, missingReferences } = simulator.load(bundle)
     const missing =
       missingReferences.length === 0 ? '' : `, ${missingReferences.length} references lead nowhere`
-    note(`Loaded ${objects} objects from ${options.bundle[index]}${missing}.`)
+    note(`Loaded ${objects} objects from ${files[index]}${missing}.`)
   }
   if (options.size > 0) {
     simulator.load(buildKnowledgeBase({ seed: options.seed, size: options.size }))
@@ -103,6 +106,7 @@ async function simulate(options: SimulateOptions): Promise<void> {
       ? `${counted(options.rate, 'live change')} a second. Ctrl-C ends it.`
       : 'No live changes. Ctrl-C ends it.',
   )
+  note('A connector tells only errors unless CONNECTOR_LOG_LEVEL=info is set for it.')
   using interrupt = onInterrupt()
   const changes = new LiveChanges(simulator, { seed: options.seed, clock: systemClock })
   const stopNoting = simulator.onRequest((request) => note(describeRequest(request)))
@@ -113,12 +117,26 @@ async function simulate(options: SimulateOptions): Promise<void> {
   note(`Ended after ${simulator.history.length} events.`)
 }
 
+/** What keeps the simulator from listening, with what to do. */
+function listenError(error: unknown, { host, port }: SimulateOptions): unknown {
+  const { code } = (error ?? {}) as { code?: unknown }
+  const why =
+    code === 'EADDRINUSE'
+      ? 'is in use by another program. Choose another one, or --port 0 for a free one.'
+      : code === 'EACCES'
+        ? 'may not be used by this user. Choose one from 1024.'
+        : undefined
+  return why === undefined ? error : new Error(`Port ${port} of ${host} ${why}`, { cause: error })
+}
+
 async function readBundle(file: string): Promise<StixSource> {
+  // A file that cannot be opened is told as the other commands tell it.
+  const text = await readFile(file, 'utf8')
   let bundle: unknown
   try {
-    bundle = JSON.parse(await readFile(file, 'utf8'))
+    bundle = JSON.parse(text)
   } catch (error) {
-    throw new Error(`The bundle ${file} cannot be read. Is it a JSON file?`, { cause: error })
+    throw new Error(`The bundle ${file} is not valid JSON.`, { cause: error })
   }
   const { type, objects } = (bundle ?? {}) as { type?: unknown; objects?: unknown }
   if (type !== 'bundle' || !Array.isArray(objects)) {

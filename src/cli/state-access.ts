@@ -2,12 +2,17 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Command, Option } from 'commander'
 import { StateError } from '../errors/state-error.ts'
+import { textOf } from '../settings/raw-value.ts'
+import { fieldsOf } from '../settings/setting-field.ts'
+import { defineSettings } from '../settings/define-settings.ts'
+import { readSources, writtenOf } from '../settings/setting-sources.ts'
 import { openDatabase } from '../store/sqlite-lock.ts'
 import { SqliteStore, type SqliteStoreOptions } from '../store/sqlite-store.ts'
+import { settingsFolder } from './settings-folder.ts'
 
 /** The options of every command that works on a connector's state. */
 export interface StateOptions {
-  readonly stateDir: string
+  readonly stateDir?: string | undefined
   readonly connectorId?: string | undefined
   readonly json?: boolean | undefined
 }
@@ -16,9 +21,10 @@ export interface StateOptions {
 export function addStateOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--state-dir <folder>', 'folder of the state file')
-        .env('CONNECTOR_STATE_DIR')
-        .default('./state'),
+      new Option(
+        '--state-dir <folder>',
+        'folder of the state file; else as in config.yml or .env here, else ./state',
+      ).env('CONNECTOR_STATE_DIR'),
     )
     .addOption(
       new Option('--connector-id <id>', 'the connector; not needed when the folder holds one state file').env(
@@ -26,6 +32,26 @@ export function addStateOptions(command: Command): Command {
       ),
     )
     .option('--json', 'print JSON, one object a line')
+}
+
+/**
+ * Where the state is: by the options and the environment, else by `config.yml` or `.env` in the working directory, as a
+ * connector finds it that is started there.
+ */
+export function locateState({ stateDir, connectorId }: StateOptions): {
+  stateDir: string
+  connectorId?: string | undefined
+} {
+  // An empty variable is how compose files say "not set".
+  const id = connectorId?.trim() || undefined
+  if (stateDir?.trim()) return { stateDir, connectorId: id }
+  const sources = readSources({ env: {}, directory: settingsFolder() })
+  const fields = fieldsOf(defineSettings({}))
+  const written = (name: string) => {
+    const field = fields.find(({ section, field: own }) => section === 'connector' && own === name)!
+    return textOf(writtenOf(sources, field)?.raw)?.trim()
+  }
+  return { stateDir: written('state_dir') ?? './state', connectorId: id ?? written('id') }
 }
 
 /**
@@ -38,9 +64,9 @@ export async function withState<T>(
   access: NonNullable<SqliteStoreOptions['access']>,
   work: (store: SqliteStore, connectorId: string) => Promise<T>,
 ): Promise<T> {
-  const { stateDir } = options
-  // An empty variable is how compose files say "not set".
-  const connectorId = options.connectorId?.trim() || onlyConnectorIn(stateDir)
+  const located = locateState(options)
+  const { stateDir } = located
+  const connectorId = located.connectorId ?? onlyConnectorIn(stateDir)
   if (!existsSync(stateDir)) throw noFolder(stateDir)
   const store = new SqliteStore({ directory: stateDir, connectorId, access })
   await store.open(connectorId)

@@ -37,16 +37,19 @@ Examples:
 export function stateCommand(): Command {
   const command = new Command('state').description('Where the connector stands in the stream.')
   const add = (usage: string, description: string) =>
-    addStateOptions(command.command(usage).description(description)).addHelpText('after', exitCodeHelp)
+    addStateOptions(command.command(usage).description(description)).addHelpText(
+      'after',
+      examples + usualWay + exitCodeHelp,
+    )
   add('show', 'Show the position, and how much is in the id map and the dead letters.').action(
     (options: StateOptions) => show(options),
   )
-  add('reset', 'Start as the settings say at the next start, as if for the first time. Keeps the id map.')
-    .addHelpText('after', usualWay)
-    .action((options: StateOptions) => reset(options))
+  add(
+    'reset',
+    'Start as the settings say at the next start, as if for the first time. Keeps the id map.',
+  ).action((options: StateOptions) => reset(options))
   add('set', 'Start after a position at the next start. Keeps the id map.')
     .argument('<position>', '<ms>-<seq>, milliseconds since 1970, an ISO date with its zone, or 0', position)
-    .addHelpText('after', usualWay)
     .action((from: Position, options: StateOptions) => set(from, options))
   return command.addHelpText('after', examples + usualWay + exitCodeHelp)
 }

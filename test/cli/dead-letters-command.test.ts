@@ -75,7 +75,7 @@ test('a dead letter of a running connector is shown, replayed after the repair, 
   expect(recorder.callsOf(poison.id)).toEqual(['create'])
   expect((await runCli(['dead-letters', 'list'], env)).out).toBe('No dead letters.\n')
   const purge = await runCli(['dead-letters', 'purge', '1'], env)
-  expect(purge).toMatchObject({ code: 1, out: '0 dead letters removed.\n' })
+  expect(purge).toMatchObject({ code: 1, out: '', error: expect.stringContaining('do not exist') })
 })
 
 test('the list keeps its columns and tells errors whole in a pipe, and what came from elsewhere cannot steer the terminal', async () => {
@@ -161,6 +161,45 @@ test('a reader that has seen enough is no failure', async () => {
   child.stdout.once('data', () => child.stdout.destroy())
   const code = await new Promise((resolve) => child.once('close', resolve))
   expect({ code, error }).toEqual({ code: 0, error: '' })
+})
+
+test('what is not there is said once, and what is there is done', async () => {
+  const folder = await stateWith([letter(1), letter(2)])
+  const run = (...words: string[]) => runCli(['dead-letters', ...words, '--state-dir', folder])
+  expect(await run('replay', '7')).toEqual({
+    code: 1,
+    out: '',
+    error: 'There is no dead letter 7: it may have been delivered or purged.\n',
+  })
+  expect(await run('purge', '1', '7')).toEqual({
+    code: 1,
+    out: '1 dead letter removed.\n',
+    error: 'The others do not exist: they may have been delivered or purged before.\n',
+  })
+  expect(await run('purge', '--older-than', '9000w')).toMatchObject({
+    code: 0,
+    out: '0 dead letters removed.\n',
+  })
+})
+
+test('the state is found as a connector finds it that is started here', async () => {
+  const cwd = await temporaryFolder()
+  const folder = await stateWith([letter(1)])
+  const otherId = '11111111-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
+  await stateWith([letter(1), letter(2)], otherId, folder)
+  const list = async (env: Record<string, string> = {}, words: readonly string[] = []) =>
+    linesOf((await runCli(['dead-letters', 'list', ...words], env, { cwd })).out).at(-1)
+
+  await writeFile(join(cwd, '.env'), `CONNECTOR_STATE_DIR=${folder}\nCONNECTOR_ID=${otherId}\n`)
+  expect(await list()).toBe('2 dead letters.')
+  await writeFile(join(cwd, 'config.yml'), `connector:\n  state_dir: ${folder}\n  id: ${connectorId}\n`)
+  expect(await list()).toBe('1 dead letter.')
+  expect(await list({ CONNECTOR_ID: otherId, CONNECTOR_STATE_DIR: '' })).toBe('2 dead letters.')
+
+  // A folder that is named is of another connector than the one that is configured here.
+  const elsewhere = await stateWith([letter(1), letter(2)], otherId)
+  expect(await list({}, ['--state-dir', elsewhere])).toBe('2 dead letters.')
+  expect(await list({ CONNECTOR_STATE_DIR: elsewhere })).toBe('2 dead letters.')
 })
 
 describe('exit codes', () => {

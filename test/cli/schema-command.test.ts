@@ -5,6 +5,7 @@ import { defineSettings, settingsMarkdown } from 'opencti-stream-connector'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { readmeConnector, readmeSettings, writeConnector } from './connector-files.ts'
 import { runCli } from './run-cli.ts'
+import { version } from '../../src/util/version.ts'
 
 interface Schema {
   readonly $id: string
@@ -149,6 +150,10 @@ test('each command has help with examples and exit codes, for a terminal of 80 c
   }
 })
 
+test('--version tells the version of the package', async () => {
+  expect(await runCli(['--version'])).toEqual({ code: 0, out: `${version}\n`, error: '' })
+})
+
 test('so has each command of a command', async () => {
   const commands = [
     ...['list', 'show', 'replay', 'purge', 'export'].map((name) => ['dead-letters', name]),
@@ -158,7 +163,8 @@ test('so has each command of a command', async () => {
   for (const command of commands) {
     const { code, out } = await runCli([...command, '--help'])
     expect({ command, code }).toEqual({ command, code: 0 })
-    expect(out).toMatch(/Exit codes: 0 /)
+    expect(out).toContain('Examples:\n  opencti-stream ')
+    expect(out).toMatch(/\n\nExit codes: 0 .*\n$/)
     for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
   }
 })

@@ -132,6 +132,14 @@ test('--recover shows what exists and is not in the history', async () => {
   expect(out).toContain('Ancient')
 })
 
+test('a gap is told in times', async () => {
+  const { env } = await stage()
+  const { error } = await runCli(['tail', '--from', '2020-01-01T00:00:00Z', '--limit', '1'], env)
+  expect(error).toMatch(
+    /events begin at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: if any came since 2020-01-01 00:00:00 UTC, they/,
+  )
+})
+
 test('a reader that has seen enough is no failure', async () => {
   const { simulator, env, from } = await stage()
   for (let seed = 100; seed < 1100; seed++) simulator.create(buildMalware({ seed }))

@@ -1,8 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { runCli } from '../cli/run-cli.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
 const command = new URL('../../src/cli/simulate.ts', import.meta.url).href
@@ -22,6 +24,14 @@ function run(...words: string[]) {
   child.stdout.on('data', (chunk) => (output.out += String(chunk)))
   child.stderr.on('data', (chunk) => (output.error += String(chunk)))
   return { child, output }
+}
+
+/** A port that something else listens on. */
+async function takenPort() {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return { port, release: () => new Promise((resolve) => server.close(resolve)) }
 }
 
 /** Waits for a condition on the output of a program, or for its end. */
@@ -90,6 +100,16 @@ test("gives the connector's user the rights that were named, and no others", asy
   expect(await answer.json()).toEqual({ data: { me: { capabilities: names } } })
   const stream = `${environment['OPENCTI_URL']}/stream/${environment['CONNECTOR_LIVE_STREAM_ID']}?from=0-0`
   expect((await fetch(stream, { headers })).status).toBe(401)
+})
+
+test('says which port is taken, and what to do', async () => {
+  const { port, release } = await takenPort()
+  const { code, error } = await runCli(['simulate', '--port', String(port)])
+  await release()
+  expect(code).toBe(1)
+  expect(error).toBe(
+    `Port ${port} of 127.0.0.1 is in use by another program. Choose another one, or --port 0 for a free one.\n`,
+  )
 })
 
 test('says what is wrong with a file that is no bundle', async () => {
