@@ -29,8 +29,8 @@ export interface ReplayerOptions {
 /** How often is looked for requests, in milliseconds. Without any, a look costs some microseconds. */
 const lookEveryMs = 1000
 
-/** Letters that are read at a time: each can hold megabytes. */
-const pageSize = 16
+/** Letters that are looked at in one go, without their messages: each of those can be megabytes, and is read when it begins. */
+const pageSize = 100
 
 /** With so many that have ended, what became of them is written before going on. */
 const maxEnded = 1000
@@ -113,13 +113,20 @@ export class Replayer {
     let afterId = 0
     await this.#underWay.write()
     for (;;) {
-      const letters = await store.deadLetters({ afterId, limit: pageSize, onlyReplay: true })
-      for (const letter of letters) {
-        afterId = letter.id
-        if (this.#underWay.has(letter.id)) continue
+      const letters = await store.deadLetters({
+        afterId,
+        limit: pageSize,
+        onlyReplay: true,
+        withoutData: true,
+      })
+      for (const { id } of letters) {
+        afterId = id
+        if (this.#underWay.has(id)) continue
         if (!(await this.#underWay.mayBegin(signal, stopped))) return
         if (this.#underWay.endedCount >= maxEnded) await this.#underWay.write()
-        this.#start(letter)
+        // It may have ended since its page was read, or been purged.
+        const letter = await store.deadLetter(id)
+        if (letter?.replay !== undefined) this.#start(letter)
       }
       if (letters.length < pageSize) break
     }
