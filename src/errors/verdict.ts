@@ -34,6 +34,17 @@ const retryableStatuses: ReadonlySet<number> = new Set([408, 425, 429])
  * @param nowMs wall time, for a `Retry-After` that is a date.
  */
 export function judge(error: unknown, hook: boolean, nowMs: number): Verdict {
+  try {
+    return verdictOf(error, hook, nowMs)
+  } catch {
+    // Its own code runs when it is read, and throws.
+    const facts = { isNetwork: false, isTimeout: false, isBug: false }
+    const kind = hook ? 'retry' : 'reject'
+    return { kind, reason: describeError(error), facts, ofTarget: false, ofPlatform: false }
+  }
+}
+
+function verdictOf(error: unknown, hook: boolean, nowMs: number): Verdict {
   const facts = errorFacts(error, nowMs)
   const reason = describeError(error)
   const verdict = (kind: Verdict['kind'], ofTarget = false, ofPlatform = false): Verdict => ({
@@ -76,14 +87,28 @@ export function judge(error: unknown, hook: boolean, nowMs: number): Verdict {
  * error at all.
  */
 export function describeError(error: unknown): string {
+  try {
+    return descriptionOf(error)
+  } catch {
+    return 'an error that cannot be read was thrown'
+  }
+}
+
+function descriptionOf(error: unknown): string {
   if (!(error instanceof Error)) return `a value that is no Error was thrown (${typeof error})`
   // The names of our own errors are for authors; what they were given to say is for everybody.
-  const isPlain =
-    error.name === 'Error' || error.message.startsWith(error.name) || isStreamConnectorError(error)
+  const message = messageOf(error)
+  const isPlain = error.name === 'Error' || message.startsWith(error.name) || isStreamConnectorError(error)
   const name = isPlain ? '' : `${error.name}: `
   const cause = causeOf(error)
-  const isTold = cause === '' || cause === emptyCause || error.message.includes(cause)
-  return `${name}${error.message || 'no message'}${answerText(error)}${isTold ? '' : ` (${cause})`}`
+  const isTold = cause === '' || cause === emptyCause || message.includes(cause)
+  return `${name}${message || 'no message'}${answerText(error, message)}${isTold ? '' : ` (${cause})`}`
+}
+
+/** Some libraries put an object where the text belongs. */
+function messageOf(error: Error): string {
+  const message: unknown = error.message
+  return typeof message === 'string' ? message : safeJson(message).slice(0, maxAnswer)
 }
 
 /** How deep an error may be wrapped. */
@@ -105,12 +130,12 @@ function platformErrorIn(error: unknown): PlatformError | undefined {
 const maxAnswer = 300
 
 /** What the target answered, where the client kept it: ky in `data`, axios in `response.data`. */
-function answerText(error: Error): string {
+function answerText(error: Error, message: string): string {
   const { data, response } = error as { data?: unknown; response?: { data?: unknown } }
   const answer = data ?? response?.data
   if (answer === undefined || answer === null || answer === '') return ''
   const text = typeof answer === 'string' ? answer : safeJson(answer)
-  return text === '' || error.message.includes(text) ? '' : `: ${text.slice(0, maxAnswer)}`
+  return text === '' || message.includes(text) ? '' : `: ${text.slice(0, maxAnswer)}`
 }
 
 function safeJson(value: unknown): string {
@@ -134,11 +159,10 @@ function causeOf(error: Error): string {
 
 function causeText(cause: Error): string {
   const { code } = cause as { code?: unknown }
+  const message = messageOf(cause)
   // What was tried at several addresses has a code and no words.
-  if (cause.message === '') return typeof code === 'string' ? code : ''
-  return typeof code === 'string' && !cause.message.includes(code)
-    ? `${code}: ${cause.message}`
-    : cause.message
+  if (message === '') return typeof code === 'string' ? code : ''
+  return typeof code === 'string' && !message.includes(code) ? `${code}: ${message}` : message
 }
 
 /** zod, valibot, ajv and others carry a list of what is wrong. */

@@ -219,6 +219,33 @@ describe('what is thrown', () => {
     }
   })
 
+  it('may be one that cannot be read: its message is no text, or reading it throws', () => {
+    const odd = (message: unknown) => Object.assign(new Error('lost'), { message })
+    const trap = () => {
+      throw new Error('trap')
+    }
+    const { proxy, revoke } = Proxy.revocable(new Error('gone'), {})
+    revoke()
+    for (const [error, told] of [
+      [odd({ detail: 'the list is full' }), /the list is full/],
+      [odd(42), /^42$/],
+      [odd(undefined), /^no message$/],
+      [odd(Symbol('s')), /^no message$/],
+      [odd(10n), /^no message$/],
+      [Object.assign(new Error('no'), { name: undefined }), /no$/],
+      [Object.assign(new Error('no', { cause: odd(7) }), { name: 'Odd' }), /^Odd: no \(7\)$/],
+      [Object.defineProperty(new Error('no'), 'message', { get: trap }), /cannot be read/],
+      [Object.defineProperty(new Error('no'), 'response', { get: trap }), /cannot be read/],
+      [Object.assign(new Error('no'), { headers: { get: trap } }), /^no$/],
+      [proxy, /cannot be read/],
+    ] as const) {
+      const verdict = judge(error, true, nowMs)
+      expect(verdict).toMatchObject({ kind: 'retry', ofPlatform: false, reason: told })
+      expect(describeError(error)).toMatch(told)
+      expect(judge(error, false, nowMs).kind).toBe('reject')
+    }
+  })
+
   it('may have causes in a circle', () => {
     const error = new Error('round')
     error.cause = error
