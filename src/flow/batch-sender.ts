@@ -85,6 +85,11 @@ export class BatchSender {
 
   /** One of them is bad and the target does not say which: halves, until it is alone. */
   #split(operations: readonly Operation[]): void {
+    const { settler } = this.#options
+    if (settler.isStopped) {
+      for (const operation of operations) settler.keep(operation)
+      return
+    }
     const middle = Math.ceil(operations.length / 2)
     this.#options.batcher.resend(operations.slice(0, middle), operations.slice(middle))
   }

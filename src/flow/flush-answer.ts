@@ -1,5 +1,6 @@
 import { RetryableError, PermanentError } from '../errors/steering-errors.ts'
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { isThenable } from '../util/is-thenable.ts'
 
 /**
  * What became of one item of a batch: `'ok'`, or with the id that the target gave it; `retry` when it may work later,
@@ -44,13 +45,21 @@ export function readFlushResults(results: unknown, count: number): readonly Item
       `flush() answered ${got} for ${count} operations. Return one result for each, in the same order, or nothing when all were taken.`,
     )
   }
-  return results.map((result: unknown) => readResult(result))
+  // A place that was left empty is an answer too.
+  return Array.from(results, (result: unknown) => readResult(result))
 }
 
 const ok: ItemAnswer = { status: 'ok' }
 
 function readResult(result: unknown): ItemAnswer {
   if (result === 'ok') return ok
+  if (isThenable(result)) {
+    // Nobody else waits for it, and its failure would end the process.
+    result.then(undefined, () => {})
+    return unusable(
+      'flush() answered a promise for an operation. Wait for all of them before you answer: await Promise.all(…).',
+    )
+  }
   const { status, reason, externalId, retryAfterMs } = (
     typeof result === 'object' && result !== null ? result : { status: result }
   ) as { status?: unknown; reason?: unknown; externalId?: unknown; retryAfterMs?: unknown }
@@ -68,12 +77,12 @@ function readResult(result: unknown): ItemAnswer {
     case 'reject':
       return { status, error: new PermanentError(text ?? 'the target rejected the item') }
     default:
-      return {
-        status: 'reject',
-        error: new StreamConnectorError(
-          'HOOK_RESULT',
-          'flush() answered a result that is neither ok, retry nor reject. Return one of them for each operation.',
-        ),
-      }
+      return unusable(
+        'flush() answered a result that is neither ok, retry nor reject. Return one of them for each operation.',
+      )
   }
+}
+
+function unusable(message: string): ItemAnswer {
+  return { status: 'reject', error: new StreamConnectorError('HOOK_RESULT', message) }
 }

@@ -45,6 +45,11 @@ export class Settler {
     this.#options = options
   }
 
+  /** Whether nothing is started any more. */
+  get isStopped(): boolean {
+    return this.#options.isStopped()
+  }
+
   /** What an error of this operation's hooks says. */
   judge(error: unknown, operation: Operation): Verdict {
     return judge(error, !operation.isTransforming, this.#options.clock.now())
@@ -80,7 +85,7 @@ export class Settler {
     operation.noteFailure(clock.now(), verdict.reason)
     books.retry()
     handler.onRetry(operation, verdict)
-    if (this.#options.isStopped()) {
+    if (this.isStopped) {
       this.keep(operation)
       return
     }

@@ -243,6 +243,22 @@ describe('what flush returns', () => {
     }
   })
 
+  it('may be promises that nobody waited for: they are no answers, and none of them ends the process', async () => {
+    const holes: unknown[] = []
+    holes.length = 2
+    holes[1] = 'ok'
+    expect(readFlushResults(holes, 2)).toMatchObject([
+      { status: 'reject', error: { code: 'HOOK_RESULT' } },
+      { status: 'ok' },
+    ])
+    const failing = Promise.reject(new Error('refused'))
+    expect(readFlushResults([Promise.resolve('ok'), failing], 2)).toMatchObject(
+      Array.from({ length: 2 }, () => ({ status: 'reject', error: { message: /await Promise\.all/ } })),
+    )
+    // Vitest fails a run in which a rejection was handled by nobody.
+    await new Promise((resolve) => setImmediate(resolve))
+  })
+
   it('may be the wish to stop: nothing of the batch is finished', async () => {
     const { bench, pushAll } = bulk({ batch: { maxItems: 3 } }, () => {
       throw new StopConnector('no licence')
@@ -254,4 +270,28 @@ describe('what flush returns', () => {
     bench.engine.stop()
     expect(bench.clock.pending).toBe(0)
   })
+
+  for (const [what, error] of [
+    ['rejected', () => Object.assign(new Error('bad request'), { status: 400 })],
+    ['failed', () => Object.assign(new Error('internal error'), { status: 500 })],
+  ] as const) {
+    it(`may be that it ${what} a batch after the stop: nobody waits for the halves of it`, async () => {
+      const { bench, pushAll } = bulk({ attempts: 1, batch: { maxItems: 4 } }, (operations) => {
+        if (operations.some(({ key }) => key === 'k0')) throw error()
+        return operations.map(() => ok)
+      })
+      pushAll(4, 4)
+      await bench.clock.advance(100)
+      pushAll(4)
+      await bench.clock.advance(50)
+      bench.engine.stop()
+      let isAtRest = false
+      void bench.engine.rest().then(() => (isAtRest = true))
+      await bench.clock.advance(100)
+      expect(isAtRest).toBe(true)
+      expect(bench.books.snapshot()).toMatchObject({ delivered: 4, inFlight: 4 })
+      expect(bench.engine.clear()).toHaveLength(4)
+      expect(bench.engine.size).toBe(0)
+    })
+  }
 })
