@@ -153,7 +153,7 @@ export class Engine {
     this.#cancelWake?.()
     this.#batcher?.stop()
     // What was gathered and not sent is in nobody's hands.
-    this.#atWork.leave(this.#batcher?.clear().length ?? 0)
+    for (const operation of this.#batcher?.clear() ?? []) this.#settler.keep(operation)
     this.#resting.stop()
   }
 

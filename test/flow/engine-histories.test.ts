@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { PermanentError, RetryableError, SkipEvent } from '../../src/errors/steering-errors.ts'
 import { type StreamConnectorError } from '../../src/errors/stream-connector-error.ts'
-import { delivered } from '../../src/flow/books.ts'
+import { delivered, type Outcome } from '../../src/flow/books.ts'
 import { type ItemAnswer } from '../../src/flow/flush-answer.ts'
 import { type Operation } from '../../src/flow/operation.ts'
 import { delay } from '../../src/util/delay.ts'
@@ -85,8 +85,16 @@ class LaneWatch {
   }
 }
 
+type History = typeof histories extends fc.Arbitrary<infer T> ? T : never
+
+/** Something that happens before the operation of this place is pushed; answers whether more are. */
+interface Interruption {
+  readonly at: number
+  readonly with: (bench: Bench) => boolean | Promise<boolean>
+}
+
 /** Runs a history, one call for each operation or in batches. */
-async function play(history: typeof histories extends fc.Arbitrary<infer T> ? T : never, bulk: boolean) {
+async function play(history: History, bulk: boolean, interruption?: Interruption) {
   const watch = new LaneWatch()
   let running = 0
   let mostAtATime = 0
@@ -132,7 +140,8 @@ async function play(history: typeof histories extends fc.Arbitrary<infer T> ? T 
     watch.pushed(operation)
     push(operation)
   }
-  for (const each of history.plan) {
+  for (const [index, each] of history.plan.entries()) {
+    if (index === interruption?.at && !(await interruption.with(bench))) return { bench, mostAtATime }
     const key = `k${each.key}`
     const joined = each.joined.map((lane) => `k${lane}`).filter((lane) => lane !== key)
     bench.push(key, { kind: each.kind, joined, onMade: (made) => plans.set(made, each) })
@@ -150,6 +159,23 @@ function expectAllIsTold({ endings, books, clock }: Bench): void {
   const { received, delivered: done, skipped, deadLettered, inFlight } = books.snapshot()
   expect({ received, inFlight }).toEqual({ received: endings.size, inFlight: 0 })
   expect(done + skipped + deadLettered).toBe(received)
+  expect(clock.pending).toBe(0)
+}
+
+const droppedOutcome: Outcome = { kind: 'skipped', reason: 'dropped' }
+
+/** Drops all that can be dropped, as a reset does. */
+function drop({ engine }: Bench): void {
+  for (const operation of engine.clear()) operation.finish(droppedOutcome, droppedOutcome)
+}
+
+/** Nothing is started any more, and what is under way ends. */
+async function stop({ engine, clock }: Bench): Promise<void> {
+  engine.stop()
+  let isAtRest = false
+  void engine.rest().then(() => (isAtRest = true))
+  await clock.advance(5000)
+  expect(isAtRest).toBe(true)
   expect(clock.pending).toBe(0)
 }
 
@@ -175,4 +201,41 @@ describe('any history of operations', () => {
       { numRuns: 60 },
     )
   })
+
+  for (const bulk of [false, true]) {
+    const how = bulk ? 'in batches' : 'alone'
+    it(`${how}, can be dropped at any moment, and what comes after keeps all that`, async () => {
+      await fc.assert(
+        fc.asyncProperty(histories, fc.nat(40), async (history, at) => {
+          const reset = (bench: Bench) => {
+            drop(bench)
+            return true
+          }
+          const { bench } = await play(history, bulk, { at, with: reset })
+          expectAllIsTold(bench)
+          expect(bench.engine.queue()).toMatchObject({ running: { events: 0 }, waiting: { events: 0 } })
+        }),
+        { numRuns: 60 },
+      )
+    })
+
+    it(`${how}, can be stopped at any moment: nothing is waited for that no hook is at work on, and nothing is lost`, async () => {
+      await fc.assert(
+        fc.asyncProperty(histories, fc.nat(40), async (history, at) => {
+          const halt = async (bench: Bench) => {
+            await stop(bench)
+            const { inFlight } = bench.books.snapshot()
+            const untold = [...bench.endings.values()].filter((outcomes) => outcomes.length === 0)
+            expect(untold).toHaveLength(inFlight)
+            drop(bench)
+            expectAllIsTold(bench)
+            expect(bench.engine.size).toBe(0)
+            return false
+          }
+          await play(history, bulk, { at: Math.min(at, history.plan.length - 1), with: halt })
+        }),
+        { numRuns: 60 },
+      )
+    })
+  }
 })
