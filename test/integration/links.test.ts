@@ -251,3 +251,20 @@ test('knows the entity by its internal id', async () => {
   )
   expect(edit).toMatchObject({ variables: { id: openCtiPropertiesOf(malware).id } })
 })
+
+test('an entity that has gone from the target before its link was written needs none', async () => {
+  const { simulator, env } = await platform()
+  const linker = await startLinker(simulator, { env })
+  simulator.faults.failGraphql(1000, { status: 503 })
+  const [kept, ...gone] = [1, 2, 3].map((seed) => simulator.create(buildMalware({ seed })))
+  await until('the creates', () => [kept!, ...gone].every(({ id }) => linker.callsOf(id).length === 1))
+  for (const { id } of gone) simulator.delete(id)
+  await until('the deletes', () => gone.every(({ id }) => linker.callsOf(id).length === 2))
+  simulator.faults.clear()
+  await until('the link', () => referencesAt(simulator, kept!).length === 1)
+  // They are written one after another: when a later one is there, they are done with.
+  const later = simulator.create(buildMalware({ seed: 4 }))
+  await until('the later link', () => referencesAt(simulator, later).length === 1)
+  expect(linker.notices.filter(({ kind }) => kind === 'link-failed')).toEqual([])
+  expect(simulator.entities().filter(({ type }) => type === 'external-reference')).toHaveLength(2)
+})

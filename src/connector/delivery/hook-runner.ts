@@ -34,8 +34,8 @@ export interface HookRunnerOptions extends PushedEntitiesOptions {
   readonly isStale: (operation: Operation, record: EntityRecord | undefined) => Promise<boolean>
   /** Follows the call for a batch; undefined when nobody does. */
   readonly traceBatch?: ((operations: readonly Operation[]) => HookTrace | undefined) | undefined
-  /** Told of entities that are new at the target, and where they are there. */
-  readonly links?: Pick<LinkQueue, 'isAsked' | 'add'> | undefined
+  /** Told of entities that are new at the target, and where they are there, and of those that are gone from it. */
+  readonly links?: Pick<LinkQueue, 'isAsked' | 'add' | 'gone'> | undefined
   readonly onRetry: (operation: Operation, verdict: Verdict) => void
   readonly onDeadLetter: (operation: Operation, verdict: Verdict) => void
   readonly onOutage: (reason: string | undefined, route: string | undefined) => void
@@ -290,6 +290,7 @@ export class HookRunner implements OperationHandler {
   /** The target has let go of it. */
   #lost(operation: Operation): void {
     this.#entities.forget(operation)
+    this.#options.links?.gone(operation.key)
     this.#log(operation)
   }
 

@@ -109,6 +109,11 @@ export class LinkQueue {
     }
   }
 
+  /** The target has let go of an entity: a link to where it was there would lead nowhere. */
+  gone(key: string): void {
+    if (this.#pending.remove(key)) this.#options.touch()
+  }
+
   /** Whether an event only tells what was written here. What else the same user does is his own work. */
   isEcho(event: StreamEvent): boolean {
     const own = this.#options.ownUserId()
@@ -151,7 +156,7 @@ export class LinkQueue {
     this.#echoes.expect(link.id, link.reference)
     try {
       await knowledge.link(link, link.reference, signal)
-      this.#pending.remove(key)
+      this.#pending.remove(key, link)
       this.#count('written')
       if (this.#isRefused) onNotice({ kind: 'links-restored' })
       this.#isRefused = false
@@ -166,11 +171,8 @@ export class LinkQueue {
         this.#isRefused = true
         return refusedMs
       }
-      if (link.attempts + 1 < maxAttempts) this.#pending.postpone(key)
-      else {
-        this.#pending.remove(key)
-        this.#fail(link.id, error)
-      }
+      if (link.attempts + 1 < maxAttempts) this.#pending.postpone(key, link)
+      else if (this.#pending.remove(key, link)) this.#fail(link.id, error)
       touch()
       return undefined
     }

@@ -66,15 +66,25 @@ export class PendingLinks {
     return this.#links.entries().next().value
   }
 
-  remove(key: string): void {
-    this.#links.delete(key)
-    this.#changed.add(shardOf(key))
+  /** Whether this one has still to be written: another may have taken its place, or none be needed any more. */
+  has(key: string, link: PendingLink): boolean {
+    return this.#links.get(key) === link
   }
 
-  /** One more failure: the others come first. */
-  postpone(key: string): void {
-    const link = this.#links.get(key)
-    if (link === undefined) return
+  /**
+   * @param link only this one, not one that has taken its place.
+   * @returns whether there was one.
+   */
+  remove(key: string, link = this.#links.get(key)): boolean {
+    if (link === undefined || !this.has(key, link)) return false
+    this.#links.delete(key)
+    this.#changed.add(shardOf(key))
+    return true
+  }
+
+  /** One more failure of this one: the others come first. */
+  postpone(key: string, link: PendingLink): void {
+    if (!this.has(key, link)) return
     this.#links.delete(key)
     this.add(key, { ...link, attempts: link.attempts + 1 })
   }
