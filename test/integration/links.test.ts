@@ -268,3 +268,17 @@ test('an entity that has gone from the target before its link was written needs 
   expect(linker.notices.filter(({ kind }) => kind === 'link-failed')).toEqual([])
   expect(simulator.entities().filter(({ type }) => type === 'external-reference')).toHaveLength(2)
 })
+
+test('a hook that never returns is given up after the time limit of hooks, and costs no event', async () => {
+  const { simulator, env } = await platform()
+  const linker = await startLinker(simulator, {
+    env: { ...env, CONNECTOR_HOOK_TIMEOUT_MS: '500' },
+    link: (() => new Promise(() => {})) as never,
+  })
+  const malware = simulator.create(buildMalware({ seed: 1 }))
+  await until('the notice', () => linker.notice('link-failed'))
+  expect(linker.notice('link-failed')!.error).toMatch(/^link\(\) took longer.*CONNECTOR_HOOK_TIMEOUT_MS/)
+  simulator.delete(malware.id)
+  await until('the delete', () => linker.callsOf(malware.id).length === 2)
+  expect(linker.callsOf(malware.id)).toEqual(['create', 'delete:deleted'])
+})

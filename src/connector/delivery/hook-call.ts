@@ -58,7 +58,7 @@ export class HookCall {
     timeout.promise.catch(() => {})
     const error = new StreamConnectorError(
       'HOOK_TIMEOUT',
-      `${name}() took longer than ${timeoutMs} ms (CONNECTOR_HOOK_TIMEOUT_MS). It is tried again; whether the call took effect is not known.`,
+      `${name}() took longer than ${timeoutMs} ms (CONNECTOR_HOOK_TIMEOUT_MS); whether the call took effect is not known.`,
     )
     let cancel = clock.schedule(timeoutMs, () => {
       this.#controller?.abort(error)

@@ -284,7 +284,8 @@ export class HookRunner implements OperationHandler {
     if (links?.isAsked !== true || !operation.isFirst) return void this.#remember(operation, externalId)
     const id = externalId === undefined ? undefined : String(externalId)
     // The link first: what is remembered is not asked about again.
-    return links.add(operation, id).then(() => this.#remember(operation, externalId))
+    const ask = (call: () => unknown) => new HookCall(this.#limits).run('link', call)
+    return links.add(operation, id, ask).then(() => this.#remember(operation, externalId))
   }
 
   /** The target has let go of it. */

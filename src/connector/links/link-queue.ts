@@ -30,6 +30,9 @@ export interface LinkQueueOptions {
   readonly onNotice: (notice: ConnectorNotice) => void
 }
 
+/** Calls `link`, and answers what it answers. */
+export type AskLink = (call: () => unknown) => unknown
+
 /** Between two links, in milliseconds: the platform has others to serve, and each is two writes. */
 const pauseMs = 200
 
@@ -88,13 +91,17 @@ export class LinkQueue {
     return this.#pending.values(isUnsure)
   }
 
-  /** An entity is new at the target: asks the hook where, and keeps the answer until it is written. Never throws. */
-  async add(operation: Operation, externalId: string | undefined): Promise<void> {
+  /**
+   * An entity is new at the target: asks the hook where, and keeps the answer until it is written. Never throws.
+   *
+   * @param ask makes the call, for as long as a hook may take.
+   */
+  async add(operation: Operation, externalId: string | undefined, ask: AskLink): Promise<void> {
     const { hooks } = this.#options
     const { entity, key } = operation
     if (hooks.link === undefined || bareTypes.has(entity.type)) return
     try {
-      const answer: unknown = await hooks.link(externalId, entity)
+      const answer = await ask(() => hooks.link!(externalId, entity))
       if (answer === undefined || answer === null) return
       const reference = referenceOf(answer)
       if (reference === undefined) throw badReference()
