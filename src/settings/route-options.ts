@@ -50,7 +50,8 @@ export interface RouteOptions {
   concurrency?: number | undefined
   /**
    * Names that this route had before: what was pushed through them counts as pushed through this one. The empty name stands
-   * for the time before the connector had routes.
+   * for the time before the connector had routes. Several are for a route that had one after the other: of two routes that
+   * took the same entities, name only one, and what was pushed through the other is withdrawn.
    */
   formerly?: readonly string[] | undefined
 }

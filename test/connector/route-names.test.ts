@@ -16,7 +16,7 @@ const expired: EntityRecord = {
 }
 
 /** A connector whose route has been renamed since an earlier run. */
-async function renamed(onCall?: ChannelOptions['onCall']) {
+async function renamed(onCall?: ChannelOptions['onCall'], more: readonly EntityRecord[] = []) {
   const simulator = await startSimulator()
   const store = new MemoryStore()
   await store.open(simulator.connectorId)
@@ -24,7 +24,7 @@ async function renamed(onCall?: ChannelOptions['onCall']) {
     ['routes', '["old"]'],
     ['id-map', 'complete'],
   ])
-  await store.commit({ putEntities: [expired], values })
+  await store.commit({ putEntities: [expired, ...more], values })
   await store.close()
   const channels = new Channels()
   channels.heldBy('renamed').set('one', indicator('one', undefined) as never)
@@ -61,6 +61,18 @@ test('what expires under the former name of its route stands in the lane of its 
   expect(channels.linesOf('renamed')).toEqual(['delete one expired', 'create one'])
   await until('its record', () => store.entity('one@renamed') !== undefined)
   expect(await store.entities({ limit: 9 })).toMatchObject([{ key: 'one@renamed', position: '2000-0' }])
+})
+
+test('what stands under the former and the present name of its route, and expires under one, is looked at once', async () => {
+  const holds = { ...expired, key: 'one@renamed', route: 'renamed', expiresAtMs: systemClock.now() + 1e9 }
+  const { channels, connector, store } = await renamed(undefined, [holds])
+  await connector.start()
+  await until('its end', () => connector.status().skippedByReason['overtaken'] !== undefined)
+  // Long enough for many looks.
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  expect(connector.status().skippedByReason['overtaken']).toBe(1)
+  expect(channels.linesOf('renamed')).toEqual([])
+  expect(await store.entities({ limit: 9 })).toMatchObject([{ key: 'one@old' }, holds])
 })
 
 test('its dead letter can be replayed', async () => {

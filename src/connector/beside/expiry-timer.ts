@@ -88,30 +88,30 @@ export class ExpiryTimer {
     const { key } = record
     this.#underWay.begin(key, undefined)
     this.#options.expire(record, (outcome) => {
-      const isDone =
-        outcome.kind === 'delivered' || outcome === overtakenOutcome || outcome === droppedByReset
-      if (!isDone) this.#letBe(record)
-      this.#underWay.end(key)
+      if (this.#comesDueAgain(record, outcome)) void this.#letBe(record).then(() => this.#underWay.end(key))
+      else this.#underWay.end(key)
     })
   }
 
+  /** Whether it would come due again at once, though it has ended. */
+  #comesDueAgain({ expiresAtMs }: EntityRecord, outcome: Outcome): boolean {
+    if (outcome.kind === 'delivered' || outcome === droppedByReset) return false
+    // By a newer state, which tells its own time; by the clock, which was set back; or by what stands under another name of
+    // its route, which does not.
+    return outcome !== overtakenOutcome || this.#options.clock.now() >= expiresAtMs!
+  }
+
   /** It is a dead letter now, or an author skips it: it must not come due again and again. */
-  #letBe({ key, expiresAtMs }: EntityRecord): void {
+  async #letBe({ key, expiresAtMs }: EntityRecord): Promise<void> {
     const { checkpointer } = this.#options
-    const forget = (now: EntityRecord | undefined) => {
+    try {
+      const known = checkpointer.entity(key)
+      const now = known instanceof Promise ? await known : known
       if (now === undefined || now.expiresAtMs !== expiresAtMs) return
       const { expiresAtMs: _, ...rest } = now
       checkpointer.putEntity(rest)
-    }
-    const unreadable = () => {
-      // It comes due again when the state can be read, at the latest in the next process.
-    }
-    try {
-      const known = checkpointer.entity(key)
-      if (known instanceof Promise) void known.then(forget, unreadable)
-      else forget(known)
     } catch {
-      unreadable()
+      // It comes due again when the state can be read, at the latest in the next process.
     }
   }
 

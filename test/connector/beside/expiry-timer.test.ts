@@ -4,6 +4,7 @@ import { ManualClock } from 'opencti-stream-connector/testing'
 import { Checkpointer } from '../../../src/checkpoint/checkpointer.ts'
 import { ExpiryTimer } from '../../../src/connector/beside/expiry-timer.ts'
 import { delivered } from '../../../src/flow/books.ts'
+import { overtakenOutcome } from '../../../src/flow/outcomes.ts'
 
 const owner = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
 
@@ -131,6 +132,50 @@ test('what came due while nobody was here, or was cut off in the middle, is with
   void second.run()
   await second.clock.advance(0)
   expect(second.begun.map(({ record }) => record.key)).toEqual(['cut', 'away'])
+})
+
+/** A store that answers in its own time, as one in another process does. */
+class SlowStore extends MemoryStore {
+  entityAnswered: Promise<void> = Promise.resolve()
+
+  override entity(key: string) {
+    return this.entityAnswered.then(() => super.entity(key)) as never
+  }
+}
+
+test('what became a dead letter does not come due again while the store takes its time', async () => {
+  const answer = Promise.withResolvers<void>()
+  const slow = new SlowStore()
+  const { store, clock, begun, run, checkpointer } = await stage(slow)
+  await store.commit({ putEntities: [due('bad', clock.now()), due('good', clock.now())] })
+  slow.entityAnswered = answer.promise
+  void run()
+  await clock.advance(0)
+  begun[0]!.end({ kind: 'dead-lettered', reason: 'refused' })
+  begun[1]!.end()
+  await clock.advance(5000)
+  expect(begun).toHaveLength(2)
+  answer.resolve()
+  await clock.advance(5000)
+  expect(begun).toHaveLength(2)
+  await checkpointer.flush()
+  expect(await store.entities({ limit: 9 })).toEqual([{ key: 'bad', stixId: 'indicator--bad' }])
+})
+
+test('what an event came before, and is due all the same, does not come again and again', async () => {
+  const { store, clock, begun, run } = await stage()
+  await store.commit({ putEntities: [due('elsewhere', clock.now()), due('early', clock.now())] })
+  void run()
+  await clock.advance(0)
+  begun[1]!.end(overtakenOutcome)
+  const nowMs = clock.now()
+  // Whoever set the clock back will have it come due again.
+  clock.jump(nowMs - 60_000)
+  begun[0]!.end(overtakenOutcome)
+  await clock.advance(5000)
+  clock.jump(nowMs)
+  await clock.advance(5000)
+  expect(begun.map(({ record }) => record.key)).toEqual(['early', 'elsewhere', 'early'])
 })
 
 test('what became a dead letter, or is skipped by the author, does not come due again and again', async () => {
