@@ -352,6 +352,30 @@ test('a stop in the midst of it ends it, and the next one finishes the work', as
   expect(target.ours).toEqual(malwares.slice(4).map(idOf).toSorted())
 })
 
+test.each([
+  ['is never there', () => new Promise(() => {})],
+  [
+    'never ends',
+    async function* () {
+      yield 'T1'
+      await new Promise(() => {})
+    },
+  ],
+])('a list that %s does not hold up a stop, nor who asked for the comparison', async (_, list) => {
+  const called = Promise.withResolvers<void>()
+  const { mirror } = await onStage(1, {
+    list: (() => {
+      called.resolve()
+      return list()
+    }) as never,
+  })
+  const reports = [mirror.reconcile(), mirror.reconcile()]
+  const ends = Promise.allSettled(reports)
+  await called.promise
+  await mirror.stop()
+  expect(await ends).toMatchObject(reports.map(() => ({ status: 'rejected', reason: { code: 'LIFECYCLE' } })))
+})
+
 test('asks for an id map', async () => {
   const { mirror } = await onStage(0, { env: { CONNECTOR_ID_MAP: 'false' } })
   await expect(mirror.reconcile()).rejects.toMatchObject({ code: 'RECONCILE_FAILED' })

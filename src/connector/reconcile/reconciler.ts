@@ -154,7 +154,9 @@ export class Reconciler {
     const { hooks, reconcile } = this.#options
     if (hooks.list === undefined) return undefined
     const listing = new TargetListing(table, reconcile.orphans === 'delete')
-    await listing.read(await hooks.list(signal), signal)
+    const read = async () => listing.read(await hooks.list!(signal), signal)
+    // A hook may ignore the signal.
+    await untilAborted(read(), signal)
     return listing
   }
 
@@ -326,7 +328,8 @@ async function untilAborted(wait: Promise<void>, signal: AbortSignal): Promise<v
   const aborted = Promise.withResolvers<never>()
   aborted.promise.catch(() => {})
   const onAbort = () => aborted.reject(signal.reason as Error)
-  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  else signal.addEventListener('abort', onAbort, { once: true })
   try {
     await Promise.race([wait, aborted.promise])
   } finally {
