@@ -46,6 +46,9 @@ export interface PipelineOptions {
     ((name: string, position: string | undefined, isAlone: boolean) => EventTrace | undefined) | undefined
 }
 
+/** Where the positions of events are kept. */
+export type EventLedger = Pick<Ledger, 'receive' | 'settle'>
+
 /** Told when an event has come to its end. */
 export type OnSettled = (outcome: Outcome) => void
 
@@ -72,7 +75,7 @@ export class Pipeline {
    * @param ledger where its position is kept; absent for a message that did not come from the stream.
    * @returns its position; undefined when it has none that could be read.
    */
-  accept(message: PipelineMessage, ledger: Ledger | undefined, onEnd?: OnSettled): Position | undefined {
+  accept(message: PipelineMessage, ledger: EventLedger | undefined, onEnd?: OnSettled): Position | undefined {
     const position = message.id === undefined || message.id === '' ? undefined : parsePosition(message.id)
     this.#take(message, position, ledger, onEnd)
     return position
@@ -117,7 +120,7 @@ export class Pipeline {
   #take(
     message: PipelineMessage,
     position: Position | undefined,
-    ledger: Ledger | undefined,
+    ledger: EventLedger | undefined,
     onEnd: OnSettled | undefined,
   ): void {
     const trace = this.#options.trace?.(message.event, message.id, ledger !== undefined)
@@ -158,7 +161,7 @@ export class Pipeline {
 
   #route(
     event: StreamEvent,
-    ledger: Ledger | undefined,
+    ledger: EventLedger | undefined,
     ticket: Ticket | undefined,
     onSettled: OnSettled | undefined,
     trace: EventTrace | undefined,
@@ -199,7 +202,7 @@ export class Pipeline {
   }
 
   #enter(
-    ledger: Ledger | undefined,
+    ledger: EventLedger | undefined,
     position: Position | undefined,
     member: string,
     isMain: boolean,
@@ -212,7 +215,7 @@ export class Pipeline {
     ticket: Ticket | undefined,
     outcome: Outcome,
     onSettled: OnSettled | undefined,
-    ledger?: Ledger,
+    ledger?: EventLedger,
   ): void {
     this.#options.books.close(outcome)
     if (ticket !== undefined && ticket !== duplicate) {

@@ -7,6 +7,7 @@ import { type EventStreamHandler } from '../../stream/event-stream-handler.ts'
 import { type StreamMessage } from '../../stream/stream-message.ts'
 import { type StreamNotice } from '../../stream/stream-notice.ts'
 import { type Clock } from '../../util/clock.ts'
+import { CatchUpReceipts } from './catch-up-receipts.ts'
 import { type Pipeline } from './pipeline.ts'
 
 /** What a {@link StreamReader} needs. */
@@ -48,6 +49,7 @@ const surelyHeldMs = 5 * 60_000
 export class StreamReader implements EventStreamHandler {
   readonly #options: StreamReaderOptions
   readonly #ledger: Ledger
+  readonly #receipts: CatchUpReceipts
   #wasCatchingUp: boolean
   /** When the connection was told what the stream holds, in milliseconds of the monotonic clock. */
   #toldAtMs: number | undefined
@@ -59,6 +61,7 @@ export class StreamReader implements EventStreamHandler {
   constructor(options: StreamReaderOptions) {
     this.#options = options
     this.#ledger = options.ledger
+    this.#receipts = new CatchUpReceipts(options.ledger)
     this.#wasCatchingUp = options.ledger.catchingUp
   }
 
@@ -99,7 +102,7 @@ export class StreamReader implements EventStreamHandler {
       case 'update':
       case 'delete':
       case 'merge':
-        this.#seen(this.#options.pipeline.accept(message, this.#ledger))
+        this.#seen(this.#options.pipeline.accept(message, this.#receipts))
         return
       case 'connected':
         this.#connected(message.data)
@@ -121,7 +124,7 @@ export class StreamReader implements EventStreamHandler {
           `The platform reports an error in the stream: ${errorText(message.data)}`,
         )
       default:
-        this.#options.pipeline.accept(message, this.#ledger)
+        this.#options.pipeline.accept(message, this.#receipts)
     }
   }
 

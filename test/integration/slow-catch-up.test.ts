@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest'
+import { buildIndicator } from 'opencti-stream-connector/testing'
+import { caughtUp, startRecorder, startSimulator } from './stage.ts'
+import { until } from './until.ts'
+
+test('a catch-up ends although the target is so slow that its connection is given up again and again', async () => {
+  const simulator = await startSimulator({ catchUpPage: 10 })
+  // Large, so that not all of them come with one read of the socket.
+  const description = 'x'.repeat(100_000)
+  const { objects } = simulator.load(
+    Array.from({ length: 30 }, (_, index) => buildIndicator('ipv4', { seed: index + 1, description })),
+  )
+  const recorder = await startRecorder(simulator, {
+    env: { CONNECTOR_QUEUE_MAX_EVENTS: '10', CONNECTOR_CONCURRENCY: '1' },
+  })
+  // Whenever the memory is full, the target does nothing until the connection is given up for it; then it makes room.
+  const hungUp = () => recorder.streamKinds.filter((kind) => kind === 'hung-up').length
+  let passes = 0
+  recorder.onCall = async () => {
+    if (passes-- > 0) return
+    const { status } = await until('a full memory, or the end', () => {
+      const { inFlight, catchingUp } = recorder.status()
+      return inFlight >= 10 ? { status: 'full' } : catchingUp ? undefined : { status: 'over' }
+    })
+    if (status === 'over') return
+    const before = hungUp()
+    await until('the end of the connection', () => hungUp() > before)
+    passes = 5
+  }
+  await caughtUp(recorder)
+  expect(hungUp()).toBeGreaterThan(2)
+  const calls = recorder.calls.filter(({ entityId }) => entityId.startsWith('indicator--'))
+  expect(new Set(calls.map(({ entityId }) => entityId)).size).toBe(objects)
+  // What comes again on each new connection is known.
+  expect(calls).toHaveLength(objects)
+})
