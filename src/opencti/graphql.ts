@@ -38,12 +38,18 @@ export class GraphqlClient {
   readonly #endpoint: string
   readonly #clock: Clock
   readonly #timeoutMs: number
+  #answeredAtMs: number | undefined
 
   constructor(options: GraphqlClientOptions) {
     this.#http = options.http
     this.#endpoint = `${options.url.replace(/\/+$/, '')}/graphql`
     this.#clock = options.clock ?? systemClock
     this.#timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+  }
+
+  /** When the newest answer was given, by the clock of the one who gave it, in milliseconds since 1970, to the second. */
+  get answeredAtMs(): number | undefined {
+    return this.#answeredAtMs
   }
 
   /**
@@ -63,6 +69,8 @@ export class GraphqlClient {
         headers: { accept: 'application/json' },
         signal: signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]),
       })
+      const answeredAtMs = Date.parse(response.headers.get('date') ?? '')
+      if (!Number.isNaN(answeredAtMs)) this.#answeredAtMs = answeredAtMs
       return answerOf(response, await boundedText(response), schema)
     } catch (error) {
       signal?.throwIfAborted()

@@ -101,6 +101,11 @@ export class Platform {
     this.#graphql = new GraphqlClient({ http, url, ...limits })
   }
 
+  /** When it answered last, by its own clock, in milliseconds since 1970; undefined as long as it has not said so. */
+  get answeredAtMs(): number | undefined {
+    return this.#graphql.answeredAtMs
+  }
+
   /** Registers the connector, or brings its registration up to date. */
   async register(
     connector: { id: string; name: string; scope: readonly string[] },

@@ -49,8 +49,8 @@ const pingEveryMs = 40_000
 const maxUnanswered = 16
 
 /**
- * How far before now a first catch-up ends, in milliseconds. The stream is read live from there: if our clock ran ahead of
- * the platform's, what was written between the catch-up and its end would come in neither.
+ * How far before now a catch-up ends at the latest, in milliseconds. The stream is read live from there: were that in the
+ * platform's future, what is written until then would come in neither.
  */
 const clockMarginMs = 60_000
 
@@ -102,11 +102,23 @@ export class Session {
     if (local !== undefined && (pushed.length === 0 || pushed.some((text) => isStill(text, registered)))) {
       const state = parseConnectorState(local)
       if (state !== undefined)
-        return { state, isAnew: false, isTaken: false, source: 'local', isReset: false }
+        return {
+          state: this.#endingByNow(state),
+          isAnew: false,
+          isTaken: false,
+          source: 'local',
+          isReset: false,
+        }
     }
     if (remote?.startFrom !== undefined && local !== resetState) {
       const isAnew = local !== undefined
-      return { state: remote, isAnew, isTaken: !isAnew, source: 'platform', isReset: false }
+      return {
+        state: this.#endingByNow(remote),
+        isAnew,
+        isTaken: !isAnew,
+        source: 'platform',
+        isReset: false,
+      }
     }
     const first = this.#firstState()
     return {
@@ -189,7 +201,7 @@ export class Session {
     const remote = parseConnectorState(answer)
     this.#isUncertain = false
     this.#pushed = [answer ?? 'null']
-    this.#options.onReset(remote?.startFrom === undefined ? this.#firstState() : remote)
+    this.#options.onReset(remote?.startFrom === undefined ? this.#firstState() : this.#endingByNow(remote))
   }
 
   #rememberPushed(texts: readonly string[]): Promise<void> {
@@ -198,15 +210,29 @@ export class Session {
   }
 
   #firstState(): ConnectorState {
-    const { settings, clock } = this.#options
-    return firstConnectorState(
+    const { settings } = this.#options
+    const first = firstConnectorState(
       {
         startTimestamp: settings.live_stream_start_timestamp,
         recover: settings.live_stream_recover,
         recoverIsoDate: settings.live_stream_recover_iso_date,
       },
-      clock.now() - clockMarginMs,
+      this.#latestEndMs(),
     )
+    return this.#endingByNow(first)
+  }
+
+  /** When a catch-up may end, by our clock or by the platform's, whichever is behind: too early does no harm. */
+  #latestEndMs(): number {
+    const { clock, platform } = this.#options
+    return Math.min(clock.now(), platform.answeredAtMs ?? Number.POSITIVE_INFINITY) - clockMarginMs
+  }
+
+  /** The state with a catch-up that does not end in the future, as a wrong clock or a person may have written it. */
+  #endingByNow(state: ConnectorState): ConnectorState {
+    const latestMs = this.#latestEndMs()
+    if (typeof state.recoverUntil !== 'string' || Date.parse(state.recoverUntil) <= latestMs) return state
+    return { ...state, recoverUntil: new Date(latestMs).toISOString() }
   }
 
   async #register(signal: AbortSignal): Promise<string | undefined> {

@@ -73,6 +73,7 @@ export class PlatformHttp {
     // A client that goes away in the middle is nothing to report.
     response.on('error', () => {})
     request.on('error', () => {})
+    response.setHeader('Date', new Date(this.#options.live.clock.now()).toUTCString())
     try {
       const url = new URL(request.url ?? '/', 'http://platform.example')
       const { basePath } = this.#options
