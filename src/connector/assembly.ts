@@ -41,6 +41,8 @@ export class Assembly {
   readonly #options: AssemblyOptions
   readonly #owner: AssemblyOwner
   #opened: Promise<void> | undefined
+  /** When {@link clear} was called last, as operations note when they were pushed. */
+  #clearedMs = Number.NEGATIVE_INFINITY
 
   constructor(options: AssemblyOptions, owner: AssemblyOwner) {
     const { clock, random, logger, store, hooks, onNotice } = options
@@ -209,6 +211,7 @@ export class Assembly {
 
   /** Drops what no hook is at work on: it is of a life that somebody has reset. */
   clear(): void {
+    this.#clearedMs = Math.round(this.#options.clock.monotonic())
     for (const operation of this.engine.clear()) {
       operation.finish(droppedByReset, droppedByReset)
     }
@@ -261,6 +264,7 @@ export class Assembly {
       mapIsComplete: () => progress.mapIsComplete,
       mayHavePushed: (operation) => this.lastEnd.mayHavePushed(operation),
       stixIdRecords: this.#stixIdRecords,
+      isOfFormerLife: ({ pushedMs }) => pushedMs <= this.#clearedMs,
       isStale: (operation, record) => this.sideWork.replayer.isStale(operation, record),
       traceBatch: (operations) => tracing.batch(operations),
       links: this.links,

@@ -115,6 +115,7 @@ export class Runtime {
       },
       onReset: (state) => {
         this.#resetting = this.#resetting.then(() => this.#reset(state))
+        return this.#resetting
       },
       onPing: (error) =>
         onNotice(error === undefined ? { kind: 'ping-restored' } : { kind: 'ping-failed', error }),

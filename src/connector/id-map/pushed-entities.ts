@@ -13,6 +13,8 @@ export interface PushedEntitiesOptions {
   readonly checkpointer: Checkpointer
   /** What an imported id map says of the entity under its STIX id. */
   readonly stixIdRecords: StixIdRecords
+  /** Whether an operation was begun before somebody reset the connector: its position says nothing any more. Default: none was. */
+  readonly isOfFormerLife?: ((operation: Operation) => boolean) | undefined
   /** The id map has changed for an entity, by an event or by a repair. */
   readonly onChanged?: ((record: EntityRecord) => void) | undefined
 }
@@ -25,12 +27,14 @@ export class PushedEntities {
   readonly #delivery: Pick<DeliveryOptions, 'idMap' | 'on'>
   readonly #checkpointer: Checkpointer
   readonly #stixIdRecords: StixIdRecords
+  readonly #isOfFormerLife: (operation: Operation) => boolean
   readonly #onChanged: ((record: EntityRecord) => void) | undefined
 
   constructor(options: PushedEntitiesOptions) {
     this.#delivery = options.delivery
     this.#checkpointer = options.checkpointer
     this.#stixIdRecords = options.stixIdRecords
+    this.#isOfFormerLife = options.isOfFormerLife ?? (() => false)
     this.#onChanged = options.onChanged
   }
 
@@ -67,15 +71,13 @@ export class PushedEntities {
       this.outdate(operation)
       return
     }
-    const { position } = operation.event
     const record = {
       key: operation.key,
       route: operation.route?.name,
       stixId: operation.entity.id,
       expiresAtMs: dueAtMs(operation.entity, this.#delivery.on),
       externalId: externalId === undefined ? undefined : String(externalId),
-      // An older state that was forced upon the target does not make what is between it and the newer one less stale.
-      position: operation.newerPosition ?? (position === undefined ? undefined : formatPosition(position)),
+      position: this.#isOfFormerLife(operation) ? undefined : positionOf(operation),
     }
     this.#checkpointer.putEntity(record, operation.replayedAlone)
     this.#forgetFormer(operation)
@@ -88,7 +90,9 @@ export class PushedEntities {
       this.#checkpointer.deleteEntity(
         operation.key,
         operation.replayedAlone,
-        parsePosition(operation.newerPosition ?? '') ?? operation.event.position,
+        this.#isOfFormerLife(operation)
+          ? undefined
+          : (parsePosition(operation.newerPosition ?? '') ?? operation.event.position),
       )
       this.#forgetFormer(operation)
       this.#onChanged?.({ key: operation.key, stixId: operation.entity.id })
@@ -101,8 +105,7 @@ export class PushedEntities {
    * entity away without an event leaves those stale that were.
    */
   outdate(operation: Operation): void {
-    const { position } = operation.event
-    const newer = operation.newerPosition ?? (position === undefined ? undefined : formatPosition(position))
+    const newer = positionOf(operation)
     if (newer === undefined) return
     this.#checkpointer.outdateDeadLetters(operation.key, newer)
     if (operation.route === undefined) return
@@ -140,4 +143,9 @@ export class PushedEntities {
     this.#checkpointer.deleteEntity(formerKey)
     this.#onChanged?.({ key: formerKey, stixId: entity.id })
   }
+}
+
+/** An older state that was forced upon the target does not make what is between it and the newer one less stale. */
+function positionOf({ newerPosition, event: { position } }: Operation): string | undefined {
+  return newerPosition ?? (position === undefined ? undefined : formatPosition(position))
 }

@@ -24,8 +24,8 @@ export interface SessionOptions {
   readonly logger: Logger
   /** Makes the present state durable and answers it, as text. */
   readonly save: () => Promise<string>
-  /** Somebody reset or edited the state at the platform. */
-  readonly onReset: (state: ConnectorState) => void
+  /** Somebody reset or edited the state at the platform. Resolves when the connector has begun there. */
+  readonly onReset: (state: ConnectorState) => Promise<void>
   readonly onPing: (error: StreamConnectorError | undefined) => void
 }
 
@@ -73,6 +73,8 @@ export class Session {
   #isUncertain = false
   /** What the platform may have: what it is known to have, then what was sent without an answer. */
   #pushed: readonly string[] = []
+  /** Resets that are noticed and not obeyed yet. */
+  #resetsUnderWay = 0
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -161,6 +163,7 @@ export class Session {
 
   async #ping(signal: AbortSignal): Promise<void> {
     const { platform, settings } = this.#options
+    if (this.#resetsUnderWay > 0) return this.#echo(signal)
     const sent = await this.#options.save()
     if (this.#isUncertain && (await this.#wasResetUnseen(signal))) return
     // Any of these may be what the platform has when we come back from a crash: the last that it took, or what was sent
@@ -179,6 +182,14 @@ export class Session {
       return
     }
     await this.#rememberPushed([sent])
+  }
+
+  /** While a reset is obeyed, neither the old state nor the new one may take the place of what a person has put there. */
+  async #echo(signal: AbortSignal): Promise<void> {
+    const { platform, settings } = this.#options
+    const [sent = 'null'] = this.#pushed
+    const answer = await platform.ping(settings.id, sent, signal)
+    if (!sameConnectorState(answer, sent)) this.#obey(answer)
   }
 
   /** A ping whose answer was lost may have swallowed a reset: the platform is then without the state that it had. */
@@ -201,7 +212,9 @@ export class Session {
     const remote = parseConnectorState(answer)
     this.#isUncertain = false
     this.#pushed = [answer ?? 'null']
-    this.#options.onReset(remote?.startFrom === undefined ? this.#firstState() : this.#endingByNow(remote))
+    const state = remote?.startFrom === undefined ? this.#firstState() : this.#endingByNow(remote)
+    this.#resetsUnderWay++
+    void this.#options.onReset(state).finally(() => this.#resetsUnderWay--)
   }
 
   #rememberPushed(texts: readonly string[]): Promise<void> {
