@@ -2,6 +2,7 @@ import { type KyInstance } from 'ky'
 import { isStreamConnectorError, type StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { StreamError } from '../errors/stream-error.ts'
 import { type Clock } from '../util/clock.ts'
+import { isThenable } from '../util/is-thenable.ts'
 import { BurstDetector } from './burst-detector.ts'
 import { type EventStreamHandler } from './event-stream-handler.ts'
 import { explainNetworkError } from '../errors/explain-network-error.ts'
@@ -150,7 +151,7 @@ export class StreamConnection {
   #deliver(
     handler: StreamConnectionOptions['handler'],
     messages: readonly StreamMessage[],
-  ): Promise<void> | undefined {
+  ): PromiseLike<unknown> | undefined {
     try {
       const result: unknown = handler.onMessages(messages)
       // An arrow function that gives back some value, such as that of `push`, is no promise to wait for.
@@ -162,7 +163,7 @@ export class StreamConnection {
   }
 
   /** Waits until the handler has room again; hangs up when that takes too long, and waits on. */
-  async #hold(busy: Promise<void>): Promise<void> {
+  async #hold(busy: PromiseLike<unknown>): Promise<void> {
     const { clock, limits, onNotice } = this.#options
     const sinceMs = clock.monotonic()
     const heldMs = () => clock.monotonic() - sinceMs
@@ -180,10 +181,11 @@ export class StreamConnection {
     })
     await new Promise<void>((resolve) => {
       this.#stopWaiting = resolve
-      busy.then(resolve, (error: unknown) => {
+      const fail = (error: unknown) => {
         this.#failed(error)
         resolve()
-      })
+      }
+      busy.then(() => resolve(), fail)
     })
     this.#stopWaiting = undefined
     cancel()
@@ -226,8 +228,4 @@ export class StreamConnection {
     )
     this.#end({ kind: 'silent', silentMs, error })
   }
-}
-
-function isThenable(value: unknown): value is Promise<void> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
