@@ -69,6 +69,7 @@ export async function followStream(options: FollowOptions): Promise<void> {
         `The platform's events begin at ${momentText(first)}: if any came since ${momentText(wanted)}, they are missing here.`,
       ),
     onOutlived: () => events.reconnect('the catch-up took long'),
+    onCatchUpFailed: () => {},
     onNoRecover: () => onNote('The platform does not catch up this stream; what comes from now on is shown.'),
     onCaughtUp: (position) => onNote(`Caught up to ${position}; from here on it is live.`),
     onHead: () => {},

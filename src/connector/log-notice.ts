@@ -33,6 +33,12 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
         { from: notice.from, first_available: notice.firstAvailable },
       )
       return
+    case 'catch-up-refused':
+      logger.error(
+        'The platform does not catch up this stream, because it has origin filters: its events from here on are all that is received, not what existed before',
+        { from: notice.from },
+      )
+      return
     case 'paused':
       logger.error('The target is down: pausing, nothing is lost', {
         reason: notice.reason,

@@ -256,6 +256,7 @@ export class Runtime {
     this.#stream = new LiveStream({
       ...this.#options,
       http: this.#http,
+      platform: this.#platform,
       pipeline,
       checkpointer,
       room: () => this.#assembly.room(),

@@ -47,6 +47,8 @@ const plainPingMutation =
 const connectorQuery = 'query Connector($id: String!) { connector(id: $id) { id connector_state } }'
 const streamCollectionQuery =
   'query StreamCollection($id: String!) { streamCollection(id: $id) { id name stream_live } }'
+const originFiltersQuery =
+  'query StreamOrigins($id: String!) { streamCollection(id: $id) { id origin_filters } }'
 const streamInfoQuery = 'query StreamInfo { redisStreamInfo { firstEventId lastEventId } }'
 const aboutQuery = 'query About { about { version } }'
 const meQuery = 'query Me { me { id name user_email capabilities { name } } }'
@@ -68,6 +70,7 @@ const found = z.object({ connector: z.object({ connector_state: text }).nullish(
 const described = z.object({
   streamCollection: z.object({ id: z.string(), name: text, stream_live: z.boolean().nullish() }).nullish(),
 })
+const originFiltered = z.object({ streamCollection: z.object({ origin_filters: text }).nullish() })
 const informed = z.object({
   redisStreamInfo: z.object({ firstEventId: z.string(), lastEventId: z.string() }).nullish(),
 })
@@ -189,6 +192,17 @@ export class Platform {
     }
   }
 
+  /**
+   * Whether a stream is filtered by who did something, since OpenCTI 7: the platform catches up none of these (OpenCTI
+   * platform, graphql/sseMiddleware.js). False where it does not tell.
+   */
+  async hasOriginFilters(id: string, signal?: AbortSignal): Promise<boolean> {
+    const answer = await this.#graphql
+      .request({ query: originFiltersQuery, variables: { id }, schema: originFiltered, signal })
+      .catch(undefinedUnlessVital)
+    return hasFilters(answer?.streamCollection?.origin_filters)
+  }
+
   /** What the whole stream holds; `undefined` from platforms before 7, which do not tell. */
   async streamInfo(signal?: AbortSignal): Promise<StreamInfo | undefined> {
     const answer = await this.#graphql
@@ -232,6 +246,18 @@ export class Platform {
       if (codeOf(error) === 'PLATFORM_ERROR') return true
       throw error
     }
+  }
+}
+
+/** Whether the JSON text of a group of filters has any in it. */
+function hasFilters(json: string | null | undefined): boolean {
+  try {
+    const group = JSON.parse(json ?? 'null') as Readonly<Record<string, unknown>> | null
+    return [group?.['filters'], group?.['filterGroups']].some(
+      (list) => Array.isArray(list) && list.length > 0,
+    )
+  } catch {
+    return false
   }
 }
 

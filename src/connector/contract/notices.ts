@@ -31,6 +31,8 @@ export type ConnectorNotice =
       readonly firstAvailable: string
       readonly isRepaired: boolean
     }
+  /** The platform catches up no stream with origin filters: nothing is received but its events from this position on. */
+  | { readonly kind: 'catch-up-refused'; readonly from: string }
   /** The target, or the route that is named, counts as down: nothing but a probe is sent until it comes back. */
   | { readonly kind: 'paused'; readonly reason: string; readonly route?: string | undefined }
   /** The target works again. */

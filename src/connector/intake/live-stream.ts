@@ -1,6 +1,7 @@
 import { type KyInstance } from 'ky'
 import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
 import { type StreamWatch } from '../../observe/facts/stream-watch.ts'
+import { type Platform } from '../../opencti/platform.ts'
 import { requireStreamId } from '../../opencti/stream-check.ts'
 import { type LoadedSettings } from '../../settings/load-settings.ts'
 import { EventStream } from '../../stream/event-stream.ts'
@@ -19,6 +20,7 @@ export interface LiveStreamOptions {
   readonly random: Random
   /** From `createPlatformHttp`. */
   readonly http: KyInstance
+  readonly platform: Pick<Platform, 'hasOriginFilters'>
   readonly pipeline: Pipeline
   readonly checkpointer: Checkpointer
   /** Undefined when more may be taken in; else resolves when there is room. */
@@ -32,6 +34,7 @@ export interface LiveStreamOptions {
 export class LiveStream {
   readonly #options: LiveStreamOptions
   readonly #events: EventStream
+  readonly #reader: StreamReader
   readonly #lost: LostStream
   readonly #abort = new AbortController()
   readonly #done: Promise<void>
@@ -41,10 +44,11 @@ export class LiveStream {
     this.#lost = new LostStream(options.clock, options.onNotice)
     const { http, clock, random, loaded } = options
     const { opencti, connector } = loaded.settings
+    this.#reader = this.#makeReader()
     this.#events = new EventStream({
       http,
       url: `${opencti.url}/stream/${encodeURIComponent(requireStreamId(connector.live_stream_id))}`,
-      handler: this.#reader(),
+      handler: this.#reader,
       clock,
       random,
       limits: { maxFrameBytes: loaded.delivery.queue.maxFrameBytes },
@@ -59,7 +63,7 @@ export class LiveStream {
     return this.#done
   }
 
-  #reader(): StreamReader {
+  #makeReader(): StreamReader {
     const { pipeline, checkpointer, room, progress, watch, loaded, clock, onNotice } = this.#options
     return new StreamReader({
       ledger: progress.ledger,
@@ -76,10 +80,12 @@ export class LiveStream {
       onGap: (from, firstAvailable, untilMs) => this.#onGap(from, firstAvailable, untilMs),
       onOutlived: () =>
         this.#events.reconnect('the catch-up took long: does the stream still hold what followed it?'),
-      onNoRecover: () => {
+      onNoRecover: (from) => {
         progress.refuseCatchUp()
         checkpointer.touch()
+        onNotice({ kind: 'catch-up-refused', from })
       },
+      onCatchUpFailed: () => void this.#abandonCatchUp(),
       onCaughtUp: (position) => onNotice({ kind: 'caught-up', position }),
       onHead: (headMs) => progress.headAt(headMs),
       onHeadAhead: (aheadMs) => progress.headAhead(aheadMs),
@@ -88,6 +94,22 @@ export class LiveStream {
         checkpointer.touch()
       },
     })
+  }
+
+  /** Goes on without the catch-up if it is sure that there never is one. */
+  async #abandonCatchUp(): Promise<void> {
+    const { platform, loaded, progress } = this.#options
+    const { signal } = this.#abort
+    const streamId = requireStreamId(loaded.settings.connector.live_stream_id)
+    try {
+      if (!(await platform.hasOriginFilters(streamId, signal))) return
+    } catch {
+      // The next connection fails in the same way, and it is asked again.
+      return
+    }
+    if (signal.aborted || !progress.ledger.catchingUp) return
+    this.#reader.abandonCatchUp()
+    this.#events.reconnect('this stream is not caught up')
   }
 
   #onGap(from: string, firstAvailable: string, untilMs: number): void {

@@ -25,8 +25,10 @@ export interface StreamReaderOptions {
   readonly onGap: (from: string, firstAvailable: string, untilMs: number) => void
   /** Where the catch-up ended the live events may be gone: the stream must be opened anew, which tells. */
   readonly onOutlived: () => void
-  /** The server refused to catch up. */
-  readonly onNoRecover: () => void
+  /** The server refused to catch up, and goes on live from this position. */
+  readonly onNoRecover: (from: string) => void
+  /** The server broke down over the catch-up, in a way that it does where it means to refuse one. */
+  readonly onCatchUpFailed: () => void
   readonly onCaughtUp: (position: string) => void
   /** The newest id that was seen. */
   readonly onProgress: (newestMs: number) => void
@@ -41,6 +43,12 @@ export interface StreamReaderOptions {
  * so is one that took no longer. Even a small retention is longer.
  */
 const surelyHeldMs = 5 * 60_000
+
+/**
+ * What the platform says in place of its refusal to catch up when the user may not see organisations: the frame of the
+ * refusal has no entity whose organisations it could take out (OpenCTI platform, graphql/sseMiddleware.js).
+ */
+const refusalGoneWrong = /cannot read propert/i
 
 /**
  * Listens to the live stream: hands what speaks of entities to the pipeline, and obeys the rest (OpenCTI platform,
@@ -119,6 +127,8 @@ export class StreamReader implements EventStreamHandler {
         this.#noRecover(message.data)
         return
       case 'error':
+        if (this.#ledger.catchingUp && refusalGoneWrong.test(errorText(message.data)))
+          this.#options.onCatchUpFailed()
         throw new StreamError(
           'STREAM_BROKEN',
           `The platform reports an error in the stream: ${errorText(message.data)}`,
@@ -182,10 +192,19 @@ export class StreamReader implements EventStreamHandler {
     return true
   }
 
+  /** There will be no catch-up: goes on live from where it would have begun. */
+  abandonCatchUp(): void {
+    this.#goOnLive(this.#ledger.safe)
+  }
+
   #noRecover(data: string): void {
-    this.#ledger.abandonCatchUp(positionField(data, 'resume_from') ?? this.#ledger.safe)
+    this.#goOnLive(positionField(data, 'resume_from') ?? this.#ledger.safe)
+  }
+
+  #goOnLive(from: Position): void {
+    this.#ledger.abandonCatchUp(from)
     this.#wasCatchingUp = false
-    this.#options.onNoRecover()
+    this.#options.onNoRecover(formatPosition(from))
   }
 
   #noticeEndOfCatchUp(): void {

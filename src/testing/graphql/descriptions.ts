@@ -59,7 +59,9 @@ export function describeCollection(collection: SimulatedCollection): Record<stri
     stream_public: collection.public,
     filters: collection.filters,
     origin_filters:
-      collection.originFilter === undefined ? null : '{"mode":"and","filters":[],"filterGroups":[]}',
+      collection.originFilter === undefined
+        ? null
+        : '{"mode":"and","filters":[{"key":["user_id"],"values":["any"],"operator":"eq","mode":"or"}],"filterGroups":[]}',
     consumers: [],
   }
 }

@@ -46,6 +46,7 @@ function catchingUp() {
     onGap: () => {},
     onOutlived: () => outlived++,
     onNoRecover: () => {},
+    onCatchUpFailed: () => {},
     onCaughtUp: () => {},
     onHead: () => {},
     onHeadAhead: (aheadMs) => heads.push(newestMs + aheadMs),
