@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
 import { type Ledger, type Ticket } from '../../checkpoint/ledger.ts'
 import { describeError } from '../../errors/verdict.ts'
@@ -137,7 +138,7 @@ export class Pipeline {
           }
         : decodeEvent(message.event, message.data, position, message.bytes)
     if (isUnreadable(event)) {
-      const ticket = this.#enter(ledger, position, `${message.event}:?${message.bytes}`, true)
+      const ticket = this.#enter(ledger, position, unreadableMember(message), true)
       if (ticket === duplicate) this.#end(ticket, skippedDuplicate, onSettled)
       else this.#end(ticket, this.#options.letters.buryUnreadable(message, event), onSettled, ledger)
       return
@@ -224,6 +225,12 @@ export class Pipeline {
     }
     onSettled?.(outcome)
   }
+}
+
+/** What tells a frame from others when what it is about cannot be read: all that it says. From the stream, that is text. */
+function unreadableMember({ event, data, bytes }: PipelineMessage): string {
+  const text = typeof data === 'string' ? data : ''
+  return `${event}?${bytes}:${createHash('sha256').update(text).digest('base64')}`
 }
 
 /** Stands for the ticket of a frame that was entered before. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Checkpointer } from '../../../src/checkpoint/checkpointer.ts'
 import { Ledger } from '../../../src/checkpoint/ledger.ts'
 import { DeadLetterWriter } from '../../../src/connector/dead-letters/dead-letter-writer.ts'
+import { CatchUpReceipts } from '../../../src/connector/intake/catch-up-receipts.ts'
 import { Pipeline } from '../../../src/connector/intake/pipeline.ts'
 import { Books, delivered, type Outcome } from '../../../src/flow/books.ts'
 import { Engine } from '../../../src/flow/engine.ts'
@@ -29,11 +30,12 @@ const indicator = (internal: string, fields: Record<string, unknown> = {}) => ({
 })
 
 /** A pipeline over the real parts, with a target that takes everything, or waits for `gate`. */
-async function line(filter: FilterOptions = {}, gate?: Promise<void>) {
+async function line(filter: FilterOptions = {}, gate?: Promise<void>, catchUpUntilMs?: number) {
   const clock = new ManualClock()
   const store = new MemoryStore()
   await store.open('0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e')
-  const ledger = new Ledger({ from: { ms: 1000, seq: 0 } })
+  const ledger = new Ledger({ from: { ms: 1000, seq: 0 }, catchUpUntilMs })
+  const receipts = new CatchUpReceipts(ledger)
   const checkpointer = new Checkpointer({
     store,
     clock,
@@ -86,7 +88,7 @@ async function line(filter: FilterOptions = {}, gate?: Promise<void>) {
   })
   const outcomes: Outcome[] = []
   const accept = (event: string, id: string | undefined, data: unknown, more: { truncated?: boolean } = {}) =>
-    pipeline.accept({ id, event, data, bytes: 50, ...more }, ledger, (outcome) => outcomes.push(outcome))
+    pipeline.accept({ id, event, data, bytes: 50, ...more }, receipts, (outcome) => outcomes.push(outcome))
   return { accept, books, calls, checkpointer, clock, engine, ledger, outcomes, store, window }
 }
 
@@ -126,6 +128,19 @@ describe('an event on its way', () => {
       ['1004-0', 'xxxxxxxxxxxxxxxx'],
     ])
     expect(store.value('position')).toBe('1004-0')
+  })
+
+  it('that cannot be read is told from others of its size and time, also in a catch-up', async () => {
+    const { accept, books, checkpointer, ledger, outcomes, store } = await line({}, undefined, 5000)
+    const unreadable = ['{"version":"4","data":{"a"', '{"version":"4","data":{"b"']
+    for (const data of unreadable) accept('create', '2000-0', data)
+    ledger.reconnected()
+    for (const data of unreadable) accept('create', '2000-0', data)
+    const ends = outcomes.map((outcome) => (outcome.kind === 'skipped' ? outcome.reason : outcome.kind))
+    expect(ends).toEqual(['dead-lettered', 'dead-lettered', 'duplicate', 'duplicate'])
+    expect(books.snapshot()).toMatchObject({ received: 4, deadLettered: 2, inFlight: 0 })
+    await checkpointer.flush()
+    expect((await store.deadLetters({ limit: 9 })).map(({ data }) => data)).toEqual(unreadable)
   })
 
   it('of a name that nobody knows, of our own doing, or sent again, is skipped with its reason', async () => {
