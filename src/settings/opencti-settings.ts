@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { booleanOfText } from './boolean-text.ts'
 import { pemText } from './pem-text.ts'
-import { isProxyExempt, proxyUrl } from './proxy-url.ts'
+import { proxyFor } from './proxy-for.ts'
+import { proxyUrl } from './proxy-url.ts'
 import { Secret, secret } from './secret.ts'
 import { settingNotes } from './setting-notes.ts'
 
@@ -31,7 +32,7 @@ export interface OpenctiSettings {
   readonly http_proxy?: Secret | undefined
   /** Proxy for https addresses, for clients of the target. */
   readonly https_proxy?: Secret | undefined
-  /** Hosts that are reached without a proxy. */
+  /** Hosts, domains and ranges of addresses that are reached without a proxy. */
   readonly no_proxy: readonly string[]
 }
 
@@ -132,7 +133,9 @@ export const openctiFields = z.object({
   no_proxy: z
     .array(z.string())
     .default([])
-    .describe('Hosts and domains that are reached without a proxy; * for all.')
+    .describe(
+      'Hosts, domains, IP addresses and ranges of them (10.0.0.0/8, fd00::/8) that are reached without a proxy; * for all.',
+    )
     .register(settingNotes, { environment: ['NO_PROXY', 'no_proxy'] }),
 })
 
@@ -147,13 +150,11 @@ export const openctiSchema = openctiFields
     error: 'and OPENCTI_SSL_KEY only work together; one of them is not set',
   })
   .transform(({ ssl_verify, ssl_ca, proxy, ...rest }): OpenctiSettings => {
-    const url = new URL(rest.url)
-    const ambient = url.protocol === 'https:' ? rest.https_proxy : rest.http_proxy
     return {
       ...rest,
       ssl_verify: ssl_verify !== false,
       ssl_ca: ssl_ca ?? (typeof ssl_verify === 'string' ? ssl_verify : undefined),
-      proxy: proxy ?? (isProxyExempt(url, rest.no_proxy) ? undefined : ambient),
+      proxy: proxy ?? proxyFor(new URL(rest.url), rest),
     }
   })
 
