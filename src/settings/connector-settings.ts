@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { millisecondsOfIsoDate } from './iso-date.ts'
+import { millisecondsOfIsoDate } from '../util/iso-date.ts'
 import { type RouteChanges, routeChangesSchema } from './route-options.ts'
 import { settingNotes } from './setting-notes.ts'
 import { streamPositionText } from './stream-position-text.ts'

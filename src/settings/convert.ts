@@ -1,7 +1,7 @@
 import { type z } from 'zod'
 import { booleanOfText } from './boolean-text.ts'
 import { definitionOf, innerOf } from './inner-schema.ts'
-import { millisecondsOfIsoDate } from './iso-date.ts'
+import { millisecondsOfIsoDate } from '../util/iso-date.ts'
 import { entriesOf, isMissing, itemsOf, objectOf, plainOf, textOf } from './raw-value.ts'
 import { settingNotes } from './setting-notes.ts'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { millisecondsOfIsoDate } from './iso-date.ts'
+import { millisecondsOfIsoDate } from '../util/iso-date.ts'
 
 /**
  * A place in the stream as an operator may write it: milliseconds since 1970 (13 digits), `<ms>-<seq>`, `0` for the

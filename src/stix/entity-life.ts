@@ -1,9 +1,9 @@
 import { type Entity } from './entity.ts'
 import { openCtiFieldsOf } from './entity-extensions.ts'
-import { dateTextOf, fieldsOf } from './json-value.ts'
+import { dateMsOf, dateTextOf, fieldsOf } from './json-value.ts'
 
 /**
- * When the entity came into its platform, as ISO text; else the `created_at` of the specification's shape, else the
+ * When the entity came into its platform, as ISO text that names its zone (a time without one is UTC); else the `created_at` of the specification's shape, else the
  * `created` of its author. Observables have only the first (OpenCTI platform, database/stix-2-1-converter.ts).
  *
  * @example
@@ -23,7 +23,7 @@ export function createdAtOf(entity: Entity): string | undefined {
 }
 
 /**
- * When the entity last changed at its platform, as ISO text; else the `updated_at` of the specification's shape, else
+ * When the entity last changed at its platform, as ISO text that names its zone (a time without one is UTC); else the `updated_at` of the specification's shape, else
  * the `modified` of its author. Observables have only the first (OpenCTI platform, database/stix-2-1-converter.ts).
  *
  * @example
@@ -71,8 +71,8 @@ export function isInferred(entity: Entity): boolean {
 }
 
 /**
- * Until when an indicator holds, as ISO text, undefined when it holds without an end (STIX 2.1, indicator property
- * `valid_until`).
+ * Until when an indicator holds, as ISO text that names its zone, undefined when it holds without an end (STIX 2.1,
+ * indicator property `valid_until`). Every form of RFC 3339 is read; a time without zone is UTC.
  *
  * @example
  * ```ts
@@ -99,6 +99,6 @@ export function validUntilOf(entity: Entity): string | undefined {
  * ```
  */
 export function isExpired(entity: Entity, atMs: number): boolean {
-  const end = validUntilOf(entity)
-  return end !== undefined && Date.parse(end) <= atMs
+  const endMs = dateMsOf(fieldsOf(entity)['valid_until'])
+  return endMs !== undefined && endMs <= atMs
 }

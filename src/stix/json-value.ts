@@ -1,3 +1,5 @@
+import { isoDateText, millisecondsOfIsoDate } from '../util/iso-date.ts'
+
 /** A JSON object whose fields may hold anything. */
 export type Fields = Readonly<Record<string, unknown>>
 
@@ -32,12 +34,15 @@ export function percentOf(value: unknown): number | undefined {
   return number !== undefined && number >= 0 && number <= 100 ? number : undefined
 }
 
-/** `Date.parse` alone takes `80` for a year. */
-const isoDate = /^\d{4}-\d{2}-\d{2}(?:T|$)/
-
-/** The value, when it is an ISO date that can be read. It is returned as it was sent. */
+/**
+ * The value, when it is an ISO date that can be read: as it was sent, or in UTC where `Date.parse` would read it otherwise
+ * on another machine.
+ */
 export function dateTextOf(value: unknown): string | undefined {
-  return typeof value === 'string' && isoDate.test(value) && !Number.isNaN(Date.parse(value))
-    ? value
-    : undefined
+  return typeof value === 'string' ? isoDateText(value) : undefined
+}
+
+/** Milliseconds since 1970 of an ISO date. */
+export function dateMsOf(value: unknown): number | undefined {
+  return typeof value === 'string' ? millisecondsOfIsoDate(value) : undefined
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import { asEntity, type Entity } from '../../src/stix/entity.ts'
 import { extensionOf, fieldOf } from '../../src/stix/entity-extensions.ts'
@@ -148,9 +149,38 @@ describe('life', () => {
     expect(isExpired(entity({ valid_until: end }), endMs)).toBe(true)
   })
 
-  test.each([undefined, null, 'soon', '80', 1_700_000_000_000, {}])('%j never expires', (value) => {
-    expect(validUntilOf(entity({ valid_until: value }))).toBeUndefined()
-    expect(isExpired(entity({ valid_until: value }), Number.MAX_SAFE_INTEGER)).toBe(false)
+  test.each([undefined, null, 'soon', '80', '2026-02-30T00:00:00Z', 1_700_000_000_000, {}])(
+    '%j never expires',
+    (value) => {
+      expect(validUntilOf(entity({ valid_until: value }))).toBeUndefined()
+      expect(isExpired(entity({ valid_until: value }), Number.MAX_SAFE_INTEGER)).toBe(false)
+    },
+  )
+
+  test.each(['UTC', 'America/New_York', 'Asia/Tokyo'])('a time without zone is UTC in %s too', (zone) => {
+    const script = `import { isExpired, validUntilOf } from ${JSON.stringify(new URL('../../src/stix/entity-life.ts', import.meta.url).href)}
+      const entity = { id: 'indicator--1', type: 'indicator', valid_until: '2026-11-26T09:00:00' }
+      const endMs = Date.UTC(2026, 10, 26, 9)
+      console.log(isExpired(entity, endMs - 1), isExpired(entity, endMs), Date.parse(validUntilOf(entity)) === endMs)`
+    const output = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
+      env: { ...process.env, TZ: zone, NODE_NO_WARNINGS: '1' },
+      encoding: 'utf8',
+    })
+    expect(output.trim()).toBe('false true true')
+  })
+
+  test.each([
+    '2026-12-01T08:00Z',
+    '2026-12-01 08:00:00Z',
+    '2026-12-01t08:00:00.000000000000z',
+    '2026-12-01T10:00:00.000+02:00',
+    '2026-12-01T10:00:00+0200',
+    '2026-12-01T08:00:00',
+    '2026-12-01 08:00:00.000000',
+  ])('valid_until in the form %j is read', (valid_until) => {
+    expect(isExpired(entity({ valid_until }), endMs - 1)).toBe(false)
+    expect(isExpired(entity({ valid_until }), endMs)).toBe(true)
+    expect(Date.parse(validUntilOf(entity({ valid_until }))!)).toBe(endMs)
   })
 
   test('only true revokes and infers', () => {
