@@ -10,7 +10,7 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
       logStream(logger, notice.notice)
       return
     case 'stream-lost':
-      logger.error('No connection to the live stream has lasted for two minutes; trying on', {
+      logger.error('No connection to the live stream has brought anything new for two minutes; trying on', {
         reason: notice.reason,
       })
       return
@@ -135,6 +135,7 @@ const stateWords: Readonly<Record<ConnectorState, string>> = {
 function logStream(logger: Logger, notice: StreamNotice): void {
   switch (notice.kind) {
     case 'connecting':
+    case 'flowing':
     case 'resumed':
     case 'reconnecting':
       logger.debug(`Live stream: ${notice.kind}`)

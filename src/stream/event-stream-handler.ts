@@ -19,6 +19,13 @@ export interface EventStreamHandler {
    * Texts of messages may be slices of the whole chunk: who keeps a short one for long should copy it.
    */
   onMessages(messages: readonly StreamMessage[]): void | Promise<void>
+  /**
+   * Whether the present connection has brought anything new, asked after its messages until it has. Such a connection was
+   * good, however short it is: a proxy that cuts it every half minute must not make the waits longer.
+   *
+   * Default: only time tells, see `goodAfterMs` of {@link StreamLimits}.
+   */
+  madeProgress?(): boolean
   /** Something that an operator may want to know. What it throws is ignored. */
   onNotice(notice: StreamNotice): void
 }

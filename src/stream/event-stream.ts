@@ -122,9 +122,8 @@ export class EventStream {
     const ending = await connection.run()
     this.#connection = undefined
     if (signal.aborted) return
-    const { openMs } = connection
-    const retryInMs = this.#schedule.waitMs(ending, openMs)
-    const notice = noticeOf(ending, openMs ?? 0, retryInMs)
+    const retryInMs = this.#schedule.waitMs(ending, connection.isGood)
+    const notice = noticeOf(ending, connection.openMs ?? 0, retryInMs)
     if (notice !== undefined) this.#notify(notice)
     if (retryInMs > 0) await this.#pause(retryInMs, signal)
   }

@@ -31,11 +31,11 @@ export class ReconnectSchedule {
   }
 
   /**
-   * @param openMs how long the connection was open; undefined if it never was. Only a connection that was good makes
-   * the waits short again: a server that accepts and drops at once must not be hammered.
+   * @param wasGood whether the connection brought something new, or lasted. Only that makes the waits short again: a
+   * server that accepts and drops at once must not be hammered.
    */
-  waitMs(lesson: Lesson, openMs: number | undefined): number {
-    if (openMs !== undefined && openMs >= this.#limits.goodAfterMs) this.#failures = 0
+  waitMs(lesson: Lesson, wasGood: boolean): number {
+    if (wasGood) this.#failures = 0
     switch (lesson.kind) {
       case 'hung-up':
       case 'dropped':

@@ -30,7 +30,7 @@ export type Ending =
 export interface StreamConnectionOptions {
   readonly http: KyInstance
   readonly url: URL
-  readonly handler: Pick<EventStreamHandler, 'query' | 'onMessages'>
+  readonly handler: Pick<EventStreamHandler, 'query' | 'onMessages' | 'madeProgress'>
   readonly clock: Clock
   readonly limits: StreamLimits
   readonly onNotice: (notice: StreamNotice) => void
@@ -44,6 +44,7 @@ export class StreamConnection {
   readonly #abort = new AbortController()
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined
   #openedMs: number | undefined
+  #isGood = false
   #ending: Ending | undefined
   #stopWaiting: (() => void) | undefined
 
@@ -55,6 +56,11 @@ export class StreamConnection {
   /** How long the stream has been open, in milliseconds; undefined if it never was. */
   get openMs(): number | undefined {
     return this.#openedMs === undefined ? undefined : this.#options.clock.monotonic() - this.#openedMs
+  }
+
+  /** Whether it has brought something new, or has lasted. */
+  get isGood(): boolean {
+    return this.#isGood
   }
 
   /**
@@ -141,6 +147,7 @@ export class StreamConnection {
       const heartbeats = bursts.add(waitedMs, messages)
       if (heartbeats !== undefined) onNotice({ kind: 'bursty', silentMs: waitedMs, heartbeats })
       const busy = this.#deliver(handler, messages)
+      if (!this.#isGood) this.#judge(handler)
       if (busy === undefined) continue
       watchdog.pause()
       await this.#hold(busy)
@@ -160,6 +167,14 @@ export class StreamConnection {
       this.#failed(error)
       return undefined
     }
+  }
+
+  #judge(handler: StreamConnectionOptions['handler']): void {
+    const { limits, onNotice } = this.#options
+    if (this.#ending !== undefined) return
+    if (handler.madeProgress?.() !== true && this.openMs! < limits.goodAfterMs) return
+    this.#isGood = true
+    onNotice({ kind: 'flowing' })
   }
 
   /** Waits until the handler has room again; hangs up when that takes too long, and waits on. */

@@ -12,7 +12,7 @@ export interface StreamLimits {
   readonly holdMs: number
   /** The waits after failures, with full jitter. Default: from 1 s to 60 s. */
   readonly reconnect: BackoffBounds
-  /** A connection that was open for so long was good: the waits start from the beginning again. Default: 60 s. */
+  /** A connection that still brings messages after so long is good, though nothing in them be new. Default: 60 s. */
   readonly goodAfterMs: number
   /** How often a stopped stream (410) is asked for. Default: 15 s. */
   readonly stoppedPollMs: number

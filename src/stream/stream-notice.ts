@@ -7,6 +7,8 @@ export type StreamNotice =
   | { readonly kind: 'connecting'; readonly attempt: number }
   /** The stream is open. */
   | { readonly kind: 'connected'; readonly status: number; readonly connectMs: number }
+  /** The connection is good: it has brought something new, or has lasted. Said once a connection. */
+  | { readonly kind: 'flowing' }
   /** The server answered, but not with an event stream. `reason` are its own words, '' if it said nothing. */
   | {
       readonly kind: 'refused'

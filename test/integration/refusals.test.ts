@@ -177,7 +177,8 @@ describe('refusals while running', () => {
     simulator.faults.cut()
     const notice = await streamNotice(recorder, 'unauthorised')
     expect(notice.reason).toBe('You are not authenticated, please check your credentials')
-    const told = () => recorder.lines.find(({ message }) => /has lasted for two minutes/.test(message))
+    const told = () =>
+      recorder.lines.find(({ message }) => /has brought anything new for two minutes/.test(message))
     await until('the error in the log', () => told() !== undefined)
     expect(told()).toMatchObject({ level: 'error' })
     expect(told()!.attributes?.['reason']).toContain('check the token')

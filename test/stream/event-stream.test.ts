@@ -159,8 +159,46 @@ test('waits longer and longer for a server that accepts and drops at once', asyn
   }
 })
 
+test('waits no longer for a server that cuts each connection, as long as each brings something new', async () => {
+  const reading = read('/clean-eof', { madeProgress: () => true })
+  for (let turn = 1; turn <= 10; turn++) {
+    const ended = await reading.notice('ended', turn)
+    expect(ended.retryInMs).toBe(500)
+    await reading.clock.advance(500)
+  }
+  expect(reading.kinds.slice(0, 4)).toEqual(['connecting', 'connected', 'flowing', 'ended'])
+})
+
+test('a connection that still brings messages after a minute was good, though nothing in them is new', async () => {
+  const reading = script('500,500,slow-heartbeats,500', { madeProgress: () => false })
+  await reading.notice('refused')
+  await reading.clock.advance(500)
+  await reading.notice('refused', 2)
+  await reading.clock.advance(1000)
+  await reading.received(1)
+  await reading.clock.advance(59_000)
+  server.beat()
+  await reading.received(2)
+  expect(reading.kinds).not.toContain('flowing')
+  await reading.clock.advance(1000)
+  server.beat()
+  await reading.notice('flowing')
+  server.cut()
+  expect((await reading.notice('broken')).retryInMs).toBe(500)
+})
+
+test('waits longer and longer for a server that falls silent again and again', async () => {
+  const reading = read('/stall-mid-stream')
+  for (const [index, waitMs] of [500, 1000, 2000].entries()) {
+    await reading.received(index + 1)
+    await reading.clock.advance(60_000)
+    expect((await reading.notice('silent', index + 1)).retryInMs).toBe(waitMs)
+    await reading.clock.advance(waitMs)
+  }
+})
+
 test('waits briefly again after a connection that was good', async () => {
-  const reading = script('500,500,stall-mid-stream,500')
+  const reading = script('500,500,stall-mid-stream,500', { madeProgress: () => true })
   await reading.notice('refused')
   await reading.clock.advance(500)
   await reading.notice('refused', 2)

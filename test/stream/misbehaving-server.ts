@@ -34,6 +34,14 @@ const routes: Readonly<Record<string, Route>> = {
   '/clean-eof': (response) => open(response).end(frame(1)),
   '/stall-before-headers': () => {},
   '/stall-mid-stream': (response) => open(response).write(frame(1) + 'id: 2-0\nevent: create\nda'),
+  /** A heartbeat for each call of `beat()`. */
+  '/slow-heartbeats': (response, _, server) => {
+    const beat = () => response.write('event: heartbeat\ndata: ""\n\n')
+    open(response)
+    server.beat = beat
+    server.cut = () => response.destroy()
+    beat()
+  },
   '/trickle': (response) => {
     const bytes = bytesOf(`\uFEFF${frame(1, '"ä€😀"')}${frame(2)}`)
     open(response)
@@ -124,6 +132,8 @@ export class MisbehavingServer {
   readonly requests: SeenRequest[] = []
   /** Another origin, for redirects. */
   elsewhere = ''
+  beat: () => void = () => {}
+  cut: () => void = () => {}
   readonly #server: Server
   #open = 0
 

@@ -17,7 +17,7 @@ import { type ReconcileReport } from './reconcile-report.ts'
 export type ConnectorNotice =
   /** The connection to the live stream: see {@link StreamNotice}. */
   | { readonly kind: 'stream'; readonly notice: StreamNotice }
-  /** No connection to the live stream has lasted for two minutes (it is tried for ever), or one does again. */
+  /** No connection to the live stream has brought anything new for two minutes (it is tried for ever), or one does again. */
   | { readonly kind: 'stream-lost'; readonly reason: string }
   | { readonly kind: 'stream-restored' }
   /** The connector has moved on in its life. */

@@ -2,15 +2,12 @@ import { type StreamNotice } from '../../stream/stream-notice.ts'
 import { type Clock } from '../../util/clock.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 
-/** So long without a connection that lasted is more than the restart of a platform, in milliseconds. */
+/** So long without a connection that was good is more than the restart of a platform, in milliseconds. */
 const lostAfterMs = 120_000
 
-/** A connection lasts that has been open for so long, in milliseconds: one that is refused later than at once has not. */
-const lastsAfterMs = 10_000
-
 /**
- * Notices that the live stream is gone for longer than a restart takes. Each failed connection alone is a warning, which
- * the default log level hides: this is what an operator has to hear of.
+ * Notices that the live stream is gone for longer than a restart takes, or that no connection brings anything new. Each
+ * failed connection alone is a warning, which the default log level hides: this is what an operator has to hear of.
  */
 export class LostStream {
   readonly #clock: Clock
@@ -19,7 +16,6 @@ export class LostStream {
   #isTold = false
   #isClosed = false
   #cancelLost: (() => void) | undefined
-  #cancelLasts: (() => void) | undefined
 
   constructor(clock: Clock, onNotice: (notice: ConnectorNotice) => void) {
     this.#clock = clock
@@ -29,14 +25,10 @@ export class LostStream {
   note(notice: StreamNotice): void {
     if (this.#isClosed) return
     switch (notice.kind) {
-      case 'connected':
-        // One that we dropped ourselves, to open it anew, has not ended with a notice.
-        this.#cancelLasts?.()
-        this.#cancelLasts = this.#clock.schedule(lastsAfterMs, () => this.#lasts())
-        return
+      case 'flowing':
+      // It was there, and given up on purpose.
       case 'hung-up':
-        // It was there, and given up on purpose.
-        this.#lasts()
+        this.#restored()
         return
       case 'ended':
         this.#missing('the server ends each connection')
@@ -59,13 +51,9 @@ export class LostStream {
   #cancel(): void {
     this.#cancelLost?.()
     this.#cancelLost = undefined
-    this.#cancelLasts?.()
-    this.#cancelLasts = undefined
   }
 
   #missing(reason: string): void {
-    this.#cancelLasts?.()
-    this.#cancelLasts = undefined
     this.#reason = reason
     if (this.#isTold) return
     this.#cancelLost ??= this.#clock.schedule(lostAfterMs, () => {
@@ -74,7 +62,7 @@ export class LostStream {
     })
   }
 
-  #lasts(): void {
+  #restored(): void {
     this.#cancel()
     if (this.#isTold) this.#onNotice({ kind: 'stream-restored' })
     this.#isTold = false

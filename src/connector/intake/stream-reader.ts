@@ -65,12 +65,19 @@ export class StreamReader implements EventStreamHandler {
   #outlivedAfterMs = surelyHeldMs
   /** The connection is being given up: what still comes on it comes again on the next. */
   #isLeaving = false
+  /** The newest ids that any connection has brought. Those of heartbeats come from another clock than those of events. */
+  readonly #newest: { event: Position; heartbeat: Position }
+  /** Where the present connection began. */
+  #openedFrom: Position
+  #hasBroughtNews = false
 
   constructor(options: StreamReaderOptions) {
     this.#options = options
     this.#ledger = options.ledger
     this.#receipts = new CatchUpReceipts(options.ledger)
     this.#wasCatchingUp = options.ledger.catchingUp
+    this.#openedFrom = options.ledger.resume
+    this.#newest = { event: this.#openedFrom, heartbeat: this.#openedFrom }
   }
 
   query(): Record<string, string> {
@@ -78,8 +85,10 @@ export class StreamReader implements EventStreamHandler {
     this.#ledger.reconnected()
     this.#isLeaving = false
     this.#toldAtMs = undefined
+    this.#hasBroughtNews = false
+    this.#openedFrom = this.#ledger.resume
     return streamQuery({
-      from: this.#ledger.resume,
+      from: this.#openedFrom,
       recoverUntil: this.#ledger.catchingUp ? this.#options.recoverUntil() : undefined,
       listenDelete: settings.live_stream_listen_delete,
       noDependencies: settings.live_stream_no_dependencies,
@@ -93,6 +102,11 @@ export class StreamReader implements EventStreamHandler {
     }
     this.#noticeEndOfCatchUp()
     return this.#options.room()
+  }
+
+  /** New events, a heartbeat beyond what was known, or a finished piece of a catch-up. */
+  madeProgress(): boolean {
+    return this.#hasBroughtNews || comparePositions(this.#ledger.resume, this.#openedFrom) > 0
   }
 
   onNotice(notice: StreamNotice): void {
@@ -110,7 +124,7 @@ export class StreamReader implements EventStreamHandler {
       case 'update':
       case 'delete':
       case 'merge':
-        this.#seen(this.#options.pipeline.accept(message, this.#receipts))
+        this.#seen('event', this.#options.pipeline.accept(message, this.#receipts))
         return
       case 'connected':
         this.#connected(message.data)
@@ -142,7 +156,7 @@ export class StreamReader implements EventStreamHandler {
     const position = id === undefined ? undefined : parsePosition(id)
     if (position === undefined) return
     this.#ledger.heartbeat(position)
-    this.#seen(position)
+    this.#seen('heartbeat', position)
   }
 
   /** Since OpenCTI 7: how the server sees this connection, once a heartbeat. */
@@ -151,8 +165,13 @@ export class StreamReader implements EventStreamHandler {
     if (typeof lagSeconds === 'number' && lagSeconds > 0) this.#options.onHeadAhead(lagSeconds * 1000)
   }
 
-  #seen(position: Position | undefined): void {
-    if (position !== undefined) this.#options.onProgress(position.ms)
+  #seen(kind: 'event' | 'heartbeat', position: Position | undefined): void {
+    if (position === undefined) return
+    if (comparePositions(position, this.#newest[kind]) > 0) {
+      this.#newest[kind] = position
+      this.#hasBroughtNews = true
+    }
+    this.#options.onProgress(position.ms)
   }
 
   /**

@@ -34,6 +34,7 @@ export class StreamWatch {
       case 'held':
       case 'resumed':
       case 'bursty':
+      case 'flowing':
         return
       case 'connected':
         this.#move(true)

@@ -5,6 +5,7 @@ import { type StreamNotice } from '../../../src/stream/stream-notice.ts'
 import { ManualClock } from '../../../src/testing/manual-clock.ts'
 
 const connected: StreamNotice = { kind: 'connected', status: 200, connectMs: 1 }
+const flowing: StreamNotice = { kind: 'flowing' }
 const broken = (message: string): StreamNotice => ({
   kind: 'broken',
   message,
@@ -25,6 +26,7 @@ function watched() {
 it('tells once of a stream that is away for two minutes, with the newest reason, and once that it is back', async () => {
   const { clock, told, lost } = watched()
   lost.note(connected)
+  lost.note(flowing)
   await clock.advance(60_000)
   lost.note(broken('first'))
   await clock.advance(119_000)
@@ -36,6 +38,8 @@ it('tells once of a stream that is away for two minutes, with the newest reason,
   expect(told).toEqual(['lost: second'])
   lost.note(connected)
   await clock.advance(10_000)
+  expect(told).toEqual(['lost: second'])
+  lost.note(flowing)
   expect(told).toEqual(['lost: second', 'stream-restored'])
   expect(clock.pending).toBe(0)
 })
@@ -45,27 +49,41 @@ it('says nothing of a restart, nor of a connection that was given up on purpose'
   lost.note(broken('restart'))
   await clock.advance(100_000)
   lost.note(connected)
-  await clock.advance(15_000)
+  lost.note(flowing)
+  await clock.advance(600_000)
+  lost.note(broken('another restart'))
+  await clock.advance(100_000)
   lost.note({ kind: 'hung-up', heldMs: 30_000 })
   await clock.advance(600_000)
   expect(told).toEqual([])
 })
 
-it('is not taken in by connections that break off at once', async () => {
+it.each([1000, 60_000])('is not taken in by connections that bring nothing new in %d ms', async (openMs) => {
   const { clock, told, lost } = watched()
   for (let turn = 0; turn < 30; turn++) {
     lost.note(connected)
-    await clock.advance(1000)
+    await clock.advance(openMs)
     lost.note(broken('The platform reports an error in the stream'))
     await clock.advance(5000)
   }
   expect(told).toEqual(['lost: The platform reports an error in the stream'])
 })
 
+it('says nothing of short connections that each bring something new', async () => {
+  const { clock, told, lost } = watched()
+  for (let turn = 0; turn < 100; turn++) {
+    lost.note(connected)
+    lost.note(flowing)
+    await clock.advance(3000)
+    lost.note(broken('a proxy cuts the connection'))
+    await clock.advance(1000)
+  }
+  expect(told).toEqual([])
+})
+
 it('leaves no timer when it is closed', async () => {
   const { clock, told, lost } = watched()
   lost.note(broken('gone'))
-  lost.note(connected)
   lost.note(connected)
   lost.close()
   expect(clock.pending).toBe(0)

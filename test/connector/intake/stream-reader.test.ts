@@ -20,9 +20,13 @@ const env = {
 }
 
 /** A reader in the middle of a catch-up, and what it hands on. */
-function catchingUp() {
+const catchingUp = () => reading(new Ledger({ from: { ms: 5, seq: 0 }, catchUpUntilMs: untilMs }))
+
+/** A reader of live events that begins at 1000. */
+const live = () => reading(new Ledger({ from: { ms: 1000, seq: 0 } }))
+
+function reading(ledger: Ledger) {
   const clock = new ManualClock()
-  const ledger = new Ledger({ from: { ms: 5, seq: 0 }, catchUpUntilMs: untilMs })
   const accepted: string[] = []
   const heads: number[] = []
   let outlived = 0
@@ -116,4 +120,51 @@ test('how far the platform is ahead counts from the newest id, also when both ca
     message('consumer_metrics', undefined, '{"timeLag":3}'),
   ])
   expect(heads).toEqual([12_000])
+})
+
+test('a connection makes progress by new events, not by those that come again', () => {
+  const { reader, connect } = live()
+  reader.query()
+  expect(reader.madeProgress()).toBe(false)
+  reader.onMessages([message('create', '2000-0')])
+  expect(reader.madeProgress()).toBe(true)
+  for (let turn = 0; turn < 3; turn++) {
+    connect()
+    reader.onMessages([message('heartbeat', '1000-0'), message('create', '2000-0')])
+    expect(reader.madeProgress()).toBe(false)
+  }
+  reader.onMessages([message('create', '2000-1')])
+  expect(reader.madeProgress()).toBe(true)
+})
+
+test('a connection makes progress by heartbeats beyond what was known, not by the position that was asked for', () => {
+  const { reader } = live()
+  reader.query()
+  reader.onMessages([message('heartbeat', '1000-0'), message('heartbeat')])
+  expect(reader.madeProgress()).toBe(false)
+  reader.onMessages([message('heartbeat', '60000-0')])
+  expect(reader.madeProgress()).toBe(true)
+  reader.query()
+  reader.onMessages([message('heartbeat', '60000-0')])
+  expect(reader.madeProgress()).toBe(false)
+})
+
+test('a connection makes progress by events, also behind heartbeats of a clock that is far ahead', () => {
+  const { reader } = live()
+  reader.query()
+  reader.onMessages([message('heartbeat', '90000000-0')])
+  reader.query()
+  reader.onMessages([message('create', '2000-0')])
+  expect(reader.madeProgress()).toBe(true)
+})
+
+test('a connection that brings the same part of a catch-up again makes no progress', () => {
+  const { reader, connect } = catchingUp()
+  const part = [message('create', '30-0'), message('create', '10-0'), message('create', '20-0')]
+  connect()
+  reader.onMessages(part)
+  expect(reader.madeProgress()).toBe(true)
+  connect()
+  reader.onMessages(part)
+  expect(reader.madeProgress()).toBe(false)
 })
