@@ -159,6 +159,11 @@ function logStream(logger: Logger, notice: StreamNotice): void {
         'Heartbeats arrive in bursts: a proxy on the way buffers the stream (nginx: proxy_buffering off)',
       )
       return
+    case 'silent':
+      logger.error(`Live stream: ${notice.error.message}; connecting again`, {
+        retry_in_ms: Math.round(notice.retryInMs),
+      })
+      return
     default:
       logger.warn(notice.error.message, { retry_in_ms: Math.round(notice.retryInMs) })
   }

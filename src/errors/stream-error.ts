@@ -22,7 +22,7 @@ export interface StreamErrorOptions extends StreamConnectorErrorOptions {
  * | `STREAM_FORBIDDEN` | the server answers 401 or 403 |
  * | `STREAM_REFUSED` | any other answer that is no event stream |
  * | `STREAM_BROKEN` | no connection, no answer in time, or a connection that was cut |
- * | `STREAM_SILENT` | the connection is open but brings nothing, not even heartbeats |
+ * | `STREAM_SILENT` | the connection is open but brings no message, not even a heartbeat |
  *
  * @example
  * ```ts

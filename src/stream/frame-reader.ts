@@ -58,6 +58,11 @@ export class FrameReader {
     })
   }
 
+  /** How much has come of a message that is not complete yet, in bytes, once a chunk has brought nothing but a part of it. */
+  get openBytes(): number {
+    return this.#head === undefined ? 0 : this.#openBytes
+  }
+
   /** The messages that `chunk` completes, in order. */
   push(chunk: Uint8Array): readonly StreamMessage[] {
     const text = this.#decoder.decode(chunk, { stream: true })

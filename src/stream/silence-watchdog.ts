@@ -4,7 +4,7 @@ import { type Clock } from '../util/clock.ts'
 const maxGraceMs = 1000
 
 /**
- * Notices when no byte has come for too long while we were waiting for one.
+ * Notices when nothing of use has come for too long while we were waiting for it.
  *
  * A chunk costs one look at the clock; there is one timer, set again only when it has run down. Two things are no
  * silence: a pause that we made ourselves ({@link pause}), and an event loop that was busy while bytes piled up in the
@@ -15,6 +15,8 @@ export class SilenceWatchdog {
   readonly #silenceMs: number
   readonly #graceMs: number
   readonly #onSilence: (silentMs: number) => void
+  /** When the last bytes came, and when the last that were of use did. */
+  #receivedMs: number
   #lastMs: number
   #paused = false
   #cancel: () => void
@@ -24,16 +26,22 @@ export class SilenceWatchdog {
     this.#silenceMs = silenceMs
     this.#graceMs = Math.min(maxGraceMs, silenceMs / 10)
     this.#onSilence = onSilence
-    this.#lastMs = clock.monotonic()
+    this.#receivedMs = clock.monotonic()
+    this.#lastMs = this.#receivedMs
     this.#cancel = clock.schedule(silenceMs - this.#graceMs, () => this.#suspect())
   }
 
   /** Bytes came. Returns how long they were waited for, in milliseconds. */
   received(): number {
     const nowMs = this.#clock.monotonic()
-    const waitedMs = nowMs - this.#lastMs
-    this.#lastMs = nowMs
+    const waitedMs = nowMs - this.#receivedMs
+    this.#receivedMs = nowMs
     return waitedMs
+  }
+
+  /** The bytes that came last were of use. */
+  useful(): void {
+    this.#lastMs = this.#receivedMs
   }
 
   /** We stop reading of our own will. */
@@ -44,7 +52,8 @@ export class SilenceWatchdog {
   /** We read again; silence counts from now. */
   resume(): void {
     this.#paused = false
-    this.#lastMs = this.#clock.monotonic()
+    this.#receivedMs = this.#clock.monotonic()
+    this.#lastMs = this.#receivedMs
   }
 
   stop(): void {

@@ -17,6 +17,12 @@ import { type StreamNotice } from './stream-notice.ts'
 /** A handler that is busy for less time is not worth a notice, in milliseconds. */
 const heldNoticeMs = 1000
 
+/**
+ * A message that is so large that it takes longer than the permitted silence is one as long as it grows by this much in
+ * that time, in bytes. What grows more slowly never ends: a byte now and then, or the comments of a proxy.
+ */
+const growthBytes = 64 * 1024
+
 /** How a connection ended. */
 export type Ending =
   | { readonly kind: 'ended' }
@@ -45,6 +51,8 @@ export class StreamConnection {
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined
   #openedMs: number | undefined
   #isGood = false
+  /** Whether bytes have come since the last complete message. */
+  #hasParts = false
   #ending: Ending | undefined
   #stopWaiting: (() => void) | undefined
 
@@ -138,12 +146,22 @@ export class StreamConnection {
     const { handler, limits, onRetry, onNotice } = this.#options
     const frames = new FrameReader({ maxFrameBytes: limits.maxFrameBytes, onRetry })
     const bursts = new BurstDetector()
+    let growth = 0
     while (this.#ending === undefined) {
       const { done, value } = await reader.read()
       if (done || this.#ending !== undefined) return
       const waitedMs = watchdog.received()
       const messages = frames.push(value)
-      if (messages.length === 0) continue
+      if (messages.length === 0) {
+        this.#hasParts = true
+        const grown = Math.floor(frames.openBytes / growthBytes)
+        if (grown > growth) watchdog.useful()
+        growth = grown
+        continue
+      }
+      this.#hasParts = false
+      growth = 0
+      watchdog.useful()
       const heartbeats = bursts.add(waitedMs, messages)
       if (heartbeats !== undefined) onNotice({ kind: 'bursty', silentMs: waitedMs, heartbeats })
       const busy = this.#deliver(handler, messages)
@@ -238,8 +256,11 @@ export class StreamConnection {
     const seconds = Math.round(silentMs / 1000)
     const error = new StreamError(
       'STREAM_SILENT',
-      `nothing has come from ${this.#where} for ${seconds} s, not even a heartbeat: ` +
-        `the way is cut, or a proxy on it buffers the stream (nginx: proxy_buffering off)`,
+      this.#hasParts
+        ? `bytes come from ${this.#where}, but no complete message for ${seconds} s, not even a heartbeat: ` +
+            `something on the way, such as a proxy, holds the stream back`
+        : `nothing has come from ${this.#where} for ${seconds} s, not even a heartbeat: ` +
+            `the way is cut, or a proxy on it buffers the stream (nginx: proxy_buffering off)`,
     )
     this.#end({ kind: 'silent', silentMs, error })
   }

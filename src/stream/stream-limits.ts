@@ -6,7 +6,7 @@ export interface StreamLimits {
   readonly maxFrameBytes: number
   /** From the request to the head of the answer, redirects included. Default: 30 s. */
   readonly connectTimeoutMs: number
-  /** A connection that brings no byte for so long is given up. Default: 60 s, twelve heartbeats of OpenCTI. */
+  /** A connection that brings no message for so long is given up, unless a large one is under way. Default: 60 s, twelve heartbeats of OpenCTI. */
   readonly silenceMs: number
   /** A handler that is busy for longer costs the connection, so that the server need not buffer. Default: 30 s. */
   readonly holdMs: number

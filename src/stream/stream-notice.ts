@@ -43,7 +43,7 @@ export type StreamNotice =
     }
   /** The server ended the stream in good order, as it does when it restarts. */
   | { readonly kind: 'ended'; readonly openMs: number; readonly retryInMs: number }
-  /** Nothing came for so long that the connection was given up. */
+  /** No message came for so long that the connection was given up. */
   | {
       readonly kind: 'silent'
       readonly silentMs: number

@@ -240,6 +240,55 @@ test('gives up a connection that falls silent, counted from its last byte', asyn
   )
 })
 
+/** Sends a part of a message, and waits until it has been read. */
+async function part(reading: Reading, text: string): Promise<void> {
+  const bytes = reading.bytes + Buffer.byteLength(text)
+  server.beat(text)
+  await until(
+    () => reading.bytes === bytes,
+    () => 'the part to be read',
+  )
+}
+
+test.each([
+  ['a byte of a message', 'x'],
+  ['a comment of a proxy', ': keep-alive\n\n'],
+  ['an empty line', '\n'],
+  ['a comment that fills a buffer', `:${' '.repeat(2048)}\n\n`],
+])('gives up a connection that brings no message, only %s now and then', async (_, text) => {
+  const reading = read('/parts')
+  await reading.received(1)
+  for (let turn = 0; turn < 59; turn++) {
+    await reading.clock.advance(1000)
+    await part(reading, text)
+  }
+  expect(reading.kinds).toEqual(['connecting', 'connected'])
+  await reading.clock.advance(1000)
+  const silent = await reading.notice('silent')
+  expect(silent.error).toMatchObject({
+    code: 'STREAM_SILENT',
+    message: expect.stringContaining('no complete message for 60 s') as string,
+  })
+  await until(
+    () => server.open === 0,
+    () => 'the socket to close',
+  )
+})
+
+test('gives a large message on a slow line all the time that it takes', async () => {
+  const reading = read('/parts')
+  await reading.received(1)
+  await part(reading, 'id: 2-0\nevent: create\ndata: "')
+  for (let turn = 0; turn < 10; turn++) {
+    await part(reading, 'x'.repeat(100_000))
+    await reading.clock.advance(59_000)
+  }
+  await part(reading, '"\n\n')
+  await reading.received(2)
+  expect(reading.messages[1]!.data).toHaveLength(1_000_002)
+  expect(reading.kinds).toEqual(['connecting', 'connected', 'flowing'])
+})
+
 test('does not mistake a busy handler for a silent server', async () => {
   const busy = gate()
   const reading = read('/stall-mid-stream', { onMessages: () => busy.opened }, { holdMs: 600_000 })

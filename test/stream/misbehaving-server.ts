@@ -42,6 +42,11 @@ const routes: Readonly<Record<string, Route>> = {
     server.cut = () => response.destroy()
     beat()
   },
+  /** Another part of a text for each call of `beat()`. */
+  '/parts': (response, _, server) => {
+    open(response).write(frame(1))
+    server.beat = (part) => response.write(part ?? '')
+  },
   '/trickle': (response) => {
     const bytes = bytesOf(`\uFEFF${frame(1, '"ä€😀"')}${frame(2)}`)
     open(response)
@@ -132,7 +137,7 @@ export class MisbehavingServer {
   readonly requests: SeenRequest[] = []
   /** Another origin, for redirects. */
   elsewhere = ''
-  beat: () => void = () => {}
+  beat: (part?: string) => void = () => {}
   cut: () => void = () => {}
   readonly #server: Server
   #open = 0

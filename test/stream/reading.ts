@@ -11,6 +11,8 @@ export const token = 'Bearer 7a1c3c1e-5a1b-4f9e-9d53-0f8f0e7f5f11'
 export class Reading {
   readonly clock = new ManualClock()
   readonly messages: StreamMessage[] = []
+  /** What has been read of the bodies of all answers, in bytes. */
+  bytes = 0
   readonly notices: StreamNotice[] = []
   readonly stream: EventStream
   readonly ended: Promise<void>
@@ -22,7 +24,12 @@ export class Reading {
     limits: EventStreamOptions['limits'] = {},
   ) {
     this.stream = new EventStream({
-      http: ky.create({ headers: { authorization: token }, retry: 5, timeout: 50 }),
+      http: ky.create({
+        headers: { authorization: token },
+        retry: 5,
+        timeout: 50,
+        fetch: async (request, init) => this.#counted(await fetch(request, init)),
+      }),
       url,
       handler: {
         query: () => ({}),
@@ -41,6 +48,23 @@ export class Reading {
       limits,
     })
     this.ended = this.stream.run(this.#stop.signal)
+  }
+
+  /** The same answer, of which is counted what is read. */
+  #counted(response: Response): Response {
+    if (response.body === null) return response
+    const counter = new TransformStream<Uint8Array, Uint8Array>(
+      {
+        transform: (chunk, controller) => {
+          this.bytes += chunk.byteLength
+          controller.enqueue(chunk)
+        },
+      },
+      undefined,
+      { highWaterMark: 0 },
+    )
+    const { status, statusText, headers } = response
+    return new Response(response.body.pipeThrough(counter), { status, statusText, headers })
   }
 
   get ids(): (string | undefined)[] {

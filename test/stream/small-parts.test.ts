@@ -38,6 +38,7 @@ test('an event loop that was busy is no silence: what arrived meanwhile is read 
   nowMs = 600_000
   alarm!.callback()
   watchdog.received()
+  watchdog.useful()
   nowMs = alarm!.atMs
   alarm!.callback()
   expect(silences).toEqual([])
@@ -48,19 +49,27 @@ test('an event loop that was busy is no silence: what arrived meanwhile is read 
   expect(silences).toEqual([60_000])
 })
 
-test('bytes put the silence off', async () => {
+test('only bytes that are of use put the silence off', async () => {
   const clock = new ManualClock()
   const silences: number[] = []
   const watchdog = new SilenceWatchdog(clock, 60_000, (silentMs) => silences.push(silentMs))
   for (let turn = 0; turn < 100; turn++) {
     await clock.advance(59_500)
     expect(watchdog.received()).toBe(59_500)
+    watchdog.useful()
   }
   await clock.advance(59_999)
   expect(silences).toEqual([])
   await clock.advance(1)
   expect(silences).toEqual([60_000])
   expect(clock.pending).toBe(0)
+  const trickle = new SilenceWatchdog(clock, 60_000, (silentMs) => silences.push(silentMs))
+  for (let turn = 0; turn < 60; turn++) {
+    expect(silences).toHaveLength(1)
+    await clock.advance(1000)
+    trickle.received()
+  }
+  expect(silences).toEqual([60_000, 60_000])
 })
 
 test('heartbeats that come in bursts again and again are told once', () => {

@@ -22,8 +22,9 @@ export function readiness(facts: ObservedFacts): readonly Unreadiness[] {
   }
   const { stream } = facts
   const hasStream = stream.isConnected || stream.isHeldBack
-  const isInGrace = isRunning && stream.reconnects.size > 0 && stream.forMs <= reconnectGraceMs
-  if (!hasStream && !isInGrace) add('stream', stream.problem ?? 'the live stream is not connected')
+  const isRestart = isRunning && stream.reconnects.size > 0 && stream.forMs <= reconnectGraceMs
+  if (stream.isSuspect || (!hasStream && !isRestart))
+    add('stream', stream.problem ?? 'the live stream is not connected')
   if (facts.lookupProblem !== undefined) add('platform', `look-ups fail: ${facts.lookupProblem}`)
   if (facts.outage !== undefined) add('target', `the target is down: ${facts.outage}`)
   else if (facts.failingForMs > failingGraceMs) {

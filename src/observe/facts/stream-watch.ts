@@ -10,9 +10,14 @@ export interface StreamFacts {
   readonly forMs: number
   /** Connections that were lost or refused, by reason: the kind of the {@link StreamNotice} that said so. */
   readonly reconnects: ReadonlyMap<string, number>
-  /** What was wrong last; absent while connected, and when nothing was. */
+  /** No connection has been good for a minute: being connected says nothing any more. */
+  readonly isSuspect: boolean
+  /** What was wrong last; absent when nothing was, and while connected, unless that is suspect. */
   readonly problem?: string | undefined
 }
+
+/** So long without a good connection is suspect, in milliseconds. */
+const suspectAfterMs = 60_000
 
 /** Knows from the notices of the stream whether it is connected, since when, and why connections were lost. */
 export class StreamWatch {
@@ -21,6 +26,8 @@ export class StreamWatch {
   #isConnected = false
   #isHeldBack = false
   #sinceMs: number
+  /** Since when no connection has been good; undefined while the present one is, or may be. */
+  #troubledSinceMs: number | undefined
   #problem: string | undefined
 
   constructor(clock: Clock) {
@@ -34,36 +41,65 @@ export class StreamWatch {
       case 'held':
       case 'resumed':
       case 'bursty':
-      case 'flowing':
         return
       case 'connected':
         this.#move(true)
-        this.#problem = undefined
         this.#isHeldBack = false
         return
-      default:
-        this.#reconnects.set(notice.kind, (this.#reconnects.get(notice.kind) ?? 0) + 1)
-        this.#problem = 'error' in notice ? notice.error.message : undefined
+      case 'flowing':
+        this.#restored()
+        return
+      case 'hung-up':
+      case 'reconnecting':
+        // On purpose.
+        this.#lost(notice.kind)
+        this.#restored()
         this.#isHeldBack = notice.kind === 'hung-up'
-        this.#move(false)
+        return
+      case 'ended':
+        this.#lost(notice.kind)
+        this.#troubled('the server has ended the connection', 0)
+        return
+      default:
+        this.#lost(notice.kind)
+        this.#troubled(notice.error.message, notice.kind === 'silent' ? notice.silentMs : 0)
     }
   }
 
   /** The connection was ended by ourselves. */
   closed(): void {
-    this.#problem = undefined
+    this.#restored()
     this.#isHeldBack = false
     this.#move(false)
   }
 
   facts(): StreamFacts {
+    const nowMs = this.#clock.monotonic()
+    const isSuspect = nowMs - (this.#troubledSinceMs ?? nowMs) >= suspectAfterMs
     return {
       isConnected: this.#isConnected,
       isHeldBack: this.#isHeldBack,
-      forMs: this.#clock.monotonic() - this.#sinceMs,
+      forMs: nowMs - this.#sinceMs,
       reconnects: new Map(this.#reconnects),
-      problem: this.#problem,
+      isSuspect,
+      problem: this.#isConnected && !isSuspect ? undefined : this.#problem,
     }
+  }
+
+  #lost(kind: StreamNotice['kind']): void {
+    this.#reconnects.set(kind, (this.#reconnects.get(kind) ?? 0) + 1)
+    this.#isHeldBack = false
+    this.#move(false)
+  }
+
+  #troubled(problem: string, sinceMs: number): void {
+    this.#problem = problem
+    this.#troubledSinceMs ??= this.#clock.monotonic() - sinceMs
+  }
+
+  #restored(): void {
+    this.#problem = undefined
+    this.#troubledSinceMs = undefined
   }
 
   #move(isConnected: boolean): void {

@@ -65,7 +65,8 @@ function troubleOf(facts: ObservedFacts, reasons: readonly Unreadiness[]): Headl
       tone: 'bad',
       reason: `${reason} Nothing is lost: the target is probed, and work goes on when it is back.`,
     }
-  if (parts.size === 1 && parts.has('stream')) return { state: 'disconnected', tone: 'bad', reason }
+  if (parts.size === 1 && parts.has('stream') && !facts.stream.isConnected)
+    return { state: 'disconnected', tone: 'bad', reason }
   return { state: 'not ready', tone: 'bad', reason }
 }
 
