@@ -51,6 +51,6 @@ export class SiemConnector extends StreamConnector<typeof settings, SiemEntry> {
     await this.#siem.update(externalId!, entry, signal)
   }
   override async delete({ externalId, signal }: EventContext) {
-    if (externalId !== undefined) await this.#siem.delete(externalId, signal)
+    await this.#siem.delete(externalId!, signal)
   }
 }

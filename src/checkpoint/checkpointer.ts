@@ -85,6 +85,24 @@ export class Checkpointer {
     return record instanceof Promise ? record.then(withoutPosition) : withoutPosition(record)
   }
 
+  /** Whether another entity is remembered under the same id at the target, through the same route. */
+  isShared(record: EntityRecord): MaybePromise<boolean> {
+    const others = this.#options.store.entitiesAt(record.externalId!)
+    return others instanceof Promise
+      ? others.then((found) => this.#isShared(record, found))
+      : this.#isShared(record, others)
+  }
+
+  #isShared({ key, route, externalId }: EntityRecord, stored: readonly EntityRecord[]): boolean {
+    const isOther = (each: EntityRecord | undefined) =>
+      each !== undefined && each.key !== key && each.route === route && each.externalId === externalId
+    const newest = this.#pending.entities
+    const older = this.#writing?.entities
+    for (const each of newest.values()) if (isOther(each)) return true
+    for (const each of older?.values() ?? []) if (isOther(each) && !newest.has(each!.key)) return true
+    return stored.some((each) => isOther(each) && !newest.has(each.key) && older?.has(each.key) !== true)
+  }
+
   /** @param replayed the dead letter that was delivered with it: removed by the same commit. */
   putEntity(record: EntityRecord, replayed?: number): void {
     this.#pending.entities.set(record.key, record)

@@ -17,6 +17,7 @@ import { requireHooks } from './delivery/require-hooks.ts'
 import { LastEnd } from './id-map/last-end.ts'
 import { recallRoutes } from './id-map/recall-routes.ts'
 import { StixIdRecords } from './id-map/stix-id-records.ts'
+import { TargetIds } from './id-map/target-ids.ts'
 import { Corrections } from './intake/corrections.ts'
 import { type PipelineMessage } from './intake/pipeline-message.ts'
 import { Pipeline } from './intake/pipeline.ts'
@@ -37,6 +38,7 @@ export class Assembly {
   readonly links: LinkQueue
   readonly #letters: DeadLetterWriter
   readonly #stixIdRecords: StixIdRecords
+  readonly #targetIds = new TargetIds()
   readonly #checkpointAge: CheckpointAge
   readonly #options: AssemblyOptions
   readonly #owner: AssemblyOwner
@@ -71,7 +73,9 @@ export class Assembly {
       values: () => {
         this.#checkpointAge.begins(this.checkpointer.problem === undefined)
         const isUnsure = this.checkpointer.problem !== undefined
-        return new Map([...owner.progress.values(), ...this.links.values(isUnsure)])
+        const { links } = this
+        const ids = this.#targetIds.values(isUnsure)
+        return new Map([...owner.progress.values(), ...links.values(isUnsure), ...ids])
       },
       safe: () => owner.progress.safe,
       onHealth: (problem) => this.#onStateHealth(problem),
@@ -264,6 +268,7 @@ export class Assembly {
       mapIsComplete: () => progress.mapIsComplete,
       mayHavePushed: (operation) => this.lastEnd.mayHavePushed(operation),
       stixIdRecords: this.#stixIdRecords,
+      targetIds: this.#targetIds,
       isOfFormerLife: ({ pushedMs }) => pushedMs <= this.#clearedMs,
       isStale: (operation, record) => this.sideWork.replayer.isStale(operation, record),
       traceBatch: (operations) => tracing.batch(operations),
@@ -291,6 +296,7 @@ export class Assembly {
     await this.deadLetters.open()
     await this.checkpointer.open()
     await this.#stixIdRecords.open(store)
+    await this.#targetIds.open(store)
     if (loaded.delivery.on.expiryTimer && !loaded.delivery.idMap) {
       logger.warn(
         'CONNECTOR_ON_EXPIRY_TIMER needs the id map (CONNECTOR_ID_MAP): nothing is withdrawn by time',

@@ -168,7 +168,7 @@ export abstract class StreamConnector<
 
   /**
    * Brings a new entity to the target. The returned id is remembered and offered as `context.externalId` from then on.
-   * 409 (it is there already) counts as success unless `on.createExisting` says otherwise.
+   * 409 (it is there already) makes it an `update`, with the id that `find` answers, unless `on.createExisting` says otherwise.
    */
   create?(item: Item, context: EventContext): MaybePromise<string | number | void>
 
@@ -176,14 +176,15 @@ export abstract class StreamConnector<
   update?(item: Item, context: EventContext): MaybePromise<string | number | void>
 
   /**
-   * Withdraws an entity from the target; `context.reason` says why. 404 (it is gone already) counts as success unless
-   * `on.deleteMissing` says otherwise.
+   * Withdraws an entity from the target; `context.reason` says why. 404 to a known id (it is gone already) counts as success
+   * unless `on.deleteMissing` says otherwise. Not called while another entity is there under the same id.
    */
   delete?(context: EventContext): MaybePromise<void>
 
   /**
-   * The target's id of an entity that this connector does not know yet, or `undefined` when the target has none: makes
-   * `create` idempotent for targets that give ids of their own.
+   * The target's id of an entity that this connector does not know, or `undefined` when the target has none: for targets that
+   * give ids of their own. Without it, what was created just before a crash, or before the state was lost, cannot be updated or
+   * withdrawn there: such events become dead letters.
    */
   find?(entity: Entity, context: EventContext): MaybePromise<string | number | undefined>
 

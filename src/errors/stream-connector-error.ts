@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'HOOK_MISSING'
   | 'HOOK_TIMEOUT'
   | 'HOOK_RESULT'
+  | 'EXTERNAL_ID_UNKNOWN'
   | 'LIFECYCLE'
   | 'RETRYABLE'
   | 'PERMANENT'

@@ -26,6 +26,14 @@ export interface Verdict {
 
 const retryableStatuses: ReadonlySet<number> = new Set([408, 425, 429])
 
+/** Codes of errors that will be the same at every try. */
+const rejecting: ReadonlySet<string> = new Set([
+  'PERMANENT',
+  'HOOK_RESULT',
+  'HOOK_MISSING',
+  'EXTERNAL_ID_UNKNOWN',
+])
+
 /**
  * Judges an error by what it carries.
  *
@@ -57,9 +65,7 @@ function verdictOf(error: unknown, hook: boolean, nowMs: number): Verdict {
   if (isStreamConnectorError(error)) {
     if (error.code === 'SKIP') return verdict('skip')
     if (error.code === 'STOP') return verdict('stop')
-    if (error.code === 'PERMANENT' || error.code === 'HOOK_RESULT' || error.code === 'HOOK_MISSING') {
-      return verdict('reject')
-    }
+    if (rejecting.has(error.code)) return verdict('reject')
     if (error.code === 'LOOKUP_TOO_LARGE') return verdict('reject', false, true)
     // Our own state cannot be read: that says nothing of the event nor of the target, and is waited for.
     if (error.code.startsWith('STATE_')) return verdict('outage', false, true)
@@ -75,6 +81,8 @@ function verdictOf(error: unknown, hook: boolean, nowMs: number): Verdict {
   if (status !== undefined) {
     if (status === 401 || status === 403 || status === 407) return verdict('outage', true)
     if (retryableStatuses.has(status) || status >= 500) return verdict('retry', true)
+    // Somebody else is writing to the same: over at the next try, or a conflict of this event alone.
+    if (status === 409) return verdict('retry')
     if (status >= 400) return verdict('reject')
   }
   if (facts.isNetwork) return verdict('retry', true)

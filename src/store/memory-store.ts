@@ -10,6 +10,8 @@ import {
   type StateStore,
 } from './state-store.ts'
 
+const maxEntitiesAt = 100
+
 /**
  * Keeps a connector's state in the memory of the process: for tests, and for connectors that need no more than the
  * position that the platform keeps. It survives `close` and another `open` of the same instance, as a file would,
@@ -64,6 +66,15 @@ export class MemoryStore implements StateStore {
   entity(key: string): EntityRecord | undefined {
     this.#requireOpen('STATE_UNREADABLE')
     return this.#entities.get(key)
+  }
+
+  entitiesAt(externalId: string): readonly EntityRecord[] {
+    this.#requireOpen('STATE_UNREADABLE')
+    const found: EntityRecord[] = []
+    for (const entity of this.#entities.values()) {
+      if (entity.externalId === externalId && found.push(entity) === maxEntitiesAt) break
+    }
+    return found
   }
 
   async entities(page: { afterKey?: string | undefined; limit: number }): Promise<readonly EntityRecord[]> {

@@ -95,6 +95,10 @@ const migrations: readonly string[] = [
     position TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Which entities share one id at the target. An id of the entity's own is nobody else's.
+  CREATE INDEX IF NOT EXISTS entity_external_id ON entity (external_id) WHERE external_id <> stix_id AND external_id <> key;
+  `,
 ]
 
 /** The version that this package reads and writes. */

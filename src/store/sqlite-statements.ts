@@ -47,6 +47,10 @@ export function prepareStatements(database: DatabaseSync) {
     ),
     firstEntities: database.prepare(`SELECT ${entityColumns} FROM entity ORDER BY key LIMIT ?`),
     entitiesAfter: database.prepare(`SELECT ${entityColumns} FROM entity WHERE key > ? ORDER BY key LIMIT ?`),
+    // As the index has it: an id of the entity's own is nobody else's.
+    entitiesAt: database.prepare(
+      `SELECT ${entityColumns} FROM entity WHERE external_id = ? AND external_id <> stix_id AND external_id <> key LIMIT 100`,
+    ),
     expiring: database.prepare(
       `SELECT ${entityColumns} FROM entity WHERE expires_at_ms <= ? ORDER BY expires_at_ms, key LIMIT ?`,
     ),

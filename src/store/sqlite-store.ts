@@ -123,6 +123,10 @@ export class SqliteStore implements StateStore {
     })
   }
 
+  entitiesAt(externalId: string): readonly EntityRecord[] {
+    return this.#read(({ entitiesAt }) => entitiesAt.all(externalId).map((row) => entityOfRow(row)))
+  }
+
   async entities(page: { afterKey?: string | undefined; limit: number }): Promise<readonly EntityRecord[]> {
     return this.#read(({ firstEntities, entitiesAfter }) => {
       const rows =

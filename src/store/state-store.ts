@@ -12,7 +12,7 @@ export interface EntityRecord {
   readonly route?: string | undefined
   /** The STIX id when it was last pushed. */
   readonly stixId: string
-  /** What `create` or `find` answered; absent when the target needs no id of its own. */
+  /** What `create` or `find` answered; absent when the target needs no id of its own, empty when it has one that is not known. */
   readonly externalId?: string | undefined
   /** Position of the newest event that was delivered for it, `<ms>-<seq>`; absent when it came without one. */
   readonly position?: string | undefined
@@ -112,6 +112,8 @@ export interface StateStore {
   value(name: string): MaybePromise<string | undefined>
   /** What is remembered of an entity. On the hot path: answer at once where possible. */
   entity(key: string): MaybePromise<EntityRecord | undefined>
+  /** Entities that are remembered under this id of the target's own, at most a hundred. */
+  entitiesAt(externalId: string): MaybePromise<readonly EntityRecord[]>
   /** A page of the id map in order of key, after `afterKey`. */
   entities(page: { afterKey?: string | undefined; limit: number }): Promise<readonly EntityRecord[]>
   /** Entities with `expiresAtMs` at or before `atMs`, soonest first. */

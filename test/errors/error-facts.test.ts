@@ -77,7 +77,7 @@ describe('errors of real requests', () => {
     [403, 'outage'],
     [404, 'reject'],
     [408, 'retry'],
-    [409, 'reject'],
+    [409, 'retry'],
     [422, 'reject'],
     [425, 'retry'],
     [429, 'retry'],

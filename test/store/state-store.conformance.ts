@@ -171,6 +171,21 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
       expect(await keys(10)).toEqual(['b', 'now'])
     })
 
+    it('are found by the id that the target gave them, however many share it', async () => {
+      const store = await opened({
+        putEntities: [
+          { key: 'a', stixId: 's--a', externalId: 'ioc-1' },
+          { key: 'b', stixId: 's--b', externalId: 'ioc-1' },
+          { key: 'c', stixId: 's--c', externalId: 'ioc-2' },
+          { key: 'd', stixId: 's--d' },
+        ],
+      })
+      const keys = async () => (await store.entitiesAt('ioc-1')).map(({ key }) => key).toSorted()
+      expect(await keys()).toEqual(['a', 'b'])
+      await store.commit({ putEntities: [{ key: 'b', stixId: 's--b' }], deleteEntities: ['a'] })
+      expect(await keys()).toEqual([])
+    })
+
     it('that are gone are remembered apart, until they are removed or positions are forgotten', async () => {
       const store = await opened()
       await store.commit({

@@ -5,6 +5,7 @@ import { type Entity } from '../../stix/entity.ts'
 import { octiIdOf } from '../../stix/entity-ids.ts'
 import { changedFieldsOf, previousOf } from '../../stix/patches.ts'
 import { type Logger } from '../../util/logger.ts'
+import { UnknownId } from './unknown-id.ts'
 
 /** What every {@link EventContext} of a connector can ask. */
 export interface ContextFacts {
@@ -33,17 +34,20 @@ export interface SignalSource {
 export class EventContext {
   readonly #operation: Operation
   readonly #facts: ContextFacts
+  readonly #externalId: string | UnknownId | undefined
   #call: SignalSource
   #logger: Logger | undefined
   #signal: AbortSignal | undefined
 
-  /** The target's id of the entity: what `create` or `find` answered. */
-  readonly externalId: string | undefined
-
   /** @internal */
-  constructor(operation: Operation, externalId: string | undefined, call: SignalSource, facts: ContextFacts) {
+  constructor(
+    operation: Operation,
+    externalId: string | UnknownId | undefined,
+    call: SignalSource,
+    facts: ContextFacts,
+  ) {
     this.#operation = operation
-    this.externalId = externalId
+    this.#externalId = externalId
     this.#call = call
     this.#facts = facts
   }
@@ -53,9 +57,26 @@ export class EventContext {
     return this.#operation.kind
   }
 
+  /**
+   * The target's id of the entity: what `create` or `find` answered. Undefined while the target does not have the entity,
+   * and where `create` returns nothing.
+   *
+   * @throws StreamConnectorError `EXTERNAL_ID_UNKNOWN` when the target has the entity under an id that is not known, and
+   * there is no `find`: so that a hook never acts on `undefined`. The event becomes a dead letter.
+   */
+  get externalId(): string | undefined {
+    const id = this.#externalId
+    return id instanceof UnknownId ? id.read() : id
+  }
+
   /** The entity; for a delete, its last state that the platform told. */
   get entity(): Entity {
+    this.#unknownId?.readOwnId()
     return this.#operation.entity
+  }
+
+  get #unknownId(): UnknownId | undefined {
+    return this.#externalId instanceof UnknownId ? this.#externalId : undefined
   }
 
   /** Where the event stands in the stream, `<ms>-<seq>`; absent when it came from elsewhere. */
@@ -93,12 +114,12 @@ export class EventContext {
 
   /** The entity's STIX id. It can change when the entity is renamed. */
   get entityId(): string {
-    return this.#operation.entity.id
+    return this.entity.id
   }
 
   /** OpenCTI's own id of the entity, which never changes. */
   get internalId(): string | undefined {
-    return octiIdOf(this.#operation.entity)
+    return octiIdOf(this.entity)
   }
 
   /**
@@ -157,10 +178,11 @@ export class EventContext {
   }
 
   #makeLogger(): Logger {
-    const { position, event, entityId, entity, route } = this
+    const { position, event, route } = this
+    const { entity } = this.#operation
     const facts = {
       event,
-      entity_id: entityId,
+      entity_id: entity.id,
       entity_type: entity.type,
       ...(route === undefined ? {} : { route }),
     }

@@ -6,6 +6,7 @@ import { type DeliveryOptions } from '../../settings/delivery-options.ts'
 import { type EntityRecord, type MaybePromise } from '../../store/state-store.ts'
 import { dueAtMs } from './due-at.ts'
 import { type StixIdRecords } from './stix-id-records.ts'
+import { unknownExternalId } from './target-ids.ts'
 
 /** What {@link PushedEntities} need. */
 export interface PushedEntitiesOptions {
@@ -81,6 +82,19 @@ export class PushedEntities {
     }
     this.#checkpointer.putEntity(record, operation.replayedAlone)
     this.#forgetFormer(operation)
+    this.#onChanged?.(record)
+  }
+
+  /** The target has the entity, in a state and under an id that nobody knows: a delete of it must not be left out. */
+  rememberUnknown(operation: Operation): void {
+    if (!this.#delivery.idMap) return
+    const record = {
+      key: operation.key,
+      route: operation.route?.name,
+      stixId: operation.entity.id,
+      externalId: unknownExternalId,
+    }
+    this.#checkpointer.putEntity(record)
     this.#onChanged?.(record)
   }
 

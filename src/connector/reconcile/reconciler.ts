@@ -12,6 +12,7 @@ import { type Clock } from '../../util/clock.ts'
 import { delay } from '../../util/delay.ts'
 import { type ConnectorHooks } from '../contract/hooks.ts'
 import { type ReconcileOptions, type ReconcileReport } from '../contract/reconcile-report.ts'
+import { unknownExternalId } from '../id-map/target-ids.ts'
 import { MarkTable } from './mark-table.ts'
 import { goneEvent, presentEvent } from './repair-events.ts'
 import { RepairTally } from './repair-tally.ts'
@@ -316,7 +317,9 @@ function entityKeyOf({ key, route }: EntityRecord): string {
 /** The ids by which the target may list an entity; the first is the one that tells a row from its successor. */
 function idsOf(record: EntityRecord): readonly string[] {
   const { stixId, externalId } = record
-  return externalId === undefined ? [stixId, entityKeyOf(record)] : [externalId, stixId]
+  return externalId === undefined || externalId === unknownExternalId
+    ? [stixId, entityKeyOf(record)]
+    : [externalId, stixId]
 }
 
 function isListed(table: MarkTable, record: EntityRecord): boolean {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Checkpointer } from '../../../src/checkpoint/checkpointer.ts'
 import { HookRunner } from '../../../src/connector/delivery/hook-runner.ts'
 import { StixIdRecords } from '../../../src/connector/id-map/stix-id-records.ts'
+import { TargetIds } from '../../../src/connector/id-map/target-ids.ts'
 import { type Hooks } from '../../../src/connector/contract/hooks.ts'
 import { type Verdict } from '../../../src/errors/verdict.ts'
 import { delivered, type Outcome } from '../../../src/flow/books.ts'
@@ -59,6 +60,7 @@ async function desk({ hooks = {}, delivery = {}, mapIsComplete = true }: DeskOpt
     stopped: stopped.signal,
     mapIsComplete: () => mapIsComplete,
     stixIdRecords: new StixIdRecords(checkpointer),
+    targetIds: new TargetIds(),
     isStale: async () => false,
     onRetry: () => {},
     onDeadLetter: (_: Operation, __: Verdict) => {},
@@ -105,7 +107,10 @@ describe('the id map', () => {
   })
 
   it('lets the event decide when there is none', async () => {
-    const { runner, log } = await desk({ delivery: { idMap: false } })
+    const { runner, log } = await desk({
+      delivery: { idMap: false },
+      hooks: { create: () => void log.push('create') },
+    })
     await runner.deliver(operation('update'))
     await runner.deliver(operation('create'))
     await runner.deliver(operation('delete'))
@@ -184,6 +189,7 @@ describe('what the target answers', () => {
       create: () => {
         throw status(409)
       },
+      update: () => {},
       delete: () => {
         throw status(404)
       },
@@ -198,7 +204,10 @@ describe('what the target answers', () => {
       mapIsComplete: false,
       delivery: { on: { ...on, createExisting: 'dead-letter', deleteMissing: 'dead-letter' } },
     })
-    await expect(strict.runner.deliver(operation('create'))).rejects.toMatchObject({ status: 409 })
+    await expect(strict.runner.deliver(operation('create'))).rejects.toMatchObject({
+      code: 'PERMANENT',
+      cause: { status: 409 },
+    })
     await expect(strict.runner.deliver(operation('delete'))).rejects.toMatchObject({ status: 404 })
   })
 
