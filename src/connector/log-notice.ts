@@ -57,7 +57,13 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
       })
       return
     case 'reset':
-      logger.warn('Connector state has been remotely reset', { from: notice.from })
+      logger.error('Connector state has been remotely reset', { from: notice.from, was: notice.was })
+      return
+    case 'moved':
+      logger.error(
+        'Somebody else has written a position for this connector at the platform: is another deployment running with its CONNECTOR_ID? Going on from our own, which is written back',
+        { own: notice.own, found: notice.found },
+      )
       return
     case 'ping-failed':
       logger.warn('The platform does not answer pings; going on without', { error: notice.error.message })

@@ -37,6 +37,16 @@ function errorOfNotice(notice: ConnectorNotice): Failure | undefined {
           notice.isRepaired ? 'what still exists is fetched again' : 'it is lost, as recovery is off'
         }`,
       }
+    case 'reset':
+      return {
+        what: 'state reset',
+        text: `Somebody reset or edited the state at the platform: it starts from ${notice.from}, and stood at ${notice.was}`,
+      }
+    case 'moved':
+      return {
+        what: 'position moved',
+        text: `Somebody else has written ${notice.found} at the platform, where ${notice.own} was; going on from our own`,
+      }
     case 'ping-failed':
       return { what: 'ping', text: notice.error.message }
     case 'state-not-written':

@@ -9,7 +9,7 @@ import { Observation } from '../observe/observation.ts'
 import { type ConnectorState as PlatformState } from '../opencti/connector-state.ts'
 import { createPlatformHttp } from '../opencti/http.ts'
 import { PlatformKnowledge } from '../opencti/platform-knowledge.ts'
-import { formatPosition, startOfTime } from '../opencti/position.ts'
+import { formatPosition } from '../opencti/position.ts'
 import { checkStream, requireStreamId, type CheckedStream } from '../opencti/stream-check.ts'
 import { type AssemblyOptions } from './assembly-options.ts'
 import { Assembly } from './assembly.ts'
@@ -119,6 +119,7 @@ export class Runtime {
       },
       onPing: (error) =>
         onNotice(error === undefined ? { kind: 'ping-restored' } : { kind: 'ping-failed', error }),
+      onMoved: (move) => onNotice({ kind: 'moved', ...move }),
     })
   }
 
@@ -147,7 +148,8 @@ export class Runtime {
       maxDeadLetters: loaded.delivery.deadLetters.max,
       nowMs: clock.now(),
     })
-    return { ...facts, state: this.#lifecycle.state, waitsFor: this.#waitsFor }
+    const { state } = this.#lifecycle
+    return { ...facts, state, waitsFor: this.#waitsFor, movedPosition: this.#session.moved }
   }
 
   /** Asks the platform whether the configured stream exists, runs, and may be read. */
@@ -230,6 +232,7 @@ export class Runtime {
     if (start.isTaken && !this.#progress.mapIsImported) this.#progress.mapIsComplete = false
     if (start.isAnew) await this.#assembly.checkpointer.forgetPositions()
     this.#progress.begin(start.state)
+    if (start.movedFrom !== undefined) this.#tellReset(formatPosition(start.movedFrom))
     await this.#assembly.checkpointer.flush(true)
     this.#waitsFor = 'the live stream to be there'
     const stream = await patiently(
@@ -285,10 +288,15 @@ export class Runtime {
     } catch (error) {
       onNotice({ kind: 'state-not-written', error: error as StreamConnectorError })
     }
+    const was = this.#progress.position
     this.#progress.begin(state)
     this.#assembly.checkpointer.touch()
-    onNotice({ kind: 'reset', from: formatPosition(state.startFrom ?? startOfTime) })
+    this.#tellReset(was)
     if (this.#lifecycle.state === 'running') this.#read()
+  }
+
+  #tellReset(was: string): void {
+    this.#options.onNotice({ kind: 'reset', from: this.#progress.position, was })
   }
 
   async #stop(): Promise<void> {

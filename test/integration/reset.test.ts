@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { MemoryStore, StateError, type StateChanges } from 'opencti-stream-connector'
 import { buildIndicator, type GraphqlLogEntry, type Simulator } from 'opencti-stream-connector/testing'
+import { ask } from '../observe/ask.ts'
+import { type Recorder } from './recorder.ts'
 import {
   caughtUp,
   lastEventOf,
@@ -15,6 +17,12 @@ function graphql(simulator: Simulator, operation: string): GraphqlLogEntry[] {
   return simulator.requests.filter(
     (request): request is GraphqlLogEntry => request.kind === 'graphql' && request.operation === operation,
   )
+}
+
+/** What the page and `/status` say of a connector. */
+async function statusOf(recorder: Recorder): Promise<{ headline: { state: string; reason: string } }> {
+  const { body } = await ask(`${recorder.status().endpoints.health}/status`)
+  return JSON.parse(body) as { headline: { state: string; reason: string } }
 }
 
 const seeds = (count: number) =>
@@ -78,8 +86,12 @@ test('a reset while running starts anew, without dying', async () => {
   // What was pushed is known still.
   expect(new Set(again.map(({ hook }) => hook))).toEqual(new Set(['update']))
   expect(recorder.status().state).toBe('running')
-  expect(recorder.lines.some(({ message }) => message === 'Connector state has been remotely reset')).toBe(
-    true,
+  expect(recorder.lines).toContainEqual(
+    expect.objectContaining({
+      level: 'error',
+      message: 'Connector state has been remotely reset',
+      attributes: expect.objectContaining({ from: '0-0', was: lastEventOf(simulator, id) }) as object,
+    }),
   )
   const pings = simulator.connector()!.pings.length
   await until('two more pings', () => simulator.connector()!.pings.length >= pings + 2)
@@ -124,7 +136,9 @@ test('a reset while away: starts anew once, and the first ping uses the flag up'
   const pings = simulator.connector()!.pings.length
   await until('two more pings', () => simulator.connector()!.pings.length >= pings + 2)
   // No second reset.
-  expect(next.notice('reset')).toBeUndefined()
+  expect(next.notices.filter(({ kind }) => kind === 'reset')).toEqual([
+    { kind: 'reset', from: '0-0', was: lastEventOf(simulator, id) },
+  ])
   expect(streamRequests(simulator)).toHaveLength(count + 1)
 })
 
@@ -190,6 +204,48 @@ test('a state that was edited while away wins over the local one', async () => {
   expect(streamRequests(simulator)[count]!.query['from']).toBe(from)
   await until('the later ones again', () => next.callsOf(ids[3]!).length > 0)
   expect(next.callsOf(ids[0]!)).toEqual([])
+  expect(next.notice('reset')).toEqual({ kind: 'reset', from, was: first.status().position })
+})
+
+test('a position that somebody else writes while it runs is told, with both, and loses nothing', async () => {
+  const simulator = await startSimulator()
+  const recorder = await startRecorder(simulator, { env: { CONNECTOR_HEALTH_PORT: '0' } })
+  await caughtUp(recorder)
+  const ids = seeds(4).map((object) => simulator.create(object).id)
+  await until('the ping', () => platformState(simulator)['start_from'] === lastEventOf(simulator, ids[3]!))
+  const own = lastEventOf(simulator, ids[3]!)
+  const other = '1999999999999-7'
+  const count = streamRequests(simulator).length
+  const rewrite = () =>
+    simulator.setState(simulator.connectorId, JSON.stringify({ start_from: other, recover_until: false }))
+  rewrite()
+  await until('the notice', () => recorder.notice('moved'))
+  expect(recorder.notice('moved')).toEqual({ kind: 'moved', own, found: other })
+  const told = recorder.lines.filter(({ attributes }) => attributes?.['found'] === other)
+  expect(told).toEqual([expect.objectContaining({ level: 'error' })])
+  await until('our own position again', () => platformState(simulator)['start_from'] === own)
+  await until('the end of the trouble', async () => {
+    const { headline } = await statusOf(recorder)
+    return headline.state === 'well'
+  })
+  const next = simulator.create(buildIndicator('domain', { seed: 9 }))
+  await until('the next event', () => recorder.callsOf(next.id).length > 0)
+  expect(streamRequests(simulator)).toHaveLength(count)
+  expect(recorder.notice('reset')).toBeUndefined()
+})
+
+test('two deployments with one connector id: each tells of the other on its page', async () => {
+  const simulator = await startSimulator()
+  const env = { CONNECTOR_HEALTH_PORT: '0' }
+  const [one, other] = [await startRecorder(simulator, { env }), await startRecorder(simulator, { env })]
+  await caughtUp(one)
+  await caughtUp(other)
+  let seed = 100
+  await until('both headlines', async () => {
+    simulator.create(buildIndicator('domain', { seed: seed++ }))
+    const headlines = [await statusOf(one), await statusOf(other)].map(({ headline }) => headline)
+    return headlines.some(({ state, reason }) => state === 'position moved' && /CONNECTOR_ID/.test(reason))
+  })
 })
 
 test('without a change at the platform the local state wins, which is newer', async () => {

@@ -45,8 +45,13 @@ export type ConnectorNotice =
       readonly error: string
       readonly route?: string | undefined
     }
-  /** Somebody reset the connector's state at the platform, or edited it; it starts from there. */
-  | { readonly kind: 'reset'; readonly from: string }
+  /** Somebody reset the connector's state at the platform, or edited it: it starts from there. It stood at `was`. */
+  | { readonly kind: 'reset'; readonly from: string; readonly was: string }
+  /**
+   * Somebody else has written the position `found` at the platform, such as another deployment with this connector's id.
+   * The connector goes on from its own, which stood there before.
+   */
+  | { readonly kind: 'moved'; readonly own: string; readonly found: string }
   /** The platform did not answer a ping, or does again. */
   | { readonly kind: 'ping-failed'; readonly error: StreamConnectorError }
   | { readonly kind: 'ping-restored' }

@@ -6,6 +6,7 @@ import {
   type ConnectorState,
 } from '../../opencti/connector-state.ts'
 import { type Platform } from '../../opencti/platform.ts'
+import { comparePositions, formatPosition, type Position } from '../../opencti/position.ts'
 import { type ConnectorSettings } from '../../settings/connector-settings.ts'
 import { type StateStore } from '../../store/state-store.ts'
 import { type Random } from '../../util/backoff.ts'
@@ -27,6 +28,16 @@ export interface SessionOptions {
   /** Somebody reset or edited the state at the platform. Resolves when the connector has begun there. */
   readonly onReset: (state: ConnectorState) => Promise<void>
   readonly onPing: (error: StreamConnectorError | undefined) => void
+  /** Somebody else has written another position at the platform. */
+  readonly onMoved: (move: MovedPosition) => void
+}
+
+/** A position that somebody else has written at the platform. */
+export interface MovedPosition {
+  /** The connector's own, `<ms>-<seq>`. */
+  readonly own: string
+  /** The one that the platform has instead. */
+  readonly found: string
 }
 
 /** How the connector starts. */
@@ -40,6 +51,8 @@ export interface SessionStart {
   readonly source: 'local' | 'platform' | 'settings'
   /** The platform's state was reset by somebody, as far as it shows. */
   readonly isReset: boolean
+  /** Where it stood when somebody moved it at the platform, while it was away. */
+  readonly movedFrom?: Position | undefined
 }
 
 /** As the official client does, in milliseconds. */
@@ -75,6 +88,9 @@ export class Session {
   #pushed: readonly string[] = []
   /** Resets that are noticed and not obeyed yet. */
   #resetsUnderWay = 0
+  /** Not every token may ask for the state. */
+  #mayRead = true
+  #moved: MovedPosition | undefined
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -83,6 +99,11 @@ export class Session {
   /** OpenCTI's id of the connector's own user. */
   get userId(): string | undefined {
     return this.#userId
+  }
+
+  /** The position that somebody else had written at the platform when it was last looked; undefined when nobody had. */
+  get moved(): MovedPosition | undefined {
+    return this.#moved
   }
 
   /** Registers, waiting for a platform that is away, and finds out where to start. */
@@ -112,6 +133,7 @@ export class Session {
           isReset: false,
         }
     }
+    const movedFrom = local === resetState ? undefined : parseConnectorState(local)?.startFrom
     if (remote?.startFrom !== undefined && local !== resetState) {
       const isAnew = local !== undefined
       return {
@@ -120,6 +142,7 @@ export class Session {
         isTaken: !isAnew,
         source: 'platform',
         isReset: false,
+        movedFrom,
       }
     }
     const first = this.#firstState()
@@ -130,6 +153,7 @@ export class Session {
       source: 'settings',
       // A connector that was never pinged has none.
       isReset: registered === '',
+      movedFrom,
     }
   }
 
@@ -165,7 +189,6 @@ export class Session {
     const { platform, settings } = this.#options
     if (this.#resetsUnderWay > 0) return this.#echo(signal)
     const sent = await this.#options.save()
-    if (this.#isUncertain && (await this.#wasResetUnseen(signal))) return
     // Any of these may be what the platform has when we come back from a crash: the last that it took, or what was sent
     // since then. Only texts that differ are kept; while the platform is away, the position does not move for long.
     const unsent = this.#pushed.every((text) => !isStill(text, sent))
@@ -175,12 +198,18 @@ export class Session {
         ...this.#pushed.slice(1).slice(-maxUnanswered),
         sent,
       ])
+    const found = await this.#read(signal)
+    if (this.#isUncertain && found !== undefined && this.#wasResetUnseen(found)) {
+      this.#obey(found)
+      return
+    }
     const answer = await platform.ping(settings.id, sent, signal)
     this.#isUncertain = false
     if (!sameConnectorState(answer, sent)) {
       this.#obey(answer)
       return
     }
+    this.#noticeMove(found)
     await this.#rememberPushed([sent])
   }
 
@@ -192,25 +221,48 @@ export class Session {
     if (!sameConnectorState(answer, sent)) this.#obey(answer)
   }
 
-  /** A ping whose answer was lost may have swallowed a reset: the platform is then without the state that it had. */
-  async #wasResetUnseen(signal: AbortSignal): Promise<boolean> {
+  /** The state that the platform has; undefined where it does not tell. */
+  async #read(signal: AbortSignal): Promise<string | undefined> {
     const { platform, settings } = this.#options
+    if (!this.#mayRead && !this.#isUncertain) return undefined
     try {
-      const remote = await platform.readState(settings.id, signal)
-      if (remote === undefined || parseConnectorState(remote) !== undefined) return false
-      // A platform that never took a state has none to lose.
-      if (this.#pushed.some((text) => isStill(text, remote))) return false
-      this.#obey(remote)
-      return true
-    } catch {
-      // Not every token may ask. The ping that follows tells more.
-      return false
+      const found = await platform.readState(settings.id, signal)
+      this.#mayRead = found !== undefined
+      return found
+    } catch (error) {
+      // The ping that follows tells more, unless there is nobody to answer it.
+      if (isStreamConnectorError(error) && error.code !== 'PLATFORM_UNREACHABLE') return undefined
+      throw error
     }
+  }
+
+  /** A ping whose answer was lost may have swallowed a reset: the platform is then without the state that it had. */
+  #wasResetUnseen(found: string): boolean {
+    // A platform that never took a state has none to lose.
+    return parseConnectorState(found) === undefined && !this.#pushed.some((text) => isStill(text, found))
+  }
+
+  /**
+   * The ping stores what it sends, whatever the platform has: who else writes a position there would not be noticed. Ours
+   * stays: where two deployments have one id, to follow the other would be to lose what that one has passed.
+   */
+  #noticeMove(found: string | undefined): void {
+    const position = parseConnectorState(found)?.startFrom
+    const before = this.#moved
+    this.#moved = undefined
+    if (position === undefined) return
+    const known = this.#pushed.map((text) => parseConnectorState(text)?.startFrom)
+    if (known.some((each) => each !== undefined && comparePositions(each, position) === 0)) return
+    const own = known.findLast((each) => each !== undefined)
+    if (own === undefined) return
+    this.#moved = { own: formatPosition(own), found: formatPosition(position) }
+    if (before === undefined) this.#options.onMoved(this.#moved)
   }
 
   #obey(answer: string | undefined): void {
     const remote = parseConnectorState(answer)
     this.#isUncertain = false
+    this.#moved = undefined
     this.#pushed = [answer ?? 'null']
     const state = remote?.startFrom === undefined ? this.#firstState() : this.#endingByNow(remote)
     this.#resetsUnderWay++

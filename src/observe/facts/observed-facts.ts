@@ -53,6 +53,8 @@ export interface ObservedFacts extends BooksSnapshot {
   readonly stateProblem: string | undefined
   /** Why the platform does not answer look-ups; absent when it does, or nothing is looked up. */
   readonly lookupProblem?: string | undefined
+  /** The position that somebody else has written at the platform, in place of the connector's own; absent when nobody has. */
+  readonly movedPosition?: { readonly own: string; readonly found: string } | undefined
   /** Since the state was last written, in milliseconds. */
   readonly checkpointAgeMs: number
   readonly pings: PingCounts

@@ -12,6 +12,7 @@ export interface Headline {
     | 'stopping'
     | 'paused: target down'
     | 'disconnected'
+    | 'position moved'
     | 'not ready'
   /** `good`: leave it alone; `busy`: it works, and is not where it will be; `bad`: somebody has to look. */
   readonly tone: 'good' | 'busy' | 'bad'
@@ -25,6 +26,12 @@ const behindMs = 60_000
 export function headlineOf(facts: ObservedFacts): Headline {
   const reasons = readiness(facts)
   if (reasons.length > 0) return troubleOf(facts, reasons)
+  if (facts.movedPosition !== undefined)
+    return {
+      state: 'position moved',
+      tone: 'bad',
+      reason: `Somebody else writes positions for this connector at the platform: ${facts.movedPosition.found}, where ${facts.movedPosition.own} was. Is another deployment running with its CONNECTOR_ID? This one goes on from its own position.`,
+    }
   if (facts.stream.isHeldBack)
     return {
       state: 'behind',
