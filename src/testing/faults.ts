@@ -2,6 +2,7 @@ import { noFaults, type ArmedFaults } from './armed-faults.ts'
 import { type StixObject } from './knowledge/stix-object.ts'
 import { type Platform } from './knowledge/platform.ts'
 import { type FrameWriter } from './live/frame-writer.ts'
+import { type PageOrder } from './live/catch-up.ts'
 import { errorFrame, frame } from './live/frames.ts'
 import { type Refusal } from './http/refusal.ts'
 
@@ -42,8 +43,10 @@ export class Faults {
   heartbeatSkewMs = 0
   /** Whether new connections are compressed, as by a proxy. Default: false. */
   gzip = false
-  /** In which order catch-up sends its objects: `page` is the platform's own. */
-  catchUpOrder: 'page' | 'reversed' = 'page'
+  /** In which order a page of the catch-up is sent: `shuffled`, as on the platform, or from the newest object to the oldest. */
+  catchUpOrder: PageOrder = 'shuffled'
+  /** After how many objects every catch-up is cut, each time anew; as by a load balancer that takes no long answers. Default: none is. */
+  cutCatchUpAfterObjects: number | undefined
   /** How long GraphQL answers take, in milliseconds. Default: 0. */
   graphqlDelayMs = 0
 
@@ -237,7 +240,8 @@ export class Faults {
     this.heartbeats = true
     this.heartbeatSkewMs = 0
     this.gzip = false
-    this.catchUpOrder = 'page'
+    this.catchUpOrder = 'shuffled'
+    this.cutCatchUpAfterObjects = undefined
     this.graphqlDelayMs = 0
     this.armed = noFaults()
     this.resume()

@@ -32,6 +32,8 @@ export interface SimulatorOptions {
   readonly retention?: number | undefined
   /** How many objects a page of the catch-up holds. Default: 500 (6.x: 5000), as on the platform. */
   readonly catchUpPage?: number | undefined
+  /** Which order the objects of a catch-up come in, within a page: the same seed, the same order. Default: 1. */
+  readonly seed?: number | undefined
   /** How many sent objects a connection remembers. Default: 5000, as on the platform. */
   readonly dependencyCacheSize?: number | undefined
   /** For how many milliseconds it remembers them. Default: one hour, as on the platform. */

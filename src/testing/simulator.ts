@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { systemClock, type Clock } from '../util/clock.ts'
+import { seededRandom } from './builders/seeded-random.ts'
 import { Faults } from './faults.ts'
 import { ConnectorRegistry, type RegisteredConnector } from './graphql/connector-registry.ts'
 import { GraphqlApi } from './graphql/graphql-api.ts'
@@ -135,6 +136,7 @@ export class Simulator implements AsyncDisposable {
         newEvents,
         platform: this.#platform,
         faults: this.faults,
+        random: seededRandom(options.seed ?? 1),
         idleReadMs: options.idleReadMs ?? heartbeatMs,
         catchUpPage: options.catchUpPage ?? features.catchUpPage,
         cacheBounds: {

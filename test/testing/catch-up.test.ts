@@ -3,8 +3,10 @@ import {
   buildIdentity,
   buildIndicator,
   buildMalware,
+  buildObservable,
   buildRelationship,
   ManualClock,
+  type Simulator,
 } from 'opencti-stream-connector/testing'
 import { OpenStream } from './open-stream.ts'
 import { startOnManualClock, startSimulator } from './start-simulator.ts'
@@ -18,15 +20,95 @@ const dated = (seed: number, created: string, updated: string) =>
     x_opencti_updated_at: `2026-08-${updated}T00:00:00.000Z`,
   })
 
-test('sends pages by update, and inside a page by creation, so that ids go up and down', async () => {
-  const { simulator } = await startOnManualClock({ catchUpPage: 2 })
-  simulator.load([dated(1, '03', '10'), dated(2, '02', '11'), dated(3, '05', '12'), dated(4, '04', '13')])
-  const stream = await OpenStream.open(simulator, {
-    from: '2026-08-01T00:00:00Z',
-    recover: '2026-08-31T00:00:00Z',
+/** Sixty objects of two kinds, each updated a second after the one before. */
+const sixty = () =>
+  Array.from({ length: 60 }, (_, second) => {
+    const options = {
+      ...plain,
+      seed: second + 1,
+      x_opencti_updated_at: new Date(Date.UTC(2026, 7, 10, 0, 0, second)).toISOString(),
+    }
+    return second % 3 === 0 ? buildMalware(options) : buildIndicator('domain', options)
   })
-  const frames = await stream.events(4)
-  expect(frames.map(({ id }) => new Date(Number(id!.split('-')[0])).getUTCDate())).toEqual([11, 10, 13, 12])
+const august = { from: '2026-08-01T00:00:00Z', recover: '2026-08-31T00:00:00Z' }
+
+async function secondsOfCatchUp(simulator: Simulator, count: number): Promise<number[]> {
+  const stream = await OpenStream.open(simulator, august)
+  const frames = await stream.events(count)
+  await stream.close()
+  return frames.map(({ id }) => new Date(Number(id!.split('-')[0])).getUTCSeconds())
+}
+
+test.each(['6.x', '7.x-mid', '7.x-new'] as const)(
+  'sends pages that rise, and inside a page any order: on %s',
+  async (profile) => {
+    const { simulator } = await startOnManualClock({ profile, catchUpPage: 20 })
+    simulator.load(sixty())
+    const seconds = await secondsOfCatchUp(simulator, 60)
+    for (const [page, start] of [0, 20, 40].entries()) {
+      const sent = seconds.slice(start, start + 20)
+      const inOrder = Array.from({ length: 20 }, (_, index) => page * 20 + index)
+      expect(sent.toSorted((a, b) => a - b)).toEqual(inOrder)
+      expect(sent).not.toEqual(inOrder)
+    }
+  },
+)
+
+test('sends one index of the database after the other inside a page', async () => {
+  const { simulator } = await startOnManualClock()
+  const observable = (seed: number) => buildObservable('ipv4-addr', { ...plain, seed })
+  simulator.load(
+    [1, 2, 3, 4].flatMap((seed) => [dated(seed, '01', '10'), observable(seed), dated(seed + 9, '01', '11')]),
+  )
+  simulator.stream.filter = ({ type }) => type !== 'marking-definition'
+  const stream = await OpenStream.open(simulator, { from: '0-0', recover: '2100-01-01T00:00:00Z' })
+  const types = (await stream.events(12)).map(({ envelope }) => envelope.data.type)
+  expect(types.filter((type, index) => type !== types[index - 1])).toHaveLength(2)
+  await stream.close()
+})
+
+test('shuffles in the same way for the same seed, and in another at each connection', async () => {
+  const orders: number[][] = []
+  for (const seed of [7, 7, 8]) {
+    const { simulator } = await startOnManualClock({ seed })
+    simulator.load(sixty())
+    orders.push(await secondsOfCatchUp(simulator, 60), await secondsOfCatchUp(simulator, 60))
+  }
+  const [first, second, again, secondAgain, other] = orders
+  expect([again, secondAgain]).toEqual([first, second])
+  expect(second).not.toEqual(first)
+  expect(other).not.toEqual(first)
+})
+
+test('is cut after so many objects, each time', async () => {
+  const { simulator } = await startOnManualClock({ catchUpPage: 10 })
+  simulator.load(sixty())
+  simulator.faults.cutCatchUpAfterObjects = 25
+  for (let connection = 0; connection < 3; connection++) {
+    const stream = await OpenStream.open(simulator, august)
+    await stream.events(25)
+    await expect(stream.events(1)).rejects.toThrow()
+  }
+  simulator.faults.clear()
+  expect(await secondsOfCatchUp(simulator, 60)).toHaveLength(60)
+})
+
+test('sends what is there while others write: each object once, as it is', async () => {
+  const { simulator, clock } = await startOnManualClock()
+  const objects = sixty()
+  simulator.load(objects)
+  const changed = objects[0]!
+  await secondsOfCatchUp(simulator, 60)
+  await clock.advance(1)
+  const { id } = simulator.update(changed.id, { description: 'new' })
+  simulator.delete(objects[1]!.id)
+  simulator.stream.filter = ({ type }) => type !== 'marking-definition'
+  const stream = await OpenStream.open(simulator, { from: '0-0', recover: '2100-01-01T00:00:00Z' })
+  const frames = await stream.events(59)
+  const ids = frames.map(({ envelope }) => envelope.data.id)
+  expect(new Set(ids).size).toBe(59)
+  expect(ids).not.toContain(objects[1]!.id)
+  expect(frames.find(({ envelope }) => envelope.data.id === id)!.envelope.data['description']).toBe('new')
   await stream.close()
 })
 
@@ -39,10 +121,9 @@ test('includes both ends of its range and never what was deleted', async () => {
     recover: '2026-08-12T00:00:00Z',
   })
   const frames = await stream.events(2)
-  expect(frames.map(({ envelope }) => envelope.data.id)).toEqual([
-    dated(1, '01', '10').id,
-    dated(3, '01', '12').id,
-  ])
+  expect(new Set(frames.map(({ envelope }) => envelope.data.id))).toEqual(
+    new Set([dated(1, '01', '10').id, dated(3, '01', '12').id]),
+  )
   expect(Object.keys(frames[0]!.envelope)).toEqual(['data', 'message', 'origin', 'version'])
   expect(frames[0]!.envelope.origin).toEqual({ referer: 'init-create' })
   await stream.close()

@@ -129,6 +129,16 @@ const naming = (
   'fingerprint_sha256'
 ).split(' ')
 
+const metaTypes = new Set(['external-reference', 'kill-chain-phase', 'label', 'marking-definition'])
+
+/** The index of the platform's database that keeps objects of this kind (OpenCTI platform, database/utils.ts). */
+export function databaseIndexOf(object: StixObject): string {
+  if (object.type === 'sighting') return 'stix_sighting_relationships'
+  if (object.type === 'relationship') return 'stix_core_relationships'
+  if (isObservable(object.type)) return 'stix_cyber_observables'
+  return metaTypes.has(object.type) ? 'stix_meta_objects' : 'stix_domain_objects'
+}
+
 /** What people call an object: its name, its value, its pattern, its ends. */
 export function representativeOf(object: StixObject): string {
   for (const property of naming) {

@@ -1,5 +1,6 @@
 import { isRelation } from './entity-types.ts'
 import { referencesOf, replaceReference } from './references.ts'
+import { UpdateIndex } from './update-index.ts'
 import {
   deepFreeze,
   openCtiPropertiesOf,
@@ -13,7 +14,6 @@ export interface StoredObject {
   readonly object: StixObject
   readonly properties: OpenCtiProperties
   readonly references: readonly string[]
-  readonly createdMs: number
   readonly updatedMs: number
   /** The object as JSON, written once however often it is sent. */
   readonly json: () => string
@@ -27,7 +27,6 @@ export function toStored(object: StixObject): StoredObject {
     object,
     properties,
     references: referencesOf(object),
-    createdMs: Date.parse(properties.created_at),
     updatedMs: Date.parse(properties.updated_at),
     json: () => (json ??= JSON.stringify(object)),
   }
@@ -45,6 +44,7 @@ export class KnowledgeBase {
   readonly #containers = new Map<string, Set<string>>()
   /** … and of whatever else refers to it. */
   readonly #others = new Map<string, Set<string>>()
+  readonly #updates = new UpdateIndex()
 
   /** Every stored object, oldest entry first. */
   values(): IterableIterator<StoredObject> {
@@ -56,12 +56,18 @@ export class KnowledgeBase {
     return this.#objects.get(this.#internalIds.get(id) ?? id)
   }
 
+  /** What was updated at `fromMs` or later and at `toMs` or earlier, by `updated_at` and internal id. */
+  updatedBetween(fromMs: number, toMs: number): Generator<StoredObject> {
+    return this.#updates.between(fromMs, toMs)
+  }
+
   /** Stores an object, over an older state with the same internal id. */
   put(stored: StoredObject): void {
     const { id } = stored.properties
     const before = this.#objects.get(id)
     if (before !== undefined) this.#unlink(before)
     this.#objects.set(id, stored)
+    this.#updates.add(stored)
     for (const alias of textsOf(stored.properties['stix_ids'])) this.#internalIds.set(alias, id)
     this.#internalIds.set(stored.object.id, id)
     for (const [index, reference] of this.#linksOf(stored)) {
@@ -129,6 +135,7 @@ export class KnowledgeBase {
   }
 
   #unlink(stored: StoredObject): void {
+    this.#updates.remove(stored)
     for (const [index, reference] of this.#linksOf(stored)) {
       const holders = index.get(reference)
       holders?.delete(stored.properties.id)

@@ -1,5 +1,10 @@
+import { type Random } from '../../util/backoff.ts'
+import { databaseIndexOf } from '../knowledge/entity-types.ts'
 import { type KnowledgeBase, type StoredObject } from '../knowledge/knowledge-base.ts'
 import { type LiveView } from './live-view.ts'
+
+/** In which order a page of the catch-up is sent. */
+export type PageOrder = 'shuffled' | 'reversed'
 
 /** Which part of the knowledge base a catch-up sends. */
 export interface CatchUpRange {
@@ -10,30 +15,68 @@ export interface CatchUpRange {
   readonly withInferences: boolean
   /** How many objects a page holds. */
   readonly pageSize: number
-  readonly order: 'page' | 'reversed'
+  readonly order: PageOrder
+  readonly random: Random
 }
 
 /**
- * The objects of a catch-up in the platform's order: pages sorted by `updated_at` and internal id, but inside a page
- * by creation (graphql/sseMiddleware.js with the loader of database/middleware.js). An object that was changed or
- * deleted while pages were sent is left to the live events.
+ * The objects of a catch-up in the platform's order: pages rise by `updated_at` and internal id, but inside a page the order is
+ * arbitrary, one index of the database after the other (graphql/sseMiddleware.js with the loader of database/middleware.js;
+ * seen on 6.8.10 and 7.260817.0). An object that was changed or deleted while pages were sent is left to the live events.
  */
 export function* catchUp(
   knowledge: KnowledgeBase,
   view: LiveView,
   range: CatchUpRange,
 ): Generator<StoredObject> {
-  const isInside = ({ updatedMs, properties }: StoredObject) =>
-    updatedMs >= range.fromMs && updatedMs <= range.toMs && (range.withInferences || !properties.is_inferred)
-  const matches = [...knowledge.values()].filter((stored) => isInside(stored) && view.isVisible(stored))
-  matches.sort((a, b) => a.updatedMs - b.updatedMs || (a.properties.id < b.properties.id ? -1 : 1))
-  if (range.order === 'reversed') matches.reverse()
-  for (let start = 0; start < matches.length; start += range.pageSize) {
-    const page = matches.slice(start, start + range.pageSize)
-    if (range.order === 'page') page.sort((a, b) => a.createdMs - b.createdMs)
-    for (const { properties } of page) {
-      const stored = knowledge.find(properties.id)
-      if (stored !== undefined && isInside(stored) && view.isVisible(stored)) yield stored
+  const isWanted = (stored: StoredObject) =>
+    stored.updatedMs >= range.fromMs &&
+    stored.updatedMs <= range.toMs &&
+    (range.withInferences || !stored.properties.is_inferred) &&
+    view.isVisible(stored)
+  for (const page of pagesOf(knowledge.updatedBetween(range.fromMs, range.toMs), isWanted, range.pageSize)) {
+    const ordered = range.order === 'reversed' ? page.toReversed() : shuffledByIndex(page, range.random)
+    for (const { properties } of ordered) {
+      const present = knowledge.find(properties.id)
+      if (present !== undefined && isWanted(present)) yield present
     }
   }
+}
+
+function* pagesOf(
+  objects: Iterable<StoredObject>,
+  isWanted: (stored: StoredObject) => boolean,
+  size: number,
+): Generator<StoredObject[]> {
+  let page: StoredObject[] = []
+  for (const stored of objects) {
+    if (!isWanted(stored)) continue
+    page.push(stored)
+    if (page.length < size) continue
+    yield page
+    page = []
+  }
+  if (page.length > 0) yield page
+}
+
+function shuffledByIndex(page: readonly StoredObject[], random: Random): StoredObject[] {
+  const byIndex = new Map<string, StoredObject[]>()
+  for (const stored of page) {
+    const index = databaseIndexOf(stored.object)
+    const group = byIndex.get(index)
+    if (group === undefined) byIndex.set(index, [stored])
+    else group.push(stored)
+  }
+  return shuffled([...byIndex.values()], random).flatMap((group) => shuffled(group, random))
+}
+
+/** @returns `items` itself, in another order. */
+function shuffled<T>(items: T[], random: Random): T[] {
+  for (let last = items.length - 1; last > 0; last--) {
+    const other = Math.floor(random() * (last + 1))
+    const moved = items[last]!
+    items[last] = items[other]!
+    items[other] = moved
+  }
+  return items
 }

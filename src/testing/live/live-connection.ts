@@ -194,15 +194,17 @@ export class LiveConnection {
   }
 
   async #recover(fromMs: number, toMs: number): Promise<void> {
-    const { platform, catchUpPage, faults } = this.#server
+    const { platform, catchUpPage, faults, random } = this.#server
     const { withInferences } = this.#parameters
-    const range = { fromMs, toMs, withInferences, pageSize: catchUpPage, order: faults.catchUpOrder }
+    const order = faults.catchUpOrder
+    const range = { fromMs, toMs, withInferences, pageSize: catchUpPage, order, random }
     let count = 0
     for (const stored of catchUp(platform.knowledge, this.#view, range)) {
       const group = this.#frames.ofObject(stored)
       if (group === undefined) continue
       await this.#groups.write(group)
-      if (++count % maxEventsPerRead === 0) await this.#yield()
+      if (++count === faults.cutCatchUpAfterObjects) await this.writer.cutAfter('', 0)
+      if (count % maxEventsPerRead === 0) await this.#yield()
     }
     await this.writer.flush()
   }

@@ -1,4 +1,5 @@
 import { type Clock } from '../../util/clock.ts'
+import { type Random } from '../../util/backoff.ts'
 import { type Faults } from '../faults.ts'
 import { type Platform } from '../knowledge/platform.ts'
 import { type PlatformFeatures } from '../platform-profile.ts'
@@ -17,6 +18,7 @@ export interface LiveServer {
   readonly heartbeatMs: number
   readonly idleReadMs: number
   readonly catchUpPage: number
+  readonly random: Random
   readonly cacheBounds: LruBounds
   readonly retention: number
 }
