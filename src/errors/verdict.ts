@@ -22,6 +22,8 @@ export interface Verdict {
   readonly ofTarget: boolean
   /** Whether it was a look-up at the OpenCTI platform that failed, or our own state: that says nothing of the target. */
   readonly ofPlatform: boolean
+  /** Whether the target has too much to do, and says so (429, or 503 with `Retry-After`): that says nothing of the event. */
+  readonly isOverload: boolean
 }
 
 const retryableStatuses: ReadonlySet<number> = new Set([408, 425, 429])
@@ -48,7 +50,14 @@ export function judge(error: unknown, hook: boolean, nowMs: number): Verdict {
     // Its own code runs when it is read, and throws.
     const facts = { isNetwork: false, isTimeout: false, isBug: false }
     const kind = hook ? 'retry' : 'reject'
-    return { kind, reason: describeError(error), facts, ofTarget: false, ofPlatform: false }
+    return {
+      kind,
+      reason: describeError(error),
+      facts,
+      ofTarget: false,
+      ofPlatform: false,
+      isOverload: false,
+    }
   }
 }
 
@@ -61,6 +70,7 @@ function verdictOf(error: unknown, hook: boolean, nowMs: number): Verdict {
     facts,
     ofTarget,
     ofPlatform,
+    isOverload: kind === 'retry' && ofTarget && isOverload(facts),
   })
   if (isStreamConnectorError(error)) {
     if (error.code === 'SKIP') return verdict('skip')
@@ -88,6 +98,10 @@ function verdictOf(error: unknown, hook: boolean, nowMs: number): Verdict {
   if (facts.isNetwork) return verdict('retry', true)
   if (facts.isBug || isValidationError(error) || !hook) return verdict('reject')
   return verdict('retry')
+}
+
+function isOverload({ status, retryAfterMs }: ErrorFacts): boolean {
+  return status === 429 || (status === 503 && retryAfterMs !== undefined)
 }
 
 /**

@@ -32,7 +32,7 @@ export class BatchSender {
 
   async send(operations: readonly Operation[]): Promise<void> {
     const { gate, handler, batcher, onSent } = this.#options
-    gate.enter(operations, operations.length)
+    gate.enter(operations)
     let answers: readonly ItemAnswer[] | undefined
     try {
       answers = await handler.flush(operations)
@@ -46,9 +46,10 @@ export class BatchSender {
 
   #answered(operations: readonly Operation[], answers: readonly ItemAnswer[]): void {
     const { gate, settler } = this.#options
-    const hasWorked = answers.some((answer) => answer.status !== 'retry')
-    if (answers.some((answer) => answer.status === 'retry')) gate.pushedBack(operations)
-    if (hasWorked) gate.worked(operations)
+    const done = operations.filter((_, index) => answers[index]!.status !== 'retry')
+    if (done.length < operations.length) gate.pushedBack(operations)
+    const hasWorked = done.length > 0
+    if (hasWorked) gate.worked(done, operations)
     for (const [index, operation] of operations.entries()) {
       const answer = answers[index]!
       if (answer.status === 'ok') {
@@ -57,8 +58,8 @@ export class BatchSender {
       }
       const verdict = settler.judge(answer.error, operation)
       // A target that took its neighbours is not down, however many it asked to send again.
-      if (hasWorked) gate.pauseAsAsked(verdict)
-      else gate.failed(verdict, operation.key, operations)
+      if (hasWorked) gate.failedBesideOthers(verdict, operation)
+      else gate.failed(verdict, [operation], operations)
       settler.failed(operation, verdict, operations)
     }
   }
@@ -66,7 +67,7 @@ export class BatchSender {
   #failed(operations: readonly Operation[], error: unknown): void {
     const { gate, settler, handler, attempts, clock } = this.#options
     const verdict = judge(error, true, clock.now())
-    gate.failed(verdict, operations.length === 1 ? operations[0]!.key : undefined, operations)
+    gate.failed(verdict, operations, operations)
     if (verdict.kind === 'stop') {
       gate.wasted(operations)
       for (const operation of operations) settler.keep(operation)
@@ -74,7 +75,7 @@ export class BatchSender {
     } else if (operations.length === 1 || verdict.kind === 'skip') {
       for (const operation of operations) settler.failed(operation, verdict, operations)
     } else if (verdict.kind === 'reject') {
-      gate.rejected(verdict, operations)
+      gate.rejected(verdict, operations, operations)
       this.#split(operations)
     } else {
       const held = operations.filter((each) => gate.isHeldAgainst(each, verdict, attempts))

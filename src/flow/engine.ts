@@ -42,6 +42,7 @@ export interface EngineOptions {
 export class Engine {
   readonly #handler: OperationHandler
   readonly #clock: Clock
+  readonly #random: Random
   readonly #gate: Gate
   readonly #batcher: Batcher | undefined
   readonly #coalesces: boolean
@@ -50,6 +51,7 @@ export class Engine {
   readonly #resting: Resting
   readonly #settler: Settler
   readonly #idle = new Condition()
+  readonly #hasUntried = () => this.#lanes.hasUntried
   #isPumping = false
   #isStopped = false
   #cancelWake: (() => void) | undefined
@@ -58,6 +60,7 @@ export class Engine {
     const { delivery, handler, clock, bulk } = options
     this.#handler = handler
     this.#clock = clock
+    this.#random = options.random
     this.#gate = new Gate({
       ...options,
       adapts: delivery.adaptiveConcurrency,
@@ -174,11 +177,12 @@ export class Engine {
         if (this.#batcher !== undefined) {
           if (this.#atWork.count >= this.#batcher.capacity) break
         } else {
-          const waitMs = this.#gate.waitMs(this.#atWork.count)
+          const waitMs = this.#gate.waitMs(this.#atWork.count, this.#hasUntried)
           if (waitMs > 0) {
             this.#wake(waitMs)
             break
           }
+          if (this.#gate.outageReason !== undefined) this.#lanes.preferUntried(this.#random)
           this.#gate.enter(this.#lanes.peek()!)
         }
         const operation = this.#lanes.take()
@@ -208,12 +212,12 @@ export class Engine {
         else this.#batcher!.add(operation, this.#blocked())
         return
       }
-      if (outcome === delivered) this.#gate.worked(operation)
+      if (outcome === delivered) this.#gate.worked([operation], operation)
       else this.#gate.wasted(operation)
       this.#settler.end(operation, outcome)
     } catch (error) {
       const verdict = this.#settler.judge(error, operation)
-      this.#gate.failed(verdict, operation.key, operation)
+      this.#gate.failed(verdict, [operation], operation)
       this.#settler.failed(operation, verdict, operation)
     }
     this.#pump()
@@ -224,7 +228,8 @@ export class Engine {
       bounds: delivery.batch,
       clock,
       weigh: (operation) => handler.itemBytes(operation),
-      waitMs: () => this.#gate.waitMs(batcher.inFlight),
+      waitMs: () =>
+        this.#gate.waitMs(batcher.inFlight, () => batcher.unsent.some(({ isUntried }) => isUntried)),
       send: (operations) => void sender.send(operations),
     })
     const sender = new BatchSender({

@@ -2,6 +2,7 @@ import { type Verdict } from '../errors/verdict.ts'
 import { type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { AdaptiveLimit } from './adaptive-limit.ts'
+import { FailureShare } from './failure-share.ts'
 import { isHeldAgainst } from './held-against.ts'
 import { type Limiter } from './limiter.ts'
 import { type Operation } from './operation.ts'
@@ -37,6 +38,8 @@ export class Gate {
   readonly #bucket: Limiter
   readonly #takesTokens: () => boolean
   readonly #outage: Outage
+  /** Of the tries that may have failed because of the target. */
+  readonly #failures = new FailureShare()
   readonly #onOutage: (reason: string | undefined) => void
 
   constructor(options: GateOptions) {
@@ -67,25 +70,38 @@ export class Gate {
     return Math.min(this.#adaptive?.limit ?? this.#maxCalls, this.#outage.ramp)
   }
 
-  /** Milliseconds until one more may start beside `running` others; infinite when that depends on one of them. */
-  waitMs(running: number): number {
+  /**
+   * Milliseconds until one more may start beside `running` others; infinite when that depends on one of them.
+   *
+   * @param hasUntried whether what could start includes what has never been tried; only asked while the target is down.
+   */
+  waitMs(running: number, hasUntried: () => boolean): number {
     if (this.#outage.reason === undefined && running >= this.#limit) return Number.POSITIVE_INFINITY
-    return Math.max(this.#outage.probeWaitMs(), this.#bucket.waitMs())
+    return Math.max(this.#outage.probeWaitMs(hasUntried), this.#bucket.waitMs())
   }
 
-  /**
-   * @param call what is started: an operation, or a batch of them.
-   * @param size operations in it.
-   */
-  enter(call: object, size = 1): void {
-    this.#adaptive?.started(call, size)
-    this.#outage.probe(call)
+  /** @param call what is started: an operation, or a batch of them. */
+  enter(call: Operation | readonly Operation[]): void {
+    const isBatch = Array.isArray(call)
+    this.#adaptive?.started(call, isBatch ? call.length : 1)
+    if (this.#outage.reason !== undefined) {
+      const operations = (isBatch ? call : [call]) as readonly Operation[]
+      this.#outage.probe(
+        call,
+        operations.every(({ isUntried }) => isUntried),
+      )
+    }
     if (this.#takesTokens()) this.#bucket.take()
   }
 
-  /** The target did something: `call`, or a part of it. */
-  worked(call: object): void {
+  /**
+   * The target did something: `call`, or a part of it.
+   *
+   * @param operations what it did.
+   */
+  worked(operations: readonly Operation[], call: object): void {
     this.#adaptive?.worked(call)
+    if (this.#outage.reason === undefined) this.#failures.worked(operations)
     if (this.#outage.succeeded()) this.#onOutage(undefined)
   }
 
@@ -99,10 +115,10 @@ export class Gate {
   /**
    * A call failed.
    *
-   * @param key the entity, or undefined for several at once.
+   * @param operations what was in it.
    * @param call the operation or the batch that failed.
    */
-  failed(verdict: Verdict, key: string | undefined, call: object): void {
+  failed(verdict: Verdict, operations: readonly Operation[], call: object): void {
     if (verdict.ofPlatform) {
       this.wasted(call)
       return
@@ -110,18 +126,27 @@ export class Gate {
     this.pauseAsAsked(verdict)
     if (isPushBack(verdict)) this.pushedBack(call)
     else this.#adaptive?.ended(call)
-    if (verdict.kind !== 'retry' && verdict.kind !== 'outage') return
-    if (this.#outage.failed(key, verdict.reason, verdict.kind === 'outage', call)) {
+    if (!mayBeOfTarget(verdict)) return
+    const share = this.#failures.ofAll
+    this.#count(verdict, operations)
+    const key = operations.length === 1 ? operations[0]!.key : undefined
+    if (this.#outage.failed(key, verdict.reason, verdict.kind === 'outage', call, share)) {
       this.#onOutage(verdict.reason)
     }
   }
 
+  /** An operation failed in a call in which others have not: the target is there. */
+  failedBesideOthers(verdict: Verdict, operation: Operation): void {
+    this.pauseAsAsked(verdict)
+    if (mayBeOfTarget(verdict)) this.#count(verdict, [operation])
+  }
+
   /** An answer with a reason shows that the target is there; an error of our own shows nothing. */
-  rejected(verdict: Verdict, call: object): void {
+  rejected(verdict: Verdict, operations: readonly Operation[], call: object): void {
     if (verdict.ofPlatform || verdict.facts.status === undefined) this.wasted(call)
     else {
       this.#adaptive?.ended(call)
-      this.worked(call)
+      this.worked(operations, call)
     }
   }
 
@@ -144,8 +169,18 @@ export class Gate {
    * @param attempts tries of one event in all, while the target otherwise works.
    */
   isHeldAgainst(operation: Operation, verdict: Verdict, attempts: number): boolean {
-    return isHeldAgainst(operation, verdict, this.#outage, attempts)
+    return isHeldAgainst(operation, verdict, this.#outage, this.#failures, attempts)
   }
+
+  /** While the target is down nothing is held against anybody, so that nothing of it has to count. */
+  #count({ isOverload }: Verdict, operations: readonly Operation[]): void {
+    if (!isOverload && this.#outage.reason === undefined) this.#failures.failed(operations)
+  }
+}
+
+/** Whether the target itself may be what failed, and not the event or the author's code. */
+function mayBeOfTarget({ kind, ofTarget }: Verdict): boolean {
+  return ofTarget && (kind === 'retry' || kind === 'outage')
 }
 
 /** Whether a failure says that the target has too much to do: it asks to wait, or does not answer in time. */

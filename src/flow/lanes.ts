@@ -1,3 +1,4 @@
+import { type Random } from '../util/backoff.ts'
 import { Queue } from '../util/queue.ts'
 import { type Operation } from './operation.ts'
 
@@ -72,6 +73,21 @@ export class Lanes {
   /** The next operation that could start, without taking it. */
   peek(): Operation | undefined {
     return this.#ready.first
+  }
+
+  /** Whether one of them has never been tried. */
+  get hasUntried(): boolean {
+    for (const operation of this.#ready) if (operation.isUntried) return true
+    return false
+  }
+
+  /** Makes one that has never been tried the next one, any of them by chance; the first one stays where there is none. */
+  preferUntried(random: Random): void {
+    const untried = [...this.#ready].filter((operation) => operation.isUntried)
+    const chosen = untried[Math.floor(random() * untried.length)]
+    if (chosen === undefined) return
+    this.#ready.remove(chosen)
+    this.#ready.unshift(chosen)
   }
 
   /** Takes the operation that {@link peek} showed. */

@@ -42,6 +42,10 @@ export class Operation {
   failedAtSuccess = -1
   /** Whether the last failure may have been the target's. */
   failureOfTarget = false
+  /** How many of its tries have failed that count in the share of all, what they count, and since how many tries of all. */
+  countedTries = 0
+  ownFailures = 0
+  ownFailuresAt = 0
   firstFailedAtMs = 0
   lastFailedAtMs = 0
   /** Why it failed last; empty when it never did. */
@@ -101,6 +105,11 @@ export class Operation {
   /** The entity's key, the same at every route. */
   get entityKey(): string {
     return this.route === undefined ? this.key : entityKeyOfLane(this.key, this.route.name)
+  }
+
+  /** Neither it nor, for a dead letter, its event has ever been tried: whether it works says nothing of itself yet. */
+  get isUntried(): boolean {
+    return this.lastFailedAtMs === 0 && this.replayOf === undefined
   }
 
   /** The dead letter that has ended when this has. */

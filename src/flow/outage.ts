@@ -3,13 +3,16 @@ import { type Clock } from '../util/clock.ts'
 
 /** When a target counts as down, and how it is probed. */
 export interface OutageOptions {
-  /** So many failures in a row, of more than one entity, mean that the target is down. */
+  /** So many failures in a row, of more than one entity, mean that the target is down; more where it often fails. */
   readonly failures: number
   /** The first wait before a probe, in milliseconds; it doubles. */
   readonly probeMinMs: number
   /** The longest wait before a probe, in milliseconds. */
   readonly probeMaxMs: number
 }
+
+/** How unlikely failures in a row have to be, for a target that often fails, to mean that it is down. */
+const chance = 1e-3
 
 /** For so long after a success the target is known to work, in milliseconds. */
 const workedRecentlyMs = 10_000
@@ -30,9 +33,15 @@ export class Outage {
   #failingSinceMs = 0
   #failedKey: string | undefined
   #failedMany = false
+  /** The share of tries that failed before these. */
+  #usualShare = 0
   #reason: string | undefined
   #probes = 0
   #nextProbeMs = 0
+  /** When the next probe may be made of something that has never been tried. */
+  #nextUntriedMs = 0
+  /** Whether the last probe was of something that had never been tried. */
+  #wasUntried = true
   /** What is tried at the moment to see whether the target is back. */
   #probe: object | undefined
   /** Operations that may run at a time after an outage; infinite in ordinary times. */
@@ -93,10 +102,14 @@ export class Outage {
    * @param certain whether the failure is of the kind that concerns everybody (credentials).
    * @param call what failed: the next probe is planned when it was the present one, and not for what had been under
    *   way since before.
+   * @param share of the tries that fail, this one not included.
    * @returns whether an outage begins with that.
    */
-  failed(key: string | undefined, reason: string, certain: boolean, call: object): boolean {
-    if (this.#failures++ === 0) this.#failingSinceMs = this.#clock.monotonic()
+  failed(key: string | undefined, reason: string, certain: boolean, call: object, share: number): boolean {
+    if (this.#failures++ === 0) {
+      this.#failingSinceMs = this.#clock.monotonic()
+      this.#usualShare = share
+    }
     if (key === undefined || (this.#failedKey !== undefined && this.#failedKey !== key))
       this.#failedMany = true
     this.#failedKey = key
@@ -105,23 +118,38 @@ export class Outage {
       if (this.#probe === call) this.#planProbe()
       return false
     }
-    const isMany = this.#failedMany && this.#failures >= this.#options.failures
+    const isMany =
+      this.#failedMany &&
+      this.#failures >= this.#options.failures &&
+      this.#usualShare ** this.#failures < chance
     if (!isMany && !(certain && !this.workedRecently)) return false
     this.#reason = reason
+    this.#wasUntried = true
     this.#planProbe()
     return true
   }
 
-  /** Milliseconds until a probe may start; infinite while one is under way; 0 also when there is no outage. */
-  probeWaitMs(): number {
+  /**
+   * Milliseconds until a probe may start; infinite while one is under way; 0 also when there is no outage.
+   *
+   * @param hasUntried whether something is there that has never been tried. It says more than what has failed before, and
+   *   need not wait as long when that was all there was.
+   */
+  probeWaitMs(hasUntried: () => boolean): number {
     if (this.#reason === undefined) return 0
     if (this.#probe !== undefined) return Number.POSITIVE_INFINITY
-    return Math.max(0, this.#nextProbeMs - this.#clock.monotonic())
+    const isEarly = !this.#wasUntried && hasUntried()
+    return Math.max(0, (isEarly ? this.#nextUntriedMs : this.#nextProbeMs) - this.#clock.monotonic())
   }
 
-  /** `call` is started: it is the probe if the target is down. */
-  probe(call: object): void {
-    if (this.#reason !== undefined) this.#probe = call
+  /**
+   * `call` is started while the target is down: it is the probe.
+   *
+   * @param isUntried whether it holds nothing that has been tried before.
+   */
+  probe(call: object, isUntried: boolean): void {
+    this.#probe = call
+    this.#wasUntried = isUntried
   }
 
   /** `call` ended before it reached the target: if it was the probe, that came to nothing. */
@@ -135,7 +163,8 @@ export class Outage {
     const bounds = { baseMs: this.#options.probeMinMs, maxMs: this.#options.probeMaxMs }
     // Half of the wait is fixed: a probe right after the failure would say nothing new.
     const ceilingMs = Math.min(bounds.maxMs, bounds.baseMs * 2 ** Math.min(this.#probes - 1, 30))
-    this.#nextProbeMs =
-      this.#clock.monotonic() + ceilingMs / 2 + backoffMs(this.#probes, bounds, this.#random) / 2
+    const nowMs = this.#clock.monotonic()
+    this.#nextUntriedMs = nowMs + bounds.baseMs
+    this.#nextProbeMs = nowMs + ceilingMs / 2 + backoffMs(this.#probes, bounds, this.#random) / 2
   }
 }

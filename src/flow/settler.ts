@@ -31,8 +31,11 @@ export interface SettlerOptions {
   readonly onEnd: () => void
 }
 
-/** The longest wait after a look-up that failed, in milliseconds: it costs next to nothing while the platform is away. */
-const maxPlatformWaitMs = 15_000
+/**
+ * The longest wait after a look-up that failed, in milliseconds: it costs next to nothing while the platform is away. And after
+ * an answer that the target has too much to do, which is over soon: how long it lasts it says itself.
+ */
+const maxBriefWaitMs = 15_000
 
 /**
  * Decides what becomes of an operation after a try: it has ended, is put aside, waits for its next try, or stays where it is
@@ -70,7 +73,7 @@ export class Settler {
         handler.onStop(verdict)
         return
       case 'reject':
-        gate.rejected(verdict, call)
+        gate.rejected(verdict, [operation], call)
         this.end(operation, this.#toDeadLetters(operation, verdict))
         return
       default:
@@ -98,7 +101,8 @@ export class Settler {
       return
     }
     const { baseMs, maxMs } = this.#options.retry
-    const bounds = { baseMs, maxMs: verdict.ofPlatform ? Math.min(maxMs, maxPlatformWaitMs) : maxMs }
+    const isBrief = verdict.ofPlatform || verdict.isOverload
+    const bounds = { baseMs, maxMs: isBrief ? Math.min(maxMs, maxBriefWaitMs) : maxMs }
     const waitMs = backoffMs(operation.attempts, bounds, random)
     logger.debug('An operation failed and is tried again', {
       entity_id: operation.entity.id,

@@ -36,6 +36,21 @@ export class Queue<T> implements Iterable<T> {
     return item
   }
 
+  /** Puts it before all others. Takes as long as the queue is. */
+  unshift(item: T): void {
+    if (this.#head > 0) this.#items[--this.#head] = item
+    else this.#items.unshift(item)
+  }
+
+  /** Takes it out wherever it stands; answers whether it was there. Takes as long as the queue is. */
+  remove(item: T): boolean {
+    const index = this.#items.indexOf(item, this.#head)
+    if (index < 0) return false
+    this.#items.splice(index, 1)
+    if (this.#head === this.#items.length) this.clear()
+    return true
+  }
+
   clear(): void {
     this.#items.length = 0
     this.#head = 0

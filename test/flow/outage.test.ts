@@ -42,7 +42,6 @@ describe('a target that is down for ten minutes', () => {
     ['refuses connections', refused],
     ['answers 503', () => withStatus(503)],
     ['answers 401', () => withStatus(401)],
-    ['makes hooks throw errors that say nothing', () => new Error('it did not work')],
   ] as const) {
     it(`and ${name} costs none of many entities, nor one of their tries`, async () => {
       const { bench, calls, state } = target({ concurrency: 8 }, downUntil(10 * minuteMs, error))
@@ -135,12 +134,12 @@ describe('a bad event', () => {
     bench.push('poison1')
     bench.push('poison2')
     await bench.clock.advance(30 * minuteMs)
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 40; round++) {
       const good = bench.push(`good${round}`)
       await bench.clock.advance(5 * minuteMs)
       expect(bench.endings.get(good)).toEqual([delivered])
     }
-    // The good ones have shown that the target works.
+    // The good ones have shown that the target does not fail everybody now and then.
     expect(bench.deadLetters.map(({ key }) => key).toSorted()).toEqual(['poison1', 'poison2'])
   })
 

@@ -1,0 +1,161 @@
+import { describe, expect, it } from 'vitest'
+import { delivered } from '../../src/flow/books.ts'
+import { type ItemAnswer } from '../../src/flow/flush-answer.ts'
+import { type Operation } from '../../src/flow/operation.ts'
+import { RetryableError } from '../../src/errors/steering-errors.ts'
+import { seededRandom } from '../../src/testing/builders/seeded-random.ts'
+import { delay } from '../../src/util/delay.ts'
+import { Bench } from './bench.ts'
+
+const withStatus = (status: number, retryAfter?: string) =>
+  Object.assign(new Error(`status ${status}`), {
+    status,
+    ...(retryAfter === undefined ? {} : { response: { headers: { 'retry-after': retryAfter } } }),
+  })
+const failures: readonly (() => Error)[] = [
+  () => withStatus(500),
+  () => withStatus(503),
+  () => withStatus(503, '1'),
+  () => withStatus(429),
+  () => Object.assign(new Error('reset'), { code: 'ECONNRESET' }),
+  () => Object.assign(new Error('too late'), { name: 'TimeoutError' }),
+]
+
+const isPoison = ({ key }: Operation) => key.startsWith('poison')
+
+/** A target that fails this share of its calls, for no reason of theirs, from some moment on. */
+function brownOut(share: number, options: { readonly fromMs?: number; readonly seed?: number } = {}) {
+  const random = seededRandom(options.seed ?? 1)
+  const calls: Operation[] = []
+  const bench: Bench = new Bench({}, async (operation) => {
+    calls.push(operation)
+    await delay(bench.clock, 20 + random() * 60)
+    if (isPoison(operation)) throw withStatus(500)
+    if (bench.clock.monotonic() >= (options.fromMs ?? 0) && random() < share) {
+      throw failures[Math.floor(random() * failures.length)]!()
+    }
+    return delivered
+  })
+  return { bench, calls }
+}
+
+describe('a target that fails a share of its calls', () => {
+  for (const share of [0.1, 0.3, 0.5, 0.8, 0.95]) {
+    it(`of ${share} costs none of 100 events that come at once`, async () => {
+      for (const seed of [1, 2, 3]) {
+        const { bench } = brownOut(share, { seed })
+        for (let index = 0; index < 100; index++) bench.push(`k${index}`)
+        await bench.settle()
+        expect(bench.deadLetters).toEqual([])
+        expect(bench.books.snapshot().delivered).toBe(100)
+      }
+    })
+
+    it(`of ${share} costs none of those that come one after another, when it begins in their midst`, async () => {
+      for (const seed of [1, 2, 3]) {
+        const { bench } = brownOut(share, { seed, fromMs: 20_000 })
+        for (let index = 0; index < 100; index++) {
+          bench.push(`k${index}`)
+          await bench.clock.advance(400)
+        }
+        await bench.settle()
+        expect(bench.deadLetters).toEqual([])
+      }
+    })
+
+    it(`of ${share} costs none of the items of batches`, async () => {
+      for (const seed of [1, 2, 3]) {
+        const random = seededRandom(seed)
+        const answer = async (operations: readonly Operation[]): Promise<readonly ItemAnswer[]> => {
+          await delay(bench.clock, 50)
+          if (random() < share / 4) throw failures[Math.floor(random() * failures.length)]!()
+          return operations.map((): ItemAnswer =>
+            random() < share ? { status: 'retry', error: new RetryableError('busy') } : { status: 'ok' },
+          )
+        }
+        const bench: Bench = new Bench(
+          { batch: { maxItems: 20, maxWaitMs: 1000 } },
+          async () => undefined,
+          answer,
+        )
+        for (let index = 0; index < 300; index++) bench.push(`k${index}`)
+        await bench.settle()
+        expect(bench.deadLetters).toEqual([])
+      }
+    })
+  }
+
+  it('of a half is not taken for down', async () => {
+    for (const seed of [1, 2, 3]) {
+      const { bench } = brownOut(0.5, { seed })
+      for (let index = 0; index < 300; index++) bench.push(`k${index}`)
+      await bench.settle()
+      // In the beginning nobody knows it yet.
+      expect(bench.outages.length).toBeLessThanOrEqual(8)
+    }
+  })
+})
+
+describe('an event that fails alone, among many that do not,', () => {
+  it('is given up after its tries when no other fails', async () => {
+    const { bench } = brownOut(0)
+    bench.push('poison')
+    for (let index = 0; index < 20; index++) {
+      bench.push(`k${index}`)
+      await bench.clock.advance(500)
+    }
+    expect(bench.deadLetters).toMatchObject([{ key: 'poison', attempts: 3 }])
+  })
+
+  it('is given up in reasonable time also when there are several of them', async () => {
+    const { bench } = brownOut(0)
+    for (let index = 0; index < 5; index++) bench.push(`poison${index}`)
+    let index = 0
+    for (; bench.deadLetters.length < 5 && index < 1000; index++) {
+      bench.push(`k${index}`)
+      await bench.clock.advance(1000)
+    }
+    // Minutes of a stream that brings one event a second.
+    expect(bench.clock.monotonic()).toBeLessThan(5 * 60_000)
+    bench.engine.stop()
+  })
+})
+
+describe('a target that has too much to do', () => {
+  for (const [name, error] of [
+    ['429', () => withStatus(429)],
+    ['429 with Retry-After', () => withStatus(429, '1')],
+    ['503 with Retry-After', () => withStatus(503, '1')],
+  ] as const) {
+    it(`and answers ${name} to all but ten calls a second uses up no tries`, async () => {
+      let second = 0
+      let used = 0
+      const bench: Bench = new Bench({ attempts: 1 }, async () => {
+        await delay(bench.clock, 10)
+        const now = Math.floor(bench.clock.monotonic() / 1000)
+        if (now !== second) [second, used] = [now, 0]
+        if (used++ >= 10) throw error()
+        return delivered
+      })
+      for (let index = 0; index < 300; index++) bench.push(`k${index}`)
+      await bench.clock.advance(100_000)
+      expect(bench.deadLetters).toEqual([])
+      expect(bench.books.snapshot().delivered).toBe(300)
+    })
+  }
+})
+
+describe('a probe', () => {
+  it('is of an event that has not failed before, where there is one, and soon when one comes', async () => {
+    const { bench, calls } = brownOut(0)
+    for (let index = 0; index < 6; index++) bench.push(`poison${index}`)
+    await bench.clock.advance(10 * 60_000)
+    expect(bench.engine.outageReason).toBeDefined()
+    calls.length = 0
+    for (let index = 0; index < 10; index++) bench.push(`good${index}`)
+    await bench.clock.advance(2000)
+    expect(calls[0]!.key).toMatch(/^good/)
+    expect(bench.books.snapshot().delivered).toBe(10)
+    bench.engine.stop()
+  })
+})
