@@ -170,6 +170,12 @@ function logStream(logger: Logger, notice: StreamNotice): void {
         retry_in_ms: Math.round(notice.retryInMs),
       })
       return
+    case 'refused': {
+      // A wait that is not waited is a sign that what refuses is not the platform.
+      const level = (notice.retryAfterMs ?? 0) > notice.retryInMs ? 'error' : 'warn'
+      logger[level](notice.error.message, { retry_in_ms: Math.round(notice.retryInMs) })
+      return
+    }
     default:
       logger.warn(notice.error.message, { retry_in_ms: Math.round(notice.retryInMs) })
   }

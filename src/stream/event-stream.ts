@@ -159,8 +159,8 @@ function noticeOf(ending: Ending, openMs: number, retryInMs: number): StreamNoti
       return { kind: 'broken', message: error.message, cause: error.cause, error, retryInMs }
     }
     case 'refused': {
-      const { kind, status, reason, error } = ending.refusal
-      return { kind, status, reason, error, retryInMs }
+      const { kind, status, reason, error, retryAfterMs } = ending.refusal
+      return { kind, status, reason, error, retryInMs, retryAfterMs }
     }
     case 'hung-up':
     case 'dropped':

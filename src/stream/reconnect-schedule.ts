@@ -60,9 +60,9 @@ export class ReconnectSchedule {
       case 'failure': {
         const ownMs = this.#backoffMs()
         // All clients are told the same moment: come a little later, each on its own.
-        return retryAfterMs === undefined
-          ? ownMs
-          : retryAfterMs + this.#random() * this.#limits.reconnect.baseMs
+        if (retryAfterMs === undefined) return ownMs
+        const { maxRetryAfterMs, reconnect } = this.#limits
+        return Math.min(retryAfterMs, maxRetryAfterMs) + this.#random() * reconnect.baseMs
       }
     }
   }

@@ -1,10 +1,10 @@
 import { STATUS_CODES } from 'node:http'
+import { parseRetryAfter } from '../errors/error-facts.ts'
 import { StreamError, type StreamErrorCode } from '../errors/stream-error.ts'
 import { type Clock } from '../util/clock.ts'
 import { FrameReader } from './frame-reader.ts'
 import { type OpenedStream, shownUrl } from './open-stream.ts'
 import { readBeginning } from './read-beginning.ts'
-import { retryAfterMs } from './retry-after.ts'
 
 /** How soon to ask again: like a stopped stream, like a wrong setting, or like a passing failure. */
 export type RetryPace = 'stopped' | 'configuration' | 'failure'
@@ -17,7 +17,7 @@ export interface Refusal {
   readonly reason: string
   readonly error: StreamError
   readonly pace: RetryPace
-  /** What its `Retry-After` asks for. */
+  /** What its `Retry-After` asks for, in milliseconds (RFC 9110, 10.2.3). */
   readonly retryAfterMs: number | undefined
 }
 
@@ -34,7 +34,12 @@ export function isEventStream(response: Response): boolean {
 }
 
 /** Finds out why the server did not give us an event stream. Never throws. */
-export async function refusalOf(opened: OpenedStream, clock: Clock, signal: AbortSignal): Promise<Refusal> {
+export async function refusalOf(
+  opened: OpenedStream,
+  clock: Clock,
+  signal: AbortSignal,
+  maxRetryAfterMs: number,
+): Promise<Refusal> {
   const { response } = opened
   const { status } = response
   const body = await readBeginning(response, {
@@ -48,13 +53,18 @@ export async function refusalOf(opened: OpenedStream, clock: Clock, signal: Abor
   const reason = clean(reasonOf(response, body))
   const quoted = reason === '' ? `${status}` : `${status}: ${reason}`
   const [code, text, pace] = explain(opened, quoted, body)
+  const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), clock.now())
+  const asked =
+    pace === 'failure' && retryAfterMs !== undefined && retryAfterMs > maxRetryAfterMs
+      ? `; it asks to wait ${Math.round(retryAfterMs / 1000)} s, which is too long for a live stream: it is asked again within about ${Math.round(maxRetryAfterMs / 1000)} s`
+      : ''
   return {
     kind: status === 410 ? 'stopped' : status === 401 ? 'unauthorised' : 'refused',
     status,
     reason,
-    error: new StreamError(code, text, { status, reason }),
+    error: new StreamError(code, `${text}${asked}`, { status, reason }),
     pace,
-    retryAfterMs: retryAfterMs(response.headers.get('retry-after'), clock.now()),
+    retryAfterMs,
   }
 }
 

@@ -123,7 +123,7 @@ export class StreamConnection {
     if (this.#ending !== undefined) return
     const { response } = opened
     if (!isEventStream(response) || response.body === null) {
-      this.#end({ kind: 'refused', refusal: await refusalOf(opened, clock, signal) })
+      this.#end({ kind: 'refused', refusal: await refusalOf(opened, clock, signal, limits.maxRetryAfterMs) })
       return
     }
     this.#openedMs = clock.monotonic()

@@ -14,6 +14,8 @@ export interface StreamLimits {
   readonly reconnect: BackoffBounds
   /** A connection that still brings messages after so long is good, though nothing in them be new. Default: 60 s. */
   readonly goodAfterMs: number
+  /** A server that asks to wait longer is asked again after this time: a proxy may know nothing of it. Default: 60 s. */
+  readonly maxRetryAfterMs: number
   /** How often a stopped stream (410) is asked for. Default: 15 s. */
   readonly stoppedPollMs: number
   /** How often is asked again after an answer that only a person can change (401, 403, 404). Default: 60 s. */
@@ -28,6 +30,7 @@ export const defaultStreamLimits: StreamLimits = {
   holdMs: 30_000,
   reconnect: { baseMs: 1000, maxMs: 60_000 },
   goodAfterMs: 60_000,
+  maxRetryAfterMs: 60_000,
   stoppedPollMs: 15_000,
   refusedPollMs: 60_000,
 }

@@ -16,6 +16,8 @@ export type StreamNotice =
       readonly reason: string
       readonly error: StreamError
       readonly retryInMs: number
+      /** What the server asks to wait; more than `retryInMs` when that is too long for a live stream. */
+      readonly retryAfterMs?: number | undefined
     }
   /** 410: somebody stopped the stream; it is asked for now and then until it runs again. */
   | {

@@ -81,6 +81,7 @@ const routes: Readonly<Record<string, Route>> = {
     response.writeHead(503, { 'Retry-After': 'Tue, 01 Sep 2026 08:01:00 GMT' })
     response.end()
   },
+  '/503-hour': refuse(503, undefined, { 'Retry-After': '3600' }, 'maintenance'),
   '/204': refuse(204),
   '/huge-error': (response) => {
     response.writeHead(500)

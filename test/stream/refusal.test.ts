@@ -61,6 +61,12 @@ describe('says in the words of the server why the stream did not open, and waits
   })
 })
 
+test('asks again within a minute, whatever a proxy asks for, and says so', async () => {
+  const notice = await refused('/503-hour')
+  expect(notice).toMatchObject({ kind: 'refused', retryInMs: 60_500, retryAfterMs: 3_600_000 })
+  expect(notice.error.message).toMatch(/asks to wait 3600 s, which is too long .* again within about 60 s$/)
+})
+
 test('says what came instead of a stream', async () => {
   expect((await refused('/html')).error.message).toContain(
     'with text/html instead of text/event-stream: a login page',

@@ -1,23 +1,9 @@
 import { expect, test } from 'vitest'
 import { BurstDetector } from '../../src/stream/burst-detector.ts'
 import { explainNetworkError } from '../../src/errors/explain-network-error.ts'
-import { retryAfterMs } from '../../src/stream/retry-after.ts'
 import { SilenceWatchdog } from '../../src/stream/silence-watchdog.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { type Clock } from '../../src/util/clock.ts'
-
-test.each([
-  ['7', 7000],
-  [' 1.5 ', 1500],
-  ['Tue, 01 Sep 2026 08:00:30 GMT', 30_000],
-  ['Tue, 01 Sep 2026 07:00:00 GMT', 0],
-  ['86400', 3_600_000],
-  ['soon', undefined],
-  ['', undefined],
-  [null, undefined],
-])('reads Retry-After: %s', (header, expected) => {
-  expect(retryAfterMs(header, Date.UTC(2026, 8, 1, 8))).toBe(expected)
-})
 
 test('an event loop that was busy is no silence: what arrived meanwhile is read first', () => {
   let nowMs = 0
