@@ -155,16 +155,8 @@ export {
   updatedAtOf,
   validUntilOf,
 } from './stix/entity-life.ts'
-export {
-  compareTlp,
-  markingsOf,
-  parseTlp,
-  tlpMarkingIds,
-  tlpNames,
-  tlpOf,
-  type Markings,
-  type Tlp,
-} from './stix/markings.ts'
+export { markingsOf, tlpOf, type Markings } from './stix/markings.ts'
+export { compareTlp, parseTlp, tlpMarkingIds, tlpNames, type Tlp } from './stix/tlp.ts'
 export { cvssOf, type Cvss, type CvssScores } from './stix/cvss.ts'
 export { hashesOf, type Hashes, type HashName } from './stix/hashes.ts'
 export { observablesOf } from './stix/observables-of.ts'

@@ -4,7 +4,8 @@ import { octiTypeOf } from '../stix/entity-ids.ts'
 import { nameOf } from '../stix/entity-name.ts'
 import { scoreOf } from '../stix/entity-rating.ts'
 import { labelsOf } from '../stix/entity-text.ts'
-import { parseTlp, tlpOf } from '../stix/markings.ts'
+import { tlpOf } from '../stix/markings.ts'
+import { parseTlp } from '../stix/tlp.ts'
 import { type Frame } from './follow-stream.ts'
 
 /** Which events a person wants to see; everything that is given must hold. */

@@ -5,7 +5,8 @@ import { createdAtOf, isInferred, isRevoked } from '../stix/entity-life.ts'
 import { fieldOf } from '../stix/entity-extensions.ts'
 import { octiTypeOf } from '../stix/entity-ids.ts'
 import { type Entity } from '../stix/entity.ts'
-import { compareTlp, markingsOf, type Tlp, tlpOf } from '../stix/markings.ts'
+import { markingsOf, tlpOf } from '../stix/markings.ts'
+import { compareTlp, type Tlp } from '../stix/tlp.ts'
 import { type Clock } from '../util/clock.ts'
 
 /** Groups of types that can stand in `types` (OpenCTI platform, schema/general.ts). */

@@ -1,4 +1,4 @@
-import { type Tlp } from '../stix/markings.ts'
+import { type Tlp } from '../stix/tlp.ts'
 import { type ResolvedFilterOptions } from './filter-options.ts'
 
 /** What every option of delivery is in the end: environment over `config.yml` over code over default. Frozen. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Entity } from '../stix/entity.ts'
-import { type Tlp, tlpNames } from '../stix/markings.ts'
+import { type Tlp, tlpNames, tlpRankOfText } from '../stix/tlp.ts'
 import { settingNotes } from './setting-notes.ts'
 
 /** Which labels an entity must carry. */
@@ -117,10 +117,6 @@ export const filterSchema = z
 
 /** The marking that a text means: any case, with or without `TLP:`, the old name WHITE too. */
 export function tlpOfText(text: string): unknown {
-  const colour = text
-    .toUpperCase()
-    .replace(/^TLP\s*[:_-]?\s*/, '')
-    .replace(/\s*[+_ -]\s*STRICT$/, '+STRICT')
-  const name = `TLP:${colour === 'WHITE' ? 'CLEAR' : colour}`
-  return tlpNames.find((known) => known === name) ?? text
+  const rank = tlpRankOfText(text, true)
+  return rank === undefined ? text : tlpNames[rank]
 }

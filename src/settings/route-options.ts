@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Entity } from '../stix/entity.ts'
-import { type Tlp, tlpNames } from '../stix/markings.ts'
+import { type Tlp, tlpNames } from '../stix/tlp.ts'
 import { type RateLimitOptions } from './connector-defaults.ts'
 import { type ResolvedRateLimit, type ResolvedRoute } from './delivery-options.ts'
 import { filterSchema, type LabelFilterOptions, tlpOfText } from './filter-options.ts'

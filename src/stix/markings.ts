@@ -1,66 +1,7 @@
 import { type Entity } from './entity.ts'
 import { type Fields, fieldsOf, listOf, textOf } from './json-value.ts'
-
-/** The five names of the Traffic Light Protocol as OpenCTI writes them, from the most open to the strictest. */
-export const tlpNames = ['TLP:CLEAR', 'TLP:GREEN', 'TLP:AMBER', 'TLP:AMBER+STRICT', 'TLP:RED'] as const
-
-/** One of the five names of the Traffic Light Protocol. */
-export type Tlp = (typeof tlpNames)[number]
-
-/**
- * The STIX id of each TLP marking. They are the same on every platform: OpenCTI hard-codes them, `TLP:WHITE` under
- * the id of `TLP:CLEAR` (OpenCTI platform, schema/identifier.js).
- */
-export const tlpMarkingIds: Readonly<Record<Tlp, string>> = {
-  'TLP:CLEAR': 'marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9',
-  'TLP:GREEN': 'marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da',
-  'TLP:AMBER': 'marking-definition--f88d31f6-486f-44da-b317-01333bde0b82',
-  'TLP:AMBER+STRICT': 'marking-definition--826578e1-40ad-459f-bc73-ede076f81f37',
-  'TLP:RED': 'marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed',
-}
-
-const ranksByName: ReadonlyMap<string, number> = new Map([
-  ...tlpNames.map((name, rank) => [name, rank] as const),
-  ['TLP:WHITE', 0],
-])
-
-const ranksById: ReadonlyMap<string, number> = new Map(
-  tlpNames.map((name, rank) => [tlpMarkingIds[name], rank] as const),
-)
-
-/**
- * The TLP name that a text means, in any case; the old `TLP:WHITE` is `TLP:CLEAR`. Undefined for anything else.
- *
- * @example
- * ```ts
- * import { parseTlp } from 'opencti-stream-connector'
- *
- * console.log(parseTlp('tlp:white')) // TLP:CLEAR
- * ```
- */
-export function parseTlp(text: string): Tlp | undefined {
-  return nameOfRank(ranksByName.get(text) ?? ranksByName.get(text.trim().toUpperCase()))
-}
-
-/**
- * Orders two TLP names: negative when `a` is more open than `b`, positive when it is stricter, 0 when they are equal.
- * The order is the one of pycti's `check_max_tlp` (client-python, pycti/connector/opencti_connector_helper.py).
- *
- * @example
- * ```ts
- * import { compareTlp, tlpOf, type Entity } from 'opencti-stream-connector'
- *
- * const mayLeaveTheHouse = (entity: Entity) => compareTlp(tlpOf(entity), 'TLP:GREEN') <= 0
- * ```
- */
-export function compareTlp(a: Tlp, b: Tlp): number {
-  return rankOf(a) - rankOf(b)
-}
-
-/** What is no TLP name counts as the strictest: a mistake must not open a door. */
-const rankOf = (name: Tlp) => ranksByName.get(name) ?? tlpNames.length
-
-const nameOfRank = (rank: number | undefined) => (rank === undefined ? undefined : tlpNames[rank])
+import { readMarking, type MarkingReading } from './read-marking.ts'
+import { type Tlp, tlpNames, tlpRankOfId } from './tlp.ts'
 
 /** Every marking of an entity. */
 export interface Markings {
@@ -69,19 +10,16 @@ export interface Markings {
   /** The STIX ids of all markings, the unknown ones included; the specification's shape may carry none. */
   readonly ids: readonly string[]
   /**
-   * What is no TLP marking: ids of markings that only the platform can name, names where the document tells them.
-   * Such a marking may be stricter than any TLP.
+   * What is no TLP marking: names where the document tells them, else ids of markings that only the platform can name,
+   * else `unreadable`. Such a marking may be stricter than any TLP.
    */
   readonly unknown: readonly string[]
 }
 
-const none: readonly never[] = Object.freeze([])
-
 /**
- * The strictest TLP marking of an entity, `TLP:CLEAR` when it has none, as the specification of stream connectors
- * sets. The five ids are hard-coded by OpenCTI (schema/identifier.js); the specification's
- * `objectMarking: [{ definition_type, definition }]` is read too. A marking that is no TLP is not seen here: ask
- * `markingsOf`.
+ * The strictest TLP marking of an entity, `TLP:CLEAR` when it has none, as the specification of stream connectors sets.
+ * The ids of OpenCTI (schema/identifier.js) and of TLP 2.0 are known, and every shape that `markingsOf` reads. A marking
+ * that is no TLP, or that cannot be read, is not seen here: ask `markingsOf`.
  *
  * @example
  * ```ts
@@ -95,7 +33,10 @@ export function tlpOf(entity: Entity): Tlp {
 }
 
 /**
- * Every marking of an entity, and which of them are not known.
+ * Every marking of an entity, and which of them are not known: those of the whole entity (`object_marking_refs`,
+ * `objectMarking`) and of parts of it (`granular_markings`, STIX 2.1, section 7.2.3), as ids, as references that are
+ * objects, as markings of OpenCTI or of STIX, as a list, one alone, or a GraphQL connection. Whatever else stands there
+ * counts as unknown.
  *
  * @example
  * ```ts
@@ -105,47 +46,55 @@ export function tlpOf(entity: Entity): Tlp {
  * ```
  */
 export function markingsOf(entity: Entity): Markings {
-  const fields = fieldsOf(entity)
-  const rank = strictestRank(fields)
   const ids = new Set<string>()
   const unknown = new Set<string>()
-  for (const ref of listOf(fields['object_marking_refs']) ?? none) {
-    const id = textOf(ref)
-    if (id === undefined) continue
-    ids.add(id)
-    if (!ranksById.has(id)) unknown.add(id)
-  }
-  for (const marking of listOf(fields['objectMarking']) ?? none) {
-    const id = markingId(fieldsOf(marking))
+  let strictest = -1
+  for (const marking of markingsIn(fieldsOf(entity))) {
+    const { id, name, rank } = typeof marking === 'string' ? readReference(marking) : readMarking(marking)
     if (id !== undefined) ids.add(id)
-    if (markingRank(marking) >= 0) continue
-    const name = textOf(fieldsOf(marking)['definition']) ?? id
-    if (name !== undefined) unknown.add(name)
+    if (rank < 0) unknown.add(name ?? id ?? 'unreadable')
+    else if (rank > strictest) strictest = rank
   }
-  return { tlp: rank < 0 ? undefined : tlpNames[rank], ids: [...ids], unknown: [...unknown] }
+  return { tlp: strictest < 0 ? undefined : tlpNames[strictest], ids: [...ids], unknown: [...unknown] }
+}
+
+const nothing: readonly never[] = Object.freeze([])
+
+/** What stands where markings stand. The live stream sends one list of ids, which is handed on as it is. */
+function markingsIn(fields: Fields): readonly unknown[] {
+  const refs = asList(fields['object_marking_refs'])
+  // The internal ids, where pycti leaves them, tell nothing beside the markings themselves.
+  const objects = asList(fields['objectMarking'] ?? fields['objectMarkingIds'])
+  const parts = asList(fields['granular_markings'])
+  if (objects.length === 0 && parts.length === 0) return refs
+  return [...refs, ...objects, ...parts.filter(isMarkingOfPart)]
+}
+
+/** A list, the nodes of a GraphQL connection, or one thing alone; nothing when nothing was said. */
+function asList(value: unknown): readonly unknown[] {
+  if (value === undefined || value === null || value === '') return nothing
+  if (Array.isArray(value)) return value as readonly unknown[]
+  return listOf(fieldsOf(value)['edges']) ?? [value]
+}
+
+/** A granular marking may tell nothing but the language of a part. */
+const isMarkingOfPart = (part: unknown) => {
+  const fields = fieldsOf(part)
+  return fields['marking_ref'] !== undefined || textOf(fields['lang']) === undefined
+}
+
+/** {@link readMarking} of a well-known id without a second look. */
+function readReference(id: string): MarkingReading {
+  const rank = tlpRankOfId(id)
+  return rank === undefined ? readMarking(id) : { id, name: undefined, rank }
 }
 
 /** The rank of the strictest TLP marking, -1 when there is none. Allocates nothing for the live stream's shape. */
 function strictestRank(fields: Fields): number {
   let strictest = -1
-  for (const ref of listOf(fields['object_marking_refs']) ?? none) {
-    const rank = typeof ref === 'string' ? ranksById.get(ref) : undefined
-    if (rank !== undefined && rank > strictest) strictest = rank
+  for (const marking of markingsIn(fields)) {
+    const rank = (typeof marking === 'string' ? tlpRankOfId(marking) : undefined) ?? readMarking(marking).rank
+    if (rank > strictest) strictest = rank
   }
-  for (const marking of listOf(fields['objectMarking']) ?? none)
-    strictest = Math.max(strictest, markingRank(marking))
   return strictest
 }
-
-/** The rank of a marking in the specification's shape, -1 when it is no TLP marking. */
-function markingRank(marking: unknown): number {
-  const fields = fieldsOf(marking)
-  const byId = ranksById.get(markingId(fields) ?? '')
-  if (byId !== undefined) return byId
-  const definition = textOf(fields['definition'])
-  const type = textOf(fields['definition_type'])
-  if (definition === undefined || type?.toUpperCase() !== 'TLP') return -1
-  return ranksByName.get(definition.trim().toUpperCase()) ?? -1
-}
-
-const markingId = (fields: Fields) => textOf(fields['standard_id']) ?? textOf(fields['id'])

@@ -11,27 +11,34 @@ export interface ObservableKind {
   readonly hasHashes: boolean
   /** The properties that tell one observable from another: one without any of them is none. */
   readonly identifying: ReadonlySet<string>
+  /**
+   * Properties that an observable of ours cannot carry and without which it would mean more than the entity does: refs to
+   * other objects, lists and nested values. `extensions` stands for those of STIX. Hashes identify a file without them.
+   */
+  readonly narrowing: readonly string[]
 }
 
 function kind(
   type: string,
   identifying: Readonly<Record<string, PropertyKind>>,
   others: Readonly<Record<string, PropertyKind>> = {},
-  hasHashes = false,
+  { hasHashes = false, narrowing = [] }: Partial<Pick<ObservableKind, 'hasHashes' | 'narrowing'>> = {},
 ): ObservableKind {
   return {
     type,
     properties: new Map(Object.entries({ ...identifying, ...others })),
     hasHashes,
     identifying: new Set([...Object.keys(identifying), ...(hasHashes ? ['hashes'] : [])]),
+    narrowing,
   }
 }
 
 const valued = (type: string) => kind(type, { value: 'text' })
 
 /**
- * Every kind by its STIX type. What identifies one is what OpenCTI derives its id from (OpenCTI platform,
- * schema/identifier.js, `stixBaseCyberObservableContribution`), without references, which name other objects.
+ * Every kind by its STIX type. What identifies one, and what narrows it down, is what OpenCTI and STIX 2.1 derive its id
+ * from (OpenCTI platform, schema/identifier.js, `stixBaseCyberObservableContribution`; STIX 2.1, section 6, "ID
+ * Contributing Properties"), and for mail, traffic and processes whatever else says between whom they are.
  */
 const kindsByStixType: ReadonlyMap<string, ObservableKind> = new Map([
   ['ipv4-addr', valued('IPv4-Addr')],
@@ -42,6 +49,7 @@ const kindsByStixType: ReadonlyMap<string, ObservableKind> = new Map([
   ['email-addr', valued('Email-Addr')],
   ['mac-addr', valued('Mac-Addr')],
   ['text', valued('Text')],
+  ['ai-prompt', valued('AI-Prompt')],
   ['user-agent', valued('User-Agent')],
   ['cryptocurrency-wallet', valued('Cryptocurrency-Wallet')],
   ['cryptographic-key', valued('Cryptographic-Key')],
@@ -51,30 +59,92 @@ const kindsByStixType: ReadonlyMap<string, ObservableKind> = new Map([
   ['imei', valued('IMEI')],
   ['iccid', valued('ICCID')],
   ['imsi', valued('IMSI')],
-  ['file', kind('StixFile', { name: 'text' }, { size: 'number', mime_type: 'text' }, true)],
-  ['artifact', kind('Artifact', { url: 'text' }, { mime_type: 'text' }, true)],
+  [
+    'file',
+    kind(
+      'StixFile',
+      { name: 'text' },
+      { size: 'number', mime_type: 'text' },
+      { hasHashes: true, narrowing: ['parent_directory_ref', 'contains_refs', 'content_ref', 'extensions'] },
+    ),
+  ],
+  ['artifact', kind('Artifact', { url: 'text' }, { mime_type: 'text' }, { hasHashes: true })],
   [
     'x509-certificate',
-    kind('X509-Certificate', { serial_number: 'text', subject: 'text' }, { issuer: 'text' }, true),
+    kind(
+      'X509-Certificate',
+      { serial_number: 'text', subject: 'text' },
+      { issuer: 'text' },
+      { hasHashes: true },
+    ),
   ],
   ['autonomous-system', kind('Autonomous-System', { number: 'number' }, { name: 'text', rir: 'text' })],
   ['bank-account', kind('Bank-Account', { iban: 'text' }, { bic: 'text', account_number: 'text' })],
   ['directory', kind('Directory', { path: 'text' })],
   [
     'email-message',
-    kind('Email-Message', { subject: 'text', body: 'text' }, { message_id: 'text', content_type: 'text' }),
+    kind(
+      'Email-Message',
+      { subject: 'text', body: 'text' },
+      { message_id: 'text', content_type: 'text' },
+      {
+        narrowing: [
+          'from_ref',
+          'sender_ref',
+          'to_refs',
+          'cc_refs',
+          'bcc_refs',
+          'raw_email_ref',
+          'body_multipart',
+          'received_lines',
+          'additional_header_fields',
+        ],
+      },
+    ),
   ],
   ['media-content', kind('Media-Content', { url: 'text' }, { title: 'text', media_category: 'text' })],
   ['mutex', kind('Mutex', { name: 'text' })],
   [
     'network-traffic',
-    kind('Network-Traffic', { src_port: 'number', dst_port: 'number', start: 'time', end: 'time' }),
+    kind(
+      'Network-Traffic',
+      { src_port: 'number', dst_port: 'number', start: 'time', end: 'time' },
+      {},
+      {
+        narrowing: [
+          'src_ref',
+          'dst_ref',
+          'src_payload_ref',
+          'dst_payload_ref',
+          'encapsulates_refs',
+          'encapsulated_by_ref',
+          'protocols',
+          'ipfix',
+          'extensions',
+        ],
+      },
+    ),
   ],
   ['payment-card', kind('Payment-Card', { card_number: 'text' }, { holder_name: 'text' })],
   ['persona', kind('Persona', { persona_name: 'text', persona_type: 'text' })],
   [
     'process',
-    kind('Process', { pid: 'number', command_line: 'text' }, { cwd: 'text', is_hidden: 'boolean' }),
+    kind(
+      'Process',
+      { pid: 'number', command_line: 'text' },
+      { cwd: 'text', is_hidden: 'boolean' },
+      {
+        narrowing: [
+          'image_ref',
+          'parent_ref',
+          'child_refs',
+          'creator_user_ref',
+          'opened_connection_refs',
+          'environment_variables',
+          'extensions',
+        ],
+      },
+    ),
   ],
   [
     'software',
@@ -92,7 +162,10 @@ const kindsByStixType: ReadonlyMap<string, ObservableKind> = new Map([
       { display_name: 'text' },
     ),
   ],
-  ['windows-registry-key', kind('Windows-Registry-Key', { key: 'text' })],
+  [
+    'windows-registry-key',
+    kind('Windows-Registry-Key', { key: 'text' }, {}, { narrowing: ['creator_user_ref', 'values'] }),
+  ],
   [
     'windows-registry-value-type',
     kind('Windows-Registry-Value-Type', { name: 'text', data: 'text', data_type: 'text' }),
@@ -103,20 +176,25 @@ const kindsByType: ReadonlyMap<string, ObservableKind> = new Map(
   [...kindsByStixType.values()].map((each) => [each.type.toLowerCase(), each] as const),
 )
 
+/** OpenCTI's names of the types of observables. */
+export const observableTypes: readonly string[] = [...kindsByStixType.values()].map(({ type }) => type)
+
 const legacyPrefix = 'x-opencti-'
 
-/** The kind of a STIX type; OpenCTI's own types were named `x-opencti-…` up to version 5. */
-export function kindOfStixType(type: string): ObservableKind | undefined {
-  return (
-    kindsByStixType.get(type) ??
-    (type.startsWith(legacyPrefix) ? kindsByStixType.get(type.slice(legacyPrefix.length)) : undefined)
-  )
+/** A name of a type as it is written now: OpenCTI's own types were named `x-opencti-…` up to version 5. */
+export function withoutLegacyPrefix(type: string): string {
+  return type.startsWith(legacyPrefix) ? type.slice(legacyPrefix.length) : type
 }
 
-/** The kind of OpenCTI's name of a type, in any case; `File` means `StixFile`. */
+/** The kind of a STIX type. */
+export function kindOfStixType(type: string): ObservableKind | undefined {
+  return kindsByStixType.get(type) ?? kindsByStixType.get(withoutLegacyPrefix(type))
+}
+
+/** The kind of OpenCTI's name of a type, in any case; `File` means `StixFile`, and STIX's names are known too. */
 export function kindOfOpenCtiType(type: string): ObservableKind | undefined {
-  const lower = type.toLowerCase()
-  return kindsByType.get(lower === 'file' ? 'stixfile' : lower)
+  const name = withoutLegacyPrefix(type.trim().toLowerCase())
+  return kindsByType.get(name) ?? kindsByStixType.get(name)
 }
 
 /** One STIX type that stands for several of OpenCTI's. */

@@ -268,6 +268,9 @@ export interface Iccid extends CustomObservable<'iccid'>, Valued {}
 /** The number of a subscriber. */
 export interface Imsi extends CustomObservable<'imsi'>, Valued {}
 
+/** What an AI model is told to do. */
+export interface AiPrompt extends CustomObservable<'ai-prompt'>, Valued {}
+
 /** A bank account. */
 export interface BankAccount
   extends
@@ -330,6 +333,7 @@ export interface EmailMimePart
 
 /** Every object that can be seen on a system or network. */
 export type ObservableObject =
+  | AiPrompt
   | Artifact
   | AutonomousSystem
   | BankAccount

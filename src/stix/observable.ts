@@ -20,6 +20,7 @@ export type ValueObservableType =
   | 'IMEI'
   | 'ICCID'
   | 'IMSI'
+  | 'AI-Prompt'
 
 /** An observable that one value tells: an address, a name, a URL. */
 export interface ValueObservable {
@@ -107,7 +108,7 @@ export type NotExpressibleReason =
   | 'reference'
   /** The value is one of a list or deeper within the object. */
   | 'nested'
-  /** The type of the object is not one that OpenCTI has. */
+  /** The type of the object is not one that an {@link Observable} can have. */
   | 'type'
   /** The property is not one that an {@link Observable} of the type has, or does not tell it from others. */
   | 'property'

@@ -1,9 +1,10 @@
-import { observableFromFields } from './build-observable.ts'
+import { observableFromFields, type Obstacle, obstacleIn } from './build-observable.ts'
 import { type Entity } from './entity.ts'
 import { openCtiFieldsOf } from './entity-extensions.ts'
 import { type Fields, fieldsOf, listOf, textOf } from './json-value.ts'
 import { type NotExpressible, type Observable, type ObservablesResult } from './observable.ts'
 import { kindOfOpenCtiType, kindOfStixType } from './observable-kinds.ts'
+import { isObservable } from './entity-groups.ts'
 import { parsePattern } from './parse-pattern.ts'
 import { observablesOfPattern } from './pattern-observables.ts'
 
@@ -38,13 +39,11 @@ export function observablesOf(entity: Entity): ObservablesResult {
   const type = textOf(fields['type'])
   if (type === 'indicator') return observablesOfIndicator(fields)
   const kind = type === undefined ? undefined : kindOfStixType(type)
-  if (kind === undefined) return noObservables
+  if (kind === undefined)
+    return isObservable(entity) ? { observables: nothing, notExpressible: [whole(noValue)] } : noObservables
   const observable = observableFromFields(kind, fields)
   if (observable !== undefined) return { observables: [observable], notExpressible: nothing }
-  return {
-    observables: nothing,
-    notExpressible: [whole('property', `nothing tells this ${kind.type} from another`)],
-  }
+  return { observables: nothing, notExpressible: [whole(obstacleIn(kind, fields))] }
 }
 
 function observablesOfIndicator(fields: Fields): ObservablesResult {
@@ -55,20 +54,23 @@ function observablesOfIndicator(fields: Fields): ObservablesResult {
   const pattern = textOf(fields['pattern'])
   const values = listOf(openCtiFieldsOf(fields)['observable_values'])
   if (pattern === undefined) {
-    const observables = values === undefined ? nothing : observablesOfValues(values)
-    if (observables.length > 0) return { observables, notExpressible: nothing }
-    return { observables, notExpressible: [whole('no-pattern', 'the indicator has no pattern')] }
+    const result = values === undefined ? noObservables : observablesOfValues(values)
+    if (result.observables.length > 0) return result
+    return {
+      observables: nothing,
+      notExpressible: [whole({ reason: 'no-pattern', message: 'the indicator has no pattern' })],
+    }
   }
   const isTrusted = values !== undefined && values.length > 0 && !saysMoreThanEquality.test(pattern)
   if (isTrusted && values.length === countOf('=', pattern)) {
-    const observables = observablesOfValues(values)
-    if (observables.length === values.length) return { observables, notExpressible: nothing }
+    const result = observablesOfValues(values)
+    if (result.notExpressible.length === 0) return result
   }
   const result = parsePattern(pattern)
   if (result.ok) return observablesOfPattern(result.pattern, pattern)
   const { message, offset, line, column } = result.problem
   return {
-    observables: isTrusted ? observablesOfValues(values) : nothing,
+    observables: isTrusted ? observablesOfValues(values).observables : nothing,
     notExpressible: [{ reason: 'syntax', message, offset, line, column }],
   }
 }
@@ -78,7 +80,7 @@ function observablesOfIndicator(fields: Fields): ObservablesResult {
  * then parsed. Any case, because the platform's grammar once took keywords in any case.
  */
 const saysMoreThanEquality =
-  /[\\!<>*]|_refs?\b|=\s*[hbt]'|\b(?:AND|NOT|IN|FOLLOWEDBY|LIKE|MATCHES|ISSUBSET|ISSUPERSET|EXISTS|START|WITHIN|REPEATS)\b/i
+  /[\\!<>*]|_refs?\b|\[\s*\d|\bextensions\b|=\s*[hbt]'|\b(?:AND|NOT|IN|FOLLOWEDBY|LIKE|MATCHES|ISSUBSET|ISSUPERSET|EXISTS|START|WITHIN|REPEATS)\b/i
 
 function countOf(character: string, text: string): number {
   let count = 0
@@ -87,27 +89,31 @@ function countOf(character: string, text: string): number {
 }
 
 /** `observable_values`: `{ type, value }`, or `{ type, hashes: [{ algorithm, hash }] }` and its variants. */
-function observablesOfValues(values: readonly unknown[]): readonly Observable[] {
+function observablesOfValues(values: readonly unknown[]): ObservablesResult {
   const observables: Observable[] = []
+  const notExpressible: NotExpressible[] = []
   for (const value of values) {
     const fields = fieldsOf(value)
     const type = textOf(fields['type'])
     const kind = type === undefined ? undefined : kindOfOpenCtiType(type)
     const observable = kind === undefined ? undefined : observableFromFields(kind, fields)
     if (observable !== undefined) observables.push(observable)
+    else notExpressible.push(whole(kind === undefined ? noValue : obstacleIn(kind, fields)))
   }
-  return observables
+  return { observables, notExpressible }
 }
 
 const otherLanguage = (language: string): NotExpressible => ({
-  ...whole('language', `the pattern is written in ${language.slice(0, 64)}, not in STIX`),
+  ...whole({
+    reason: 'language',
+    message: `the pattern is written in ${language.slice(0, 64)}, not in STIX`,
+  }),
   language,
 })
 
-const whole = (reason: NotExpressible['reason'], message: string): NotExpressible => ({
-  reason,
-  message,
-  offset: 0,
-  line: 1,
-  column: 1,
-})
+/** What an entity as a whole is the reason of. */
+function whole({ reason, message }: Obstacle): NotExpressible {
+  return { reason, message, offset: 0, line: 1, column: 1 }
+}
+
+const noValue: Obstacle = { reason: 'type', message: 'no value of an observable of this type is known' }

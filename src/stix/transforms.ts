@@ -3,7 +3,8 @@ import { createdAtOf, updatedAtOf } from './entity-life.ts'
 import { confidenceOf } from './entity-rating.ts'
 import { descriptionOf, labelsOf } from './entity-text.ts'
 import { fieldsOf, textOf } from './json-value.ts'
-import { type Tlp, tlpOf } from './markings.ts'
+import { tlpOf } from './markings.ts'
+import { type Tlp } from './tlp.ts'
 
 /** An entity as the generic transformation of the specification gives it. */
 export interface GenericDocument {

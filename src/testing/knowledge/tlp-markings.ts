@@ -1,5 +1,6 @@
 import { openCtiExtension } from '../../stix/extensions.ts'
-import { tlpMarkingIds, tlpNames, type Tlp } from '../../stix/markings.ts'
+import { readMarking } from '../../stix/read-marking.ts'
+import { tlpMarkingIds, tlpNames, type Tlp } from '../../stix/tlp.ts'
 import { type StixInput } from './platform-shape.ts'
 
 const colours: Readonly<Record<Tlp, string>> = {
@@ -32,19 +33,7 @@ export function tlpMarkings(): StixInput[] {
   }))
 }
 
-/**
- * The name of the TLP level that a marking of a foreign bundle stands for: by the definition of TLP 1
- * (`{ "definition": { "tlp": "white" } }`), or by the name of TLP 2.
- */
+/** The name of the TLP level that a marking of a foreign bundle stands for, in whatever shape it came. */
 export function tlpNameOf(marking: StixInput): Tlp | undefined {
-  const definition = marking['definition'] as { tlp?: unknown } | undefined
-  const extensions = Object.values((marking['extensions'] ?? {}) as Record<string, Record<string, unknown>>)
-  const level = extensions.map((extension) => extension['tlp_2_0']).find((value) => value !== undefined)
-  for (const candidate of [definition?.tlp, level, marking['name']]) {
-    if (typeof candidate !== 'string') continue
-    const name = `TLP:${candidate.toUpperCase().replace(/^TLP:/, '')}`.replace('WHITE', 'CLEAR')
-    const known = tlpNames.find((tlp) => tlp === name)
-    if (known !== undefined) return known
-  }
-  return undefined
+  return tlpNames[readMarking(marking).rank]
 }
