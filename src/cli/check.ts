@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { MemoryStore } from '../store/memory-store.ts'
 import { defineSettings } from '../settings/define-settings.ts'
+import { futureStart } from '../settings/future-start.ts'
 import { loadSettings } from '../settings/load-settings.ts'
 import { systemClock } from '../util/clock.ts'
 import { silentLogger } from '../util/logger.ts'
@@ -100,7 +101,8 @@ async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number):
   }
   const { name, id } = settings.connector
   const good = loaded === undefined ? 'those of every connector are good' : `those of "${name}" are good`
-  yield ok('Settings', [good, ...nearMisses].join('\n'))
+  const future = futureStart(settings.connector, systemClock.now())
+  yield ok('Settings', [good, ...nearMisses, ...(future === undefined ? [] : [future])].join('\n'))
   // A platform, or a proxy before it, can repeat what it was sent.
   const clean = (result: CheckResult) => {
     const { message } = result

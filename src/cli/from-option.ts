@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { positionFromInput, type Position } from '../opencti/position.ts'
+import { type Position } from '../opencti/position.ts'
+import { beginningForms, readBeginning } from '../settings/read-beginning.ts'
 import { type Clock } from '../util/clock.ts'
 import { ageMs } from './age.ts'
 
@@ -17,22 +18,23 @@ export interface FromChoices {
 export function addFromOptions(command: Command): Command {
   return command
     .option('--stream <id>', 'another live stream than that of the settings')
-    .option('--from <when>', 'now, an age (15m, 2h, 7d), an ISO date with its zone, <ms>-<seq>, or 0', moment)
+    .option(
+      '--from <when>',
+      'now, an age (15m, 2h, 7d), an ISO date (UTC if no zone), <ms>-<seq>, or 0',
+      moment,
+    )
     .option('--recover', 'also what exists and is older than the history that the platform keeps')
 }
 
 /** Reads a {@link Moment}. */
 export function moment(text: string): Moment {
   if (text === 'now') return text
-  const position = positionFromInput(text)
-  // Dates beyond could not be written.
-  if (position !== undefined && position.ms <= 8.64e15) return { position }
+  const read = readBeginning(text)
+  if (!('problem' in read)) return { position: read }
   try {
     return { agoMs: ageMs(text) }
   } catch {
-    throw new InvalidArgumentError(
-      'It takes now, an age (15m, 2h, 7d), an ISO date with its zone (2026-09-01T08:00:00Z), <ms>-<seq>, or 0 for the beginning.',
-    )
+    throw new InvalidArgumentError(`It takes now, an age (15m, 2h, 7d), ${beginningForms} for the beginning.`)
   }
 }
 

@@ -7,7 +7,8 @@ import {
   serializeConnectorState,
   type ConnectorState,
 } from '../opencti/connector-state.ts'
-import { formatPosition, positionFromInput, startOfTime, type Position } from '../opencti/position.ts'
+import { formatPosition, startOfTime, type Position } from '../opencti/position.ts'
+import { readBeginning } from '../settings/read-beginning.ts'
 import { counted, printable, timeText, writeJson, writeLine } from './output.ts'
 import { exitCodeHelp } from './run-command-line.ts'
 import { addStateOptions, withState, type StateOptions } from './state-access.ts'
@@ -49,7 +50,11 @@ export function stateCommand(): Command {
     'Start as the settings say at the next start, as if for the first time. Keeps the id map.',
   ).action((options: StateOptions) => reset(options))
   add('set', 'Start after a position at the next start. Keeps the id map.')
-    .argument('<position>', '<ms>-<seq>, milliseconds since 1970, an ISO date with its zone, or 0', position)
+    .argument(
+      '<position>',
+      '<ms>-<seq>, seconds or milliseconds since 1970, an ISO date (UTC if no zone), or 0',
+      position,
+    )
     .action((from: Position, options: StateOptions) => set(from, options))
   return command.addHelpText('after', examples + usualWay + exitCodeHelp)
 }
@@ -63,6 +68,7 @@ function show(options: StateOptions): Promise<void> {
       connectorId,
       isReset: text === resetState,
       position: positionText(state?.startFrom),
+      problems: state?.problems ?? [],
       catchUpUntil: pendingCatchUp(state),
       positionAtPlatform: positionText(pushed?.startFrom),
       entities: await store.countEntities(),
@@ -74,9 +80,10 @@ function show(options: StateOptions): Promise<void> {
       return
     }
     const none = facts.isReset ? 'reset: starts as the settings say' : 'none: the connector has not started'
+    const unreadable = state?.problems.length ? `cannot be read: ${state.problems.join('; ')}` : undefined
     const rows: readonly (readonly [string, string])[] = [
       ['Connector', connectorId],
-      ['Position', withTime(state?.startFrom) ?? none],
+      ['Position', withTime(state?.startFrom) ?? unreadable ?? none],
       ['At the platform', withTime(pushed?.startFrom) ?? 'none told'],
       ['Catch-up', facts.catchUpUntil === undefined ? 'none' : `what existed until ${facts.catchUpUntil}`],
       ['Id map', `${counted(facts.entities, 'entity', 'entities')}${partly(facts)}`],
@@ -165,12 +172,7 @@ function withTime(at: Position | undefined): string | undefined {
 }
 
 function position(text: string): Position {
-  const at = positionFromInput(text)
-  // timeText could not write what lies beyond.
-  if (at === undefined || at.ms > 8.64e15) {
-    throw new InvalidArgumentError(
-      'It takes <ms>-<seq>, milliseconds since 1970 with their 13 digits, an ISO date with its zone (2026-09-01T08:00:00Z), or 0.',
-    )
-  }
-  return at
+  const read = readBeginning(text)
+  if ('problem' in read) throw new InvalidArgumentError(`It ${read.problem}.`)
+  return read
 }

@@ -65,6 +65,12 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
         { own: notice.own, found: notice.found },
       )
       return
+    case 'start-in-future':
+      logger.error(notice.text)
+      return
+    case 'state-unreadable':
+      logger.error(notice.error.message)
+      return
     case 'ping-failed':
       logger.warn('The platform does not answer pings; going on without', { error: notice.error.message })
       return

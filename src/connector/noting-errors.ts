@@ -49,6 +49,10 @@ function errorOfNotice(notice: ConnectorNotice): Failure | undefined {
       }
     case 'ping-failed':
       return { what: 'ping', text: notice.error.message }
+    case 'start-in-future':
+      return { what: 'start in the future', text: notice.text }
+    case 'state-unreadable':
+      return { what: 'state at the platform', text: notice.error.message }
     case 'state-not-written':
       return { what: 'state not written', text: notice.error.message }
     default:

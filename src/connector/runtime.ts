@@ -117,9 +117,7 @@ export class Runtime {
         this.#resetting = this.#resetting.then(() => this.#reset(state))
         return this.#resetting
       },
-      onPing: (error) =>
-        onNotice(error === undefined ? { kind: 'ping-restored' } : { kind: 'ping-failed', error }),
-      onMoved: (move) => onNotice({ kind: 'moved', ...move }),
+      onNotice,
     })
   }
 

@@ -11,7 +11,7 @@ export type StateErrorCode = Extract<ErrorCode, `STATE_${string}`>
  * The connector's own state (positions, id map, dead letters) cannot be held, read or written. `code` tells which:
  *
  * - `STATE_LOCKED`: another connector holds it
- * - `STATE_UNREADABLE`: it, or its folder, cannot be opened
+ * - `STATE_UNREADABLE`: it, or its folder, cannot be opened, or what the platform keeps of it cannot be read
  * - `STATE_CORRUPT`: the file is damaged, or no state of this package
  * - `STATE_FOREIGN`: it belongs to another connector id
  * - `STATE_NOT_WRITTEN`: a change was not kept; nothing of it was

@@ -1,18 +1,26 @@
-import { formatPosition, parsePosition, positionFromInput, startOfTime, type Position } from './position.ts'
+import { StateError } from '../errors/state-error.ts'
+import { readBeginning, readCatchUpEnd } from '../settings/read-beginning.ts'
+import { formatPosition, parsePosition, startOfTime, type Position } from './position.ts'
 
 /** A connector's state as the platform keeps it and other clients write it. */
 export interface ConnectorState {
   /** The last position that needs no more work. */
   readonly startFrom: Position | undefined
-  /** The end of the first catch-up, as an ISO date; false for none. */
+  /** The end of the first catch-up, as an ISO date in UTC; false for none. */
   readonly recoverUntil: string | false | undefined
   /** Keys that are not ours, kept as they are. */
   readonly foreign: Readonly<Record<string, unknown>>
 }
 
+/** A state that was read from a text. */
+export interface ReadState extends ConnectorState {
+  /** What cannot be read of it, each with the name of its key; what can be read is there all the same. */
+  readonly problems: readonly string[]
+}
+
 /** What the settings say of a first start. */
 export interface FirstStart {
-  /** Where to begin; absent for the beginning of time. */
+  /** Where to begin, as `<ms>-<seq>`; absent for the beginning of time. */
   readonly startTimestamp?: string | undefined
   /** Whether to catch up at all. */
   readonly recover: boolean
@@ -20,51 +28,70 @@ export interface FirstStart {
   readonly recoverIsoDate?: string | false | undefined
 }
 
-/** Spellings of "no recovery" that the Python client writes and reads, and what people write for it. */
-const noRecovery = /^(?:false|no|none|null|off|)$/i
-
 /** Our keys, the newest first: the old ones are read, and no longer written. */
 const startKeys = ['start_from', 'connectorLastEventId']
 const recoverKeys = ['recover_until', 'connectorStartTime']
 
+/** The texts that hold nothing. */
+const nothing = /^\s*(?:null|""|\{\s*\}|\[\s*\])?\s*$/
+
 /**
- * Reads the text that the platform keeps. What is no JSON object, an empty one included, is no state.
+ * Reads the text that the platform keeps. `undefined` for no state: nothing, `null`, or JSON that holds nothing. What is
+ * there and cannot be read is among the problems: it must not pass for a connector that never started, which begins with
+ * everything there is.
  */
-export function parseConnectorState(text: string | null | undefined): ConnectorState | undefined {
-  if (text === null || text === undefined || text.trim() === '') return undefined
-  let parsed: unknown
+export function parseConnectorState(text: string | null | undefined): ReadState | undefined {
+  if (text === null || text === undefined || nothing.test(text)) return undefined
+  const parsed = parseJson(text)
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    return { startFrom: undefined, recoverUntil: undefined, foreign: {}, problems: ['it is no JSON object'] }
+  }
+  const entries = Object.entries(parsed)
+  const problems: string[] = []
+  return {
+    // Earlier Python clients wrote "-" for the beginning (client-python, opencti_connector_helper.py).
+    startFrom: valueOf(entries, startKeys, (value) => readBeginning(value === '-' ? 0 : value), problems),
+    recoverUntil: valueOf(entries, recoverKeys, readCatchUpEnd, problems),
+    foreign: Object.fromEntries(entries.filter(([key]) => ![...startKeys, ...recoverKeys].includes(key))),
+    problems,
+  }
+}
+
+/** `undefined` for what is no JSON. */
+function parseJson(text: string): unknown {
   try {
-    parsed = JSON.parse(text)
+    return JSON.parse(text)
   } catch {
     return undefined
   }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined
-  const entries = Object.entries(parsed)
-  if (entries.length === 0) return undefined
-  const fields = new Map<string, unknown>(entries)
-  const start = startKeys.map((key) => fields.get(key)).find((value) => value !== undefined && value !== null)
-  const recover = recoverKeys
-    .map((key) => fields.get(key))
-    .find((value) => value !== undefined && value !== null)
-  return {
-    startFrom: positionOf(start),
-    recoverUntil: recoveryOf(recover),
-    foreign: Object.fromEntries(entries.filter(([key]) => ![...startKeys, ...recoverKeys].includes(key))),
-  }
 }
 
-/** People who edit a state by hand leave out quotes and `-0`. */
-function positionOf(value: unknown): Position | undefined {
-  if (typeof value !== 'string' && typeof value !== 'number') return undefined
-  const text = String(value)
-  return parsePosition(text) ?? positionFromInput(text)
+/** The first of `keys` that holds something, read; `undefined` where none does or it cannot be read. */
+function valueOf<T>(
+  entries: readonly (readonly [string, unknown])[],
+  keys: readonly string[],
+  read: (value: unknown) => T | { readonly problem: string },
+  problems: string[],
+): T | undefined {
+  const fields = new Map(entries)
+  const key = keys.find((name) => (fields.get(name) ?? undefined) !== undefined)
+  if (key === undefined) return undefined
+  const value = read(fields.get(key))
+  if (typeof value !== 'object' || value === null || !('problem' in value)) return value as T
+  problems.push(`${key} ${value.problem}`)
+  return undefined
 }
 
-function recoveryOf(value: unknown): string | false | undefined {
-  if (value === undefined) return undefined
-  if (typeof value !== 'string' || noRecovery.test(value.trim())) return false
-  // The platform ignores what is no date, without a word (OpenCTI platform, graphql/sseMiddleware.js).
-  return Number.isNaN(Date.parse(value)) ? false : value
+/**
+ * The error that says of a state what cannot be read of it.
+ *
+ * @param whose where it was found, and what to do, as sentences around the problems.
+ */
+export function unreadableState(
+  { problems }: ReadState,
+  { found, remedy }: { readonly found: string; readonly remedy: string },
+): StateError {
+  return new StateError('STATE_UNREADABLE', `${found} cannot be read: ${problems.join('; ')}. ${remedy}`)
 }
 
 /** The text that the platform is handed. */
@@ -83,15 +110,13 @@ export function sameConnectorState(
 ): boolean {
   const [first, second] = [parseConnectorState(one), parseConnectorState(other)]
   if (first === undefined || second === undefined) return first === second
+  if (first.problems.length + second.problems.length > 0) return one === other
   return canonical(first) === canonical(second)
 }
 
 /** The state of a connector that was never started. */
 export function firstConnectorState(first: FirstStart, nowMs: number): ConnectorState {
-  const startFrom =
-    first.startTimestamp === undefined
-      ? startOfTime
-      : (positionFromInput(first.startTimestamp) ?? startOfTime)
+  const startFrom = first.startTimestamp === undefined ? startOfTime : parsePosition(first.startTimestamp)
   const now = `${new Date(nowMs).toISOString().slice(0, 19)}Z`
   const recoverUntil = first.recover && first.recoverIsoDate !== false ? (first.recoverIsoDate ?? now) : false
   return { startFrom, recoverUntil, foreign: {} }

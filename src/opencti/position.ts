@@ -1,3 +1,5 @@
+import { readBeginning } from '../settings/read-beginning.ts'
+
 /**
  * A place in the platform's stream: the id of a Redis stream entry, `<ms>-<seq>`, as two numbers. Places are
  * compared as numbers; as text, `9-0` would come after `10-0`.
@@ -89,17 +91,12 @@ export function comparePositions(a: Position, b: Position): number {
   return a.ms - b.ms || a.seq - b.seq
 }
 
-const milliseconds = /^[1-9]\d{12}$/
-const yearAndMonth = /^\d{4}-\d{2}$/
-const isoDate = /^(\d{4}-\d{2}-\d{2})T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/
-
 /**
- * Reads what a person writes to say where to begin: `<ms>-<seq>`, milliseconds since 1970 with their 13 digits,
- * `0` for the beginning, or an ISO date and time **with its zone** (`2026-09-01T08:00:00Z`).
+ * Reads what a person writes to say where to begin, as the settings, the state and the command line read it: `<ms>-<seq>`,
+ * seconds or milliseconds since 1970, `0` for the beginning, or an ISO date, in UTC where it names no zone.
  *
- * @returns `undefined` for anything else. Some of that the platform would read, and mean something else by it: a
- *   date without a zone in the zone of the server, `2023-11` as a place in the year 1970 (OpenCTI platform,
- *   graphql/sseMiddleware.js).
+ * @returns `undefined` for anything else, also for `2023-11` and for numbers that count nothing of this century. Some of
+ *   that the platform would read, and mean something else by it (OpenCTI platform, graphql/sseMiddleware.js).
  *
  * @example
  * ```ts
@@ -109,15 +106,6 @@ const isoDate = /^(\d{4}-\d{2}-\d{2})T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[
  * ```
  */
 export function positionFromInput(text: string): Position | undefined {
-  const input = text.trim()
-  if (input === '0') return startOfTime
-  if (milliseconds.test(input)) return { ms: Number(input), seq: 0 }
-  if (yearAndMonth.test(input)) return undefined
-  const day = isoDate.exec(input)?.[1]
-  if (day === undefined) return parsePosition(input)
-  // Date.parse takes the 31st of February for a day in March.
-  const midnightMs = Date.parse(`${day}T00:00:00Z`)
-  const ms = Date.parse(input)
-  if (!(ms >= 0) || !new Date(midnightMs).toISOString().startsWith(day)) return undefined
-  return { ms, seq: 0 }
+  const read = readBeginning(text)
+  return 'problem' in read ? undefined : read
 }

@@ -1,8 +1,7 @@
 import { z } from 'zod'
-import { millisecondsOfIsoDate } from '../util/iso-date.ts'
+import { beginningForms, catchUpEndForms, readBeginning, readCatchUpEnd } from './read-beginning.ts'
 import { type RouteChanges, routeChangesSchema } from './route-options.ts'
 import { settingNotes } from './setting-notes.ts'
-import { streamPositionText } from './stream-position-text.ts'
 
 /** What the connector is and what it listens to: the section `connector` of the settings. */
 export interface ConnectorSettings {
@@ -48,18 +47,31 @@ export interface ConnectorSettings {
 
 const logLevels = ['debug', 'info', 'warn', 'warning', 'error'] as const
 
-const recoverDate = z
-  .union([z.literal(false), z.string()])
+/** Where to begin, as `<ms>-<seq>`. */
+const startTimestamp = z
+  .string()
   .transform((value, context) => {
-    if (value === false) return value
-    const milliseconds = millisecondsOfIsoDate(value)
-    if (milliseconds !== undefined) return new Date(milliseconds).toISOString()
-    context.addIssue({ code: 'custom', message: 'must be an ISO date, or none' })
+    const read = readBeginning(value)
+    if (!('problem' in read)) return `${read.ms}-${read.seq}`
+    context.addIssue({ code: 'custom', message: read.problem })
     return z.NEVER
   })
   .register(settingNotes, {
-    expected: 'an ISO date, or none',
-    fromText: (text) => (/^(?:no|none|false)$/i.test(text) ? false : text),
+    formerFields: ['start_timestamp'],
+    expected: beginningForms,
+  })
+
+const recoverDate = z
+  .union([z.literal(false), z.string()])
+  .transform((value, context) => {
+    const read = readCatchUpEnd(value)
+    if (typeof read !== 'object') return read
+    context.addIssue({ code: 'custom', message: read.problem })
+    return z.NEVER
+  })
+  .register(settingNotes, {
+    expected: catchUpEndForms,
+    fromText: (text) => (readCatchUpEnd(text) === false ? false : text),
   })
 
 /** What Prometheus takes as the beginning of a metric's name. */
@@ -101,17 +113,16 @@ export const connectorSchema = z.object({
     .default(true)
     .describe('Leave out what an entity refers to; false floods the connector.'),
   live_stream_with_inferences: z.boolean().default(false).describe('Deliver inferred entities too.'),
-  live_stream_start_timestamp: streamPositionText()
+  live_stream_start_timestamp: startTimestamp
     .optional()
-    .describe('Where to start while there is no state: milliseconds since 1970 (13 digits), or an ISO date.')
-    .register(settingNotes, { expected: 'milliseconds since 1970 (13 digits), or an ISO date' }),
+    .describe('Where to start while there is no state; not set means the beginning.'),
   live_stream_recover: z
     .boolean()
     .default(true)
     .describe('Catch up with what is older than the stream’s retention.'),
   live_stream_recover_iso_date: recoverDate
     .optional()
-    .describe('Up to when to catch up while there is no state: an ISO date, or none; not set means now.'),
+    .describe('Up to when to catch up while there is no state; not set means now.'),
   expose_metrics: z.boolean().default(false).describe('Serve Prometheus metrics.'),
   metrics_port: z.int().min(0).max(65535).default(9095).describe('Port of the metrics; 0 takes a free one.'),
   metrics_host: z.string().trim().default('0.0.0.0').describe('Address that the metrics listen on.'),

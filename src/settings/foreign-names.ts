@@ -19,15 +19,29 @@ const foreign = new RegExp(
     'CONNECTOR_QUEUE_PROTOCOL',
     'CONNECTOR_DURATION_PERIOD',
     'CONNECTOR_SEND_TO_.*',
-    'CONNECTOR_CONSUMER_COUNT',
     'CONNECTOR_CONFIDENCE_LEVEL',
     'LISTEN_PROTOCOL_.*',
     'QUEUE_PROTOCOL',
-    'PROXY_(?:HTTP|HTTPS|NO_PROXY)',
   ].join('|')})$`,
 )
 
 /** Whether `environment` is such a name. */
 export function isForeignName(environment: string): boolean {
   return foreign.test(environment)
+}
+
+/** Names that connectors in Python read, and the settings of this package that do the same. */
+const successors: ReadonlyMap<string, string> = new Map([
+  ['CONNECTOR_CONSUMER_COUNT', 'CONNECTOR_CONCURRENCY'],
+  ['METRICS_ENABLE', 'CONNECTOR_EXPOSE_METRICS'],
+  ['METRICS_PORT', 'CONNECTOR_METRICS_PORT'],
+  ['METRICS_ADDR', 'CONNECTOR_METRICS_HOST'],
+  ['PROXY_HTTP', 'HTTP_PROXY'],
+  ['PROXY_HTTPS', 'HTTPS_PROXY'],
+  ['PROXY_NO_PROXY', 'NO_PROXY'],
+])
+
+/** The setting that does what `environment` did for a connector in Python; `undefined` for other names. */
+export function successorOf(environment: string): string | undefined {
+  return successors.get(environment)
 }

@@ -1,4 +1,4 @@
-import { isForeignName } from './foreign-names.ts'
+import { isForeignName, successorOf } from './foreign-names.ts'
 import { type SettingField } from './setting-field.ts'
 import { type WrittenSettings, writtenOf } from './setting-sources.ts'
 
@@ -7,23 +7,26 @@ const minLength = 8
 
 /**
  * For each name that is set, unknown, and close to the name of a setting that is not set: a sentence that asks
- * whether that one was meant. Only names are told, never values.
+ * whether that one was meant. The same for a name that connectors in Python read and that has another one here.
+ * Only names are told, never values.
  */
 export function nearMisses(sources: WrittenSettings, fields: readonly SettingField[]): readonly string[] {
   const known = new Set(fields.flatMap(({ environmentNames }) => environmentNames))
-  const unset = fields.filter(
-    (field) =>
-      field.environment.startsWith(`${field.section.toUpperCase()}_`) &&
-      writtenOf(sources, field) === undefined,
-  )
+  const unset = fields.filter((field) => writtenOf(sources, field) === undefined)
   return setNames(sources)
-    .filter(({ environment }) => !known.has(environment) && !isForeignName(environment))
+    .filter(({ environment }) => !known.has(environment))
     .flatMap(({ environment, shown, isYaml }) => {
-      const meant = unset.find((field) => isNear(environment, field.environment))
+      const successor = successorOf(environment)
+      const meant = unset.find((field) =>
+        successor === undefined
+          ? !isForeignName(environment) && isNearTo(field, environment)
+          : field.environment === successor,
+      )
       if (meant === undefined) return []
-      return [
-        `${shown} is set, but is no setting: did you mean ${isYaml ? meant.yamlPath : meant.environment}?`,
-      ]
+      const name = isYaml ? meant.yamlPath : meant.environment
+      return successor === undefined
+        ? [`${shown} is set, but is no setting: did you mean ${name}?`]
+        : [`${shown} is set, but is not read: the setting is ${name} here.`]
     })
 }
 
@@ -41,6 +44,11 @@ function setNames(sources: WrittenSettings) {
     })),
   )
   return [...text, ...yaml]
+}
+
+/** Names that follow from section and field; others, as HTTP_PROXY, belong to the whole machine. */
+function isNearTo({ environment, section }: SettingField, written: string): boolean {
+  return environment.startsWith(`${section.toUpperCase()}_`) && isNear(written, environment)
 }
 
 function isNear(written: string, meant: string): boolean {

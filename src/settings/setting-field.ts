@@ -16,6 +16,8 @@ export interface SettingField {
   /** Every environment name that is read, the first that is set wins. */
   readonly environmentNames: readonly string[]
   readonly yamlPath: string
+  /** Names below the section that it had in older clients. */
+  readonly formerFields: readonly string[]
   readonly schema: z.core.$ZodType
   readonly isRequired: boolean
   readonly isSecret: boolean
@@ -64,13 +66,19 @@ function leavesOf(schema: z.core.$ZodType, path: readonly string[]): readonly Se
 
 function fieldOf(section: string, field: string, schema: z.core.$ZodType): SettingField {
   const notes = notesOf(schema)
-  const environmentNames = notes.environment ?? [`${section}_${field}`.toUpperCase()]
+  const formerFields = notes.formerFields ?? []
+  const inEnvironment = (name: string) => `${section}_${name}`.toUpperCase()
+  const environmentNames = [
+    ...(notes.environment ?? [inEnvironment(field)]),
+    ...formerFields.map((former) => inEnvironment(former)),
+  ]
   return {
     section,
     field,
     environment: environmentNames[0]!,
     environmentNames,
     yamlPath: `${section}.${field}`,
+    formerFields,
     schema,
     isRequired: !isOptional(schema),
     isSecret: notes.isSecret ?? holdsSecret(schema),

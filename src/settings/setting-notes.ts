@@ -7,6 +7,8 @@ export interface SettingNotes {
   readonly field?: string | undefined
   /** The environment names, the first one is shown; where they do not follow from section and field. */
   readonly environment?: readonly string[] | undefined
+  /** Names that the field had in older clients, below its section: still read, after the present one. */
+  readonly formerFields?: readonly string[] | undefined
   /** What the value has to be, to follow "must be" or "set it to". */
   readonly expected?: string | undefined
   /** Holds a secret, though it was not made by `secret()`. */

@@ -74,11 +74,11 @@ function candidatesOf(sources: WrittenSettings, field: SettingField): readonly W
     field.environmentNames.map((name) => ({ raw: values.get(name), origin, name }))
   return [
     ...named(sources.environment, 'environment'),
-    {
-      raw: sources.config.get(field.section)?.get(field.field),
-      origin: 'config.yml',
-      name: field.yamlPath,
-    },
+    ...[field.field, ...field.formerFields].map((name) => ({
+      raw: sources.config.get(field.section)?.get(name),
+      origin: 'config.yml' as const,
+      name: `${field.section}.${name}`,
+    })),
     ...named(sources.dotenv, '.env'),
   ]
 }

@@ -81,6 +81,7 @@ test('starts at the beginning and catches up until now when nothing is configure
 
 const starts: [spelling: string, from: string][] = [
   ['1700000000000', '1700000000000-0'],
+  ['1700000000', '1700000000000-0'],
   ['1700000000000-0', '1700000000000-0'],
   ['1700000000000-12', '1700000000000-12'],
   ['2023-11-14T22:13:20Z', '1700000000000-0'],
@@ -103,7 +104,7 @@ const refused = [
   'now',
   'live',
   '$',
-  '1700000000',
+  '170000000',
   '2023-11',
   'abc-def',
   '-',

@@ -347,18 +347,15 @@ test('a lost registration answer is no trouble', async () => {
   expect(simulator.connector()!.registrations.length).toBe(2)
 })
 
-test.for([null, '', 'null', '{}', '[]', '"text"', '{broken'])(
-  'a state of %j is a first start',
-  async (state) => {
-    const simulator = await startSimulator()
-    simulator.setState(simulator.connectorId, state)
-    const recorder = await startRecorder(simulator)
-    expect(streamRequests(simulator)[0]!.query).toMatchObject({ from: '0-0' })
-    expect(streamRequests(simulator)[0]!.query['recover']).toBeDefined()
-    await caughtUp(recorder)
-    await until('the state', () => platformState(simulator)?.['start_from'] !== undefined)
-  },
-)
+test.for([null, '', 'null', '{}', '[]', '""'])('a state of %j is a first start', async (state) => {
+  const simulator = await startSimulator()
+  simulator.setState(simulator.connectorId, state)
+  const recorder = await startRecorder(simulator)
+  expect(streamRequests(simulator)[0]!.query).toMatchObject({ from: '0-0' })
+  expect(streamRequests(simulator)[0]!.query['recover']).toBeDefined()
+  await caughtUp(recorder)
+  await until('the state', () => platformState(simulator)?.['start_from'] !== undefined)
+})
 
 test('a connector that the platform has forgotten registers again and goes on', async () => {
   const simulator = await startSimulator()
@@ -427,7 +424,7 @@ test('the keys of old clients are read, and no longer written', async () => {
   const recorder = await startRecorder(simulator)
   expect(streamRequests(simulator)[0]!.query).toMatchObject({
     from: '1700000000000-4',
-    recover: '2026-01-01T00:00:00Z',
+    recover: '2026-01-01T00:00:00.000Z',
   })
   await recorder.stop()
   expect(Object.keys(platformState(simulator)).toSorted()).toEqual(['recover_until', 'start_from'])

@@ -10,53 +10,108 @@ import {
 const startFrom = { ms: 1_700_000_000_000, seq: 3 }
 
 describe('the text of the platform', () => {
-  it.each([undefined, null, '', ' ', 'null', '{}', '[]', '[{"start_from":"1-0"}]', '"text"', '7', '{broken'])(
-    '%j is no state',
-    (text) => {
-      expect(parseConnectorState(text)).toBeUndefined()
-    },
-  )
+  it.each([undefined, null, '', ' ', 'null', '{}', '[]', '""'])('%j is no state', (text) => {
+    expect(parseConnectorState(text)).toBeUndefined()
+  })
+
+  it.each([
+    '[{"start_from":"1700000000000-0"}]',
+    '"text"',
+    '7',
+    'true',
+    '{broken',
+    "{'start_from': '1700000000000-0'}",
+  ])('%s is a state that cannot be read, not one that is not there', (text) => {
+    expect(parseConnectorState(text)).toEqual({
+      startFrom: undefined,
+      recoverUntil: undefined,
+      foreign: {},
+      problems: ['it is no JSON object'],
+    })
+  })
 
   it('is read as pycti writes it', () => {
     expect(
       parseConnectorState('{"start_from": "1700000000000-3", "recover_until": "2026-09-01T08:00:00Z"}'),
     ).toEqual({
       startFrom,
-      recoverUntil: '2026-09-01T08:00:00Z',
+      recoverUntil: '2026-09-01T08:00:00.000Z',
       foreign: {},
+      problems: [],
     })
   })
 
   it('is read by its old names too, which the new ones beat', () => {
     const old = { connectorLastEventId: '1700000000000-3', connectorStartTime: '2026-09-01T08:00:00Z' }
-    const expected = { startFrom, recoverUntil: '2026-09-01T08:00:00Z', foreign: {} }
+    const expected = { startFrom, recoverUntil: '2026-09-01T08:00:00.000Z', foreign: {}, problems: [] }
     expect(parseConnectorState(JSON.stringify(old))).toEqual(expected)
     expect(
       parseConnectorState(
-        JSON.stringify({ ...old, connectorLastEventId: '5-0', start_from: '1700000000000-3' }),
+        JSON.stringify({ ...old, connectorLastEventId: '1600000000000-0', start_from: '1700000000000-3' }),
       ),
     ).toEqual(expected)
   })
 
-  it.each([false, null, true, 0, 'false', 'False', 'FALSE', 'no', 'No', 'none', 'None', 'off', '', 'abc'])(
+  it.each([false, null, 0, '0', 'false', 'False', 'FALSE', 'no', 'No', 'none', 'None', 'null', 'off', ''])(
     'means no recovery by %j',
     (recover_until) => {
-      const text = JSON.stringify({ start_from: '1700000000000-3', recover_until })
-      const recoverUntil = parseConnectorState(text)?.recoverUntil
-      expect(recoverUntil ?? false).toBe(false)
-      expect(serializeConnectorState(parseConnectorState(text)!)).toContain('"recover_until":false')
+      const state = parseConnectorState(JSON.stringify({ start_from: '1700000000000-3', recover_until }))!
+      expect(state).toMatchObject({ startFrom, problems: [] })
+      expect(serializeConnectorState(state)).toContain('"recover_until":false')
     },
   )
 
   it.each([
-    ['1700000000000', { ms: 1_700_000_000_000, seq: 0 }],
-    [1_700_000_000_000, { ms: 1_700_000_000_000, seq: 0 }],
-    ['2023-11-14T22:13:20Z', { ms: 1_700_000_000_000, seq: 0 }],
-    ['0', { ms: 0, seq: 0 }],
-    ['garbage', undefined],
-    [{}, undefined],
-  ])('may have been written by hand: %j', (start_from, expected) => {
-    expect(parseConnectorState(JSON.stringify({ start_from }))?.startFrom).toEqual(expected)
+    ['2026-11-26T05:30:00', '2026-11-26T05:30:00.000Z'],
+    ['2026-11-26T05:30:00+09:00', '2026-11-25T20:30:00.000Z'],
+    ['2026-11-26 05:30:00.123456', '2026-11-26T05:30:00.123Z'],
+    ['2026-11-26', '2026-11-26T00:00:00.000Z'],
+    ['1764135000', '2025-11-26T05:30:00.000Z'],
+    [1_764_135_000_000, '2025-11-26T05:30:00.000Z'],
+    ['1764135000000-0', '2025-11-26T05:30:00.000Z'],
+  ])('means the same end of a catch-up on every machine by %j', (recover_until, expected) => {
+    const zone = process.env['TZ']
+    try {
+      for (const TZ of ['UTC', 'Asia/Tokyo', 'America/New_York']) {
+        process.env['TZ'] = TZ
+        const state = parseConnectorState(JSON.stringify({ start_from: '0-0', recover_until }))!
+        expect(state).toMatchObject({ recoverUntil: expected, problems: [] })
+      }
+    } finally {
+      if (zone === undefined) delete process.env['TZ']
+      else process.env['TZ'] = zone
+    }
+  })
+
+  it.each([
+    ['start_from', 'garbage'],
+    ['start_from', {}],
+    ['start_from', ''],
+    ['start_from', 178825200],
+    ['start_from', '2023-11'],
+    ['connectorLastEventId', 'garbage'],
+    ['recover_until', 'abc'],
+    ['recover_until', true],
+    ['connectorStartTime', '31.12.2026'],
+  ])('names %s when it holds %j, and keeps the other keys', (key, value) => {
+    const isStart = ['start_from', 'connectorLastEventId'].includes(key)
+    const other = isStart ? { recover_until: false } : { start_from: '1700000000000-3' }
+    const state = parseConnectorState(JSON.stringify({ [key]: value, ...other, mine: 1 }))!
+    expect(state.problems).toEqual([expect.stringMatching(new RegExp(`^${key} must be `))])
+    expect(state).toMatchObject({
+      foreign: { mine: 1 },
+      ...(isStart ? { recoverUntil: false } : { startFrom }),
+    })
+  })
+
+  it.each([
+    ['start_from', '-'],
+    ['connectorLastEventId', '-'],
+  ])('takes %s %j, as earlier Python clients wrote it, for the beginning', (key, value) => {
+    expect(parseConnectorState(JSON.stringify({ [key]: value }))).toMatchObject({
+      startFrom: { ms: 0, seq: 0 },
+      problems: [],
+    })
   })
 
   it('keeps what belongs to others, in its order, whatever its names', () => {
@@ -75,8 +130,10 @@ describe('the text of the platform', () => {
 
   it('says the same after being read and written', () => {
     const states = fc.record({
-      start_from: fc.tuple(fc.nat(), fc.nat()).map(([ms, seq]) => `${ms}-${seq}`),
-      recover_until: fc.constantFrom<string | false>(false, '2026-09-01T08:00:00Z'),
+      start_from: fc
+        .tuple(fc.integer({ min: 1_000_000_000_000, max: 4_000_000_000_000 }), fc.nat())
+        .map(([ms, seq]) => `${ms}-${seq}`),
+      recover_until: fc.constantFrom<string | false>(false, '2026-09-01T08:00:00.000Z'),
       last_written_msg_id: fc.jsonValue(),
     })
     fc.assert(
@@ -106,6 +163,8 @@ describe('two texts are the same state', () => {
     text.replace('false', '"2026-09-01T08:00:00Z"'),
     text.replace('"a":1', '"a":2'),
     text.replace(',"b":2', ''),
+    text.replace('"1700000000000-3"', '"soon"'),
+    'soon',
   ])('or not: %j', (other) => {
     expect(sameConnectorState(text, other)).toBe(false)
   })
@@ -123,7 +182,7 @@ describe('a first start', () => {
       '1700000000000-0',
       '2026-01-01T00:00:00.000Z',
     ],
-    [{ recover: true, startTimestamp: '1700000000000' }, '1700000000000-0', '2026-09-01T08:00:00Z'],
+    [{ recover: true, startTimestamp: '1700000000000-3' }, '1700000000000-3', '2026-09-01T08:00:00Z'],
   ])('with %j', (first, start_from, recover_until) => {
     const text = serializeConnectorState(firstConnectorState(first, nowMs))
     expect(JSON.parse(text)).toEqual({ start_from, recover_until })

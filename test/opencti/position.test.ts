@@ -1,12 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  comparePositions,
-  formatPosition,
-  parsePosition,
-  positionFromInput,
-  startOfTime,
-} from '../../src/opencti/position.ts'
+import { comparePositions, formatPosition, parsePosition, startOfTime } from '../../src/opencti/position.ts'
 
 const positions = fc.record({
   ms: fc.integer({ min: 0, max: 999_999_999_999_999 }),
@@ -64,37 +58,5 @@ describe('positions', () => {
       .toSorted(comparePositions)
     expect(sorted.map(formatPosition)).toEqual(['0-0', '9-9', '9-10', '10-0', '10-2'])
     expect(comparePositions(startOfTime, { ms: 0, seq: 0 })).toBe(0)
-  })
-})
-
-describe('what a person writes', () => {
-  it.each([
-    ['0', '0-0'],
-    ['0-0', '0-0'],
-    ['1700000000000-12', '1700000000000-12'],
-    ['1700000000000', '1700000000000-0'],
-    [' 1700000000000 ', '1700000000000-0'],
-    ['2023-11-14T22:13:20Z', '1700000000000-0'],
-    ['2023-11-14T22:13:20.123Z', '1700000000123-0'],
-    ['2023-11-15T00:13:20+02:00', '1700000000000-0'],
-    ['2024-02-29T23:30:00-05:00', '1709267400000-0'],
-  ])('%s means %s', (input, expected) => {
-    expect(formatPosition(positionFromInput(input)!)).toBe(expected)
-  })
-
-  it.each([
-    '',
-    'now',
-    '1700000000', // seconds
-    '2023-11', // the platform would take it for an id in 1970
-    '2023-11-14', // which zone?
-    '2023-11-14T22:13:20',
-    '2023-02-31T00:00:00Z',
-    '2023-13-01T00:00:00Z',
-    '2023-11-14T25:00:00Z',
-    '1969-12-31T23:59:59Z',
-    '1700000000000-0-0',
-  ])('%j is refused', (input) => {
-    expect(positionFromInput(input)).toBeUndefined()
   })
 })

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { catchUpEndForms } from '../../src/settings/read-beginning.ts'
 import { loadSettings } from '../../src/settings/load-settings.ts'
 import { folderWith, minimalEnvironment, settingsErrorOf } from './minimal-environment.ts'
 
@@ -68,6 +69,7 @@ test.each([
     '1767225600000-7',
   ],
   ['CONNECTOR_LIVE_STREAM_START_TIMESTAMP', '0', 'live_stream_start_timestamp', '0-0'],
+  ['CONNECTOR_LIVE_STREAM_START_TIMESTAMP', '1767225600', 'live_stream_start_timestamp', '1767225600000-0'],
   ['CONNECTOR_LIVE_STREAM_START_TIMESTAMP', '2026-01-01', 'live_stream_start_timestamp', '1767225600000-0'],
   [
     'CONNECTOR_LIVE_STREAM_START_TIMESTAMP',
@@ -101,20 +103,27 @@ test('a stream that is missing, or still a placeholder, is left to checkStream()
   }
 })
 
-test('a start in seconds is recognised', () => {
-  const problem = problemOf({ CONNECTOR_LIVE_STREAM_START_TIMESTAMP: '1767225600' })
-  expect(problem.message).toContain('holds seconds')
-  expect(problemOf({ CONNECTOR_LIVE_STREAM_START_TIMESTAMP: '1767225600000000' }).message).toContain(
-    'microseconds',
-  )
-  expect(problemOf({ CONNECTOR_LIVE_STREAM_START_TIMESTAMP: 'yesterday' }).message).toContain('13 digits')
+test('what is no time says so, without its value', () => {
+  for (const text of ['yesterday', '17672256', '2026-02-30']) {
+    const { message } = problemOf({ CONNECTOR_LIVE_STREAM_START_TIMESTAMP: text })
+    expect(message).toContain('must be seconds or milliseconds since 1970')
+    expect(message).not.toContain(text)
+  }
+})
+
+test('the start is read by the name that official connectors had for it, which the present one beats', () => {
+  const former = { CONNECTOR_START_TIMESTAMP: '1767225600000' }
+  expect(load(former).live_stream_start_timestamp).toBe('1767225600000-0')
+  const both = { ...former, CONNECTOR_LIVE_STREAM_START_TIMESTAMP: '2026-01-02' }
+  expect(load(both).live_stream_start_timestamp).toBe('1767312000000-0')
+  expect(problemOf({ CONNECTOR_START_TIMESTAMP: 'soon' }).remedy).toContain('CONNECTOR_START_TIMESTAMP')
 })
 
 test.each([
   ['CONNECTOR_TYPE', 'EXTERNAL_IMPORT', 'must be STREAM'],
   ['CONNECTOR_LOG_LEVEL', 'loud', 'must be one of debug, info, warn, warning, error'],
   ['CONNECTOR_LIVE_STREAM_LISTEN_DELETE', 'perhaps', 'must be true or false'],
-  ['CONNECTOR_LIVE_STREAM_RECOVER_ISO_DATE', '2026-02-30', 'must be an ISO date, or none'],
+  ['CONNECTOR_LIVE_STREAM_RECOVER_ISO_DATE', '2026-02-30', `must be ${catchUpEndForms}`],
   ['CONNECTOR_METRICS_PORT', '65536', 'must be at most 65535'],
   ['CONNECTOR_METRICS_PORT', '0x10', 'must be a whole number from 0 to 65535'],
   ['CONNECTOR_METRICS_NAMESPACE', 'my-siem', 'must be letters, digits and _, and begin with no digit'],

@@ -237,3 +237,22 @@ test('a misspelled name is no problem of its own', () => {
   const error = settingsErrorOf(() => load({ MY_SIEM_APIKEY: 'x', MY_SIEM_API_BASE_URL: 'nowhere' }))
   expect(error.hints).toEqual([])
 })
+
+test('a name that connectors in Python have is told by the name that it has here, unless that is set', () => {
+  const former = {
+    METRICS_PORT: '9113',
+    METRICS_ENABLE: 'true',
+    PROXY_HTTPS: 'http://canary:1',
+    CONNECTOR_CONSUMER_COUNT: '10',
+  }
+  const { nearMisses } = load({ ...former, CONNECTOR_EXPOSE_METRICS: 'true', METRICS_OTHER: 'x' })
+  expect(nearMisses).toEqual([
+    'METRICS_PORT is set, but is not read: the setting is CONNECTOR_METRICS_PORT here.',
+    'PROXY_HTTPS is set, but is not read: the setting is HTTPS_PROXY here.',
+    'CONNECTOR_CONSUMER_COUNT is set, but is not read: the setting is CONNECTOR_CONCURRENCY here.',
+  ])
+  const inFile = load({}, { 'config.yml': 'connector:\n  consumer_count: 10\n' })
+  expect(inFile.nearMisses).toEqual([
+    'connector.consumer_count in config.yml is set, but is not read: the setting is connector.concurrency here.',
+  ])
+})

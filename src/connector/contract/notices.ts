@@ -52,6 +52,10 @@ export type ConnectorNotice =
    * The connector goes on from its own, which stood there before.
    */
   | { readonly kind: 'moved'; readonly own: string; readonly found: string }
+  /** The settings put the start into the future: `text` names the setting and both times. */
+  | { readonly kind: 'start-in-future'; readonly text: string }
+  /** Somebody put a state at the platform that cannot be read; the connector goes on from where it is. */
+  | { readonly kind: 'state-unreadable'; readonly error: StreamConnectorError }
   /** The platform did not answer a ping, or does again. */
   | { readonly kind: 'ping-failed'; readonly error: StreamConnectorError }
   | { readonly kind: 'ping-restored' }

@@ -1,18 +1,22 @@
-import { isStreamConnectorError, type StreamConnectorError } from '../../errors/stream-connector-error.ts'
+import { isStreamConnectorError } from '../../errors/stream-connector-error.ts'
 import {
   firstConnectorState,
   parseConnectorState,
   sameConnectorState,
+  unreadableState,
   type ConnectorState,
+  type ReadState,
 } from '../../opencti/connector-state.ts'
 import { type Platform } from '../../opencti/platform.ts'
 import { comparePositions, formatPosition, type Position } from '../../opencti/position.ts'
 import { type ConnectorSettings } from '../../settings/connector-settings.ts'
+import { futureStart } from '../../settings/future-start.ts'
 import { type StateStore } from '../../store/state-store.ts'
 import { type Random } from '../../util/backoff.ts'
 import { type Clock } from '../../util/clock.ts'
 import { delay } from '../../util/delay.ts'
 import { type Logger } from '../../util/logger.ts'
+import { type ConnectorNotice } from '../contract/notices.ts'
 import { patiently } from './patience.ts'
 
 /** What a {@link Session} needs. */
@@ -27,9 +31,7 @@ export interface SessionOptions {
   readonly save: () => Promise<string>
   /** Somebody reset or edited the state at the platform. Resolves when the connector has begun there. */
   readonly onReset: (state: ConnectorState) => Promise<void>
-  readonly onPing: (error: StreamConnectorError | undefined) => void
-  /** Somebody else has written another position at the platform. */
-  readonly onMoved: (move: MovedPosition) => void
+  readonly onNotice: (notice: ConnectorNotice) => void
 }
 
 /** A position that somebody else has written at the platform. */
@@ -106,10 +108,16 @@ export class Session {
     return this.#moved
   }
 
-  /** Registers, waiting for a platform that is away, and finds out where to start. */
+  /**
+   * Registers, waiting for a platform that is away, and finds out where to start.
+   *
+   * @throws StateError when a state is there and cannot be read: to begin as if there were none would send everything again.
+   */
   async open(signal: AbortSignal): Promise<SessionStart> {
     const { platform, settings, store } = this.#options
     let registered = await this.#register(signal)
+    // Before the ping: newer platforms fail over a state that is no JSON, and over the next one too.
+    readRemote(registered)
     // One ping before the stream opens, echoing what is there: a reset that was made while nobody was here is flagged
     // until a ping has seen it, and would look like a second reset later (OpenCTI platform, domain/connector.ts).
     const echoed = await this.#patiently(
@@ -121,9 +129,9 @@ export class Session {
     this.#pushed = [registered ?? 'null']
     const local = await store.value(stateValue)
     const pushed = parsePushed(await store.value(pushedValue))
-    const remote = parseConnectorState(registered)
+    const remote = readRemote(registered)
     if (local !== undefined && (pushed.length === 0 || pushed.some((text) => isStill(text, registered)))) {
-      const state = parseConnectorState(local)
+      const state = readLocal(local)
       if (state !== undefined)
         return {
           state: this.#endingByNow(state),
@@ -145,9 +153,8 @@ export class Session {
         movedFrom,
       }
     }
-    const first = this.#firstState()
     return {
-      state: { ...first, foreign: remote?.foreign ?? {} },
+      state: this.#firstState(remote),
       isAnew: local !== undefined,
       isTaken: false,
       source: 'settings',
@@ -173,12 +180,12 @@ export class Session {
   async ping(signal: AbortSignal): Promise<void> {
     try {
       await this.#ping(signal)
-      if (this.#isFailing) this.#options.onPing(undefined)
+      if (this.#isFailing) this.#options.onNotice({ kind: 'ping-restored' })
       this.#isFailing = false
     } catch (error) {
       if (signal.aborted) return
       if (!isStreamConnectorError(error)) throw error
-      if (!this.#isFailing) this.#options.onPing(error)
+      if (!this.#isFailing) this.#options.onNotice({ kind: 'ping-failed', error })
       this.#isFailing = true
       if (error.code === 'PLATFORM_UNREACHABLE') this.#isUncertain = true
       if ('problem' in error && error.problem === 'unknown-connector') await this.#registerAgain(signal)
@@ -247,7 +254,9 @@ export class Session {
    * stays: where two deployments have one id, to follow the other would be to lose what that one has passed.
    */
   #noticeMove(found: string | undefined): void {
-    const position = parseConnectorState(found)?.startFrom
+    const state = parseConnectorState(found)
+    if (state !== undefined && state.problems.length > 0) this.#noticeUnreadable(state)
+    const position = state?.startFrom
     const before = this.#moved
     this.#moved = undefined
     if (position === undefined) return
@@ -256,15 +265,20 @@ export class Session {
     const own = known.findLast((each) => each !== undefined)
     if (own === undefined) return
     this.#moved = { own: formatPosition(own), found: formatPosition(position) }
-    if (before === undefined) this.#options.onMoved(this.#moved)
+    if (before === undefined) this.#options.onNotice({ kind: 'moved', ...this.#moved })
   }
 
   #obey(answer: string | undefined): void {
     const remote = parseConnectorState(answer)
     this.#isUncertain = false
+    if (remote !== undefined && remote.problems.length > 0) {
+      // Not remembered as ours: if we are killed before the next ping has replaced it, the next start says so again.
+      this.#noticeUnreadable(remote)
+      return
+    }
     this.#moved = undefined
     this.#pushed = [answer ?? 'null']
-    const state = remote?.startFrom === undefined ? this.#firstState() : this.#endingByNow(remote)
+    const state = remote?.startFrom === undefined ? this.#firstState(remote) : this.#endingByNow(remote)
     this.#resetsUnderWay++
     void this.#options.onReset(state).finally(() => this.#resetsUnderWay--)
   }
@@ -274,8 +288,15 @@ export class Session {
     return this.#options.store.commit({ values: new Map([[pushedValue, JSON.stringify(texts)]]) })
   }
 
-  #firstState(): ConnectorState {
-    const { settings } = this.#options
+  #noticeUnreadable(state: ReadState): void {
+    this.#options.onNotice({ kind: 'state-unreadable', error: unreadableState(state, whileRunning) })
+  }
+
+  /** The state of a first start. What the platform keeps beside a position holds: a catch-up that is off stays off. */
+  #firstState(remote: ReadState | undefined): ConnectorState {
+    const { settings, clock, onNotice } = this.#options
+    const text = futureStart(settings, clock.now())
+    if (text !== undefined) onNotice({ kind: 'start-in-future', text })
     const first = firstConnectorState(
       {
         startTimestamp: settings.live_stream_start_timestamp,
@@ -284,7 +305,11 @@ export class Session {
       },
       this.#latestEndMs(),
     )
-    return this.#endingByNow(first)
+    return this.#endingByNow({
+      ...first,
+      recoverUntil: remote?.recoverUntil ?? first.recoverUntil,
+      foreign: remote?.foreign ?? {},
+    })
   }
 
   /** When a catch-up may end, by our clock or by the platform's, whichever is behind: too early does no harm. */
@@ -333,6 +358,38 @@ export class Session {
 /** Whether the platform still has what it had. A reset leaves an empty text, which is another kind of nothing than none. */
 function isStill(had: string, has: string | undefined): boolean {
   return sameConnectorState(had, has) && (had === '') === (has === '')
+}
+
+/** Where a state was found, and what to do when it cannot be read. */
+const atPlatform = {
+  found: 'The state of this connector at the platform',
+  remedy:
+    'Nothing was read or changed. Correct it there, or reset it there ("Reset the connector state" on the page of the connector), and start again.',
+}
+const whileRunning = {
+  found: 'The state that somebody gave this connector at the platform',
+  remedy:
+    'The connector goes on from where it is and puts its own in its place. Change it once more, or reset it.',
+}
+const inFile = {
+  found: 'The state in the state file',
+  remedy: 'Set another one with "opencti-stream state set", or "opencti-stream state reset".',
+}
+
+function readRemote(text: string | undefined): ReadState | undefined {
+  return readable(parseConnectorState(text), atPlatform)
+}
+
+/** What we wrote has a position; the text that stands for a reset is none. */
+function readLocal(text: string): ReadState | undefined {
+  const state = readable(parseConnectorState(text), inFile)
+  if (state === undefined || state.startFrom !== undefined) return state
+  throw unreadableState({ ...state, problems: ['start_from is not there'] }, inFile)
+}
+
+function readable(state: ReadState | undefined, where: typeof atPlatform): ReadState | undefined {
+  if (state !== undefined && state.problems.length > 0) throw unreadableState(state, where)
+  return state
 }
 
 function parsePushed(text: string | undefined): readonly string[] {
