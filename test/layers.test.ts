@@ -11,6 +11,7 @@ const ranks: readonly (readonly string[])[] = [
   ['errors'],
   ['stix'],
   ['settings'],
+  ['network'],
   ['opencti', 'stream', 'store'],
   ['flow', 'checkpoint'],
   ['observe'],

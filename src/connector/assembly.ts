@@ -24,6 +24,9 @@ import { Pipeline } from './intake/pipeline.ts'
 import { LinkQueue } from './links/link-queue.ts'
 import { mapValue } from './platform/progress.ts'
 
+/** So many entities of a batch are named where all of them cannot be. */
+const maxNamed = 10
+
 /** The stages between a message and its end, joined: pipeline, engine, hooks, checkpoint, bounds. */
 export class Assembly {
   readonly books = new Books()
@@ -255,7 +258,7 @@ export class Assembly {
 
   /** What calls the hooks for a route, or for what goes through none. */
   #handlerOf(route: Route | undefined): HookRunner {
-    const { hooks, loaded, clock, logger, onNotice } = this.#options
+    const { hooks, loaded, clock, limits, logger, onNotice } = this.#options
     const { timings, tracing, givenUp, progress, onStop, errors } = this.#owner
     const names = ['transform', 'find', 'create', 'update', 'delete', 'flush'] as const
     return new HookRunner({
@@ -273,6 +276,15 @@ export class Assembly {
       isStale: (operation, record) => this.sideWork.replayer.isStale(operation, record),
       traceBatch: (operations) => tracing.batch(operations),
       links: this.links,
+      makesRequests: () => limits.hasClients,
+      onOverdue: (hook, operations) =>
+        onNotice({
+          kind: 'hook-overdue',
+          hook,
+          entityIds: operations.slice(0, maxNamed).map(({ entity }) => entity.id),
+          limitMs: loaded.delivery.hookTimeoutMs!,
+          route: route?.name,
+        }),
       onChanged: (record) => this.sideWork.reconciliation.noteChanged(record),
       onRetry: ({ kind, entity }, { reason }) =>
         errors.note({ what: `${kind}, tried again`, text: reason, entityId: entity.id }),

@@ -48,6 +48,12 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
     case 'resumed':
       logger.info('The target is back: going on', named(notice))
       return
+    case 'hook-overdue':
+      logger.error(
+        `${notice.hook}() does not end although its time is over and its signal was aborted. Its entity waits until it ends, since its effect may still come. Hand context.signal on to the client of the target`,
+        { entity_ids: notice.entityIds, limit_ms: notice.limitMs, ...named(notice) },
+      )
+      return
     case 'dead-lettered':
       logger.error('Event saved to dead letter queue', {
         entity_id: notice.entityId,

@@ -13,6 +13,7 @@ import { type ConnectorOptions } from './contract/connector-options.ts'
 import { type ConnectorHooks } from './contract/hooks.ts'
 import { type ConnectorNotice } from './contract/notices.ts'
 import { TargetLimits } from './delivery/target-limits.ts'
+import { TargetNetwork } from './delivery/target-network.ts'
 import { logNotice } from './log-notice.ts'
 import { Runtime } from './runtime.ts'
 
@@ -62,7 +63,11 @@ export function prepareConnector(
         })
       : undefined
   const logger = ownLogger ?? redactingLogger(options.logger!, redactor)
-  const limits = new TargetLimits(loaded.delivery, clock)
+  const limits = new TargetLimits(
+    loaded.delivery,
+    clock,
+    new TargetNetwork({ proxies: opencti, ca: opencti.https_ca_certificates }),
+  )
   const onNotice = (received: ConnectorNotice) => {
     const notice = scrubbed(received, redactor)
     logNotice(logger, notice)

@@ -102,9 +102,10 @@ export abstract class StreamConnector<
   }
 
   /**
-   * An HTTP client for the target, made at its first use: with a limit of 30 s for an answer, the rate limit, and a pause of
-   * all requests when the target answers 429 or 503 with `Retry-After`. A connector that uses it has its requests
-   * counted against the rate limit, in place of its hooks.
+   * An HTTP client for the target, made at its first use: with a limit of 30 s for an answer and its body (`timeout` sets
+   * another one, `false` none), the rate limit, the proxies and the authorities of the settings, and a pause of all
+   * requests when the target answers 429 or 503 with `Retry-After`. Requests that a hook makes end with it. A connector that
+   * uses it has its requests counted against the rate limit, in place of its hooks.
    *
    * @example
    * ```ts

@@ -63,15 +63,28 @@ export function errorFacts(error: unknown, nowMs: number): ErrorFacts {
 /**
  * Milliseconds of a `Retry-After` header: seconds, or an HTTP date.
  *
- * @param nowMs wall time, against which a date is counted.
+ * @param nowMs wall time, against which a date is counted when the answer has no date of its own.
+ * @param answeredAt the answer's `Date` header: a date means the same whatever our clock says.
  */
-export function parseRetryAfter(value: string | null | undefined, nowMs: number): number | undefined {
+export function parseRetryAfter(
+  value: string | null | undefined,
+  nowMs: number,
+  answeredAt?: string | null | undefined,
+): number | undefined {
   if (value === null || value === undefined) return undefined
   const text = value.trim()
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000
+  const dateMs = dateOf(text)
+  return dateMs === undefined ? undefined : Math.max(0, dateMs - (dateOf(answeredAt ?? '') ?? nowMs))
+}
+
+/** A date of HTTP is always of Greenwich, also in its oldest form, which does not say so (RFC 9110, 5.6.7). */
+function dateOf(text: string): number | undefined {
   // Node reads a year in "-5".
-  const dateMs = /[a-z]/i.test(text) ? Date.parse(text) : Number.NaN
-  return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs)
+  const dateMs = /[a-z]/i.test(text)
+    ? Date.parse(/[a-z]$|[+-]\d{4}$/i.test(text) ? text : `${text} GMT`)
+    : Number.NaN
+  return Number.isNaN(dateMs) ? undefined : dateMs
 }
 
 function statusOf(error: Record<string, unknown>): number | undefined {
@@ -106,10 +119,12 @@ function retryAfterOf(error: Record<string, unknown>, nowMs: number): number | u
     const headers = isRecord(holder) ? holder['headers'] : undefined
     if (!isRecord(headers)) continue
     const get = headers['get']
-    const header = (name: string): unknown =>
-      typeof get === 'function' ? get.call(headers, name) : (headers[name] ?? headers['Retry-After'])
-    const value = header('retry-after')
-    if (typeof value === 'string' || typeof value === 'number') return parseRetryAfter(String(value), nowMs)
+    const header = (name: string, capitalized: string): unknown =>
+      typeof get === 'function' ? get.call(headers, name) : (headers[name] ?? headers[capitalized])
+    const value = header('retry-after', 'Retry-After')
+    if (typeof value !== 'string' && typeof value !== 'number') continue
+    const date = header('date', 'Date')
+    return parseRetryAfter(String(value), nowMs, typeof date === 'string' ? date : undefined)
   }
   return undefined
 }

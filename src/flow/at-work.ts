@@ -9,8 +9,8 @@ export class AtWork {
     return this.#count
   }
 
-  begin(): void {
-    this.#count++
+  begin(count = 1): void {
+    this.#count += count
   }
 
   /** So many are in nobody's hands any more. */

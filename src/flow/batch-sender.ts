@@ -14,7 +14,7 @@ export interface BatchSenderOptions {
   readonly gate: Gate
   readonly settler: Settler
   /** Is told when a batch is over, and takes back what has to be split. */
-  readonly batcher: Pick<Batcher, 'sent' | 'resend'>
+  readonly batcher: Pick<Batcher, 'sent' | 'returned' | 'resend'>
   /** Tries of one event in all, while the target otherwise works. */
   readonly attempts: number
   readonly clock: Clock
@@ -31,13 +31,16 @@ export class BatchSender {
   }
 
   async send(operations: readonly Operation[]): Promise<void> {
-    const { gate, handler, batcher, onSent } = this.#options
+    const { gate, handler, settler, batcher, onSent } = this.#options
     gate.enter(operations)
     let answers: readonly ItemAnswer[] | undefined
     try {
-      answers = await handler.flush(operations)
+      answers = await handler.flush(operations, (error) => this.#overdue(operations, error))
+      if (settler.returned(operations)) batcher.returned()
     } catch (error) {
-      this.#failed(operations, error)
+      const wasOverdue = settler.returned(operations)
+      if (wasOverdue) batcher.returned()
+      this.#failed(operations, error, wasOverdue)
     }
     if (answers !== undefined) this.#answered(operations, answers)
     batcher.sent()
@@ -64,10 +67,21 @@ export class BatchSender {
     }
   }
 
-  #failed(operations: readonly Operation[], error: unknown): void {
+  /** The call has outlived its time: that is the target's failure, and other batches may go in its place. */
+  #overdue(operations: readonly Operation[], error: unknown): void {
+    const { gate, settler, batcher, clock, onSent } = this.#options
+    if (settler.isStopped) return
+    gate.failed(judge(error, true, clock.now()), operations, operations)
+    settler.overdue(operations)
+    batcher.sent()
+    onSent()
+  }
+
+  #failed(operations: readonly Operation[], error: unknown, wasOverdue: boolean): void {
     const { gate, settler, handler, attempts, clock } = this.#options
     const verdict = judge(error, true, clock.now())
-    gate.failed(verdict, operations, operations)
+    // That it took too long was told when it did.
+    if (!wasOverdue || verdict.facts.code !== 'HOOK_TIMEOUT') gate.failed(verdict, operations, operations)
     if (verdict.kind === 'stop') {
       gate.wasted(operations)
       for (const operation of operations) settler.keep(operation)

@@ -95,6 +95,11 @@ export class Batcher {
     this.#pump()
   }
 
+  /** A batch that was taken for over is not yet: {@link sent} follows. */
+  returned(): void {
+    this.#inFlight++
+  }
+
   /** Batches that were split go again, before all others. */
   resend(...batches: readonly (readonly Operation[])[]): void {
     this.#full.unshift(...batches)

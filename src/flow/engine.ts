@@ -205,8 +205,10 @@ export class Engine {
 
   async #run(operation: Operation): Promise<void> {
     operation.attempts++
+    operation.onOverdue = this.#onOverdue
     try {
       const outcome = await this.#handler.deliver(operation)
+      if (operation.isOverdue) this.#settler.returned([operation])
       if (outcome === undefined) {
         if (this.#isStopped) this.#settler.keep(operation)
         else this.#batcher!.add(operation, this.#blocked())
@@ -216,10 +218,21 @@ export class Engine {
       else this.#gate.wasted(operation)
       this.#settler.end(operation, outcome)
     } catch (error) {
+      const wasOverdue = operation.isOverdue && this.#settler.returned([operation])
       const verdict = this.#settler.judge(error, operation)
-      this.#gate.failed(verdict, [operation], operation)
+      // That it took too long was told when it did.
+      if (!wasOverdue || verdict.facts.code !== 'HOOK_TIMEOUT')
+        this.#gate.failed(verdict, [operation], operation)
       this.#settler.failed(operation, verdict, operation)
     }
+    this.#pump()
+  }
+
+  /** A call has outlived its time: that is the target's failure, and others may go in its place. */
+  readonly #onOverdue = (operation: Operation, error: unknown): void => {
+    if (this.#isStopped) return
+    this.#gate.failed(this.#settler.judge(error, operation), [operation], operation)
+    this.#settler.overdue([operation])
     this.#pump()
   }
 

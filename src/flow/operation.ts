@@ -83,6 +83,10 @@ export class Operation {
   isStarted = false
   /** The author's own code is at work on it, not the target. */
   isTransforming = false
+  /** A hook is at work on it that does not end although its time is over: see `CONNECTOR_HOOK_TIMEOUT_MS`. */
+  isOverdue = false
+  /** Told when that begins, with the error that it is; set while a hook is at work. */
+  onOverdue: ((operation: Operation, error: unknown) => void) | undefined
 
   constructor(
     kind: OperationKind,

@@ -113,6 +113,23 @@ export class Settler {
     resting.wait(operation, waitMs)
   }
 
+  /**
+   * A call for these operations does not end although its time is over. They stay first in their lanes until it has ended:
+   * its effect may still come. Their place is for others.
+   */
+  overdue(operations: readonly Operation[]): void {
+    for (const operation of operations) operation.isOverdue = true
+    this.#options.atWork.leave(operations.length)
+  }
+
+  /** A call for these operations has ended. Answers whether it was {@link overdue}. */
+  returned(operations: readonly Operation[]): boolean {
+    if (operations[0]?.isOverdue !== true) return false
+    for (const operation of operations) operation.isOverdue = false
+    this.#options.atWork.begin(operations.length)
+    return true
+  }
+
   /** The operation stays first in its lanes and is not tried again: the connector is about to stop. */
   keep(operation: Operation): void {
     this.#options.resting.keep(operation)

@@ -1,25 +1,25 @@
-import * as tls from 'node:tls'
 import type { Dispatcher } from 'undici'
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
+import {
+  type ConnectionOptions,
+  type ConnectionWords,
+  createDispatcher,
+  isPlainConnection,
+} from '../network/dispatcher.ts'
 
-/** How a request gets to the platform; certificates and keys are PEM text. */
-export interface PlatformRoute {
+/** How a request gets to the platform. */
+export interface PlatformRoute extends ConnectionOptions {
   /** Address of the platform. Where it is given, requests to another origin are refused. */
   readonly url?: string | undefined
-  /** Whether the platform's certificate is checked. Default `true`. */
-  readonly verify?: boolean | undefined
-  /** Authorities to trust beside those that Node trusts. */
-  readonly ca?: string | undefined
-  /** The client certificate, with its chain, and its key. */
-  readonly cert?: string | undefined
-  readonly key?: string | undefined
-  /** What opens `key`. */
-  readonly passphrase?: string | undefined
-  /** The proxy to go through, with its name and password if it wants them. No environment is read here. */
-  readonly proxy?: string | undefined
 }
 
 type Fetch = (request: Request) => Promise<Response>
+
+const words: ConnectionWords = {
+  server: 'the OpenCTI platform',
+  proxySettings: 'OPENCTI_PROXY, HTTPS_PROXY or HTTP_PROXY',
+  tlsSettings: 'OPENCTI_SSL_CA, OPENCTI_SSL_CERT, OPENCTI_SSL_KEY, OPENCTI_SSL_PASSPHRASE',
+}
 
 /** The request of each body that is still being read, see {@link keepRequest}. */
 const requests = new WeakMap<ReadableStream, Request>()
@@ -31,9 +31,7 @@ const requests = new WeakMap<ReadableStream, Request>()
  */
 export function platformFetch(route: PlatformRoute): Fetch {
   const origin = route.url === undefined ? undefined : new URL(route.url).origin
-  const { verify, ca, cert, key, proxy } = route
-  const isPlain = verify !== false && [ca, cert, key, proxy].every((value) => value === undefined)
-  const send = isPlain ? nodeFetch : undiciFetch(route)
+  const send = isPlainConnection(route) ? nodeFetch : undiciFetch(route)
   return async (request) => {
     if (origin !== undefined && new URL(request.url).origin !== origin) {
       throw new StreamConnectorError(
@@ -50,7 +48,7 @@ const nodeFetch: Fetch = (request) => fetch(request, { redirect: 'manual' })
 function undiciFetch(route: PlatformRoute): Fetch {
   let dispatcher: Promise<Dispatcher> | undefined
   return async (request) => {
-    dispatcher ??= createDispatcher(route)
+    dispatcher ??= createDispatcher(route, words)
     const { fetch } = await import('undici')
     // undici does not know the Request of Node, which is of another copy of undici, and its own types differ from
     // Node's in places that do not matter here. Bodies are small: a query.
@@ -73,52 +71,4 @@ function undiciFetch(route: PlatformRoute): Fetch {
 function keepRequest(request: Request, response: Response): Response {
   if (response.body !== null) requests.set(response.body, request)
   return response
-}
-
-async function createDispatcher(route: PlatformRoute): Promise<Dispatcher> {
-  const { Agent, ProxyAgent } = await import('undici')
-  const { verify, ca, cert, key, passphrase, proxy } = route
-  const rejectUnauthorized = verify !== false
-  const platform = { rejectUnauthorized, secureContext: secureContext({ ca, cert, key, passphrase }) }
-  if (proxy === undefined) return new Agent({ connect: platform })
-  // The client certificate is for the platform alone.
-  const proxyTls = { rejectUnauthorized, secureContext: secureContext({ ca }) }
-  try {
-    // Plain HTTP goes through a proxy the ordinary way: many proxies allow CONNECT for port 443 alone.
-    return new ProxyAgent({ uri: proxy, proxyTunnel: false, requestTls: platform, proxyTls })
-  } catch {
-    // Its message would show the address, which may hold a password.
-    throw new StreamConnectorError(
-      'SETTINGS_INVALID',
-      'The address of the proxy to the OpenCTI platform cannot be used. Write it like http://proxy.example:3128 (OPENCTI_PROXY, HTTPS_PROXY or HTTP_PROXY).',
-    )
-  }
-}
-
-/** Made once, not for each connection: reading all authorities takes milliseconds. */
-function secureContext(
-  options: Pick<PlatformRoute, 'ca' | 'cert' | 'key' | 'passphrase'>,
-): tls.SecureContext {
-  const { ca, cert, key, passphrase } = options
-  try {
-    return tls.createSecureContext({
-      ...(ca === undefined ? {} : { ca: [...trustedAuthorities(), ca] }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      ...(passphrase === undefined ? {} : { passphrase }),
-    })
-  } catch (error) {
-    throw new StreamConnectorError(
-      'SETTINGS_INVALID',
-      'The CA, the client certificate or its key for the OpenCTI platform cannot be used. ' +
-        'Check that they are PEM, belong together, and that the passphrase fits ' +
-        '(OPENCTI_SSL_CA, OPENCTI_SSL_CERT, OPENCTI_SSL_KEY, OPENCTI_SSL_PASSPHRASE).',
-      { cause: error },
-    )
-  }
-}
-
-/** What Node trusts, with NODE_EXTRA_CA_CERTS where Node can tell (from 22.15). */
-function trustedAuthorities(): readonly string[] {
-  return typeof tls.getCACertificates === 'function' ? tls.getCACertificates('default') : tls.rootCertificates
 }

@@ -16,6 +16,8 @@ export interface OpenctiSettings {
   readonly ssl_verify: boolean
   /** PEM text of certificate authorities to trust beside those of the system; a file is read at the start. */
   readonly ssl_ca?: string | undefined
+  /** PEM text of certificate authorities to trust for every address, of the platform and of the target. */
+  readonly https_ca_certificates?: string | undefined
   /** PEM text of the client certificate. */
   readonly ssl_cert?: string | undefined
   /** PEM text of the client certificate's key. */
@@ -87,9 +89,17 @@ export const openctiFields = z.object({
     }),
   ssl_ca: pemText()
     .optional()
-    .describe(`Certificate authorities to trust beside those of the system: ${certificates}.`)
+    .describe(
+      `Certificate authorities to trust for the platform beside those of the system: ${certificates}.`,
+    )
+    .register(settingNotes, { expected: `${certificates} with certificate authorities` }),
+  https_ca_certificates: pemText()
+    .optional()
+    .describe(
+      `Certificate authorities to trust beside those of the system, for the platform and for the target: ${certificates}.`,
+    )
     .register(settingNotes, {
-      environment: ['OPENCTI_SSL_CA', 'HTTPS_CA_CERTIFICATES'],
+      environment: ['HTTPS_CA_CERTIFICATES'],
       expected: `${certificates} with certificate authorities`,
     }),
   ssl_cert: pemText()
@@ -153,10 +163,19 @@ export const openctiSchema = openctiFields
     return {
       ...rest,
       ssl_verify: ssl_verify !== false,
-      ssl_ca: ssl_ca ?? (typeof ssl_verify === 'string' ? ssl_verify : undefined),
+      ssl_ca: joined(
+        ssl_ca ?? (typeof ssl_verify === 'string' ? ssl_verify : undefined),
+        rest.https_ca_certificates,
+      ),
       proxy: proxy ?? proxyFor(new URL(rest.url), rest),
     }
   })
+
+/** Both texts of certificates as one. */
+function joined(...texts: readonly (string | undefined)[]): string | undefined {
+  const given = texts.filter((text) => text !== undefined)
+  return given.length === 0 ? undefined : given.join('\n')
+}
 
 /** `name1:value1;name2:value2` as an object; anything else stays text, which the schema refuses. */
 function headersOfText(text: string): unknown {

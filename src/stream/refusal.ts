@@ -53,7 +53,8 @@ export async function refusalOf(
   const reason = clean(reasonOf(response, body))
   const quoted = reason === '' ? `${status}` : `${status}: ${reason}`
   const [code, text, pace] = explain(opened, quoted, body)
-  const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), clock.now())
+  const { headers } = response
+  const retryAfterMs = parseRetryAfter(headers.get('retry-after'), clock.now(), headers.get('date'))
   const asked =
     pace === 'failure' && retryAfterMs !== undefined && retryAfterMs > maxRetryAfterMs
       ? `; it asks to wait ${Math.round(retryAfterMs / 1000)} s, which is too long for a live stream: it is asked again within about ${Math.round(maxRetryAfterMs / 1000)} s`

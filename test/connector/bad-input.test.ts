@@ -160,7 +160,12 @@ describe('a hook that never returns', () => {
   test('with a limit of time fails with a message that names the hook and the setting, and is tried again', async () => {
     const on = await stage(Plain, { env: { CONNECTOR_HOOK_TIMEOUT_MS: '500' } })
     let hangs = true
-    on.connector.onCreate = () => (hangs ? new Promise(() => {}) : undefined)
+    on.connector.onCreate = (_, { signal }) =>
+      hangs
+        ? new Promise((_resolve, reject) =>
+            signal.addEventListener('abort', () => reject(new Error('interrupted'))),
+          )
+        : undefined
     const [id] = on.publish(1)
     await until('the retry', () => on.connector.status().retries > 0)
     expect(on.connector.status().deadLettered).toBe(0)

@@ -269,6 +269,21 @@ describe('what is thrown', () => {
 })
 
 describe('Retry-After', () => {
+  it.each([Date.UTC(2020, 0), Date.UTC(2026, 8, 1, 8), Date.UTC(2040, 0)])(
+    'counts a date in Retry-After by the clock of who answers, not by ours (%d)',
+    (nowMs) => {
+      for (const date of [
+        'Tue, 01 Sep 2026 08:00:00 GMT',
+        'Tuesday, 01-Sep-26 08:00:00 GMT',
+        'Tue Sep  1 08:00:00 2026',
+      ]) {
+        expect(parseRetryAfter('Tue, 01 Sep 2026 08:00:30 GMT', nowMs, date)).toBe(30_000)
+        const headers = new Headers({ date, 'retry-after': 'Tue, 01 Sep 2026 08:00:30 GMT' })
+        expect(errorFacts({ response: { status: 429, headers } }, nowMs).retryAfterMs).toBe(30_000)
+      }
+    },
+  )
+
   it('is a number of seconds or a date, and nothing else', () => {
     expect(parseRetryAfter('120', nowMs)).toBe(120_000)
     expect(parseRetryAfter(' 0.5 ', nowMs)).toBe(500)

@@ -99,6 +99,14 @@ test('CA, certificate and key come as text, as escaped text or from a file', () 
   expect(settings.ssl_passphrase?.reveal()).toBe('open-sesame')
 })
 
+test('the authorities of HTTPS_CA_CERTIFICATES are for every address, those of OPENCTI_SSL_CA for the platform', () => {
+  const other = pem.replace('MIIB', 'MIIC')
+  const settings = opencti({ HTTPS_CA_CERTIFICATES: pem, OPENCTI_SSL_CA: other })
+  expect(settings.https_ca_certificates?.trim()).toBe(pem.trim())
+  expect(settings.ssl_ca).toContain(other.trim())
+  expect(settings.ssl_ca).toContain(pem.trim())
+})
+
 test('a certificate without its key is refused', () => {
   expect(problemOf({ OPENCTI_SSL_CERT: pem })).toMatchObject({
     environment: 'OPENCTI_SSL_CERT',

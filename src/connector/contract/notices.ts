@@ -37,6 +37,14 @@ export type ConnectorNotice =
   | { readonly kind: 'paused'; readonly reason: string; readonly route?: string | undefined }
   /** The target works again. */
   | { readonly kind: 'resumed'; readonly route?: string | undefined }
+  /** A hook ignores that its time is over: its entities wait until it ends, others go on. The first of a batch are named. */
+  | {
+      readonly kind: 'hook-overdue'
+      readonly hook: string
+      readonly entityIds: readonly string[]
+      readonly limitMs: number
+      readonly route?: string | undefined
+    }
   /** An event was put aside. */
   | {
       readonly kind: 'dead-lettered'

@@ -1,9 +1,14 @@
-import { StreamConnectorError } from '../../errors/stream-connector-error.ts'
+import { errorFacts } from '../../errors/error-facts.ts'
+import { isStreamConnectorError, StreamConnectorError } from '../../errors/stream-connector-error.ts'
 import { type HookTrace } from '../../flow/event-trace.ts'
 import { type Clock } from '../../util/clock.ts'
+import { HookRequests } from './hook-requests.ts'
 
-/** How long a hook that ignored its signal is waited for beyond the limit, as a share of the limit. */
+/** How long a hook that ignores its signal is waited for beyond the limit before that is told, as a share of the limit. */
 const patience = 0.5
+
+/** These change nothing at the target: a call that ignores its signal is left alone, and the hook called again. */
+const withoutEffect: ReadonlySet<string> = new Set(['transform', 'find', 'link'])
 
 /** The time limit and the end of the calls of hooks. */
 export interface HookLimits {
@@ -12,32 +17,42 @@ export interface HookLimits {
   readonly timeoutMs: number | undefined
   /** Aborted when the connector gives up what is in flight. */
   readonly stopped: AbortSignal
+  /** Whether hooks may make requests through `this.http`. Default: none does. */
+  readonly makesRequests?: (() => boolean) | undefined
 }
+
+/** Told that a call does not end although its time is over and its signal was aborted. */
+export type OnOverdue = (hook: string, error: StreamConnectorError) => void
 
 /** One call of a hook: makes its signal when somebody asks for it, and ends it when it takes too long. */
 export class HookCall {
   readonly #limits: HookLimits
   readonly #trace: HookTrace | undefined
+  readonly #onOverdue: OnOverdue | undefined
   #controller: AbortController | undefined
+  #signal: AbortSignal | undefined
 
   /** @param trace follows the call; absent when nobody does. */
-  constructor(limits: HookLimits, trace?: HookTrace | undefined) {
+  constructor(limits: HookLimits, trace?: HookTrace | undefined, onOverdue?: OnOverdue | undefined) {
     this.#limits = limits
     this.#trace = trace
+    this.#onOverdue = onOverdue
   }
 
   /** The signal for the hook. */
   signal(): AbortSignal {
     if (this.#limits.timeoutMs === undefined) return this.#limits.stopped
     this.#controller ??= new AbortController()
-    return AbortSignal.any([this.#controller.signal, this.#limits.stopped])
+    this.#signal ??= AbortSignal.any([this.#controller.signal, this.#limits.stopped])
+    return this.#signal
   }
 
   /**
-   * Calls the hook and answers what it answers, at most as long as the limit.
+   * Calls the hook and answers what it answers. When its time is over its signal is aborted, and its requests of
+   * `this.http` with it. A hook that may have an effect is waited for all the same, as long as it takes: its effect could
+   * come after that of the next try, or of a newer event, and would stay.
    *
-   * @throws StreamConnectorError `HOOK_TIMEOUT` when the limit is over. The hook gets a moment to end after its signal
-   * is aborted, so that its next try does not run beside this one.
+   * @throws StreamConnectorError `HOOK_TIMEOUT` when the hook did not end well within the limit, nor told why after it.
    */
   run<T>(name: string, call: () => T | Promise<T>): T | Promise<T> {
     return this.#trace === undefined
@@ -47,27 +62,43 @@ export class HookCall {
 
   #run<T>(name: string, call: () => T | Promise<T>): T | Promise<T> {
     // Without a limit the hook's own answer is handed on: a promise around it would cost each event some more turns.
-    const { timeoutMs } = this.#limits
-    return timeoutMs === undefined ? call() : this.#runWithin(timeoutMs, name, call)
+    const { timeoutMs, makesRequests } = this.#limits
+    const isPlain = makesRequests?.() !== true
+    const whole = isPlain ? call : () => new HookRequests(() => this.signal()).run(call)
+    return timeoutMs === undefined ? whole() : this.#runWithin(timeoutMs, name, whole)
   }
 
   async #runWithin<T>(timeoutMs: number, name: string, call: () => T | Promise<T>): Promise<T> {
     const { clock } = this.#limits
-    const timeout = Promise.withResolvers<never>()
+    const givenUp = Promise.withResolvers<never>()
     // Unhandled if the hook wins.
-    timeout.promise.catch(() => {})
+    givenUp.promise.catch(() => {})
     const error = new StreamConnectorError(
       'HOOK_TIMEOUT',
       `${name}() took longer than ${timeoutMs} ms (CONNECTOR_HOOK_TIMEOUT_MS); whether the call took effect is not known.`,
     )
+    let isLate = false
     let cancel = clock.schedule(timeoutMs, () => {
+      isLate = true
       this.#controller?.abort(error)
-      cancel = clock.schedule(timeoutMs * patience, () => timeout.reject(error))
+      cancel = clock.schedule(timeoutMs * patience, () => {
+        if (withoutEffect.has(name)) givenUp.reject(error)
+        else this.#onOverdue?.(name, error)
+      })
     })
     try {
-      return await Promise.race([call(), timeout.promise])
+      return await Promise.race([call(), givenUp.promise])
+    } catch (thrown) {
+      throw isLate ? lateError(thrown, error) : thrown
     } finally {
       cancel()
     }
   }
+}
+
+/** What a hook threw after its time: what it says of the event still counts, that it was interrupted says nothing. */
+function lateError(thrown: unknown, timeout: StreamConnectorError): unknown {
+  if (thrown === timeout || isStreamConnectorError(thrown) || errorFacts(thrown, 0).status !== undefined)
+    return thrown
+  return new StreamConnectorError(timeout.code, timeout.message, { cause: thrown })
 }

@@ -22,6 +22,8 @@ export interface HookRunnerOptions extends TargetEffectsOptions {
   readonly isStale: (operation: Operation, record: EntityRecord | undefined) => Promise<boolean>
   /** Follows the call for a batch; undefined when nobody does. */
   readonly traceBatch?: ((operations: readonly Operation[]) => HookTrace | undefined) | undefined
+  /** Whether hooks may make requests through `this.http`. Default: none does. */
+  readonly makesRequests?: (() => boolean) | undefined
   readonly onRetry: (operation: Operation, verdict: Verdict) => void
   readonly onDeadLetter: (operation: Operation, verdict: Verdict) => void
   readonly onOutage: (reason: string | undefined, route: string | undefined) => void
@@ -47,6 +49,7 @@ export class HookRunner implements OperationHandler {
       clock: options.clock,
       timeoutMs: options.delivery.hookTimeoutMs,
       stopped: options.stopped,
+      makesRequests: options.makesRequests,
     }
     this.#effects = new TargetEffects(options, this.#entities, this.#limits)
   }
@@ -96,8 +99,14 @@ export class HookRunner implements OperationHandler {
     return record?.expiresAtMs === dueAt && this.#options.clock.now() >= dueAt
   }
 
-  async flush(operations: readonly Operation[]): Promise<readonly ItemAnswer[]> {
-    const call = new HookCall(this.#limits, this.#options.traceBatch?.(operations))
+  async flush(
+    operations: readonly Operation[],
+    onOverdue?: (error: unknown) => void,
+  ): Promise<readonly ItemAnswer[]> {
+    const call = new HookCall(this.#limits, this.#options.traceBatch?.(operations), (hook, error) => {
+      this.#options.onOverdue?.(hook, operations)
+      onOverdue?.(error)
+    })
     const items = operations.map((operation): FlushOperation<unknown> => {
       const context = operation.context as EventContext
       context.enter(call)

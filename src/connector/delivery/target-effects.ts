@@ -28,6 +28,8 @@ export interface TargetEffectsOptions extends PushedEntitiesOptions {
   readonly mayHavePushed?: ((operation: Operation) => boolean) | undefined
   /** Told of entities that are new at the target, and where they are there, and of those that are gone from it. */
   readonly links?: Pick<LinkQueue, 'isAsked' | 'add' | 'gone'> | undefined
+  /** A hook does not end although its time is over and its signal was aborted. */
+  readonly onOverdue?: ((hook: string, operations: readonly Operation[]) => void) | undefined
 }
 
 /**
@@ -56,7 +58,7 @@ export class TargetEffects {
     const { targetIds } = this.#options
     if (this.#options.delivery.idMap) operation.kind = record === undefined ? 'create' : 'update'
     operation.isFirst = this.#options.delivery.idMap ? record === undefined : operation.kind === 'create'
-    const call = new HookCall(this.#limits, operation.delivery.trace?.hooksOf(operation))
+    const call = this.#callFor(operation)
     let context = this.#context(operation, record?.externalId || undefined, call)
     operation.isTransforming = true
     const transformed = call.run('transform', () => hooks.transform(operation.entity, context))
@@ -187,7 +189,7 @@ export class TargetEffects {
       this.#entities.outdate(operation)
       return { kind: 'skipped', reason: operation.unseen ? 'coalesced' : operation.unlessPushed }
     }
-    const call = new HookCall(this.#limits, operation.delivery.trace?.hooksOf(operation))
+    const call = this.#callFor(operation)
     const missingIsFine = delivery.on.deleteMissing === 'ok'
     let id: string | UnknownId | undefined = record?.externalId || undefined
     if (id !== undefined) {
@@ -235,6 +237,13 @@ export class TargetEffects {
 
   #mayHavePushed(operation: Operation): boolean {
     return this.#options.delivery.idMap && this.#options.mayHavePushed?.(operation) === true
+  }
+
+  #callFor(operation: Operation): HookCall {
+    return new HookCall(this.#limits, operation.delivery.trace?.hooksOf(operation), (hook, error) => {
+      this.#options.onOverdue?.(hook, [operation])
+      operation.onOverdue?.(operation, error)
+    })
   }
 
   #context(operation: Operation, externalId: string | UnknownId | undefined, call: HookCall): EventContext {

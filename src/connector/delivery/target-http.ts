@@ -1,20 +1,29 @@
-import ky, { type KyInstance } from 'ky'
+import ky, { type KyInstance, type Options } from 'ky'
 import { parseRetryAfter } from '../../errors/error-facts.ts'
 import { RetryableError } from '../../errors/steering-errors.ts'
 import { type Limiter } from '../../flow/limiter.ts'
 import { type Clock } from '../../util/clock.ts'
 import { delay } from '../../util/delay.ts'
+import { linkedAbort } from '../../util/linked-abort.ts'
+import { followRedirects } from './follow-redirects.ts'
+import { HookRequests } from './hook-requests.ts'
+import { type TargetNetwork, type TargetRequest } from './target-network.ts'
+import { watchedResponse } from './watched-response.ts'
 
 /** What the HTTP client for a target needs. */
 export interface TargetHttpOptions {
   readonly bucket: Limiter
   readonly clock: Clock
+  readonly network: Pick<TargetNetwork, 'send'>
   /** Aborted when what is in flight is given up. */
   readonly stopped: AbortSignal
 }
 
-/** How long an answer is waited for, in milliseconds. Waiting for a token does not count. */
-const timeoutMs = 30_000
+/** How long an answer may take with its body, in milliseconds, unless the author says otherwise. Waiting for a token does not count. */
+const defaultTimeoutMs = 30_000
+
+/** After that Node's own fetch gives up, in milliseconds. */
+const longMs = 300_000
 
 /** The longest pause that a target can ask for, in milliseconds. */
 const maxPauseMs = 15 * 60_000
@@ -23,37 +32,88 @@ const slowDown: ReadonlySet<number> = new Set([429, 503])
 
 /**
  * A ky instance for the author's client: every request takes a token of the bucket, and a target that asks
- * to wait slows all of them. It does not try again by itself: the engine does, with the whole picture.
+ * to wait slows all of them. It does not try again by itself: the engine does, with the whole picture. Requests of a hook
+ * end with it.
  */
-export function createTargetHttp({ bucket, clock, stopped }: TargetHttpOptions): KyInstance {
+export function createTargetHttp(options: TargetHttpOptions): KyInstance {
   return ky.create({
     retry: 0,
-    // ky's own limit would count the wait for a token.
-    timeout: false,
-    fetch: async (input, init) => {
-      for (let waitMs = bucket.waitMs(); waitMs > 0; waitMs = bucket.waitMs())
-        await delay(clock, waitMs, stopped)
-      bucket.take()
-      const request = new Request(input, init)
-      const late = new AbortController()
-      const cancel = clock.schedule(timeoutMs, () =>
-        late.abort(
-          new RetryableError(`The target did not answer within ${timeoutMs} ms.`, {
-            cause: new DOMException('', 'TimeoutError'),
-          }),
-        ),
-      )
-      try {
-        const signal = AbortSignal.any([request.signal, late.signal, stopped])
-        const response = await fetch(request, { signal })
-        if (slowDown.has(response.status)) {
-          const pauseMs = parseRetryAfter(response.headers.get('retry-after'), clock.now())
-          if (pauseMs !== undefined) bucket.pause(Math.min(pauseMs, maxPauseMs))
-        }
-        return response
-      } finally {
-        cancel()
-      }
-    },
+    timeout: defaultTimeoutMs,
+    hooks: { init: [takeOverTimeout] },
+    fetch: (input, init) => exchange(input as Request, (init as TimedInit).timeoutMs, options),
+  })
+}
+
+/** What ky hands on with a request: options that it does not know. */
+interface TimedInit {
+  readonly timeoutMs?: number | undefined
+}
+
+/** ky's own limit would count the wait for a token, and not the body. */
+function takeOverTimeout(options: Options): void {
+  HookRequests.current?.announce()
+  const { timeout } = options
+  const timed: TimedInit = { timeoutMs: timeout === false ? undefined : (timeout ?? defaultTimeoutMs) }
+  Object.assign(options, timed, { timeout: false })
+}
+
+async function exchange(
+  request: Request,
+  timeoutMs: number | undefined,
+  { bucket, clock, network, stopped }: TargetHttpOptions,
+): Promise<Response> {
+  const hook = HookRequests.current
+  const { controller, unlink } = linkedAbort([request.signal, hook?.begin(), stopped])
+  const { signal } = controller
+  let cancelTimer = () => {}
+  const end = () => {
+    cancelTimer()
+    unlink()
+  }
+  try {
+    signal.throwIfAborted()
+    for (let waitMs = bucket.waitMs(); waitMs > 0; waitMs = bucket.waitMs())
+      await delay(clock, waitMs, signal)
+    bucket.take()
+    if (timeoutMs !== undefined)
+      cancelTimer = clock.schedule(timeoutMs, () => controller.abort(tooLate(timeoutMs)))
+    const sent = await wholeOf(request, signal, timeoutMs)
+    const response =
+      request.redirect === 'follow'
+        ? await followRedirects(sent, (each) => network.send(each))
+        : await network.send(sent)
+    if (slowDown.has(response.status)) {
+      const { headers } = response
+      const pauseMs = parseRetryAfter(headers.get('retry-after'), clock.now(), headers.get('date'))
+      if (pauseMs !== undefined) bucket.pause(Math.min(pauseMs, maxPauseMs))
+    }
+    return watchedResponse(response, signal, end)
+  } catch (error) {
+    end()
+    throw signal.aborted ? signal.reason : error
+  } finally {
+    hook?.end()
+  }
+}
+
+async function wholeOf(
+  request: Request,
+  signal: AbortSignal,
+  timeoutMs: number | undefined,
+): Promise<TargetRequest> {
+  return {
+    url: new URL(request.url),
+    method: request.method,
+    headers: request.headers,
+    body: request.body === null ? null : await request.arrayBuffer(),
+    signal,
+    redirect: request.redirect === 'error' ? 'error' : 'manual',
+    isLong: timeoutMs === undefined || timeoutMs >= longMs,
+  }
+}
+
+function tooLate(timeoutMs: number): RetryableError {
+  return new RetryableError(`The target did not answer within ${timeoutMs} ms.`, {
+    cause: new DOMException('', 'TimeoutError'),
   })
 }

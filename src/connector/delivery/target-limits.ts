@@ -4,6 +4,7 @@ import { TokenBucket } from '../../flow/token-bucket.ts'
 import { type DeliveryOptions } from '../../settings/delivery-options.ts'
 import { type Clock } from '../../util/clock.ts'
 import { createTargetHttp } from './target-http.ts'
+import { TargetNetwork } from './target-network.ts'
 
 /**
  * The limits of calls to the target, of the connector as a whole and of each route, and the HTTP clients that share them.
@@ -14,9 +15,16 @@ export class TargetLimits {
   readonly #shared: TokenBucket
   readonly #own = new Map<string, TokenBucket | undefined>()
   readonly #clients = new Map<string | undefined, KyInstance>()
+  readonly #network: TargetNetwork
 
-  constructor(delivery: DeliveryOptions, clock: Clock) {
+  /** @param network the way to the target. Default: the direct one. */
+  constructor(
+    delivery: DeliveryOptions,
+    clock: Clock,
+    network: TargetNetwork = new TargetNetwork({ proxies: { no_proxy: [] } }),
+  ) {
     this.#clock = clock
+    this.#network = network
     this.#shared = new TokenBucket(
       delivery.rateLimit ?? { perSecond: Number.POSITIVE_INFINITY, burst: 1 },
       clock,
@@ -31,6 +39,11 @@ export class TargetLimits {
     if (route === undefined) return this.#shared
     const takesShared = () => !this.#clients.has(undefined) && !this.#clients.has(route)
     return this.#limiterOf(route, takesShared)
+  }
+
+  /** Whether the author has asked for a client. */
+  get hasClients(): boolean {
+    return this.#clients.size > 0
   }
 
   /** Whether calls of hooks are counted. */
@@ -56,7 +69,7 @@ export class TargetLimits {
       )
     }
     const bucket = route === undefined ? this.#shared : this.#limiterOf(route)
-    const client = createTargetHttp({ bucket, clock: this.#clock, stopped })
+    const client = createTargetHttp({ bucket, clock: this.#clock, network: this.#network, stopped })
     this.#clients.set(route, client)
     return client
   }

@@ -338,34 +338,41 @@ describe('an author', () => {
 })
 
 describe('a hook that takes too long', () => {
-  it('sees its signal aborted, is waited for a moment longer, and fails with HOOK_TIMEOUT', async () => {
+  it('sees its signal aborted, and fails with HOOK_TIMEOUT when it has ended', async () => {
     let signal: AbortSignal | undefined
     const { runner, clock } = await desk({
       delivery: { hookTimeoutMs: 1000 },
       hooks: {
         create: (_, context) => {
           signal = context.signal
-          return new Promise<string>(() => {})
+          return new Promise<string>((_resolve, reject) => {
+            context.signal.addEventListener('abort', () =>
+              clock.schedule(5000, () => reject(context.signal.reason as Error)),
+            )
+          })
         },
       },
     })
-    const result = Promise.resolve(runner.deliver(operation('create'))).catch((error: unknown) => error)
+    let error: unknown
+    void Promise.resolve(runner.deliver(operation('create'))).catch((thrown: unknown) => (error = thrown))
     await clock.advance(999)
     expect(signal?.aborted).toBe(false)
     await clock.advance(1)
     expect(signal?.aborted).toBe(true)
-    await clock.advance(500)
-    expect(await result).toMatchObject({ code: 'HOOK_TIMEOUT' })
+    await clock.advance(4999)
+    expect(error).toBeUndefined()
+    await clock.advance(1)
+    expect(error).toMatchObject({ code: 'HOOK_TIMEOUT' })
     expect(clock.pending).toBe(0)
   })
 
-  it('is done when it ends well after all, within that moment', async () => {
+  it('is done when it ends well after all, however late', async () => {
     const { runner, clock } = await desk({
       delivery: { hookTimeoutMs: 1000 },
-      hooks: { create: () => new Promise<string>((resolve) => clock.schedule(1200, () => resolve('late'))) },
+      hooks: { create: () => new Promise<string>((resolve) => clock.schedule(9000, () => resolve('late'))) },
     })
     const result = runner.deliver(operation('create'))
-    await clock.advance(1300)
+    await clock.advance(9200)
     expect(await result).toBe(delivered)
     expect(clock.pending).toBe(0)
   })
@@ -389,7 +396,6 @@ describe('a hook that takes too long', () => {
     expect(await result).toMatchObject({ message: 'given up' })
   })
 
-  // Not kept yet: the signals of the items belong to the calls of transform, not to the call of flush.
   it('in a batch sees the signal of its items aborted', async () => {
     const signals: AbortSignal[] = []
     const { runner, clock } = await desk({
@@ -397,7 +403,9 @@ describe('a hook that takes too long', () => {
       hooks: {
         flush: (operations) => {
           for (const { context } of operations) signals.push(context.signal)
-          return new Promise<void>(() => {})
+          return new Promise<void>((_, reject) =>
+            signals[0]!.addEventListener('abort', () => reject(new Error('aborted'))),
+          )
         },
       },
     })

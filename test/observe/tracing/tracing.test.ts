@@ -182,7 +182,12 @@ test('a batch has a span of its own with links to its events, and each event kno
 test('a hook that takes too long ends its span with the time limit', async () => {
   const spans = watchSpans()
   const connector = make(Target, { CONNECTOR_HOOK_TIMEOUT_MS: '1000' })
-  connector.onCreate = (_, { attempt }) => (attempt === 1 ? new Promise(() => {}) : undefined)
+  connector.onCreate = (_, { attempt, signal }) =>
+    attempt === 1
+      ? new Promise((_resolve, reject) =>
+          signal.addEventListener('abort', () => reject(signal.reason as Error)),
+        )
+      : undefined
   await connector.processMessage(message())
   const [first] = spans.named('hook create')
   expect(first!.status.message).toContain('CONNECTOR_HOOK_TIMEOUT_MS')
