@@ -77,8 +77,11 @@ const routes: Readonly<Record<string, Route>> = {
   '/500': refuse(500, 'Error in stream x: ERR no such key'),
   '/502': refuse(502, undefined, { 'Content-Type': 'text/html' }, '<html>nginx</html>'),
   '/503-date': (response) => {
-    // One minute after the hour at which the tests' clock starts.
-    response.writeHead(503, { 'Retry-After': 'Tue, 01 Sep 2026 08:01:00 GMT' })
+    // A clock that is years ahead of ours: a minute from now is a minute from now.
+    response.writeHead(503, {
+      Date: 'Sat, 01 Sep 2029 08:00:00 GMT',
+      'Retry-After': 'Sat, 01 Sep 2029 08:01:00 GMT',
+    })
     response.end()
   },
   '/503-hour': refuse(503, undefined, { 'Retry-After': '3600' }, 'maintenance'),
