@@ -7,7 +7,17 @@ export type EventName = 'create' | 'update' | 'delete' | 'merge'
 /** Stands as the type of an envelope that no platform has sent: the time of its entity has come. */
 export const expiredType = 'expired'
 
-/** One operation of a JSON Patch (RFC 6902), as in `context.patch` and `context.reverse_patch`. */
+/**
+ * One operation of a JSON Patch (RFC 6902), as in `context.patch` and `context.reversePatch`.
+ *
+ * @example
+ * ```ts
+ * import { type PatchOperation } from 'opencti-stream-connector'
+ *
+ * const paths = (patch: readonly PatchOperation[]) => patch.map(({ path }) => path)
+ * console.log(paths([]).length)
+ * ```
+ */
 export interface PatchOperation {
   readonly op: string
   readonly path: string
@@ -16,8 +26,16 @@ export interface PatchOperation {
 }
 
 /**
- * The JSON of a frame. In catch-up only `data`, `message`, `origin` and `version` are there
+ * An event of the stream as the platform sends it: the JSON of a frame. In catch-up only `data`, `message`, `origin` and `version` are there
  * (OpenCTI platform, graphql/sseMiddleware.js).
+ *
+ * @example
+ * ```ts
+ * import { type Envelope } from 'opencti-stream-connector'
+ *
+ * const line = ({ type, message, data }: Envelope) => `${type ?? 'exists'}: ${message ?? data.id}`
+ * console.log(line.length)
+ * ```
  */
 export interface Envelope {
   readonly data: Entity

@@ -1,8 +1,9 @@
 import { type DeleteReason, type Operation, type OperationKind } from '../../flow/operation.ts'
 import { comparePositions, formatPosition, parsePosition, type Position } from '../../opencti/position.ts'
-import { expiredType } from '../../opencti/stream-event.ts'
+import { type Envelope, expiredType, type PatchOperation } from '../../opencti/stream-event.ts'
 import { type Entity } from '../../stix/entity.ts'
 import { octiIdOf } from '../../stix/entity-ids.ts'
+import { fieldsOf, listOf, textOf } from '../../stix/json-value.ts'
 import { changedFieldsOf, previousOf } from '../../stix/patches.ts'
 import { type Logger } from '../../util/logger.ts'
 import { UnknownId } from './unknown-id.ts'
@@ -135,9 +136,40 @@ export class EventContext {
     return this.#operation.reason
   }
 
+  /** The whole event as the platform sent it: what happened, who did it, and how. In a catch-up it tells less. */
+  get envelope(): Envelope {
+    this.#unknownId?.readOwnId()
+    return this.#operation.event.envelope
+  }
+
+  /** The same as JSON text, for targets that keep or hand on events as they are. Made when it is asked for. */
+  get raw(): string {
+    return JSON.stringify(this.envelope)
+  }
+
+  /** What happened, in the words of the platform, such as `adds label "apt"`. Undefined when it did not tell. */
+  get message(): string | undefined {
+    return textOf(this.envelope.message)
+  }
+
+  /** Who did it: `user_id`, `ip`, `referer` and more, as the platform says. Empty when it did not tell. */
+  get origin(): NonNullable<Envelope['origin']> {
+    return fieldsOf(this.envelope.origin)
+  }
+
+  /** What the event changed, as a JSON Patch (RFC 6902). Empty when the platform did not tell: only for updates and merges. */
+  get patch(): readonly PatchOperation[] {
+    return (listOf(this.envelope.context?.patch) ?? []) as readonly PatchOperation[]
+  }
+
+  /** The JSON Patch that takes the change back; see {@link previous}. Empty when the platform did not tell. */
+  get reversePatch(): readonly PatchOperation[] {
+    return (listOf(this.envelope.context?.reverse_patch) ?? []) as readonly PatchOperation[]
+  }
+
   /** Names of the entity's fields that the event changed; empty when the platform did not tell. */
   get changed(): readonly string[] {
-    return changedFieldsOf(this.#operation.event.envelope.context?.patch ?? [])
+    return changedFieldsOf(this.patch)
   }
 
   /**
@@ -145,7 +177,7 @@ export class EventContext {
    * the target when a pattern was changed.
    */
   previous(): Entity | undefined {
-    const patch = this.#operation.event.envelope.context?.reverse_patch
+    const patch = this.envelope.context?.reverse_patch
     return patch === undefined ? undefined : previousOf(this.entity, patch)
   }
 
