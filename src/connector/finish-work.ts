@@ -18,7 +18,7 @@ export interface FinishOptions {
 }
 
 /** How long hooks get to end after they were told to give up, in milliseconds. */
-const giveUpMs = 1000
+const giveUpMs = 500
 
 /** Lets work come to its end within the grace time, and gives up the rest: it comes again at the next start. */
 export async function finishWork(engine: Engines, options: FinishOptions): Promise<void> {

@@ -105,6 +105,14 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
     case 'link-failed':
       logger.warn('A link to the target was left out', { entity_id: notice.entityId, error: notice.error })
       return
+    case 'unhandled-error':
+      logger.error(
+        notice.isGoingOn
+          ? 'A promise was rejected that nobody waits for: an await is missing in the connector. Going on'
+          : 'An error was thrown where nobody catches it: saving and stopping',
+        { error: notice.error, at_work: notice.atWork, stack: notice.stack },
+      )
+      return
     case 'reconciled':
       logReport(logger, notice.report)
       return

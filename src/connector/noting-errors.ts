@@ -47,6 +47,8 @@ function errorOfNotice(notice: ConnectorNotice): Failure | undefined {
         what: 'position moved',
         text: `Somebody else has written ${notice.found} at the platform, where ${notice.own} was; going on from our own`,
       }
+    case 'unhandled-error':
+      return { what: 'not caught by the connector', text: notice.error }
     case 'ping-failed':
       return { what: 'ping', text: notice.error.message }
     case 'start-in-future':

@@ -9,10 +9,13 @@ interface Program {
   readonly finished: Promise<void>
 }
 
+/** Told of an error that reached nobody, and whether the program goes on. */
+type NoteUnhandled = (program: Program, error: unknown, isGoingOn: boolean) => void
+
 const exitCodes = { stopped: 0, failed: 1, settings: 2 } as const
 
 /** Runs a connector until it stops, and ends the process. The only place of this package that does so. */
-export async function runProgram(make: () => Program): Promise<never> {
+export async function runProgram(make: () => Program, noteUnhandled: NoteUnhandled): Promise<never> {
   let program: Program
   try {
     program = make()
@@ -33,10 +36,20 @@ export async function runProgram(make: () => Program): Promise<never> {
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+  let exitCode: number = exitCodes.stopped
+  // Node would end the process, at each start anew while the event that it came from is not saved as done.
+  process.on('unhandledRejection', (error) => noteUnhandled(program, error, true))
+  // What was thrown out of a callback may have left something half done: the process ends, but not before it has saved.
+  process.on('uncaughtException', (error) => {
+    exitCode = exitCodes.failed
+    noteUnhandled(program, error, false)
+    void program.stop()
+  })
   try {
-    await program.start()
+    // A start that hangs must not outlive a stop.
+    await Promise.race([program.start(), program.finished])
     await program.finished
-    return process.exit(exitCodes.stopped)
+    return process.exit(exitCode)
   } catch (error) {
     process.stderr.write(`${describeError(error)}\n`)
     return process.exit(exitCodes.failed)

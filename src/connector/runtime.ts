@@ -11,6 +11,7 @@ import { createPlatformHttp } from '../opencti/http.ts'
 import { PlatformKnowledge } from '../opencti/platform-knowledge.ts'
 import { formatPosition } from '../opencti/position.ts'
 import { checkStream, requireStreamId, type CheckedStream } from '../opencti/stream-check.ts'
+import { systemClock } from '../util/clock.ts'
 import { type AssemblyOptions } from './assembly-options.ts'
 import { Assembly } from './assembly.ts'
 import { connectorFacts } from './connector-facts.ts'
@@ -28,6 +29,7 @@ import { platformHttpOptions } from './platform/platform-http-options.ts'
 import { Progress } from './platform/progress.ts'
 import { Session } from './platform/session.ts'
 import { statusDetails } from './status-details.ts'
+import { StopSteps } from './stop-steps.ts'
 import { summarize } from './summarize.ts'
 import { unlessOver } from './unless-over.ts'
 
@@ -37,8 +39,11 @@ const overBefore = new StreamConnectorError(
   'The connector has stopped before all that it was handed had come to its end. Hand it to the next one again.',
 )
 
-/** How long the last ping may take, in milliseconds. */
+/** How long the last ping may take, in milliseconds, when there is time. */
 const lastPingMs = 5000
+
+/** What is kept of that time for what comes after it, in milliseconds. */
+const lastStepsMs = 500
 
 /** One connector from start to stop: its platform, its stream, and the stages in between. */
 export class Runtime {
@@ -216,6 +221,18 @@ export class Runtime {
     )
   }
 
+  /** Tells of an error that reached nobody. @param isGoingOn whether the connector is not stopped for it. */
+  noteUnhandled(error: unknown, isGoingOn: boolean): void {
+    const running = this.#assembly.engine.running().slice(0, 10)
+    this.#options.onNotice({
+      kind: 'unhandled-error',
+      error: describeError(error),
+      stack: error instanceof Error ? String(error.stack) : undefined,
+      atWork: running.map(({ kind, entity }) => `${kind} ${entity.id}`),
+      isGoingOn,
+    })
+  }
+
   async #start(signal: AbortSignal): Promise<void> {
     const { loaded, logger, hooks } = this.#options
     const { connector } = loaded.settings
@@ -297,6 +314,14 @@ export class Runtime {
     this.#options.onNotice({ kind: 'reset', from: this.#progress.position, was })
   }
 
+  /** Hands the last state to the platform, if that answers in time. */
+  async #pingLast(limitMs: number): Promise<void> {
+    const late = new AbortController()
+    const cancel = systemClock.schedule(limitMs, () => late.abort())
+    await this.#session.ping(late.signal)
+    cancel()
+  }
+
   async #stop(): Promise<void> {
     const { loaded, hooks, store, logger, clock } = this.#options
     const { engine, checkpointer, deadLetters } = this.#assembly
@@ -304,21 +329,15 @@ export class Runtime {
     this.#waitsFor = undefined
     this.#lifecycle.move('stopping')
     this.#stopping.abort(new StreamConnectorError('LIFECYCLE', 'The connector was asked to stop.'))
+    // Who waits for the end of the process counts by the clock of the machine.
+    const steps = new StopSteps({ graceMs: loaded.delivery.stopGraceMs, clock: systemClock, logger })
     const closed = this.#stream?.close()
-    const step = async (what: string, call: () => unknown) => {
-      try {
-        await call()
-      } catch (error) {
-        this.#failure ??= error as Error
-        logger.error(`${what} failed while stopping`, { error: describeError(error) })
-      }
-    }
-    await step('Ending the stream', () => closed)
-    await step('Finishing work', () =>
+    await steps.take('Ending the stream', () => closed, steps.leftMs(2 * lastStepsMs))
+    await steps.take('Finishing work', () =>
       finishWork(engine, {
         // While the target is down, or after a failure, what waits cannot finish and comes again; what runs still can.
         canFinish: this.#failure === undefined && engine.outageReason === undefined,
-        graceMs: loaded.delivery.stopGraceMs,
+        graceMs: steps.workMs,
         clock,
         logger,
         givenUp: this.#givenUp.signal,
@@ -327,18 +346,19 @@ export class Runtime {
     )
     deadLetters.stop()
     // A reset that was noticed before must not be undone by the last ping.
-    await step('Beginning anew', () => this.#resetting)
+    await steps.take('Beginning anew', () => this.#resetting, steps.leftMs(lastStepsMs))
     this.#isSavingLast = true
     if (this.#assembly.isOpened) {
-      await step('Saving the state', () => checkpointer.flush(true))
-      if (hasSession) await step('The last ping', () => this.#session.ping(AbortSignal.timeout(lastPingMs)))
+      await steps.take('Saving the state', () => checkpointer.flush(true))
+      if (hasSession) await this.#pingLast(Math.min(lastPingMs, steps.leftMs(lastStepsMs)))
       checkpointer.stop()
       if (engine.size === 0 && checkpointer.problem === undefined) {
-        await step('Saving the state', () => this.#assembly.lastEnd.note(store, this.#progress.safe))
+        await steps.take('Saving the state', () => this.#assembly.lastEnd.note(store, this.#progress.safe))
       }
-      await step('close()', () => hooks.close?.())
-      await step('Closing the state', () => store.close())
+      await steps.take('close()', () => hooks.close?.())
+      await steps.take('Closing the state', () => store.close())
     }
+    this.#failure ??= steps.failure
     await this.#observation.close()
     this.#lifecycle.move(this.#failure === undefined ? 'stopped' : 'failed')
     scrubError(this.#failure, this.#options.redactor)

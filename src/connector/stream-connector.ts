@@ -338,13 +338,17 @@ export abstract class StreamConnector<
 
   /**
    * Runs the connector as a program: reads the settings, starts, stops on SIGTERM and SIGINT (the second one gives up at
-   * once), and ends the process: 0 after a stop, 2 when the settings are wrong, 1 for any other failure.
+   * once), and ends the process: 0 after a stop, 2 when the settings are wrong, 1 for any other failure. A promise of the
+   * connector that is rejected and that nobody waits for is logged with what was at work, and ends nothing.
    */
   static async run(
     this: new () => Pick<StreamConnector, 'start' | 'stop' | 'abandon' | 'finished'>,
   ): Promise<never> {
     if (this === (StreamConnector as unknown))
       throw new StreamConnectorError('LIFECYCLE', 'Call run() on the class that extends StreamConnector.')
-    return heldStart(this) ?? runProgram(() => new this())
+    const note = (connector: object, error: unknown, isGoingOn: boolean) => {
+      if (#runtime in connector) connector.#runtime.noteUnhandled(error, isGoingOn)
+    }
+    return heldStart(this) ?? runProgram(() => new this(), note)
   }
 }

@@ -1,6 +1,6 @@
 import { Engine, type EngineOptions } from './engine.ts'
 import { type Operation } from './operation.ts'
-import { queueDepth, type QueueDepth } from './queue-depth.ts'
+import { queueDepth, runningOperations, type QueueDepth } from './queue-depth.ts'
 import { type Route } from './route.ts'
 
 /** What the engine of a route does not share with the others. */
@@ -72,6 +72,11 @@ export class Engines {
   /** What has not ended, by what becomes of it. Looks through all of it: for those who ask now and then. */
   queue(): QueueDepth {
     return queueDepth(...this.#all.map((engine) => engine.queueView))
+  }
+
+  /** What hooks are at work on right now. Looks through all of it. */
+  running(): Operation[] {
+    return this.#all.flatMap((engine) => runningOperations(engine.queueView))
   }
 
   /** The operation that has waited longest for its end; looks at all of them. */

@@ -55,6 +55,12 @@ export function queueDepth(...views: readonly QueueView[]): QueueDepth {
   return depth
 }
 
+/** The operations that a hook is at work on. Looks through everything, as {@link queueDepth} does. */
+export function runningOperations(view: QueueView): Operation[] {
+  const stateOf = stateIn(view)
+  return [...view.operations].filter((operation) => stateOf(operation) === 'running')
+}
+
 function stateIn({ ready, gathered, resting }: QueueView): (operation: Operation) => QueueState {
   const waiting = new Set([...ready, ...gathered])
   return (operation) => {

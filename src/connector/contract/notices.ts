@@ -78,6 +78,19 @@ export type ConnectorNotice =
   | { readonly kind: 'links-restored' }
   /** One link to the target could not be written, or `link` failed; it is left out. */
   | { readonly kind: 'link-failed'; readonly entityId: string | undefined; readonly error: string }
+  /**
+   * An error of the connector's own code reached nobody, such as a promise that was rejected and not awaited; only `run()`
+   * tells. It may be of what hooks were at work on then, and no event ended by it.
+   */
+  | {
+      readonly kind: 'unhandled-error'
+      readonly error: string
+      readonly stack: string | undefined
+      /** As `create indicator--…`, at most ten. */
+      readonly atWork: readonly string[]
+      /** Whether the connector goes on; if not, it stops and saves. */
+      readonly isGoingOn: boolean
+    }
   /** Target, id map and platform were compared, and what differed was repaired, unless the report says `refused`. */
   | { readonly kind: 'reconciled'; readonly report: ReconcileReport }
   /** They could not be compared: nothing was repaired, and the next comparison tries again. */
