@@ -49,7 +49,8 @@ export class StopSteps {
   /** Makes a step; what it throws is logged, and what does not end is left. */
   async take(what: string, step: () => unknown, limitMs = this.leftMs()): Promise<void> {
     try {
-      const work = Promise.resolve(step()).then(() => {})
+      const work = (async () => void (await step()))()
+      // It may fail after it was left.
       work.catch(() => {})
       if (await isDoneWithin(work, limitMs, this.#clock)) return
       throw new StreamConnectorError(

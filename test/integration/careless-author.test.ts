@@ -13,10 +13,10 @@ async function carelessProgram(environment: Record<string, string> = {}) {
   const told: string[] = []
   let seed = 0
   const url = await serve((request, response) => {
-    void text(request).then((name) => {
-      told.push(name)
+    void (async () => {
+      told.push(await text(request))
       response.writeHead(204).end()
-    })
+    })()
   })
   const env = {
     ...simulator.environment(),
