@@ -52,6 +52,7 @@ export class Assembly {
   constructor(options: AssemblyOptions, owner: AssemblyOwner) {
     const { clock, random, logger, store, hooks, onNotice } = options
     const { delivery } = options.loaded
+    const listenDelete = options.loaded.settings.connector.live_stream_listen_delete
     const clean = (text: string) => options.redactor.clean(text)
     this.#options = options
     this.#owner = owner
@@ -117,6 +118,7 @@ export class Assembly {
       routes: this.routes,
       checkpointer,
       delivery,
+      listenDelete,
       clock,
       ownUserId: owner.ownUserId,
       isEcho: (event) => this.links.isEcho(event),
@@ -132,6 +134,7 @@ export class Assembly {
       filter,
       routes: this.routes,
       delivery,
+      listenDelete,
       clock,
       clean,
       touch: () => checkpointer.touch(),
@@ -139,6 +142,7 @@ export class Assembly {
     this.sideWork = new SideWork({
       ...options,
       delivery,
+      listenDelete,
       checkpointer,
       knowledge: owner.knowledge,
       state: owner.state,

@@ -1,3 +1,4 @@
+import { listedSourcesOf } from '../opencti/decode-event.ts'
 import { expiredType, type StreamEvent } from '../opencti/stream-event.ts'
 import { type DeliveryOptions } from '../settings/delivery-options.ts'
 import { isExpired, isRevoked } from '../stix/entity-life.ts'
@@ -14,6 +15,8 @@ import { type Routes } from './routes.ts'
 
 /** What a {@link Planner} needs. */
 export interface PlannerOptions {
+  /** Whether what the platform deletes is withdrawn from the target. */
+  readonly listenDelete: boolean
   readonly filter: Filter
   readonly routes: Routes
   readonly delivery: DeliveryOptions
@@ -80,7 +83,7 @@ export class Planner {
     route: Route | undefined,
   ): Operation[] {
     const { key } = event
-    const sources = mergeSourcesOf(event)
+    const sources = this.#options.listenDelete ? mergeSourcesOf(event) : noSources
     const lanes = [...new Set(sources.map((source) => entityKeyOf(source)))]
     const operations = [this.#pushOperation(event, delivery, rejected, lanes, route)]
     for (const source of sources) {
@@ -164,7 +167,7 @@ export class Planner {
 /** The entities that a merge takes away, without the one that they are merged into; none for any other event. */
 export function mergeSourcesOf(event: StreamEvent): readonly Entity[] {
   if (event.name !== 'merge') return noSources
-  return (event.envelope.context?.sources ?? []).filter(
+  return (listedSourcesOf(event) ?? []).filter(
     (source) => typeof source?.id === 'string' && entityKeyOf(source) !== event.key,
   )
 }

@@ -1,5 +1,6 @@
+import { entityKeyOf } from '../stix/entity-ids.ts'
 import { type Entity } from '../stix/entity.ts'
-import { openCtiExtension } from '../stix/extensions.ts'
+import { fieldsOf } from '../stix/json-value.ts'
 import { type Position } from './position.ts'
 import { type Envelope, type EventName, type StreamEvent } from './stream-event.ts'
 
@@ -48,7 +49,7 @@ export function decodeEvent(
     return { problem: 'the entity has no "id"', entityType: typeof type === 'string' ? type : undefined }
   }
   if (typeof type !== 'string' || type === '') return { problem: 'the entity has no "type"', entityId: id }
-  if (name === 'merge' && !listsItsSources(envelope.context)) {
+  if (name === 'merge' && !isListOrNone(sourcesOf(envelope))) {
     return { problem: 'the "sources" of the merge are no list', entityId: id, entityType: type }
   }
   const origin: unknown = envelope.origin
@@ -56,7 +57,8 @@ export function decodeEvent(
     name,
     position,
     entity: entity as unknown as Entity,
-    key: internalIdOf(entity) ?? id,
+    // By the one rule for events, merge sources and letters: what is pushed under one key must be found under it.
+    key: entityKeyOf(entity as unknown as Entity),
     isDependency: isObject(origin) && origin['referer'] === dependencyReferer,
     envelope,
     bytes,
@@ -68,19 +70,20 @@ export function isUnreadable(event: StreamEvent | UnreadableEvent): event is Unr
   return 'problem' in event
 }
 
-/** Whether what was merged away can be gone through; a merge without sources has none to withdraw. */
-function listsItsSources(context: unknown): boolean {
-  const sources = isObject(context) ? context['sources'] : undefined
-  return sources === undefined || sources === null || Array.isArray(sources)
+/** The entities that a merge takes away, as the platform lists them; undefined where it lists none. */
+export function listedSourcesOf({ envelope }: StreamEvent): readonly Entity[] | undefined {
+  const sources = sourcesOf(envelope)
+  return Array.isArray(sources) ? (sources as readonly Entity[]) : undefined
 }
 
-function internalIdOf(entity: Record<string, unknown>): string | undefined {
-  const extensions = entity['extensions']
-  if (!isObject(extensions)) return undefined
-  const extension = extensions[openCtiExtension]
-  if (!isObject(extension)) return undefined
-  const id = extension['id']
-  return typeof id === 'string' && id !== '' ? id : undefined
+/** Before 5.1 they stood in the entity itself (OpenCTI platform, database/redis.js, `storeMergeEvent`). */
+function sourcesOf({ context, data }: Envelope): unknown {
+  return fieldsOf(context)['sources'] ?? fieldsOf(data)['sources']
+}
+
+/** Whether what was merged away can be gone through; a merge without sources has none to withdraw. */
+function isListOrNone(sources: unknown): boolean {
+  return sources === undefined || sources === null || Array.isArray(sources)
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -17,7 +17,10 @@ export interface ConnectorSettings {
   readonly log_level: 'debug' | 'info' | 'warn' | 'error'
   /** Id of the stream; absent when it is not set or still `ChangeMe`, which `checkStream()` reports. */
   readonly live_stream_id?: string | undefined
-  /** Whether deletes are delivered. Default `true`. */
+  /**
+   * Whether the target loses what the platform deletes, merges away or takes out of the stream. Default `true`. What is
+   * withdrawn because it was revoked, has expired, or no longer passes the connector's own filter is not concerned.
+   */
   readonly live_stream_listen_delete: boolean
   /** Whether what an entity refers to is left out. Default `true`: dependencies flood a stream. */
   readonly live_stream_no_dependencies: boolean
@@ -107,7 +110,12 @@ export const connectorSchema = z.object({
     .optional()
     .describe('Id of the stream to listen to.')
     .register(settingNotes, { expected: 'the id of a stream of the platform' }),
-  live_stream_listen_delete: z.boolean().default(true).describe('Deliver deletes.'),
+  live_stream_listen_delete: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Withdraw what the platform deletes, merges away or takes out of the stream; false keeps it in the target.',
+    ),
   live_stream_no_dependencies: z
     .boolean()
     .default(true)

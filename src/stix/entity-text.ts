@@ -54,7 +54,8 @@ export function descriptionOf(entity: Entity): string | undefined {
 
 /**
  * The STIX id of the author (an identity), undefined when there is none or the user may not see it. At the top, for
- * standard observables in the observable extension (OpenCTI platform, database/stix-2-1-converter.ts).
+ * standard observables in the observable extension (OpenCTI platform, database/stix-2-1-converter.ts). Versions before 5.1
+ * sent it as an object with its `value`.
  *
  * @example
  * ```ts
@@ -67,6 +68,7 @@ export function createdByOf(entity: Entity): string | undefined {
   const fields = fieldsOf(entity)
   return (
     textOf(fields['created_by_ref']) ??
+    textOf(fieldsOf(fields['created_by_ref'])['value']) ??
     textOf(observableFieldsOf(fields)['created_by_ref']) ??
     textOf(fieldsOf(fields['createdBy'])['standard_id'])
   )

@@ -49,6 +49,15 @@ function vanish(simulator: Simulator, id: string): void {
 
 const idOf = (object: { id: string }) => object.id
 
+test('withdraws nothing where deletes are switched off, and asks nobody to look', async () => {
+  const off = { CONNECTOR_LIVE_STREAM_LISTEN_DELETE: 'false', CONNECTOR_RECONCILE_ORPHANS: 'delete' }
+  const { mirror, malwares, simulator, target } = await onStage(5, { env: off })
+  for (const { id } of malwares.slice(0, 4)) vanish(simulator, id)
+  const report = await mirror.reconcile({ force: true })
+  expect(report).toMatchObject({ gone: 4, withdrawn: 0, skipped: 4, refused: [] })
+  expect(target.ours).toHaveLength(5)
+})
+
 test('finds nothing to do when target and platform agree', async () => {
   const { mirror } = await onStage(5)
   const before = mirror.calls.length

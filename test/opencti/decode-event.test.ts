@@ -57,6 +57,15 @@ describe('an event that can be read', () => {
     expect(event).toMatchObject({ key: 'b2f9b6de-5c5d-43e7-9a18-3d2e4f500006', position, bytes: 42, entity })
   })
 
+  test.for(['x_opencti_id', 'x_opencti_internal_id'])(
+    'is known by the internal id that platforms before 5.1 sent as %s',
+    (name) => {
+      const old = { id: 'malware--1', type: 'malware', [name]: 'int-1' }
+      expect(read({ data: old })).toMatchObject({ key: 'int-1' })
+      expect(read({ data: old }, 'delete')).toMatchObject({ key: 'int-1' })
+    },
+  )
+
   test.for([
     undefined,
     null,
@@ -131,6 +140,8 @@ describe('an event that cannot be read says why', () => {
       problem: expect.stringMatching(/"sources"/) as string,
       entityId: entity.id,
     })
+    const inside = decode({ data: { ...entity, sources } }, 'merge')
+    expect(inside).toMatchObject({ problem: expect.stringMatching(/"sources"/) as string })
     // Nobody looks at the sources of anything else.
     expect(isUnreadable(decode({ data: entity, context: { sources } }, 'update'))).toBe(false)
   })

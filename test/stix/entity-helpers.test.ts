@@ -289,3 +289,8 @@ test.each([null, [], 'text', 7, {}, { id: 1, type: 'a' }, { id: 'a', type: '' }]
     expect(asEntity(document)).toBeUndefined()
   },
 )
+
+test('an author that platforms before 5.1 sent as an object is the same author', () => {
+  const created_by_ref = { value: author, x_opencti_internal_id: 'q' }
+  expect(createdByOf(entity({ created_by_ref }))).toBe(author)
+})

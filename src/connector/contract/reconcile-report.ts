@@ -33,7 +33,10 @@ export interface ReconcileReport {
   readonly orphansWithdrawn: number
   /** Left alone because an event came meanwhile, which wins. */
   readonly overtaken: number
-  /** Left alone because the connector wants nothing done about them: `transform` answered nothing, a hook is not there. */
+  /**
+   * Left alone because the connector wants nothing done about them: `transform` answered nothing, a hook is not there, or
+   * deletes are switched off (`CONNECTOR_LIVE_STREAM_LISTEN_DELETE`).
+   */
   readonly skipped: number
   /** Repairs that the target would not take; the next comparison tries them again. */
   readonly failed: number

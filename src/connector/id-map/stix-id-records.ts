@@ -2,7 +2,7 @@ import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
 import { type Operation } from '../../flow/operation.ts'
 import { laneOf } from '../../flow/route.ts'
 import { type Entity } from '../../stix/entity.ts'
-import { extensionOf } from '../../stix/entity-extensions.ts'
+import { extensionOf, fieldOf } from '../../stix/entity-extensions.ts'
 import { openCtiExtension } from '../../stix/extensions.ts'
 import { type EntityRecord, type StateStore } from '../../store/state-store.ts'
 
@@ -53,7 +53,8 @@ export class StixIdRecords {
 
 /** A rename changes the STIX id; the former ones stay with the entity (OpenCTI platform, database/stix-2-1-converter.ts). */
 function stixIdsOf(entity: Entity): readonly string[] {
-  const former = extensionOf(entity, openCtiExtension)?.['stix_ids']
+  // Before 5.1 they stood at the top.
+  const former = extensionOf(entity, openCtiExtension)?.['stix_ids'] ?? fieldOf(entity, 'x_opencti_stix_ids')
   const ids = Array.isArray(former) ? former.filter((id) => typeof id === 'string') : []
   return [entity.id, ...ids]
 }

@@ -13,7 +13,7 @@ import { Routes } from '../../flow/routes.ts'
 import { type Window } from '../../flow/window.ts'
 import { decodeEvent, isEventName, isUnreadable, type UnreadableEvent } from '../../opencti/decode-event.ts'
 import { parsePosition, type Position } from '../../opencti/position.ts'
-import { type StreamEvent } from '../../opencti/stream-event.ts'
+import { expiredType, type StreamEvent } from '../../opencti/stream-event.ts'
 import { type DeliveryOptions } from '../../settings/delivery-options.ts'
 import { type DeadLetter } from '../../store/state-store.ts'
 import { type Clock } from '../../util/clock.ts'
@@ -33,6 +33,8 @@ export interface PipelineOptions {
   /** Keep what cannot be delivered. */
   readonly letters: Pick<DeadLetterWriter, 'buryUnreadable' | 'buryUnplanned'>
   readonly delivery: DeliveryOptions
+  /** Whether what the platform deletes is withdrawn from the target. */
+  readonly listenDelete: boolean
   readonly clock: Clock
   /** OpenCTI's id of the connector's own user, once it is known. */
   readonly ownUserId: () => string | undefined
@@ -174,6 +176,11 @@ export class Pipeline {
       this.#end(ticket, skippedOwn, onSettled, ledger)
       return
     }
+    // Platforms up to 6.1 send deletes also to who does not want them; other sources and old dead letters hold some too.
+    if (!this.#options.listenDelete && isDeleteOfPlatform(event)) {
+      this.#end(ticket, unwantedDelete, onSettled, ledger)
+      return
+    }
     const rejection = filter.rejects(event.entity)
     // What never passes cannot have been pushed; all else is decided in its lane, after what is under way. So is a create:
     // a catch-up tells every change as one.
@@ -239,7 +246,13 @@ const skippedUnknown: Outcome = { kind: 'skipped', reason: 'unknown-event' }
 const skippedDuplicate: Outcome = { kind: 'skipped', reason: 'duplicate' }
 const skippedNoRoute: Outcome = { kind: 'skipped', reason: noRouteReason }
 const skippedNoPart: Outcome = { kind: 'skipped', reason: 'no-part' }
+const unwantedDelete: Outcome = { kind: 'skipped', reason: 'listen-delete' }
 const skippedOwn: Outcome = { kind: 'skipped', reason: 'own-change' }
+
+/** Whether the platform has deleted the entity, or taken it out of the stream; not that its time has come. */
+function isDeleteOfPlatform({ name, envelope }: StreamEvent): boolean {
+  return name === 'delete' && envelope.type !== expiredType
+}
 
 function traced(trace: EventTrace, onSettled: OnSettled | undefined): OnSettled {
   return (outcome) => {

@@ -26,6 +26,8 @@ export interface ReconcilerOptions {
   readonly knowledge: PlatformKnowledge
   readonly clock: Clock
   readonly reconcile: ResolvedReconcileOptions
+  /** Whether what is gone at the platform is withdrawn from the target. */
+  readonly listenDelete: boolean
   /** Whether what existed at the start is still being received. */
   readonly isCatchingUp: () => boolean
   /** Undefined when one more may be taken into memory; else resolves when it may. */
@@ -91,7 +93,7 @@ export class Reconciler {
    * failure came in the midst of the repairs, each of which stands for itself.
    */
   async run(signal: AbortSignal, { force = false }: ReconcileOptions = {}): Promise<ReconcileReport> {
-    const { clock, checkpointer, hurry } = this.#options
+    const { clock, checkpointer, hurry, listenDelete } = this.#options
     const startedAtMs = clock.now()
     const startedMs = clock.monotonic()
     const changed = new MarkTable()
@@ -109,7 +111,8 @@ export class Reconciler {
         : Math.max(alwaysAllowed, Math.floor((index.known * this.#options.reconcile.maxPercent) / 100))
       const { gone } = look
       const isAllowed = (count: number, isAll: boolean) => force || (count <= limit && !isAll)
-      const mayWithdraw = isAllowed(gone.size + orphans.size, gone.size > 0 && gone.size === index.known)
+      const isFew = isAllowed(gone.size + orphans.size, gone.size > 0 && gone.size === index.known)
+      const mayWithdraw = listenDelete && isFew
       const mayRecreate = isAllowed(look.missing, look.missing > 0 && look.missing === index.known)
       if (mayWithdraw) await this.#withdrawOrphans(orphans, tally, signal)
       if ((mayWithdraw && gone.size > 0) || (mayRecreate && look.missing > 0)) {
@@ -130,8 +133,9 @@ export class Reconciler {
         orphans: (listing?.orphanCount ?? 0) - ((listing?.orphans.length ?? 0) - orphanIds.length),
         orphanIds,
         ...tally.counts,
+        skipped: tally.counts.skipped + (listenDelete ? 0 : gone.size + orphans.size),
         refused: [
-          ...(mayWithdraw ? [] : ['withdraw' as const]),
+          ...(mayWithdraw || !listenDelete ? [] : ['withdraw' as const]),
           ...(mayRecreate ? [] : ['recreate' as const]),
         ],
       }

@@ -75,6 +75,7 @@ async function line(filter: FilterOptions = {}, gate?: Promise<void>, catchUpUnt
     filter: new Filter(filterSchema.parse(filter), clock),
     checkpointer,
     delivery,
+    listenDelete: true,
     clock,
     ownUserId: () => 'user-of-the-connector',
     clean,
@@ -217,6 +218,34 @@ describe('a merge', () => {
     expect(outcomes).toEqual([delivered, delivered, delivered])
     expect(books.snapshot()).toMatchObject({ received: 3, delivered: 3, inFlight: 0 })
   })
+
+  it.each(['x_opencti_id', 'x_opencti_internal_id'])(
+    'in the shape of platforms before 5.1 (%s) finds its sources, wherever they are listed',
+    async (name) => {
+      const { accept, calls, engine, outcomes } = await line()
+      const old = (internal: string, more = {}) => ({
+        id: `malware--${internal}`,
+        type: 'malware',
+        [name]: internal,
+        ...more,
+      })
+      for (const [index, internal] of ['a', 'b', 'c'].entries())
+        accept('create', `100${index}-0`, envelope('create', old(internal)))
+      accept('merge', '1003-0', envelope('merge', old('a'), { context: { sources: [old('b')] } }))
+      accept('merge', '1004-0', envelope('merge', old('a', { sources: [old('c')] })))
+      await engine.drain()
+      expect(calls).toEqual([
+        'create a',
+        'create b',
+        'create c',
+        'update a',
+        'delete b merged never-pushed',
+        'update a',
+        'delete c merged never-pushed',
+      ])
+      expect(outcomes).toEqual([delivered, delivered, delivered, delivered, delivered])
+    },
+  )
 
   it('deletes nothing of a type that never passes', async () => {
     const { accept, calls, engine } = await line({ types: ['indicator'] })
