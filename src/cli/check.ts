@@ -82,7 +82,7 @@ async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number):
     if (loaded === undefined) {
       const read = loadSettings(defineSettings({}), { directory, defaults: { name: 'connector' } })
       settings = read.settings
-      nearMisses = read.nearMisses
+      nearMisses = [...read.nearMisses, ...read.deadFilters]
       for (const secret of read.secrets) redactor.add(secret)
     } else {
       connector = new loaded.connector({ directory, store: new MemoryStore(), logger: silentLogger })

@@ -21,7 +21,7 @@ export interface ConnectorTools {
     options: SettingsJsonSchemaOptions,
   ) => SettingsJsonSchema
   readonly markdown: (definition: SettingsDefinition, defaults?: ConnectorDefaults) => string
-  /** What is set and looks like a misspelt setting, of settings that are good: a sentence for each. */
+  /** What looks misspelt, or lets nothing pass, of settings that are good: a sentence for each. */
   readonly nearMisses: (definition: SettingsDefinition, options: LoadSettingsOptions) => readonly string[]
   /** Takes the secret settings of a connector out of a text. */
   readonly clean: (connector: object, text: string) => string
@@ -32,7 +32,10 @@ export function connectorTools(clean: ConnectorTools['clean']): ConnectorTools {
   return {
     jsonSchema: settingsJsonSchema,
     markdown: settingsMarkdown,
-    nearMisses: (definition, options) => loadSettings(definition, options).nearMisses,
+    nearMisses: (definition, options) => {
+      const { nearMisses, deadFilters } = loadSettings(definition, options)
+      return [...nearMisses, ...deadFilters]
+    },
     clean,
   }
 }

@@ -239,6 +239,8 @@ export class Runtime {
     requireStreamId(connector.live_stream_id)
     logger.info('Settings are read', { settings: loaded.source, connector_id: connector.id })
     for (const nearMiss of loaded.nearMisses) logger.warn(nearMiss)
+    // With the default log level too: nothing else tells why nothing is delivered.
+    for (const deadFilter of loaded.deadFilters) logger.error(deadFilter)
     await this.#observation.open()
     await this.#assembly.open()
     this.#waitsFor = 'the platform'

@@ -3,16 +3,15 @@ import { labelsOf, createdByOf } from '../stix/entity-text.ts'
 import { confidenceOf, scoreOf } from '../stix/entity-rating.ts'
 import { createdAtOf, isInferred, isRevoked } from '../stix/entity-life.ts'
 import { fieldOf } from '../stix/entity-extensions.ts'
+import { groupsOf, isKnownTypeName, typeNameOf } from '../stix/entity-groups.ts'
 import { octiTypeOf } from '../stix/entity-ids.ts'
 import { type Entity } from '../stix/entity.ts'
+import { mainObservableTypeOf } from '../stix/main-observable-type.ts'
 import { markingsOf, tlpOf } from '../stix/markings.ts'
+import { kindOfOpenCtiType } from '../stix/observable-kinds.ts'
+import { isPapMarking } from '../stix/pap-markings.ts'
 import { compareTlp, type Tlp } from '../stix/tlp.ts'
 import { type Clock } from '../util/clock.ts'
-
-/** Groups of types that can stand in `types` (OpenCTI platform, schema/general.ts). */
-const containerTypes = new Set(['report', 'note', 'opinion', 'observed-data', 'grouping', 'task', 'feedback'])
-const relationshipTypes = new Set(['relationship', 'sighting'])
-const metaTypes = new Set(['marking-definition', 'label', 'kill-chain-phase', 'external-reference'])
 
 /** Why an entity does not pass. */
 export interface Rejection {
@@ -52,11 +51,9 @@ function* rulesOf(options: FilterRules, clock: Pick<Clock, 'now'>): Iterable<Rul
   })
   const { labels, tlp: levels = [], maxTlp, minTlp, minScore, minConfidence, maxAgeMs, where } = options
   if (options.types.length > 0) yield rule('type', typeRule(options.types), true)
-  if (options.patternTypes.length > 0)
-    yield rule('pattern-type', ofIndicators('pattern_type', options.patternTypes))
-  if (options.observableTypes.length > 0) {
-    yield rule('observable-type', ofIndicators('main_observable_type', options.observableTypes))
-  }
+  if (options.patternTypes.length > 0) yield rule('pattern-type', patternTypeRule(options.patternTypes))
+  if (options.observableTypes.length > 0)
+    yield rule('observable-type', observableTypeRule(options.observableTypes))
   if (options.revoked !== 'include')
     yield rule('revoked', (entity) => isRevoked(entity) === (options.revoked === 'only'))
   if (options.inferred !== 'include') {
@@ -65,23 +62,19 @@ function* rulesOf(options: FilterRules, clock: Pick<Clock, 'now'>): Iterable<Rul
   if (minScore !== undefined) yield rule('score', (entity) => (scoreOf(entity) ?? -1) >= minScore)
   if (minConfidence !== undefined)
     yield rule('confidence', (entity) => (confidenceOf(entity) ?? -1) >= minConfidence)
-  if (options.authors.length > 0) {
-    const authors = new Set(options.authors)
-    yield rule('author', (entity) => authors.has(createdByOf(entity) ?? ''))
-  }
+  if (options.authors.length > 0) yield rule('author', authorRule(options.authors))
   if (levels.length > 0) {
     const wanted = new Set(levels)
-    yield rule('tlp', (entity) => {
-      const { tlp, unknown } = markingsOf(entity)
-      return tlp === undefined ? unknown.length === 0 && wanted.has('TLP:CLEAR') : wanted.has(tlp)
-    })
+    yield rule(
+      'tlp',
+      levelRule(options.unknownMarkings, (tlp) => wanted.has(tlp)),
+    )
   }
   if (maxTlp !== undefined) {
-    yield rule('tlp', (entity) => {
-      // Without a TLP marking, one that we do not know could be a stricter level of the platform's own.
-      const { tlp, unknown } = markingsOf(entity)
-      return tlp === undefined ? unknown.length === 0 : compareTlp(tlp, maxTlp) <= 0
-    })
+    yield rule(
+      'tlp',
+      levelRule(options.unknownMarkings, (tlp) => compareTlp(tlp, maxTlp) <= 0),
+    )
   }
   if (minTlp !== undefined) yield rule('tlp', (entity) => compareTlp(tlpOf(entity), minTlp) >= 0)
   if (labels.any.length + labels.all.length + labels.none.length > 0) yield rule('labels', labelRule(labels))
@@ -96,7 +89,7 @@ function* rulesOf(options: FilterRules, clock: Pick<Clock, 'now'>): Iterable<Rul
 
 /** Names in `types` are STIX types, OpenCTI types or groups, in any case. */
 function typeRule(types: readonly string[]): Rule['passes'] {
-  const wanted = new Set(types.map((type) => type.toLowerCase()))
+  const wanted = new Set(types.map(typeNameOf))
   const decided = new Map<string, boolean>()
   return (entity) => {
     if (wanted.has(entity.type)) return true
@@ -104,27 +97,54 @@ function typeRule(types: readonly string[]): Rule['passes'] {
     const key = `${entity.type} ${octiType}`
     let passes = decided.get(key)
     if (passes === undefined) {
-      passes = wanted.has(octiType.toLowerCase()) || groupsOf(entity).some((group) => wanted.has(group))
-      if (decided.size < 1000) decided.set(key, passes)
+      passes = [typeNameOf(entity.type), typeNameOf(octiType), ...groupsOf(entity)].some((name) =>
+        wanted.has(name),
+      )
+      // Of a type that is not known the document itself must tell whether it is an observable.
+      if (decided.size < 1000 && isKnownTypeName(entity.type)) decided.set(key, passes)
     }
     return passes
   }
 }
 
-function groupsOf(entity: Entity): readonly string[] {
-  if (relationshipTypes.has(entity.type)) return ['relationship']
-  if (metaTypes.has(entity.type)) return ['meta-object']
-  if (containerTypes.has(entity.type) || entity.type.startsWith('case-'))
-    return ['container', 'domain-object']
-  // Only cyber observables have no `created`.
-  return fieldOf(entity, 'created') === undefined ? ['observable'] : ['domain-object']
+/** Conditions on fields of indicators; other entities have no such field and are not concerned. */
+function patternTypeRule(patternTypes: readonly string[]): Rule['passes'] {
+  const wanted = new Set(patternTypes.map((name) => name.trim().toLowerCase()))
+  return (entity) => {
+    if (entity.type !== 'indicator') return true
+    // The type is optional in STIX 2.0 and in the shape of the specification, and then means STIX.
+    const patternType = fieldOf(entity, 'pattern_type') ?? 'stix'
+    return typeof patternType === 'string' && wanted.has(patternType.trim().toLowerCase())
+  }
 }
 
-/** A condition on a field of indicators; other entities have no such field and are not concerned. */
-function ofIndicators(field: string, values: readonly string[]): Rule['passes'] {
-  const wanted = new Set(values.map((value) => value.toLowerCase()))
+function observableTypeRule(observableTypes: readonly string[]): Rule['passes'] {
+  const nameOf = (type: string) => kindOfOpenCtiType(type)?.type ?? type.trim().toLowerCase()
+  const wanted = new Set(observableTypes.map(nameOf))
   return (entity) =>
-    entity.type !== 'indicator' || wanted.has(String(fieldOf(entity, field) ?? '').toLowerCase())
+    entity.type !== 'indicator' || wanted.has(nameOf(mainObservableTypeOf(entity) ?? 'unknown'))
+}
+
+/** Authors by their STIX id, or by the id that they have at the platform, which stands in its addresses. */
+function authorRule(authors: readonly string[]): Rule['passes'] {
+  const wanted = new Set(authors.map((id) => id.trim().toLowerCase()))
+  const isWanted = (id: unknown) => typeof id === 'string' && wanted.has(id.toLowerCase())
+  return (entity) => isWanted(createdByOf(entity)) || isWanted(fieldOf(entity, 'created_by_ref_id'))
+}
+
+/**
+ * A condition on the level of an entity, `TLP:CLEAR` where nothing is said. One that bears a marking that is not known
+ * may be of a stricter level than any; beside a level, a marking of the Permissible Actions Protocol is none.
+ */
+function levelRule(
+  unknownMarkings: ResolvedFilterOptions['unknownMarkings'],
+  passes: (tlp: Tlp) => boolean,
+): Rule['passes'] {
+  return (entity) => {
+    const { tlp, unknown } = markingsOf(entity)
+    const isKnown = unknown.length === 0 || (tlp !== undefined && unknown.every(isPapMarking))
+    return (isKnown || unknownMarkings === 'include') && passes(tlp ?? 'TLP:CLEAR')
+  }
 }
 
 function labelRule({ any, all, none }: ResolvedFilterOptions['labels']): Rule['passes'] {

@@ -126,8 +126,10 @@ export class Planner {
 
   /** Why an entity that passes the filter is withdrawn all the same. */
   #withdrawal(entity: Entity): 'revoked' | 'expired' | undefined {
-    const { on } = this.#options.delivery
+    const { on, filter } = this.#options.delivery
     if (entity.type !== 'indicator') return undefined
+    // Somebody who wants revoked indicators wants them at the target; the platform revokes those that expire.
+    if (filter.revoked === 'only' && isRevoked(entity)) return undefined
     if (on.revoked === 'delete' && isRevoked(entity)) return 'revoked'
     if (on.expired === 'delete' && isExpired(entity, this.#options.clock.now())) return 'expired'
     return undefined

@@ -18,28 +18,49 @@ export interface LabelFilterOptions {
  * hold. A filter never hides the delete of something that was pushed.
  */
 export interface FilterOptions {
-  /** STIX types, such as `indicator`; empty for all. Environment: `CONNECTOR_FILTER_TYPES`. */
+  /**
+   * STIX types (`indicator`), OpenCTI types (`IPv4-Addr`, `Sector`, `indicates`) or groups (`Stix-Cyber-Observable`,
+   * `Stix-Domain-Object`, `Stix-Core-Relationship`, `Container`, `Case` …; in short `observable`, `domain-object`,
+   * `relationship`, `container`, `meta-object`), in any case; empty for all. Environment: `CONNECTOR_FILTER_TYPES`.
+   */
   types?: readonly string[] | undefined
   /** Of indicators, these pattern types, such as `stix`; empty for all. Environment: `CONNECTOR_FILTER_PATTERN_TYPES`. */
   patternTypes?: readonly string[] | undefined
   /**
-   * Of indicators, these main observable types, such as `IPv4-Addr`; empty for all.
+   * Of indicators, these main observable types, such as `IPv4-Addr` or `File`; empty for all. Where an indicator does not
+   * tell its own, its values and its pattern do; `Unknown` is for those of which nothing tells it.
    * Environment: `CONNECTOR_FILTER_OBSERVABLE_TYPES`.
    */
   observableTypes?: readonly string[] | undefined
   /** Labels to have or not to have. */
   labels?: LabelFilterOptions | undefined
-  /** The strictest marking that passes; absent for any. Environment: `CONNECTOR_FILTER_MAX_TLP`. */
+  /**
+   * The strictest marking that passes; absent for any. An entity without a TLP marking is `TLP:CLEAR`; one with a marking
+   * that is not known is kept back, see `unknownMarkings`. Environment: `CONNECTOR_FILTER_MAX_TLP`.
+   */
   maxTlp?: Tlp | undefined
   /** The most open marking that passes; absent for any. Environment: `CONNECTOR_FILTER_MIN_TLP`. */
   minTlp?: Tlp | undefined
+  /**
+   * What `maxTlp`, and `tlp` of a route, make of an entity with a marking that is no TLP or cannot be read, and that may be
+   * stricter than any: `exclude` keeps it back, `include` goes by its TLP markings alone. Beside a TLP marking, one of the
+   * Permissible Actions Protocol (`PAP:…`) is no such marking. Default `exclude`.
+   * Environment: `CONNECTOR_FILTER_UNKNOWN_MARKINGS`.
+   */
+  unknownMarkings?: 'exclude' | 'include' | undefined
   /** Least score, 0–100; absent for any. Environment: `CONNECTOR_FILTER_MIN_SCORE`. */
   minScore?: number | undefined
   /** Least confidence, 0–100; absent for any. Environment: `CONNECTOR_FILTER_MIN_CONFIDENCE`. */
   minConfidence?: number | undefined
-  /** Ids of authors (`created_by_ref`); empty for all. Environment: `CONNECTOR_FILTER_AUTHORS`. */
+  /**
+   * Ids of authors, STIX ids (`created_by_ref`) or those of the platform; empty for all.
+   * Environment: `CONNECTOR_FILTER_AUTHORS`.
+   */
   authors?: readonly string[] | undefined
-  /** What becomes of revoked entities. Default `include`. Environment: `CONNECTOR_FILTER_REVOKED`. */
+  /**
+   * What becomes of revoked entities. With `only`, an indicator that is revoked is delivered and not withdrawn, whatever
+   * `on.revoked` and `on.expired` say. Default `include`. Environment: `CONNECTOR_FILTER_REVOKED`.
+   */
   revoked?: 'include' | 'exclude' | 'only' | undefined
   /** What becomes of inferred entities. Default `include`. Environment: `CONNECTOR_FILTER_INFERRED`. */
   inferred?: 'include' | 'exclude' | 'only' | undefined
@@ -64,6 +85,7 @@ export interface ResolvedFilterOptions {
   }
   readonly maxTlp?: Tlp | undefined
   readonly minTlp?: Tlp | undefined
+  readonly unknownMarkings: 'exclude' | 'include'
   readonly minScore?: number | undefined
   readonly minConfidence?: number | undefined
   readonly authors: readonly string[]
@@ -84,7 +106,9 @@ const inclusion = (description: string) =>
 /** @internal */
 export const filterSchema = z
   .strictObject({
-    types: names('STIX types that reach the hooks, such as indicator.'),
+    types: names(
+      'Types that reach the hooks: STIX types such as indicator, OpenCTI types such as IPv4-Addr, or groups such as Stix-Cyber-Observable.',
+    ),
     patternTypes: names('Of indicators, the pattern types that pass.'),
     observableTypes: names('Of indicators, the main observable types that pass, such as IPv4-Addr.'),
     labels: z
@@ -96,9 +120,15 @@ export const filterSchema = z
       .prefault({}),
     maxTlp: tlp('The strictest marking that passes.'),
     minTlp: tlp('The most open marking that passes.'),
+    unknownMarkings: z
+      .enum(['exclude', 'include'])
+      .default('exclude')
+      .describe(
+        'What CONNECTOR_FILTER_MAX_TLP makes of an entity with a marking that is no TLP or cannot be read; include goes by its TLP alone.',
+      ),
     minScore: percentage('Least score that passes.'),
     minConfidence: percentage('Least confidence that passes.'),
-    authors: names('Ids of the authors that pass.'),
+    authors: names('Ids of the authors that pass, STIX ids or those of the platform.'),
     revoked: inclusion('What becomes of revoked entities.'),
     inferred: inclusion('What becomes of inferred entities.'),
     maxAgeMs: z.number().min(1).optional().describe('Greatest age of an entity, in milliseconds.'),

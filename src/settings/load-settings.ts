@@ -3,6 +3,7 @@ import { changedRoutes } from './changed-routes.ts'
 import { collectSecrets } from './collect-secrets.ts'
 import { type ConnectorDefaults } from './connector-defaults.ts'
 import { connectorSchema } from './connector-settings.ts'
+import { deadFilters } from './dead-filters.ts'
 import { deepFreeze } from './deep-freeze.ts'
 import { type SettingsDefinition, type SettingsSections } from './define-settings.ts'
 import { type DeliveryOptions } from './delivery-options.ts'
@@ -32,6 +33,8 @@ export interface LoadedSettings<Sections extends SettingsSections = SettingsSect
   readonly source: string
   /** What is set, is no setting, and looks like a misspelt one: a sentence for each, without values. */
   readonly nearMisses: readonly string[]
+  /** What no entity can pass by, or that names nothing that is known: a sentence for each, without values. */
+  readonly deadFilters: readonly string[]
 }
 
 /**
@@ -79,6 +82,8 @@ export function loadSettings<Sections extends SettingsSections>(
     const isSomethingMissing = problems.some(({ isMissing }) => isMissing)
     throw new SettingsError(problems, isSomethingMissing ? nearMisses(sources, fields) : [])
   }
+  const hasInferences =
+    (connector as SectionSettings<Sections>['connector'] | undefined)?.live_stream_with_inferences === true
   const settings = Object.fromEntries(results.map(({ name, result }) => [name, result.value]))
   return Object.freeze({
     // Each section came out of its own schema, which is what the type says.
@@ -87,5 +92,6 @@ export function loadSettings<Sections extends SettingsSections>(
     secrets: collectSecrets(settings, sources, fields),
     source: sources.description,
     nearMisses: nearMisses(sources, fields),
+    deadFilters: deadFilters({ delivery: delivery.value, defaults, hasInferences }),
   })
 }

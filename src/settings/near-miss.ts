@@ -1,4 +1,5 @@
 import { isForeignName, successorOf } from './foreign-names.ts'
+import { bareName, editDistance } from './near-name.ts'
 import { type SettingField } from './setting-field.ts'
 import { type WrittenSettings, writtenOf } from './setting-sources.ts'
 
@@ -53,24 +54,6 @@ function isNearTo({ environment, section }: SettingField, written: string): bool
 
 function isNear(written: string, meant: string): boolean {
   if (meant.length < minLength || Math.abs(written.length - meant.length) > 3) return false
-  if (bare(written) === bare(meant)) return true
-  return distance(written, meant) <= 2
-}
-
-function bare(name: string): string {
-  return name.replace(/[^A-Z0-9]/g, '')
-}
-
-/** Insertions, deletions and replacements between two names (Levenshtein). */
-function distance(left: string, right: string): number {
-  let previous = Array.from({ length: right.length + 1 }, (_, index) => index)
-  for (let row = 1; row <= left.length; row += 1) {
-    const current = [row]
-    for (let column = 1; column <= right.length; column += 1) {
-      const replaced = previous[column - 1]! + (left[row - 1] === right[column - 1] ? 0 : 1)
-      current.push(Math.min(previous[column]! + 1, current[column - 1]! + 1, replaced))
-    }
-    previous = current
-  }
-  return previous[right.length]!
+  if (bareName(written) === bareName(meant)) return true
+  return editDistance(written, meant) <= 2
 }

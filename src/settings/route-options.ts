@@ -29,6 +29,8 @@ export interface RouteOptions {
   minTlp?: Tlp | undefined
   /** The strictest marking that it takes; absent for any. An operator sets it in `CONNECTOR_ROUTES`, as `max_tlp`. */
   maxTlp?: Tlp | undefined
+  /** What `tlp` and `maxTlp` make of markings that are not known, as in the filter. Default `exclude`. */
+  unknownMarkings?: 'exclude' | 'include' | undefined
   /** Least score, 0–100; absent for any. */
   minScore?: number | undefined
   /** Least confidence, 0–100; absent for any. */
@@ -74,7 +76,7 @@ const routeName = z
   .regex(/^[a-z][a-z0-9_-]{0,39}$/)
   .register(settingNotes, { expected: 'a name of up to 40 small letters, digits, _ and -' })
 
-const { types, labels, minTlp, maxTlp, minScore, minConfidence } = filterSchema.shape
+const { types, labels, minTlp, maxTlp, unknownMarkings, minScore, minConfidence } = filterSchema.shape
 
 /** @param unwritten the schema of a limit of calls, as the connector as a whole has it. */
 export const routesSchemaOf = (rateLimit: z.ZodType<ResolvedRateLimit | undefined, RateLimitOptions>) =>
@@ -87,6 +89,7 @@ export const routesSchemaOf = (rateLimit: z.ZodType<ResolvedRateLimit | undefine
           labels,
           minTlp,
           maxTlp,
+          unknownMarkings,
           minScore,
           minConfidence,
           tlp: z.array(z.enum(tlpNames)).readonly().default([]),

@@ -70,8 +70,15 @@ const namesByKind: readonly ReadonlySet<string>[] = [
   ...relationshipTypes.map((type) => new Set([type, ...relationships])),
 ]
 
+const known: ReadonlySet<string> = new Set(namesByKind.flatMap((names) => [...names]))
+
 /** Every name of a type or group that is known, in small letters. */
-export const knownTypeNames: ReadonlySet<string> = new Set(namesByKind.flatMap((names) => [...names]))
+export const knownTypeNames: readonly string[] = [...known]
+
+/** Whether a name is that of a type or group that is known, in any case. */
+export function isKnownTypeName(name: string): boolean {
+  return known.has(typeNameOf(name))
+}
 
 /** A name of a type or group as entities are compared with it: small letters, and the name that it has now. */
 export function typeNameOf(name: string): string {
@@ -81,7 +88,7 @@ export function typeNameOf(name: string): string {
 /** Whether an entity can bear one of `some` and one of `others`: names of types or groups, as far as they are known. */
 export function canOverlap(some: readonly string[], others: readonly string[]): boolean {
   const [first, second] = [some.map(typeNameOf), others.map(typeNameOf)]
-  const isUnknown = (name: string) => !knownTypeNames.has(name)
+  const isUnknown = (name: string) => !known.has(name)
   if (first.some(isUnknown) || second.some(isUnknown)) return true
   return namesByKind.some(
     (names) => first.some((name) => names.has(name)) && second.some((name) => names.has(name)),

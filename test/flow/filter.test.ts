@@ -127,6 +127,9 @@ describe('markings', () => {
   test('a ceiling never lets an unknown marking pass that could be a level of its own', () => {
     const unknown = 'marking-definition--11111111-1111-4111-8111-111111111111'
     expect(rejects({ maxTlp: 'TLP:RED' }, marked(unknown))).toBe('filter-tlp')
-    expect(rejects({ maxTlp: 'TLP:RED' }, marked(unknown, tlpMarkingIds['TLP:GREEN']))).toBeUndefined()
+    expect(rejects({ maxTlp: 'TLP:RED' }, marked(unknown, tlpMarkingIds['TLP:GREEN']))).toBe('filter-tlp')
+    const include: FilterOptions = { maxTlp: 'TLP:GREEN', unknownMarkings: 'include' }
+    expect(rejects(include, marked(unknown, tlpMarkingIds['TLP:GREEN']))).toBeUndefined()
+    expect(rejects(include, marked(unknown, tlpMarkingIds['TLP:RED']))).toBe('filter-tlp')
   })
 })

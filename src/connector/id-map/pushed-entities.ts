@@ -10,7 +10,7 @@ import { unknownExternalId } from './target-ids.ts'
 
 /** What {@link PushedEntities} need. */
 export interface PushedEntitiesOptions {
-  readonly delivery: Pick<DeliveryOptions, 'idMap' | 'on'>
+  readonly delivery: Pick<DeliveryOptions, 'idMap' | 'on' | 'filter'>
   readonly checkpointer: Checkpointer
   /** What an imported id map says of the entity under its STIX id. */
   readonly stixIdRecords: StixIdRecords
@@ -25,7 +25,7 @@ export interface PushedEntitiesOptions {
  * It is written together with the position that depends on it.
  */
 export class PushedEntities {
-  readonly #delivery: Pick<DeliveryOptions, 'idMap' | 'on'>
+  readonly #delivery: Pick<DeliveryOptions, 'idMap' | 'on' | 'filter'>
   readonly #checkpointer: Checkpointer
   readonly #stixIdRecords: StixIdRecords
   readonly #isOfFormerLife: (operation: Operation) => boolean
@@ -76,7 +76,7 @@ export class PushedEntities {
       key: operation.key,
       route: operation.route?.name,
       stixId: operation.entity.id,
-      expiresAtMs: dueAtMs(operation.entity, this.#delivery.on),
+      expiresAtMs: dueAtMs(operation.entity, this.#delivery),
       externalId: externalId === undefined ? undefined : String(externalId),
       position: this.#isOfFormerLife(operation) ? undefined : positionOf(operation),
     }

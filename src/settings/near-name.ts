@@ -1,0 +1,38 @@
+/**
+ * The one of `names` that a misspelt one was probably meant to be, whatever its case: the nearest, when it is near enough to
+ * its length, else one that begins like it.
+ */
+export function nearestName(written: string, names: readonly string[]): string | undefined {
+  const word = written.trim().toLowerCase()
+  let nearest: string | undefined
+  let least = Math.min(3, Math.floor(word.length / 2))
+  for (const name of names) {
+    const known = name.toLowerCase()
+    if (Math.abs(known.length - word.length) >= least && bareName(known) !== bareName(word)) continue
+    const far = bareName(known) === bareName(word) ? 0 : editDistance(word, known)
+    if (far < least) [nearest, least] = [name, far]
+  }
+  return nearest ?? names.find((name) => beginsLike(name.toLowerCase(), word))
+}
+
+const beginsLike = (known: string, word: string) =>
+  (word.length > 2 && known.startsWith(word)) || (known.length > 3 && word.startsWith(known))
+
+/** A name without what stands between its words. */
+export function bareName(name: string): string {
+  return name.replace(/[^a-z0-9]/gi, '')
+}
+
+/** Insertions, deletions and replacements between two names (Levenshtein). */
+export function editDistance(left: string, right: string): number {
+  let previous = Array.from({ length: right.length + 1 }, (_, index) => index)
+  for (let row = 1; row <= left.length; row += 1) {
+    const current = [row]
+    for (let column = 1; column <= right.length; column += 1) {
+      const replaced = previous[column - 1]! + (left[row - 1] === right[column - 1] ? 0 : 1)
+      current.push(Math.min(previous[column]! + 1, current[column - 1]! + 1, replaced))
+    }
+    previous = current
+  }
+  return previous[right.length]!
+}

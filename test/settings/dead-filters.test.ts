@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest'
+import { type ConnectorDefaults, defineSettings, loadSettings } from 'opencti-stream-connector'
+
+const valid = {
+  OPENCTI_URL: 'http://127.0.0.1:9',
+  OPENCTI_TOKEN: 'not-a-real-token',
+  CONNECTOR_ID: '2b3c1c1e-6f0e-4a55-9d5e-0c9d1f0a0001',
+}
+
+const told = (env: Readonly<Record<string, string>>, defaults: ConnectorDefaults = {}) =>
+  loadSettings(defineSettings({}), { env: { ...valid, ...env }, defaults: { name: 'x', ...defaults } })
+    .deadFilters
+
+describe('a value that no entity has', () => {
+  test.each([
+    ['CONNECTOR_FILTER_TYPES', 'indicater', 'indicator'],
+    ['CONNECTOR_FILTER_TYPES', 'Indicators', 'indicator'],
+    ['CONNECTOR_FILTER_TYPES', 'Stix-Cyber-Observables', 'stix-cyber-observable'],
+    ['CONNECTOR_FILTER_TYPES', 'stix_domain_object', 'stix-domain-object'],
+    ['CONNECTOR_FILTER_TYPES', 'ipv4', 'ipv4-addr'],
+    ['CONNECTOR_FILTER_TYPES', 'x-opencti-hostnam', 'hostname'],
+    ['CONNECTOR_FILTER_TYPES', 'indicate', 'indicates'],
+    ['CONNECTOR_FILTER_OBSERVABLE_TYPES', 'IPv4-Adr', 'IPv4-Addr'],
+    ['CONNECTOR_FILTER_OBSERVABLE_TYPES', 'IPv4-Address', 'IPv4-Addr'],
+    ['CONNECTOR_FILTER_OBSERVABLE_TYPES', 'domain', 'Domain-Name'],
+    ['CONNECTOR_FILTER_OBSERVABLE_TYPES', 'Stix-File', 'StixFile'],
+    ['CONNECTOR_FILTER_PATTERN_TYPES', 'yarra', 'yara'],
+  ])('%s=%s is told, with the name that was meant', (name, value, meant) => {
+    const [sentence, ...more] = told({ [name]: value })
+    expect(sentence).toMatch(new RegExp(`^${name} names .*: did you mean ${meant}\\?$`))
+    expect(sentence).not.toContain(`${value} `)
+    expect(more).toEqual([])
+  })
+
+  test('is told by its place, without a guess where nothing is near', () => {
+    expect(told({ CONNECTOR_FILTER_TYPES: 'indicator,qqqqq' })).toEqual([
+      'CONNECTOR_FILTER_TYPES names a type that is not known in place 2: nothing may ever pass by it.',
+    ])
+    expect(told({ CONNECTOR_FILTER_AUTHORS: 'ACME' })).toEqual([
+      'CONNECTOR_FILTER_AUTHORS names no id of an author, such as identity--… or a UUID: nothing may ever pass by it.',
+    ])
+  })
+
+  test.each([
+    [
+      'CONNECTOR_FILTER_TYPES',
+      'indicator,Indicator,IPv4-Addr,File,StixFile,x-opencti-hostname,X-Mine,Sector,uses,sighting',
+    ],
+    [
+      'CONNECTOR_FILTER_TYPES',
+      'Stix-Cyber-Observable,Stix-Domain-Object,Stix-Core-Relationship,Container,Case,AI-Prompt',
+    ],
+    ['CONNECTOR_FILTER_OBSERVABLE_TYPES', 'File,StixFile,ipv4-addr,X-OpenCTI-Text,Unknown,SSH-Key'],
+    ['CONNECTOR_FILTER_PATTERN_TYPES', 'STIX,yara,eql,esql,my-own'],
+    [
+      'CONNECTOR_FILTER_AUTHORS',
+      'identity--5a7a3c6e-1111-5222-8333-444455556666,3b6b0e5e-70a8-44b9-9d5f-f4b0f4a3c002',
+    ],
+  ])('%s=%s is fine', (name, value) => {
+    expect(told({ [name]: value })).toEqual([])
+  })
+})
+
+test.each<[string, Readonly<Record<string, string>>, ConnectorDefaults]>([
+  ['is not made for', { CONNECTOR_FILTER_TYPES: 'report' }, { filter: { types: ['indicator'] } }],
+  [
+    'is not made for',
+    { CONNECTOR_FILTER_TYPES: 'Stix-Cyber-Observable' },
+    { filter: { types: ['Container'] } },
+  ],
+  ['a label that it demands', { CONNECTOR_FILTER_LABELS_ALL: 'a,b', CONNECTOR_FILTER_LABELS_NONE: 'B' }, {}],
+  [
+    'all labels of which it demands one',
+    { CONNECTOR_FILTER_LABELS_ANY: 'a', CONNECTOR_FILTER_LABELS_NONE: 'A,b' },
+    {},
+  ],
+  [
+    'demands a confidence',
+    { CONNECTOR_FILTER_TYPES: 'observable', CONNECTOR_FILTER_MIN_CONFIDENCE: '5' },
+    {},
+  ],
+  ['demands a score', { CONNECTOR_FILTER_TYPES: 'uses', CONNECTOR_FILTER_MIN_SCORE: '5' }, {}],
+  ['only what is revoked', { CONNECTOR_FILTER_TYPES: 'Url', CONNECTOR_FILTER_REVOKED: 'only' }, {}],
+  ['CONNECTOR_LIVE_STREAM_WITH_INFERENCES', { CONNECTOR_FILTER_INFERRED: 'only' }, {}],
+  [
+    'The route one takes nothing',
+    { CONNECTOR_FILTER_TYPES: 'indicator' },
+    { routes: { one: { types: ['report'] }, two: { types: ['Indicator'] } } },
+  ],
+  ['did you mean report', {}, { routes: { one: { types: ['reprot'] } } }],
+])('what lets nothing pass is told: %s', (words, env, defaults) => {
+  const sentences = told(env, defaults)
+  expect(sentences).toHaveLength(1)
+  expect(sentences[0]).toContain(words)
+})
+
+test.each<[Readonly<Record<string, string>>, ConnectorDefaults]>([
+  [{}, {}],
+  [{ CONNECTOR_FILTER_TYPES: 'IPv4-Addr' }, { filter: { types: ['observable'] } }],
+  [{ CONNECTOR_FILTER_TYPES: 'new-type' }, { filter: { types: ['x-mine'] } }],
+  [{ CONNECTOR_FILTER_LABELS_ANY: 'a,b', CONNECTOR_FILTER_LABELS_NONE: 'a' }, {}],
+  [{ CONNECTOR_FILTER_TYPES: 'observable,indicator', CONNECTOR_FILTER_MIN_CONFIDENCE: '5' }, {}],
+  [{ CONNECTOR_FILTER_INFERRED: 'only', CONNECTOR_LIVE_STREAM_WITH_INFERENCES: 'true' }, {}],
+])('what can let something pass is not told: %j', (env, defaults) => {
+  expect(told(env, defaults).filter((sentence) => !sentence.includes('not known'))).toEqual([])
+})
