@@ -280,7 +280,7 @@ export class Assembly {
       isStale: (operation, record) => this.sideWork.replayer.isStale(operation, record),
       traceBatch: (operations) => tracing.batch(operations),
       links: this.links,
-      makesRequests: () => limits.hasClients,
+      makesRequests: () => limits.countsRequests,
       onOverdue: (hook, operations) =>
         onNotice({
           kind: 'hook-overdue',

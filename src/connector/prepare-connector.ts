@@ -12,8 +12,8 @@ import { type Redactor } from '../util/redactor.ts'
 import { type ConnectorOptions } from './contract/connector-options.ts'
 import { type ConnectorHooks } from './contract/hooks.ts'
 import { type ConnectorNotice } from './contract/notices.ts'
+import { TargetClients } from './delivery/target-clients.ts'
 import { TargetLimits } from './delivery/target-limits.ts'
-import { TargetNetwork } from './delivery/target-network.ts'
 import { logNotice } from './log-notice.ts'
 import { Runtime } from './runtime.ts'
 
@@ -31,7 +31,7 @@ export interface ConnectorIdentity {
 export interface ConnectorParts {
   readonly loaded: LoadedSettings
   readonly logger: Logger
-  readonly limits: TargetLimits
+  readonly clients: TargetClients
   readonly runtime: Runtime
 }
 
@@ -63,11 +63,7 @@ export function prepareConnector(
         })
       : undefined
   const logger = ownLogger ?? redactingLogger(options.logger!, redactor)
-  const limits = new TargetLimits(
-    loaded.delivery,
-    clock,
-    new TargetNetwork({ proxies: opencti, ca: opencti.https_ca_certificates }),
-  )
+  const limits = new TargetLimits(loaded.delivery, clock)
   const onNotice = (received: ConnectorNotice) => {
     const notice = scrubbed(received, redactor)
     logNotice(logger, notice)
@@ -90,5 +86,12 @@ export function prepareConnector(
   })
   const flush = () => ownLogger?.flush()
   runtime.finished.then(flush, flush)
-  return { loaded, logger, limits, runtime }
+  const clients = new TargetClients({
+    limits,
+    clock,
+    settings: opencti,
+    redactor,
+    stopped: runtime.givenUp,
+  })
+  return { loaded, logger, clients, runtime }
 }

@@ -9,6 +9,7 @@ import { type ConnectorDefaults } from '../settings/connector-defaults.ts'
 import { defineSettings, type SettingsDefinition } from '../settings/define-settings.ts'
 import { type DeliveryOptions } from '../settings/delivery-options.ts'
 import { type SettingsOf } from '../settings/settings-of.ts'
+import { type TargetSettings } from '../settings/target-settings.ts'
 import { type Entity } from '../stix/entity.ts'
 import { type MaybePromise } from '../store/state-store.ts'
 import { type Logger } from '../util/logger.ts'
@@ -19,7 +20,7 @@ import { type ConnectorStatus } from './contract/connector-status.ts'
 import { type EventContext } from './contract/event-context.ts'
 import { type ConnectorHooks, type FlushOperation } from './contract/hooks.ts'
 import { type Listing, type ReconcileOptions, type ReconcileReport } from './contract/reconcile-report.ts'
-import { type TargetLimits } from './delivery/target-limits.ts'
+import { type TargetClients } from './delivery/target-clients.ts'
 import { heldStart } from './held-start.ts'
 import { pipelineMessage, pipelineMessages, type StreamConnectorMessage } from './intake/connector-message.ts'
 import { prepareConnector } from './prepare-connector.ts'
@@ -79,7 +80,7 @@ export abstract class StreamConnector<
   readonly logger: Logger
   readonly #runtime: Runtime
   readonly #redactor = new Redactor()
-  readonly #limits: TargetLimits
+  readonly #clients: TargetClients
 
   static {
     const tools = connectorTools((connector, text) =>
@@ -97,7 +98,7 @@ export abstract class StreamConnector<
     this.settings = parts.loaded.settings as SettingsOf<Definition>
     this.delivery = parts.loaded.delivery
     this.logger = parts.logger
-    this.#limits = parts.limits
+    this.#clients = parts.clients
     this.#runtime = parts.runtime
   }
 
@@ -123,7 +124,7 @@ export abstract class StreamConnector<
    * ```
    */
   get http(): KyInstance {
-    return this.#limits.http(undefined, this.#runtime.givenUp)
+    return this.#clients.plain(undefined)
   }
 
   /**
@@ -149,7 +150,38 @@ export abstract class StreamConnector<
    * ```
    */
   routeHttp(route: string): KyInstance {
-    return this.#limits.http(route, this.#runtime.givenUp)
+    return this.#clients.plain(route)
+  }
+
+  /**
+   * An HTTP client for one target: as {@link http}, with its address as prefix, its credentials (a token, name and password, or
+   * OAuth 2.0) and its TLS. What `targetSettings` has declared can be handed over as it is. OAuth tokens are fetched once for
+   * all requests, renewed before they expire and when the target answers 401.
+   *
+   * @param route the route whose limit its requests count against; absent for that of the connector.
+   * @throws TypeError when the credentials are of several kinds or not whole.
+   * @throws RangeError when the connector has no such route.
+   *
+   * @example
+   * ```ts
+   * import { StreamConnector, defineSettings, targetSettings, type Entity } from 'opencti-stream-connector'
+   *
+   * const settings = defineSettings({ siem: targetSettings('token') }) // SIEM_URL, SIEM_TOKEN, SIEM_SSL_VERIFY …
+   *
+   * class SiemConnector extends StreamConnector<typeof settings> {
+   *   static override readonly settings = settings
+   *   #siem = this.targetHttp(this.settings.siem)
+   *   transform = (entity: Entity) => entity
+   *   override async create(entity: Entity) {
+   *     await this.#siem.post('indicators', { json: entity })
+   *   }
+   * }
+   *
+   * export { SiemConnector }
+   * ```
+   */
+  targetHttp(target: TargetSettings, route?: string): KyInstance {
+    return this.#clients.of(target, route)
   }
 
   /** Questions to the platform about what the stream does not carry: see {@link PlatformLookups}. Made at its first use. */

@@ -9,17 +9,27 @@ const minSecretLength = 6
  * One instance per connector, filled from its secret settings, used by every log line, error and page.
  */
 export class Redactor {
-  readonly #needles = new Set<string>()
+  /** The spellings of each secret. */
+  readonly #needles = new Map<string, readonly string[]>()
   #pattern: RegExp | undefined
 
   /** Remembers `secret`; texts are cleaned of it from now on. */
   add(secret: string): void {
-    if (secret.length < minSecretLength) return
+    if (secret.length < minSecretLength || this.#needles.has(secret)) return
     const spellings = [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]
-    for (const needle of [...spellings, ...base64Of(secret)]) this.#needles.add(needle)
+    this.#needles.set(secret, [...spellings, ...base64Of(secret)])
+    this.#compile()
+  }
+
+  /** `secret` opens nothing any more. */
+  forget(secret: string): void {
+    if (this.#needles.delete(secret)) this.#compile()
+  }
+
+  #compile(): void {
     // Longest first, so that a secret that contains another one is removed whole.
-    const sorted = [...this.#needles].toSorted((a, b) => b.length - a.length)
-    this.#pattern = new RegExp(sorted.map(escapeForRegExp).join('|'), 'g')
+    const sorted = [...new Set([...this.#needles.values()].flat())].toSorted((a, b) => b.length - a.length)
+    this.#pattern = sorted.length === 0 ? undefined : new RegExp(sorted.map(escapeForRegExp).join('|'), 'g')
   }
 
   /** `text` without any of the secrets. */

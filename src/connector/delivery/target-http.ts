@@ -5,6 +5,7 @@ import { type Limiter } from '../../flow/limiter.ts'
 import { type Clock } from '../../util/clock.ts'
 import { delay } from '../../util/delay.ts'
 import { linkedAbort } from '../../util/linked-abort.ts'
+import { type Credentials } from './credentials.ts'
 import { followRedirects } from './follow-redirects.ts'
 import { HookRequests } from './hook-requests.ts'
 import { type TargetNetwork, type TargetRequest } from './target-network.ts'
@@ -15,6 +16,8 @@ export interface TargetHttpOptions {
   readonly bucket: Limiter
   readonly clock: Clock
   readonly network: Pick<TargetNetwork, 'send'>
+  /** Who knows the connector by what; nobody else is told. */
+  readonly knownTo?: { readonly origin: string; readonly credentials: Credentials } | undefined
   /** Aborted when what is in flight is given up. */
   readonly stopped: AbortSignal
 }
@@ -60,7 +63,7 @@ function takeOverTimeout(options: Options): void {
 async function exchange(
   request: Request,
   timeoutMs: number | undefined,
-  { bucket, clock, network, stopped }: TargetHttpOptions,
+  { bucket, clock, network, knownTo, stopped }: TargetHttpOptions,
 ): Promise<Response> {
   const hook = HookRequests.current
   const { controller, unlink } = linkedAbort([request.signal, hook?.begin(), stopped])
@@ -72,16 +75,30 @@ async function exchange(
   }
   try {
     signal.throwIfAborted()
+    const sent = await wholeOf(request, signal, timeoutMs)
+    const credentials =
+      sent.url.origin === knownTo?.origin && !sent.headers.has('authorization')
+        ? knownTo.credentials
+        : undefined
+    let authorization = await credentials?.authorization(signal)
     for (let waitMs = bucket.waitMs(); waitMs > 0; waitMs = bucket.waitMs())
       await delay(clock, waitMs, signal)
     bucket.take()
     if (timeoutMs !== undefined)
       cancelTimer = clock.schedule(timeoutMs, () => controller.abort(tooLate(timeoutMs)))
-    const sent = await wholeOf(request, signal, timeoutMs)
-    const response =
-      request.redirect === 'follow'
-        ? await followRedirects(sent, (each) => network.send(each))
-        : await network.send(sent)
+    const send = () => {
+      if (authorization !== undefined) sent.headers.set('authorization', authorization)
+      return request.redirect === 'follow'
+        ? followRedirects(sent, (each) => network.send(each))
+        : network.send(sent)
+    }
+    let response = await send()
+    if (response.status === 401 && authorization !== undefined && credentials!.refused(authorization)) {
+      await response.body?.cancel()
+      authorization = await credentials!.authorization(signal)
+      bucket.take()
+      response = await send()
+    }
     if (slowDown.has(response.status)) {
       const { headers } = response
       const pauseMs = parseRetryAfter(headers.get('retry-after'), clock.now(), headers.get('date'))

@@ -1,30 +1,21 @@
-import { type KyInstance } from 'ky'
 import { type Limiter, RouteLimiter } from '../../flow/limiter.ts'
 import { TokenBucket } from '../../flow/token-bucket.ts'
 import { type DeliveryOptions } from '../../settings/delivery-options.ts'
 import { type Clock } from '../../util/clock.ts'
-import { createTargetHttp } from './target-http.ts'
-import { TargetNetwork } from './target-network.ts'
 
 /**
- * The limits of calls to the target, of the connector as a whole and of each route, and the HTTP clients that share them.
- * Where there is a client its requests are counted, else the calls of hooks.
+ * The limits of calls to the target, of the connector as a whole and of each route.
+ * Where the author has an HTTP client of ours its requests are counted, else the calls of hooks.
  */
 export class TargetLimits {
   readonly #clock: Clock
   readonly #shared: TokenBucket
   readonly #own = new Map<string, TokenBucket | undefined>()
-  readonly #clients = new Map<string | undefined, KyInstance>()
-  readonly #network: TargetNetwork
+  /** The routes whose requests are counted; undefined for none. */
+  readonly #counted = new Set<string | undefined>()
 
-  /** @param network the way to the target. Default: the direct one. */
-  constructor(
-    delivery: DeliveryOptions,
-    clock: Clock,
-    network: TargetNetwork = new TargetNetwork({ proxies: { no_proxy: [] } }),
-  ) {
+  constructor(delivery: DeliveryOptions, clock: Clock) {
     this.#clock = clock
-    this.#network = network
     this.#shared = new TokenBucket(
       delivery.rateLimit ?? { perSecond: Number.POSITIVE_INFINITY, burst: 1 },
       clock,
@@ -37,29 +28,27 @@ export class TargetLimits {
   /** What holds back the calls of hooks, of a route or of what goes through none. */
   ofHooks(route?: string): Limiter {
     if (route === undefined) return this.#shared
-    const takesShared = () => !this.#clients.has(undefined) && !this.#clients.has(route)
+    const takesShared = () => !this.#counted.has(undefined) && !this.#counted.has(route)
     return this.#limiterOf(route, takesShared)
   }
 
-  /** Whether the author has asked for a client. */
-  get hasClients(): boolean {
-    return this.#clients.size > 0
+  /** Whether hooks may make requests that are known of. */
+  get countsRequests(): boolean {
+    return this.#counted.size > 0
   }
 
   /** Whether calls of hooks are counted. */
   countsHooks(route?: string): boolean {
-    return !this.#clients.has(route)
+    return !this.#counted.has(route)
   }
 
   /**
-   * The HTTP client of the author, made at its first use.
+   * What holds back requests of the author, of a route or of what goes through none: from now on they are counted, in
+   * place of the calls of hooks.
    *
-   * @param stopped aborted when what is in flight is given up.
    * @throws RangeError when the connector has no such route.
    */
-  http(route: string | undefined, stopped: AbortSignal): KyInstance {
-    const known = this.#clients.get(route)
-    if (known !== undefined) return known
+  ofRequests(route: string | undefined): Limiter {
     if (route !== undefined && !this.#own.has(route)) {
       const names = [...this.#own.keys()].join(', ')
       throw new RangeError(
@@ -68,10 +57,8 @@ export class TargetLimits {
           : `The connector has no route "${route}". Its routes are: ${names}.`,
       )
     }
-    const bucket = route === undefined ? this.#shared : this.#limiterOf(route)
-    const client = createTargetHttp({ bucket, clock: this.#clock, network: this.#network, stopped })
-    this.#clients.set(route, client)
-    return client
+    this.#counted.add(route)
+    return route === undefined ? this.#shared : this.#limiterOf(route)
   }
 
   #limiterOf(route: string, takesShared?: () => boolean): Limiter {

@@ -1,15 +1,23 @@
 import { expect, test } from 'vitest'
+import { TargetClients } from '../../../src/connector/delivery/target-clients.ts'
 import { TargetLimits } from '../../../src/connector/delivery/target-limits.ts'
 import { deliverySchema } from '../../../src/settings/delivery-schema.ts'
 import { type ConnectorDefaults } from '../../../src/settings/connector-defaults.ts'
 import { ManualClock } from '../../../src/testing/manual-clock.ts'
+import { Redactor } from '../../../src/util/redactor.ts'
 import { serve } from '../../opencti/loopback.ts'
-
-const stopped = new AbortController().signal
 
 function limitsOf(defaults: Omit<ConnectorDefaults, 'name' | 'scope'>) {
   const clock = new ManualClock()
-  return { clock, limits: new TargetLimits(deliverySchema.parse(defaults), clock) }
+  const limits = new TargetLimits(deliverySchema.parse(defaults), clock)
+  const clients = new TargetClients({
+    limits,
+    clock,
+    settings: { no_proxy: [] },
+    redactor: new Redactor(),
+    stopped: new AbortController().signal,
+  })
+  return { clock, limits, clients }
 }
 
 /** A channel that answers with this status. */
@@ -20,29 +28,29 @@ function channel(status: number): Promise<string> {
 }
 
 test('a channel that asks for a pause makes only its route wait, when that has a limit of its own', async () => {
-  const { limits } = limitsOf({ routes: { secure: { rateLimit: { perSecond: 1000 } }, normal: {} } })
+  const { limits, clients } = limitsOf({ routes: { secure: { rateLimit: { perSecond: 1000 } }, normal: {} } })
   const url = await channel(429)
-  await expect(limits.http('secure', stopped).get(url)).rejects.toMatchObject({ response: { status: 429 } })
+  await expect(clients.plain('secure').get(url)).rejects.toMatchObject({ response: { status: 429 } })
   expect(limits.ofHooks('secure').waitMs()).toBe(7000)
   expect(limits.ofHooks('normal').waitMs()).toBe(0)
   expect(limits.ofHooks().waitMs()).toBe(0)
 })
 
 test('a channel of a route without a limit of its own makes everything wait', async () => {
-  const { limits } = limitsOf({ routes: { secure: { rateLimit: { perSecond: 1000 } }, normal: {} } })
+  const { limits, clients } = limitsOf({ routes: { secure: { rateLimit: { perSecond: 1000 } }, normal: {} } })
   const url = await channel(503)
-  await expect(limits.http('normal', stopped).get(url)).rejects.toMatchObject({ response: { status: 503 } })
+  await expect(clients.plain('normal').get(url)).rejects.toMatchObject({ response: { status: 503 } })
   expect(limits.ofHooks('secure').waitMs()).toBe(7000)
   expect(limits.ofHooks().waitMs()).toBe(7000)
 })
 
 test('requests of a route count against its limit and against that of the connector', async () => {
-  const { clock, limits } = limitsOf({
+  const { clock, limits, clients } = limitsOf({
     rateLimit: { perSecond: 1, burst: 3 },
     routes: { secure: { rateLimit: { perSecond: 1, burst: 2 } }, normal: {} },
   })
   const url = await channel(200)
-  const http = limits.http('secure', stopped)
+  const http = clients.plain('secure')
   await http.get(url)
   await http.get(url)
   expect(limits.countsHooks('secure')).toBe(false)
@@ -57,11 +65,11 @@ test('requests of a route count against its limit and against that of the connec
 })
 
 test('the client is made once, and none for a route that does not exist', () => {
-  const { limits } = limitsOf({ routes: { secure: {} } })
+  const { limits, clients } = limitsOf({ routes: { secure: {} } })
   expect(limits.countsHooks()).toBe(true)
-  expect(limits.http(undefined, stopped)).toBe(limits.http(undefined, stopped))
-  expect(limits.http('secure', stopped)).toBe(limits.http('secure', stopped))
+  expect(clients.plain(undefined)).toBe(clients.plain(undefined))
+  expect(clients.plain('secure')).toBe(clients.plain('secure'))
   expect(limits.countsHooks()).toBe(false)
-  expect(() => limits.http('public', stopped)).toThrow('Its routes are: secure.')
-  expect(() => limitsOf({}).limits.http('public', stopped)).toThrow('static defaults')
+  expect(() => clients.plain('public')).toThrow('Its routes are: secure.')
+  expect(() => limitsOf({}).clients.plain('public')).toThrow('static defaults')
 })
