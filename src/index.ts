@@ -176,6 +176,7 @@ export type {
 } from './stix/observable.ts'
 export { extensionOf, fieldOf } from './stix/entity-extensions.ts'
 export { changedFieldsOf, previousOf, truncatedObjectRefs } from './stix/patches.ts'
+export { referencesOf } from './stix/references-of.ts'
 export { toGeneric, toIndicator, type GenericDocument, type IndicatorDocument } from './stix/transforms.ts'
 
 // STIX patterns

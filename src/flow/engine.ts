@@ -14,6 +14,7 @@ import { Lanes } from './lanes.ts'
 import { type Operation } from './operation.ts'
 import { type OperationHandler } from './operation-handler.ts'
 import { queueDepth, type QueueDepth, type QueueView } from './queue-depth.ts'
+import { precedenceOf } from './precedence.ts'
 import { Resting } from './resting.ts'
 import { Settler } from './settler.ts'
 
@@ -46,7 +47,7 @@ export class Engine {
   readonly #gate: Gate
   readonly #batcher: Batcher | undefined
   readonly #coalesces: boolean
-  readonly #lanes = new Lanes()
+  readonly #lanes: Lanes
   readonly #atWork = new AtWork()
   readonly #resting: Resting
   readonly #settler: Settler
@@ -61,6 +62,7 @@ export class Engine {
     this.#handler = handler
     this.#clock = clock
     this.#random = options.random
+    this.#lanes = new Lanes(precedenceOf(delivery.ordering))
     this.#gate = new Gate({
       ...options,
       adapts: delivery.adaptiveConcurrency,
@@ -125,7 +127,7 @@ export class Engine {
     // Whole, so that V8 keeps it in place and allocates nothing.
     operation.pushedMs = Math.round(this.#clock.monotonic())
     if (this.#coalesces) {
-      const earlier = this.#lanes.waiting(operation.key)
+      const earlier = this.#lanes.foldable(operation)
       if (earlier !== undefined && coalesce(earlier, operation)) return
     }
     this.#lanes.push(operation)
@@ -238,7 +240,8 @@ export class Engine {
 
   #batches({ delivery, handler, clock }: EngineOptions): Batcher {
     const batcher: Batcher = new Batcher({
-      bounds: delivery.batch,
+      // What comes after another must not be in one batch with it.
+      bounds: delivery.ordering === 'strict' ? { ...delivery.batch, maxItems: 1 } : delivery.batch,
       clock,
       weigh: (operation) => handler.itemBytes(operation),
       waitMs: () =>

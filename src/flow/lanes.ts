@@ -1,6 +1,7 @@
 import { type Random } from '../util/backoff.ts'
 import { Queue } from '../util/queue.ts'
 import { type Operation } from './operation.ts'
+import { type Precedence } from './precedence.ts'
 
 /** The operations of one entity, in stream order. Most lanes only ever hold one. */
 interface Lane {
@@ -15,12 +16,19 @@ interface Lane {
  * different entities side by side. An operation that touches several entities stands in all their lanes and runs when
  * it is first in each; as every lane is filled in order of arrival, two of them can never wait for each other.
  *
- * Only the order is kept here; how many run at a time is not its concern.
+ * Where the target asks for more order than that, a {@link Precedence} adds it. Only the order is kept here; how many run at a time is not its concern.
  */
 export class Lanes {
   readonly #lanes = new Map<string, Lane>()
   readonly #ready = new Queue<Operation>()
+  readonly #precedence: Precedence | undefined
+  readonly #onReady = (operation: Operation) => this.#ready.push(operation)
   #size = 0
+
+  /** @param precedence who else waits for whom; absent when only the operations of one entity wait for one another. */
+  constructor(precedence?: Precedence | undefined) {
+    this.#precedence = precedence
+  }
 
   /** Operations that have not finished. */
   get size(): number {
@@ -45,12 +53,13 @@ export class Lanes {
     }
   }
 
-  /** The newest operation of an entity that has not started, if it is alone in its lane or last in it. */
-  waiting(key: string): Operation | undefined {
-    const lane = this.#lanes.get(key)
+  /** The operation of the same entity that a newer one may take the place of: it is the last in its lane and has not started. */
+  foldable(newer: Operation): Operation | undefined {
+    const lane = this.#lanes.get(newer.key)
     if (lane === undefined) return undefined
     const last = lane.waiting?.last ?? lane.first!
-    return last.isStarted ? undefined : last
+    if (last.isStarted || this.#precedence?.mayFold(last, newer) === false) return undefined
+    return last
   }
 
   /** The operation that was pushed first of those that have not finished; looks at every lane. */
@@ -67,6 +76,7 @@ export class Lanes {
     this.#size++
     this.#enter(operation.key, operation)
     for (const key of operation.joined) this.#enter(key, operation)
+    this.#precedence?.enter(operation)
     if (operation.blockedBy === 0) this.#ready.push(operation)
   }
 
@@ -107,6 +117,7 @@ export class Lanes {
     this.#size--
     this.#leave(operation.key)
     for (const key of operation.joined) this.#leave(key)
+    this.#precedence?.leave(operation, this.#onReady)
   }
 
   /**
@@ -119,9 +130,12 @@ export class Lanes {
     for (const lane of this.#lanes.values()) {
       for (const operation of lane.waiting ?? []) dropped.add(operation)
       lane.waiting = undefined
+      // First in its lane, and waiting for another's.
+      if (!lane.first!.isStarted) dropped.add(lane.first!)
     }
     for (const [key, lane] of this.#lanes) if (dropped.has(lane.first!)) this.#lanes.delete(key)
     this.#ready.clear()
+    this.#precedence?.keep(new Set([...this.#lanes.values()].map(({ first }) => first!)))
     this.#size -= dropped.size
     return [...dropped]
   }

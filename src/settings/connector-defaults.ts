@@ -144,6 +144,12 @@ export interface ConnectorDefaults {
    * `concurrency`, or with batches to `batch.maxInFlight`. Default `false`. Environment: `CONNECTOR_ADAPTIVE_CONCURRENCY`.
    */
   adaptiveConcurrency?: boolean | undefined
+  /**
+   * What waits for what. `entity`: the events of one entity, one after another. `reference`: also a relationship, sighting or
+   * container for the entities that it names, and a delete for what named its entity before. `strict`: the whole stream, one
+   * event at a time. Default `entity`. Environment: `CONNECTOR_ORDERING`.
+   */
+  ordering?: 'entity' | 'reference' | 'strict' | undefined
   /** `latest`: while an entity waits, its newer state replaces the older. Default `false`. Environment: `CONNECTOR_COALESCE`. */
   coalesce?: false | 'latest' | undefined
   /** A limit on calls of hooks. Off unless given. */

@@ -5,6 +5,7 @@ import { type ResolvedFilterOptions } from './filter-options.ts'
 export interface DeliveryOptions {
   readonly concurrency: number
   readonly adaptiveConcurrency: boolean
+  readonly ordering: 'entity' | 'reference' | 'strict'
   readonly coalesce: false | 'latest'
   /** `undefined` when calls are not limited. */
   readonly rateLimit: ResolvedRateLimit | undefined

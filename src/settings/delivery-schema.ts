@@ -129,6 +129,12 @@ export const deliverySchema = z.strictObject({
     .describe(
       'Find out how many hooks, or batches, at a time the target takes well, up to CONNECTOR_CONCURRENCY or CONNECTOR_BATCH_MAX_IN_FLIGHT.',
     ),
+  ordering: z
+    .enum(['entity', 'reference', 'strict'])
+    .default('entity')
+    .describe(
+      'What waits for what: entity, also those that an entity names (reference), or everything (strict).',
+    ),
   coalesce: latest().describe('latest: while an entity waits, its newer state replaces the older.'),
   rateLimit: rateLimit.prefault({}),
   retry: retry.prefault({}),

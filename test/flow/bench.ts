@@ -20,6 +20,7 @@ export interface BenchOptions {
   readonly attempts?: number | undefined
   readonly exhausted?: 'dead-letter' | 'stop' | undefined
   readonly coalesce?: false | 'latest' | undefined
+  readonly ordering?: DeliveryOptions['ordering'] | undefined
   readonly rate?: { readonly perSecond: number; readonly burst: number } | undefined
   readonly batch?: Partial<ResolvedBatchOptions> | undefined
 }
@@ -36,6 +37,7 @@ export const delivery = (options: BenchOptions = {}): DeliveryOptions => {
     concurrency,
     adaptiveConcurrency: options.adaptiveConcurrency ?? false,
     coalesce,
+    ordering: options.ordering ?? 'entity',
     retry: { attempts, baseMs: 1000, maxMs: 60_000, exhausted },
     outage: { failures: 5, probeMinMs: 1000, probeMaxMs: 60_000 },
     batch: { maxItems: 100, maxWaitMs: 30_000, maxInFlight: 1, dedupe: false, ...batch },
@@ -43,8 +45,9 @@ export const delivery = (options: BenchOptions = {}): DeliveryOptions => {
 }
 
 /** An event about the entity of this name. */
-export function eventOf(key: string, bytes = 100): StreamEvent {
-  const entity = asEntity({ id: `indicator--${key}`, type: 'indicator' })!
+export function eventOf(key: string, bytes = 100, names: readonly string[] = []): StreamEvent {
+  const refs = names.map((name) => `indicator--${name}`)
+  const entity = asEntity({ id: `indicator--${key}`, type: 'indicator', object_refs: refs })!
   return {
     name: 'update',
     position: undefined,
@@ -94,14 +97,16 @@ export class Bench implements OperationHandler {
     options: {
       kind?: OperationKind
       joined?: readonly string[]
+      /** The entities that it names. */
+      names?: readonly string[]
       /** Told before the engine is. */
       onMade?: (made: Delivery) => void
     } = {},
   ): Delivery {
-    const { kind = 'update', joined = [] } = options
+    const { kind = 'update', joined = [], names = [] } = options
     this.books.receive()
     const made = new Delivery(
-      eventOf(key),
+      eventOf(key, 100, names),
       (settled, outcome) => {
         this.books.close(outcome)
         this.endings.set(settled, [...(this.endings.get(settled) ?? []), outcome])

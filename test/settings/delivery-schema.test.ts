@@ -31,6 +31,7 @@ test('nothing set gives the documented defaults', () => {
   expect(delivery()).toEqual({
     concurrency: 8,
     adaptiveConcurrency: false,
+    ordering: 'entity',
     coalesce: false,
     rateLimit: undefined,
     retry: { attempts: 3, baseMs: 1000, maxMs: 60_000, exhausted: 'dead-letter' },
@@ -69,6 +70,7 @@ test('nothing set gives the documented defaults', () => {
 const rows: readonly (readonly [string, string, string, unknown])[] = [
   ['CONNECTOR_CONCURRENCY', '16', 'concurrency', 16],
   ['CONNECTOR_ADAPTIVE_CONCURRENCY', 'Yes', 'adaptiveConcurrency', true],
+  ['CONNECTOR_ORDERING', 'strict', 'ordering', 'strict'],
   ['CONNECTOR_COALESCE', 'LATEST', 'coalesce', 'latest'],
   ['CONNECTOR_RATE_LIMIT_PER_SECOND', '2.5', 'rateLimit.perSecond', 2.5],
   ['CONNECTOR_RATE_LIMIT_BURST', '7', 'rateLimit.burst', 7],

@@ -1,0 +1,34 @@
+import { Queue } from '../util/queue.ts'
+import { type Operation } from './operation.ts'
+import { type Precedence } from './precedence.ts'
+
+/** One operation after another, in the order of the stream. */
+export class StreamPrecedence implements Precedence {
+  #first: Operation | undefined
+  readonly #waiting = new Queue<Operation>()
+
+  enter(operation: Operation): void {
+    if (this.#first === undefined) {
+      this.#first = operation
+      return
+    }
+    operation.blockedBy++
+    this.#waiting.push(operation)
+  }
+
+  leave(operation: Operation, onReady: (operation: Operation) => void): void {
+    if (operation !== this.#first) return
+    this.#first = this.#waiting.shift()
+    if (this.#first !== undefined && --this.#first.blockedBy === 0) onReady(this.#first)
+  }
+
+  /** The newer state would come before all that is between the two. */
+  mayFold(): boolean {
+    return false
+  }
+
+  keep(started: Iterable<Operation>): void {
+    this.#waiting.clear()
+    ;[this.#first] = started
+  }
+}
