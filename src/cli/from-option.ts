@@ -1,8 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { type Position } from '../opencti/position.ts'
+import { futureText } from '../settings/future-start.ts'
 import { beginningForms, readBeginning } from '../settings/read-beginning.ts'
 import { type Clock } from '../util/clock.ts'
 import { ageMs } from './age.ts'
+import { note } from './output.ts'
 
 /** A moment as a person writes it: `now`, so many milliseconds ago, or a place in the stream. */
 export type Moment = 'now' | { readonly agoMs: number } | { readonly position: Position }
@@ -46,4 +48,16 @@ export async function positionOf(
 ): Promise<Position> {
   if (when === 'now') return newest()
   return 'position' in when ? when.position : { ms: Math.max(0, clock.now() - when.agoMs), seq: 0 }
+}
+
+/** Where `--from` lies in the stream, by default now. Who puts it into the future is told: nothing comes until then. */
+export async function startOf(
+  { from = 'now' }: FromChoices,
+  clock: Clock,
+  newest: () => Promise<Position>,
+): Promise<Position> {
+  const position = await positionOf(from, clock, newest)
+  const text = from === 'now' ? undefined : futureText(position.ms, clock.now())
+  if (text !== undefined) note(`--from ${text}`)
+  return position
 }

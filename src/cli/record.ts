@@ -4,7 +4,7 @@ import { systemClock } from '../util/clock.ts'
 import { ageMs } from './age.ts'
 import { addFilterOptions, passes, type FilterChoices } from './event-filter.ts'
 import { before, followStream } from './follow-stream.ts'
-import { addFromOptions, type FromChoices, moment, positionOf, type Moment } from './from-option.ts'
+import { addFromOptions, type FromChoices, moment, positionOf, startOf, type Moment } from './from-option.ts'
 import { onInterrupt } from './interrupt.ts'
 import { counted, note, timeText, writeJson, writeLine } from './output.ts'
 import { endOfRecording, RecordingFile, type RecordingEnd } from './recording-file.ts'
@@ -74,7 +74,7 @@ async function record(path: string, options: RecordOptions, command: Command): P
   const isToCome = until !== undefined && until.ms > (await newest()).ms
   const untilMarginMs = isToCome ? marginMs : 0
   const isGoingOn = options.from === undefined && end.last !== undefined
-  const from = isGoingOn ? before(end.last) : await positionOf(options.from ?? 'now', systemClock, newest)
+  const from = isGoingOn ? before(end.last) : await startOf(options, systemClock, newest)
   const file = await RecordingFile.open(path)
   note(beginning(source, path, end, isGoingOn))
   const cancel =

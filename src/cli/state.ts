@@ -8,8 +8,10 @@ import {
   type ConnectorState,
 } from '../opencti/connector-state.ts'
 import { formatPosition, startOfTime, type Position } from '../opencti/position.ts'
+import { futureText } from '../settings/future-start.ts'
 import { readBeginning } from '../settings/read-beginning.ts'
-import { counted, printable, timeText, writeJson, writeLine } from './output.ts'
+import { systemClock } from '../util/clock.ts'
+import { counted, note, printable, timeText, writeJson, writeLine } from './output.ts'
 import { exitCodeHelp } from './run-command-line.ts'
 import { addStateOptions, withState, type StateOptions } from './state-access.ts'
 
@@ -113,6 +115,8 @@ function reset(options: StateOptions): Promise<void> {
 }
 
 function set(from: Position, options: StateOptions): Promise<void> {
+  const text = futureText(from.ms, systemClock.now())
+  if (text !== undefined) note(`The position ${text}`)
   return change(
     options,
     (text) => {

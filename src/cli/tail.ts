@@ -4,7 +4,7 @@ import { systemClock } from '../util/clock.ts'
 import { addFilterOptions, passes, type FilterChoices } from './event-filter.ts'
 import { dayLine, eventLine } from './event-line.ts'
 import { followStream, type Frame } from './follow-stream.ts'
-import { addFromOptions, positionOf, type FromChoices } from './from-option.ts'
+import { addFromOptions, startOf, type FromChoices } from './from-option.ts'
 import { onInterrupt } from './interrupt.ts'
 import { note, terminalJson } from './output.ts'
 import { paintFor } from './paint.ts'
@@ -56,7 +56,7 @@ async function tail(options: TailOptions): Promise<void> {
   const enough = new AbortController()
   const signal = AbortSignal.any([interrupt.signal, enough.signal])
   const source = await openSource(options.stream, systemClock, signal)
-  const from = await positionOf(options.from ?? 'now', systemClock, source.newest)
+  const from = await startOf(options, systemClock, source.newest)
   note(`Watching "${source.name}" at ${source.settings.opencti.url}. Ctrl-C ends it.`)
   const print = options.json === true ? printJson : linePrinter()
   let seen = 0

@@ -4,18 +4,23 @@ import { type ConnectorSettings } from './connector-settings.ts'
 const clockMarginMs = 60_000
 
 /**
- * What is said of a start that the settings put into the future by the clock `nowMs`; `undefined` when they do not. Left
- * alone, such a connector waits for that time in silence and looks well.
+ * What is said of a start that lies in the future by the clock `nowMs`, to follow the name of what puts it there;
+ * `undefined` when it does not. Left alone, whoever begins there waits for that time in silence and looks well.
  */
+export function futureText(startMs: number, nowMs: number): string | undefined {
+  if (startMs <= nowMs + clockMarginMs) return undefined
+  return `says to begin at ${timeText(startMs)}, which lies in the future: the clock of this machine says ${timeText(nowMs)}.`
+}
+
+/** The same of the start that the settings say, with what to do. */
 export function futureStart(
   { live_stream_start_timestamp: start }: Pick<ConnectorSettings, 'live_stream_start_timestamp'>,
   nowMs: number,
 ): string | undefined {
-  const startMs = Number.parseInt(start ?? '0', 10)
-  if (startMs <= nowMs + clockMarginMs) return undefined
-  const at = (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}Z`
-  return (
-    `CONNECTOR_LIVE_STREAM_START_TIMESTAMP says to begin at ${at(startMs)}, but the clock of this machine says ${at(nowMs)}: ` +
-    'the start lies in the future. Correct it, or leave it out.'
-  )
+  const text = futureText(Number.parseInt(start ?? '0', 10), nowMs)
+  return text && `CONNECTOR_LIVE_STREAM_START_TIMESTAMP ${text} Correct it, or leave it out.`
+}
+
+function timeText(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`
 }

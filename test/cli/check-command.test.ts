@@ -52,6 +52,12 @@ test('without a file it looks at all but the target, and leaves nothing behind',
   expect(await readdir(folder)).toEqual([])
 })
 
+test('a start in the future is told', async () => {
+  const { check } = await stage()
+  const { answer } = await check([], { CONNECTOR_LIVE_STREAM_START_TIMESTAMP: '2099-01-01' })
+  expect(answer!.checks[0]!.message).toContain('CONNECTOR_LIVE_STREAM_START_TIMESTAMP says to begin at 2099')
+})
+
 test('the connector of the README is looked at, with and without its last line, and never started', async () => {
   const { check, folder, simulator } = await stage()
   const code = await readmeConnector()

@@ -22,7 +22,13 @@ async function stage() {
     return recorder
   }
   const state = (...words: string[]) => runCli(['state', ...words, '--state-dir', folder])
-  return { simulator, connect, state, connectorId }
+  const damage = async (text: string) => {
+    const store = new SqliteStore({ directory: folder, connectorId })
+    await store.open(connectorId)
+    await store.commit({ values: new Map([['state', text]]) })
+    await store.close()
+  }
+  return { simulator, connect, state, damage, connectorId }
 }
 
 test('show tells position, id map and dead letters, also while the connector runs', async () => {
@@ -102,6 +108,27 @@ test('reset makes the next start the first one again, and keeps the id map', asy
   // Only once: the connector goes on from where it stopped after that.
   const third = await connect()
   expect(third.callsOf(id)).toEqual([])
+})
+
+test('set takes what the settings take, and tells of a position in the future', async () => {
+  const { connect, state } = await stage()
+  await (await connect()).stop()
+  for (const text of ['1788249600', '2026-09-01T08:00:00', '1788249600000-0']) {
+    expect(await state('set', text)).toMatchObject({ code: 0, error: '' })
+    expect((await state('show')).out).toContain('1788249600000-0 (2026-09-01 08:00:00 UTC)')
+  }
+  const { code, error } = await state('set', '2099-01-01')
+  expect({ code, error }).toEqual({ code: 0, error: expect.stringContaining('lies in the future') as string })
+})
+
+test('show tells what of a state cannot be read', async () => {
+  const { connect, state, damage } = await stage()
+  await (await connect()).stop()
+  await damage('{"start_from":"soon"}')
+  expect((await state('show')).out).toMatch(/^Position +cannot be read: start_from must be /m)
+  await expect(connect()).rejects.toMatchObject({ code: 'STATE_UNREADABLE' })
+  expect(await state('set', '0')).toMatchObject({ code: 0 })
+  await (await connect()).stop()
 })
 
 test('what is no position is refused with those that are', async () => {

@@ -140,6 +140,21 @@ test('a gap is told in times', async () => {
   )
 })
 
+test.each(['1577836800', '2020-01-01', '2020-01-01T00:00:00', '1577836800000-0'])(
+  '--from %s means the same as in the settings',
+  async (from) => {
+    const { env, simulator } = await stage()
+    await runCli(['tail', '--from', from, '--limit', '1'], env)
+    expect(streamRequests(simulator)[0]!.query['from']).toBe('1577836800000-0')
+  },
+)
+
+test('a beginning in the future is told, not waited for in silence', async () => {
+  const { env } = await stage()
+  const tail = startCli(['tail', '--from', '2099-01-01'], env)
+  await tail.shows(/--from says to begin at 2099-01-01T00:00:00Z, which lies in the future/)
+})
+
 test('a reader that has seen enough is no failure', async () => {
   const { simulator, env, from } = await stage()
   for (let seed = 100; seed < 1100; seed++) simulator.create(buildMalware({ seed }))
