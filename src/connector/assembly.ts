@@ -7,6 +7,7 @@ import { droppedByReset } from '../flow/outcomes.ts'
 import { type Route } from '../flow/route.ts'
 import { type RouteAccount, Routes } from '../flow/routes.ts'
 import { Window } from '../flow/window.ts'
+import { heapFrameLimit } from '../stream/heap-frame-limit.ts'
 import { CheckpointAge } from '../observe/facts/checkpoint-age.ts'
 import { type AssemblyOptions, type AssemblyOwner } from './assembly-options.ts'
 import { SideWork } from './beside/side-work.ts'
@@ -56,7 +57,9 @@ export class Assembly {
     const clean = (text: string) => options.redactor.clean(text)
     this.#options = options
     this.#owner = owner
-    this.window = new Window(delivery.queue)
+    // A frame of half the size that the heap can hold fills the window alone: two of the largest are one too many.
+    const maxBytes = Math.min(delivery.queue.maxBytes, heapFrameLimit() / 2)
+    this.window = new Window({ ...delivery.queue, maxBytes })
     this.deadLetters = new DeadLetterBound(delivery.deadLetters.max, store, clock, logger, () =>
       this.checkpointer.flush(),
     )

@@ -55,9 +55,9 @@ export interface BatchOptions {
 export interface QueueOptions {
   /** Events, 1–10,000,000. Default 10,000. Environment: `CONNECTOR_QUEUE_MAX_EVENTS`. */
   maxEvents?: number | undefined
-  /** Bytes of events, at least 1,024. Default 67,108,864 (64 MiB). Environment: `CONNECTOR_QUEUE_MAX_BYTES`. */
+  /** Bytes of events, at least 1,024, at most a 24th of the heap. Default 67,108,864 (64 MiB). Environment: `CONNECTOR_QUEUE_MAX_BYTES`. */
   maxBytes?: number | undefined
-  /** Bytes of one frame, at least 1,024; a longer one is refused. Default 134,217,728 (128 MiB). Environment: `CONNECTOR_MAX_FRAME_BYTES`. */
+  /** Bytes of one frame, at least 1,024, at most a twelfth of the heap; a longer one becomes a dead letter. Default 134,217,728 (128 MiB). Environment: `CONNECTOR_MAX_FRAME_BYTES`. */
   maxFrameBytes?: number | undefined
 }
 

@@ -90,10 +90,12 @@ const batch = z.strictObject({
 
 const queue = z.strictObject({
   maxEvents: count(1, 10_000_000).default(10_000).describe('Events held in memory.'),
-  maxBytes: count(1024).default(67_108_864).describe('Bytes of events held in memory.'),
+  maxBytes: count(1024)
+    .default(67_108_864)
+    .describe('Bytes of events held in memory, at most a 24th of the heap.'),
   maxFrameBytes: count(1024)
     .default(134_217_728)
-    .describe('Bytes of one frame; a longer one is refused.')
+    .describe('Bytes of one frame, at most a twelfth of the heap; a longer one becomes a dead letter.')
     .register(settingNotes, { field: 'max_frame_bytes' }),
 })
 

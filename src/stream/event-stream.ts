@@ -4,6 +4,7 @@ import { type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
 import { type EventStreamHandler } from './event-stream-handler.ts'
+import { heapFrameLimit } from './heap-frame-limit.ts'
 import { ReconnectSchedule } from './reconnect-schedule.ts'
 import { type Ending, StreamConnection } from './stream-connection.ts'
 import { defaultStreamLimits, type StreamLimits } from './stream-limits.ts'
@@ -67,7 +68,8 @@ export class EventStream {
   constructor(options: EventStreamOptions) {
     this.#options = options
     this.#url = parseUrl(options.url)
-    this.#limits = withDefaults(options.limits)
+    const limits = withDefaults(options.limits)
+    this.#limits = { ...limits, maxFrameBytes: Math.min(limits.maxFrameBytes, heapFrameLimit()) }
     this.#schedule = new ReconnectSchedule(this.#limits, options.random)
   }
 

@@ -53,6 +53,8 @@ export class StreamConnection {
   #isGood = false
   /** Whether bytes have come since the last complete message. */
   #hasParts = false
+  /** How often the message that is under way has grown by {@link growthBytes}. */
+  #growth = 0
   #ending: Ending | undefined
   #stopWaiting: (() => void) | undefined
 
@@ -143,34 +145,45 @@ export class StreamConnection {
 
   /** The hot path: a chunk costs one promise of the body and one look at the clock, a message costs nothing here. */
   async #read(reader: ReadableStreamDefaultReader<Uint8Array>, watchdog: SilenceWatchdog): Promise<void> {
-    const { handler, limits, onRetry, onNotice } = this.#options
+    const { limits, onRetry } = this.#options
     const frames = new FrameReader({ maxFrameBytes: limits.maxFrameBytes, onRetry })
     const bursts = new BurstDetector()
-    let growth = 0
     while (this.#ending === undefined) {
       const { done, value } = await reader.read()
       if (done || this.#ending !== undefined) return
-      const waitedMs = watchdog.received()
-      const messages = frames.push(value)
-      if (messages.length === 0) {
-        this.#hasParts = true
-        const grown = Math.floor(frames.openBytes / growthBytes)
-        if (grown > growth) watchdog.useful()
-        growth = grown
-        continue
-      }
-      this.#hasParts = false
-      growth = 0
-      watchdog.useful()
-      const heartbeats = bursts.add(waitedMs, messages)
-      if (heartbeats !== undefined) onNotice({ kind: 'bursty', silentMs: waitedMs, heartbeats })
-      const busy = this.#deliver(handler, messages)
-      if (!this.#isGood) this.#judge(handler)
+      const busy = this.#take(value, frames, bursts, watchdog)
       if (busy === undefined) continue
       watchdog.pause()
       await this.#hold(busy)
       watchdog.resume()
     }
+  }
+
+  /** A function of its own, so that nothing holds the text of a large message while the next bytes are waited for. */
+  #take(
+    chunk: Uint8Array,
+    frames: FrameReader,
+    bursts: BurstDetector,
+    watchdog: SilenceWatchdog,
+  ): PromiseLike<unknown> | undefined {
+    const { handler, onNotice } = this.#options
+    const waitedMs = watchdog.received()
+    const messages = frames.push(chunk)
+    if (messages.length === 0) {
+      this.#hasParts = true
+      const growth = Math.floor(frames.openBytes / growthBytes)
+      if (growth > this.#growth) watchdog.useful()
+      this.#growth = growth
+      return undefined
+    }
+    this.#hasParts = false
+    this.#growth = 0
+    watchdog.useful()
+    const heartbeats = bursts.add(waitedMs, messages)
+    if (heartbeats !== undefined) onNotice({ kind: 'bursty', silentMs: waitedMs, heartbeats })
+    const busy = this.#deliver(handler, messages)
+    if (!this.#isGood) this.#judge(handler)
+    return busy
   }
 
   #deliver(

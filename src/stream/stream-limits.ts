@@ -2,7 +2,7 @@ import { type BackoffBounds } from '../util/backoff.ts'
 
 /** The bounds of an {@link EventStream}. */
 export interface StreamLimits {
-  /** A larger message is cut to its beginning, in bytes. Default: 128 MiB. */
+  /** A larger message is cut to its beginning, in bytes. Default: 128 MiB; at most a twelfth of the heap of the process. */
   readonly maxFrameBytes: number
   /** From the request to the head of the answer, redirects included. Default: 30 s. */
   readonly connectTimeoutMs: number

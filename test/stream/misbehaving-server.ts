@@ -111,6 +111,15 @@ const routes: Readonly<Record<string, Route>> = {
   },
   '/crlf': (response) => open(response).write(`\uFEFF${frame(1)}${frame(2)}`.replaceAll('\n', '\r\n')),
   '/giant': (response) => open(response).write(frame(1) + frame(2, `"${'x'.repeat(20_000_000)}"`) + frame(3)),
+  '/larger-than-heap': (response) => {
+    const part = Buffer.alloc(1024 * 1024, 'x')
+    open(response).write(`${frame(1)}id: 2-0\nevent: create\ndata: "é漢`)
+    const next = (left: number) => {
+      if (left > 0) response.write(part, () => setImmediate(next, left - 1))
+      else response.write(`"\n\n${frame(3)}`)
+    }
+    next(120)
+  },
   '/oversize': (response) =>
     open(response).write(frame(1) + frame(2, `"${'é'.repeat(2_000_000)}"`) + frame(3)),
   '/retry-field': (response) => open(response).end(`retry: 5000\n\n${frame(1)}`),

@@ -14,6 +14,7 @@ import { type Window } from '../../flow/window.ts'
 import { decodeEvent, isEventName, isUnreadable, type UnreadableEvent } from '../../opencti/decode-event.ts'
 import { parsePosition, type Position } from '../../opencti/position.ts'
 import { expiredType, type StreamEvent } from '../../opencti/stream-event.ts'
+import { heapFrameLimit } from '../../stream/heap-frame-limit.ts'
 import { type DeliveryOptions } from '../../settings/delivery-options.ts'
 import { type DeadLetter } from '../../store/state-store.ts'
 import { type Clock } from '../../util/clock.ts'
@@ -135,9 +136,7 @@ export class Pipeline {
     }
     const event: StreamEvent | UnreadableEvent =
       message.truncated === true
-        ? {
-            problem: `the frame is larger than the limit (CONNECTOR_MAX_FRAME_BYTES): ${message.bytes} bytes`,
-          }
+        ? tooLarge(message, this.#options.delivery.queue.maxFrameBytes)
         : decodeEvent(message.event, message.data, position, message.bytes)
     if (isUnreadable(event)) {
       const ticket = this.#enter(ledger, position, unreadableMember(message), true)
@@ -238,6 +237,20 @@ export class Pipeline {
 function unreadableMember({ event, data, bytes }: PipelineMessage): string {
   const text = typeof data === 'string' ? data : ''
   return `${event}?${bytes}:${createHash('sha256').update(text).digest('base64')}`
+}
+
+/** What the beginning of a frame tells of its entity: the platform writes the id first. */
+const entityIdInFrame = /"data":\{"id":"(([a-z][a-z0-9-]*)--[0-9a-f-]{36})"/
+
+/** A frame of which only the beginning was kept. */
+function tooLarge({ data, bytes }: PipelineMessage, maxFrameBytes: number): UnreadableEvent {
+  const heapBytes = heapFrameLimit()
+  const [, entityId, entityType] = (typeof data === 'string' && entityIdInFrame.exec(data)) || []
+  const problem =
+    heapBytes < maxFrameBytes
+      ? `the frame of ${bytes} bytes is larger than what the heap of Node.js can hold, which is ${heapBytes} bytes: give the process more memory (NODE_OPTIONS=--max-old-space-size=…, in MiB)`
+      : `the frame of ${bytes} bytes is larger than the limit of ${maxFrameBytes} bytes (CONNECTOR_MAX_FRAME_BYTES)`
+  return { problem, entityId, entityType }
 }
 
 /** Stands for the ticket of a frame that was entered before. */

@@ -131,6 +131,18 @@ describe('an event on its way', () => {
     expect(store.value('position')).toBe('1004-0')
   })
 
+  it('of which only the beginning is there becomes a dead letter that names its entity, whatever else it says', async () => {
+    const { accept, checkpointer, store } = await line()
+    const id = 'report--6b616fc1-1505-48e3-8b2c-0d19337bff38'
+    const misleading = { message: '"data":{"id":"malware--6b616fc1-1505-48e3-8b2c-0d19337bff38"' }
+    const whole = JSON.stringify({ version: '4', ...misleading, data: { id, description: 'x'.repeat(99) } })
+    accept('create', '1001-0', whole.slice(0, -40), { truncated: true })
+    await checkpointer.flush()
+    const [letter] = await store.deadLetters({ limit: 9 })
+    expect(letter).toMatchObject({ entityId: id, entityType: 'report', position: '1001-0' })
+    expect(letter!.error).toMatch(/the frame of 50 bytes is larger than .* limit of \d+ bytes/)
+  })
+
   it('that cannot be read is told from others of its size and time, also in a catch-up', async () => {
     const { accept, books, checkpointer, ledger, outcomes, store } = await line({}, undefined, 5000)
     const unreadable = ['{"version":"4","data":{"a"', '{"version":"4","data":{"b"']
