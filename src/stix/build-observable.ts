@@ -38,13 +38,15 @@ export function observableFromFields(kind: ObservableKind, fields: Fields): Obse
     if (hashes !== undefined) draft['hashes'] = hashes
     else if (isSaid(fields['hashes'])) return undefined
   }
-  if (kind.narrowing.length > 0 && narrowingIn(kind, fields) !== undefined) return undefined
+  const isByHashes = draft['hashes'] !== undefined
+  if (!isByHashes && kind.narrowing.length > 0 && narrowingIn(kind, fields) !== undefined) return undefined
   return finishObservable(kind, draft)
 }
 
 /** Why {@link observableFromFields} gives none: the same reason that a pattern with these conditions gives. */
 export function obstacleIn(kind: ObservableKind, fields: Fields): Obstacle {
-  const narrowing = narrowingIn(kind, fields)
+  const isByHashes = kind.hasHashes && hashesIn(fields['hashes']) !== undefined
+  const narrowing = isByHashes ? undefined : narrowingIn(kind, fields)
   if (narrowing !== undefined) {
     return isReference(narrowing)
       ? {
@@ -63,11 +65,13 @@ export function obstacleIn(kind: ObservableKind, fields: Fields): Obstacle {
 }
 
 /** The first property that narrows an object down and that no observable carries; references come first. */
-function narrowingIn({ narrowing, hasHashes }: ObservableKind, fields: Fields): string | undefined {
-  if (hasHashes && hashesIn(fields['hashes']) !== undefined) return undefined
-  return narrowing.find((name) =>
-    name === 'extensions' ? hasStixExtension(fieldsOf(fields[name])) : isSaid(fields[name]),
-  )
+function narrowingIn({ narrowing }: ObservableKind, fields: Fields): string | undefined {
+  for (const name of narrowing) {
+    const value = fields[name]
+    if (value !== undefined && (name === 'extensions' ? hasStixExtension(fieldsOf(value)) : isSaid(value)))
+      return name
+  }
+  return undefined
 }
 
 /** Extensions of the STIX standard have names (`http-request-ext`); those of OpenCTI have ids. */

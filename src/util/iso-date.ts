@@ -1,11 +1,9 @@
 const form =
-  /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d+))?)?\s?(Z|z|[+-]\d{2}(?::?\d{2})?)?)?$/
+  /^\s*(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s?(?:[Zz]|([+-]\d\d)(?::?(\d\d))?)?)?\s*$/
 
 /** Longer text is no date, whatever it says: digits of a second beyond the milliseconds change nothing. */
 const maxLength = 64
-
-/** The form that the stream sends, on a day that every month has: `Date.parse` alone reads it right. */
-const plain = /^\d{4}-\d{2}-(?:0[1-9]|1\d|2[0-8])T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z$/
+const minuteMs = 60_000
 
 /**
  * Milliseconds since 1970 of an ISO 8601 date or date-time, in every form that RFC 3339 and STIX allow: any number of
@@ -14,21 +12,37 @@ const plain = /^\d{4}-\d{2}-(?:0[1-9]|1\d|2[0-8])T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})
  * else, also for a day that does not exist.
  */
 export function millisecondsOfIsoDate(text: string): number | undefined {
-  const plainMs = plain.test(text) ? Date.parse(text) : Number.NaN
-  if (!Number.isNaN(plainMs)) return plainMs
-  const match = text.length > maxLength ? null : form.exec(text.trim())
+  const match = text.length > maxLength ? null : form.exec(text)
   if (match === null) return undefined
-  const [, date, time = '00:00', seconds = '00', fraction = '0', zone = 'Z'] = match
-  const day = Date.parse(`${date}T00:00:00Z`)
-  // Date.parse turns 30 February into 1 March.
-  if (Number.isNaN(day) || !new Date(day).toISOString().startsWith(date!)) return undefined
-  const isLeapSecond = seconds === '60'
-  const milliseconds = isLeapSecond ? '999' : fraction.padEnd(3, '0').slice(0, 3)
-  const value = Date.parse(
-    `${date}T${time}:${isLeapSecond ? '59' : seconds}.${milliseconds}${offsetOf(zone)}`,
-  )
-  if (Number.isNaN(value)) return undefined
-  return isLeapSecond ? value + 1 : value
+  const [
+    ,
+    year,
+    month,
+    day,
+    hours = '00',
+    minutes = '00',
+    seconds = '00',
+    fraction = '',
+    zone = '+00',
+    rest = '00',
+  ] = match
+  const midnightMs = midnightOf(Number(year), Number(month), Number(day))
+  const [hour, minute, second] = [Number(hours), Number(minutes), Number(seconds)]
+  const isLate = hour > 23 && (hour > 24 || minute > 0 || second > 0)
+  const zoneHours = Number(zone)
+  const zoneMinutes = Number(rest)
+  if (midnightMs === undefined || isLate || minute > 59 || second > 60) return undefined
+  if (Math.abs(zoneHours) > 23 || zoneMinutes > 59) return undefined
+  const milliseconds = second === 60 ? 0 : Number(fraction.slice(0, 3).padEnd(3, '0'))
+  const offsetMinutes = zoneHours * 60 + (zone.startsWith('-') ? -zoneMinutes : zoneMinutes)
+  return midnightMs + (hour * 60 + minute - offsetMinutes) * minuteMs + second * 1000 + milliseconds
+}
+
+function midnightOf(year: number, month: number, day: number): number | undefined {
+  const date = new Date(0)
+  date.setUTCFullYear(year, month - 1, day)
+  // Date turns 30 February into 1 March.
+  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day ? date.getTime() : undefined
 }
 
 /**
@@ -43,9 +57,3 @@ export function isoDateText(text: string): string | undefined {
 
 /** `Date.parse` takes a date without a time for UTC, and a time without a zone for that of the machine. */
 const namesItsZone = /^\d{4}-\d{2}-\d{2}(?:T[\d:.]+(?:Z|[+-]\d{2}:\d{2}))?$/
-
-function offsetOf(zone: string): string {
-  if (zone === 'Z' || zone === 'z') return 'Z'
-  const digits = zone.slice(1).replace(':', '').padEnd(4, '0')
-  return `${zone[0]}${digits.slice(0, 2)}:${digits.slice(2)}`
-}
