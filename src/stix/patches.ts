@@ -3,11 +3,12 @@ import { asEntity, type Entity } from './entity.ts'
 import { fieldsOf, listOf } from './json-value.ts'
 
 /**
- * The entity as it was before an update or merge, from the event's `context.reverse_patch`; undefined when the patch
- * is none or does not apply. Neither argument is changed, and the result shares nothing with them.
+ * The entity as it was before an update or merge, from the event's `context.reverse_patch`; undefined when the patch is none
+ * or tells nothing of this document. Neither argument is changed, and the result shares nothing with them.
  *
- * Newer platforms cut `object_refs` down to what the user may read but not the patch, so for containers the former
- * references may be wrong or the patch may not apply (OpenCTI platform, graphql/sseMiddleware.js).
+ * Newer platforms leave out of the document what the user may not see, and not out of the patch: references of containers,
+ * organizations that it is shared with (OpenCTI platform, graphql/sseMiddleware.js). A field that the patch cannot be applied
+ * to is left out of the result, the others are as they were. The former references of a container may be wrong all the same.
  *
  * @example
  * ```ts
@@ -21,13 +22,46 @@ import { fieldsOf, listOf } from './json-value.ts'
  */
 export function previousOf(entity: Entity, reversePatch: unknown): Entity | undefined {
   if (!Array.isArray(reversePatch)) return undefined
+  const before = applied(entity, reversePatch)
+  return asEntity(before === undefined ? appliedByField(entity, reversePatch) : before)
+}
+
+/** The document after all operations; undefined when one of them cannot be applied. */
+function applied(document: unknown, operations: readonly unknown[]): unknown {
   try {
-    const operations = structuredClone(reversePatch) as Operation[]
-    return asEntity(jsonPatch.applyPatch(structuredClone(entity), operations, true, true, true).newDocument)
+    const copies = structuredClone(operations) as Operation[]
+    return jsonPatch.applyPatch(structuredClone(document), copies, true, true, true).newDocument
   } catch {
     // Whatever the patch holds came over the wire: one that cannot be applied tells nothing about the past.
     return undefined
   }
+}
+
+/** The document with the former values of those fields that can be told, and without the others. */
+function appliedByField(entity: Entity, operations: readonly unknown[]): unknown {
+  const byField = new Map<string, unknown[]>()
+  for (const operation of operations) {
+    const { op, path } = fieldsOf(operation)
+    // Nothing else comes of a comparison of two states, and of a mistake nothing can be learned.
+    const field = typeof path === 'string' ? fieldPathOf(path) : undefined
+    if (field === undefined || (op !== 'add' && op !== 'remove' && op !== 'replace')) return undefined
+    byField.set(field, [...(byField.get(field) ?? []), operation])
+  }
+  let document: unknown = entity
+  let known = 0
+  for (const [field, own] of byField) {
+    const before = applied(document, own)
+    if (before !== undefined) known += 1
+    document = before ?? applied(document, [{ op: 'remove', path: field }]) ?? document
+  }
+  return known === 0 ? undefined : document
+}
+
+/** The path of the field that an operation is about: at the top, or in an extension. Undefined for none. */
+function fieldPathOf(path: string): string | undefined {
+  const [root, first, ...rest] = path.split('/')
+  if (root !== '' || first === undefined || first === '') return undefined
+  return first === 'extensions' ? `/${[first, ...rest.slice(0, 2)].join('/')}` : `/${first}`
 }
 
 /** They change with every change, so they tell nothing. */

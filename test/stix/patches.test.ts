@@ -59,6 +59,66 @@ describe('previousOf', () => {
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
   })
 
+  test('tells the fields that can be told, and leaves out those that the user may not see', () => {
+    const report = asEntity({
+      id: 'report--1',
+      type: 'report',
+      name: 'new',
+      object_refs: ['a'],
+      labels: ['x'],
+      extensions: { [openCtiExtension]: { score: 10, granted_refs_ids: ['b'] } },
+    })!
+    const patch = [
+      { op: 'remove', path: `/extensions/${openCtiExtension}/granted_refs/1` },
+      { op: 'replace', path: '/name', value: 'old' },
+      { op: 'add', path: '/object_refs/7', value: 'b' },
+      { op: 'remove', path: '/object_refs/0' },
+      { op: 'add', path: '/labels/1', value: 'y' },
+      { op: 'replace', path: `/extensions/${openCtiExtension}/score`, value: 80 },
+    ]
+    const before = structuredClone({ report, patch })
+    expect(previousOf(report, patch)).toEqual({
+      id: 'report--1',
+      type: 'report',
+      name: 'old',
+      labels: ['x', 'y'],
+      extensions: { [openCtiExtension]: { score: 80, granted_refs_ids: ['b'] } },
+    })
+    expect({ report, patch }).toEqual(before)
+  })
+
+  test('tells nothing of a document whose id, or whose type, cannot be told', () => {
+    for (const path of ['/id/0', '/type/x/y'])
+      expect(
+        previousOf(entity, [
+          { op: 'replace', path: '/name', value: 'x' },
+          { op: 'remove', path },
+        ]),
+      ).toBeUndefined()
+  })
+
+  test('whatever of a patch can be applied, no field has a value that it never had', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...samples),
+        fc.constantFrom(...samples),
+        fc.array(
+          fc.constantFrom('labels', 'object_marking_refs', 'name', 'external_references', 'extensions'),
+        ),
+        (one, other, hidden) => {
+          const seen = Object.fromEntries(
+            Object.entries(one.entity).filter(([name]) => !new Set<string>(hidden).has(name)),
+          ) as unknown as Entity
+          const previous = previousOf(seen, jsonPatch.compare(one.entity, other.entity))
+          const former = other.entity as unknown as Record<string, unknown>
+          for (const [name, value] of Object.entries(previous ?? {})) {
+            if (name !== 'extensions') expect(value).toEqual(former[name])
+          }
+        },
+      ),
+    )
+  })
+
   test('an empty patch gives the same document', () => {
     expect(previousOf(entity, [])).toEqual(entity)
   })

@@ -1,6 +1,11 @@
 import { type DeleteReason, type Operation, type OperationKind } from '../../flow/operation.ts'
 import { comparePositions, formatPosition, parsePosition, type Position } from '../../opencti/position.ts'
-import { type Envelope, expiredType, type PatchOperation } from '../../opencti/stream-event.ts'
+import {
+  type Envelope,
+  expiredType,
+  type PatchOperation,
+  type StreamEvent,
+} from '../../opencti/stream-event.ts'
 import { type Entity } from '../../stix/entity.ts'
 import { octiIdOf } from '../../stix/entity-ids.ts'
 import { fieldsOf, listOf, textOf } from '../../stix/json-value.ts'
@@ -167,18 +172,31 @@ export class EventContext {
     return (listOf(this.envelope.context?.reverse_patch) ?? []) as readonly PatchOperation[]
   }
 
-  /** Names of the entity's fields that the event changed; empty when the platform did not tell. */
+  /**
+   * Names of the entity's fields that the event changed, and those before it that it replaced while it waited; empty when
+   * the platform did not tell.
+   */
   get changed(): readonly string[] {
-    return changedFieldsOf(this.patch)
+    return changedFieldsOf(this.#changes.flatMap(({ envelope }) => listOf(envelope.context?.patch) ?? []))
   }
 
   /**
-   * The entity as it was before the event; undefined when the platform did not tell. For what has to be withdrawn at
-   * the target when a pattern was changed.
+   * The entity as it was before the event, and before those that it replaced while it waited; undefined when the platform
+   * did not tell. For what has to be withdrawn at the target when a pattern was changed. A field of which the patch does
+   * not allow to know what it was is left out; see {@link previousOf}.
    */
   previous(): Entity | undefined {
-    const patch = this.envelope.context?.reverse_patch
-    return patch === undefined ? undefined : previousOf(this.entity, patch)
+    this.#unknownId?.readOwnId()
+    const [first] = this.#changes
+    const patch = first?.envelope.context?.reverse_patch
+    return first === undefined || patch === undefined ? undefined : previousOf(first.entity, patch)
+  }
+
+  /** The events that changed the entity since the target was told of it, in their order; none for a source of a merge. */
+  get #changes(): readonly StreamEvent[] {
+    const { entity, event, replaced } = this.#operation
+    if (entity !== event.entity) return []
+    return replaced === undefined ? [event] : [...replaced.map((delivery) => delivery.event), event]
   }
 
   /** The entity came because another one refers to it. */

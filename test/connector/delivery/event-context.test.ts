@@ -100,6 +100,55 @@ test('says nothing where the platform said nothing, whatever is in its place', a
   }
 })
 
+test('previous and changed reach back to what the target has, before the events that were replaced', async () => {
+  class Slow extends Witness {
+    static override readonly defaults = { name: 'Slow', coalesce: 'latest' as const, concurrency: 1 }
+    readonly mayGoOn = Promise.withResolvers<void>()
+    override async create(entity: Entity, context: EventContext): Promise<void> {
+      super.create(entity, context)
+      await this.mayGoOn.promise
+    }
+  }
+  const connector = witness(Slow) as Slow
+  const named = (name: string, labels: readonly string[]) => ({ ...indicator, name, labels })
+  const update = (data: Entity, path: string, was: unknown) => ({
+    ...envelope,
+    data,
+    context: {
+      patch: [{ op: 'replace', path, value: '' }],
+      reverse_patch: [{ op: 'replace', path, value: was }],
+    },
+  })
+  const outcomes = [
+    connector.processMessage({ event: 'create', data: named('a', ['x']) }),
+    connector.processMessage({ event: 'update', data: update(named('b', ['x']), '/name', 'a') }),
+    connector.processMessage({ event: 'update', data: update(named('b', ['y']), '/labels', ['x']) }),
+    connector.processMessage({ event: 'update', data: update(named('c', ['y']), '/name', 'b') }),
+  ]
+  await until('the create', () => connector.seen.some(({ hook }) => hook === 'create'))
+  connector.mayGoOn.resolve()
+  await Promise.all(outcomes)
+  const updates = connector.seen.filter(({ hook }) => hook === 'update')
+  expect(updates.map(({ context }) => context.changed)).toEqual([['name', 'labels']])
+  expect(updates[0]!.context.previous()).toEqual(named('a', ['x']))
+  expect(updates[0]!.context.entity).toEqual(named('c', ['y']))
+})
+
+test('a source of a merge was not changed by it', async () => {
+  const connector = witness(Witness)
+  const source = buildIndicator('domain', { seed: 2, name: 'source' })
+  await connector.processMessage({ event: 'create', data: source })
+  await connector.processMessage({ event: 'create', data: indicator })
+  const { context } = envelope
+  const data = { ...envelope, type: 'merge', context: { ...context, sources: [source] } }
+  await connector.processMessage({ event: 'merge', data })
+  const [update, removal] = ['update', 'delete'].map(
+    (hook) => connector.seen.find((each) => each.hook === hook)!.context,
+  )
+  expect([update!.changed, update!.previous()]).toEqual([['name'], { ...indicator, name: 'old' }])
+  expect([removal!.changed, removal!.previous()]).toEqual([[], undefined])
+})
+
 test('is, from a live stream, the text that came over the wire', async () => {
   const simulator = await startSimulator()
   const env = simulator.environment({ CONNECTOR_LIVE_STREAM_RECOVER: 'false' })
