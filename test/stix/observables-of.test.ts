@@ -124,14 +124,15 @@ describe('from a pattern', () => {
     const values = Array.from({ length: 30_000 }, (_, index) => `192.0.2.${index}`)
     const pattern = `[${values.map((value) => `ipv4-addr:value = '${value}'`).join(' OR ')}]`
     const conditions = `[${values.map((value) => `url:value LIKE '${value}'`).join(' AND\n')}]`
-    const start = performance.now()
+    const start = process.cpuUsage()
     expect(observablesOf(indicator(pattern)).observables).toEqual(values.map(ip))
     expect(observablesOf(indicator(conditions)).notExpressible).toHaveLength(30_000)
     expect(
       observablesOf(indicator(`[(${'file:size = 1 AND '.repeat(50_000)}file:size = 1) AND file:size = 1]`))
         .observables,
     ).toEqual([])
-    expect(performance.now() - start).toBeLessThan(3000)
+    // Time of this process alone: the machine may be busy.
+    expect(process.cpuUsage(start).user).toBeLessThan(3_000_000)
   })
 })
 
