@@ -63,6 +63,20 @@ export class MemoryStore implements StateStore {
     return this.#values.get(name)
   }
 
+  async values(page: {
+    prefix: string
+    afterName?: string | undefined
+    limit: number
+  }): Promise<ReadonlyMap<string, string>> {
+    const after = page.afterName ?? page.prefix
+    const found = this.#valuesWith(page.prefix).filter(([name]) => compareKeys(name, after) > 0)
+    return new Map(found.toSorted(([a], [b]) => compareKeys(a, b)).slice(0, page.limit))
+  }
+
+  async countValues(prefix: string): Promise<number> {
+    return this.#valuesWith(prefix).length
+  }
+
   entity(key: string): EntityRecord | undefined {
     this.#requireOpen('STATE_UNREADABLE')
     return this.#entities.get(key)
@@ -203,6 +217,11 @@ export class MemoryStore implements StateStore {
       if (position === undefined || !isEarlierPosition(letter.position, position)) continue
       this.#deadLetters.set(letter.id, { ...letter, outdatedBy: position })
     }
+  }
+
+  #valuesWith(prefix: string): [string, string][] {
+    this.#requireOpen('STATE_UNREADABLE')
+    return [...this.#values].filter(([name]) => name !== prefix && name.startsWith(prefix))
   }
 
   #requireOpen(code: 'STATE_UNREADABLE' | 'STATE_NOT_WRITTEN'): void {

@@ -37,6 +37,10 @@ export function prepareStatements(database: DatabaseSync) {
     lastNumber: database.prepare("SELECT value FROM meta WHERE name = 'last_number'"),
 
     value: database.prepare('SELECT value FROM value WHERE name = ?'),
+    valuesAfter: database.prepare(
+      'SELECT name, value FROM value WHERE name > ? AND name < ? ORDER BY name LIMIT ?',
+    ),
+    countValues: database.prepare('SELECT count(*) AS count FROM value WHERE name > ? AND name < ?'),
     putValue: database.prepare(
       'INSERT INTO value (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
     ),

@@ -116,6 +116,21 @@ export class SqliteStore implements StateStore {
     return this.#read((statements) => statements.value.get(name)?.['value'] as string | undefined)
   }
 
+  async values(page: {
+    prefix: string
+    afterName?: string | undefined
+    limit: number
+  }): Promise<ReadonlyMap<string, string>> {
+    return this.#read(({ valuesAfter }) => {
+      const rows = valuesAfter.all(page.afterName ?? page.prefix, endOf(page.prefix), page.limit)
+      return new Map(rows.map((row) => [row['name'] as string, row['value'] as string]))
+    })
+  }
+
+  async countValues(prefix: string): Promise<number> {
+    return this.#read(({ countValues }) => Number(countValues.get(prefix, endOf(prefix))?.['count']))
+  }
+
   entity(key: string): EntityRecord | undefined {
     return this.#read((statements) => {
       const row = statements.entity.get(key)
@@ -260,6 +275,11 @@ function withArrays(changes: StateChanges) {
     removeDeadLetters: [...(changes.removeDeadLetters ?? [])],
     updateDeadLetters: [...(changes.updateDeadLetters ?? [])],
   }
+}
+
+/** The first text after all that begin with `prefix`, which ends in a plain character. */
+function endOf(prefix: string): string {
+  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)
 }
 
 /** The path of the state file of a connector. */

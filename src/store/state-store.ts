@@ -110,6 +110,14 @@ export interface StateStore {
   open(owner: string): Promise<StateOpening>
   /** The named value. */
   value(name: string): MaybePromise<string | undefined>
+  /** A page of the values whose name begins with `prefix` and is longer, in order of name, after `afterName`. */
+  values(page: {
+    prefix: string
+    afterName?: string | undefined
+    limit: number
+  }): Promise<ReadonlyMap<string, string>>
+  /** How many values have such a name. */
+  countValues(prefix: string): Promise<number>
   /** What is remembered of an entity. On the hot path: answer at once where possible. */
   entity(key: string): MaybePromise<EntityRecord | undefined>
   /** Entities that are remembered under this id of the target's own, at most a hundred. */

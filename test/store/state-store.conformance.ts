@@ -120,6 +120,21 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
     ])
   })
 
+  describe('values', () => {
+    it('are found by the beginning of their name, page by page in order, and counted', async () => {
+      const names = ['link', 'link:', 'link:a', 'link:b', 'link:é', 'link;', 'linl', 'other']
+      const store = await opened({ values: new Map(names.map((name) => [name, `of ${name}`])) })
+      const first = await store.values({ prefix: 'link:', limit: 2 })
+      expect([...first]).toEqual([
+        ['link:a', 'of link:a'],
+        ['link:b', 'of link:b'],
+      ])
+      const rest = await store.values({ prefix: 'link:', afterName: 'link:b', limit: 2 })
+      expect([...rest.keys()]).toEqual(['link:é'])
+      expect(await store.countValues('link:')).toBe(3)
+    })
+  })
+
   describe('entities', () => {
     it('are answered as they were put, without what was absent', async () => {
       const store = await opened({

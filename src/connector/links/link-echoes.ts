@@ -15,27 +15,40 @@ const maxExpected = 10_000
 export class LinkEchoes {
   /** By the entity's id. */
   readonly #expected = new Map<string, EntityLink>()
+  /** How many of them lead to the same place. */
+  readonly #places = new Map<string, number>()
 
   /** A link is about to be written. */
   expect(entityId: string, reference: EntityLink): void {
-    this.#expected.delete(entityId)
+    this.#forget(entityId)
     this.#expected.set(entityId, reference)
+    const place = placeOf(reference)
+    this.#places.set(place, (this.#places.get(place) ?? 0) + 1)
     if (this.#expected.size <= maxExpected) return
     const [oldest] = this.#expected.keys()
-    this.#expected.delete(oldest!)
+    this.#forget(oldest!)
   }
 
   /** Whether an event tells such a link and nothing more: the reference at its entity, or the reference as an object. */
   matches(event: StreamEvent): boolean {
     if (event.entity.type === 'external-reference') {
       if (event.name !== 'create') return false
-      const created = event.entity as unknown as ExternalReference
-      return [...this.#expected.values()].some((each) => sameReference(each, created))
+      return this.#places.has(placeOf(event.entity as unknown as ExternalReference))
     }
     const reference = this.#expected.get(event.key)
     if (reference === undefined || event.name !== 'update' || !addsOnly(event, reference)) return false
-    this.#expected.delete(event.key)
+    this.#forget(event.key)
     return true
+  }
+
+  #forget(entityId: string): void {
+    const reference = this.#expected.get(entityId)
+    if (reference === undefined) return
+    this.#expected.delete(entityId)
+    const place = placeOf(reference)
+    const left = this.#places.get(place)! - 1
+    if (left > 0) this.#places.set(place, left)
+    else this.#places.delete(place)
   }
 }
 
@@ -55,9 +68,9 @@ function addsOnly(event: StreamEvent, reference: EntityLink): boolean {
 
 /** Whether two references lead to the same place. */
 export function sameReference(one: ExternalReference, other: ExternalReference): boolean {
-  return (
-    (one.source_name ?? '') === (other.source_name ?? '') &&
-    (one.url ?? '') === (other.url ?? '') &&
-    (one.external_id ?? '') === (other.external_id ?? '')
-  )
+  return placeOf(one) === placeOf(other)
+}
+
+function placeOf({ source_name, url, external_id }: ExternalReference): string {
+  return JSON.stringify([source_name ?? '', url ?? '', external_id ?? ''])
 }

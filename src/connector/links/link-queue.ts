@@ -1,6 +1,7 @@
 import { type PlatformError } from '../../errors/platform-error.ts'
 import { isStreamConnectorError, StreamConnectorError } from '../../errors/stream-connector-error.ts'
 import { describeError } from '../../errors/verdict.ts'
+import { AdaptiveLimit } from '../../flow/adaptive-limit.ts'
 import { type Operation } from '../../flow/operation.ts'
 import { type LinkFacts } from '../../observe/facts/observed-facts.ts'
 import { type EntityLink, type PlatformKnowledge } from '../../opencti/platform-knowledge.ts'
@@ -10,6 +11,7 @@ import { externalReferencesOf } from '../../stix/entity-text.ts'
 import { type StateStore } from '../../store/state-store.ts'
 import { backoffMs, type Random } from '../../util/backoff.ts'
 import { type Clock } from '../../util/clock.ts'
+import { Condition } from '../../util/condition.ts'
 import { delay } from '../../util/delay.ts'
 import { type ConnectorHooks } from '../contract/hooks.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
@@ -33,8 +35,8 @@ export interface LinkQueueOptions {
 /** Calls `link`, and answers what it answers. */
 export type AskLink = (call: () => unknown) => unknown
 
-/** Between two links, in milliseconds: the platform has others to serve, and each is two writes. */
-const pauseMs = 200
+/** The most links that are written side by side: how many of them the platform takes well is found out. */
+const maxAtOnce = 16
 
 /** After a refusal of rights only a person can help, who needs his time; in milliseconds. */
 const refusedMs = 10 * 60_000
@@ -58,17 +60,25 @@ const bareTypes: ReadonlySet<string> = new Set([
  */
 export class LinkQueue {
   readonly #options: LinkQueueOptions
-  readonly #pending = new PendingLinks()
+  readonly #pending = new PendingLinks((count) => this.#fail(undefined, unreadableLinks(count)))
   readonly #echoes = new LinkEchoes()
   readonly #outcomes = new Map([
     ['written', 0],
     ['failed', 0],
   ])
-  #added: PromiseWithResolvers<void> | undefined
+  readonly #limit: AdaptiveLimit
+  /** Something may be done now that could not before. */
+  readonly #woken = new Condition()
+  #writing = 0
+  /** Failures in a row that were the platform's. */
+  #failures = 0
+  /** Until then nothing is written, on the monotonic clock. */
+  #restsUntilMs = 0
   #isRefused = false
 
   constructor(options: LinkQueueOptions) {
     this.#options = options
+    this.#limit = new AdaptiveLimit(maxAtOnce, options.clock)
   }
 
   /** Whether there is a hook at all. */
@@ -81,9 +91,8 @@ export class LinkQueue {
   }
 
   /** Reads what an earlier run has left to do. */
-  async open(store: StateStore): Promise<void> {
-    const unreadable = await this.#pending.open(store)
-    if (unreadable > 0) this.#fail(undefined, unreadableLinks(unreadable))
+  open(store: StateStore): Promise<void> {
+    return this.#pending.open(store)
   }
 
   /** What has to be written with the next commit. @param isUnsure whether the last commit may have failed. */
@@ -107,9 +116,8 @@ export class LinkQueue {
       if (reference === undefined) throw badReference()
       if (externalReferencesOf(entity).some((each) => sameReference(each, reference))) return
       const id = octiIdOf(entity) ?? entity.id
-      const added = this.#pending.add(key, { id, type: entity.type, attempts: 0, reference })
-      if (!added) throw tooMany()
-      this.#added?.resolve()
+      await this.#pending.add(key, { id, type: entity.type, attempts: 0, reference })
+      this.#woken.notifyAll()
       this.#options.touch()
     } catch (error) {
       this.#fail(entity.id, error)
@@ -127,62 +135,80 @@ export class LinkQueue {
     return own !== undefined && event.envelope.origin?.user_id === own && this.#echoes.matches(event)
   }
 
-  /** Writes what is pending, until `signal` is aborted. */
+  /** Writes what is pending, as many at a time as the platform takes well, until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
     if (!this.isAsked && this.#pending.size === 0) return
     const stopped = new Promise<void>((resolve) => {
       signal.addEventListener('abort', () => resolve(), { once: true })
     })
-    let failures = 0
-    try {
-      while (!signal.aborted) {
-        const next = this.#pending.first()
-        if (next === undefined) {
-          this.#added = Promise.withResolvers<void>()
-          await Promise.race([this.#added.promise, stopped])
-          continue
-        }
-        const waitMs = await this.#write(next, failures + 1, signal)
-        failures = waitMs === undefined ? 0 : failures + 1
-        await delay(clock, waitMs ?? pauseMs, signal)
+    while (!signal.aborted) {
+      try {
+        const restMs = this.#restsUntilMs - clock.monotonic()
+        if (restMs > 0) await delay(clock, restMs, signal)
+        const woken = this.#woken.wait()
+        // Whether a platform that has failed is there again, one of them finds out.
+        const limit = this.#failures > 0 ? 1 : this.#limit.limit
+        const next = this.#writing < limit ? await this.#pending.take() : undefined
+        if (next === undefined) await Promise.race([woken, stopped])
+        else void this.#write(next, signal)
+      } catch (error) {
+        // The state cannot be read; everything else waits for it too.
+        if (!signal.aborted) this.#rest(backoffMs(++this.#failures, unreachableBounds, this.#options.random))
+        if (!signal.aborted && this.#failures === 1) this.#fail(undefined, error)
       }
-    } catch (error) {
-      if (!signal.aborted) this.#fail(undefined, error)
     }
   }
 
-  /** @returns how long to wait when the platform would take none now, in milliseconds. */
-  async #write(
-    [key, link]: [string, PendingLink],
-    turn: number,
-    signal: AbortSignal,
-  ): Promise<number | undefined> {
-    const { knowledge, random, touch, onNotice } = this.#options
+  async #write([key, link]: [string, PendingLink], signal: AbortSignal): Promise<void> {
+    const { knowledge, touch, onNotice } = this.#options
+    this.#writing++
+    this.#limit.started(link)
     // Before: its echo can be faster than its answer.
     this.#echoes.expect(link.id, link.reference)
     try {
       await knowledge.link(link, link.reference, signal)
-      this.#pending.remove(key, link)
+      this.#limit.worked(link)
+      this.#pending.done(key, link)
       this.#count('written')
       if (this.#isRefused) onNotice({ kind: 'links-restored' })
       this.#isRefused = false
+      this.#failures = 0
       touch()
-      return undefined
     } catch (error) {
-      signal.throwIfAborted()
-      const code = isStreamConnectorError(error) ? error.code : undefined
-      if (code === 'PLATFORM_UNREACHABLE') return backoffMs(turn, unreachableBounds, random)
-      if (code === 'PLATFORM_REFUSED') {
-        if (!this.#isRefused) onNotice({ kind: 'links-refused', error: refused(error as PlatformError) })
-        this.#isRefused = true
-        return refusedMs
-      }
-      if (link.attempts + 1 < maxAttempts) this.#pending.postpone(key, link)
-      else if (this.#pending.remove(key, link)) this.#fail(link.id, error)
-      touch()
-      return undefined
+      if (!signal.aborted) this.#failed(key, link, error)
+    } finally {
+      this.#writing--
+      this.#woken.notifyAll()
     }
+  }
+
+  #failed(key: string, link: PendingLink, error: unknown): void {
+    const { random, touch, onNotice } = this.#options
+    const code = isStreamConnectorError(error) ? error.code : undefined
+    if (code === 'PLATFORM_UNREACHABLE' || code === 'PLATFORM_REFUSED') {
+      this.#limit.pushedBack(link)
+      this.#pending.giveBack(key, link)
+      // Those that were under way with it say nothing new.
+      if (this.#restsUntilMs > this.#options.clock.monotonic()) return
+      this.#failures++
+      this.#rest(
+        code === 'PLATFORM_REFUSED' ? refusedMs : backoffMs(this.#failures, unreachableBounds, random),
+      )
+      if (code === 'PLATFORM_UNREACHABLE') return
+      if (!this.#isRefused) onNotice({ kind: 'links-refused', error: refused(error as PlatformError) })
+      this.#isRefused = true
+      return
+    }
+    this.#limit.ended(link)
+    this.#failures = 0
+    if (link.attempts + 1 < maxAttempts) this.#pending.giveBack(key, link, link.attempts + 1)
+    else if (this.#pending.done(key, link)) this.#fail(link.id, error)
+    touch()
+  }
+
+  #rest(restMs: number): void {
+    this.#restsUntilMs = this.#options.clock.monotonic() + restMs
   }
 
   #fail(entityId: string | undefined, error: unknown): void {
@@ -204,7 +230,7 @@ function refused(error: PlatformError): StreamConnectorError {
   )
 }
 
-/** The longest field of a reference, in characters: thousands of them may wait in memory and in the state. */
+/** The longest field of a reference, in characters: any number of them may wait in the state. */
 const maxFieldLength = 4096
 
 /** What a hook answered as it is kept; undefined when it is no reference. Ids are numbers at many targets. */
@@ -234,12 +260,5 @@ function badReference(): StreamConnectorError {
   return new StreamConnectorError(
     'HOOK_RESULT',
     `link() returned something that is no external reference. Return { source_name, url, external_id }, texts of at most ${maxFieldLength} characters, or nothing.`,
-  )
-}
-
-function tooMany(): StreamConnectorError {
-  return new StreamConnectorError(
-    'HOOK_RESULT',
-    'Too many links wait to be written to the platform: this one is left out. Look why the platform does not take them.',
   )
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { type StateStore } from '../../store/state-store.ts'
+import { type MaybePromise, type StateStore } from '../../store/state-store.ts'
+import { isThenable } from '../../util/is-thenable.ts'
 
 const pendingLink = z.object({
   /** Internal or STIX id of the entity. */
@@ -18,110 +19,156 @@ const pendingLink = z.object({
 /** A link that is not yet at the platform. */
 export type PendingLink = z.infer<typeof pendingLink>
 
-const shard = z.array(z.unknown())
-const shardEntry = z.tuple([z.string(), pendingLink])
+/** Before the name of each value of the state that holds a link. */
+const prefix = 'link:'
 
-/** Each is a value of the state, so that a change rewrites a small part of what waits. */
-const shardCount = 64
+/** How many are in memory to be written next; the others are in the state alone. */
+const pageSize = 500
 
-/** More than this would make the state large; an entity that is left out has its link when it is next created. */
-const maxPending = 10_000
-
-/** Links that are not yet at the platform, in order, and how they are kept with the state. */
+/**
+ * Links that are not yet at the platform, however many: each is a value of the state, and a page of them is in memory. None is
+ * handed out twice at a time.
+ */
 export class PendingLinks {
-  readonly #links = new Map<string, PendingLink>()
-  readonly #changed = new Set<number>()
+  readonly #onUnreadable: (count: number) => void
+  #store: StateStore | undefined
+  #size = 0
+  /** To be written next. */
+  readonly #ready = new Map<string, PendingLink>()
+  /** Handed out. */
+  readonly #taken = new Map<string, PendingLink>()
+  /** Not in the state yet, and about to be: undefined for what is to be removed from it. */
+  #changed = new Map<string, PendingLink | undefined>()
+  #committing = new Map<string, PendingLink | undefined>()
+  /** The value that was read last; undefined to begin from the first. */
+  #readUpTo: string | undefined
+
+  /** @param onUnreadable told how many cannot be read: they are left out. */
+  constructor(onUnreadable: (count: number) => void) {
+    this.#onUnreadable = onUnreadable
+  }
 
   get size(): number {
-    return this.#links.size
+    return this.#size
   }
 
-  /** @returns how many cannot be read: a link is no reason not to start. */
-  async open(store: StateStore): Promise<number> {
+  async open(store: StateStore): Promise<void> {
+    this.#store = store
+    this.#size = await store.countValues(prefix)
+  }
+
+  /** A link has to be written; it takes the place of another one of its entity. */
+  async add(key: string, link: PendingLink): Promise<void> {
+    // What is in the state alone came before it.
+    const isNext = this.#size <= this.#ready.size + this.#taken.size && this.#ready.size < pageSize
+    const isKnown = this.#has(key)
+    this.#taken.delete(key)
+    this.#changed.set(key, link)
+    if (isNext || this.#ready.has(key)) this.#ready.set(key, link)
+    if (!(isThenable(isKnown) ? await isKnown : isKnown)) this.#size++
+  }
+
+  /** One to be written, with its key; undefined when all are written or handed out. Give it back in one of the ways below. */
+  async take(): Promise<[string, PendingLink] | undefined> {
+    // Twice: the first may come to the end, and others stand at the beginning.
+    for (let reads = 0; reads < 2 && this.#ready.size === 0 && this.#size > this.#taken.size; reads++)
+      await this.#read()
+    const next: [string, PendingLink] | undefined = this.#ready.entries().next().value
+    if (next === undefined) return undefined
+    this.#ready.delete(next[0])
+    this.#taken.set(...next)
+    return next
+  }
+
+  /** It is done with. @returns false when another has taken its place, or none is needed any more. */
+  done(key: string, link: PendingLink): boolean {
+    if (this.#taken.get(key) !== link) return false
+    this.#taken.delete(key)
+    this.#changed.set(key, undefined)
+    this.#size--
+    return true
+  }
+
+  /** It has still to be written. @param attempts failures of its own, from now on. */
+  giveBack(key: string, link: PendingLink, attempts = link.attempts): void {
+    if (this.#taken.get(key) !== link) return
+    this.#taken.delete(key)
+    const again = attempts === link.attempts ? link : { ...link, attempts }
+    if (again !== link) this.#changed.set(key, again)
+    this.#ready.set(key, again)
+  }
+
+  /** None is needed for this entity. @returns whether that has to be written. */
+  remove(key: string): boolean {
+    if (this.#size === 0) return false
+    const isKnown = this.#has(key)
+    if (isKnown === false) return false
+    this.#ready.delete(key)
+    this.#taken.delete(key)
+    this.#changed.set(key, undefined)
+    if (isKnown === true) this.#size--
+    else void this.#countRemoved(isKnown)
+    return true
+  }
+
+  /** The values that have changed since the last call; those of that call too when it may not have been written. */
+  values(isUnsure: boolean): ReadonlyMap<string, string | undefined> {
+    if (isUnsure)
+      for (const [key, link] of this.#committing) if (!this.#changed.has(key)) this.#changed.set(key, link)
+    this.#committing = this.#changed
+    this.#changed = new Map()
+    const values = new Map<string, string | undefined>()
+    for (const [key, link] of this.#committing)
+      values.set(`${prefix}${key}`, link === undefined ? undefined : JSON.stringify(link))
+    return values
+  }
+
+  /** Whether one waits for this entity. */
+  #has(key: string): MaybePromise<boolean> {
+    for (const changes of [this.#changed, this.#committing])
+      if (changes.has(key)) return changes.get(key) !== undefined
+    const value = this.#store?.value(`${prefix}${key}`)
+    return isThenable(value) ? value.then((text) => text !== undefined) : value !== undefined
+  }
+
+  async #countRemoved(isKnown: Promise<boolean>): Promise<void> {
+    if (await isKnown.catch(() => false)) this.#size--
+  }
+
+  /** Fills what is ready from the state, and from what is on its way there. */
+  async #read(): Promise<void> {
+    const page = await this.#store!.values({ prefix, afterName: this.#readUpTo, limit: pageSize })
+    const names = [...page.keys()]
+    this.#readUpTo = names.length < pageSize ? undefined : names.at(-1)
+    const found = new Map<string, PendingLink | undefined>()
+    for (const [name, text] of page) found.set(name.slice(prefix.length), linkOf(jsonOf(text)))
+    for (const [key, link] of [...this.#committing, ...this.#changed]) {
+      // What was removed must not come back.
+      if (link === undefined) found.delete(key)
+      else found.set(key, link)
+    }
     let unreadable = 0
-    for (let index = 0; index < shardCount; index++) {
-      const text = await store.value(nameOf(index))
-      if (text === undefined) continue
-      for (const entry of entriesOf(text)) {
-        const { success, data } = shardEntry.safeParse(entry)
-        if (success) this.#links.set(...data)
-        else {
-          unreadable++
-          this.#changed.add(index)
-        }
+    for (const [key, link] of found) {
+      if (this.#taken.has(key)) continue
+      if (link !== undefined) this.#ready.set(key, link)
+      else {
+        this.#changed.set(key, undefined)
+        this.#size--
+        unreadable++
       }
     }
-    return unreadable
-  }
-
-  /** @returns false when there are too many. */
-  add(key: string, link: PendingLink): boolean {
-    if (this.#links.size >= maxPending && !this.#links.has(key)) return false
-    this.#links.set(key, link)
-    this.#changed.add(shardOf(key))
-    return true
-  }
-
-  first(): [string, PendingLink] | undefined {
-    return this.#links.entries().next().value
-  }
-
-  /** Whether this one has still to be written: another may have taken its place, or none be needed any more. */
-  has(key: string, link: PendingLink): boolean {
-    return this.#links.get(key) === link
-  }
-
-  /**
-   * @param link only this one, not one that has taken its place.
-   * @returns whether there was one.
-   */
-  remove(key: string, link = this.#links.get(key)): boolean {
-    if (link === undefined || !this.has(key, link)) return false
-    this.#links.delete(key)
-    this.#changed.add(shardOf(key))
-    return true
-  }
-
-  /** One more failure of this one: the others come first. */
-  postpone(key: string, link: PendingLink): void {
-    if (!this.has(key, link)) return
-    this.#links.delete(key)
-    this.add(key, { ...link, attempts: link.attempts + 1 })
-  }
-
-  /** The values that have changed since the last call; all of them when that one may not have been written. */
-  values(isUnsure: boolean): ReadonlyMap<string, string | undefined> {
-    if (isUnsure) for (let index = 0; index < shardCount; index++) this.#changed.add(index)
-    if (this.#changed.size === 0) return nothing
-    const shards = new Map<number, [string, PendingLink][]>([...this.#changed].map((index) => [index, []]))
-    for (const entry of this.#links) shards.get(shardOf(entry[0]))?.push(entry)
-    this.#changed.clear()
-    return new Map(
-      [...shards].map(([index, links]) => [
-        nameOf(index),
-        links.length === 0 ? undefined : JSON.stringify(links),
-      ]),
-    )
+    if (unreadable > 0) this.#onUnreadable(unreadable)
   }
 }
 
-const nothing: ReadonlyMap<string, string | undefined> = new Map()
+function linkOf(value: unknown): PendingLink | undefined {
+  return pendingLink.safeParse(value).data
+}
 
-/** What cannot be read at all counts as one. */
-function entriesOf(text: string): readonly unknown[] {
+function jsonOf(text: string): unknown {
   try {
-    return shard.parse(JSON.parse(text))
+    return JSON.parse(text)
   } catch {
-    return [undefined]
+    return undefined
   }
-}
-
-function nameOf(index: number): string {
-  return `links-${index}`
-}
-
-function shardOf(key: string): number {
-  let hash = 0
-  for (let index = 0; index < key.length; index++) hash = (Math.imul(hash, 31) + key.charCodeAt(index)) | 0
-  return (hash >>> 0) % shardCount
 }
