@@ -58,7 +58,7 @@ export async function* checkPlatform(
   } catch (error) {
     yield failed('Token', error)
   }
-  yield* streamResults(async () => {
+  yield* streamResults(user, async () => {
     const { name } = await checkStream({
       platform,
       http,
@@ -76,7 +76,10 @@ function ownerOf({ name, email }: PlatformUser): string {
   return email === undefined ? `of the user "${name}"` : `of the user "${name}" (${email})`
 }
 
-async function* streamResults(check: () => Promise<string>): AsyncGenerator<CheckResult> {
+async function* streamResults(
+  user: PlatformUser | undefined,
+  check: () => Promise<string>,
+): AsyncGenerator<CheckResult> {
   let name: string
   try {
     name = await check()
@@ -84,7 +87,13 @@ async function* streamResults(check: () => Promise<string>): AsyncGenerator<Chec
     const code = isStreamConnectorError(error) ? error.code : undefined
     if (code === 'STREAM_FORBIDDEN') {
       yield skipped('Live stream', 'the platform does not tell who may not read it')
-      yield failed(reading, error)
+      yield mayDo(user, 'TAXIIAPI') === false
+        ? failed(
+            reading,
+            'The user of the token may not read live streams. Give it the capability "Access data sharing" (TAXIIAPI): put it into the group Connectors (Settings > Security > Groups).',
+            code,
+          )
+        : failed(reading, error)
       return
     }
     yield failed('Live stream', error)
@@ -95,7 +104,14 @@ async function* streamResults(check: () => Promise<string>): AsyncGenerator<Chec
   yield ok(reading, 'the token may read the stream')
 }
 
-/** OpenCTI counts a capability as had when a longer one of its family is (OpenCTI platform, utils/access.ts). */
+/**
+ * Whether a user has a capability; undefined when the platform does not tell. OpenCTI counts one as had when a longer one of
+ * its family is (OpenCTI platform, utils/access.ts).
+ */
+function mayDo(user: PlatformUser | undefined, capability: string): boolean | undefined {
+  return user?.capabilities?.some((name) => name === 'BYPASS' || name.startsWith(capability))
+}
+
 async function registration(
   platform: Platform,
   user: PlatformUser | undefined,
@@ -103,16 +119,18 @@ async function registration(
 ): Promise<CheckResult> {
   let may: boolean
   try {
-    may =
-      user?.capabilities?.some((name) => name === 'BYPASS' || name.startsWith('CONNECTORAPI')) ??
-      (await platform.mayPing(randomUUID(), signal))
+    may = mayDo(user, 'CONNECTORAPI') ?? (await platform.mayPing(randomUUID(), signal))
   } catch (error) {
     return failed(registering, error)
   }
-  if (may) return ok(registering, 'the token may register a connector')
+  const unseen =
+    mayDo(user, 'MODULES') === false
+      ? '. It may not look at its state at the platform (capability MODULES, which the group Connectors has): a position that somebody else writes there goes unnoticed'
+      : ''
+  if (may) return ok(registering, `the token may register a connector${unseen}`)
   return failed(
     registering,
-    `The user of the token may not register connectors. Give the user the capability "Connectors API usage" (CONNECTORAPI): put it into the group Connectors.`,
+    `The user of the token may not register connectors. Give the user the capability "Connectors API usage" (CONNECTORAPI): put it into the group Connectors (Settings > Security > Groups).`,
     'PLATFORM_REFUSED',
   )
 }

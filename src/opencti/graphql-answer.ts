@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { PlatformError, type PlatformProblem } from '../errors/platform-error.ts'
 import { describeStatus } from './describe-status.ts'
+import { tokenRefused } from './token-refused.ts'
 
 /**
  * One entry of `errors`. The platform's versions put the kind of it in `extensions.code` or `name`, and a status in
@@ -66,12 +67,7 @@ function platformError(error: GraphqlError, status: number): PlatformError {
     httpStatus === 401 ||
     /must be logged in|not authenticated/i.test(error.message)
   ) {
-    return new PlatformError(
-      'PLATFORM_REFUSED',
-      'The OpenCTI platform does not know the token. Check OPENCTI_TOKEN (opencti.token): the token of a user of ' +
-        'this platform, not revoked and not expired.',
-      { status },
-    )
+    return tokenRefused(status)
   }
   if (/FORBIDDEN/i.test(kind) || httpStatus === 403 || /you are not allowed/i.test(error.message)) {
     return new PlatformError(

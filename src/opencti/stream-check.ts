@@ -4,6 +4,7 @@ import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import { systemClock, type Clock } from '../util/clock.ts'
 import { describeStatus } from './describe-status.ts'
 import { type Platform, type StreamCollection } from './platform.ts'
+import { tokenRefused } from './token-refused.ts'
 import { unreachable } from './unreachable.ts'
 
 /** A live stream that may be read. */
@@ -119,11 +120,7 @@ function refuse(response: Response, streamId: string, isPerhapsUnknown: boolean)
   if (status === 410) throw stopped(streamId)
   if (status !== 401 && status !== 403) throw describeStatus(response)
   if (/not authenticated/i.test(words)) {
-    throw new PlatformError(
-      'PLATFORM_REFUSED',
-      'The platform does not accept the token. Set OPENCTI_TOKEN (opencti.token) to the API token of an active user.',
-      { status },
-    )
+    throw tokenRefused(status)
   }
   if (isPerhapsUnknown && !/markings|two-factor/i.test(words)) {
     throw new PlatformError(

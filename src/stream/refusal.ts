@@ -52,7 +52,7 @@ export async function refusalOf(
   })
   const reason = clean(reasonOf(response, body))
   const quoted = reason === '' ? `${status}` : `${status}: ${reason}`
-  const [code, text, pace] = explain(opened, quoted, body)
+  const [code, text, pace] = explain(opened, quoted, reason, body)
   const { headers } = response
   const retryAfterMs = parseRetryAfter(headers.get('retry-after'), clock.now(), headers.get('date'))
   const asked =
@@ -69,7 +69,12 @@ export async function refusalOf(
   }
 }
 
-function explain(opened: OpenedStream, quoted: string, body: string): [StreamErrorCode, string, RetryPace] {
+function explain(
+  opened: OpenedStream,
+  quoted: string,
+  reason: string,
+  body: string,
+): [StreamErrorCode, string, RetryPace] {
   const { response, movedTo } = opened
   const { status } = response
   const where = shownUrl(opened.url)
@@ -87,7 +92,10 @@ function explain(opened: OpenedStream, quoted: string, body: string): [StreamErr
     case 401:
       return [
         'STREAM_FORBIDDEN',
-        `${where} may not be read (${quoted}): check the token, the rights of its user and the id of the stream`,
+        `${where} may not be read (${quoted}): check the token, the rights of its user and the id of the stream` +
+          (/not authenticated/i.test(reason)
+            ? ' (since OpenCTI 7 a token works only for a user with the capability APIACCESS_USETOKEN)'
+            : ''),
         'configuration',
       ]
     case 403:

@@ -195,6 +195,8 @@ describe('what is wrong is found where it is', () => {
     const { check } = await stage()
     const { problem, statuses } = await check([], { OPENCTI_TOKEN: 'Zq7canary9Xv-token' })
     expect(problem).toMatchObject({ name: 'Token', code: 'PLATFORM_REFUSED' })
+    // A user who may not use tokens cannot be told from nobody.
+    expect(problem!.message).toMatch(/not revoked .* APIACCESS_USETOKEN: put it into the group Connectors/)
     expect(statuses).toMatchObject({ Platform: 'ok', 'Live stream': 'skipped' })
   })
 
@@ -216,10 +218,17 @@ describe('what is wrong is found where it is', () => {
       'Right to register': 'failed',
       Target: 'skipped',
     })
-    expect((await check([], { OPENCTI_TOKEN: writer.token })).statuses).toMatchObject({
-      'Right to read': 'failed',
-      'Right to register': 'ok',
-    })
+    const unread = await check([], { OPENCTI_TOKEN: writer.token })
+    expect(unread.statuses).toMatchObject({ 'Right to read': 'failed', 'Right to register': 'ok' })
+    expect(unread.problem!.message).toMatch(/"Access data sharing" \(TAXIIAPI\): put it into the group/)
+    expect(unread.answer!.checks.find(({ name }) => name === 'Right to register')!.message).toMatch(/MODULES/)
+    const stranger = simulator.users.add({ capabilities: ['CONNECTORAPI', 'TAXIIAPI', 'MODULES_MODMANAGE'] })
+    simulator.stream.members = ['somebody-else']
+    const outside = await check([], { OPENCTI_TOKEN: stranger.token })
+    expect(outside.problem).toMatchObject({ code: expect.stringMatching(/^STREAM_/) as string })
+    const registered = outside.answer!.checks.find(({ name }) => name === 'Right to register')
+    expect(registered!.message).toBe('the token may register a connector')
+    simulator.stream.members = undefined
     expect((await check([], { OPENCTI_TOKEN: admin.token })).statuses).toMatchObject(allWell)
   })
 
