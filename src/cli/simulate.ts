@@ -4,9 +4,8 @@ import { buildKnowledgeBase } from '../testing/builders/build-knowledge-base.ts'
 import { type StixSource } from '../testing/knowledge/bundle.ts'
 import { LiveChanges } from '../testing/live-changes.ts'
 import { connectorCapabilities } from '../testing/live/access.ts'
-import { type PlatformProfile } from '../testing/platform-profile.ts'
+import { platformProfiles, type PlatformProfile } from '../testing/platform-profile.ts'
 import { type SimulatedRequest } from '../testing/http/request-log.ts'
-import { Simulator } from '../testing/simulator.ts'
 import { systemClock } from '../util/clock.ts'
 import { onInterrupt } from './interrupt.ts'
 import { counted, note } from './output.ts'
@@ -53,7 +52,7 @@ export function simulateCommand(): Command {
     .option('--base-path <path>', 'path that the platform is served under; without it, the root')
     .addOption(
       new Option('--profile <profile>', 'generation of the platform')
-        .choices(['6.x', '7.x-mid', '7.x-new'])
+        .choices([...platformProfiles])
         .default('7.x-new'),
     )
     .option('--bundle <file...>', 'STIX 2.1 bundles to load')
@@ -75,6 +74,8 @@ export function simulateCommand(): Command {
 async function simulate(options: SimulateOptions): Promise<void> {
   const files = options.bundle ?? []
   const bundles = await Promise.all(files.map((file) => readBundle(file)))
+  // The other commands do without it, and without the GraphQL that it brings.
+  const { Simulator } = await import('../testing/simulator.ts')
   await using simulator = await Simulator.start({
     port: options.port,
     host: options.host,

@@ -1,7 +1,7 @@
 import { type AuthorInfo } from './lookup-answers.ts'
 
-/** Servers with GraphQL Armor take 15 names of one's own in a query by default. */
-const maxAtOnce = 10
+/** A page of the platform holds at least so many (OpenCTI platform, `elasticsearch:default_pagination_result_size`). */
+const maxAtOnce = 500
 
 interface Asked {
   readonly id: string

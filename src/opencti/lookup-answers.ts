@@ -41,15 +41,16 @@ export interface ContainedObject {
 export const markingsQuery =
   'query LookUpMarkings($first: Int, $after: ID) { markingDefinitions(first: $first, after: $after) { pageInfo { hasNextPage endCursor } edges { node { id standard_id definition_type definition x_opencti_order x_opencti_color } } } }'
 
-/** Several authors at once, each under a name of its own. */
-export function authorsQuery(count: number): string {
-  const numbers = Array.from({ length: count }, (_, index) => index)
-  const variables = numbers.map((index) => `$id${index}: String!`).join(', ')
-  const fields = numbers.map(
-    (index) => `a${index}: identity(id: $id${index}) { id standard_id entity_type name }`,
-  )
-  return `query LookUpAuthors(${variables}) { ${fields.join(' ')} }`
-}
+const authorFields = 'id standard_id entity_type name x_opencti_stix_ids'
+
+/**
+ * Several authors at once. Only a list can: the platform takes the same field no more than twice in a document, under whatever
+ * names (OpenCTI platform, `app:graphql:batching_protection`).
+ */
+export const authorsQuery = `query LookUpAuthors($filters: FilterGroup, $first: Int, $after: ID) { identities(filters: $filters, first: $first, after: $after) { pageInfo { hasNextPage endCursor } edges { node { ${authorFields} } } } }`
+
+/** One author: for platforms before 5.12, whose lists take no such filters. */
+export const authorQuery = `query LookUpAuthor($id: String!) { identity(id: $id) { ${authorFields} } }`
 
 /** A page of what a container holds. @param names whether the platform can say what people call it. */
 export function objectsQuery(names: boolean): string {
@@ -86,10 +87,27 @@ export const markingsAnswer = z.object({
     .nullish(),
 })
 
-export const authorsAnswer = z.record(
-  z.string(),
-  z.object({ id: z.string(), standard_id: z.string(), entity_type: z.string(), name: z.string() }).nullish(),
-)
+const author = z.object({
+  id: z.string(),
+  standard_id: z.string(),
+  entity_type: z.string(),
+  name: z.string(),
+  x_opencti_stix_ids: z.array(text).nullish(),
+})
+
+/** An author as the platform tells of it. */
+export type ListedAuthor = z.infer<typeof author>
+
+export const authorsAnswer = z.object({
+  identities: z
+    .object({
+      pageInfo,
+      edges: z.array(z.object({ node: author })).nullish(),
+    })
+    .nullish(),
+})
+
+export const authorAnswer = z.object({ identity: author.nullish() })
 
 export const objectsAnswer = z.object({
   container: z

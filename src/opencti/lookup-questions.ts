@@ -2,7 +2,11 @@ import { type z } from 'zod'
 import { PlatformError } from '../errors/platform-error.ts'
 import { isStreamConnectorError, StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { type GraphqlClient, type GraphqlRequest } from './graphql.ts'
+import { byEachId } from './by-each-id.ts'
+import { filterByIds } from './filter-by-ids.ts'
 import {
+  authorAnswer,
+  authorQuery,
   authorsAnswer,
   authorsQuery,
   markingsAnswer,
@@ -11,6 +15,7 @@ import {
   objectsQuery,
   type AuthorInfo,
   type ContainedObject,
+  type ListedAuthor,
   type MarkingInfo,
 } from './lookup-answers.ts'
 import { type LookupGate } from './lookup-gate.ts'
@@ -33,6 +38,8 @@ export class LookupQuestions {
   readonly #options: LookupQuestionsOptions
   /** Whether this platform can say what people call an object; versions before 5.8 cannot. */
   #knowsNames = true
+  /** Whether its lists can be filtered by ids; those of versions before 5.12 cannot. */
+  #filtersByIds = true
 
   constructor(options: LookupQuestionsOptions) {
     this.#options = options
@@ -67,16 +74,44 @@ export class LookupQuestions {
 
   /** The authors of these ids, in their order. */
   async authors(ids: readonly string[], signal: AbortSignal): Promise<readonly (AuthorInfo | undefined)[]> {
-    const answer = await this.graphql('look up authors', {
-      query: authorsQuery(ids.length),
-      variables: Object.fromEntries(ids.map((id, index) => [`id${index}`, id])),
-      schema: authorsAnswer,
+    if (this.#filtersByIds) {
+      try {
+        const found = byEachId(await this.#listedAuthors(ids, signal))
+        return ids.map((id) => authorInfo(found.get(id)))
+      } catch (error) {
+        if (problemOf(error) !== 'invalid-query') throw error
+      }
+    }
+    const authors = await Promise.all(ids.map((id) => this.#author(id, signal)))
+    this.#filtersByIds = false
+    return authors
+  }
+
+  async #listedAuthors(ids: readonly string[], signal: AbortSignal): Promise<readonly ListedAuthor[]> {
+    const authors: ListedAuthor[] = []
+    let after: string | undefined
+    do {
+      const { identities: page } = await this.graphql('look up authors', {
+        query: authorsQuery,
+        variables: { filters: filterByIds(ids), first: pageSize, after },
+        schema: authorsAnswer,
+        signal,
+      })
+      const edges = page?.edges ?? []
+      for (const { node } of edges) authors.push(node)
+      after = edges.length === 0 ? undefined : nextAfter(page?.pageInfo)
+    } while (after !== undefined)
+    return authors
+  }
+
+  async #author(id: string, signal: AbortSignal): Promise<AuthorInfo | undefined> {
+    const { identity } = await this.graphql('look up authors', {
+      query: authorQuery,
+      variables: { id },
+      schema: authorAnswer,
       signal,
     })
-    return ids.map((_, index) => {
-      const author = answer[`a${index}`]
-      return author ? { id: author.standard_id, name: author.name, type: author.entity_type } : undefined
-    })
+    return authorInfo(identity)
   }
 
   /** @throws StreamConnectorError `LOOKUP_TOO_LARGE` when the container holds more than `maxObjects`. */
@@ -149,6 +184,10 @@ export class LookupQuestions {
       )
     }
   }
+}
+
+function authorInfo(author: ListedAuthor | null | undefined): AuthorInfo | undefined {
+  return author ? { id: author.standard_id, name: author.name, type: author.entity_type } : undefined
 }
 
 function nextAfter(

@@ -3,6 +3,8 @@ import { z } from 'zod'
 import { PlatformError } from '../errors/platform-error.ts'
 import { kindOfStixType } from '../stix/observable-kinds.ts'
 import { type Entity } from '../stix/entity.ts'
+import { byEachId } from './by-each-id.ts'
+import { filterByIds } from './filter-by-ids.ts'
 import { GraphqlClient, type GraphqlClientOptions } from './graphql.ts'
 
 /**
@@ -29,15 +31,19 @@ export interface EntityLink {
 // One list holds entities and relationships of every kind; the filter `ids` finds by internal, standard and former STIX
 // ids (OpenCTI platform, domain/stixObjectOrStixRelationship.ts and utils/filtering; pycti,
 // opencti_stix_object_or_stix_relationship.py).
-const existingQuery =
-  'query ExistingObjects($filters: FilterGroup, $first: Int) { stixObjectOrStixRelationships(filters: $filters, first: $first) { edges { node { ' +
-  '... on StixObject { id standard_id x_opencti_stix_ids } ... on StixRelationship { id standard_id } } } pageInfo { hasNextPage } } }'
+const listQuery = (name: string, more = '') =>
+  `query ${name}($filters: FilterGroup, $first: Int) { stixObjectOrStixRelationships(filters: $filters, first: $first) { edges { node { ` +
+  `... on StixObject { id standard_id x_opencti_stix_ids } ... on StixRelationship { id standard_id } ${more}} } pageInfo { hasNextPage } } }`
+const existingQuery = listQuery('ExistingObjects')
+/** `toStix` is what the query `stix` answers, for each of a list (OpenCTI platform, resolvers/stixCoreObject.js and others). */
+const statesQuery = listQuery(
+  'PresentStates',
+  ['StixCoreObject', 'StixCoreRelationship', 'StixSightingRelationship']
+    .map((type) => `... on ${type} { toStix } `)
+    .join(''),
+)
 /** What pycti's `get_stix_content` asks (OpenCTI platform, resolvers/stix.js). */
-const stixQuery = (count: number) => {
-  const each = (text: (index: number) => string, separator: string) =>
-    Array.from({ length: count }, (_, index) => text(index)).join(separator)
-  return `query StixQuery(${each((index) => `$id${index}: String!`, ', ')}) { ${each((index) => `stix${index}: stix(id: $id${index})`, ' ')} }`
-}
+const stixQuery = 'query StixQuery($id: String!) { stix(id: $id) }'
 const addReferenceMutation =
   'mutation ExternalReferenceAdd($input: ExternalReferenceAddInput!) { externalReferenceAdd(input: $input) { id } }'
 
@@ -45,6 +51,7 @@ const node = z.looseObject({
   id: z.string().nullish(),
   standard_id: z.string().nullish(),
   x_opencti_stix_ids: z.array(z.string().nullable()).nullish(),
+  toStix: z.string().nullish(),
 })
 const existing = z.object({
   stixObjectOrStixRelationships: z.object({
@@ -52,7 +59,7 @@ const existing = z.object({
     pageInfo: z.object({ hasNextPage: z.boolean().nullish() }).nullish(),
   }),
 })
-const contents = z.record(z.string(), z.string().nullish())
+const content = z.object({ stix: z.string().nullish() })
 const added = z.object({ externalReferenceAdd: z.object({ id: z.string() }) })
 
 /** The most ids in one question: a page of the platform holds at least so many (OpenCTI platform, `elasticsearch:default_pagination_result_size`). */
@@ -81,29 +88,7 @@ export class PlatformKnowledge {
    */
   async existing(ids: readonly string[], signal?: AbortSignal): Promise<ReadonlySet<string>> {
     if (ids.length === 0) return new Set()
-    const filters = { mode: 'and', filters: [{ key: ['ids'], values: ids }], filterGroups: [] }
-    const answer = await this.#graphql.request({
-      query: existingQuery,
-      // Somewhat more than one for each: a former STIX id can be that of several.
-      variables: { filters, first: ids.length * 2 },
-      schema: existing,
-      signal,
-    })
-    const { edges, pageInfo } = answer.stixObjectOrStixRelationships
-    if (pageInfo?.hasNextPage === true) {
-      throw new PlatformError(
-        'PLATFORM_ERROR',
-        'The OpenCTI platform listed only a part of what was asked for. Look into its log, and try again.',
-      )
-    }
-    const found = new Set<string>()
-    for (const edge of edges) {
-      const { id, standard_id, x_opencti_stix_ids } = edge?.node ?? {}
-      for (const each of [id, standard_id, ...(x_opencti_stix_ids ?? [])]) {
-        if (typeof each === 'string') found.add(each)
-      }
-    }
-    return found
+    return new Set((await this.#list(existingQuery, ids, signal)).keys())
   }
 
   /**
@@ -114,13 +99,14 @@ export class PlatformKnowledge {
    */
   async stixOf(ids: readonly string[], signal?: AbortSignal): Promise<readonly (Entity | undefined)[]> {
     if (ids.length === 0) return []
-    const answer = await this.#graphql.request({
-      query: stixQuery(ids.length),
-      variables: Object.fromEntries(ids.map((id, index) => [`id${index}`, id])),
-      schema: contents,
-      signal,
-    })
-    return ids.map((_, index) => entityOf(answer[`stix${index}`]))
+    const found = await this.#list(statesQuery, ids, signal)
+    const states: (Entity | undefined)[] = []
+    for (const id of ids) {
+      const each = found.get(id)
+      // Markings and labels have no such field in the list.
+      states.push(entityOf(each === undefined ? undefined : (each.toStix ?? (await this.#stix(id, signal)))))
+    }
+    return states
   }
 
   /**
@@ -158,6 +144,39 @@ export class PlatformKnowledge {
       schema: z.unknown(),
       signal,
     })
+  }
+
+  /** Those of the ids that are there. @throws PlatformError when the answer is not whole. */
+  async #list(
+    query: string,
+    ids: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<ReadonlyMap<string, z.infer<typeof node>>> {
+    const answer = await this.#graphql.request({
+      query,
+      // Somewhat more than one for each: a former STIX id can be that of several.
+      variables: { filters: filterByIds(ids), first: ids.length * 2 },
+      schema: existing,
+      signal,
+    })
+    const { edges, pageInfo } = answer.stixObjectOrStixRelationships
+    if (pageInfo?.hasNextPage === true) {
+      throw new PlatformError(
+        'PLATFORM_ERROR',
+        'The OpenCTI platform listed only a part of what was asked for. Look into its log, and try again.',
+      )
+    }
+    return byEachId(edges.map((edge) => edge?.node).filter((each) => each !== undefined && each !== null))
+  }
+
+  async #stix(id: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+    const { stix } = await this.#graphql.request({
+      query: stixQuery,
+      variables: { id },
+      schema: content,
+      signal,
+    })
+    return stix ?? undefined
   }
 }
 

@@ -235,7 +235,8 @@ export class PlatformLookups {
 
   /**
    * Any other question to the platform's GraphQL API, for what has no method here. It is asked once and not kept. Its
-   * errors are treated like those of the other look-ups.
+   * errors are treated like those of the other look-ups. The platform takes the same query field no more than twice in one
+   * document, the same mutation once, whatever their aliases: ask for many objects with a list and a filter of `ids`.
    *
    * @param options.schema what `data` must look like; without it, it is handed on as it came.
    * @throws PlatformError when there is no answer, or the platform answers with an error.

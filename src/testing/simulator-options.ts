@@ -24,8 +24,9 @@ export interface SimulatorOptions {
   /** The token of the connector's user. Default: a random one. */
   readonly token?: string | undefined
   /**
-   * What the connector's user may do. Default: `CONNECTORAPI`, `TAXIIAPI`, `MODULES`, `KNOWLEDGE` and
-   * `KNOWLEDGE_ORGANIZATION_RESTRICT`. A connector with `link` needs `KNOWLEDGE_KNUPDATE` too.
+   * What the connector's user may do. Default: what the stock role of the platform's group "Connectors" may
+   * (`APIACCESS_USETOKEN`, `CONNECTORAPI`, `TAXIIAPI`, `MODULES_MODMANAGE`), and `KNOWLEDGE`. A connector with `link` needs
+   * `KNOWLEDGE_KNUPDATE` too.
    */
   readonly capabilities?: Iterable<Capability> | undefined
   /** How many of the newest events stay in the history. Default: 2,000,000, as on the platform. */

@@ -4,7 +4,8 @@ import { seededRandom } from './builders/seeded-random.ts'
 import { Faults } from './faults.ts'
 import { ConnectorRegistry, type RegisteredConnector } from './graphql/connector-registry.ts'
 import { GraphqlApi } from './graphql/graphql-api.ts'
-import { KnowledgeApi } from './graphql/knowledge-api.ts'
+import { knowledgeResolvers } from './graphql/knowledge-resolvers.ts'
+import { platformResolvers } from './graphql/platform-resolvers.ts'
 import { type LoadSummary, type StixSource } from './knowledge/bundle.ts'
 import { FileStorage, type FileEntry, type FileInput } from './knowledge/file-storage.ts'
 import { importBundle } from './knowledge/import-bundle.ts'
@@ -92,7 +93,7 @@ export class Simulator implements AsyncDisposable {
     this.#clock = clock
     this.#host = options.host ?? '127.0.0.1'
     this.#basePath = (options.basePath ?? '').replace(/^\/*(?=[^/])/, '/').replace(/\/+$/, '')
-    this.#platform = new Platform({ clock, maxEvents: retention, writesModifiedAt: features.isSeven })
+    this.#platform = new Platform({ clock, maxEvents: retention, isSeven: features.isSeven })
     for (const marking of tlpMarkings()) this.#platform.createAsDated(marking)
     const access = new AccessControl(features)
     this.collections = new SimulatedCollections(access)
@@ -118,13 +119,18 @@ export class Simulator implements AsyncDisposable {
       basePath: this.#basePath,
       requests: this.#requests,
       graphql: new GraphqlApi({
-        clock,
         features,
-        access,
-        registry: this.#registry,
-        log: this.#platform.log,
         faults: this.faults,
-        knowledge: new KnowledgeApi(this.#platform),
+        resolvers: {
+          ...platformResolvers({
+            clock,
+            features,
+            access,
+            registry: this.#registry,
+            log: this.#platform.log,
+          }),
+          ...knowledgeResolvers(this.#platform),
+        },
       }),
       files: this.#files,
       live: {

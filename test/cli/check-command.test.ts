@@ -210,8 +210,8 @@ describe('what is wrong is found where it is', () => {
 
   test('rights that are missing, on platforms that tell them and on those that do not', async () => {
     const { check, simulator } = await stage()
-    const reader = simulator.users.add({ capabilities: ['TAXIIAPI'] })
-    const writer = simulator.users.add({ capabilities: ['CONNECTORAPI'] })
+    const reader = simulator.users.add({ capabilities: ['APIACCESS_USETOKEN', 'TAXIIAPI'] })
+    const writer = simulator.users.add({ capabilities: ['APIACCESS_USETOKEN', 'CONNECTORAPI'] })
     const admin = simulator.admin
     expect((await check([], { OPENCTI_TOKEN: reader.token })).statuses).toEqual({
       ...allWell,

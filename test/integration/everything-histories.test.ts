@@ -84,7 +84,7 @@ class History {
   constructor(simulator: Simulator, options: Setting) {
     this.#simulator = simulator
     this.#setting = options
-    const capabilities = ['CONNECTORAPI', 'TAXIIAPI', 'MODULES', 'KNOWLEDGE_KNUPDATE']
+    const capabilities = ['APIACCESS_USETOKEN', 'CONNECTORAPI', 'TAXIIAPI', 'MODULES', 'KNOWLEDGE_KNUPDATE']
     this.#token = simulator.users.add({ id: ownUser, capabilities }).token
   }
 

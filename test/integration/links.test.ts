@@ -49,7 +49,7 @@ async function platform(
   const simulator = await startSimulator()
   const user = simulator.users.add({
     id: '0d3c1a52-0000-4000-8000-000000000001',
-    capabilities: ['CONNECTORAPI', 'TAXIIAPI', 'MODULES', ...more],
+    capabilities: ['APIACCESS_USETOKEN', 'CONNECTORAPI', 'TAXIIAPI', 'MODULES', ...more],
   })
   return { simulator, env: { OPENCTI_TOKEN: user.token } }
 }

@@ -66,7 +66,7 @@ test('a connector that looks nothing up asks nothing', async () => {
   reporter.ask = () => Promise.resolve('nobody')
   indicatorsOf(simulator, 3)
   await until('everything', () => reporter.status().delivered >= 6)
-  expect(asked(simulator, 'identity') + asked(simulator, 'markingDefinitions')).toBe(0)
+  expect(asked(simulator, 'identities') + asked(simulator, 'markingDefinitions')).toBe(0)
 })
 
 test('asks once for the author of many entities, and again when the stream says that the author has changed', async () => {
@@ -77,7 +77,7 @@ test('asks once for the author of many entities, and again when the stream says 
     simulator.create(buildIndicator('ipv4', { seed, created_by_ref: author.id }))
   for (let seed = 1; seed <= 40; seed++) indicator(seed)
   await until('forty', () => reporter.reports.length === 40)
-  expect(asked(simulator, 'identity')).toBe(1)
+  expect(asked(simulator, 'identities')).toBe(1)
   expect(reporter.reports.every((line) => line.endsWith('by First'))).toBe(true)
   simulator.update(author.id, { description: 'nothing new' })
   simulator.update(author.id, { name: 'Second' })
@@ -85,7 +85,7 @@ test('asks once for the author of many entities, and again when the stream says 
   simulator.create(buildIndicator('ipv4', { seed: 41, created_by_ref: renamed.id }))
   await until('one more', () => reporter.reports.length === 41)
   expect(reporter.reports.at(-1)).toMatch(/by Second$/)
-  expect(asked(simulator, 'identity')).toBe(2)
+  expect(asked(simulator, 'identities')).toBe(2)
 })
 
 test('a platform that is away while transform asks makes no dead letter, no outage of the target, and costs no attempts', async () => {
@@ -103,7 +103,7 @@ test('a platform that is away while transform asks makes no dead letter, no outa
     reason: expect.stringContaining('not able to answer (HTTP 503)') as string,
   })
   // While it is away it is not stormed: each try that reaches it is one, not one for each event.
-  expect(asked(simulator, 'identity')).toBeLessThan(60)
+  expect(asked(simulator, 'identities')).toBeLessThan(60)
   simulator.faults.clear()
   await until('everything', () => reporter.status().delivered === 30)
   expect(reporter.status()).toMatchObject({ deadLettered: 0, inFlight: 0, deadLettersKept: 0 })
@@ -137,7 +137,9 @@ test('the same for a platform that goes away altogether and comes back', async (
 
 test('a missing right holds events until it is given, also where the author wraps the error', async () => {
   const simulator = await startSimulator()
-  const poor = simulator.users.add({ capabilities: ['CONNECTORAPI', 'TAXIIAPI', 'MODULES'] })
+  const poor = simulator.users.add({
+    capabilities: ['APIACCESS_USETOKEN', 'CONNECTORAPI', 'TAXIIAPI', 'MODULES'],
+  })
   const reporter = await startReporter(simulator, {
     env: { OPENCTI_TOKEN: poor.token, CONNECTOR_FILTER_TYPES: 'indicator' },
   })

@@ -6,7 +6,7 @@ import { until } from './until.ts'
 
 /** The token of a user whom the platform hides organisations from, for which it fails over its own refusal to catch up. */
 const withoutOrganisations = (simulator: Simulator) =>
-  simulator.users.add({ capabilities: ['CONNECTORAPI', 'TAXIIAPI'] }).token
+  simulator.users.add({ capabilities: ['APIACCESS_USETOKEN', 'CONNECTORAPI', 'TAXIIAPI'] }).token
 
 const seeds = [1, 2, 3]
 
@@ -41,7 +41,8 @@ test('a catch-up that the platform fails over, since it would refuse it, is left
 
 test('a refusal of the platform is told too', async () => {
   const { simulator } = await platformWithHistory(true)
-  const recorder = await startRecorder(simulator)
+  // It tells those alone who may see organisations.
+  const recorder = await startRecorder(simulator, { env: { OPENCTI_TOKEN: simulator.admin.token } })
   const { recover } = streamRequests(simulator)[0]!.query
   await until('the notice', () => recorder.notice('catch-up-refused'))
   expect(recorder.notice('catch-up-refused')).toEqual({

@@ -259,7 +259,7 @@ test('a repair that stands behind an event of its entity is left out', async () 
   target.lose(first!.id)
   const report = mirror.reconcile()
   await until('the question for its state', () =>
-    simulator.requests.some((request) => request.kind === 'graphql' && request.operation === 'stix'),
+    simulator.requests.some((request) => request.kind === 'graphql' && request.document.includes('toStix')),
   )
   held.resolve()
   // The update finds that the target has lost it, and creates it.

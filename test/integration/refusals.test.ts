@@ -46,12 +46,12 @@ describe('what fails at the start, because only a person can mend it', () => {
       /no live stream 0b6b3a3e-97d1-4a90-8a2e-5f9e04f0c001.*CONNECTOR_LIVE_STREAM_ID/,
     ],
     'a user without the capability': (simulator) => [
-      { OPENCTI_TOKEN: simulator.users.add({ capabilities: ['CONNECTORAPI'] }).token },
+      { OPENCTI_TOKEN: simulator.users.add({ capabilities: ['APIACCESS_USETOKEN', 'CONNECTORAPI'] }).token },
       'STREAM_FORBIDDEN',
       /TAXIIAPI/,
     ],
     'a user who may not register': (simulator) => [
-      { OPENCTI_TOKEN: simulator.users.add({ capabilities: ['TAXIIAPI'] }).token },
+      { OPENCTI_TOKEN: simulator.users.add({ capabilities: ['APIACCESS_USETOKEN', 'TAXIIAPI'] }).token },
       'PLATFORM_REFUSED',
       /capabilities/,
     ],

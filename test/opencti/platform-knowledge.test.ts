@@ -4,6 +4,7 @@ import { PlatformKnowledge } from '../../src/opencti/platform-knowledge.ts'
 import {
   buildIndicator,
   buildMalware,
+  buildMarking,
   buildObservable,
   buildRelationship,
   openCtiPropertiesOf,
@@ -12,7 +13,7 @@ import {
 } from '../../src/testing/index.ts'
 import { serve } from './loopback.ts'
 
-async function start(capabilities = ['CONNECTORAPI', 'KNOWLEDGE_KNUPDATE']) {
+async function start(capabilities = ['APIACCESS_USETOKEN', 'CONNECTORAPI', 'KNOWLEDGE_KNUPDATE']) {
   const simulator = await Simulator.start()
   onTestFinished(() => simulator.close())
   const user = simulator.users.add({ capabilities })
@@ -38,14 +39,14 @@ test('tells what exists, by internal, standard and former ids, also of relations
 test('tells only what the user may see', async () => {
   const { simulator } = await start()
   const object = simulator.create(buildMalware({ seed: 1 }))
-  const user = simulator.users.add({ capabilities: ['KNOWLEDGE'], canSee: () => false })
+  const user = simulator.users.add({ capabilities: ['APIACCESS_USETOKEN', 'KNOWLEDGE'], canSee: () => false })
   const knowledge = new PlatformKnowledge(createPlatformHttp({ token: user.token }), simulator.url)
   expect(await knowledge.existing([object.id])).toEqual(new Set())
   expect(await knowledge.stixOf([object.id])).toEqual([undefined])
 })
 
 test('says that the user may not read knowledge', async () => {
-  const { knowledge } = await start(['CONNECTORAPI'])
+  const { knowledge } = await start(['APIACCESS_USETOKEN', 'CONNECTORAPI'])
   await expect(knowledge.existing(['malware--1'])).rejects.toMatchObject({
     code: 'PLATFORM_REFUSED',
     problem: 'forbidden',
@@ -65,6 +66,18 @@ test('tells present states, in the order of the question', async () => {
   const { simulator, knowledge } = await start()
   const [one, two] = [1, 2].map((seed) => simulator.create(buildMalware({ seed })))
   expect(await knowledge.stixOf([two!.id, 'malware--none', internal(one!)])).toEqual([two, undefined, one])
+})
+
+test('tells many present states with one question, markings and relationships among them', async () => {
+  const { simulator, knowledge } = await start()
+  const many = Array.from({ length: 30 }, (_, index) => simulator.create(buildMalware({ seed: index + 1 })))
+  const relation = simulator.create(buildRelationship(many[0]!, 'related-to', many[1]!, { seed: 40 }))
+  expect(await knowledge.stixOf([...many, relation].map(({ id }) => id))).toEqual([...many, relation])
+  expect(simulator.requests).toHaveLength(1)
+  // What stands in the list without its state is asked for alone.
+  const marking = simulator.create(buildMarking())
+  expect(await knowledge.stixOf([marking.id, many[0]!.id])).toEqual([marking, many[0]])
+  expect(simulator.requests).toHaveLength(3)
 })
 
 describe.each([
@@ -103,7 +116,7 @@ test('a relationship is given one too; what is not there is an error', async () 
 })
 
 test('says that the user may not change knowledge', async () => {
-  const { simulator, knowledge } = await start(['CONNECTORAPI', 'KNOWLEDGE'])
+  const { simulator, knowledge } = await start(['APIACCESS_USETOKEN', 'CONNECTORAPI', 'KNOWLEDGE'])
   const object = simulator.create(buildMalware({ seed: 1 }))
   await expect(knowledge.link(object, { source_name: 'My SIEM' })).rejects.toMatchObject({
     code: 'PLATFORM_REFUSED',

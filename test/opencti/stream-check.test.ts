@@ -69,12 +69,14 @@ describe.each(['6.x', '7.x-new'] as const)('the check on %s', (profile) => {
     const { simulator, check, checkAs } = await start({ profile })
     simulator.stopStream()
     await expect(check()).rejects.toMatchObject({ code: 'STREAM_STOPPED' })
-    await expect(checkAs({ capabilities: [] })).rejects.toMatchObject({ code: 'STREAM_STOPPED' })
+    await expect(checkAs({ capabilities: ['APIACCESS_USETOKEN'] })).rejects.toMatchObject({
+      code: 'STREAM_STOPPED',
+    })
   })
 
   it('says that the capability is missing', async () => {
     const { checkAs } = await start({ profile })
-    await expect(checkAs({ capabilities: ['CONNECTORAPI'] })).rejects.toMatchObject({
+    await expect(checkAs({ capabilities: ['APIACCESS_USETOKEN', 'CONNECTORAPI'] })).rejects.toMatchObject({
       code: 'STREAM_FORBIDDEN',
       message: expect.stringContaining('TAXIIAPI'),
     })
@@ -107,7 +109,9 @@ describe.each(['6.x', '7.x-new'] as const)('the check on %s', (profile) => {
   it('believes the stream itself where the description is refused', async () => {
     const { simulator, checkAs } = await start({ profile })
     simulator.stream.public = true
-    expect(await checkAs({ capabilities: ['CONNECTORAPI'] })).toMatchObject({ id: simulator.streamId })
+    expect(await checkAs({ capabilities: ['APIACCESS_USETOKEN', 'CONNECTORAPI'] })).toMatchObject({
+      id: simulator.streamId,
+    })
   })
 
   it('says that the platform is away', async () => {

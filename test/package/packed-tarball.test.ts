@@ -96,6 +96,23 @@ test('tells OpenTelemetry of each event when the program has it, and never asks 
     )
 })
 
+test('brings the GraphQL of the simulator along: who installs the package gets no dependency for it, and who only extends the class no code', async () => {
+  const target = join(folder, 'node_modules', 'opencti-stream-connector')
+  const dist = join(target, 'dist')
+  const { dependencies } = JSON.parse(await readFile(join(target, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+  }
+  expect(dependencies).not.toHaveProperty('graphql')
+  expect(await readFile(join(dist, 'LICENSE-graphql.txt'), 'utf8')).toContain('MIT License')
+  const reached = new Set(['index.js'])
+  for (const name of reached) {
+    const code = await readFile(join(dist, name), 'utf8')
+    expect(code, name).not.toContain('GraphQLSchema')
+    for (const [, next] of code.matchAll(/(?:from|import\()\s*"\.\/([^"]+)"/g)) reached.add(next!)
+  }
+  expect(reached.size).toBeGreaterThan(1)
+})
+
 test('type-checks the connector of the README in a project of its own, declarations included', async () => {
   const [connector] = codeBlocksOf(await readFile(join(root, 'README.md'), 'utf8'))
   await writeFile(join(folder, 'connector.ts'), connector!.code)

@@ -269,7 +269,7 @@ test('GraphQL fails and loses answers as often as asked', async () => {
     'mutation P($id: ID!, $state: String) { pingConnector(id: $id, state: $state) { connector_state } }'
   simulator.faults.loseRegistrationAnswers()
   await expect(
-    askGraphql(simulator, register, { input: { id, name: 'test', type: 'STREAM' } }),
+    askGraphql(simulator, register, { input: { id, name: 'test', type: 'STREAM', scope: ['all'] } }),
   ).rejects.toThrow('fetch failed')
   expect(simulator.connector()!.registrations).toHaveLength(1)
   simulator.faults.losePingAnswers()

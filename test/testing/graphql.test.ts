@@ -79,7 +79,7 @@ test.each([null, '', 'null', '{}', '{"start_from":"1-0"}'])(
 test('knows no connector that has not registered', async () => {
   const { simulator } = await startOnManualClock()
   const answer = await askGraphql(simulator, ping, { id: simulator.connectorId, state: 'null' })
-  expect(answer.data).toBeNull()
+  expect(answer).toMatchObject({ status: 200, data: { pingConnector: null } })
   expect(answer.errors).toMatchObject([{ message: 'No connector found with the specified ID' }])
 })
 
@@ -108,9 +108,10 @@ describe('an older platform', () => {
     const { simulator } = await startOnManualClock({ profile: '6.x' })
     const query = register.replace('connector_state ', 'jwks ')
     const { status, errors } = await askGraphql(simulator, query, input(simulator))
-    expect(status).toBe(400)
+    expect(status).toBe(200)
     expect(errors).toMatchObject([{ extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }])
-    expect((await askGraphql(simulator, '{ redisStreamInfo { streamSize } }')).errors).toHaveLength(1)
+    // Those of 6.8 have it all the same.
+    expect((await askGraphql(simulator, '{ redisStreamInfo { streamSize } }')).errors).toBeUndefined()
   })
 
   test('can be had of any profile', async () => {
@@ -156,7 +157,7 @@ test('describes streams and the history', async () => {
 
 test('refuses who may not, as a GraphQL error', async () => {
   const { simulator } = await startOnManualClock()
-  const reader = simulator.users.add({ capabilities: ['TAXIIAPI'] })
+  const reader = simulator.users.add({ capabilities: ['APIACCESS_USETOKEN', 'TAXIIAPI'] })
   const codeOf = async (token: string | null) =>
     (await askGraphql(simulator, register, input(simulator), token)).errors![0]!.extensions.code
   expect(await codeOf(null)).toBe('AUTH_REQUIRED')
@@ -164,8 +165,10 @@ test('refuses who may not, as a GraphQL error', async () => {
   expect(await codeOf(reader.token)).toBe('FORBIDDEN_ACCESS')
   const reset = `mutation { resetStateConnector(id: "${simulator.connectorId}") { id } }`
   await askGraphql(simulator, register, input(simulator))
-  expect((await askGraphql(simulator, reset)).errors![0]!.extensions.code).toBe('FORBIDDEN_ACCESS')
-  expect((await askGraphql(simulator, reset, {}, simulator.admin.token)).errors).toBeUndefined()
+  expect((await askGraphql(simulator, reset, {}, reader.token)).errors![0]!.extensions.code).toBe(
+    'FORBIDDEN_ACCESS',
+  )
+  expect((await askGraphql(simulator, reset)).errors).toBeUndefined()
   expect(simulator.connector()!.isResetPending).toBe(true)
 })
 
@@ -180,9 +183,10 @@ test('reads aliases, comments, inline values and block texts, and says what is n
   expect((await askGraphql(simulator, query)).data).toEqual({
     mine: { __typename: 'Connector', same: simulator.connectorId, name: 'Block "text" ' },
   })
-  for (const broken of ['', '{', 'query { me', 'subscription { x }', '{ me { id } } ;', '{ me }']) {
-    const { status, errors } = await askGraphql(simulator, broken)
-    expect(status).toBe(400)
-    expect(errors).toHaveLength(1)
+  for (const broken of ['', '{', 'query { me', '{ me { id } } ;', '{ me }']) {
+    const { status, errors, data } = await askGraphql(simulator, broken)
+    expect(status).toBe(200)
+    expect(errors!.length).toBeGreaterThan(0)
+    expect(data).toBeUndefined()
   }
 })

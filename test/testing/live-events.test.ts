@@ -7,6 +7,7 @@ import {
   buildObservable,
   buildRelationship,
   buildReport,
+  buildTool,
   openCtiPropertiesOf,
   type SimulatorOptions,
   type StixObject,
@@ -48,14 +49,14 @@ describe('a write', () => {
     expect(apply(created, patch)).toEqual(updated)
     expect(openCtiPropertiesOf(updated).updated_at > openCtiPropertiesOf(created).updated_at).toBe(true)
     expect(update!.envelope.context!.changes).toContainEqual({
-      field: 'Score',
-      previous: ['60'],
-      new: ['10'],
+      field: 'IPv4-Addr--x_opencti_score',
+      changes_removed: [{ raw: '60' }],
+      changes_added: [{ raw: '10' }],
     })
     expect(update!.envelope.context!.changes).toContainEqual({
-      field: 'Labels',
-      added: ['sinkholed'],
-      removed: [],
+      field: 'IPv4-Addr--objectLabel',
+      changes_removed: [],
+      changes_added: [{ raw: 'sinkholed' }],
     })
     expect(remove).toMatchObject({ event: 'delete', envelope: { type: 'delete', data: updated } })
     await stream.close()
@@ -129,20 +130,23 @@ describe('an update that leaves the filter', () => {
     },
   )
 
-  test('is a delete of the previous document without patches in 7.x-new', async () => {
-    const { simulator } = await start()
-    const indicator = simulator.create(buildIndicator('domain', plain))
-    simulator.stream.filter = scoreAbove(50)
-    const stream = await OpenStream.open(simulator, { from: simulator.lastEventId })
-    simulator.update(indicator.id, { x_opencti_score: 10 })
-    const [frame] = await stream.events(1)
-    expect(frame).toMatchObject({
-      event: 'delete',
-      envelope: { type: 'update', data: indicator, context: {} },
-    })
-    expect(frame!.envelope.context).toEqual({})
-    await stream.close()
-  })
+  test.each(['7.x-late', '7.x-new'] as const)(
+    'is a delete of the previous document without patches in %s',
+    async (profile) => {
+      const { simulator } = await start({ profile })
+      const indicator = simulator.create(buildIndicator('domain', plain))
+      simulator.stream.filter = scoreAbove(50)
+      const stream = await OpenStream.open(simulator, { from: simulator.lastEventId })
+      simulator.update(indicator.id, { x_opencti_score: 10 })
+      const [frame] = await stream.events(1)
+      expect(frame).toMatchObject({
+        event: 'delete',
+        envelope: { type: 'update', data: indicator, context: {} },
+      })
+      expect(frame!.envelope.context).toEqual({})
+      await stream.close()
+    },
+  )
 
   test('is nothing with deletes switched off', async () => {
     const { simulator } = await start()
@@ -195,7 +199,54 @@ test('a merge names its sources, moves their relations and forgets them', async 
   await stream.close()
 })
 
+test('a merge whose target does not match the filter tells nothing of its sources', async () => {
+  const { simulator } = await start()
+  const [target, source] = [1, 2].map((seed) => simulator.create(buildMalware({ ...plain, seed })))
+  simulator.stream.filter = ({ id }) => id === source!.id || id.startsWith('tool')
+  const stream = await OpenStream.open(simulator, { from: simulator.lastEventId })
+  simulator.merge(target!.id, [source!.id])
+  simulator.create(buildTool(plain))
+  const [frame] = await stream.events(1)
+  expect(frame!.envelope.data.type).toBe('tool')
+  await stream.close()
+})
+
+test.each(['6.x', '7.x-new'] as const)('events and extensions carry what those of %s do', async (profile) => {
+  const { simulator } = await start({ profile })
+  const author = simulator.create(
+    buildIdentity({ ...plain, x_opencti_modified_at: '2026-08-02T00:00:00.000Z' }),
+  )
+  const indicator = simulator.create(buildIndicator('domain', { ...plain, created_by_ref: author.id }))
+  const query = { from: simulator.lastEventId, 'no-dependencies': 'true' }
+  const stream = await OpenStream.open(simulator, query)
+  simulator.update(indicator.id, { x_opencti_score: 10 })
+  const frames = await stream.events(2)
+  const [, update] = frames
+  const own = openCtiPropertiesOf(update!.envelope.data)
+  expect(own).not.toHaveProperty('modified_at')
+  expect(own['created_by_ref_type']).toBe(profile === '6.x' ? undefined : 'Organization')
+  expect(openCtiPropertiesOf(frames[0]!.envelope.data)['modified_at']).toBe('2026-08-02T00:00:00.000Z')
+  expect(update!.envelope.origin).not.toHaveProperty('referer')
+  expect(update!.envelope.context).toMatchObject({ related_restrictions: { markings: [] }, pir_ids: [] })
+  expect('changes' in update!.envelope.context!).toBe(profile !== '6.x')
+  await stream.close()
+})
+
 describe('dependencies', () => {
+  test('that are relationships come again with the next event of a live stream, their ends do not', async () => {
+    const { simulator } = await start()
+    const indicator = simulator.create(buildIndicator('domain', plain))
+    const malware = simulator.create(buildMalware(plain))
+    simulator.create(buildRelationship(indicator, 'indicates', malware, plain))
+    simulator.stream.filter = ({ type }) => type === 'indicator'
+    const stream = await OpenStream.open(simulator, { from: simulator.lastEventId })
+    simulator.update(indicator.id, { x_opencti_score: 10 })
+    simulator.update(indicator.id, { x_opencti_score: 20 })
+    const types = (await stream.events(5)).map(({ envelope }) => envelope.data.type)
+    expect(types).toEqual(['malware', 'relationship', 'indicator', 'relationship', 'indicator'])
+    await stream.close()
+  })
+
   test('come deepest first under the id of the event, once per connection', async () => {
     const { simulator } = await start()
     const author = simulator.create(buildIdentity())
@@ -287,7 +338,7 @@ test('an update of an object outside the filter arrives when a container inside 
 })
 
 test('the newest platform cuts references of a report to what the reader may see', async () => {
-  for (const profile of ['7.x-mid', '7.x-new'] as const) {
+  for (const profile of ['7.x-mid', '7.x-late', '7.x-new'] as const) {
     const { simulator } = await start({ profile })
     const user = simulator.users.add({ canSee: (object) => object.type !== 'malware' })
     const [indicator, malware] = [buildIndicator('domain', plain), buildMalware(plain)].map((object) =>

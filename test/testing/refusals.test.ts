@@ -42,6 +42,10 @@ test('answers 401, never 404, for a stream that does not exist', async () => {
     reason: notAuthorized,
   })
   expect(await refusal(simulator, '/stream/raw')).toMatchObject({ status: 401, reason: notAuthorized })
+  expect(await refusal(simulator, `/stream/${randomUUID()}`, null)).toMatchObject({
+    status: 401,
+    reason: notAuthorized,
+  })
 })
 
 test('answers 410 for a stopped stream, also to a stranger', async () => {
@@ -76,7 +80,7 @@ test('keeps the raw stream and live for those who may bypass', async () => {
 describe('a private stream', () => {
   test('needs the capability', async () => {
     const simulator = await startSimulator()
-    const user = simulator.users.add({ capabilities: ['CONNECTORAPI'] })
+    const user = simulator.users.add({ capabilities: ['APIACCESS_USETOKEN', 'CONNECTORAPI'] })
     const answer = await refusal(simulator, `/stream/${simulator.streamId}`, user.token)
     expect(answer).toMatchObject({ status: 401, reason: notAuthorized })
   })
@@ -122,6 +126,33 @@ test('a stream that is deleted ends where it is read, and is one that does not e
   while ((await stream.next()) !== undefined);
   const answer = await refusal(simulator, `/stream/${id}`)
   expect(answer).toMatchObject({ status: 401, reason: notAuthorized })
+})
+
+test('lets nobody slow the connection of somebody else', async () => {
+  const simulator = await startSimulator()
+  const stream = await OpenStream.open(simulator, { from: '0-0' })
+  const path = `/stream/connection/${stream.connection!.id}`
+  const post = async (token: string | null) => {
+    const headers = token === null ? {} : { authorization: `Bearer ${token}` }
+    const { status, statusText } = await fetch(simulator.url + path, {
+      method: 'POST',
+      headers,
+      body: '{"delay":1}',
+    })
+    return `${status} ${statusText}`
+  }
+  expect(await post(simulator.token)).toBe('200 OK')
+  expect(await post(simulator.admin.token)).toBe('401 This is not your connection')
+  expect(await post(null)).toBe(`401 ${notAuthenticated}`)
+  await stream.close()
+})
+
+test('takes a start that is no position for the present, also with a recovery', async () => {
+  const { simulator } = await startOnManualClock()
+  const stream = await OpenStream.open(simulator, { from: 'abc-def', recover: '2026-08-01T00:00:00Z' })
+  expect(stream.response.status).toBe(200)
+  expect((await stream.next())!.event).toBe('connected')
+  await stream.close()
 })
 
 test('opens a public stream to anybody', async () => {

@@ -86,7 +86,8 @@ test('prints an environment that a shell can read, serves, notes requests withou
 })
 
 test("gives the connector's user the rights that were named, and no others", async () => {
-  const words = '--port 0 --size 0 --rate 0 --json --capabilities CONNECTORAPI KNOWLEDGE_KNUPDATE'
+  const words =
+    '--port 0 --size 0 --rate 0 --json --capabilities APIACCESS_USETOKEN CONNECTORAPI KNOWLEDGE_KNUPDATE'
   const { child, output } = run(...words.split(' '))
   await until(() => output.error.includes('Ctrl-C') && output.out.endsWith('\n'), child)
   const environment = JSON.parse(output.out) as Record<string, string>
@@ -96,7 +97,7 @@ test("gives the connector's user the rights that were named, and no others", asy
   }
   const body = JSON.stringify({ query: '{ me { capabilities { name } } }' })
   const answer = await fetch(`${environment['OPENCTI_URL']}/graphql`, { method: 'POST', headers, body })
-  const names = [{ name: 'CONNECTORAPI' }, { name: 'KNOWLEDGE_KNUPDATE' }]
+  const names = [{ name: 'APIACCESS_USETOKEN' }, { name: 'CONNECTORAPI' }, { name: 'KNOWLEDGE_KNUPDATE' }]
   expect(await answer.json()).toEqual({ data: { me: { capabilities: names } } })
   const stream = `${environment['OPENCTI_URL']}/stream/${environment['CONNECTOR_LIVE_STREAM_ID']}?from=0-0`
   expect((await fetch(stream, { headers })).status).toBe(401)

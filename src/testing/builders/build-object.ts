@@ -58,7 +58,6 @@ export function buildObject<Type extends KnownEntity['type']>(
   const shaped = toPlatformShape(input, {
     nowMs: timeOf(seed),
     creatorId: analystId,
-    writesModifiedAt: true,
     find: (id) => related.find((object) => object.id === id),
   })
   return deepFreeze(shaped) as BuiltObject<Type>

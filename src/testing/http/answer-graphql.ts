@@ -48,14 +48,14 @@ export async function answerGraphql(
     requests.answered(entry, 400)
     return
   }
-  const answer = graphql.answer(question, live.access.userOf(request.headers.authorization))
-  const isLost = losesAnswer(armed, answer.field)
+  const answer = await graphql.answer(question, live.access.userOf(request.headers.authorization))
+  const isLost = losesAnswer(armed, entry.operation)
   if (isLost) response.socket?.resetAndDestroy()
   else {
-    response.writeHead(answer.status, { 'Content-Type': 'application/json; charset=utf-8' })
-    response.end(JSON.stringify(answer.body))
+    response.writeHead(200, { 'Content-Type': 'application/json; charset=utf-8' })
+    response.end(JSON.stringify(answer))
   }
-  requests.answered(entry, isLost ? undefined : answer.status)
+  requests.answered(entry, isLost ? undefined : 200)
 }
 
 /** Whether what was asked is done and its answer never arrives. */

@@ -19,6 +19,8 @@ export interface PlatformHttpOptions extends GraphqlSources, FileSources {
   readonly basePath: string
 }
 
+const maxRequestsPerSecond = 10_000
+
 const storagePath = '/storage/get/'
 
 /** The HTTP routes of the platform: streams and GraphQL (http/httpPlatform.js). */
@@ -28,6 +30,8 @@ export class PlatformHttp {
   #server: Server | undefined
   #port: number
   #closing = new AbortController()
+  #second = 0
+  #requestsInSecond = 0
 
   constructor(options: PlatformHttpOptions) {
     this.#options = options
@@ -73,7 +77,7 @@ export class PlatformHttp {
     // A client that goes away in the middle is nothing to report.
     response.on('error', () => {})
     request.on('error', () => {})
-    response.setHeader('Date', new Date(this.#options.live.clock.now()).toUTCString())
+    this.#setHeaders(response)
     try {
       const url = new URL(request.url ?? '/', 'http://platform.example')
       const { basePath } = this.#options
@@ -101,6 +105,18 @@ export class PlatformHttp {
           .writeHead(500, { 'Content-Type': 'text/plain' })
           .end(`The simulator failed: ${String(error)}`)
     }
+  }
+
+  /** Every answer tells of the limit of requests (`app:rate_protection`), which the simulator never enforces. */
+  #setHeaders(response: ServerResponse): void {
+    const nowMs = this.#options.live.clock.now()
+    const second = Math.floor(nowMs / 1000)
+    this.#requestsInSecond = second === this.#second ? this.#requestsInSecond + 1 : 1
+    this.#second = second
+    response.setHeader('Date', new Date(nowMs).toUTCString())
+    response.setHeader('X-RateLimit-Limit', maxRequestsPerSecond)
+    response.setHeader('X-RateLimit-Remaining', Math.max(maxRequestsPerSecond - this.#requestsInSecond, 0))
+    response.setHeader('X-RateLimit-Reset', second + 1)
   }
 
   async #answerStream(
@@ -181,7 +197,11 @@ export class PlatformHttp {
     const connection = [...this.#connections.keys()].find(({ id }) => id === connectionId)
     const { delay: delayMs } = JSON.parse((await readBody(request)) || '{}') as { delay?: unknown }
     if (user === undefined || connection?.user !== user) {
-      refuse(response, { status: 401 })
+      const reason =
+        user === undefined
+          ? 'You are not authenticated, please check your credentials'
+          : 'This is not your connection'
+      refuse(response, { status: 401, reason })
       return
     }
     if (typeof delayMs === 'number') connection.setDelay(delayMs)

@@ -129,6 +129,16 @@ const naming = (
   'fingerprint_sha256'
 ).split(' ')
 
+/** The platform's families that an object belongs to, the widest first: `parent_types` in GraphQL. */
+export function familyOf(object: StixObject): string[] {
+  if (isRelation(object)) return ['basic-relationship', 'stix-relationship']
+  if (metaTypes.has(object.type)) return ['Basic-Object', 'Stix-Object', 'Stix-Meta-Object']
+  const core = ['Basic-Object', 'Stix-Object', 'Stix-Core-Object']
+  if (isObservable(object.type)) return [...core, 'Stix-Cyber-Observable']
+  const kind = isContainer(object.type) ? ['Container'] : object.type === 'identity' ? ['Identity'] : []
+  return [...core, 'Stix-Domain-Object', ...kind]
+}
+
 const metaTypes = new Set(['external-reference', 'kill-chain-phase', 'label', 'marking-definition'])
 
 /** The index of the platform's database that keeps objects of this kind (OpenCTI platform, database/utils.ts). */

@@ -30,8 +30,8 @@ export interface PlatformContext {
   readonly creatorId: string
   /** Finds a stored object by its STIX id. */
   readonly find: (id: string) => StixObject | undefined
-  /** Whether the version writes `modified_at` into the extension (7.x). */
-  readonly writesModifiedAt: boolean
+  /** Whether the version writes what 7.x added to the extension: `created_by_ref_type`. Default: false. */
+  readonly isSeven?: boolean | undefined
 }
 
 /** Objects without the STIX properties of domain objects: created, modified, revoked, confidence, lang. */
@@ -54,7 +54,6 @@ export function toPlatformShape(input: StixInput, context: PlatformContext): Sti
   platform['type'] = openCtiTypeOf(copy as StixObject)
   platform['created_at'] = nowIso
   platform['updated_at'] = nowIso
-  if (context.writesModifiedAt) platform['modified_at'] = nowIso
   platform['is_inferred'] = false
   platform['creator_ids'] = [context.creatorId]
   if (isStandardObservable(draft.type)) extensionOf(draft, observableExtension)
@@ -65,18 +64,25 @@ export function toPlatformShape(input: StixInput, context: PlatformContext): Sti
       placeProperty(draft, property, value)
   }
   addTypeDefaults(draft, platform, nowIso)
-  linkReferences(draft, context.find)
+  linkReferences(draft, context)
   return draft
 }
 
 /** Fills in again what follows from other properties, after a change. */
-export function linkReferences(draft: StixObject, find: PlatformContext['find']): void {
+export function linkReferences(
+  draft: StixObject,
+  { find, isSeven = false }: Pick<PlatformContext, 'find' | 'isSeven'>,
+): void {
   const platform = openCtiPropertiesOf(draft) as StixExtension
   const own = draft.extensions?.[observableExtension]
   const labels = textsOf(draft['labels'] ?? own?.['labels'])
   set(platform, 'labels_ids', labels.length === 0 ? undefined : labels.map((label) => labelIdOf(label)))
   const authorRef = (draft['created_by_ref'] ?? own?.['created_by_ref']) as string | undefined
-  if (authorRef !== undefined) set(platform, 'created_by_ref_id', internalIdOf(authorRef, find))
+  if (authorRef !== undefined) {
+    const author = find(authorRef)
+    set(platform, 'created_by_ref_id', internalIdOf(authorRef, find))
+    if (isSeven) set(platform, 'created_by_ref_type', author && openCtiPropertiesOf(author).type)
+  }
   if (draft.type === 'relationship') {
     linkEnd(platform, 'source', draft['source_ref'] as string, find)
     linkEnd(platform, 'target', draft['target_ref'] as string, find)

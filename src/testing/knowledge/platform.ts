@@ -7,7 +7,7 @@ import {
   type StreamOrigin,
 } from '../live/stream-envelope.ts'
 import { type StreamId } from '../live/stream-id.ts'
-import { contextOf, fieldChangesOf, isChanged, updateMessage } from './changes.ts'
+import { contextOf, fieldChangesOf, isChanged } from './changes.ts'
 import { isObservable, representativeOf } from './entity-types.ts'
 import { KnowledgeBase, toStored, type StoredObject } from './knowledge-base.ts'
 import {
@@ -40,7 +40,8 @@ export interface WriteOptions {
 export interface PlatformOptions {
   readonly clock: Clock
   readonly maxEvents: number
-  readonly writesModifiedAt: boolean
+  /** Whether events and extensions look as in 7.x. */
+  readonly isSeven: boolean
 }
 
 /** The internal id of the user who writes when nobody else is named. */
@@ -51,13 +52,13 @@ export class Platform {
   readonly knowledge = new KnowledgeBase()
   readonly log: EventLog
   readonly #clock: Clock
-  readonly #writesModifiedAt: boolean
+  readonly #isSeven: boolean
   readonly #listeners = new Set<() => void>()
 
-  constructor({ clock, maxEvents, writesModifiedAt }: PlatformOptions) {
+  constructor({ clock, maxEvents, isSeven }: PlatformOptions) {
     this.log = new EventLog(maxEvents)
     this.#clock = clock
-    this.#writesModifiedAt = writesModifiedAt
+    this.#isSeven = isSeven
   }
 
   /** Calls `listener` after each new event. @returns a function that ends that. */
@@ -104,7 +105,7 @@ export class Platform {
     if (typeof changes === 'function') changes(draft)
     else for (const [property, value] of Object.entries(changes)) placeProperty(draft, property, value)
     followPattern(before.object, draft)
-    linkReferences(draft, this.#find)
+    linkReferences(draft, this.#context(this.#clock.now()))
     this.#renew(before.object, draft)
     if (!isChanged(before.object, draft)) return before
     this.#touch(draft)
@@ -114,12 +115,11 @@ export class Platform {
     const fields = fieldChangesOf(before.object, after.object)
     const context: StreamContext = {
       ...contextOf(before.object, after.object),
-      ...(options.relatedRestrictions && {
-        related_restrictions: { markings: [...options.relatedRestrictions] },
-      }),
-      ...(this.#writesModifiedAt && { changes: fields }),
+      related_restrictions: { markings: [...(options.relatedRestrictions ?? [])] },
+      pir_ids: [],
+      ...(this.#isSeven && { changes: fields }),
     }
-    this.#publish('update', after, before, updateMessage(fields), context, options)
+    this.#publish('update', after, before, `Update ${fields.length} elements`, context, options)
     return after
   }
 
@@ -155,7 +155,7 @@ export class Platform {
       const kept = joined.filter((item) => item !== draft.id && !foreign.includes(item as string))
       if (joined.length > 0) placeProperty(draft, property, uniqueByContent(kept))
     }
-    linkReferences(draft, this.#find)
+    linkReferences(draft, this.#context(this.#clock.now()))
     this.#touch(draft)
     const after = toStored(draft)
     this.knowledge.put(after)
@@ -182,7 +182,7 @@ export class Platform {
   readonly #find = (id: string) => this.knowledge.find(id)?.object
 
   #context(nowMs: number, by: string = analystId): PlatformContext {
-    return { nowMs, creatorId: by, find: this.#find, writesModifiedAt: this.#writesModifiedAt }
+    return { nowMs, creatorId: by, find: this.#find, isSeven: this.#isSeven }
   }
 
   /** Gives the object the id that follows from its new content, if its id followed from the old one. */
@@ -196,7 +196,6 @@ export class Platform {
     const nowIso = new Date(this.#clock.now()).toISOString()
     const properties = openCtiPropertiesOf(draft)
     properties.updated_at = nowIso
-    if (this.#writesModifiedAt) properties['modified_at'] = nowIso
     if (!isObservable(draft.type) && draft['modified'] !== undefined) draft['modified'] = nowIso
   }
 
@@ -224,9 +223,12 @@ export class Platform {
   }
 }
 
-/** The words in the `message` of a creation and of a dependency. */
-export function creationMessage(stored: StoredObject): string {
-  return `creates a ${stored.properties.type} \`${representativeOf(stored.object)}\``
+/** The words in the `message` of a creation and of a dependency: for people, not stable on the platform either. */
+export function creationMessage({ object, properties }: StoredObject): string {
+  if (object.type !== 'relationship') return `creates a ${properties.type} \`${representativeOf(object)}\``
+  const end = (name: 'source' | 'target') =>
+    `\`${String(properties[`${name}_value`])}\` (${String(properties[`${name}_type`])})`
+  return `creates the relation ${properties.type} from ${end('source')} to ${end('target')}`
 }
 
 function toLogged(
@@ -254,7 +256,6 @@ function originOf(userId: string = analystId): StreamOrigin {
     group_ids: ['8e918465-ebb4-4cd0-8c08-4ea5ffef6735'],
     organization_ids: [],
     user_metadata: {},
-    referer: 'https://opencti.example/dashboard',
   }
 }
 

@@ -2,7 +2,7 @@ import { observableExtension } from '../../stix/extensions.ts'
 import { type StixObject } from './stix-object.ts'
 
 /**
- * Every STIX reference of an object, in the order in which the simulator sends them: markings, author, the others.
+ * Every STIX reference of an object, in the order in which the platform sends them: author, markings, the others.
  * The references inside the OpenCTI extension are internal ids and none of these.
  */
 export function referencesOf(object: StixObject): string[] {
@@ -18,7 +18,7 @@ export function referencesOf(object: StixObject): string[] {
       for (const item of value) if (typeof item === 'string') target.push(item)
     }
   }
-  return [...markings, ...author, ...rest]
+  return [...author, ...markings, ...rest]
 }
 
 /** Puts `to` where `object` refers to `from`; without `to` the reference goes away. Changes `object`. */

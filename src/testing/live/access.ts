@@ -5,6 +5,7 @@ import { type StreamOrigin } from './stream-envelope.ts'
 
 /** What a user may do, in the platform's words; any other capability can be named too. */
 export type Capability =
+  | 'APIACCESS_USETOKEN'
   | 'BYPASS'
   | 'CONNECTORAPI'
   | 'TAXIIAPI'
@@ -15,13 +16,13 @@ export type Capability =
   | 'KNOWLEDGE_ORGANIZATION_RESTRICT'
   | (string & {})
 
-/** What a connector's user may do on a platform that was set up for it, short of changing knowledge. */
+/** What the stock role of the platform's group "Connectors" may do, and read knowledge. */
 export const connectorCapabilities: readonly Capability[] = [
+  'APIACCESS_USETOKEN',
   'CONNECTORAPI',
   'TAXIIAPI',
-  'MODULES',
+  'MODULES_MODMANAGE',
   'KNOWLEDGE',
-  'KNOWLEDGE_ORGANIZATION_RESTRICT',
 ]
 
 /** A user of the simulated platform. */
@@ -47,7 +48,7 @@ export interface UserOptions {
   readonly token?: string | undefined
   /** Default: `connector`. */
   readonly name?: string | undefined
-  /** Default: `CONNECTORAPI` and `TAXIIAPI`, to register, ping and read streams. */
+  /** Default: `APIACCESS_USETOKEN`, `CONNECTORAPI` and `TAXIIAPI`: to use a token, register, ping and read streams. */
   readonly capabilities?: Iterable<Capability> | undefined
   /** Which objects the user may read. Default: all. */
   readonly canSee?: ((object: StixObject) => boolean) | undefined
@@ -112,7 +113,7 @@ export class AccessControl {
       id: options.id ?? randomUUID(),
       token: options.token ?? randomUUID(),
       name: options.name ?? 'connector',
-      capabilities: new Set(options.capabilities ?? ['CONNECTORAPI', 'TAXIIAPI']),
+      capabilities: new Set(options.capabilities ?? ['APIACCESS_USETOKEN', 'CONNECTORAPI', 'TAXIIAPI']),
       canSee: options.canSee ?? (() => true),
       markings: options.markings && new Set(options.markings),
       twoFactor: options.twoFactor,
@@ -161,10 +162,16 @@ export class AccessControl {
     return [...this.#collections.values()]
   }
 
-  /** The user of an `Authorization` header; a wrong token is no error in itself, it is nobody. */
+  /**
+   * The user of an `Authorization` header. A wrong token is no error in itself, it is nobody; nor is one whose user may not use
+   * tokens (7.x).
+   */
   userOf(authorization: string | undefined): SimulatedUser | undefined {
     if (authorization?.startsWith('Bearer ') !== true) return undefined
-    return this.#users.get(authorization.slice('Bearer '.length))
+    const user = this.#users.get(authorization.slice('Bearer '.length))
+    const mayUseTokens =
+      !this.#features.isSeven || ['APIACCESS_USETOKEN', 'BYPASS'].some((name) => user?.capabilities.has(name))
+    return mayUseTokens ? user : undefined
   }
 
   /**
@@ -185,7 +192,7 @@ export class AccessControl {
       return bypass ? undefined : notAuthorized
     }
     const collection = this.#collections.get(streamId)
-    if (collection === undefined) return user === undefined ? notAuthenticated : notAuthorized
+    if (collection === undefined) return notAuthorized
     if (!collection.live) return { status: 410, reason: 'This live stream is stopped' }
     if (collection.public) return undefined
     if (user === undefined) return notAuthenticated

@@ -24,7 +24,8 @@ export class ConsumerMetrics {
    */
   report(produced: number, lagMs: number, eventsLeft: number | undefined): string {
     const seconds = Math.max((this.#clock.monotonic() - this.#sinceMs) / 1000, 0.001)
-    const rate = (count: number) => Math.round((count / seconds) * 100) / 100
+    const rounded = (value: number) => Math.round(value * 100) / 100
+    const rate = (count: number) => rounded(count / seconds)
     const productionRate = rate(produced - this.#produced)
     const isDraining = eventsLeft !== undefined && productionRate > 0
     const text = JSON.stringify({
@@ -32,7 +33,7 @@ export class ConsumerMetrics {
       processingRate: rate(this.processed),
       resolutionRate: rate(this.resolved),
       productionRate,
-      timeLag: Math.round(Math.max(lagMs, 0) / 1000),
+      timeLag: rounded(Math.max(lagMs, 0) / 1000),
       estimatedOutOfDepth: isDraining ? Math.max(Math.round(eventsLeft / productionRate), 0) : 0,
     })
     this.delivered = this.processed = this.resolved = 0

@@ -8,6 +8,8 @@ export interface DependencyRules {
   /** Whether the relations of the main object travel too, not only its references. */
   readonly withRelations: boolean
   readonly withInferences: boolean
+  /** Whether relations count as sent; those of a live event come again with the next one. */
+  readonly remembersRelations: boolean
   /** Whether the references of references come before them (7.x). */
   readonly deepestFirst: boolean
 }
@@ -15,7 +17,7 @@ export interface DependencyRules {
 /**
  * The objects to send before a main object, in order: those that it refers to, then its relations, each after its
  * own references; nothing that this connection has seen (graphql/sseMiddleware.js, `resolveAndPublishDependencies`).
- * What is listed counts as sent.
+ * What is listed counts as sent, except for the relations of live events.
  *
  * @returns undefined when the object is a relation with an end that the user cannot read: it is not sent at all.
  */
@@ -27,6 +29,7 @@ export function dependenciesOf(
 ): StoredObject[] | undefined {
   if (isRelation(stored.object) && view.endsOf(stored) === undefined) return undefined
   const listed: StoredObject[] = []
+  const forgotten = new Set<StoredObject>()
   const seen = new Set([stored.object.id])
   const addReferences = (holder: StoredObject) => {
     for (const reference of holder.references)
@@ -40,9 +43,10 @@ export function dependenciesOf(
       seen.add(id)
       addReferences(relation)
       listed.push(relation)
+      if (!rules.remembersRelations) forgotten.add(relation)
     }
   }
-  for (const { object } of listed) sent.add(object.id)
+  for (const each of listed) if (!forgotten.has(each)) sent.add(each.object.id)
   return listed
 }
 

@@ -21,7 +21,7 @@ export interface FrameMakerOptions {
 /** Makes the frames that one connection gets of objects and events; what is made counts as sent. */
 export class FrameMaker {
   readonly #options: FrameMakerOptions
-  readonly #rules: DependencyRules
+  readonly #rules: Omit<DependencyRules, 'remembersRelations'>
 
   constructor(options: FrameMakerOptions) {
     const { features, parameters } = options
@@ -38,7 +38,7 @@ export class FrameMaker {
     const { sent } = this.#options
     if (sent.has(stored.object.id)) return undefined
     const id = `${stored.updatedMs}-0`
-    const dependencies = this.#dependencies(id, stored)
+    const dependencies = this.#dependencies(id, stored, true)
     if (dependencies === undefined) return undefined
     sent.add(stored.object.id)
     return { id, dependencies, main: this.#short(id, 'create', stored, 'init-create') }
@@ -62,7 +62,7 @@ export class FrameMaker {
     if (translation === undefined) return undefined
     const { document } = translation
     const id = event.idText
-    const dependencies = this.#dependencies(id, document)
+    const dependencies = this.#dependencies(id, document, false)
     if (dependencies === undefined) return undefined
     sent.add(document.object.id)
     const main =
@@ -72,9 +72,9 @@ export class FrameMaker {
     return { id, dependencies, main }
   }
 
-  #dependencies(id: string, stored: StoredObject): string[] | undefined {
+  #dependencies(id: string, stored: StoredObject, remembersRelations: boolean): string[] | undefined {
     const { view, sent } = this.#options
-    return dependenciesOf(stored, view, sent, this.#rules)?.map((dependency) =>
+    return dependenciesOf(stored, view, sent, { ...this.#rules, remembersRelations })?.map((dependency) =>
       this.#short(id, 'create', dependency, 'init-dependencies'),
     )
   }

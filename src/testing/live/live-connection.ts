@@ -61,7 +61,7 @@ export class LiveConnection {
     this.#collection = access.collection(this.streamId)
     this.#parameters = readStreamParameters(target.query, request.headers, this.#isRaw)
     this.#delayMs = features.isSeven ? 0 : this.#parameters.delayMs
-    this.#view = new LiveView(platform.knowledge, target.user, this.#collection, features.redacts)
+    this.#view = new LiveView(platform.knowledge, target.user, this.#collection, features.redactsReferences)
     this.#frames = new FrameMaker({
       features,
       parameters: this.#parameters,
@@ -138,9 +138,10 @@ export class LiveConnection {
 
   async #serve(): Promise<void> {
     const { from, recover } = this.#parameters
-    const { log } = this.#server.platform
+    const { platform, clock } = this.#server
+    const { log } = platform
     if (log.length === 0) throw new Error('ERR no such key')
-    if (recover?.dateMs !== undefined && from?.dateMs === undefined) {
+    if (recover?.dateMs !== undefined && from === undefined) {
       throw new Error('Recovery mode is only possible with a start date.')
     }
     this.#writeHead()
@@ -154,8 +155,9 @@ export class LiveConnection {
     this.#heartbeat.lastId = from?.text
     this.#heartbeat.start()
     let position = from?.id
-    const startMs = from?.dateMs
-    if (recover?.dateMs !== undefined && startMs !== undefined && recover.dateMs > startMs) {
+    // What Redis would refuse is the present for a date.
+    const startMs = from?.dateMs ?? clock.now()
+    if (recover?.dateMs !== undefined && recover.dateMs > startMs) {
       if (this.#server.features.isSeven && this.#collection?.originFilter !== undefined) {
         await this.#refuseRecovery(recover.text)
       } else {
@@ -181,7 +183,7 @@ export class LiveConnection {
   async #refuseRecovery(resumeFrom: string): Promise<void> {
     // The platform itself fails here for users without this capability (reported, not fixed in the versions read).
     if (!this.#view.seesOrganizations) {
-      throw new Error("Cannot read properties of undefined (reading 'extension-definition--ea279b3e')")
+      throw new Error("Cannot read properties of undefined (reading 'extensions')")
     }
     const data = {
       stream: this.streamId,

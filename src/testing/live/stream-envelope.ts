@@ -11,13 +11,12 @@ export interface PatchOperation {
   from?: string
 }
 
-/** One changed field, in the words of the platform's pages. */
+/** One changed field, as 7.x tells of it since February 2026. */
 export interface FieldChange {
+  /** Type and attribute in the platform's own names: `Indicator--confidence`. */
   field: string
-  previous?: string[] | null
-  new?: string[] | null
-  added?: string[]
-  removed?: string[]
+  changes_removed: { raw: string }[]
+  changes_added: { raw: string }[]
 }
 
 /** What goes with updates and merges. */
@@ -25,6 +24,7 @@ export interface StreamContext {
   patch?: PatchOperation[]
   reverse_patch?: PatchOperation[]
   related_restrictions?: { markings: string[] }
+  pir_ids?: string[]
   changes?: FieldChange[]
   sources?: readonly StixObject[]
 }

@@ -37,7 +37,8 @@ export function translateEvent(
   if (current.properties.is_inferred && !parameters.withInferences) return undefined
   const isWanted = features.isSeven ? view.isOriginWanted(envelope.origin) : true
   const restrictions = envelope.context?.related_restrictions?.markings
-  const isRestricted = features.redacts && restrictions !== undefined && !view.hasMarkings(restrictions)
+  const isRestricted =
+    features.redactsUpdates && restrictions !== undefined && !view.hasMarkings(restrictions)
   const main = (
     name: StreamEventType,
     document = current,
@@ -48,10 +49,10 @@ export function translateEvent(
   const isVisible = view.isVisible(current)
   if (type === 'update') {
     const wasVisible = previous !== undefined && view.isVisible(previous)
-    const emptied: StreamContext | undefined = features.redacts ? {} : undefined
+    const emptied: StreamContext | undefined = features.redactsUpdates ? {} : undefined
     if (isVisible) return wasVisible ? main('update') : main('create', current, emptied)
     if (wasVisible && parameters.listenDelete) {
-      return main('delete', features.redacts ? previous : current, emptied)
+      return main('delete', features.redactsUpdates ? previous : current, emptied)
     }
   } else if (isVisible) {
     return type === 'delete' && !parameters.listenDelete ? undefined : main(type)
