@@ -18,6 +18,8 @@ export function coalesce(earlier: Operation, newer: Operation): boolean {
   // So is a repair, which is left out when an event comes before it.
   if (earlier.repair !== undefined || newer.repair !== undefined) return false
   if (newer.dueAtMs !== undefined) return false
+  // What is left as it is at the target is what the earlier one has made of it.
+  if (earlier.leftAsItIs !== undefined || newer.leftAsItIs !== undefined) return false
   if (earlier.kind === 'delete') return false
   if (newer.kind === 'delete') {
     if (earlier.kind === 'create') earlier.unseen = true

@@ -56,6 +56,8 @@ export class Operation {
   replaced: Delivery[] | undefined
   /** A create that nobody saw was folded into it. */
   unseen = false
+  /** Why nothing is done: what the target has of the entity, or has not, stays; undefined when something is. */
+  leftAsItIs: 'revoked' | 'expired' | undefined
   /** Under which a delete is counted as skipped when the entity was never pushed. */
   unlessPushed = 'never-pushed'
   /** The author's shape of the entity, once it was transformed; and what goes with it to the hook. */

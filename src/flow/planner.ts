@@ -113,10 +113,12 @@ export class Planner {
   ): Operation {
     const { entity, key } = event
     const left = rejected === noRouteReason ? 'left-route' : 'left-filter'
-    const withdrawal = rejected === undefined ? this.#withdrawal(entity) : left
+    const withdrawal = rejected === undefined ? this.#end(entity, 'delete') : left
     if (withdrawal === undefined) {
       const kind = event.name === 'create' || this.#hasEntered(event, route) ? 'create' : 'update'
-      return operationOf(kind, delivery, entity, key, undefined, joined, route)
+      const operation = operationOf(kind, delivery, entity, key, undefined, joined, route)
+      operation.leftAsItIs = this.#end(entity, 'skip')
+      return operation
     }
     const operation = operationOf('delete', delivery, entity, key, withdrawal, joined, route)
     operation.unlessPushed = rejected ?? withdrawal
@@ -124,14 +126,14 @@ export class Planner {
     return operation
   }
 
-  /** Why an entity that passes the filter is withdrawn all the same. */
-  #withdrawal(entity: Entity): 'revoked' | 'expired' | undefined {
+  /** Why an entity that passes the filter is withdrawn all the same, or left as it is; undefined when it is not. */
+  #end(entity: Entity, action: 'delete' | 'skip'): 'revoked' | 'expired' | undefined {
     const { on, filter } = this.#options.delivery
     if (entity.type !== 'indicator') return undefined
     // Somebody who wants revoked indicators wants them at the target; the platform revokes those that expire.
     if (filter.revoked === 'only' && isRevoked(entity)) return undefined
-    if (on.revoked === 'delete' && isRevoked(entity)) return 'revoked'
-    if (on.expired === 'delete' && isExpired(entity, this.#options.clock.now())) return 'expired'
+    if (on.revoked === action && isRevoked(entity)) return 'revoked'
+    if (on.expired === action && isExpired(entity, this.#options.clock.now())) return 'expired'
     return undefined
   }
 

@@ -63,9 +63,9 @@ export interface QueueOptions {
 
 /** What is done in the special moments of an entity's life. */
 export interface LifecycleOptions {
-  /** The entity was revoked. Default `delete`. Environment: `CONNECTOR_ON_REVOKED`. */
+  /** The indicator was revoked. `skip` leaves what the target has of it, or has not, as it is. Default `delete`. Environment: `CONNECTOR_ON_REVOKED`. */
   revoked?: 'delete' | 'update' | 'skip' | undefined
-  /** `valid_until` has passed. Default `update`. Environment: `CONNECTOR_ON_EXPIRED`. */
+  /** `valid_until` has passed. `skip` as of `revoked`. Default `update`. Environment: `CONNECTOR_ON_EXPIRED`. */
   expired?: 'delete' | 'update' | 'skip' | undefined
   /**
    * Withdraw an indicator when its `valid_until` comes, without waiting for an event. Needs `expired` to be `delete`, and the

@@ -101,8 +101,14 @@ const queue = z.strictObject({
 
 const lifecycle = z
   .strictObject({
-    revoked: withdrawal.default('delete').describe('What becomes of an entity that was revoked.'),
-    expired: withdrawal.default('update').describe('What becomes of an entity whose valid_until has passed.'),
+    revoked: withdrawal
+      .default('delete')
+      .describe('What becomes of an indicator that was revoked; skip leaves it at the target as it is.'),
+    expired: withdrawal
+      .default('update')
+      .describe(
+        'What becomes of an indicator whose valid_until has passed when an event tells of it; skip leaves it at the target as it is.',
+      ),
     expiryTimer: z
       .boolean()
       .default(false)

@@ -56,6 +56,10 @@ export class HookRunner implements OperationHandler {
 
   deliver(operation: Operation): MaybePromise<Outcome | undefined> {
     operation.isTransforming = false
+    if (operation.leftAsItIs !== undefined) {
+      this.#entities.outdate(operation)
+      return { kind: 'skipped', reason: operation.leftAsItIs }
+    }
     if (!this.#options.delivery.idMap) return this.#decide(operation, undefined)
     const known = this.#entities.find(operation)
     return known instanceof Promise

@@ -54,8 +54,8 @@ const skipWords = {
   'already-delivered': 'delivered before the last restart', 'own-change': 'a change of the connector’s own user',
   'never-pushed': 'delete of what was never pushed', 'coalesced': 'a newer state took its place',
   'stale': 'the target has a newer state', 'unknown-event': 'an event of a kind that is not known',
-  'left-filter': 'no longer matches, and was never pushed', 'revoked': 'revoked, and never pushed',
-  'expired': 'expired, and never pushed', 'reset': 'dropped by a reset', 'no-part': 'a dead letter without its part',
+  'left-filter': 'no longer matches, and was never pushed', 'revoked': 'revoked, and not to be withdrawn',
+  'expired': 'expired, and not to be withdrawn', 'reset': 'dropped by a reset', 'no-part': 'a dead letter without its part',
 }
 const wordsOf = (reason) =>
   Object.hasOwn(skipWords, reason) ? skipWords[reason] : reason.startsWith('filter-') ? 'does not pass the filter' : ''
