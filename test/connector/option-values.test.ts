@@ -10,7 +10,12 @@ import {
   type EventContext,
   type FlushOperation,
 } from 'opencti-stream-connector'
-import { buildIndicator, type BuiltObject } from 'opencti-stream-connector/testing'
+import {
+  buildIndicator,
+  buildMalware,
+  buildRelationship,
+  type BuiltObject,
+} from 'opencti-stream-connector/testing'
 import { definitionOf, innerOf } from '../../src/settings/inner-schema.ts'
 import { connectorSchema } from '../../src/settings/connector-settings.ts'
 import { deliveryFields, sectionFields } from '../../src/settings/setting-field.ts'
@@ -137,6 +142,28 @@ const experiments: Readonly<Record<string, Experiment>> = {
     await until('the first call', () => connector.calls.length === 1)
     gate.resolve()
     return (await Promise.all(messages)).map(({ kind }) => kind).join()
+  },
+  CONNECTOR_ORDERING: async (environment) => {
+    const connector = await made(Target, environment)
+    const gate = Promise.withResolvers<void>()
+    let isFirst = true
+    connector.onCall = () => {
+      const wait = isFirst
+      isFirst = false
+      return wait ? gate.promise : undefined
+    }
+    const tied = buildRelationship(indicator, 'indicates', buildMalware())
+    const ended: string[] = []
+    const messages = [indicator, tied, buildIndicator('ipv4', { seed: 9 })].map((data) =>
+      connector.processMessage({ event: 'create', data }).then(() => ended.push(data.type)),
+    )
+    await until('the first call', () => connector.calls.length > 0)
+    // What can go on without the first has done so by then.
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
+    const before = ended.join()
+    gate.resolve()
+    await Promise.all(messages)
+    return before
   },
   CONNECTOR_BATCH_DEDUPE: async (environment) => {
     const connector = await made(BulkTarget, environment)
