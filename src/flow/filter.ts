@@ -1,7 +1,7 @@
 import { type ResolvedFilterOptions } from '../settings/filter-options.ts'
 import { labelsOf, createdByOf } from '../stix/entity-text.ts'
 import { confidenceOf, scoreOf } from '../stix/entity-rating.ts'
-import { createdAtOf, isInferred, isRevoked } from '../stix/entity-life.ts'
+import { createdMsOf, isInferred, isRevoked } from '../stix/entity-life.ts'
 import { fieldOf } from '../stix/entity-extensions.ts'
 import { groupsOf, isKnownTypeName, typeNameOf } from '../stix/entity-groups.ts'
 import { octiTypeOf } from '../stix/entity-ids.ts'
@@ -80,8 +80,8 @@ function* rulesOf(options: FilterRules, clock: Pick<Clock, 'now'>): Iterable<Rul
   if (labels.any.length + labels.all.length + labels.none.length > 0) yield rule('labels', labelRule(labels))
   if (maxAgeMs !== undefined) {
     yield rule('age', (entity) => {
-      const createdMs = Date.parse(createdAtOf(entity) ?? '')
-      return Number.isNaN(createdMs) || clock.now() - createdMs <= maxAgeMs
+      const createdMs = createdMsOf(entity)
+      return createdMs === undefined || clock.now() - createdMs <= maxAgeMs
     })
   }
   if (where !== undefined) yield rule('where', (entity) => where(entity))

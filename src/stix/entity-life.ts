@@ -14,12 +14,17 @@ import { dateMsOf, dateTextOf, fieldsOf } from './json-value.ts'
  * ```
  */
 export function createdAtOf(entity: Entity): string | undefined {
+  return createdAs(entity, dateTextOf)
+}
+
+/** @internal The same in milliseconds since 1970. */
+export function createdMsOf(entity: Entity): number | undefined {
+  return createdAs(entity, dateMsOf)
+}
+
+function createdAs<T>(entity: Entity, read: (value: unknown) => T | undefined): T | undefined {
   const fields = fieldsOf(entity)
-  return (
-    dateTextOf(openCtiFieldsOf(fields)['created_at']) ??
-    dateTextOf(fields['created_at']) ??
-    dateTextOf(fields['created'])
-  )
+  return read(openCtiFieldsOf(fields)['created_at']) ?? read(fields['created_at']) ?? read(fields['created'])
 }
 
 /**

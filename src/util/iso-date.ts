@@ -27,7 +27,9 @@ export function millisecondsOfIsoDate(text: string): number | undefined {
     rest = '00',
   ] = match
   const midnightMs = midnightOf(Number(year), Number(month), Number(day))
-  const [hour, minute, second] = [Number(hours), Number(minutes), Number(seconds)]
+  const hour = Number(hours)
+  const minute = Number(minutes)
+  const second = Number(seconds)
   const isLate = hour > 23 && (hour > 24 || minute > 0 || second > 0)
   const zoneHours = Number(zone)
   const zoneMinutes = Number(rest)
@@ -52,8 +54,11 @@ function midnightOf(year: number, month: number, day: number): number | undefine
 export function isoDateText(text: string): string | undefined {
   const ms = millisecondsOfIsoDate(text)
   if (ms === undefined) return undefined
-  return namesItsZone.test(text) && Date.parse(text) === ms ? text : new Date(ms).toISOString()
+  return isReadAlike.test(text) ? text : new Date(ms).toISOString()
 }
 
-/** `Date.parse` takes a date without a time for UTC, and a time without a zone for that of the machine. */
-const namesItsZone = /^\d{4}-\d{2}-\d{2}(?:T[\d:.]+(?:Z|[+-]\d{2}:\d{2}))?$/
+/**
+ * What `Date.parse` reads alike on every machine. It takes a date without a time for UTC, a time without a zone for that of
+ * the machine, and no leap seconds.
+ */
+const isReadAlike = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::[0-5]\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/

@@ -1,6 +1,8 @@
 import { MemoryStore, StreamConnector, tlpMarkingIds, type Entity } from 'opencti-stream-connector'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { deliveryFields } from '../../src/settings/setting-field.ts'
+import { type Logger, silentLogger } from '../../src/util/logger.ts'
+import { startSimulator } from '../integration/stage.ts'
 
 const octi = 'extension-definition--ea279b3e-5c71-4632-ac08-831c66a786ba'
 const sco = 'extension-definition--f93e2c80-4231-4f9a-af8b-95c9bd566a82'
@@ -359,4 +361,22 @@ test('who wants revoked indicators gets them, also those that have expired, and 
   expect(await outcomeOf(env, indicator({ revoked: true, valid_until: '2026-01-01T00:00:00.000Z' }))).toBe(
     'delivered',
   )
+})
+
+test('what can let nothing pass is told at the start as an error, so that the default log level shows it', async () => {
+  const simulator = await startSimulator()
+  const errors: string[] = []
+  const logger: Logger = {
+    ...silentLogger,
+    error: (message) => void errors.push(message),
+    child: () => logger,
+  }
+  const env = simulator.environment({
+    CONNECTOR_FILTER_TYPES: 'indicater',
+    CONNECTOR_LIVE_STREAM_RECOVER: 'false',
+  })
+  const connector = new Everything({ env, store: new MemoryStore(), logger })
+  onTestFinished(() => connector.stop())
+  await connector.start()
+  expect(errors).toEqual(['CONNECTOR_FILTER_TYPES names a type that is not known: did you mean indicator?'])
 })

@@ -221,6 +221,17 @@ describe('extensionOf and fieldOf', () => {
   })
 })
 
+test('createdByOf reads a reference in every shape', () => {
+  for (const fields of [
+    { created_by_ref: author },
+    { created_by_ref: { value: author, x_opencti_internal_id: 'q' } },
+    { createdBy: { standard_id: author, id: 'q' } },
+  ])
+    expect(createdByOf(entity(fields))).toBe(author)
+  for (const created_by_ref of [7, {}, [], null, { value: 7 }])
+    expect(createdByOf(entity({ created_by_ref }))).toBeUndefined()
+})
+
 test('killChainOf reads entities at the top and relationships in the extension', () => {
   const phases = [{ kill_chain_name: 'mitre-attack', phase_name: 'execution' }]
   expect(killChainOf(entity({ kill_chain_phases: [...phases, null, { phase_name: 'x' }] }))).toEqual(phases)

@@ -143,6 +143,82 @@ describe.each(helpers)('%s', (_, ask, isAllowed) => {
   })
 })
 
+/** What helpers answer of a document, as the texts and numbers that have to be in it. */
+const toldBy = (entity: Entity): readonly unknown[] => [
+  octiIdOf(entity),
+  ...labelsOf(entity),
+  scoreOf(entity),
+  confidenceOf(entity),
+  descriptionOf(entity),
+  createdByOf(entity),
+  createdAtOf(entity),
+  updatedAtOf(entity),
+  validUntilOf(entity),
+  ...markingsOf(entity).ids,
+  ...markingsOf(entity).unknown.filter((marking) => marking !== 'unreadable'),
+  ...Object.values(hashesOf(entity)),
+  ...observablesOf(entity).observables.flatMap((observable) =>
+    Object.entries(observable).flatMap(([name, value]) => {
+      if (name === 'type') return []
+      return typeof value === 'object' ? Object.values(value as object) : [value]
+    }),
+  ),
+]
+
+/** Every text and number in a document, as helpers may write it. */
+function* leavesOf(value: unknown): Iterable<string> {
+  if (typeof value === 'object' && value !== null)
+    for (const inner of Object.values(value)) yield* leavesOf(inner)
+  else yield plain(value)
+}
+
+/** Hashes and ids are written in small letters, numbers as text, dates in UTC. */
+const plain = (value: unknown) => String(value).trim().toLowerCase()
+
+test('no helper gives a value that the document does not hold', () => {
+  const value = fc.oneof(
+    fc.constantFrom<unknown>(
+      '80',
+      80,
+      0,
+      'ABCD',
+      'x y',
+      ' z ',
+      '2026-01-02T03:04:05.678Z',
+      true,
+      null,
+      '',
+      {},
+      [],
+    ),
+    fc.constantFrom<unknown>(['a', 7], [{ value: 'b' }], { value: 'c' }, { MD5: 'AB', x: 7 }, { tlp: 'red' }),
+    fc.constantFrom<unknown>([{ type: 'Url', value: 'u' }], [{ type: 'StixFile', hashes: { MD5: 'CD' } }]),
+    fc.constantFrom<unknown>(
+      "[url:value = 'p' OR ipv4-addr:value = 'q']",
+      "[file:name = 'r' AND file:size = 5]",
+    ),
+  )
+  const changes = fc.dictionary(fc.constantFrom(...names), value, { maxKeys: 5 })
+  const extension = fc.dictionary(fc.constantFrom(...extensionNames), value, { maxKeys: 4 })
+  fc.assert(
+    fc.property(fc.constantFrom(...samples), changes, extension, ({ entity, type }, fields, openCti) => {
+      const document = {
+        ...entity,
+        ...fields,
+        type,
+        extensions: { ...entity.extensions, [openCtiExtension]: openCti },
+      } as unknown as Entity
+      const held = [...leavesOf(document)]
+      const all = held.join('\n')
+      for (const told of toldBy(document)) {
+        // What a pattern says stands within its text.
+        if (told !== undefined && !held.includes(plain(told))) expect(all).toContain(plain(told))
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
 test('patches may hold anything', () => {
   const { entity } = samples[0]!
   for (const value of hostile) {
