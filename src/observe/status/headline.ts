@@ -79,6 +79,7 @@ function troubleOf(facts: ObservedFacts, reasons: readonly Unreadiness[]): Headl
 
 /** A reason as a sentence. */
 function sentence(text: string): string {
-  const whole = text.charAt(0).toUpperCase() + text.slice(1)
+  // An address stays as it is.
+  const whole = /^https?:/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1)
   return /[.!?…]$/.test(whole) ? whole : `${whole}.`
 }

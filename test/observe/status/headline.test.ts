@@ -65,6 +65,18 @@ test.each<[string, string, Partial<ObservedFacts>, RegExp]>([
     { stream: { ...well.stream, isSuspect: true, problem: 'no complete message for 60 s' } },
     /^No complete message for 60 s\.$/,
   ],
+  [
+    'disconnected',
+    'bad',
+    { stream: { ...lost, problem: 'https://opencti.example.org/stream did not open' } },
+    /^https:.* did not open\.$/,
+  ],
+  [
+    'position moved',
+    'bad',
+    { movedPosition: { own: '2-0', found: '1-0' } },
+    /writes positions .* 1-0, where 2-0 was\. .*CONNECTOR_ID/,
+  ],
   ['not ready', 'bad', { stateProblem: 'the disk is full' }, /^The disk is full\.$/],
   ['not ready', 'bad', { deadLettersKept: 10 }, /no more are allowed/],
   ['not ready', 'bad', { failingForMs: 6000 }, /has not worked for 6 s/],
