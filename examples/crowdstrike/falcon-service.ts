@@ -1,0 +1,127 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { type AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { type Ioc } from './crowdstrike-connector.ts'
+
+/** How a {@link FalconService} is started; everything has a default. */
+export interface FalconServiceOptions {
+  /** Default: 0, a free port. */
+  readonly port?: number
+}
+
+type Answer = readonly [status: number, body: object]
+
+const refused = (status: number, message: string): Answer => [status, { errors: [{ code: status, message }] }]
+const gone = refused(404, 'Resource Not Found')
+
+/**
+ * A part of Falcon's API for indicators of compromise, with its rules: OAuth tokens, which it can take back; ids of its own; one
+ * indicator for each type and value (409 for a second one); type and value that stay as they are, and no end in the past (400).
+ */
+export class FalconService implements AsyncDisposable {
+  readonly clientId = 'opencti'
+  readonly clientSecret = 'a-secret-for-trying-it'
+  readonly #iocs = new Map<string, Ioc>()
+  readonly #server = createServer((request, response) => void this.#serve(request, response))
+  #tokens = new Set<string>()
+  #issued = 0
+  #requests = 0
+  #last = 0
+
+  static async start({ port = 0 }: FalconServiceOptions = {}): Promise<FalconService> {
+    const service = new FalconService()
+    await new Promise<void>((resolve) => service.#server.listen(port, '127.0.0.1', resolve))
+    return service
+  }
+
+  /** What `CROWDSTRIKE_URL` is set to; `CROWDSTRIKE_TOKEN_URL` is below it. */
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** Requests that were answered. */
+  get requests(): number {
+    return this.#requests
+  }
+
+  /** All indicators of compromise, by id. */
+  iocs(): ReadonlyMap<string, Ioc> {
+    return this.#iocs
+  }
+
+  /** Takes back all tokens. */
+  revoke(): void {
+    this.#tokens = new Set()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const [status, body] = await this.#answer(request)
+      response.writeHead(status, { 'content-type': 'application/json' })
+      response.end(body === undefined ? undefined : JSON.stringify(body))
+    } catch {
+      response.writeHead(400).end()
+    }
+  }
+
+  async #answer(request: IncomingMessage): Promise<Answer> {
+    const body = await text(request)
+    this.#requests++
+    const { pathname, searchParams } = new URL(request.url ?? '/', this.url)
+    if (pathname === '/oauth2/token') return this.#issue(request, new URLSearchParams(body))
+    const token = request.headers.authorization?.replace('Bearer ', '') ?? ''
+    if (!this.#tokens.has(token)) return refused(401, 'access denied, invalid bearer token')
+    if (pathname === '/iocs/queries/indicators/v1') return this.#search(searchParams.get('filter') ?? '')
+    if (pathname !== '/iocs/entities/indicators/v1') return gone
+    if (request.method === 'DELETE') return this.#delete(searchParams.getAll('ids'))
+    const [sent] = (JSON.parse(body) as { indicators: (Ioc & { id?: string })[] }).indicators
+    if (sent === undefined) return refused(400, 'indicators is missing')
+    if (Date.parse(String(sent['expiration'])) < Date.now()) return refused(400, 'expiration is in the past')
+    return request.method === 'POST' ? this.#create(sent) : this.#update(sent)
+  }
+
+  #issue(request: IncomingMessage, form: URLSearchParams): Answer {
+    const basic = Buffer.from(`${this.clientId}:${this.clientSecret}`).toString('base64')
+    const isKnown =
+      request.headers.authorization === `Basic ${basic}` ||
+      (form.get('client_id') === this.clientId && form.get('client_secret') === this.clientSecret)
+    if (!isKnown) return refused(401, 'access denied, invalid client')
+    const token = `falcon-${++this.#issued}`
+    this.#tokens.add(token)
+    return [201, { access_token: token, token_type: 'bearer', expires_in: 1799 }]
+  }
+
+  #search(filter: string): Answer {
+    const [, type, value] = /^type:'(\w+)'\+value:'([^']+)'$/.exec(filter) ?? []
+    if (value === undefined) return refused(400, 'invalid filter')
+    const found = [...this.#iocs].filter(([, ioc]) => ioc.type === type && ioc.value === value)
+    return [200, { resources: found.map(([id]) => id) }]
+  }
+
+  #create(ioc: Ioc): Answer {
+    const isThere = [...this.#iocs.values()].some(
+      (each) => each.type === ioc.type && each.value === ioc.value,
+    )
+    if (isThere) return refused(409, 'Duplicate type/value')
+    const id = `ioc-${++this.#last}`
+    this.#iocs.set(id, ioc)
+    return [201, { resources: [{ id, ...ioc }] }]
+  }
+
+  #update({ id = '', ...changes }: Ioc & { id?: string }): Answer {
+    const known = this.#iocs.get(id)
+    if (known === undefined) return gone
+    if ('type' in changes || 'value' in changes) return refused(400, 'type and value cannot be changed')
+    this.#iocs.set(id, { ...known, ...(changes as object) })
+    return [200, { resources: [{ id }] }]
+  }
+
+  #delete(ids: readonly string[]): Answer {
+    return ids.length > 0 && ids.every((id) => this.#iocs.delete(id)) ? [200, { resources: ids }] : gone
+  }
+}

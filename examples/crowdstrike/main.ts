@@ -1,0 +1,3 @@
+import { CrowdstrikeConnector } from './crowdstrike-connector.ts'
+
+await CrowdstrikeConnector.run()

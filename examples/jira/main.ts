@@ -1,0 +1,3 @@
+import { JiraConnector } from './jira-connector.ts'
+
+await JiraConnector.run()

@@ -1,0 +1,3 @@
+import { WebhookConnector } from './webhook-connector.ts'
+
+await WebhookConnector.run()

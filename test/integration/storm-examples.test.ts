@@ -1,0 +1,90 @@
+import { fileURLToPath } from 'node:url'
+import { test } from 'vitest'
+import { buildIndicator, buildReport, openCtiPropertiesOf } from 'opencti-stream-connector/testing'
+import { FalconService } from '../../examples/crowdstrike/falcon-service.ts'
+import { JiraService } from '../../examples/jira/jira-service.ts'
+import { WebhookReceiver } from '../../examples/webhook/webhook-receiver.ts'
+import { killCount, stormProgram } from './storm-program.ts'
+
+const example = (name: string) => () =>
+  fileURLToPath(new URL(`../../examples/${name}/main.ts`, import.meta.url))
+const timeout = 120_000 + killCount * 10_000
+
+test(
+  `the webhook connector: after ${killCount} kills, a lost state, a brown-out and 429, what was received is the platform`,
+  { timeout },
+  async () => {
+    const receiver = await WebhookReceiver.start()
+    await stormProgram({
+      target: receiver,
+      program: example('webhook'),
+      environment: (front) => ({
+        WEBHOOK_URL: front.url,
+        WEBHOOK_TOKEN: receiver.token,
+        WEBHOOK_SIGNING_SECRET: receiver.signingSecret,
+      }),
+      build: (number, texts) => buildIndicator('ipv4', { seed: 1000 + number, ...texts }),
+      expected: (entity, isGone) =>
+        isGone ? undefined : `${openCtiPropertiesOf(entity).id} ${String(entity['name'])}`,
+      actual: () =>
+        [...receiver.entities()].flatMap(([id, entity]) =>
+          entity.type === 'indicator' ? [`${id} ${entity.name}`] : [],
+        ),
+    })
+  },
+)
+
+test(
+  `the Jira connector: after ${killCount} kills, a lost state, a brown-out and 429, every report has one issue, up to date`,
+  { timeout },
+  async () => {
+    const jira = await JiraService.start()
+    await stormProgram({
+      target: jira,
+      program: example('jira'),
+      environment: (front) => ({
+        JIRA_URL: front.url,
+        JIRA_USERNAME: jira.username,
+        JIRA_PASSWORD: jira.password,
+        JIRA_PROJECT_KEY: 'SOC',
+      }),
+      build: (number, texts) => buildReport([], { seed: 1000 + number, ...texts }),
+      expected: (entity, isGone) =>
+        `opencti-${openCtiPropertiesOf(entity).id} ${isGone ? 'gone' : String(entity['name'])}`,
+      actual: () =>
+        [...jira.issues().values()].map(
+          ({ labels, summary, comments }) => `${labels.join()} ${comments.length > 0 ? 'gone' : summary}`,
+        ),
+    })
+  },
+)
+
+test(
+  `the CrowdStrike connector: after ${killCount} kills, a lost state, a brown-out, 429 and revoked tokens, Falcon holds what the platform does`,
+  { timeout },
+  async () => {
+    const falcon = await FalconService.start()
+    await stormProgram({
+      target: falcon,
+      program: example('crowdstrike'),
+      environment: (front) => ({
+        CROWDSTRIKE_URL: front.url,
+        CROWDSTRIKE_TOKEN_URL: `${front.origin}/oauth2/token`,
+        CROWDSTRIKE_CLIENT_ID: falcon.clientId,
+        CROWDSTRIKE_CLIENT_SECRET: falcon.clientSecret,
+      }),
+      build: (number, texts) =>
+        buildIndicator('ipv4', {
+          seed: 1000 + number,
+          ...texts,
+          pattern: `[ipv4-addr:value = '10.0.${number >> 8}.${number & 255}']`,
+        }),
+      expected: (entity, isGone) =>
+        isGone
+          ? undefined
+          : `${/'(.*)'/.exec(String(entity['pattern']))![1]} ${String(entity['description'])}`,
+      actual: () => [...falcon.iocs().values()].map((ioc) => `${ioc.value} ${String(ioc['description'])}`),
+      disturb: () => falcon.revoke(),
+    })
+  },
+)
