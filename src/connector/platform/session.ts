@@ -8,7 +8,7 @@ import {
   type ReadState,
 } from '../../opencti/connector-state.ts'
 import { type Platform } from '../../opencti/platform.ts'
-import { comparePositions, formatPosition, type Position } from '../../opencti/position.ts'
+import { type Position } from '../../opencti/position.ts'
 import { type ConnectorSettings } from '../../settings/connector-settings.ts'
 import { futureStart } from '../../settings/future-start.ts'
 import { type StateStore } from '../../store/state-store.ts'
@@ -17,6 +17,7 @@ import { type Clock } from '../../util/clock.ts'
 import { delay } from '../../util/delay.ts'
 import { type Logger } from '../../util/logger.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
+import { type MovedPosition, movedPosition } from './moved-position.ts'
 import { patiently } from './patience.ts'
 
 /** What a {@link Session} needs. */
@@ -32,14 +33,6 @@ export interface SessionOptions {
   /** Somebody reset or edited the state at the platform. Resolves when the connector has begun there. */
   readonly onReset: (state: ConnectorState) => Promise<void>
   readonly onNotice: (notice: ConnectorNotice) => void
-}
-
-/** A position that somebody else has written at the platform. */
-export interface MovedPosition {
-  /** The connector's own, `<ms>-<seq>`. */
-  readonly own: string
-  /** The one that the platform has instead. */
-  readonly found: string
 }
 
 /** How the connector starts. */
@@ -256,16 +249,10 @@ export class Session {
   #noticeMove(found: string | undefined): void {
     const state = parseConnectorState(found)
     if (state !== undefined && state.problems.length > 0) this.#noticeUnreadable(state)
-    const position = state?.startFrom
     const before = this.#moved
-    this.#moved = undefined
-    if (position === undefined) return
-    const known = this.#pushed.map((text) => parseConnectorState(text)?.startFrom)
-    if (known.some((each) => each !== undefined && comparePositions(each, position) === 0)) return
-    const own = known.findLast((each) => each !== undefined)
-    if (own === undefined) return
-    this.#moved = { own: formatPosition(own), found: formatPosition(position) }
-    if (before === undefined) this.#options.onNotice({ kind: 'moved', ...this.#moved })
+    this.#moved = movedPosition(found, this.#pushed)
+    if (before === undefined && this.#moved !== undefined)
+      this.#options.onNotice({ kind: 'moved', ...this.#moved })
   }
 
   #obey(answer: string | undefined): void {
