@@ -88,6 +88,33 @@ test('asks once for the author of many entities, and again when the stream says 
   expect(asked(simulator, 'identities')).toBe(2)
 })
 
+test('asks for the authors of many events at once within the limits of the platform: no event is lost over it', async () => {
+  const simulator = await startSimulator()
+  const reporter = await startReporter(simulator, {
+    env: { CONNECTOR_FILTER_TYPES: 'indicator', CONNECTOR_CONCURRENCY: '24' },
+  })
+  const authors = Array.from({ length: 24 }, (_, index) =>
+    simulator.create(buildIdentity({ seed: index + 1, name: `Author ${index}` })),
+  )
+  // Each waits for the others, so that all are asked for in one turn.
+  const all = Promise.withResolvers<void>()
+  let waiting = 0
+  const { ask } = reporter
+  reporter.ask = async (entity, context) => {
+    if (++waiting === authors.length) all.resolve()
+    await all.promise
+    return ask.call(reporter, entity, context)
+  }
+  for (const [index, { id }] of authors.entries())
+    simulator.create(buildIndicator('ipv4', { seed: index + 1, created_by_ref: id }))
+  await until('all of them', () => reporter.reports.length === 24)
+  expect(new Set(reporter.reports.map((line) => line.split(' by ')[1]))).toEqual(
+    new Set(authors.map(({ name }) => name)),
+  )
+  expect(reporter.status()).toMatchObject({ deadLettered: 0 })
+  expect(asked(simulator, 'identities')).toBe(1)
+})
+
 test('a platform that is away while transform asks makes no dead letter, no outage of the target, and costs no attempts', async () => {
   const simulator = await startSimulator()
   const reporter = await startReporter(simulator, { env: { CONNECTOR_FILTER_TYPES: 'indicator' } })

@@ -3,16 +3,18 @@ import { type PlatformFeatures } from '../platform-profile.ts'
 import { connectorDefinitions } from './connector-definitions.ts'
 import { knowledgeDefinitions } from './knowledge-definitions.ts'
 
-/** Tests start hundreds of simulators, and a schema takes some milliseconds. */
-const built = new Map<string, GraphQLSchema>()
+/** Tests start hundreds of simulators, and a schema takes some milliseconds. One for each generation. */
+const built = new Map<PlatformFeatures, GraphQLSchema>()
 
 /** The part of the platform's GraphQL schema that connectors touch. @param rejectedInputFields fields of the registration that it shall not know. */
 export function graphqlSchema(
   features: PlatformFeatures,
   rejectedInputFields: ReadonlySet<string>,
 ): GraphQLSchema {
+  const known = rejectedInputFields.size === 0 ? built.get(features) : undefined
+  if (known !== undefined) return known
   const definitions = connectorDefinitions(features, rejectedInputFields) + knowledgeDefinitions(features)
-  let schema = built.get(definitions)
-  if (schema === undefined) built.set(definitions, (schema = buildSchema(definitions)))
+  const schema = buildSchema(definitions)
+  if (rejectedInputFields.size === 0) built.set(features, schema)
   return schema
 }
