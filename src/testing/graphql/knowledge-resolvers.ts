@@ -52,7 +52,7 @@ function list(
   fits: Fits,
 ): ObjectDescription {
   const descriptions = new ObjectDescriptions(knowledge, user)
-  const filters = given['filters'] as FilterGroup | undefined
+  const filters = (given['filters'] ?? undefined) as FilterGroup | undefined
   const ids = idsOfFilters(filters) ?? [...knowledge.values()].map(({ properties }) => properties.id)
   const types = textsOf(given['types'])
   const search = typeof given['search'] === 'string' ? given['search'].toLowerCase() : ''
