@@ -10,9 +10,11 @@ import { Window } from '../flow/window.ts'
 import { heapFrameLimit } from '../stream/heap-frame-limit.ts'
 import { CheckpointAge } from '../observe/facts/checkpoint-age.ts'
 import { type AssemblyOptions, type AssemblyOwner } from './assembly-options.ts'
+import { HangWatch } from './beside/hang-watch.ts'
 import { SideWork } from './beside/side-work.ts'
 import { DeadLetterBound } from './dead-letters/dead-letter-bound.ts'
 import { DeadLetterWriter } from './dead-letters/dead-letter-writer.ts'
+import { RefusedRuns } from './dead-letters/refused-runs.ts'
 import { HookRunner } from './delivery/hook-runner.ts'
 import { requireHooks } from './delivery/require-hooks.ts'
 import { LastEnd } from './id-map/last-end.ts'
@@ -41,6 +43,7 @@ export class Assembly {
   readonly sideWork: SideWork
   readonly links: LinkQueue
   readonly #letters: DeadLetterWriter
+  readonly #refusedRuns: RefusedRuns
   readonly #stixIdRecords: StixIdRecords
   readonly #targetIds = new TargetIds()
   readonly #checkpointAge: CheckpointAge
@@ -82,12 +85,21 @@ export class Assembly {
         const isUnsure = this.checkpointer.problem !== undefined
         const { links } = this
         const ids = this.#targetIds.values(isUnsure)
-        return new Map([...owner.progress.values(), ...links.values(isUnsure), ...ids])
+        const runs = this.#refusedRuns.values()
+        return new Map([...owner.progress.values(), ...links.values(isUnsure), ...ids, ...runs])
       },
       safe: () => owner.progress.safe,
       onHealth: (problem) => this.#onStateHealth(problem),
     })
     this.#stixIdRecords = new StixIdRecords(this.checkpointer)
+    this.#refusedRuns = new RefusedRuns({
+      ...options,
+      checkpointer: this.checkpointer,
+      clean,
+      takeBack: (ids, onEnded) => this.sideWork.replayer.takeBack(ids, onEnded),
+      resume: (route, run, reason) => this.engine.resumeRefusals(route, run, reason),
+      stopped: owner.givenUp,
+    })
     const { books, checkpointer, window } = this
     this.#letters = new DeadLetterWriter({
       checkpointer,
@@ -97,6 +109,7 @@ export class Assembly {
         this.deadLetters.add()
         onNotice({ kind: 'dead-lettered', ...letter })
       },
+      onSuspect: (letter) => this.#refusedRuns.add(letter),
       onFailedAgain: (operation, error, atMs) => this.sideWork.replayer.failedAgain(operation, error, atMs),
     })
     this.routes = new Routes(delivery.routes, books, clock)
@@ -155,7 +168,7 @@ export class Assembly {
       roomForEvents: () => this.room(),
       hurry: () => this.engine.hurry(),
       open: () => this.open(),
-      replay: (letter, onSettled) => this.pipeline.replay(letter, onSettled),
+      replay: (letter, onSettled, isFirst) => this.pipeline.replay(letter, onSettled, isFirst),
       expire: (record, onEnded) => corrections.expire(record, onEnded),
       repair: (event, repair, onEnded) => corrections.repair(event, repair, onEnded),
       onRemoved: () => this.deadLetters.remove(),
@@ -178,15 +191,23 @@ export class Assembly {
     return this.#opened
   }
 
+  /** Takes back what an earlier process had refused for all that came, before anything else is taken in. */
+  resume(): Promise<void> {
+    return this.#refusedRuns.resume()
+  }
+
   /** Does what no event asks for, until `signal` is aborted: replays dead letters, withdraws what has expired. */
   runBeside(signal: AbortSignal): void {
     this.sideWork.run(signal)
     void this.links.run(signal)
+    const { clock, onNotice } = this.#options
+    void new HangWatch({ clock, onNotice, hanging: () => this.engine.hanging() }).run(signal)
   }
 
   /** Takes one message to its end. */
   async process(message: PipelineMessage): Promise<Outcome> {
     await this.open()
+    await this.resume()
     await this.room()
     return new Promise((resolve) => {
       this.pipeline.accept(message, undefined, resolve)
@@ -197,6 +218,7 @@ export class Assembly {
   /** Takes many messages to their end, as the stream would bring them. */
   async processAll(messages: AsyncIterable<PipelineMessage>): Promise<void> {
     await this.open()
+    await this.resume()
     const ended = Promise.withResolvers<void>()
     // One more than are under way, until the last was taken in.
     let left = 1
@@ -239,7 +261,7 @@ export class Assembly {
           route.name,
           {
             ...route.books.snapshot(),
-            outage: this.engine.outageOf(route),
+            ...this.engine.troubleOf(route),
             concurrencyLimit: this.engine.limitOf(route),
           },
         ] as const,
@@ -295,11 +317,17 @@ export class Assembly {
       onChanged: (record) => this.sideWork.reconciliation.noteChanged(record),
       onRetry: ({ kind, entity }, { reason }) =>
         errors.note({ what: `${kind}, tried again`, text: reason, entityId: entity.id }),
-      onDeadLetter: (operation, verdict) => this.#letters.bury(operation, verdict),
+      onDeadLetter: (operation, verdict, isSuspect) => this.#letters.bury(operation, verdict, isSuspect),
       onOutage: (reason, name) =>
         onNotice(
           reason === undefined ? { kind: 'resumed', route: name } : { kind: 'paused', reason, route: name },
         ),
+      onRefusing: (reason, name) => {
+        this.#refusedRuns.takeBack(name, reason)
+        onNotice({ kind: 'refusing', reason, route: name })
+      },
+      onAskedPause: (pause, name) => onNotice({ kind: 'asked-to-wait', ...pause, route: name }),
+      onTaken: (name) => this.#refusedRuns.taken(name),
       onStop,
     })
   }
@@ -314,6 +342,7 @@ export class Assembly {
     for (const route of gone) this.#addRoute(route)
     await this.deadLetters.open()
     await this.checkpointer.open()
+    await this.#refusedRuns.open()
     await this.#stixIdRecords.open(store)
     await this.#targetIds.open(store)
     if (loaded.delivery.on.expiryTimer && !loaded.delivery.idMap) {

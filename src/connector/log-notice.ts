@@ -45,6 +45,12 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
         ...named(notice),
       })
       return
+    case 'refusing':
+      logger.error(
+        'Every event is refused: pausing, nothing is lost. What was put aside is tried again when events are taken',
+        { reason: notice.reason, ...named(notice) },
+      )
+      return
     case 'resumed':
       logger.info('The target is back: going on', named(notice))
       return
@@ -54,6 +60,27 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
         { entity_ids: notice.entityIds, limit_ms: notice.limitMs, ...named(notice) },
       )
       return
+    case 'asked-to-wait':
+      logger.warn('The target asked to wait: nothing is sent until then', {
+        seconds: Math.round(notice.forMs / 1000),
+        reason: notice.reason,
+        entity_id: notice.entityId,
+        ...named(notice),
+      })
+      return
+    case 'hook-hangs': {
+      const { hook, entityId, forMs, isAll } = notice
+      const attributes = {
+        hook,
+        entity_id: entityId,
+        running_seconds: Math.round(forMs / 1000),
+        ...named(notice),
+      }
+      if (isAll)
+        logger.error('All hooks that may run at a time hang: nothing else starts before one ends', attributes)
+      else logger.warn('A hook does not end; its entity waits, others go on', attributes)
+      return
+    }
     case 'dead-lettered':
       logger.error('Event saved to dead letter queue', {
         entity_id: notice.entityId,

@@ -28,6 +28,19 @@ function errorOfNotice(notice: ConnectorNotice): Failure | undefined {
         what: `${notice.route === undefined ? 'target' : `route ${notice.route}`} down`,
         text: notice.reason,
       }
+    case 'refusing':
+      return {
+        what: notice.route === undefined ? 'all refused' : `all refused by route ${notice.route}`,
+        text: notice.reason,
+      }
+    case 'asked-to-wait':
+      return { what: 'asked to wait', text: notice.reason, entityId: notice.entityId }
+    case 'hook-hangs':
+      return {
+        what: `${notice.hook} hangs`,
+        text: `It has not ended${notice.isAll ? ', and nothing else can start' : ''}. Set CONNECTOR_HOOK_TIMEOUT_MS, or a time limit in the hook.`,
+        entityId: notice.entityId,
+      }
     case 'dead-lettered':
       return { what: 'dead letter', text: notice.error, entityId: notice.entityId }
     case 'gap':

@@ -264,6 +264,7 @@ export class Runtime {
     const check = async () => hooks.check?.(signal)
     await patiently(check, 'The target is not ready yet', this.#options, signal, () => true)
     this.#waitsFor = undefined
+    await this.#assembly.resume()
     this.#read()
     this.#lifecycle.move('running')
     void this.#session.run(signal)
@@ -338,7 +339,7 @@ export class Runtime {
     await steps.take('Finishing work', () =>
       finishWork(engine, {
         // While the target is down, or after a failure, what waits cannot finish and comes again; what runs still can.
-        canFinish: this.#failure === undefined && engine.outageReason === undefined,
+        canFinish: this.#failure === undefined && !engine.isPaused,
         graceMs: steps.workMs,
         clock,
         logger,

@@ -18,8 +18,8 @@ export interface BatchSenderOptions {
   /** Tries of one event in all, while the target otherwise works. */
   readonly attempts: number
   readonly clock: Clock
-  /** A batch is over: others may start. */
-  readonly onSent: () => void
+  /** A batch is over, of which this was the first: others may start. */
+  readonly onSent: (first: Operation) => void
 }
 
 /** Sends batches, and has each of their operations settled by the answer for it. */
@@ -33,6 +33,8 @@ export class BatchSender {
   async send(operations: readonly Operation[]): Promise<void> {
     const { gate, handler, settler, batcher, onSent } = this.#options
     gate.enter(operations)
+    const startedMs = Math.round(this.#options.clock.monotonic())
+    for (const operation of operations) operation.startedMs = startedMs
     let answers: readonly ItemAnswer[] | undefined
     try {
       answers = await handler.flush(operations, (error) => this.#overdue(operations, error))
@@ -44,15 +46,16 @@ export class BatchSender {
     }
     if (answers !== undefined) this.#answered(operations, answers)
     batcher.sent()
-    onSent()
+    onSent(operations[0]!)
   }
 
   #answered(operations: readonly Operation[], answers: readonly ItemAnswer[]): void {
     const { gate, settler } = this.#options
     const done = operations.filter((_, index) => answers[index]!.status !== 'retry')
     if (done.length < operations.length) gate.pushedBack(operations)
-    const hasWorked = done.length > 0
+    const hasWorked = answers.some(({ status }) => status === 'ok')
     if (hasWorked) gate.worked(done, operations)
+    else if (done.length > 0) gate.answered(done, operations)
     for (const [index, operation] of operations.entries()) {
       const answer = answers[index]!
       if (answer.status === 'ok') {
@@ -60,10 +63,15 @@ export class BatchSender {
         continue
       }
       const verdict = settler.judge(answer.error, operation)
-      // A target that took its neighbours is not down, however many it asked to send again.
-      if (hasWorked) gate.failedBesideOthers(verdict, operation)
-      else gate.failed(verdict, [operation], operations)
-      settler.failed(operation, verdict, operations)
+      // A target that took its neighbours is not down, however many it asked to send again, and does not refuse everything.
+      if (hasWorked) {
+        gate.failedBesideOthers(verdict, operation)
+        settler.failedBesideOthers(operation, verdict, operations)
+      } else {
+        if (done.length === 0) gate.failed(verdict, [operation], operations)
+        else gate.failedBesideOthers(verdict, operation)
+        settler.failed(operation, verdict, operations)
+      }
     }
   }
 
@@ -74,7 +82,7 @@ export class BatchSender {
     gate.failed(judge(error, true, clock.now()), operations, operations)
     settler.overdue(operations)
     batcher.sent()
-    onSent()
+    onSent(operations[0]!)
   }
 
   #failed(operations: readonly Operation[], error: unknown, wasOverdue: boolean): void {
@@ -86,7 +94,11 @@ export class BatchSender {
       gate.wasted(operations)
       for (const operation of operations) settler.keep(operation)
       handler.onStop(verdict)
-    } else if (operations.length === 1 || verdict.kind === 'skip') {
+    } else if (
+      operations.length === 1 ||
+      verdict.kind === 'skip' ||
+      (verdict.kind === 'reject' && gate.isRefusing)
+    ) {
       for (const operation of operations) settler.failed(operation, verdict, operations)
     } else if (verdict.kind === 'reject') {
       gate.rejected(verdict, operations, operations)

@@ -1,3 +1,5 @@
+import { type Failing, RecentEndings } from './recent-endings.ts'
+
 /** How an event ended. */
 export type Outcome =
   | { readonly kind: 'delivered' }
@@ -20,6 +22,8 @@ export interface BooksSnapshot {
   readonly skippedByReason: Readonly<Record<string, number>>
   /** Tries of a hook that failed and were made again. */
   readonly retries: number
+  /** Absent unless nothing, or next to nothing, of the last events was delivered. */
+  readonly failing?: Failing | undefined
 }
 
 /** Skip reasons can come from authors: no more than this many are told apart. */
@@ -36,6 +40,7 @@ export class Books {
   #deadLettered = 0
   readonly #reasons = new Map<string, number>()
   readonly #whole: Books | undefined
+  readonly #recent = new RecentEndings()
   #retries = 0
 
   /** @param whole the books that these are a part of: they count the retries too, but events on their own. */
@@ -47,11 +52,19 @@ export class Books {
     this.#received++
   }
 
-  /** Enters the end of an event; once for each that was received. */
-  close(outcome: Outcome): void {
-    if (outcome.kind === 'delivered') this.#delivered++
-    else if (outcome.kind === 'dead-lettered') this.#deadLettered++
-    else {
+  /**
+   * Enters the end of an event; once for each that was received.
+   *
+   * @param isReplay whether it was another try of a dead letter: that one is refused again says nothing of the events of now.
+   */
+  close(outcome: Outcome, isReplay = false): void {
+    if (outcome.kind === 'delivered') {
+      this.#delivered++
+      this.#recent.delivered()
+    } else if (outcome.kind === 'dead-lettered') {
+      this.#deadLettered++
+      if (!isReplay) this.#recent.refused(outcome.reason)
+    } else {
       this.#skipped++
       const text = outcome.reason.slice(0, maxReasonCharacters)
       const known = this.#reasons.has(text) || this.#reasons.size < maxReasons
@@ -75,6 +88,7 @@ export class Books {
       inFlight: this.#received - this.#delivered - this.#skipped - this.#deadLettered,
       skippedByReason: Object.fromEntries(this.#reasons),
       retries: this.#retries,
+      failing: this.#recent.failing,
     }
   }
 }

@@ -8,7 +8,8 @@ import { BatchSender } from './batch-sender.ts'
 import { Batcher } from './batcher.ts'
 import { type Books, delivered } from './books.ts'
 import { coalesce } from './coalesce.ts'
-import { Gate } from './gate.ts'
+import { type AskedPause, Gate } from './gate.ts'
+import { type Hanging, type HangingCall, hangingCall, hangsAfterMs, nothingHangs } from './hanging.ts'
 import { type Limiter } from './limiter.ts'
 import { Lanes } from './lanes.ts'
 import { type Operation } from './operation.ts'
@@ -53,6 +54,8 @@ export class Engine {
   readonly #settler: Settler
   readonly #idle = new Condition()
   readonly #hasUntried = () => this.#lanes.hasUntried
+  /** How long the longest call took that ended well, in milliseconds. */
+  #longestMs = 0
   #isPumping = false
   #isStopped = false
   #cancelWake: (() => void) | undefined
@@ -69,6 +72,12 @@ export class Engine {
       maxCalls: bulk ? delivery.batch.maxInFlight : delivery.concurrency,
       outage: delivery.outage,
       onOutage: (reason) => handler.onOutage(reason, options.route),
+      onRefusing: (reason) => {
+        this.#giveBackGathered()
+        handler.onRefusing(reason, options.route)
+      },
+      onAskedPause: (pause) => handler.onAskedPause(pause, options.route),
+      onTaken: () => handler.onTaken(options.route),
     })
     this.#coalesces = delivery.coalesce === 'latest' || (bulk && delivery.batch.dedupe === 'latest')
     this.#resting = new Resting(clock, (operation) => {
@@ -93,9 +102,14 @@ export class Engine {
     return this.#lanes.size
   }
 
-  /** Why the target counts as down; undefined when it does not. */
+  /** Why nothing is sent but probes; undefined when that is not so. */
   get outageReason(): string | undefined {
     return this.#gate.outageReason
+  }
+
+  /** Whether nothing but probes is sent because everything is refused. */
+  get isRefusing(): boolean {
+    return this.#gate.isRefusing
   }
 
   /** How long the target has been failing since it worked last, in milliseconds; 0 when it works. */
@@ -106,6 +120,37 @@ export class Engine {
   /** Hooks, or batches, that may run side by side, as things are now. */
   get limit(): number {
     return this.#gate.limit
+  }
+
+  /** For how long nothing but probes has been sent, in milliseconds; 0 when that is not so. */
+  get pausedForMs(): number {
+    return this.#gate.pausedForMs
+  }
+
+  /** The pause that the target has asked for and that is not over; undefined when there is none. */
+  get askedPause(): AskedPause | undefined {
+    return this.#gate.askedPause
+  }
+
+  /** The calls that take far longer than others. Looks through all that has not ended. */
+  hanging(): Hanging {
+    const nowMs = this.#clock.monotonic()
+    const afterMs = hangsAfterMs(this.#longestMs)
+    const { ready, gathered, resting } = this.queueView
+    const idle = new Set([...ready, ...gathered])
+    const calls: HangingCall[] = []
+    let running = 0
+    for (const operation of this.#lanes) {
+      if (!operation.isStarted || idle.has(operation) || resting.has(operation)) continue
+      running++
+      const forMs = Math.round(nowMs - operation.startedMs)
+      if (forMs >= afterMs) calls.push(hangingCall(operation, forMs))
+    }
+    if (calls.length === 0) return nothingHangs
+    calls.sort((one, other) => other.forMs - one.forMs)
+    const waits = this.#gate.waitMs(this.#batcher?.inFlight ?? this.#atWork.count, this.#hasUntried)
+    const isAll = waits === Number.POSITIVE_INFINITY && calls.length === running
+    return { calls, isAll }
   }
 
   /** What has not ended, by what becomes of it. Looks through all of it: for those who ask now and then. */
@@ -133,6 +178,25 @@ export class Engine {
     this.#lanes.push(operation)
     this.#pump()
     if (operation.blockedBy > 0) this.#batcher?.blockedBehind(this.#blocked())
+  }
+
+  /**
+   * As {@link push}, before all that its entity has waiting: something older than that.
+   */
+  pushFirst(operation: Operation): void {
+    operation.pushedMs = Math.round(this.#clock.monotonic())
+    this.#lanes.pushFirst(operation)
+    this.#pump()
+  }
+
+  /**
+   * An earlier process has seen events refused, one after another.
+   *
+   * @param run how many.
+   * @param reason why the last was; absent when nothing was paused for that.
+   */
+  resumeRefusals(run: number, reason: string | undefined): void {
+    this.#gate.resumeRefusals(run, reason)
   }
 
   /** No more is coming for now: what waits for company in a batch goes as it is. */
@@ -176,7 +240,7 @@ export class Engine {
     this.#isPumping = true
     try {
       while (this.#lanes.peek() !== undefined) {
-        if (this.#batcher !== undefined) {
+        if (this.#batcher !== undefined && !this.#gate.isRefusing) {
           if (this.#atWork.count >= this.#batcher.capacity) break
         } else {
           const waitMs = this.#gate.waitMs(this.#atWork.count, this.#hasUntried)
@@ -185,7 +249,9 @@ export class Engine {
             break
           }
           if (this.#gate.outageReason !== undefined) this.#lanes.preferUntried(this.#random)
-          this.#gate.enter(this.#lanes.peek()!)
+          // What is refused says something only alone: a batch with one bad item would hide that the others are taken.
+          if (this.#batcher !== undefined) this.#gate.probe(this.#lanes.peek()!)
+          else this.#gate.enter(this.#lanes.peek()!)
         }
         const operation = this.#lanes.take()
         this.#atWork.begin()
@@ -194,6 +260,17 @@ export class Engine {
     } finally {
       this.#isPumping = false
     }
+  }
+
+  /** What has been gathered and not sent waits in its lanes again: older events of its entities may come before it. */
+  #giveBackGathered(): void {
+    const gathered = this.#batcher?.clear() ?? []
+    for (const operation of gathered) this.#lanes.again(operation)
+    this.#atWork.leave(gathered.length)
+  }
+
+  #noteDuration({ startedMs }: Operation): void {
+    this.#longestMs = Math.max(this.#longestMs, this.#clock.monotonic() - startedMs)
   }
 
   #wake(waitMs: number): void {
@@ -207,6 +284,7 @@ export class Engine {
 
   async #run(operation: Operation): Promise<void> {
     operation.attempts++
+    operation.startedMs = Math.round(this.#clock.monotonic())
     operation.onOverdue = this.#onOverdue
     try {
       const outcome = await this.#handler.deliver(operation)
@@ -214,10 +292,13 @@ export class Engine {
       if (outcome === undefined) {
         if (this.#isStopped) this.#settler.keep(operation)
         else this.#batcher!.add(operation, this.#blocked())
+        if (this.#gate.isRefusing) this.#batcher!.hurry()
         return
       }
-      if (outcome === delivered) this.#gate.worked([operation], operation)
-      else this.#gate.wasted(operation)
+      if (outcome === delivered) {
+        this.#noteDuration(operation)
+        this.#gate.worked([operation], operation)
+      } else this.#gate.wasted(operation)
       this.#settler.end(operation, outcome)
     } catch (error) {
       const wasOverdue = operation.isOverdue && this.#settler.returned([operation])
@@ -245,7 +326,9 @@ export class Engine {
       clock,
       weigh: (operation) => handler.itemBytes(operation),
       waitMs: () =>
-        this.#gate.waitMs(batcher.inFlight, () => batcher.unsent.some(({ isUntried }) => isUntried)),
+        this.#gate.isRefusing
+          ? this.#gate.tokenWaitMs
+          : this.#gate.waitMs(batcher.inFlight, () => batcher.unsent.some(({ isUntried }) => isUntried)),
       send: (operations) => void sender.send(operations),
     })
     const sender = new BatchSender({
@@ -255,7 +338,10 @@ export class Engine {
       batcher,
       attempts: delivery.retry.attempts,
       clock,
-      onSent: () => this.#pump(),
+      onSent: (first) => {
+        this.#noteDuration(first)
+        this.#pump()
+      },
     })
     return batcher
   }

@@ -1,7 +1,21 @@
 import { Engine, type EngineOptions } from './engine.ts'
+import { type AskedPause } from './gate.ts'
+import { type Hanging } from './hanging.ts'
 import { type Operation } from './operation.ts'
 import { queueDepth, runningOperations, type QueueDepth } from './queue-depth.ts'
 import { type Route } from './route.ts'
+
+/** Why what goes to the target is not taken, or not sent. */
+export interface Trouble {
+  /** Why the target counts as down; absent when it does not. */
+  readonly outage: string | undefined
+  /** Why the last event was refused, while everything is and nothing but probes is sent; absent when that is not so. */
+  readonly refusal: string | undefined
+  /** For how long either has been so, in milliseconds; 0 when neither is. */
+  readonly pausedForMs: number
+  /** The pause that the target has asked for and that is not over; absent when there is none. */
+  readonly askedPause: AskedPause | undefined
+}
 
 /** What the engine of a route does not share with the others. */
 export type RouteEngineOptions = Pick<EngineOptions, 'bucket' | 'delivery'> &
@@ -37,13 +51,28 @@ export class Engines {
     return size
   }
 
-  /** Why the target, or a route to it, counts as down; undefined when none does. */
-  get outageReason(): string | undefined {
-    if (this.#main.outageReason !== undefined) return this.#main.outageReason
-    for (const [route, { outageReason }] of this.#byRoute) {
-      if (outageReason !== undefined) return `route ${route.name}: ${outageReason}`
+  /** Whether the target, or a route to it, is sent nothing but probes. */
+  get isPaused(): boolean {
+    return this.#all.some(({ outageReason }) => outageReason !== undefined)
+  }
+
+  /** How it does that what goes through this route, or through none, is taken. */
+  troubleOf(route?: Route): Trouble {
+    const engine = route === undefined ? this.#main : this.#byRoute.get(route)
+    const { outageReason, isRefusing, pausedForMs, askedPause } = engine ?? this.#main
+    return {
+      outage: isRefusing ? undefined : outageReason,
+      refusal: isRefusing ? outageReason : undefined,
+      pausedForMs,
+      askedPause,
     }
-    return undefined
+  }
+
+  /** The calls that take far longer than others, of all routes. */
+  hanging(): Hanging {
+    const each = this.#all.map((engine) => engine.hanging())
+    const calls = each.flatMap((hanging) => hanging.calls).toSorted((one, other) => other.forMs - one.forMs)
+    return { calls, isAll: each.some(({ isAll }) => isAll) }
   }
 
   /** How long the target, or the route for which it is longest, has been failing, in milliseconds; 0 when all works. */
@@ -62,11 +91,6 @@ export class Engines {
   /** How many of them may run side by side for this route. */
   limitOf(route: Route): number {
     return this.#byRoute.get(route)?.limit ?? 0
-  }
-
-  /** Why this route counts as down; undefined when it does not. */
-  outageOf(route: Route): string | undefined {
-    return this.#byRoute.get(route)?.outageReason
   }
 
   /** What has not ended, by what becomes of it. Looks through all of it: for those who ask now and then. */
@@ -97,6 +121,25 @@ export class Engines {
     }
     route.books.receive()
     this.#byRoute.get(route)!.push(operation)
+  }
+
+  /** As {@link push}, before all that its entity has waiting: something older than that. */
+  pushFirst(operation: Operation): void {
+    const { route } = operation
+    if (route === undefined) {
+      this.#main.pushFirst(operation)
+      return
+    }
+    route.books.receive()
+    this.#byRoute.get(route)!.pushFirst(operation)
+  }
+
+  /** As of {@link Engine.resumeRefusals}, for the route of that name; nothing is done for one that is gone. */
+  resumeRefusals(name: string | undefined, run: number, reason: string | undefined): void {
+    if (name === undefined) this.#main.resumeRefusals(run, reason)
+    for (const [route, engine] of this.#byRoute) {
+      if (route.name === name) engine.resumeRefusals(run, reason)
+    }
   }
 
   /** No more is coming for now: what waits for company in a batch goes as it is. */

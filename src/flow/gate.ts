@@ -7,6 +7,7 @@ import { isHeldAgainst } from './held-against.ts'
 import { type Limiter } from './limiter.ts'
 import { type Operation } from './operation.ts'
 import { Outage, type OutageOptions } from './outage.ts'
+import { Refusals } from './refusals.ts'
 
 /** What a {@link Gate} needs. */
 export interface GateOptions {
@@ -23,7 +24,31 @@ export interface GateOptions {
   readonly random: Random
   /** The target went down (with the reason) or came back (undefined). */
   readonly onOutage: (reason: string | undefined) => void
+  /** Everything is refused, with this reason last; {@link GateOptions.onOutage} tells when that is over. */
+  readonly onRefusing: (reason: string) => void
+  /** The target has asked for a long pause. */
+  readonly onAskedPause: (pause: AskedPause) => void
+  /** An event was delivered after others had been refused. */
+  readonly onTaken: () => void
 }
+
+/**
+ * What an operation that is refused for good is: `bad`, among others that are not; `suspect`, as nothing has been delivered
+ * since; to be `kept`, as everything is refused.
+ */
+export type Refused = 'bad' | 'suspect' | 'kept'
+
+/** A pause that the target has asked for. */
+export interface AskedPause {
+  /** How long it still is, in milliseconds. */
+  readonly forMs: number
+  /** What the target said, and to which entity. */
+  readonly reason: string
+  readonly entityId: string
+}
+
+/** A pause from here on is worth a word, in milliseconds. */
+const longPauseMs = 10_000
 
 /** The longest pause that a target can ask for, in milliseconds. */
 const maxRetryAfterMs = 15 * 60_000
@@ -40,7 +65,9 @@ export class Gate {
   readonly #outage: Outage
   /** Of the tries that may have failed because of the target. */
   readonly #failures = new FailureShare()
-  readonly #onOutage: (reason: string | undefined) => void
+  readonly #refusals = new Refusals()
+  readonly #options: GateOptions
+  #asked: { readonly untilMs: number; readonly reason: string; readonly entityId: string } | undefined
 
   constructor(options: GateOptions) {
     this.#maxCalls = options.maxCalls
@@ -48,12 +75,29 @@ export class Gate {
     this.#bucket = options.bucket
     this.#takesTokens = options.takesTokens ?? (() => true)
     this.#outage = new Outage(options.outage, options.clock, options.random)
-    this.#onOutage = options.onOutage
+    this.#options = options
   }
 
-  /** Why the target counts as down; undefined when it does not. */
+  /** Why nothing is sent but probes; undefined when that is not so. */
   get outageReason(): string | undefined {
     return this.#outage.reason
+  }
+
+  /** Whether that is because everything is refused. */
+  get isRefusing(): boolean {
+    return this.#outage.isRefusing
+  }
+
+  /** For how long nothing but probes has been sent, in milliseconds; 0 when that is not so. */
+  get pausedForMs(): number {
+    return this.#outage.forMs
+  }
+
+  /** The pause that the target has asked for and that is not over; undefined when there is none. */
+  get askedPause(): AskedPause | undefined {
+    const asked = this.#asked
+    const forMs = asked === undefined ? 0 : asked.untilMs - this.#options.clock.monotonic()
+    return forMs > 0 ? { forMs, reason: asked!.reason, entityId: asked!.entityId } : undefined
   }
 
   /** How long the target has been failing since it worked last, in milliseconds; 0 when it works. */
@@ -84,14 +128,22 @@ export class Gate {
   enter(call: Operation | readonly Operation[]): void {
     const isBatch = Array.isArray(call)
     this.#adaptive?.started(call, isBatch ? call.length : 1)
-    if (this.#outage.reason !== undefined) {
-      const operations = (isBatch ? call : [call]) as readonly Operation[]
-      this.#outage.probe(
-        call,
-        operations.every(({ isUntried }) => isUntried),
-      )
-    }
+    if (this.#outage.reason !== undefined) this.probe(call)
     if (this.#takesTokens()) this.#bucket.take()
+  }
+
+  /** `call` is started while nothing but probes is. */
+  probe(call: Operation | readonly Operation[]): void {
+    const operations = (Array.isArray(call) ? call : [call]) as readonly Operation[]
+    this.#outage.probe(
+      call,
+      operations.every(({ isUntried }) => isUntried),
+    )
+  }
+
+  /** Milliseconds until the rate limit allows one more call. */
+  get tokenWaitMs(): number {
+    return this.#bucket.waitMs()
   }
 
   /**
@@ -102,7 +154,9 @@ export class Gate {
   worked(operations: readonly Operation[], call: object): void {
     this.#adaptive?.worked(call)
     if (this.#outage.reason === undefined) this.#failures.worked(operations)
-    if (this.#outage.succeeded()) this.#onOutage(undefined)
+    const isTaken = this.#refusals.worked()
+    if (this.#outage.succeeded()) this.#options.onOutage(undefined)
+    if (isTaken) this.#options.onTaken()
   }
 
   /** The target has too much to do for `call`, or for a part of it. */
@@ -123,44 +177,69 @@ export class Gate {
       this.wasted(call)
       return
     }
-    this.pauseAsAsked(verdict)
+    this.#pauseAsAsked(verdict, operations[0]!)
     if (isPushBack(verdict)) this.pushedBack(call)
     else this.#adaptive?.ended(call)
-    if (!mayBeOfTarget(verdict)) return
+    if (!mayBeOfTarget(verdict)) {
+      if (verdict.kind === 'retry') this.#outage.probeFailed(call)
+      return
+    }
     const share = this.#failures.ofAll
     this.#count(verdict, operations)
     const key = operations.length === 1 ? operations[0]!.key : undefined
     if (this.#outage.failed(key, verdict.reason, verdict.kind === 'outage', call, share)) {
-      this.#onOutage(verdict.reason)
+      this.#options.onOutage(verdict.reason)
     }
   }
 
   /** An operation failed in a call in which others have not: the target is there. */
   failedBesideOthers(verdict: Verdict, operation: Operation): void {
-    this.pauseAsAsked(verdict)
+    this.#pauseAsAsked(verdict, operation)
     if (mayBeOfTarget(verdict)) this.#count(verdict, [operation])
   }
 
   /** An answer with a reason shows that the target is there; an error of our own shows nothing. */
   rejected(verdict: Verdict, operations: readonly Operation[], call: object): void {
     if (verdict.ofPlatform || verdict.facts.status === undefined) this.wasted(call)
-    else {
-      this.#adaptive?.ended(call)
-      this.worked(operations, call)
+    else this.answered(operations, call)
+  }
+
+  /** The target has answered and taken nothing: it is there. */
+  answered(operations: readonly Operation[], call: object): void {
+    this.#adaptive?.ended(call)
+    if (this.#outage.reason === undefined) this.#failures.worked(operations)
+    if (this.#outage.answered()) this.#options.onOutage(undefined)
+  }
+
+  /**
+   * An operation was refused for good. It counts only the first time, and only when an event asks for it.
+   *
+   * @param call what it was in.
+   */
+  refused(operation: Operation, verdict: Verdict, call: object): Refused {
+    if (verdict.ofPlatform) return 'bad'
+    const isFirst = operation.refusals++ === 0
+    if (operation.repair !== undefined) return 'bad'
+    if (isFirst) this.#refusals.refused(operation.key)
+    if (!this.#outage.isRefusing && !this.#refusals.isMoreThanChance) {
+      if (isFirst) return 'suspect'
+      this.#refusals.wasBad()
+      return 'bad'
     }
+    if (this.#outage.refuses(verdict.reason, call)) this.#options.onRefusing(verdict.reason)
+    return 'kept'
+  }
+
+  /** An earlier process has seen so many events refused in a row, and had paused for that if there is a reason. */
+  resumeRefusals(run: number, reason: string | undefined): void {
+    this.#refusals.resume(run)
+    if (reason !== undefined) this.#outage.resumeRefusing(reason)
   }
 
   /** `call` ended before it reached the target. */
   wasted(call: object): void {
     this.#adaptive?.ended(call)
     this.#outage.probeWasted(call)
-  }
-
-  /** The target may have asked for a pause with its answer. */
-  pauseAsAsked(verdict: Verdict): void {
-    const { retryAfterMs } = verdict.facts
-    if (retryAfterMs !== undefined && !verdict.ofPlatform)
-      this.#bucket.pause(Math.min(retryAfterMs, maxRetryAfterMs))
   }
 
   /**
@@ -170,6 +249,20 @@ export class Gate {
    */
   isHeldAgainst(operation: Operation, verdict: Verdict, attempts: number): boolean {
     return isHeldAgainst(operation, verdict, this.#outage, this.#failures, attempts)
+  }
+
+  /** The target may have asked for a pause with its answer. */
+  #pauseAsAsked({ facts, ofPlatform, reason }: Verdict, { entity }: Operation): void {
+    if (facts.retryAfterMs === undefined || ofPlatform) return
+    const forMs = Math.min(facts.retryAfterMs, maxRetryAfterMs)
+    this.#bucket.pause(forMs)
+    const nowMs = this.#options.clock.monotonic()
+    const beforeMs = Math.max(nowMs, this.#asked?.untilMs ?? 0)
+    if (nowMs + forMs <= beforeMs) return
+    this.#asked = { untilMs: nowMs + forMs, reason, entityId: entity.id }
+    // Once for each pause, not for all the calls that ask for it.
+    if (forMs >= longPauseMs && nowMs + forMs - beforeMs >= longPauseMs)
+      this.#options.onAskedPause({ forMs, reason, entityId: entity.id })
   }
 
   /** While the target is down nothing is held against anybody, so that nothing of it has to count. */

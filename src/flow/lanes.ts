@@ -80,6 +80,20 @@ export class Lanes {
     if (operation.blockedBy === 0) this.#ready.push(operation)
   }
 
+  /**
+   * Puts an operation before what waits in its lanes: it is older than that. Behind what somebody is at work on, though; and
+   * behind all where operations wait for those of other entities.
+   */
+  pushFirst(operation: Operation): void {
+    if (this.#precedence !== undefined) {
+      this.push(operation)
+      return
+    }
+    this.#size++
+    for (const key of [operation.key, ...operation.joined]) this.#enterFirst(key, operation)
+    if (operation.blockedBy === 0) this.#ready.push(operation)
+  }
+
   /** The next operation that could start, without taking it. */
   peek(): Operation | undefined {
     return this.#ready.first
@@ -89,6 +103,12 @@ export class Lanes {
   get hasUntried(): boolean {
     for (const operation of this.#ready) if (operation.isUntried) return true
     return false
+  }
+
+  /** Whether others may wait for this one, which is first in its lanes. */
+  isAwaited({ key, joined }: Operation): boolean {
+    if (this.#precedence !== undefined) return true
+    return [key, ...joined].some((each) => (this.#lanes.get(each)?.waiting?.size ?? 0) > 0)
   }
 
   /** Makes one that has never been tried the next one, any of them by chance; the first one stays where there is none. */
@@ -149,6 +169,25 @@ export class Lanes {
     operation.blockedBy++
     lane.waiting ??= new Queue()
     lane.waiting.push(operation)
+  }
+
+  #enterFirst(key: string, operation: Operation): void {
+    const lane = this.#lanes.get(key)
+    if (lane === undefined) {
+      this.#lanes.set(key, { first: operation, waiting: undefined })
+      return
+    }
+    const first = lane.first!
+    lane.waiting ??= new Queue()
+    const isReady = this.#ready.remove(first)
+    if (!isReady && first.blockedBy === 0) {
+      operation.blockedBy++
+      lane.waiting.unshift(operation)
+      return
+    }
+    first.blockedBy++
+    lane.waiting.unshift(first)
+    lane.first = operation
   }
 
   #leave(key: string): void {

@@ -46,12 +46,16 @@ export class Operation {
   countedTries = 0
   ownFailures = 0
   ownFailuresAt = 0
+  /** How often it was refused for good, and kept all the same as everything was; once for what is tried as a dead letter. */
+  refusals = 0
   firstFailedAtMs = 0
   lastFailedAtMs = 0
   /** Why it failed last; empty when it never did. */
   lastFailure = ''
   /** Since when it is waited for its end, on the monotonic clock, in whole milliseconds. */
   pushedMs = 0
+  /** Since when a call for it is under way, in the same way. */
+  startedMs = 0
   /** Events that this one has replaced while they waited; they end when it ends. */
   replaced: Delivery[] | undefined
   /** A create that nobody saw was folded into it. */
@@ -129,7 +133,7 @@ export class Operation {
       this.route?.books.close(replaced)
       delivery.finishReplaced(replaced)
     }
-    this.route?.books.close(outcome)
+    this.route?.books.close(outcome, this.replayOf !== undefined)
     this.delivery.finish(outcome)
   }
 

@@ -19,8 +19,8 @@ const workedRecentlyMs = 10_000
 
 /**
  * Tells "the target is down" from "this event is bad" by one kind of evidence: whether the target does anything for
- * anybody else. While it is down nothing is started but one probe at a time; after that the number of operations at a
- * time grows from one again, so that a target that has just come back is not run over.
+ * anybody else. While it is down, or refuses everything, nothing is started but one probe at a time; after that the number of
+ * operations at a time grows from one again, so that a target that has just come back is not run over.
  */
 export class Outage {
   readonly #options: OutageOptions
@@ -36,6 +36,9 @@ export class Outage {
   /** The share of tries that failed before these. */
   #usualShare = 0
   #reason: string | undefined
+  #sinceMs = 0
+  /** It is there, and refuses everything. */
+  #isRefusing = false
   #probes = 0
   #nextProbeMs = 0
   /** When the next probe may be made of something that has never been tried. */
@@ -53,9 +56,19 @@ export class Outage {
     this.#random = random
   }
 
-  /** Why the target counts as down; undefined when it does not. */
+  /** Why nothing is sent but probes; undefined when that is not so. */
   get reason(): string | undefined {
     return this.#reason
+  }
+
+  /** Whether that is because everything is refused, by a target that is there. */
+  get isRefusing(): boolean {
+    return this.#isRefusing
+  }
+
+  /** For how long that has been so, in milliseconds; 0 when it is not. */
+  get forMs(): number {
+    return this.#reason === undefined ? 0 : this.#clock.monotonic() - this.#sinceMs
   }
 
   /** How often the target has worked. */
@@ -76,23 +89,49 @@ export class Outage {
     return this.#clock.monotonic() - this.#lastSuccessMs < workedRecentlyMs
   }
 
-  /** The target did something, or refused with a reason: it is there. Answers whether an outage ends with that. */
+  /** The target did something. Answers whether an outage ends with that. */
   succeeded(): boolean {
-    this.#successes++
-    this.#lastSuccessMs = this.#clock.monotonic()
-    this.#failures = 0
-    this.#failedKey = undefined
-    this.#failedMany = false
+    this.#isThere()
     this.#probe = undefined
-    if (this.#reason === undefined) {
-      if (this.#ramp !== Number.POSITIVE_INFINITY && (this.#ramp *= 2) > 4096)
-        this.#ramp = Number.POSITIVE_INFINITY
-      return false
+    if (this.#reason !== undefined) return this.#end()
+    if (this.#ramp !== Number.POSITIVE_INFINITY && (this.#ramp *= 2) > 4096)
+      this.#ramp = Number.POSITIVE_INFINITY
+    return false
+  }
+
+  /** The target refused something with a reason: it is there. Answers whether an outage ends with that. */
+  answered(): boolean {
+    return this.#isRefusing ? (this.#isThere(), false) : this.succeeded()
+  }
+
+  /**
+   * Everything is refused. Answers whether an outage begins with that.
+   *
+   * @param call what was refused last.
+   */
+  refuses(reason: string, call: object): boolean {
+    const begins = this.#reason === undefined
+    if (begins) this.#sinceMs = this.#clock.monotonic()
+    if (!this.#isRefusing) {
+      this.#isRefusing = true
+      this.#probes = 0
+      this.#wasUntried = true
     }
-    this.#reason = undefined
-    this.#probes = 0
-    this.#ramp = 1
-    return true
+    this.#reason = reason
+    if (begins || this.#probe === call) this.#planProbe()
+    return begins
+  }
+
+  /** An earlier process was in the midst of that; the next probe goes at once. */
+  resumeRefusing(reason: string): void {
+    this.#sinceMs = this.#clock.monotonic()
+    this.#isRefusing = true
+    this.#reason = reason
+  }
+
+  /** The probe has failed in a way that says nothing of the target. */
+  probeFailed(call: object): void {
+    if (this.#reason !== undefined && this.#probe === call) this.#planProbe()
   }
 
   /**
@@ -115,7 +154,8 @@ export class Outage {
     this.#failedKey = key
     if (this.#reason !== undefined) {
       this.#reason = reason
-      if (this.#probe === call) this.#planProbe()
+      this.#isRefusing = false
+      this.probeFailed(call)
       return false
     }
     const isMany =
@@ -124,6 +164,7 @@ export class Outage {
       this.#usualShare ** this.#failures < chance
     if (!isMany && !(certain && !this.workedRecently)) return false
     this.#reason = reason
+    this.#sinceMs = this.#clock.monotonic()
     this.#wasUntried = true
     this.#planProbe()
     return true
@@ -157,14 +198,40 @@ export class Outage {
     if (this.#probe === call) this.#probe = undefined
   }
 
+  #isThere(): void {
+    this.#successes++
+    this.#lastSuccessMs = this.#clock.monotonic()
+    this.#failures = 0
+    this.#failedKey = undefined
+    this.#failedMany = false
+  }
+
+  #end(): true {
+    this.#reason = undefined
+    this.#isRefusing = false
+    this.#probes = 0
+    this.#ramp = 1
+    return true
+  }
+
   #planProbe(): void {
     this.#probe = undefined
     this.#probes++
+    const nowMs = this.#clock.monotonic()
+    this.#nextUntriedMs = nowMs + this.#options.probeMinMs
+    this.#nextProbeMs = nowMs + (this.#isRefusing ? this.#refusedWaitMs : this.#downWaitMs)
+  }
+
+  get #downWaitMs(): number {
     const bounds = { baseMs: this.#options.probeMinMs, maxMs: this.#options.probeMaxMs }
     // Half of the wait is fixed: a probe right after the failure would say nothing new.
     const ceilingMs = Math.min(bounds.maxMs, bounds.baseMs * 2 ** Math.min(this.#probes - 1, 30))
-    const nowMs = this.#clock.monotonic()
-    this.#nextUntriedMs = nowMs + bounds.baseMs
-    this.#nextProbeMs = nowMs + ceilingMs / 2 + backoffMs(this.#probes, bounds, this.#random) / 2
+    return ceilingMs / 2 + backoffMs(this.#probes, bounds, this.#random) / 2
+  }
+
+  /** A target that is there needs less time to itself, and the good event among bad ones is found sooner. */
+  get #refusedWaitMs(): number {
+    const { probeMinMs, probeMaxMs } = this.#options
+    return Math.min(probeMaxMs, probeMinMs * (1 + this.#probes / 10))
   }
 }

@@ -1,12 +1,11 @@
 import { type ResolvedRoute } from '../settings/delivery-options.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Books, type BooksSnapshot } from './books.ts'
+import { type Trouble } from './engines.ts'
 import { Route } from './route.ts'
 
 /** How one route does at one moment. */
-export interface RouteAccount extends BooksSnapshot {
-  /** Why the route counts as down; absent when it does not. */
-  readonly outage: string | undefined
+export interface RouteAccount extends BooksSnapshot, Trouble {
   /** Hooks, or batches, that may run side by side through it now. */
   readonly concurrencyLimit: number
 }

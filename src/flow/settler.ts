@@ -37,6 +37,9 @@ export interface SettlerOptions {
  */
 const maxBriefWaitMs = 15_000
 
+/** An operation for which others wait is tried so often while everything is refused. */
+const maxRefusals = 10
+
 /**
  * Decides what becomes of an operation after a try: it has ended, is put aside, waits for its next try, or stays where it is
  * because the connector is about to stop.
@@ -58,6 +61,12 @@ export class Settler {
     return judge(error, !operation.isTransforming, this.#options.clock.now())
   }
 
+  /** The operation failed in a batch in which others have not: not everything is refused. */
+  failedBesideOthers(operation: Operation, verdict: Verdict, call: object): void {
+    if (verdict.kind === 'reject') this.#bury(operation, verdict, false)
+    else this.failed(operation, verdict, call)
+  }
+
   /** @param call what failed: the operation, or the batch that it was in. */
   failed(operation: Operation, verdict: Verdict, call: object): void {
     const { gate, handler, retry } = this.#options
@@ -73,11 +82,11 @@ export class Settler {
         handler.onStop(verdict)
         return
       case 'reject':
+        this.#refuse(operation, verdict, call)
         gate.rejected(verdict, [operation], call)
-        this.end(operation, this.#toDeadLetters(operation, verdict))
         return
       default:
-        if (gate.isHeldAgainst(operation, verdict, retry.attempts)) this.#giveUp(operation, verdict)
+        if (gate.isHeldAgainst(operation, verdict, retry.attempts)) this.#giveUp(operation, verdict, call)
         else this.tryAgain(operation, verdict, call)
     }
   }
@@ -96,7 +105,7 @@ export class Settler {
     // While the target is down, its turn is a probe. What failed on the way into a batch, or at the platform, has no such
     // gate before it.
     const isGated = gate.outageReason !== undefined && !verdict.ofPlatform
-    if (isGated && (!bulk || call !== operation)) {
+    if (isGated && (!bulk || call !== operation || gate.isRefusing)) {
       lanes.again(operation)
       return
     }
@@ -145,20 +154,43 @@ export class Settler {
     onEnd()
   }
 
-  #giveUp(operation: Operation, verdict: Verdict): void {
+  #giveUp(operation: Operation, verdict: Verdict, call: object): void {
     // A dead letter that is tried again is aside already: stopping for it would stop at each start. A repair comes again.
     const isOfStream = operation.replayOf === undefined && operation.repair === undefined
     if (this.#options.retry.exhausted === 'stop' && isOfStream) {
       this.keep(operation)
       this.#options.handler.onStop(verdict)
     } else {
-      this.end(operation, this.#toDeadLetters(operation, verdict))
+      this.#refuse(operation, verdict, call)
     }
   }
 
-  #toDeadLetters(operation: Operation, verdict: Verdict): Outcome {
+  /** It will never work for this operation, unless it works for none. */
+  #refuse(operation: Operation, verdict: Verdict, call: object): void {
+    const refused = this.#options.gate.refused(operation, verdict, call)
+    if (refused === 'kept' && !this.#isInTheWay(operation)) this.tryAgain(operation, verdict, call)
+    else this.#bury(operation, verdict, refused !== 'bad')
+  }
+
+  /**
+   * Whether what waits behind an operation that is refused again may be what would be taken: when there is nothing else to
+   * try, at once if it is the only one that could be tried, as where all have one order.
+   */
+  #isInTheWay(operation: Operation): boolean {
+    const { lanes, atWork, resting } = this.#options
+    const isAlone = lanes.readyCount === 0
+    const areSomeBlocked = lanes.size > lanes.readyCount + atWork.count + resting.size
+    return (
+      operation.refusals > (isAlone ? 1 : maxRefusals) &&
+      areSomeBlocked &&
+      !lanes.hasUntried &&
+      lanes.isAwaited(operation)
+    )
+  }
+
+  #bury(operation: Operation, verdict: Verdict, isSuspect: boolean): void {
     operation.noteFailure(this.#options.clock.now(), verdict.reason)
-    this.#options.handler.deadLetter(operation, verdict)
-    return { kind: 'dead-lettered', reason: verdict.reason }
+    this.#options.handler.deadLetter(operation, verdict, isSuspect)
+    this.end(operation, { kind: 'dead-lettered', reason: verdict.reason })
   }
 }

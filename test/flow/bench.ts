@@ -68,6 +68,8 @@ export class Bench implements OperationHandler {
   readonly deadLetters: { key: string; attempts: number; reason: string }[] = []
   readonly outages: (string | undefined)[] = []
   readonly stops: string[] = []
+  /** How often something was delivered after a refusal. */
+  taken = 0
   /** How often each event was told that it has ended. */
   readonly endings = new Map<Delivery, Outcome[]>()
   readonly #target: Target
@@ -156,6 +158,16 @@ export class Bench implements OperationHandler {
 
   onOutage(reason: string | undefined): void {
     this.outages.push(reason)
+  }
+
+  onRefusing(reason: string): void {
+    this.outages.push(`refuses: ${reason}`)
+  }
+
+  onAskedPause(): void {}
+
+  onTaken(): void {
+    this.taken++
   }
 
   onStop(verdict: Verdict): void {

@@ -8,5 +8,8 @@ export const quietHandler: Omit<OperationHandler, 'deliver'> = {
   deadLetter: () => {},
   skipped: () => {},
   onOutage: () => {},
+  onRefusing: () => {},
+  onAskedPause: () => {},
+  onTaken: () => {},
   onStop: () => {},
 }

@@ -18,8 +18,15 @@ export interface ReplayerOptions {
   readonly logger: Logger
   /** Undefined when one more event may be taken into memory; else resolves when it may. */
   readonly room: () => Promise<void> | undefined
-  /** Takes a letter's event through the lanes; answers what is wrong with a letter that cannot be read. */
-  readonly replay: (letter: DeadLetter, onSettled: (outcome: Outcome) => void) => string | undefined
+  /**
+   * Takes a letter's event through the lanes, before what waits of its entity if that is asked for; answers what is wrong with
+   * a letter that cannot be read.
+   */
+  readonly replay: (
+    letter: DeadLetter,
+    onSettled: (outcome: Outcome) => void,
+    isFirst: boolean,
+  ) => string | undefined
   /** No more is coming for now. */
   readonly hurry: () => void
   /** A letter is gone. */
@@ -37,6 +44,9 @@ const maxEnded = 1000
 
 /** What a letter's error begins with when it was not tried again because it is stale. */
 const stalePrefix = 'Stale: '
+
+/** Told when a letter that was taken back has ended, and whether it is still a dead letter. */
+export type OnTakenBack = (id: number, isStillThere: boolean) => void
 
 /** Without the content: that goes with the event. */
 type Letter = Omit<DeadLetter, 'data'>
@@ -91,6 +101,22 @@ export class Replayer {
     return false
   }
 
+  /**
+   * Tries letters that nobody has asked for again, before what waits of their entities. One that is stale is gone then: what
+   * the target has is newer.
+   *
+   * @param onEnded told of each that has ended, and whether it is still a dead letter.
+   */
+  async takeBack(ids: readonly number[], onEnded: OnTakenBack): Promise<void> {
+    await this.#underWay.write()
+    const letters = await Promise.all(ids.map((id) => this.#options.store.deadLetter(id)))
+    // The last first: each goes before those that are there.
+    for (const letter of letters.toReversed()) {
+      if (letter !== undefined && !this.#underWay.has(letter.id)) this.#start(letter, onEnded)
+    }
+    this.#options.hurry()
+  }
+
   /** A letter has failed again: it stays, with its new error, and has to be asked for again. */
   failedAgain(operation: Operation, error: string, atMs: number): void {
     const letter = this.#underWay.get(operation.replayOf!)!
@@ -133,10 +159,17 @@ export class Replayer {
     if (this.#underWay.size > this.#underWay.endedCount) hurry()
   }
 
-  #start({ data, ...summary }: DeadLetter): void {
+  /** @param onTakenBack told when it has ended, if it is tried without being asked for. */
+  #start({ data, ...summary }: DeadLetter, onTakenBack?: OnTakenBack): void {
     this.#underWay.begin(summary.id, summary)
-    const problem = this.#options.replay({ ...summary, data }, (outcome) => this.#settled(summary, outcome))
+    const isTakenBack = onTakenBack !== undefined
+    const onSettled = (outcome: Outcome) => {
+      this.#settled(summary, outcome, isTakenBack)
+      onTakenBack?.(summary.id, outcome.kind === 'dead-lettered')
+    }
+    const problem = this.#options.replay({ ...summary, data }, onSettled, isTakenBack)
     if (problem === undefined) return
+    onTakenBack?.(summary.id, true)
     this.#keep(
       summary,
       `Cannot be replayed: ${problem}. Correct the entity at the platform, or the connector, then purge this or replay it again.`,
@@ -144,10 +177,10 @@ export class Replayer {
     this.#underWay.end(summary.id)
   }
 
-  #settled(letter: Letter, outcome: Outcome): void {
+  #settled(letter: Letter, outcome: Outcome, isTakenBack: boolean): void {
     const { checkpointer, logger, onRemoved } = this.#options
     const attributes = { dead_letter: letter.id, entity_id: letter.entityId }
-    if (outcome === staleOutcome) {
+    if (outcome === staleOutcome && !isTakenBack) {
       const original = letter.error.startsWith(stalePrefix)
         ? letter.error.slice(letter.error.indexOf('\n') + 1)
         : letter.error

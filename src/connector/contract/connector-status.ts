@@ -1,5 +1,6 @@
 import { type BooksSnapshot } from '../../flow/books.ts'
 import { type RouteAccount } from '../../flow/routes.ts'
+import { whyOf } from '../../observe/facts/channels.ts'
 import { type ObservedFacts } from '../../observe/facts/observed-facts.ts'
 import { readiness, type Unreadiness } from '../../observe/facts/readiness.ts'
 import { type EndpointAddresses } from '../../observe/observation.ts'
@@ -24,8 +25,13 @@ export interface ConnectorStatus extends BooksSnapshot {
    * `adaptiveConcurrency` finds out what the target takes. Of all routes together where there are any.
    */
   readonly concurrencyLimit: number
-  /** Why the target counts as down; absent when it does not. */
+  /** Why the target, or the first route that is, counts as down; absent when none does. */
   readonly outage: string | undefined
+  /**
+   * Why the last event was refused, while everything is, at the target or through a route, and nothing but probes is sent there;
+   * absent when that is not so.
+   */
+  readonly refusal: string | undefined
   /** Why the state cannot be written; absent when it can. */
   readonly stateProblem: string | undefined
   /** Dead letters that are kept now. */
@@ -57,7 +63,9 @@ export function connectorStatus(
     catchingUp: facts.catchingUp,
     lagMs: facts.lagMs,
     concurrencyLimit: facts.concurrencyLimit,
-    outage: facts.outage,
+    outage: whyOf(facts, 'outage'),
+    refusal: whyOf(facts, 'refusal'),
+    failing: facts.failing,
     stateProblem: facts.stateProblem,
     deadLettersKept: facts.deadLettersKept,
     notReady: readiness(facts),

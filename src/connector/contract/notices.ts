@@ -35,7 +35,12 @@ export type ConnectorNotice =
   | { readonly kind: 'catch-up-refused'; readonly from: string }
   /** The target, or the route that is named, counts as down: nothing but a probe is sent until it comes back. */
   | { readonly kind: 'paused'; readonly reason: string; readonly route?: string | undefined }
-  /** The target works again. */
+  /**
+   * Everything that came last was refused, at the target or through the route that is named, for this reason in the end: nothing
+   * but a probe is sent until something is taken. What was put aside meanwhile is tried again by itself then.
+   */
+  | { readonly kind: 'refusing'; readonly reason: string; readonly route?: string | undefined }
+  /** The target works again, or takes events again. */
   | { readonly kind: 'resumed'; readonly route?: string | undefined }
   /** A hook ignores that its time is over: its entities wait until it ends, others go on. The first of a batch are named. */
   | {
@@ -44,6 +49,27 @@ export type ConnectorNotice =
       readonly entityIds: readonly string[]
       readonly limitMs: number
       readonly route?: string | undefined
+    }
+  /** The target, or the route that is named, has asked for a pause of more than ten seconds: nothing is sent until it is over. */
+  | {
+      readonly kind: 'asked-to-wait'
+      readonly forMs: number
+      readonly reason: string
+      readonly entityId: string
+      readonly route?: string | undefined
+    }
+  /**
+   * A call of a hook takes far longer than others: more than a minute, and three times as long as any that has ended. With
+   * `isAll` nothing else can start before such a call ends.
+   */
+  | {
+      readonly kind: 'hook-hangs'
+      /** What the target is told: `create`, `update`, `delete`. */
+      readonly hook: string
+      readonly entityId: string
+      readonly forMs: number
+      readonly route?: string | undefined
+      readonly isAll: boolean
     }
   /** An event was put aside. */
   | {

@@ -6,6 +6,7 @@ import { mergeSourcesOf } from '../../flow/planner.ts'
 import { type UnreadableEvent } from '../../opencti/decode-event.ts'
 import { formatPosition } from '../../opencti/position.ts'
 import { type StreamEvent } from '../../opencti/stream-event.ts'
+import { type NewDeadLetter } from '../../store/state-store.ts'
 import { entityKeyOf } from '../../stix/entity-ids.ts'
 import { type Clock } from '../../util/clock.ts'
 
@@ -21,6 +22,8 @@ export interface DeadLetterWriterOptions {
     position: string | undefined
     route: string | undefined
   }) => void
+  /** It was added while nothing is delivered: it may not be the event that is bad. */
+  readonly onSuspect?: ((letter: NewDeadLetter) => void) | undefined
   /** A dead letter that was tried again is still none that could be delivered. */
   readonly onFailedAgain: (operation: Operation, error: string, atMs: number) => void
 }
@@ -43,8 +46,12 @@ export class DeadLetterWriter {
     this.#options = options
   }
 
-  /** Keeps an operation that cannot be delivered. */
-  bury(operation: Operation, verdict: Verdict): void {
+  /**
+   * Keeps an operation that cannot be delivered.
+   *
+   * @param isSuspect whether nothing was delivered since others were refused too.
+   */
+  bury(operation: Operation, verdict: Verdict, isSuspect: boolean): void {
     // The next comparison finds it again.
     if (operation.repair !== undefined) return
     const { event } = operation
@@ -55,7 +62,7 @@ export class DeadLetterWriter {
       this.#options.onFailedAgain(operation, error, operation.lastFailedAtMs || nowMs)
       return
     }
-    this.#options.checkpointer.addDeadLetter({
+    const letter: NewDeadLetter = {
       key: operation.key,
       route: operation.route?.name,
       eventType: event.name,
@@ -67,7 +74,9 @@ export class DeadLetterWriter {
       lastAtMs: operation.lastFailedAtMs || nowMs,
       error,
       data: JSON.stringify(event.envelope),
-    })
+    }
+    this.#options.checkpointer.addDeadLetter(letter)
+    if (isSuspect) this.#options.onSuspect?.(letter)
     const route = operation.route?.name
     this.#options.onDeadLetter({ entityId: operation.entity.id, error, position, route })
   }

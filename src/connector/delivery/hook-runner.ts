@@ -1,6 +1,7 @@
 import { type Verdict } from '../../errors/verdict.ts'
 import { type Outcome } from '../../flow/books.ts'
 import { type HookTrace } from '../../flow/event-trace.ts'
+import { type AskedPause } from '../../flow/gate.ts'
 import { type ItemAnswer, readFlushResults } from '../../flow/flush-answer.ts'
 import { type Operation } from '../../flow/operation.ts'
 import { overtakenOutcome, staleOutcome } from '../../flow/outcomes.ts'
@@ -25,8 +26,11 @@ export interface HookRunnerOptions extends TargetEffectsOptions {
   /** Whether hooks may make requests through `this.http`. Default: none does. */
   readonly makesRequests?: (() => boolean) | undefined
   readonly onRetry: (operation: Operation, verdict: Verdict) => void
-  readonly onDeadLetter: (operation: Operation, verdict: Verdict) => void
-  readonly onOutage: (reason: string | undefined, route: string | undefined) => void
+  readonly onDeadLetter: OperationHandler['deadLetter']
+  readonly onOutage: OperationHandler['onOutage']
+  readonly onRefusing: OperationHandler['onRefusing']
+  readonly onAskedPause: OperationHandler['onAskedPause']
+  readonly onTaken: OperationHandler['onTaken']
   readonly onStop: (verdict: Verdict) => void
 }
 
@@ -147,8 +151,8 @@ export class HookRunner implements OperationHandler {
     this.#options.onRetry(operation, verdict)
   }
 
-  deadLetter(operation: Operation, verdict: Verdict): void {
-    this.#options.onDeadLetter(operation, verdict)
+  deadLetter(operation: Operation, verdict: Verdict, isSuspect: boolean): void {
+    this.#options.onDeadLetter(operation, verdict, isSuspect)
   }
 
   skipped(operation: Operation): void {
@@ -157,6 +161,18 @@ export class HookRunner implements OperationHandler {
 
   onOutage(reason: string | undefined, route: string | undefined): void {
     this.#options.onOutage(reason, route)
+  }
+
+  onRefusing(reason: string, route: string | undefined): void {
+    this.#options.onRefusing(reason, route)
+  }
+
+  onAskedPause(pause: AskedPause, route: string | undefined): void {
+    this.#options.onAskedPause(pause, route)
+  }
+
+  onTaken(route: string | undefined): void {
+    this.#options.onTaken(route)
   }
 
   onStop(verdict: Verdict): void {

@@ -26,7 +26,7 @@ import { partsOf, type ReplayedLetter } from './replayed-letter.ts'
 export interface PipelineOptions {
   readonly books: Books
   readonly window: Window
-  readonly engine: Pick<Engines, 'push'>
+  readonly engine: Pick<Engines, 'push' | 'pushFirst'>
   readonly filter: Filter
   /** Default: none. */
   readonly routes?: Routes | undefined
@@ -92,9 +92,10 @@ export class Pipeline {
    * fails three times was dead-lettered three times. How many letters there are is for the store to tell. The ledger has no
    * part in it: the position passed the event when the letter was on disk.
    *
+   * @param isFirst whether it goes before what waits of its entity.
    * @returns what is wrong with a letter that cannot be read; nothing is done then.
    */
-  replay(letter: DeadLetter, onSettled: OnSettled): string | undefined {
+  replay(letter: DeadLetter, onSettled: OnSettled, isFirst = false): string | undefined {
     const { eventType, key, data } = letter
     if (key === undefined || !isEventName(eventType)) return 'its message could not be read'
     const position = letter.position === undefined ? undefined : parsePosition(letter.position)
@@ -110,12 +111,17 @@ export class Pipeline {
     this.#options.books.receive()
     const entityKey = entityKeyOfLane(key, letter.route)
     try {
-      this.#route(event, undefined, undefined, onEnd, trace, { ...letter, entityKey, through: route })
+      this.#route(event, undefined, undefined, onEnd, trace, {
+        ...letter,
+        entityKey,
+        through: route,
+        isFirst,
+      })
       return undefined
     } catch (error) {
       const problem = this.#options.clean(describeError(error))
       const outcome: Outcome = { kind: 'dead-lettered', reason: problem }
-      this.#options.books.close(outcome)
+      this.#options.books.close(outcome, true)
       trace?.end(outcome)
       return `a filter or a route of the connector failed: ${problem}`
     }
@@ -191,7 +197,7 @@ export class Pipeline {
       event,
       (settled, outcome) => {
         window.release(settled.bytes)
-        this.#end(ticket, outcome, onSettled, ledger)
+        this.#end(ticket, outcome, onSettled, ledger, letter !== undefined)
       },
       this.#shrink,
     )
@@ -205,7 +211,11 @@ export class Pipeline {
     // Only now: what threw before must not hold room.
     window.take(event.bytes)
     delivery.split(operations.length)
-    for (const operation of operations) this.#options.engine.push(operation)
+    const { engine } = this.#options
+    for (const operation of operations) {
+      if (letter?.isFirst === true) engine.pushFirst(operation)
+      else engine.push(operation)
+    }
   }
 
   #enter(
@@ -223,8 +233,9 @@ export class Pipeline {
     outcome: Outcome,
     onSettled: OnSettled | undefined,
     ledger?: EventLedger,
+    isReplay = false,
   ): void {
-    this.#options.books.close(outcome)
+    this.#options.books.close(outcome, isReplay)
     if (ticket !== undefined && ticket !== duplicate) {
       ledger?.settle(ticket)
       this.#options.checkpointer.touch()

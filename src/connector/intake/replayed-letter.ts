@@ -7,6 +7,8 @@ export type ReplayedLetter = Pick<DeadLetter, 'id' | 'replay'> & {
   readonly entityKey: string
   /** The route that it goes through; all of them when it failed before it came to one. */
   readonly through: Route | undefined
+  /** It goes before what waits of its entity. */
+  readonly isFirst?: boolean | undefined
 }
 
 /** Of a merge, only the part that failed, and through its route: the others have ended, well or as letters of their own. */
@@ -19,6 +21,7 @@ export function partsOf(letter: ReplayedLetter, planned: readonly Operation[]): 
   }
   for (const operation of lanes.values()) {
     operation.replayOf = letter.id
+    operation.refusals = 1
     operation.isForced = letter.replay === 'forced'
     operation.isPartOfReplay = lanes.size > 1
   }

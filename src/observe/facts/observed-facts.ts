@@ -1,4 +1,6 @@
 import { type BooksSnapshot } from '../../flow/books.ts'
+import { type Trouble } from '../../flow/engines.ts'
+import { type Hanging } from '../../flow/hanging.ts'
 import { type QueueDepth } from '../../flow/queue-depth.ts'
 import { type RouteAccount } from '../../flow/routes.ts'
 import { type PingCounts } from './counted-platform.ts'
@@ -23,8 +25,8 @@ export interface ReconcileFacts {
 }
 
 /** Everything about a connector at one moment that metrics and readiness are made of. */
-export interface ObservedFacts extends BooksSnapshot {
-  /** How each route does, by its name. */
+export interface ObservedFacts extends BooksSnapshot, Trouble {
+  /** How each route does, by its name. Where there are any, what is said of the target itself is of what goes through none. */
   readonly routes: ReadonlyMap<string, RouteAccount>
   /** Where it is in its life: `running` when it works. */
   readonly state: string
@@ -44,8 +46,8 @@ export interface ObservedFacts extends BooksSnapshot {
   readonly queue: () => QueueDepth
   /** Hooks, or batches, that may run side by side now. */
   readonly concurrencyLimit: number
-  /** Why the target counts as down; absent when it does not. */
-  readonly outage: string | undefined
+  /** The calls of hooks that take far longer than others; only looked for when it is asked for. */
+  readonly hanging: () => Hanging
   /** For how long the target has been failing since it worked last, in milliseconds; 0 when it works. */
   readonly failingForMs: number
   readonly stream: StreamFacts

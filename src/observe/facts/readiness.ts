@@ -1,3 +1,6 @@
+import { type HangingCall } from '../../flow/hanging.ts'
+import { channelsOf, troubleText } from './channels.ts'
+import { durationText } from './duration-text.ts'
 import { type ObservedFacts } from './observed-facts.ts'
 
 /** Why a connector is not ready, for one of its parts. */
@@ -11,6 +14,12 @@ const failingGraceMs = 5000
 
 /** A connection that was lost may take so long to come back, in milliseconds: servers restart. */
 const reconnectGraceMs = 5000
+
+/** Which call hangs, and for how long. */
+export function hangingText({ entityId, kind, route, forMs }: HangingCall): string {
+  const where = route === undefined ? '' : ` through route ${route}`
+  return `the ${kind} of ${entityId}${where}, for ${durationText(forMs)}`
+}
 
 /** Why the connector does not do its work right now; empty when it does. */
 export function readiness(facts: ObservedFacts): readonly Unreadiness[] {
@@ -26,9 +35,17 @@ export function readiness(facts: ObservedFacts): readonly Unreadiness[] {
   if (stream.isSuspect || (!hasStream && !isRestart))
     add('stream', stream.problem ?? 'the live stream is not connected')
   if (facts.lookupProblem !== undefined) add('platform', `look-ups fail: ${facts.lookupProblem}`)
-  if (facts.outage !== undefined) add('target', `the target is down: ${facts.outage}`)
-  else if (facts.failingForMs > failingGraceMs) {
+  const troubles = channelsOf(facts)
+    .map(troubleText)
+    .filter((text) => text !== undefined)
+  for (const trouble of troubles) add('target', trouble)
+  if (troubles.length === 0 && facts.failingForMs > failingGraceMs) {
     add('target', `the target has not worked for ${Math.round(facts.failingForMs / 1000)} s`)
+  }
+  const hanging = facts.hanging()
+  if (hanging.isAll) {
+    const { calls } = hanging
+    add('target', `nothing more can start: ${calls.length} hooks hang, first ${hangingText(calls[0]!)}`)
   }
   if (facts.stateProblem !== undefined) add('state', facts.stateProblem)
   if (facts.deadLettersKept >= facts.maxDeadLetters) {

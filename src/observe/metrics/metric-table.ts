@@ -1,5 +1,6 @@
 import { type RouteAccount } from '../../flow/routes.ts'
 import { type ObservedFacts } from '../facts/observed-facts.ts'
+import { channelsOf, troubleText } from '../facts/channels.ts'
 import { readiness } from '../facts/readiness.ts'
 
 /** A metric that is read from the facts when somebody asks. */
@@ -141,9 +142,22 @@ export const metricTable: readonly MetricRow[] = [
   },
   {
     name: 'opencti_stream_target_up',
-    help: '0 while the target counts as down and is only probed.',
+    help: '0 while the target, or a route to it, is down or takes nothing or next to nothing.',
     type: 'gauge',
-    read: (facts) => flag(facts.outage === undefined),
+    read: (facts) => flag(channelsOf(facts).every((channel) => troubleText(channel) === undefined)),
+  },
+  {
+    name: 'opencti_stream_refusing',
+    help: '1 while all, or nearly all, of the last events were refused, at the target or through a route.',
+    type: 'gauge',
+    read: (facts) =>
+      flag(channelsOf(facts).some(({ refusal, failing }) => refusal !== undefined || failing !== undefined)),
+  },
+  {
+    name: 'opencti_stream_hooks_hanging',
+    help: 'Hooks at work for more than a minute, and for three times as long as the longest that has ended.',
+    type: 'gauge',
+    read: (facts) => facts.hanging().calls.length,
   },
   {
     name: 'opencti_stream_lookups_up',
@@ -213,10 +227,10 @@ export const metricTable: readonly MetricRow[] = [
   },
   {
     name: 'opencti_stream_route_up',
-    help: '0 while the route counts as down and is only probed.',
+    help: '0 while the route is down or takes nothing or next to nothing.',
     type: 'gauge',
     label: 'route',
-    read: ofRoutes((account) => flag(account.outage === undefined)),
+    read: ofRoutes((account) => flag(troubleText({ ...account, route: undefined }) === undefined)),
   },
   {
     name: 'opencti_stream_reconcile_runs_total',

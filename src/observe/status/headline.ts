@@ -1,5 +1,7 @@
 import { type ObservedFacts } from '../facts/observed-facts.ts'
-import { readiness, type Unreadiness } from '../facts/readiness.ts'
+import { channelsOf, troubleText } from '../facts/channels.ts'
+import { durationText } from '../facts/duration-text.ts'
+import { hangingText, readiness, type Unreadiness } from '../facts/readiness.ts'
 
 /** How a connector does, for a person who has a moment. */
 export interface Headline {
@@ -11,6 +13,13 @@ export interface Headline {
     | 'starting'
     | 'stopping'
     | 'paused: target down'
+    | 'paused: all refused'
+    | 'failing'
+    | `route ${string}`
+    | `routes ${string}`
+    | 'hooks hang'
+    | 'asked to wait'
+    | 'nothing delivered yet'
     | 'disconnected'
     | 'position moved'
     | 'not ready'
@@ -21,6 +30,9 @@ export interface Headline {
 
 /** From here on finished work counts as late, in milliseconds. */
 const behindMs = 60_000
+
+/** From here on a pause that the target asks for is worth a word, in milliseconds. */
+const longPauseMs = 10_000
 
 /** How the connector does, in one word, and why. */
 export function headlineOf(facts: ObservedFacts): Headline {
@@ -50,6 +62,8 @@ export function headlineOf(facts: ObservedFacts): Headline {
       tone: 'busy',
       reason: 'The stream brings events faster than the target takes them.',
     }
+  const busy = waitOf(facts)
+  if (busy !== undefined) return { tone: 'busy', ...busy }
   const { deadLettersKept } = facts
   if (deadLettersKept > 0)
     return {
@@ -66,16 +80,70 @@ function troubleOf(facts: ObservedFacts, reasons: readonly Unreadiness[]): Headl
   if (facts.state === 'idle' || facts.state === 'starting') return { state: 'starting', tone: 'busy', reason }
   if (facts.state === 'stopping')
     return { state: 'stopping', tone: 'busy', reason: 'It lets work finish, and saves.' }
-  if (facts.outage !== undefined)
-    return {
-      state: 'paused: target down',
-      tone: 'bad',
-      reason: `${reason} Nothing is lost: the target is probed, and work goes on when it is back.`,
-    }
+  const state = targetStateOf(facts)
+  if (state !== undefined) return { state, tone: 'bad', reason: `${reason}${consequenceOf(facts)}` }
+  if (facts.hanging().isAll) return { state: 'hooks hang', tone: 'bad', reason }
   if (parts.size === 1 && parts.has('stream') && !facts.stream.isConnected)
     return { state: 'disconnected', tone: 'bad', reason }
   return { state: 'not ready', tone: 'bad', reason }
 }
+
+/** What is wrong with the target, or with which of its routes; undefined when nothing is. */
+function targetStateOf(facts: ObservedFacts): Headline['state'] | undefined {
+  const channels = channelsOf(facts)
+  const troubled = channels.filter((channel) => troubleText(channel) !== undefined)
+  if (troubled.length === 0) return undefined
+  const routes = troubled.map(({ route }) => route).filter((route) => route !== undefined)
+  const isDown = troubled.every(({ outage }) => outage !== undefined)
+  const isRefusing = troubled.every(({ refusal }) => refusal !== undefined)
+  if (routes.length === 0 || routes.length === facts.routes.size) {
+    if (isDown) return 'paused: target down'
+    return isRefusing ? 'paused: all refused' : 'failing'
+  }
+  const names = routes.map((route) => clip(route)).join(', ')
+  const state = isDown ? 'down' : isRefusing ? 'paused: all refused' : 'failing'
+  return routes.length === 1 ? `route ${names}: ${state}` : `routes ${names}: ${state}`
+}
+
+/** What becomes of events meanwhile. */
+function consequenceOf(facts: ObservedFacts): string {
+  const channels = channelsOf(facts)
+  const isDown = channels.some(({ outage }) => outage !== undefined)
+  const isRefusing = channels.some(({ refusal }) => refusal !== undefined)
+  if (isRefusing)
+    return ' Nothing is lost: events are tried one at a time, and all go on, those that were put aside too, when one is taken.'
+  if (isDown) return ' Nothing is lost: the target is probed, and work goes on when it is back.'
+  return ' What is refused is kept as dead letters.'
+}
+
+/** What a connector that is ready still waits for; undefined when it is nothing. */
+function waitOf(facts: ObservedFacts): Pick<Headline, 'state' | 'reason'> | undefined {
+  const [longest, ...others] = facts.hanging().calls
+  if (longest !== undefined) {
+    const more = others.length === 0 ? '' : `, and ${others.length} more`
+    return {
+      state: 'hooks hang',
+      reason: `A hook has not ended: ${hangingText(longest)}${more}. Other entities go on.`,
+    }
+  }
+  for (const { route, askedPause } of channelsOf(facts)) {
+    if (askedPause === undefined || askedPause.forMs < longPauseMs) continue
+    const where = route === undefined ? 'The target' : `Route ${clip(route)}`
+    return {
+      state: 'asked to wait',
+      reason: `${where} asked to wait, for another ${durationText(askedPause.forMs)}: ${askedPause.reason} (${askedPause.entityId}).`,
+    }
+  }
+  if (facts.delivered === 0 && facts.deadLettered > 0)
+    return {
+      state: 'nothing delivered yet',
+      reason: `Events arrive, and none has reached the target yet: ${facts.deadLettered === 1 ? 'one was' : `${facts.deadLettered} were`} put aside.`,
+    }
+  return undefined
+}
+
+/** Names of routes are the author's, of any length. */
+const clip = (name: string) => (name.length > 40 ? `${name.slice(0, 39)}…` : name)
 
 /** A reason as a sentence. */
 function sentence(text: string): string {

@@ -3,7 +3,7 @@ import { durationBounds, type HookTimings } from '../facts/hook-timings.ts'
 
 /** How long one hook has taken lately. Quantiles are upper bounds, null beyond the greatest. */
 export interface HookLatency {
-  /** Calls that ended well. */
+  /** Calls that have ended, those that failed too; how long is told of those that did not. */
   readonly calls: number
   readonly errors: number
   readonly p50Seconds: number | null
@@ -49,9 +49,10 @@ export class RecentLatency {
     const base = this.#snapshots.length < maxSnapshots ? undefined : this.#snapshots[0]!.get(hook)
     const counts = since(figures.ok, base?.ok)
     const quantile = (share: number) => quantileOf(durationBounds, counts, share)
+    const errors = figures.error.count - (base?.errors ?? 0)
     return {
-      calls: counts.reduce((sum, count) => sum + count, 0),
-      errors: figures.error.count - (base?.errors ?? 0),
+      calls: counts.reduce((sum, count) => sum + count, errors),
+      errors,
       p50Seconds: quantile(0.5),
       p95Seconds: quantile(0.95),
       p99Seconds: quantile(0.99),

@@ -2,6 +2,8 @@ import { type BooksSnapshot } from '../../flow/books.ts'
 import { type QueueDepth } from '../../flow/queue-depth.ts'
 import { type RouteAccount } from '../../flow/routes.ts'
 import { type Clock } from '../../util/clock.ts'
+import { type HangingCall } from '../../flow/hanging.ts'
+import { channelsOf } from '../facts/channels.ts'
 import { type HookFigures, type HookTimings } from '../facts/hook-timings.ts'
 import { type ObservedFacts } from '../facts/observed-facts.ts'
 import { readiness, type Unreadiness } from '../facts/readiness.ts'
@@ -9,6 +11,9 @@ import { type Headline, headlineOf } from './headline.ts'
 import { type RecentError } from './recent-errors.ts'
 import { type HookLatency, type RecentLatency } from './recent-latency.ts'
 import { type ThroughputHistory } from './throughput.ts'
+
+/** Hanging calls that are told. */
+const maxHanging = 5
 
 /** The entity that has waited longest for its event to end. Without its name, which may be for few eyes only. */
 export interface OldestWaiting {
@@ -92,6 +97,10 @@ export interface StatusReport extends BooksSnapshot, StatusDetails {
     readonly problem: string | undefined
   }
   readonly failingForMs: number
+  /** For how long nothing but probes has been sent, to the target or through a route, in milliseconds; 0 when that is not so. */
+  readonly pausedForMs: number
+  /** The calls of hooks that take far longer than others, the longest first. */
+  readonly hanging: readonly HangingCall[]
   readonly queue: QueueDepth
   readonly behindHeadMs: number
   readonly oldestUnfinishedMs: number
@@ -137,6 +146,8 @@ export function statusReport(sources: StatusSources): StatusReport {
       problem: stream.problem,
     },
     failingForMs: Math.round(facts.failingForMs),
+    pausedForMs: Math.round(Math.max(...channelsOf(facts).map((channel) => channel.pausedForMs))),
+    hanging: facts.hanging().calls.slice(0, maxHanging),
     queue: facts.queue(),
     behindHeadMs: Math.round(facts.behindHeadMs),
     oldestUnfinishedMs: Math.round(facts.oldestUnfinishedMs),

@@ -65,6 +65,9 @@ async function desk({ hooks = {}, delivery = {}, mapIsComplete = true }: DeskOpt
     onRetry: () => {},
     onDeadLetter: (_: Operation, __: Verdict) => {},
     onOutage: () => {},
+    onRefusing: () => {},
+    onAskedPause: () => {},
+    onTaken: () => {},
     onStop: () => {},
   })
   return { runner, checkpointer, clock, log, stopped }

@@ -9,6 +9,7 @@ import { until } from '../../integration/until.ts'
 class Failing extends StreamConnector {
   static override readonly defaults = { name: 'Failing', concurrency: 16, filter: { types: ['indicator'] } }
   isDown = false
+  created = 0
 
   transform(entity: { id: string }) {
     return { id: entity.id } as never
@@ -16,6 +17,8 @@ class Failing extends StreamConnector {
 
   override create(item: { id: string }): void {
     if (this.isDown) throw new RetryableError(`no answer for ${item.id}`)
+    // Were all of them refused, it would pause.
+    if (this.created++ % 11 === 10) return
     throw new PermanentError(`refused ${item.id}`)
   }
 }
@@ -48,7 +51,7 @@ async function failing() {
 test('a thousand dead letters are few lines, and none is left out of the count', async () => {
   const { simulator, connector, lines } = await failing()
   await connector.start()
-  for (let seed = 1; seed <= 1000; seed++) simulator.create(buildIndicator('sha256', { seed }))
+  for (let seed = 1; seed <= 1100; seed++) simulator.create(buildIndicator('sha256', { seed }))
   await until('all of them', () => connector.status().deadLettered === 1000)
   await connector.stop()
   const about = lines().filter(({ message }) => message.startsWith('Event saved to dead letter queue'))

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { nothingHangs } from '../../../src/flow/hanging.ts'
 import { headlineOf } from '../../../src/observe/status/headline.ts'
 import { type ObservedFacts } from '../../../src/observe/facts/observed-facts.ts'
 
@@ -22,6 +23,10 @@ const well: ObservedFacts = {
   oldestUnfinishedMs: 0,
   queue: () => ({ running: empty, waiting: empty, retrying: empty }),
   outage: undefined,
+  refusal: undefined,
+  pausedForMs: 0,
+  askedPause: undefined,
+  hanging: () => nothingHangs,
   failingForMs: 0,
   concurrencyLimit: 8,
   stream: { isConnected: true, isHeldBack: false, forMs: 60_000, reconnects: new Map(), isSuspect: false },
@@ -81,6 +86,81 @@ test.each<[string, string, Partial<ObservedFacts>, RegExp]>([
   ['not ready', 'bad', { deadLettersKept: 10 }, /no more are allowed/],
   ['not ready', 'bad', { failingForMs: 6000 }, /has not worked for 6 s/],
 ])('%s (%s): %o', (state, tone, facts, reason) => {
+  const headline = headlineOf({ ...well, ...facts })
+  expect(headline).toMatchObject({ state, tone })
+  expect(headline.reason).toMatch(reason)
+})
+
+const account = {
+  received: 10,
+  delivered: 5,
+  skipped: 0,
+  deadLettered: 0,
+  inFlight: 5,
+  skippedByReason: {},
+  retries: 0,
+  concurrencyLimit: 8,
+  outage: undefined,
+  refusal: undefined,
+  pausedForMs: 0,
+  askedPause: undefined,
+}
+const failing = { delivered: 0, refused: 5, reason: 'status 422' }
+const call = { entityId: 'indicator--1', entityType: 'indicator', kind: 'create', forMs: 75_000 }
+const routes = (...troubles: object[]) => ({
+  routes: new Map(
+    troubles.map((trouble, index) => [['secure', 'normal'][index]!, { ...account, ...trouble }]),
+  ),
+})
+
+test.each<[string, string, Partial<ObservedFacts>, RegExp]>([
+  ['failing', 'bad', { failing }, /^None of the last 5 events was delivered: status 422\./],
+  ['failing', 'bad', { failing: { ...failing, delivered: 1, refused: 19 } }, /^Only 1 of the last 20 events/],
+  [
+    'paused: all refused',
+    'bad',
+    { refusal: 'status 422', failing },
+    /^Every event is refused: status 422\. Noth/,
+  ],
+  ['nothing delivered yet', 'busy', { deadLettered: 2 }, /2 were put aside/],
+  [
+    'route secure: down',
+    'bad',
+    routes({ outage: 'refused' }, {}),
+    /^Route secure: the target is down: refused/,
+  ],
+  [
+    'route normal: paused: all refused',
+    'bad',
+    routes({}, { refusal: 'status 422' }),
+    /^Route normal: every event/,
+  ],
+  [
+    'paused: target down',
+    'bad',
+    routes({ outage: 'one' }, { outage: 'two' }),
+    /route normal: the target is down: two/,
+  ],
+  ['failing', 'bad', routes({ outage: 'one' }, { failing }), /none of the last 5/],
+  [
+    'hooks hang',
+    'bad',
+    { hanging: () => ({ calls: [call], isAll: true }) },
+    /^Nothing more can start: 1 hooks hang, first the create of indicator--1, for 75 s\.$/,
+  ],
+  [
+    'hooks hang',
+    'busy',
+    { hanging: () => ({ calls: [{ ...call, route: 'secure' }, call], isAll: false }) },
+    /create of indicator--1 through route secure, for 75 s, and 1 more\. Other entities go on\.$/,
+  ],
+  [
+    'asked to wait',
+    'busy',
+    { askedPause: { forMs: 840_000, reason: 'status 429', entityId: 'indicator--1' } },
+    /^The target asked to wait, for another 14 min: status 429 \(indicator--1\)\.$/,
+  ],
+])('%s (%s) follows what is delivered: %o', (state, tone, facts, reason) => {
   const headline = headlineOf({ ...well, ...facts })
   expect(headline).toMatchObject({ state, tone })
   expect(headline.reason).toMatch(reason)

@@ -68,14 +68,16 @@ function skipRow([reason, count, share]) {
 }
 
 function hookRow([hook, { calls, errors, p50Seconds, p95Seconds, p99Seconds }]) {
-  const times = [p50Seconds, p95Seconds, p99Seconds].map((value) => make('td', {}, calls === 0 ? '–' : seconds(value)))
+  const times = [p50Seconds, p95Seconds, p99Seconds].map((value) => make('td', {}, calls === errors ? '–' : seconds(value)))
   return make('tr', {}, make('th', { scope: 'row' }, hook), make('td', {}, number(calls)),
     make('td', errors > 0 ? { class: 'count' } : {}, number(errors)), ...times)
 }
 
-function routeRow([route, { delivered, skipped, deadLettered, inFlight, retries, outage }]) {
+function routeRow([route, { delivered, skipped, deadLettered, inFlight, retries, outage, refusal, failing }]) {
   const counts = [delivered, skipped, deadLettered, inFlight, retries].map((count) => make('td', {}, number(count)))
-  return make('tr', {}, make('th', { scope: 'row' }, clip(route, 60)), ...counts, make('td', outage ? { class: 'count' } : {}, outage ? 'down' : 'well'))
+  const trouble = outage || refusal || failing?.reason
+  const state = outage ? 'down' : refusal ? 'all refused' : failing ? 'failing' : 'well'
+  return make('tr', {}, make('th', { scope: 'row' }, clip(route, 60)), ...counts, make('td', trouble ? { class: 'count', title: trouble } : {}, state))
 }
 
 function errorRow({ what, text, entityId, count, at }) {
@@ -165,7 +167,8 @@ function showHeadline(name, { state, tone, reason }, since) {
   document.title = state + ' · ' + name
 }
 
-function sinceOf({ failingForMs, stream }) {
+function sinceOf({ pausedForMs, failingForMs, stream }) {
+  if (pausedForMs > 0) return 'paused for ' + duration(pausedForMs)
   if (failingForMs > 0) return 'target failing for ' + duration(failingForMs)
   return stream.connected || stream.heldBack ? '' : 'no stream for ' + duration(stream.forMs)
 }
