@@ -89,7 +89,12 @@ export class TargetEffects {
       return undefined
     }
     if (operation.kind === 'create') return await this.#create(operation, item, context, call)
-    if (hooks.update === undefined) return noUpdateHook
+    if (hooks.update === undefined) {
+      if (record !== undefined || externalId === undefined) return noUpdateHook
+      // It is there already, and has to be known when it goes.
+      await this.took(operation, externalId)
+      return delivered
+    }
     try {
       await this.#update(operation, item, context, externalId, call)
     } catch (error) {

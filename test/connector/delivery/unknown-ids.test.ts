@@ -119,7 +119,12 @@ interface Life {
 async function live<C extends Careless>(
   Class: new (options: Options) => C,
   target: Target,
-  { store = new MemoryStore(), isLost = false, env = {} as Record<string, string> } = {},
+  {
+    store = new MemoryStore(),
+    isLost = false,
+    env = {} as Record<string, string>,
+    change = (_: Careless): unknown => undefined,
+  } = {},
 ): Promise<Life> {
   if (isLost) {
     // There was a state, and it says nothing of what was pushed.
@@ -133,6 +138,7 @@ async function live<C extends Careless>(
     clock: fastClock(),
     logger: silentLogger,
   })
+  change(connector)
   onTestFinished(() => connector.stop())
   return {
     store,
@@ -268,6 +274,18 @@ test('delivers the letters when the author has written find', async () => {
   expect(await third.say('update', changed)).toBe('delivered')
   expect([...target.entries.values()]).toEqual([changed])
   expect(await third.say('delete')).toBe('delivered')
+  expect(target.entries.size).toBe(0)
+})
+
+test('knows what find has found also without an update hook, so that it can go', async () => {
+  const target = new Target()
+  await (await live(Careless, target)).say('create')
+  const second = await live(Finding, target, {
+    change: (connector) => Object.assign(connector, { update: undefined }),
+  })
+  expect(await second.say('create')).toBe('delivered')
+  expect(await second.say('update', changed)).toBe('skipped: no-update-hook')
+  expect(await second.say('delete')).toBe('delivered')
   expect(target.entries.size).toBe(0)
 })
 
