@@ -71,6 +71,7 @@ export class Engine {
       adapts: delivery.adaptiveConcurrency,
       maxCalls: bulk ? delivery.batch.maxInFlight : delivery.concurrency,
       outage: delivery.outage,
+      isAlone: delivery.ordering === 'strict',
       onOutage: (reason) => handler.onOutage(reason, options.route),
       onRefusing: (reason) => {
         this.#giveBackGathered()

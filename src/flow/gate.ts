@@ -16,6 +16,8 @@ export interface GateOptions {
   /** How many of them the target takes well is found out. Default: all that may. */
   readonly adapts?: boolean | undefined
   readonly outage: OutageOptions
+  /** One call is made at a time, so that no other one can tell whether the target is down. Default: no. */
+  readonly isAlone?: boolean | undefined
   /** Shared with the HTTP client of the author. */
   readonly bucket: Limiter
   /** Whether each call takes a token: not when the author's HTTP client takes one for each request. Default: always. */
@@ -59,6 +61,7 @@ const maxRetryAfterMs = 15 * 60_000
  */
 export class Gate {
   readonly #maxCalls: number
+  readonly #isAlone: boolean
   readonly #adaptive: AdaptiveLimit | undefined
   readonly #bucket: Limiter
   readonly #takesTokens: () => boolean
@@ -71,6 +74,7 @@ export class Gate {
 
   constructor(options: GateOptions) {
     this.#maxCalls = options.maxCalls
+    this.#isAlone = options.isAlone ?? false
     if (options.adapts === true) this.#adaptive = new AdaptiveLimit(options.maxCalls, options.clock)
     this.#bucket = options.bucket
     this.#takesTokens = options.takesTokens ?? (() => true)
@@ -186,7 +190,7 @@ export class Gate {
     }
     const share = this.#failures.ofAll
     this.#count(verdict, operations)
-    const key = operations.length === 1 ? operations[0]!.key : undefined
+    const key = operations.length === 1 && !this.#isAlone ? operations[0]!.key : undefined
     if (this.#outage.failed(key, verdict.reason, verdict.kind === 'outage', call, share)) {
       this.#options.onOutage(verdict.reason)
     }

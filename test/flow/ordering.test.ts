@@ -212,6 +212,24 @@ describe('by reference', () => {
 })
 
 describe('strictly', () => {
+  it('counts the target as down when the one event that it may send fails again and again, and goes on in order', async () => {
+    let isDown = true
+    const calls: string[] = []
+    const bench = new Bench({ ordering: 'strict', attempts: 3 }, async ({ key }) => {
+      if (isDown) throw Object.assign(new Error('busy'), { status: 500 })
+      calls.push(key)
+      return delivered
+    })
+    for (const key of ['a', 'b']) bench.push(key)
+    await bench.clock.advance(600_000)
+    expect(bench.outages).toEqual(['busy'])
+    isDown = false
+    await bench.settle()
+    expect(calls).toEqual(['a', 'b'])
+    expect(bench.deadLetters).toEqual([])
+    expect(bench.outages).toEqual(['busy', undefined])
+  })
+
   it('sends one item after another in batches too, without waiting for company', async () => {
     const batches: string[][] = []
     const bench = new Bench(
