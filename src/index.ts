@@ -39,6 +39,15 @@ export { StreamError, type StreamErrorCode, type StreamErrorOptions } from './er
 
 export { defineSettings, type SettingsDefinition, type SettingsSections } from './settings/define-settings.ts'
 export { secret, Secret, type SecretSchema } from './settings/secret.ts'
+export {
+  type MetricLabels,
+  type OwnCounter,
+  type OwnGauge,
+  type OwnMetricOptions,
+  type OwnMetrics,
+} from './observe/metrics/own-metrics.ts'
+export { formerly } from './settings/formerly.ts'
+export { type Defaults } from './settings/resolve-defaults.ts'
 export { targetSettings, type TargetSection, type TargetSettings } from './settings/target-settings.ts'
 export { loadSettings, type LoadedSettings, type LoadSettingsOptions } from './settings/load-settings.ts'
 export { type DeepReadonly, type SectionSettings, type SettingsOf } from './settings/settings-of.ts'

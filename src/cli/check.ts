@@ -3,6 +3,7 @@ import { MemoryStore } from '../store/memory-store.ts'
 import { defineSettings } from '../settings/define-settings.ts'
 import { futureStart } from '../settings/future-start.ts'
 import { loadSettings } from '../settings/load-settings.ts'
+import { namedDefaults } from '../settings/resolve-defaults.ts'
 import { systemClock } from '../util/clock.ts'
 import { silentLogger } from '../util/logger.ts'
 import { Redactor } from '../util/redactor.ts'
@@ -90,7 +91,7 @@ async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number):
       const { settings: definition, defaults } = loaded.connector
       nearMisses = loaded.tools.nearMisses(definition, {
         directory,
-        defaults: { name: loaded.connector.name, ...defaults },
+        defaults: namedDefaults(loaded.connector.name, defaults),
       })
     }
   } catch (error) {

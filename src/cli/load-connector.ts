@@ -5,7 +5,7 @@ import { type ConnectorTools, connectorMark } from '../connector/connector-tools
 import { holdStarts } from '../connector/held-start.ts'
 import { type ConnectorOptions } from '../connector/contract/connector-options.ts'
 import { type StreamConnector } from '../connector/stream-connector.ts'
-import { type ConnectorDefaults } from '../settings/connector-defaults.ts'
+import { type Defaults } from '../settings/resolve-defaults.ts'
 import { type SettingsDefinition } from '../settings/define-settings.ts'
 
 /** What can be done with a connector, of this copy of the package or another. */
@@ -17,7 +17,7 @@ export interface ConnectorClass {
   readonly prototype: AnyConnector
   readonly name: string
   readonly settings: SettingsDefinition
-  readonly defaults: ConnectorDefaults
+  readonly defaults: Defaults
 }
 
 /** A connector that was found in a file. */

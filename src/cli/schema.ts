@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { defineSettings } from '../settings/define-settings.ts'
+import { resolveDefaults } from '../settings/resolve-defaults.ts'
 import { settingsJsonSchema } from '../settings/settings-json-schema.ts'
 import { settingsMarkdown } from '../settings/settings-markdown.ts'
 import { loadConnector } from './load-connector.ts'
@@ -64,11 +65,17 @@ async function schema(module: string | undefined, options: SchemaOptions, comman
   if (module === undefined && options.manifest !== undefined)
     command.error('A manifest is of one connector: name its file.')
   const loaded = module === undefined ? undefined : await loadConnector(module)
-  const { settings, defaults, name } = loaded?.connector ?? {
+  const {
+    settings,
+    defaults: given,
+    name,
+  } = loaded?.connector ?? {
     settings: defineSettings({}),
     defaults: {},
     name: 'Connector',
   }
+  // What depends on settings is not known here.
+  const { defaults } = resolveDefaults(given, undefined)
   const title = defaults.name ?? name
   const { jsonSchema, markdown } = loaded?.tools ?? {
     jsonSchema: settingsJsonSchema,

@@ -1,9 +1,9 @@
 import { createLogger } from '../observe/log/create-logger.ts'
 import { redactingLogger } from '../observe/log/redacting-logger.ts'
 import { scrubbed } from '../observe/log/scrub.ts'
-import { type ConnectorDefaults } from '../settings/connector-defaults.ts'
 import { type SettingsDefinition } from '../settings/define-settings.ts'
 import { loadSettings, type LoadedSettings } from '../settings/load-settings.ts'
+import { type Defaults, namedDefaults } from '../settings/resolve-defaults.ts'
 import { SqliteStore } from '../store/sqlite-store.ts'
 import { systemRandom } from '../util/backoff.ts'
 import { systemClock } from '../util/clock.ts'
@@ -20,7 +20,7 @@ import { Runtime } from './runtime.ts'
 /** What a connector class says of itself. */
 export interface ConnectorIdentity {
   readonly settings: SettingsDefinition
-  readonly defaults: ConnectorDefaults
+  readonly defaults: Defaults
   readonly name: string
   readonly hooks: ConnectorHooks
   /** Is told every secret of the settings. */
@@ -47,7 +47,7 @@ export function prepareConnector(
   const loaded = loadSettings(settings, {
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.directory === undefined ? {} : { directory: options.directory }),
-    defaults: { name, ...defaults },
+    defaults: namedDefaults(name, defaults),
   })
   for (const secret of loaded.secrets) redactor.add(secret)
   const { connector, opencti } = loaded.settings

@@ -5,6 +5,7 @@ import { type Outcome } from '../flow/books.ts'
 import { CountedPlatform } from '../observe/facts/counted-platform.ts'
 import { type ObservedFacts } from '../observe/facts/observed-facts.ts'
 import { scrubbed, scrubError } from '../observe/log/scrub.ts'
+import { type OwnMetrics } from '../observe/metrics/own-metrics.ts'
 import { Observation } from '../observe/observation.ts'
 import { type ConnectorState as PlatformState } from '../opencti/connector-state.ts'
 import { createPlatformHttp } from '../opencti/http.ts'
@@ -124,6 +125,11 @@ export class Runtime {
       },
       onNotice,
     })
+  }
+
+  /** What the author counts. */
+  get metrics(): OwnMetrics {
+    return this.#observation.own
   }
 
   /** Aborted when what is in flight is given up. */

@@ -4,10 +4,11 @@ import { type Outcome } from '../flow/books.ts'
 import { type FlushResult } from '../flow/flush-answer.ts'
 import { type EntityLink } from '../opencti/platform-knowledge.ts'
 import { type PlatformLookups } from '../opencti/platform-lookups.ts'
+import { type OwnMetrics } from '../observe/metrics/own-metrics.ts'
 import { type CheckedStream } from '../opencti/stream-check.ts'
-import { type ConnectorDefaults } from '../settings/connector-defaults.ts'
 import { defineSettings, type SettingsDefinition } from '../settings/define-settings.ts'
 import { type DeliveryOptions } from '../settings/delivery-options.ts'
+import { type Defaults } from '../settings/resolve-defaults.ts'
 import { type SettingsOf } from '../settings/settings-of.ts'
 import { type TargetSettings } from '../settings/target-settings.ts'
 import { type Entity } from '../stix/entity.ts'
@@ -69,8 +70,8 @@ export abstract class StreamConnector<
 > {
   /** The connector's own settings. Default: none. */
   static readonly settings: SettingsDefinition = defineSettings({})
-  /** What the connector sets for itself, below what an operator writes. */
-  static readonly defaults: ConnectorDefaults = {}
+  /** What the connector sets for itself, below what an operator writes; it may follow the settings, as a function of them. */
+  static readonly defaults: Defaults = {}
 
   /** All settings: `opencti`, `connector`, and the sections of the connector's own. */
   readonly settings: SettingsOf<Definition>
@@ -182,6 +183,11 @@ export abstract class StreamConnector<
    */
   targetHttp(target: TargetSettings, route?: string): KyInstance {
     return this.#clients.of(target, route)
+  }
+
+  /** Counters and gauges of the author's own, served with those of the connector: see {@link OwnMetrics}. */
+  get metrics(): OwnMetrics {
+    return this.#runtime.metrics
   }
 
   /** Questions to the platform about what the stream does not carry: see {@link PlatformLookups}. Made at its first use. */

@@ -6,7 +6,8 @@ import { type Logger } from '../util/logger.ts'
 import { type Redactor } from '../util/redactor.ts'
 import { HookTimings } from './facts/hook-timings.ts'
 import { canShare, type HttpAnswer, HttpEndpoint, type HttpService } from './http/http-endpoint.ts'
-import { Metrics } from './metrics/metrics.ts'
+import { Metrics, prefixOf } from './metrics/metrics.ts'
+import { OwnMetrics } from './metrics/own-metrics.ts'
 import { type ObservedFacts } from './facts/observed-facts.ts'
 import { readiness } from './facts/readiness.ts'
 import { RecentErrors } from './status/recent-errors.ts'
@@ -53,6 +54,8 @@ export class Observation {
   readonly timings: HookTimings
   readonly tracing: Tracing
   readonly errors: RecentErrors
+  /** What the author counts. */
+  readonly own: OwnMetrics
   readonly #latency: RecentLatency
   readonly #throughput: Throughput
   readonly #options: ObservationOptions
@@ -67,6 +70,10 @@ export class Observation {
     this.timings = new HookTimings(options.clock, isAskedFor)
     const { settings, logger, redactor } = options
     this.tracing = new Tracing({ settings, logger, clean: (text) => redactor.clean(text) })
+    this.own = new OwnMetrics({
+      prefix: prefixOf(settings.metrics_namespace, settings.metrics_subsystem),
+      clean: (text) => redactor.clean(text),
+    })
     this.errors = new RecentErrors(options.clock, (text) => options.redactor.clean(text))
     this.#latency = new RecentLatency(this.timings)
     let samples = 0
@@ -142,6 +149,7 @@ export class Observation {
       subsystem: settings.metrics_subsystem,
       facts,
       timings: this.timings,
+      own: this.own,
       clean: (text) => redactor.clean(text),
     })
     const answer = async (): Promise<HttpAnswer> => {

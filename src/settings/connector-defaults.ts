@@ -137,6 +137,11 @@ export interface ConnectorDefaults {
   name?: string | undefined
   /** What it declares to be for; it filters nothing. Environment: `CONNECTOR_SCOPE`. */
   scope?: readonly string[] | undefined
+  /**
+   * Where to begin while there is no state: `now` leaves out what exists, as a chat wants it; else an ISO date or what else
+   * the setting takes. Default: the beginning. Environment: `CONNECTOR_LIVE_STREAM_START_TIMESTAMP`, where `0` is the beginning.
+   */
+  start?: string | undefined
   /** Hooks that run side by side, for different entities; 1–1,024. Default 8. Environment: `CONNECTOR_CONCURRENCY`. */
   concurrency?: number | undefined
   /**

@@ -50,10 +50,11 @@ export interface ConnectorSettings {
 
 const logLevels = ['debug', 'info', 'warn', 'warning', 'error'] as const
 
-/** Where to begin, as `<ms>-<seq>`. */
+/** Where to begin, as `<ms>-<seq>`, or `now`. */
 const startTimestamp = z
   .string()
   .transform((value, context) => {
+    if (value.trim().toLowerCase() === 'now') return 'now'
     const read = readBeginning(value)
     if (!('problem' in read)) return `${read.ms}-${read.seq}`
     context.addIssue({ code: 'custom', message: read.problem })
@@ -61,7 +62,7 @@ const startTimestamp = z
   })
   .register(settingNotes, {
     formerFields: ['start_timestamp'],
-    expected: beginningForms,
+    expected: `${beginningForms}; or now`,
   })
 
 const recoverDate = z
@@ -123,7 +124,9 @@ export const connectorSchema = z.object({
   live_stream_with_inferences: z.boolean().default(false).describe('Deliver inferred entities too.'),
   live_stream_start_timestamp: startTimestamp
     .optional()
-    .describe('Where to start while there is no state; not set means the beginning.'),
+    .describe(
+      'Where to start while there is no state; not set means the beginning, unless the code of the connector says otherwise.',
+    ),
   live_stream_recover: z
     .boolean()
     .default(true)

@@ -46,13 +46,15 @@ export function defineSettings<const Sections extends SettingsSections>(
       throw new TypeError(`defineSettings: the section "${section}" must be a z.object({ … })`)
     }
     checkName(section)
-    for (const { field, environment, yamlPath } of sectionFields(section, schema)) {
+    for (const { field, environmentNames, yamlPath } of sectionFields(section, schema)) {
       checkName(field)
-      const owner = owners.get(environment)
-      if (owner !== undefined) {
-        throw new Error(`defineSettings: ${yamlPath} and ${owner} would both be read from ${environment}`)
+      for (const environment of environmentNames) {
+        const owner = owners.get(environment)
+        if (owner !== undefined) {
+          throw new Error(`defineSettings: ${yamlPath} and ${owner} would both be read from ${environment}`)
+        }
+        owners.set(environment, yamlPath)
       }
-      owners.set(environment, yamlPath)
     }
   }
   return Object.freeze({ sections: Object.freeze({ ...sections }) })

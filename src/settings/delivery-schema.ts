@@ -218,4 +218,4 @@ export const deliverySchema = z.strictObject({
     .prefault({}),
   filter: filterSchema.prefault({}),
   routes: routesSchemaOf(rateLimit).prefault({}).register(settingNotes, { inCodeOnly: true }),
-}) satisfies z.ZodType<DeliveryOptions, Omit<ConnectorDefaults, 'name' | 'scope'>>
+}) satisfies z.ZodType<DeliveryOptions, Omit<ConnectorDefaults, 'name' | 'scope' | 'start'>>

@@ -17,7 +17,8 @@ export function futureStart(
   { live_stream_start_timestamp: start }: Pick<ConnectorSettings, 'live_stream_start_timestamp'>,
   nowMs: number,
 ): string | undefined {
-  const text = futureText(Number.parseInt(start ?? '0', 10), nowMs)
+  if (start === undefined || start === 'now') return undefined
+  const text = futureText(Number.parseInt(start, 10), nowMs)
   return text && `CONNECTOR_LIVE_STREAM_START_TIMESTAMP ${text} Correct it, or leave it out.`
 }
 

@@ -9,16 +9,17 @@ import { type SettingsDefinition, type SettingsSections } from './define-setting
 import { type DeliveryOptions } from './delivery-options.ts'
 import { nearMisses } from './near-miss.ts'
 import { openctiFields, openctiSchema } from './opencti-settings.ts'
+import { type Defaults, resolveDefaults } from './resolve-defaults.ts'
 import { readDelivery } from './read-delivery.ts'
-import { readSection, type SectionRequest } from './read-section.ts'
+import { readSection, type SectionRequest, type SectionResult } from './read-section.ts'
 import { fieldsOf } from './setting-field.ts'
-import { readSources, type SettingSources } from './setting-sources.ts'
+import { readSources, type SettingSources, type WrittenSettings } from './setting-sources.ts'
 import { type SectionSettings } from './settings-of.ts'
 
 /** What {@link loadSettings} reads from. */
 export interface LoadSettingsOptions extends SettingSources {
   /** What the connector's code sets, below everything that an operator wrote. */
-  readonly defaults?: ConnectorDefaults | undefined
+  readonly defaults?: Defaults | undefined
 }
 
 /** Settings that were read and found good. Frozen. */
@@ -31,7 +32,7 @@ export interface LoadedSettings<Sections extends SettingsSections = SettingsSect
   readonly secrets: readonly string[]
   /** Where the settings came from, for logs. */
   readonly source: string
-  /** What is set, is no setting, and looks like a misspelt one: a sentence for each, without values. */
+  /** What is set, is no setting, and looks like a misspelt or an older name of one: a sentence for each, without values. */
   readonly nearMisses: readonly string[]
   /** What no entity can pass by, or that names nothing that is known: a sentence for each, without values. */
   readonly deadFilters: readonly string[]
@@ -54,26 +55,23 @@ export interface LoadedSettings<Sections extends SettingsSections = SettingsSect
  */
 export function loadSettings<Sections extends SettingsSections>(
   definition: SettingsDefinition<Sections>,
-  { defaults = {}, ...where }: LoadSettingsOptions = {},
+  { defaults: given = {}, ...where }: LoadSettingsOptions = {},
 ): LoadedSettings<Sections> {
   const sources = readSources(where)
   const requests: readonly SectionRequest[] = [
     { name: 'opencti', object: openctiFields, schema: openctiSchema, isOurs: true },
-    {
-      name: 'connector',
-      object: connectorSchema,
-      isOurs: true,
-      fallback: { name: defaults.name, scope: defaults.scope },
-    },
     ...Object.entries(definition.sections).map(([name, object]) => ({ name, object })),
   ]
-  const results = requests.map((request) => ({ name: request.name, result: readSection(sources, request) }))
+  const before = requests.map((request) => ({ name: request.name, result: readSection(sources, request) }))
+  const { defaults, problems: ofDefaults } = defaultsAfter(before, given, sources)
+  const results = before.toSpliced(1, 0, { name: 'connector', result: readConnector(sources, defaults) })
   const connector = results.find(({ name }) => name === 'connector')!.result.value
   const changes = (connector as SectionSettings<Sections>['connector'] | undefined)?.routes
   const routed = changedRoutes(defaults, changes)
   const delivery = readDelivery(sources, routed.defaults)
   const problems = [
     ...results.flatMap(({ result }) => result.problems),
+    ...ofDefaults,
     ...routed.problems,
     ...delivery.problems,
   ]
@@ -94,4 +92,27 @@ export function loadSettings<Sections extends SettingsSections>(
     nearMisses: nearMisses(sources, fields),
     deadFilters: deadFilters({ delivery: delivery.value, defaults, hasInferences }),
   })
+}
+
+function readConnector(sources: WrittenSettings, { name, scope, start }: ConnectorDefaults): SectionResult {
+  const fallback = { name, scope, live_stream_start_timestamp: start }
+  return readSection(sources, { name: 'connector', object: connectorSchema, isOurs: true, fallback })
+}
+
+/** What the code sets: it may depend on the settings, where those are good. */
+function defaultsAfter(
+  before: readonly { readonly name: string; readonly result: SectionResult }[],
+  given: Defaults,
+  sources: WrittenSettings,
+): ReturnType<typeof resolveDefaults> {
+  if (typeof given !== 'function') return resolveDefaults(given, undefined)
+  // Its name is not known before the function was asked.
+  const connector = { name: 'connector', result: readConnector(sources, { name: 'connector' }) }
+  const all = [...before, connector]
+  const isGood = all.every(({ result }) => result.problems.length === 0)
+  const settings = isGood
+    ? deepFreeze(Object.fromEntries(all.map(({ name, result }) => [name, result.value])))
+    : undefined
+  const resolved = resolveDefaults(given, settings)
+  return { ...resolved, defaults: { name: 'connector', ...resolved.defaults } }
 }

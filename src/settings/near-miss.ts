@@ -9,9 +9,26 @@ const minLength = 8
 /**
  * For each name that is set, unknown, and close to the name of a setting that is not set: a sentence that asks
  * whether that one was meant. The same for a name that connectors in Python read and that has another one here.
- * Only names are told, never values.
+ * So is the new name of what is set under one that its author has given up. Only names are told, never values.
  */
 export function nearMisses(sources: WrittenSettings, fields: readonly SettingField[]): readonly string[] {
+  return [...givenUpNames(sources, fields), ...misspellings(sources, fields)]
+}
+
+/** For each setting that is read under a name that its author has given up: a sentence with the present one. */
+function givenUpNames(sources: WrittenSettings, fields: readonly SettingField[]): readonly string[] {
+  return fields.flatMap((field) => {
+    if (field.formerNames.length === 0) return []
+    const written = writtenOf(sources, field)
+    const spelt = written?.name.replace('.', '_').toUpperCase()
+    const isFormer = field.formerNames.some((name) => name.replace('.', '_').toUpperCase() === spelt)
+    if (written === undefined || !isFormer) return []
+    const present = written.origin === 'config.yml' ? field.yamlPath : field.environment
+    return [`${written.name} is an older name of ${present}. It is still read; write the new one.`]
+  })
+}
+
+function misspellings(sources: WrittenSettings, fields: readonly SettingField[]): readonly string[] {
   const known = new Set(fields.flatMap(({ environmentNames }) => environmentNames))
   const unset = fields.filter((field) => writtenOf(sources, field) === undefined)
   return setNames(sources)

@@ -18,7 +18,7 @@ export interface DeliveryResult {
 
 /** The options of delivery: what an operator set over what the code gives over the defaults. */
 export function readDelivery(sources: WrittenSettings, defaults: ConnectorDefaults): DeliveryResult {
-  const { name: _name, scope: _scope, ...code } = defaults
+  const { name: _name, scope: _scope, start: _start, ...code } = defaults
   const merged = copyOf(code) as Record<string, unknown>
   const problems: SettingProblem[] = []
   const written = new Map<SettingField, WrittenSetting>()

@@ -16,8 +16,10 @@ export interface SettingField {
   /** Every environment name that is read, the first that is set wins. */
   readonly environmentNames: readonly string[]
   readonly yamlPath: string
-  /** Names below the section that it had in older clients. */
-  readonly formerFields: readonly string[]
+  /** Sections and fields of `config.yml` under which it is still read, after its own. */
+  readonly formerPaths: readonly (readonly [section: string, field: string])[]
+  /** Those of its older names that an operator is told to give up. */
+  readonly formerNames: readonly string[]
   readonly schema: z.core.$ZodType
   readonly isRequired: boolean
   readonly isSecret: boolean
@@ -68,9 +70,11 @@ function fieldOf(section: string, field: string, schema: z.core.$ZodType): Setti
   const notes = notesOf(schema)
   const formerFields = notes.formerFields ?? []
   const inEnvironment = (name: string) => `${section}_${name}`.toUpperCase()
+  const formerNames = notes.formerNames ?? []
   const environmentNames = [
     ...(notes.environment ?? [inEnvironment(field)]),
     ...formerFields.map((former) => inEnvironment(former)),
+    ...formerNames.map((former) => former.replace('.', '_').toUpperCase()),
   ]
   return {
     section,
@@ -78,7 +82,14 @@ function fieldOf(section: string, field: string, schema: z.core.$ZodType): Setti
     environment: environmentNames[0]!,
     environmentNames,
     yamlPath: `${section}.${field}`,
-    formerFields,
+    formerPaths: [
+      ...formerFields.map((former) => [section, former] as const),
+      ...formerNames.flatMap((former) => {
+        const [formerSection, formerField] = former.split('.')
+        return formerField === undefined ? [] : [[formerSection!, formerField] as const]
+      }),
+    ],
+    formerNames,
     schema,
     isRequired: !isOptional(schema),
     isSecret: notes.isSecret ?? holdsSecret(schema),

@@ -9,6 +9,8 @@ export interface SettingNotes {
   readonly environment?: readonly string[] | undefined
   /** Names that the field had in older clients, below its section: still read, after the present one. */
   readonly formerFields?: readonly string[] | undefined
+  /** Names that the author of a connector has given up: still read, after the present one, and told of. */
+  readonly formerNames?: readonly string[] | undefined
   /** What the value has to be, to follow "must be" or "set it to". */
   readonly expected?: string | undefined
   /** Holds a secret, though it was not made by `secret()`. */

@@ -23,9 +23,17 @@ export function settingRows(
   })
 }
 
+/** What the code of a connector can set of the section `connector` itself, and by which name. */
+const besideDelivery: ReadonlyMap<string, keyof ConnectorDefaults> = new Map([
+  ['connector.name', 'name'],
+  ['connector.scope', 'scope'],
+  ['connector.live_stream_start_timestamp', 'start'],
+])
+
 function pathInDefaults({ option, yamlPath }: SettingField): readonly string[] {
   if (option !== undefined) return option
-  return yamlPath === 'connector.name' || yamlPath === 'connector.scope' ? [yamlPath.split('.')[1]!] : []
+  const name = besideDelivery.get(yamlPath)
+  return name === undefined ? [] : [name]
 }
 
 function valueAt(value: unknown, path: readonly string[]): unknown {

@@ -74,10 +74,10 @@ function candidatesOf(sources: WrittenSettings, field: SettingField): readonly W
     field.environmentNames.map((name) => ({ raw: values.get(name), origin, name }))
   return [
     ...named(sources.environment, 'environment'),
-    ...[field.field, ...field.formerFields].map((name) => ({
-      raw: sources.config.get(field.section)?.get(name),
+    ...([[field.section, field.field], ...field.formerPaths] as const).map(([section, name]) => ({
+      raw: sources.config.get(section)?.get(name),
       origin: 'config.yml' as const,
-      name: `${field.section}.${name}`,
+      name: `${section}.${name}`,
     })),
     ...named(sources.dotenv, '.env'),
   ]

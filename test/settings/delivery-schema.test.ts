@@ -20,7 +20,9 @@ const where = (entity: { id: string }) => entity.id === 'x'
 const delivery = (env?: Record<string, string>, defaults?: ConnectorDefaults) => load(env, defaults).delivery
 
 test('the documented interfaces are the types of the schemas', () => {
-  expectTypeOf<z.input<typeof deliverySchema>>().toEqualTypeOf<Omit<ConnectorDefaults, 'name' | 'scope'>>()
+  expectTypeOf<z.input<typeof deliverySchema>>().toEqualTypeOf<
+    Omit<ConnectorDefaults, 'name' | 'scope' | 'start'>
+  >()
   expectTypeOf<z.input<typeof filterSchema>>().toEqualTypeOf<FilterOptions>()
   expectTypeOf<DeepReadonly<z.output<typeof deliverySchema>>>().toEqualTypeOf<DeliveryOptions>()
   expectTypeOf<DeepReadonly<z.output<typeof connectorSchema>>>().toEqualTypeOf<ConnectorSettings>()

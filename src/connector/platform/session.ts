@@ -282,11 +282,13 @@ export class Session {
   /** The state of a first start. What the platform keeps beside a position holds: a catch-up that is off stays off. */
   #firstState(remote: ReadState | undefined): ConnectorState {
     const { settings, clock, onNotice } = this.#options
+    const { live_stream_start_timestamp: start } = settings
     const text = futureStart(settings, clock.now())
     if (text !== undefined) onNotice({ kind: 'start-in-future', text })
     const first = firstConnectorState(
       {
-        startTimestamp: settings.live_stream_start_timestamp,
+        // Now is when our clock and the platform's both say so: too early loses nothing.
+        startTimestamp: start === 'now' ? `${this.#latestEndMs() + clockMarginMs}-0` : start,
         recover: settings.live_stream_recover,
         recoverIsoDate: settings.live_stream_recover_iso_date,
       },

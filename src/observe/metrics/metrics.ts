@@ -3,6 +3,7 @@ import { durationBounds, type HookTimings, sizeBounds } from '../facts/hook-timi
 import { type ObservedFacts } from '../facts/observed-facts.ts'
 import { DistributionMetric } from './distribution-metric.ts'
 import { histogramTable, type MetricRow, metricTable } from './metric-table.ts'
+import { type OwnMetrics } from './own-metrics.ts'
 
 /** What {@link Metrics} are made of. */
 export interface MetricsOptions {
@@ -11,6 +12,8 @@ export interface MetricsOptions {
   readonly subsystem: string
   readonly facts: () => ObservedFacts
   readonly timings: HookTimings
+  /** What the author counts. Default: nothing. */
+  readonly own?: OwnMetrics | undefined
   /** Takes secrets out of a text. */
   readonly clean: (text: string) => string
 }
@@ -33,9 +36,7 @@ export class Metrics {
   constructor(options: MetricsOptions) {
     this.#options = options
     this.#facts = options.facts()
-    const prefix = [options.namespace, options.subsystem]
-      .map((part) => (part === '' ? '' : `${part}_`))
-      .join('')
+    const prefix = prefixOf(options.namespace, options.subsystem)
     for (const row of metricTable) this.#register(row, prefix)
     const [duration, size] = histogramTable
     const { timings } = options
@@ -74,7 +75,8 @@ export class Metrics {
       collectDefaultMetrics({ register: processRegistry })
     }
     this.#facts = this.#options.facts()
-    return `${await this.#registry.metrics()}\n${await processRegistry.metrics()}`
+    const own = (await this.#options.own?.text()) ?? ''
+    return `${await this.#registry.metrics()}\n${own}\n${await processRegistry.metrics()}`
   }
 
   #register(row: MetricRow, prefix: string): void {
@@ -109,4 +111,9 @@ export class Metrics {
     else
       for (const [name, count] of value) yield [this.#options.clean(name).slice(0, maxLabelCharacters), count]
   }
+}
+
+/** What comes before the name of each metric. */
+export function prefixOf(...parts: readonly string[]): string {
+  return parts.map((part) => (part === '' ? '' : `${part}_`)).join('')
 }

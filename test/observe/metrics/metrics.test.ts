@@ -203,3 +203,35 @@ test('hooks are not touched when nobody can ask, and a lazy promise does its wor
   expect(works).toBe(1)
   expect(timings.figures.get('create')!.ok.count).toBe(1)
 })
+
+test('counters and gauges of the author stand beside ours, without secrets, and bounded', async () => {
+  const simulator = await startSimulator()
+  const recorder = makeObserved(simulator, {
+    env: { CONNECTOR_METRICS_NAMESPACE: 'soc', OPENCTI_SSL_PASSPHRASE: 'a-secret-phrase' },
+  })
+  const blocked = recorder.metrics.counter({ name: 'blocked_total', help: 'Blocked.', labels: ['zone'] })
+  const queued = recorder.metrics.gauge({ name: 'queued', help: 'Queued.' })
+  blocked.add(2, { zone: 'dmz' })
+  blocked.add(1, { zone: 'dmz' })
+  blocked.add(1, { zone: 'a-secret-phrase' })
+  queued.set(7)
+  queued.set(5)
+  const many = recorder.metrics.counter({ name: 'many_total', help: 'Many.', labels: ['id'] })
+  for (let id = 0; id < 1500; id++) many.add(1, { id })
+  await recorder.start()
+  const { body } = await ask(`${recorder.status().endpoints.metrics}/metrics`)
+  const samples = samplesOf(body)
+  expect(samples.get('soc_blocked_total{zone="dmz"}')).toBe(3)
+  expect(samples.get('soc_blocked_total{zone="[redacted]"}')).toBe(1)
+  expect(samples.get('soc_queued')).toBe(5)
+  expect(samples.get('soc_many_total{id="999"}')).toBe(1)
+  expect(samples.get('soc_many_total{id="other"}')).toBe(500)
+  expect(samples.get('soc_opencti_stream_ready')).toBeDefined()
+})
+
+test('a name that is taken, or is none, is refused when the metric is made', async () => {
+  const { metrics } = makeObserved(await startSimulator())
+  metrics.gauge({ name: 'queued', help: 'Queued.' })
+  for (const name of ['queued', 'opencti_stream_ready', 'opencti_stream_batch_size', 'not a name', ''])
+    expect(() => metrics.counter({ name, help: 'Help.' })).toThrow(TypeError)
+})

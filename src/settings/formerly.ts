@@ -1,0 +1,29 @@
+import { type z } from 'zod'
+import { settingNotes } from './setting-notes.ts'
+
+/**
+ * Gives a setting the names that it had before: they are still read, after the present one, and the log says at the start
+ * that there is a new one. An old place in `config.yml` (`siem.token`) also stands for its environment name (`SIEM_TOKEN`);
+ * a name without a dot is one of the environment alone.
+ *
+ * @throws TypeError when a name can be neither.
+ *
+ * @example
+ * ```ts
+ * import { defineSettings, formerly, secret, z } from 'opencti-stream-connector'
+ *
+ * const settings = defineSettings({
+ *   my_siem: z.object({ api_key: formerly(secret(), 'siem.token', 'SIEM_API_TOKEN') }), // MY_SIEM_API_KEY
+ * })
+ * ```
+ */
+export function formerly<Schema extends z.ZodType>(schema: Schema, ...names: readonly string[]): Schema {
+  const wrong = names.find((name) => !/^(?:[a-z][a-z0-9_]*\.)?[a-z][a-z0-9_]*$/i.test(name))
+  if (wrong !== undefined) {
+    throw new TypeError(
+      `formerly: "${wrong}" is neither a place in config.yml, such as siem.token, nor a name`,
+    )
+  }
+  settingNotes.add(schema, { ...settingNotes.get(schema), formerNames: names })
+  return schema
+}
