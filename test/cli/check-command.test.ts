@@ -222,7 +222,9 @@ describe('what is wrong is found where it is', () => {
     expect(unread.statuses).toMatchObject({ 'Right to read': 'failed', 'Right to register': 'ok' })
     expect(unread.problem!.message).toMatch(/"Access data sharing" \(TAXIIAPI\): put it into the group/)
     expect(unread.answer!.checks.find(({ name }) => name === 'Right to register')!.message).toMatch(/MODULES/)
-    const stranger = simulator.users.add({ capabilities: ['CONNECTORAPI', 'TAXIIAPI', 'MODULES_MODMANAGE'] })
+    const stranger = simulator.users.add({
+      capabilities: ['APIACCESS_USETOKEN', 'CONNECTORAPI', 'TAXIIAPI', 'MODULES_MODMANAGE'],
+    })
     simulator.stream.members = ['somebody-else']
     const outside = await check([], { OPENCTI_TOKEN: stranger.token })
     expect(outside.problem).toMatchObject({ code: expect.stringMatching(/^STREAM_/) as string })
