@@ -75,6 +75,7 @@ export class TargetEffects {
       return notTransformed
     }
     let externalId = record?.externalId || undefined
+    if (externalId !== undefined) targetIds.note(operation.entity, externalId)
     if (externalId === undefined && hooks.find !== undefined && targetIds.isMissing(record)) {
       externalId = await this.#find(operation, context, call)
       operation.kind = externalId === undefined ? 'create' : 'update'

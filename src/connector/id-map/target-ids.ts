@@ -30,7 +30,7 @@ export class TargetIds {
     return this.#kind === undefined ? nothing : new Map([[idsValue, this.#kind]])
   }
 
-  /** A `create` has answered this. Once the target has given an id of its own, it counts as one that gives ids. */
+  /** `create` has answered this, now or earlier. Once the target has given an id of its own, it counts as one that gives ids. */
   note(entity: Entity, externalId: string | number | undefined): void {
     if (this.#kind === 'given') return
     const id = externalId === undefined ? undefined : String(externalId)

@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import {
   MemoryStore,
   StreamConnector,
+  entityKeyOf,
   type ConnectorOptions,
   type Entity,
   type EventContext,
@@ -254,6 +255,21 @@ test('knows after a restart that the target gives ids, and then does not even tr
   const requests = target.requests.length
   const second = await live(Careless, target, { store: first.store })
   expect(await second.say('delete')).toMatch(/^dead-lettered/)
+  expect(target.requests).toHaveLength(requests)
+})
+
+test('learns from an id map that was imported that the target gives ids', async () => {
+  const target = new Target()
+  const known = buildIndicator('ipv4', { seed: 9 })
+  const id = target.create(known)
+  const store = new MemoryStore()
+  await store.open(minimalEnvironment.CONNECTOR_ID)
+  await store.commit({ putEntities: [{ key: entityKeyOf(known), stixId: known.id, externalId: id }] })
+  await store.close()
+  const life = await live(Careless, target, { store })
+  await life.say('update', known)
+  const requests = target.requests.length
+  expect(await life.say('delete')).toMatch(/^dead-lettered/)
   expect(target.requests).toHaveLength(requests)
 })
 
