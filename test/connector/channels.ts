@@ -83,6 +83,8 @@ export interface ChannelOptions extends Omit<ConnectorOptions, 'env'> {
   readonly env?: Record<string, string> | undefined
   /** Runs in each hook before anything is done: waits, or throws. */
   readonly onCall?: ((route: string, context: EventContext) => unknown) | undefined
+  /** The channels give no ids, but use those of the entities. */
+  readonly ownIds?: boolean | undefined
 }
 
 /** A connector that fails when a hook does not fit what the channel holds. */
@@ -90,6 +92,7 @@ export class ChannelConnector extends StreamConnector {
   readonly lines: string[]
   readonly #channels: Channels
   readonly #onCall: ChannelOptions['onCall']
+  readonly #ownIds: boolean
 
   /** A connector with these routes, stopped after the test. */
   static of({ defaults, env, ...options }: ChannelOptions): ChannelConnector {
@@ -101,7 +104,7 @@ export class ChannelConnector extends StreamConnector {
     return made
   }
 
-  constructor({ channels, onCall, ...options }: ChannelOptions) {
+  constructor({ channels, onCall, ownIds = false, ...options }: ChannelOptions) {
     const lines: string[] = []
     super({
       directory: tmpdir(),
@@ -114,6 +117,7 @@ export class ChannelConnector extends StreamConnector {
     this.lines = lines
     this.#channels = channels
     this.#onCall = onCall
+    this.#ownIds = ownIds
   }
 
   transform(entity: Entity): Entity {
@@ -124,7 +128,7 @@ export class ChannelConnector extends StreamConnector {
     const { held, key } = await this.#begin('create', context)
     if (held.has(key)) throw new TypeError(`${key} was created twice`)
     held.set(key, item)
-    return `${context.route ?? ''}/${key}`
+    return this.#ownIds ? key : `${context.route ?? ''}/${key}`
   }
 
   override async update(item: Entity, context: EventContext): Promise<void> {

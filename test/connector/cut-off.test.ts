@@ -19,6 +19,7 @@ async function stage(isCutOff: boolean) {
   const connector = ChannelConnector.of({
     channels,
     store,
+    ownIds: true,
     defaults: { routes: {}, coalesce: 'latest', concurrency: 1, on: { expired: 'delete' } },
     onCall: (_, { internalId }) => (internalId === 'other' ? held.promise : undefined),
   })

@@ -111,7 +111,7 @@ describe('the routing of the specification', () => {
   })
 
   test('without an id map, the patch tells which routes an entity leaves and enters', async () => {
-    const { channels, tell } = stage({ defaults: { idMap: false } })
+    const { channels, tell } = stage({ ownIds: true, defaults: { idMap: false } })
     await tell('create', indicator('one', 'TLP:AMBER'))
     const reverse_patch = [
       {

@@ -142,10 +142,11 @@ test('a user without the right is told once; the links wait, also in the state, 
   const later = simulator.create(buildMalware({ seed: 4 }))
   await until('the later link', () => referencesAt(simulator, later).length === 1)
   await after.stop()
-  // What is done is not kept.
+  // What is done is not kept; whether the later one is, depends on whether its answer came before the stop.
   const store = state.make()
   await store.open(simulator.connectorId)
-  expect(await store.countValues('link:')).toBe(0)
+  const kept = [...(await store.values({ prefix: 'link:', limit: 9 })).keys()].join()
+  for (const each of made) expect(kept).not.toContain(openCtiPropertiesOf(each).id)
 })
 
 test('a link whose entity is gone is left out and says so; the others come', async () => {
@@ -254,6 +255,11 @@ test('an entity that has gone from the target before its link was written needs 
   await until('the creates', () => [kept!, ...gone].every(({ id }) => linker.callsOf(id).length === 1))
   for (const { id } of gone) simulator.delete(id)
   await until('the deletes', () => gone.every(({ id }) => linker.callsOf(id).length === 2))
+  // What was asked before them has had its answer when more is asked: one at a time while the platform is away.
+  const asked = simulator.requests.length
+  const isLink = (each: { kind: string; operation?: string | undefined }) =>
+    each.kind === 'graphql' && each.operation === 'externalReferenceAdd'
+  await until('two more tries', () => simulator.requests.slice(asked).filter(isLink).length > 1)
   simulator.faults.clear()
   await until('the link', () => referencesAt(simulator, kept!).length === 1)
   // They are written one after another: when a later one is there, they are done with.
