@@ -18,6 +18,7 @@ import { Assembly } from './assembly.ts'
 import { connectorFacts } from './connector-facts.ts'
 import { connectorStatus, type ConnectorStatus } from './contract/connector-status.ts'
 import { type ReconcileOptions, type ReconcileReport } from './contract/reconcile-report.ts'
+import { HookRequests } from './delivery/hook-requests.ts'
 import { finishWork } from './finish-work.ts'
 import { LiveStream } from './intake/live-stream.ts'
 import { type PipelineMessage } from './intake/pipeline-message.ts'
@@ -90,6 +91,7 @@ export class Runtime {
       logger,
       redactor: options.redactor,
       facts: () => this.#facts(),
+      ownWaits: () => HookRequests.current,
       status: () => ({ ...this.status() }),
       details: () => statusDetails(this.#assembly, store, clock, (text) => options.redactor.clean(text)),
     })

@@ -144,7 +144,8 @@ export class Engine {
     for (const operation of this.#lanes) {
       if (!operation.isStarted || idle.has(operation) || resting.has(operation)) continue
       running++
-      const forMs = Math.round(nowMs - operation.startedMs)
+      // A hook can wait for the end of a pause in the middle of its work.
+      const forMs = Math.round(nowMs - Math.max(operation.startedMs, this.#gate.askedUntilMs))
       if (forMs >= afterMs) calls.push(hangingCall(operation, forMs))
     }
     if (calls.length === 0) return nothingHangs

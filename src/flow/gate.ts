@@ -104,6 +104,11 @@ export class Gate {
     return forMs > 0 ? { forMs, reason: asked!.reason, entityId: asked!.entityId } : undefined
   }
 
+  /** Until when the last pause lasts or has lasted that the target asked for, on the monotonic clock. */
+  get askedUntilMs(): number {
+    return this.#asked?.untilMs ?? Number.NEGATIVE_INFINITY
+  }
+
   /** How long the target has been failing since it worked last, in milliseconds; 0 when it works. */
   get failingForMs(): number {
     return this.#outage.failingForMs

@@ -4,7 +4,7 @@ import { type DeliveryOptions } from '../settings/delivery-options.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { type Redactor } from '../util/redactor.ts'
-import { HookTimings } from './facts/hook-timings.ts'
+import { HookTimings, type OwnWaits } from './facts/hook-timings.ts'
 import { canShare, type HttpAnswer, HttpEndpoint, type HttpService } from './http/http-endpoint.ts'
 import { Metrics, prefixOf } from './metrics/metrics.ts'
 import { OwnMetrics } from './metrics/own-metrics.ts'
@@ -34,6 +34,8 @@ export interface ObservationOptions {
   readonly logger: Logger
   readonly redactor: Redactor
   readonly facts: () => ObservedFacts
+  /** The time of the present call of a hook that is not the target's. */
+  readonly ownWaits: () => OwnWaits | undefined
   /** The public status of the connector; `/status` answers it, with more. */
   readonly status: () => StatusSources['status']
   /** What is looked up only for those who ask. */
@@ -67,7 +69,7 @@ export class Observation {
     this.#options = options
     this.stream = new StreamWatch(options.clock)
     const isAskedFor = options.settings.expose_metrics || options.health.port !== undefined
-    this.timings = new HookTimings(options.clock, isAskedFor)
+    this.timings = new HookTimings(options.clock, isAskedFor, options.ownWaits)
     const { settings, logger, redactor } = options
     this.tracing = new Tracing({ settings, logger, clean: (text) => redactor.clean(text) })
     this.own = new OwnMetrics({

@@ -21,6 +21,10 @@ export class HookRequests {
   #begun = 0
   #underWay = 0
   #isOver = false
+  /** Requests that wait for their turn, since when, and how long any has waited before, in milliseconds. */
+  #waiting = 0
+  #waitingSinceMs = 0
+  #waitedMs = 0
 
   /** @param signal the signal of the call; only asked for when there is a request. */
   constructor(signal: () => AbortSignal) {
@@ -59,6 +63,21 @@ export class HookRequests {
     this.#begun++
     this.#underWay++
     return this.#signal()
+  }
+
+  /** A request waits for its turn, by the rate limit or a pause that the target has asked for. */
+  wait(nowMs: number): void {
+    if (this.#waiting++ === 0) this.#waitingSinceMs = nowMs
+  }
+
+  /** Its turn has come. */
+  go(nowMs: number): void {
+    if (--this.#waiting === 0) this.#waitedMs += nowMs - this.#waitingSinceMs
+  }
+
+  /** How long requests have waited for their turn, in milliseconds: that time is not the target's. */
+  get waitedMs(): number {
+    return this.#waitedMs
   }
 
   /** A request is over. */

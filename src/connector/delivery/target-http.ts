@@ -81,8 +81,7 @@ async function exchange(
         ? knownTo.credentials
         : undefined
     let authorization = await credentials?.authorization(signal)
-    for (let waitMs = bucket.waitMs(); waitMs > 0; waitMs = bucket.waitMs())
-      await delay(clock, waitMs, signal)
+    await itsTurn(bucket, clock, signal, hook)
     bucket.take()
     if (timeoutMs !== undefined)
       cancelTimer = clock.schedule(timeoutMs, () => controller.abort(tooLate(timeoutMs)))
@@ -110,6 +109,23 @@ async function exchange(
     throw signal.aborted ? signal.reason : error
   } finally {
     hook?.end()
+  }
+}
+
+/** Waits for a token; that is not the target's time. */
+async function itsTurn(
+  bucket: Limiter,
+  clock: Clock,
+  signal: AbortSignal,
+  hook: HookRequests | undefined,
+): Promise<void> {
+  if (bucket.waitMs() === 0) return
+  hook?.wait(clock.monotonic())
+  try {
+    for (let waitMs = bucket.waitMs(); waitMs > 0; waitMs = bucket.waitMs())
+      await delay(clock, waitMs, signal)
+  } finally {
+    hook?.go(clock.monotonic())
   }
 }
 

@@ -19,6 +19,11 @@ export interface HookFigures {
   readonly error: Distribution
 }
 
+/** How long the present call of a hook has waited for us, in milliseconds. */
+export interface OwnWaits {
+  readonly waitedMs: number
+}
+
 type Method = (...parameters: unknown[]) => unknown
 
 /**
@@ -28,12 +33,17 @@ type Method = (...parameters: unknown[]) => unknown
 export class HookTimings {
   readonly #clock: Clock
   readonly #isAskedFor: boolean
+  readonly #ownWaits: () => OwnWaits | undefined
   readonly #figures = new Map<string, HookFigures>()
   readonly batchSizes = new Distribution(sizeBounds)
 
-  /** @param isAskedFor whether anybody can ask; if not, nothing is timed. */
-  constructor(clock: Clock, isAskedFor = true) {
+  /**
+   * @param isAskedFor whether anybody can ask; if not, nothing is timed.
+   * @param ownWaits asked as a hook is called: the time of its call that is not the target's. Default: all is.
+   */
+  constructor(clock: Clock, isAskedFor = true, ownWaits: () => OwnWaits | undefined = () => undefined) {
     this.#clock = clock
+    this.#ownWaits = ownWaits
     this.#isAskedFor = isAskedFor
   }
 
@@ -68,22 +78,24 @@ export class HookTimings {
     return (first, second) => {
       if (sizes !== undefined) sizes.add((first as readonly unknown[]).length)
       const startMs = clock.monotonic()
+      const own = this.#ownWaits()
+      const tookSeconds = () => Math.max(0, clock.monotonic() - startMs - (own?.waitedMs ?? 0)) / 1000
       let result: unknown
       try {
         result = (hooks[name] as Method).call(hooks, first, second)
       } catch (thrown) {
-        error.add((clock.monotonic() - startMs) / 1000)
+        error.add(tookSeconds())
         throw thrown
       }
       if (!isThenable(result)) {
-        ok.add((clock.monotonic() - startMs) / 1000)
+        ok.add(tookSeconds())
         return result
       }
       // A promise that is no promise of the language may begin its work with each "then": it gets one.
       const promise = result instanceof Promise ? result : Promise.resolve(result)
       promise.then(
-        () => ok.add((clock.monotonic() - startMs) / 1000),
-        () => error.add((clock.monotonic() - startMs) / 1000),
+        () => ok.add(tookSeconds()),
+        () => error.add(tookSeconds()),
       )
       return promise
     }
