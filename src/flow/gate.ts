@@ -196,7 +196,9 @@ export class Gate {
     const share = this.#failures.ofAll
     this.#count(verdict, operations)
     const key = operations.length === 1 && !this.#isAlone ? operations[0]!.key : undefined
-    if (this.#outage.failed(key, verdict.reason, verdict.kind === 'outage', call, share)) {
+    const isThere = verdict.isOverload && verdict.facts.retryAfterMs !== undefined
+    const isCertain = verdict.kind === 'outage'
+    if (this.#outage.failed(key, verdict.reason, isCertain, call, share, isThere)) {
       this.#options.onOutage(verdict.reason)
     }
   }

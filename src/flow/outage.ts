@@ -142,9 +142,17 @@ export class Outage {
    * @param call what failed: the next probe is planned when it was the present one, and not for what had been under
    *   way since before.
    * @param share of the tries that fail, this one not included.
+   * @param isThere whether it has answered that it has too much to do, and when to come again: it is not down.
    * @returns whether an outage begins with that.
    */
-  failed(key: string | undefined, reason: string, certain: boolean, call: object, share: number): boolean {
+  failed(
+    key: string | undefined,
+    reason: string,
+    certain: boolean,
+    call: object,
+    share: number,
+    isThere: boolean,
+  ): boolean {
     if (this.#failures++ === 0) {
       this.#failingSinceMs = this.#clock.monotonic()
       this.#usualShare = share
@@ -158,6 +166,7 @@ export class Outage {
       this.probeFailed(call)
       return false
     }
+    if (isThere) return false
     const isMany =
       this.#failedMany &&
       this.#failures >= this.#options.failures &&
