@@ -52,7 +52,8 @@ function list(name, rows, draw, nothing) {
 const skipWords = {
   'transform': 'transform() gave nothing for it', 'duplicate': 'the platform sent it twice',
   'already-delivered': 'delivered before the last restart', 'own-change': 'a change of the connector’s own user',
-  'never-pushed': 'delete of what was never pushed', 'coalesced': 'a newer state took its place',
+  'never-pushed': 'delete of what was never pushed', 'not-at-target': 'delete of what the target does not have',
+  'shared-external-id': 'delete of what another entity is at the target too', 'coalesced': 'a newer state took its place',
   'stale': 'the target has a newer state', 'unknown-event': 'an event of a kind that is not known',
   'left-filter': 'no longer matches, and was never pushed', 'revoked': 'revoked, and not to be withdrawn',
   'expired': 'expired, and not to be withdrawn', 'reset': 'dropped by a reset', 'no-part': 'a dead letter without its part',
