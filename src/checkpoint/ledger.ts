@@ -1,8 +1,8 @@
-import { comparePositions, type Position } from '../opencti/position.ts'
-import { CatchUpFloor } from './catch-up-floor.ts'
+import { comparePositions, positionBefore, type Position } from '../opencti/position.ts'
 
-/** Frames that share an id, or all frames of a catch-up: they become safe together. */
+/** Frames that share an id, or all frames of one piece of a catch-up: they become safe together. */
 interface Group {
+  /** What is safe when everything up to here is finished; undefined when that says nothing about a position. */
   position: Position | undefined
   /** When its events happened, in milliseconds since 1970, also where they must not move the position. */
   readonly atMs: number | undefined
@@ -10,6 +10,8 @@ interface Group {
   unfinished: number
   /** No more frames of this id can come: one with a greater id was seen. */
   closed: boolean
+  /** A catch-up ends here: the position is one by another clock than before, and counts even if it is less. */
+  endsCatchUp: boolean
   /** What was received in it, while it is open, so that the same frame sent again after a reconnect is known. */
   members: string[] | undefined
   /** Those of its members that the present connection has not sent yet. */
@@ -27,12 +29,6 @@ export interface LedgerStart {
   readonly catchUpUntilMs?: number | undefined
 }
 
-/**
- * How far an idle heartbeat is taken back, in milliseconds: its id is made up from the clock of the web server and
- * can be ahead of events that the database is about to number (OpenCTI platform, graphql/sseMiddleware.js).
- */
-const heartbeatMarginMs = 10_000
-
 /** Beyond this, the frames of an open group are not remembered; after a reconnect they are delivered again. */
 const maxMembers = 10_000
 
@@ -43,33 +39,58 @@ const maxMembers = 10_000
  * The rules, and why:
  * - frames of one group share an id, and nothing tells which is the last; so an id is safe only when all its frames
  *   are finished *and* something with a greater id was seen;
- * - heartbeats move the position of a quiet stream, but less a margin, never past unfinished or open work;
- * - ids of a catch-up go up and down, so the position stays where the catch-up started until it is over.
+ * - the id of an idle heartbeat is made up from the clock of the web server, and can be hours ahead of the ids that the
+ *   database is about to give. So heartbeats move the position only as far as the newest event that the platform named
+ *   when the connection was opened: whatever comes after that one is yet to come;
+ * - a frame whose id was passed already holds the position back until it is finished, and changes nothing else;
+ * - ids of a catch-up go up and down, so the position moves only when a piece of it is complete.
+ *
+ * The server's side is OpenCTI platform, graphql/sseMiddleware.js.
  */
 export class Ledger {
   #safe: Position
   /** In order of arrival; the first `#head` are done with. */
   #groups: Group[] = []
   #head = 0
-  /** Live groups that may still grow; nearly always one at most. */
-  #open: Group[] = []
-  /** The greatest live position that needs no more frames. */
+  /** The live group that may still grow. */
+  #open: Group | undefined
+  /** Frames that came behind newer ones and are not finished. */
+  #late: Group[] = []
+  /** The greatest live position that needs no more frames; in a catch-up, where the next piece begins. */
   #complete: Position
+  /** The last heartbeat behind a group that may still grow, when its id is less than that of the group. */
+  #behind: Position | undefined
+  /** The newest event of the platform when the present connection was opened. */
+  #newest: Position | undefined
   #catchUpUntilMs: number | undefined
-  #catchUpGroup: Group | undefined
-  readonly #floor = new CatchUpFloor()
-  #marginMs = heartbeatMarginMs
-  #newestHeartbeatMs = 0
+  /** The piece of the catch-up that is being received. */
+  #piece: Group | undefined
 
   constructor(start: LedgerStart) {
     this.#safe = start.from
     this.#complete = start.from
-    if (start.catchUpUntilMs !== undefined) this.beginCatchUp(start.catchUpUntilMs)
+    if (start.catchUpUntilMs !== undefined && start.catchUpUntilMs > start.from.ms) {
+      this.#catchUpUntilMs = start.catchUpUntilMs
+      this.#beginPiece()
+    }
   }
 
-  /** Everything up to here is finished: what may be saved. */
+  /** Everything up to here is finished: what may be saved, together with {@link catchUpUntilMs}. */
   get safe(): Position {
-    return this.#safe
+    let safe = this.#safe
+    for (const { position } of this.#late) {
+      const before = positionBefore(position!)
+      if (comparePositions(before, safe) < 0) safe = before
+    }
+    return safe
+  }
+
+  /**
+   * Until when there is something to catch up from {@link safe} on, in milliseconds since 1970: also when all of it was
+   * received, and is not finished. Undefined when there is nothing.
+   */
+  get catchUpUntilMs(): number | undefined {
+    return this.#catchUpUntilMs
   }
 
   /**
@@ -77,86 +98,127 @@ export class Ledger {
    * of a catch-up count as of its end.
    */
   get oldestUnfinishedMs(): number | undefined {
-    // What has nothing unfinished in it and is not done with can only be open, and hardly ever is more than one.
     for (let index = this.#head; index < this.#groups.length; index++) {
       const { unfinished, atMs } = this.#groups[index]!
       if (unfinished > 0 && atMs !== undefined) return atMs
     }
-    return undefined
+    return this.#late[0]?.atMs
   }
 
   /** Whether the frames that come now are of a catch-up. */
   get catchingUp(): boolean {
-    return this.#catchUpUntilMs !== undefined
-  }
-
-  /** Where the catch-up ends and the live events begin, in milliseconds since 1970; undefined when there is none. */
-  get catchUpUntilMs(): number | undefined {
-    return this.#catchUpUntilMs
+    return this.#piece !== undefined
   }
 
   /** Where a new connection of this process goes on: after what was *received*; what is unfinished is in memory. */
   get resume(): Position {
-    if (this.#catchUpUntilMs === undefined) return this.#complete
-    const floorMs = this.#floor.ms
-    return floorMs > this.#complete.ms ? { ms: floorMs, seq: 0 } : this.#complete
+    return this.#complete
+  }
+
+  /** The newest event that the platform had when the present connection was opened, as far as it told. */
+  get newest(): Position | undefined {
+    return this.#newest
+  }
+
+  /** A new connection was opened: the frames of groups that were not complete are about to come again. */
+  reconnected(): void {
+    this.#newest = undefined
+    if (this.#open !== undefined) this.#open.resent = new Set(this.#open.members)
+  }
+
+  /** The platform has told the newest event that it has, at the beginning of the present connection. */
+  connected(newest: Position | undefined): void {
+    this.#newest = newest
   }
 
   /**
-   * Enters a catch-up that ends at `untilMs`: from the start, or to repair a gap. None when it would end before it
-   * begins: the server ignores such a request too (OpenCTI platform, graphql/sseMiddleware.js).
+   * Enters a catch-up from `fromMs` until `untilMs`, by the time of the web server, to repair a gap. One that is under way is
+   * made as large as both. None when it would end before it begins: the server ignores such a request too.
    */
-  beginCatchUp(untilMs: number): void {
-    if (untilMs <= this.#complete.ms) return
-    for (const group of this.#open) {
-      // What is still missing of it comes in the catch-up, under another id: it must not move the position.
-      group.position = undefined
-      group.closed = true
+  beginCatchUp(fromMs: number, untilMs: number): void {
+    if (untilMs <= fromMs) return
+    this.#catchUpUntilMs = Math.max(untilMs, this.#catchUpUntilMs ?? 0)
+    if (this.#piece !== undefined) {
+      if (fromMs >= this.#complete.ms) return
+      this.#piece.closed = true
     }
-    this.#open = []
-    this.#catchUpUntilMs = untilMs
-    // One that is under way already goes on, with the later end.
-    this.#catchUpGroup ??= this.#push(undefined, false, untilMs)
-    this.#floor.restart()
+    if (this.#open !== undefined) this.#open.closed = true
+    this.#open = undefined
+    this.#complete = { ms: fromMs, seq: 0 }
+    // What is not finished comes in the catch-up, under another id: it must not move the position.
+    for (const group of this.#groups) group.position = undefined
+    if (comparePositions(this.#complete, this.#safe) < 0) this.#safe = this.#complete
+    this.#beginPiece()
+    this.#advance()
   }
 
-  /** The server refused the catch-up and goes on live from `position`. */
-  abandonCatchUp(position: Position): void {
-    if (this.#catchUpUntilMs !== undefined) this.#endCatchUp(position)
+  /** A piece of the catch-up was received whole; the next one begins at `next`. */
+  endPiece(next: Position): void {
+    if (this.#piece === undefined) return
+    this.#closePiece(next)
+    this.#beginPiece()
+  }
+
+  /**
+   * The catch-up was received whole, or there will be none: live reading begins after `live`. That can be before what was
+   * caught up, since the two are told by different clocks.
+   */
+  endCatchUp(live: Position): void {
+    if (this.#piece === undefined) return
+    this.#piece.endsCatchUp = true
+    this.#closePiece(live)
+    this.#advance()
+  }
+
+  /** Live reading has to begin earlier: the platform's newest event comes before what was taken for read. */
+  stepBack(position: Position): void {
+    if (this.catchingUp || comparePositions(position, this.#complete) >= 0) return
+    if (this.#open !== undefined) this.#open.closed = true
+    this.#open = undefined
+    this.#complete = position
+    for (const group of this.#groups) {
+      if (group.position !== undefined && comparePositions(group.position, position) > 0)
+        group.position = undefined
+    }
+    if (comparePositions(position, this.#safe) < 0) this.#safe = position
+    this.#advance()
   }
 
   /**
    * Enters one frame.
    *
    * @param member what tells the frame from others of its group.
-   * @param isMain whether it is not a dependency of another frame.
    * @returns its ticket; undefined when it was entered before, on the connection before this one.
    */
-  receive(position: Position | undefined, member: string, isMain: boolean): Ticket | undefined {
-    if (position === undefined) return this.#join(this.#tail() ?? this.#push(undefined, true))
-    if (this.#catchUpUntilMs !== undefined) {
-      if (position.ms <= this.#catchUpUntilMs) {
-        if (isMain) this.#floor.add(position.ms)
-        return this.#join(this.#catchUpGroup!)
-      }
-      this.#endCatchUp({ ms: this.#catchUpUntilMs, seq: 0 })
+  receive(position: Position | undefined, member: string): Ticket | undefined {
+    if (this.#piece !== undefined) return join(this.#piece)
+    this.#behind = undefined
+    if (position === undefined) return join(this.#tail() ?? this.#push(undefined, true))
+    const open = this.#open
+    if (open !== undefined) {
+      const order = comparePositions(position, open.position!)
+      if (order === 0) return joinOpen(open, member)
+      if (order < 0) return this.#receiveLate(position)
+      this.#closeOpen()
     }
-    return this.#receiveLive(position, member)
+    if (comparePositions(position, this.#complete) <= 0) return this.#receiveLate(position)
+    const group = this.#push(position, false)
+    group.members = []
+    this.#open = group
+    return joinOpen(group, member)
   }
 
   /** Enters the id of a heartbeat or of another frame without an effect. */
   heartbeat(position: Position): void {
-    if (this.#catchUpUntilMs !== undefined) {
-      if (position.ms <= this.#catchUpUntilMs) return
-      this.#endCatchUp({ ms: this.#catchUpUntilMs, seq: 0 })
-    }
-    this.#closeBefore(position)
-    this.#newestHeartbeatMs = Math.max(this.#newestHeartbeatMs, position.ms)
-    const mark = { ms: position.ms - this.#marginMs, seq: 0 }
-    if (this.#open.length > 0 || comparePositions(mark, this.#complete) <= 0) return
+    if (this.#piece !== undefined) return
+    if (this.#open !== undefined && this.#isBehind(this.#open.position!, position)) this.#closeOpen()
+    const newest = this.#newest
+    if (this.#open !== undefined || newest === undefined) return
+    const mark = comparePositions(position, newest) < 0 ? position : newest
+    if (comparePositions(mark, this.#complete) <= 0) return
     this.#complete = mark
     const tail = this.#tail()
-    if (tail !== undefined && tail.unfinished === 0 && tail.closed) this.#groups.pop()
+    if (tail !== undefined && tail.unfinished === 0 && tail.closed && !tail.endsCatchUp) this.#groups.pop()
     this.#push(mark, true)
     this.#advance()
   }
@@ -166,92 +228,53 @@ export class Ledger {
     const group = ticket as Group
     group.unfinished--
     if (group === this.#groups[this.#head]) this.#advance()
+    else if (this.#late.length > 0) this.#late = this.#late.filter(({ unfinished }) => unfinished > 0)
   }
 
-  /** A new connection was opened: the frames of groups that were not complete are about to come again. */
-  reconnected(): void {
-    this.#floor.restart()
-    for (const group of this.#open) group.resent = new Set(group.members)
+  /**
+   * Whether the server has gone on since it sent frames of `open`. Its heartbeats have the id of a group while it sends it;
+   * other ids that change, with no frame between them, are those of an idle server, also when its clock is behind.
+   */
+  #isBehind(open: Position, heartbeat: Position): boolean {
+    const order = comparePositions(heartbeat, open)
+    if (order >= 0) return order > 0
+    const before = this.#behind
+    this.#behind = heartbeat
+    return before !== undefined && comparePositions(before, heartbeat) < 0
   }
 
-  #receiveLive(position: Position, member: string): Ticket | undefined {
-    this.#closeBefore(position)
-    // An event that is older than what we took for complete: the clocks of the platform differ by more than the margin.
-    if (comparePositions(position, this.#complete) <= 0) this.#stepBack(position)
-    let group: Group | undefined
-    for (const open of this.#open) if (comparePositions(open.position!, position) === 0) group = open
-    if (group === undefined) {
-      group = this.#pushInOrder(position)
-      group.members = []
-      this.#open.push(group)
-    } else if (group.resent?.delete(member)) {
-      return undefined
-    }
-    if (group.members !== undefined && group.members.push(member) > maxMembers) group.members = undefined
-    return this.#join(group)
+  #receiveLate(position: Position): Ticket {
+    const group = newGroup(position, true, position.ms)
+    this.#late.push(group)
+    return join(group)
   }
 
-  #closeBefore(position: Position): void {
-    let kept = 0
-    for (const group of this.#open) {
-      if (comparePositions(group.position!, position) >= 0) {
-        this.#open[kept++] = group
-        continue
-      }
-      group.closed = true
-      group.members = undefined
-      group.resent = undefined
-      if (comparePositions(group.position!, this.#complete) > 0) this.#complete = group.position!
-    }
-    if (kept === this.#open.length) return
-    this.#open.length = kept
+  #closeOpen(): void {
+    const group = this.#open!
+    this.#open = undefined
+    group.closed = true
+    group.members = undefined
+    group.resent = undefined
+    if (comparePositions(group.position!, this.#complete) > 0) this.#complete = group.position!
     this.#advance()
   }
 
-  #stepBack(position: Position): void {
-    const before =
-      position.seq > 0 ? { ms: position.ms, seq: position.seq - 1 } : { ms: position.ms - 1, seq: 0 }
-    if (comparePositions(this.#safe, before) > 0) this.#safe = before
-    this.#complete = before
-    // What waits behind unfinished work must not carry the position past it either.
-    for (let index = this.#head; index < this.#groups.length; index++) {
-      const group = this.#groups[index]!
-      if (group.position !== undefined && comparePositions(group.position, before) > 0)
-        group.position = undefined
-    }
-    this.#marginMs = Math.max(this.#marginMs, this.#newestHeartbeatMs - position.ms + heartbeatMarginMs)
+  #beginPiece(): void {
+    this.#piece = this.#push(undefined, false, this.#catchUpUntilMs)
   }
 
-  #endCatchUp(position: Position): void {
-    this.#catchUpUntilMs = undefined
-    this.#catchUpGroup!.closed = true
-    this.#catchUpGroup = undefined
-    if (comparePositions(position, this.#complete) > 0) this.#complete = position
-    this.#push(position, true)
+  #closePiece(position: Position): void {
+    const piece = this.#piece!
+    this.#piece = undefined
+    this.#complete = position
+    piece.position = position
+    piece.closed = true
     this.#advance()
   }
 
   #push(position: Position | undefined, closed: boolean, atMs = position?.ms): Group {
     const group = newGroup(position, closed, atMs)
     this.#groups.push(group)
-    return group
-  }
-
-  /** After a step back, older events can come while a newer group is open: they stand before it. */
-  #pushInOrder(position: Position): Group {
-    let index = this.#groups.length
-    for (; index > this.#head; index--) {
-      const before = this.#groups[index - 1]!.position
-      if (before === undefined || comparePositions(before, position) < 0) break
-    }
-    if (index === this.#groups.length) return this.#push(position, false)
-    const group = newGroup(position, false, position.ms)
-    this.#groups.splice(index, 0, group)
-    return group
-  }
-
-  #join(group: Group): Ticket {
-    group.unfinished++
     return group
   }
 
@@ -265,8 +288,7 @@ export class Ledger {
     for (; head < groups.length; head++) {
       const group = groups[head]!
       if (!group.closed || group.unfinished > 0) break
-      if (group.position !== undefined && comparePositions(group.position, this.#safe) > 0)
-        this.#safe = group.position
+      this.#passed(group)
     }
     // Give the memory back in large steps: shifting for each group would make a long queue quadratic.
     if (head === groups.length) {
@@ -278,8 +300,25 @@ export class Ledger {
     }
     this.#head = head
   }
+
+  #passed({ position, endsCatchUp }: Group): void {
+    if (position === undefined) return
+    if (endsCatchUp || comparePositions(position, this.#safe) > 0) this.#safe = position
+    if (endsCatchUp && this.#piece === undefined) this.#catchUpUntilMs = undefined
+  }
+}
+
+function join(group: Group): Ticket {
+  group.unfinished++
+  return group
+}
+
+function joinOpen(group: Group, member: string): Ticket | undefined {
+  if (group.resent?.delete(member) === true) return undefined
+  if (group.members !== undefined && group.members.push(member) > maxMembers) group.members = undefined
+  return join(group)
 }
 
 function newGroup(position: Position | undefined, closed: boolean, atMs: number | undefined): Group {
-  return { position, atMs, unfinished: 0, closed, members: undefined, resent: undefined }
+  return { position, atMs, unfinished: 0, closed, endsCatchUp: false, members: undefined, resent: undefined }
 }

@@ -83,7 +83,7 @@ export class PendingChanges {
 /** What is remembered of an entity when its position says nothing any more. */
 export function withoutPosition(record: EntityRecord | undefined): EntityRecord | undefined {
   if (record === undefined) return undefined
-  const { position: _, ...rest } = record
+  const { position: _, caughtUpMs: __, ...rest } = record
   return rest
 }
 

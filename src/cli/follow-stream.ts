@@ -58,17 +58,28 @@ export async function followStream(options: FollowOptions): Promise<void> {
         return frame.position
       },
     },
-    recoverUntil: () => (catchUpUntilMs === undefined ? undefined : new Date(catchUpUntilMs).toISOString()),
+    platformNowMs: () => undefined,
+    keeper: { catchUpNotes: {} },
+    startKind: 'first',
     room: options.room,
     onNotice: (notice) => {
       const text = noteOf(notice)
       if (text !== undefined) onNote(source.clean(text))
     },
-    onGap: (wanted, first) =>
+    onGap: ({ from: wanted, firstAvailable }) => {
       onNote(
-        `The platform's events begin at ${momentText(first)}: if any came since ${momentText(wanted)}, they are missing here.`,
+        `The platform's events begin at ${momentText(firstAvailable)}: if any came since ${momentText(wanted)}, they are missing here.`,
+      )
+      return false
+    },
+    onReconnect: (reason) => events.reconnect(reason),
+    onFuture: (wanted, beginsAt) =>
+      onNote(
+        `${momentText(wanted)} is in the platform's future: what comes after ${momentText(beginsAt)} is shown.`,
       ),
-    onOutlived: () => events.reconnect('the catch-up took long'),
+    onStalled: () =>
+      onNote('The connection was cut before it brought anything new: the catch-up does not advance.'),
+    onClockOff: () => {},
     onCatchUpFailed: () => {},
     onNoRecover: () => onNote('The platform does not catch up this stream; what comes from now on is shown.'),
     onCaughtUp: (position) => onNote(`Caught up to ${position}; from here on it is live.`),
@@ -86,16 +97,6 @@ export async function followStream(options: FollowOptions): Promise<void> {
     random: systemRandom,
   })
   await events.run(signal)
-}
-
-/** More events than that are never numbered in one millisecond. */
-const maxSeq = 999_999
-
-/** Where a recording goes on so that no frame of a group that was cut is missed: before its last id. */
-export function before(position: Position): Position {
-  return position.seq > 0
-    ? { ms: position.ms, seq: position.seq - 1 }
-    : { ms: Math.max(0, position.ms - 1), seq: maxSeq }
 }
 
 /** A position as people read it: when it was. */
@@ -120,7 +121,7 @@ function enter(ledger: Ledger, { message, position, event }: Frame): boolean {
   const member = isBad
     ? `${message.event}:?${message.bytes}`
     : `${event.name}${event.isDependency ? '+' : ':'}${event.key}`
-  const ticket = ledger.receive(position, member, isBad || !event.isDependency)
+  const ticket = ledger.receive(position, member)
   if (ticket === undefined) return false
   ledger.settle(ticket)
   return true

@@ -1,9 +1,9 @@
 import { Command } from 'commander'
-import { type Position } from '../opencti/position.ts'
+import { positionBefore, type Position } from '../opencti/position.ts'
 import { systemClock } from '../util/clock.ts'
 import { ageMs } from './age.ts'
 import { addFilterOptions, passes, type FilterChoices } from './event-filter.ts'
-import { before, followStream } from './follow-stream.ts'
+import { followStream } from './follow-stream.ts'
 import { addFromOptions, type FromChoices, moment, positionOf, startOf, type Moment } from './from-option.ts'
 import { onInterrupt } from './interrupt.ts'
 import { counted, note, timeText, writeJson, writeLine } from './output.ts'
@@ -74,7 +74,7 @@ async function record(path: string, options: RecordOptions, command: Command): P
   const isToCome = until !== undefined && until.ms > (await newest()).ms
   const untilMarginMs = isToCome ? marginMs : 0
   const isGoingOn = options.from === undefined && end.last !== undefined
-  const from = isGoingOn ? before(end.last) : await startOf(options, systemClock, newest)
+  const from = isGoingOn ? positionBefore(end.last) : await startOf(options, systemClock, newest)
   const file = await RecordingFile.open(path)
   note(beginning(source, path, end, isGoingOn))
   const cancel =

@@ -162,7 +162,7 @@ export class Assembly {
       checkpointer,
       knowledge: owner.knowledge,
       state: owner.state,
-      isCatchingUp: () => owner.progress.ledger.catchingUp,
+      isCatchingUp: () => owner.progress.isCatchingUp,
       // Not that of the dead letters: where there are too many of them, replaying is the way out.
       room: () => window.room() ?? checkpointer.room(),
       roomForEvents: () => this.room(),
@@ -301,6 +301,7 @@ export class Assembly {
       mayHavePushed: (operation) => this.lastEnd.mayHavePushed(operation),
       stixIdRecords: this.#stixIdRecords,
       targetIds: this.#targetIds,
+      newest: () => progress.ledger.newest,
       isOfFormerLife: ({ pushedMs }) => pushedMs <= this.#clearedMs,
       isStale: (operation, record) => this.sideWork.replayer.isStale(operation, record),
       traceBatch: (operations) => tracing.batch(operations),

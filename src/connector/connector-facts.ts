@@ -26,7 +26,7 @@ export function connectorFacts(sources: FactSources): Omit<ObservedFacts, 'state
     bytesInFlight: window.bytes,
     deadLettersKept: deadLetters.count,
     maxDeadLetters,
-    catchingUp: progress.ledger.catchingUp,
+    catchingUp: progress.isCatchingUp,
     lagMs: progress.lagMs,
     behindHeadMs: progress.behindHeadMs,
     oldestUnfinishedMs: progress.oldestUnfinishedMs(nowMs),

@@ -39,6 +39,20 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
         { from: notice.from },
       )
       return
+    case 'catch-up-stalled':
+      logger.error(
+        'The catch-up does not advance: the connection was cut before it brought anything new. Look for a proxy or load balancer with a short time limit between connector and platform',
+      )
+      return
+    case 'position-in-future':
+      logger.error(
+        'The position to begin at is in the future. Reading begins at the newest events instead; check the state of the connector, CONNECTOR_LIVE_STREAM_START_TIMESTAMP and the clocks',
+        { from: notice.from, begins_at: notice.beginsAt },
+      )
+      return
+    case 'clock-off':
+      logger.error(clockWords(notice), { clock: notice.clock, ahead_ms: Math.round(notice.aheadMs) })
+      return
     case 'paused':
       logger.error('The target is down: pausing, nothing is lost', {
         reason: notice.reason,
@@ -151,6 +165,18 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
     case 'state-restored':
       logger.info('The state can be written again')
   }
+}
+
+function clockWords({ clock, aheadMs }: Extract<ConnectorNotice, { kind: 'clock-off' }>): string {
+  const subject = {
+    connector: 'The clock of this machine is',
+    'web-server': "The clock of the platform's web server is",
+    database: "The clock of the platform's database (Redis) is",
+  }[clock]
+  const other = clock === 'connector' ? "the platform's" : 'the other clocks'
+  const seconds = Math.round(Math.abs(aheadMs) / 1000)
+  const order = aheadMs > 0 ? 'ahead of' : 'behind'
+  return `${subject} ${seconds} s ${order} ${other}. No event is lost, but times differ: set it by NTP`
 }
 
 /** The route, where there is one. */

@@ -28,8 +28,8 @@ import { anyPosition, startWhereAuthorSays, voidPositionValue } from './platform
 import { LazyLookups } from './platform/lazy-lookups.ts'
 import { isDoneWithin, patiently } from './platform/patience.ts'
 import { platformHttpOptions } from './platform/platform-http-options.ts'
-import { Progress } from './platform/progress.ts'
-import { Session } from './platform/session.ts'
+import { catchUpValue, Progress, type StartKind } from './platform/progress.ts'
+import { Session, type SessionStart } from './platform/session.ts'
 import { statusDetails } from './status-details.ts'
 import { StopSteps } from './stop-steps.ts'
 import { summarize } from './summarize.ts'
@@ -253,10 +253,11 @@ export class Runtime {
     await this.#assembly.open()
     this.#waitsFor = 'the platform'
     const found = await this.#session.open(signal)
+    this.#progress.knowCatchUp(await this.#options.store.value(catchUpValue))
     const start = await startWhereAuthorSays(found, this.#options, signal)
     if (start.isTaken && !this.#progress.mapIsImported) this.#progress.mapIsComplete = false
     if (start.isAnew) await this.#assembly.checkpointer.forgetPositions()
-    this.#progress.begin(start.state)
+    this.#progress.begin(start.state, startKindOf(start))
     if (start.movedFrom !== undefined) this.#tellReset(formatPosition(start.movedFrom))
     await this.#assembly.checkpointer.flush(true)
     this.#waitsFor = 'the live stream to be there'
@@ -378,4 +379,9 @@ export class Runtime {
     if (this.#failure === undefined) this.#finished.resolve()
     else this.#finished.reject(this.#failure)
   }
+}
+
+function startKindOf({ source, isAnew, isReset }: SessionStart): StartKind {
+  if (source !== 'settings') return 'resumed'
+  return isAnew || isReset ? 'chosen' : 'first'
 }

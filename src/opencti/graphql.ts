@@ -38,7 +38,8 @@ export class GraphqlClient {
   readonly #endpoint: string
   readonly #clock: Clock
   readonly #timeoutMs: number
-  #answeredAtMs: number | undefined
+  /** The clock of the one who answered, and ours at that moment. */
+  #answered: { readonly atMs: number; readonly monotonicMs: number } | undefined
 
   constructor(options: GraphqlClientOptions) {
     this.#http = options.http
@@ -47,9 +48,10 @@ export class GraphqlClient {
     this.#timeoutMs = options.timeoutMs ?? defaultTimeoutMs
   }
 
-  /** When the newest answer was given, by the clock of the one who gave it, in milliseconds since 1970, to the second. */
-  get answeredAtMs(): number | undefined {
-    return this.#answeredAtMs
+  /** What time it is by the clock of the one who answers, in milliseconds since 1970, to the second. */
+  get serverNowMs(): number | undefined {
+    if (this.#answered === undefined) return undefined
+    return this.#answered.atMs + Math.round(this.#clock.monotonic() - this.#answered.monotonicMs)
   }
 
   /**
@@ -69,8 +71,8 @@ export class GraphqlClient {
         headers: { accept: 'application/json' },
         signal: signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]),
       })
-      const answeredAtMs = Date.parse(response.headers.get('date') ?? '')
-      if (!Number.isNaN(answeredAtMs)) this.#answeredAtMs = answeredAtMs
+      const atMs = Date.parse(response.headers.get('date') ?? '')
+      if (!Number.isNaN(atMs)) this.#answered = { atMs, monotonicMs: this.#clock.monotonic() }
       return answerOf(response, await boundedText(response), schema)
     } catch (error) {
       signal?.throwIfAborted()

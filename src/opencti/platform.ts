@@ -104,9 +104,9 @@ export class Platform {
     this.#graphql = new GraphqlClient({ http, url, ...limits })
   }
 
-  /** When it answered last, by its own clock, in milliseconds since 1970; undefined as long as it has not said so. */
-  get answeredAtMs(): number | undefined {
-    return this.#graphql.answeredAtMs
+  /** What time it is by its own clock, in milliseconds since 1970; undefined as long as it has not said so. */
+  get nowMs(): number | undefined {
+    return this.#graphql.serverNowMs
   }
 
   /** Registers the connector, or brings its registration up to date. */

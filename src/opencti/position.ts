@@ -91,6 +91,14 @@ export function comparePositions(a: Position, b: Position): number {
   return a.ms - b.ms || a.seq - b.seq
 }
 
+/** More events than that are never numbered in one millisecond. */
+const maxSeq = 999_999
+
+/** The last place before another one: what comes after it begins with that one. */
+export function positionBefore({ ms, seq }: Position): Position {
+  return seq > 0 ? { ms, seq: seq - 1 } : { ms: Math.max(0, ms - 1), seq: maxSeq }
+}
+
 /**
  * Reads what a person writes to say where to begin, as the settings, the state and the command line read it: `<ms>-<seq>`,
  * seconds or milliseconds since 1970, `0` for the beginning, or an ISO date, in UTC where it names no zone.

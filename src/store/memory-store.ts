@@ -178,7 +178,8 @@ export class MemoryStore implements StateStore {
     }
     if (putEntities.length > 0 || deleteEntities.length > 0) this.#sortedKeys = undefined
     if (changes.forgetPositions === true) {
-      for (const [key, { position: _, ...rest }] of this.#entities) this.#entities.set(key, rest)
+      for (const [key, { position: _, caughtUpMs: __, ...rest }] of this.#entities)
+        this.#entities.set(key, rest)
       this.#departures.clear()
     }
     for (const entity of putEntities) this.#entities.set(entity.key, entity)

@@ -6,7 +6,7 @@ type Row = Readonly<Record<string, unknown>>
 export type Parameter = string | number | null | Uint8Array
 
 /** The columns of {@link entityOfRow} and {@link pushEntityParameters}, in order. */
-export const entityColumns = 'key, stix_id, external_id, position, expires_at_ms, route'
+export const entityColumns = 'key, stix_id, external_id, position, expires_at_ms, route, caught_up_ms'
 
 export function pushEntityParameters(parameters: Parameter[], entity: EntityRecord): void {
   parameters.push(
@@ -16,6 +16,7 @@ export function pushEntityParameters(parameters: Parameter[], entity: EntityReco
     entity.position ?? null,
     entity.expiresAtMs ?? null,
     entity.route ?? null,
+    entity.caughtUpMs ?? null,
   )
 }
 
@@ -30,6 +31,7 @@ export function entityOfRow(row: Row, key = row['key'] as string): EntityRecord 
   if (row['position'] !== null) entity.position = row['position'] as string
   if (row['expires_at_ms'] !== null) entity.expiresAtMs = row['expires_at_ms'] as number
   if (row['route'] !== null) entity.route = row['route'] as string
+  if (row['caught_up_ms'] !== null) entity.caughtUpMs = row['caught_up_ms'] as number
   return entity
 }
 

@@ -99,6 +99,9 @@ const migrations: readonly string[] = [
   -- Which entities share one id at the target. An id of the entity's own is nobody else's.
   CREATE INDEX IF NOT EXISTS entity_external_id ON entity (external_id) WHERE external_id <> stix_id AND external_id <> key;
   `,
+  `
+  ALTER TABLE entity ADD COLUMN caught_up_ms INTEGER;
+  `,
 ]
 
 /** The version that this package reads and writes. */

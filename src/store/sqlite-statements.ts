@@ -18,9 +18,9 @@ const keepForced = "ON CONFLICT (id) DO UPDATE SET kind = iif(kind = 'forced', '
 export const entitiesAtOnce = 20
 
 const putEntities = (rows: number) =>
-  `INSERT INTO entity (${entityColumns}) VALUES ${Array(rows).fill('(?, ?, ?, ?, ?, ?)').join(', ')}
+  `INSERT INTO entity (${entityColumns}) VALUES ${Array(rows).fill('(?, ?, ?, ?, ?, ?, ?)').join(', ')}
    ON CONFLICT (key) DO UPDATE SET stix_id = excluded.stix_id, external_id = excluded.external_id,
-   position = excluded.position, expires_at_ms = excluded.expires_at_ms, route = excluded.route`
+   position = excluded.position, expires_at_ms = excluded.expires_at_ms, route = excluded.route, caught_up_ms = excluded.caught_up_ms`
 
 /** Every statement of a {@link SqliteStore}, prepared once. */
 export type SqliteStatements = ReturnType<typeof prepareStatements>
@@ -47,7 +47,7 @@ export function prepareStatements(database: DatabaseSync) {
     deleteValue: database.prepare('DELETE FROM value WHERE name = ?'),
 
     entity: database.prepare(
-      'SELECT stix_id, external_id, position, expires_at_ms, route FROM entity WHERE key = ?',
+      'SELECT stix_id, external_id, position, expires_at_ms, route, caught_up_ms FROM entity WHERE key = ?',
     ),
     firstEntities: database.prepare(`SELECT ${entityColumns} FROM entity ORDER BY key LIMIT ?`),
     entitiesAfter: database.prepare(`SELECT ${entityColumns} FROM entity WHERE key > ? ORDER BY key LIMIT ?`),
@@ -61,7 +61,9 @@ export function prepareStatements(database: DatabaseSync) {
     countEntities: database.prepare('SELECT count(*) AS count FROM entity'),
     putEntity: database.prepare(putEntities(1)),
     putEntities: database.prepare(putEntities(entitiesAtOnce)),
-    forgetPositions: database.prepare('UPDATE entity SET position = NULL WHERE position IS NOT NULL'),
+    forgetPositions: database.prepare(
+      'UPDATE entity SET position = NULL, caught_up_ms = NULL WHERE position IS NOT NULL OR caught_up_ms IS NOT NULL',
+    ),
     deleteEntity: database.prepare('DELETE FROM entity WHERE key = ?'),
 
     departures: database.prepare('SELECT key, position FROM departure'),

@@ -16,6 +16,11 @@ export interface EntityRecord {
   readonly externalId?: string | undefined
   /** Position of the newest event that was delivered for it, `<ms>-<seq>`; absent when it came without one. */
   readonly position?: string | undefined
+  /**
+   * The `updated_at` of the state that a catch-up told, in milliseconds since 1970; absent when an event has told the newest.
+   * It is by another clock than {@link position}.
+   */
+  readonly caughtUpMs?: number | undefined
   /** When it has to be withdrawn, in milliseconds since 1970; absent for never. */
   readonly expiresAtMs?: number | undefined
 }
@@ -68,7 +73,7 @@ export interface StateChanges {
   readonly values?: ReadonlyMap<string, string | undefined> | undefined
   readonly putEntities?: Iterable<EntityRecord> | undefined
   readonly deleteEntities?: Iterable<string> | undefined
-  /** Removes the position of every entity that was remembered before, and all departures: a reset makes them say nothing. */
+  /** Removes `position` and `caughtUpMs` of every entity that was remembered before, and all departures: a reset makes them say nothing. */
   readonly forgetPositions?: boolean | undefined
   /** Entities that are gone from the target, by key, with the position of the event with which they went. */
   readonly putDepartures?: ReadonlyMap<string, string> | undefined

@@ -1,89 +1,15 @@
-import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Ledger } from '../../src/checkpoint/ledger.ts'
 import { comparePositions, formatPosition, parsePosition } from '../../src/opencti/position.ts'
-import { StreamModel } from './stream-model.ts'
 
 const at = (text: string) => parsePosition(text)!
 const start = () => new Ledger({ from: at('100000-0') })
 const safeOf = (ledger: Ledger) => formatPosition(ledger.safe)
 
-type Step = { readonly kind: string; readonly value: number }
-
-const weights: Record<string, number> = {
-  advance: 2,
-  write: 4,
-  send: 8,
-  heartbeat: 3,
-  settle: 7,
-  reconnect: 1,
-  repairGap: 1,
-}
-const step = fc.record({
-  kind: fc.oneof(
-    ...Object.entries(weights).map(([name, weight]) => ({ arbitrary: fc.constant(name), weight })),
-  ),
-  value: fc.nat(1_000_000),
-})
-
-function take(model: StreamModel, { kind, value }: Step): void {
-  const shuffle = (length: number) => value % length
-  if (kind === 'advance') model.advance(value % 20_000)
-  else if (kind === 'write') model.write(1 + (value % 4))
-  else if (kind === 'send') model.send()
-  else if (kind === 'heartbeat') model.heartbeat()
-  else if (kind === 'settle') model.settle(value)
-  else if (kind === 'reconnect') model.reconnect(shuffle)
-  else model.repairGap(shuffle)
-}
-
-describe('any history of a stream', () => {
-  it('never claims what is unfinished or has not come, and arrives at the end', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: -20_000, max: 9999 }),
-        fc.array(step, { maxLength: 150, size: 'max' }),
-        (skewMs, steps) => {
-          const model = new StreamModel(skewMs)
-          for (const each of steps) {
-            take(model, each)
-            model.check()
-          }
-          const wanted = model.last
-          model.finish()
-          expect(model.missing()).toEqual([])
-          if (wanted !== undefined) {
-            expect(comparePositions(model.ledger.safe, wanted)).toBeGreaterThanOrEqual(0)
-          }
-        },
-      ),
-      { numRuns: 800 },
-    )
-  })
-
-  it('never claims what was received and is unfinished, however wrong the clocks of the platform are', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 10_000, max: 300_000 }),
-        fc.array(step, { maxLength: 150, size: 'max' }),
-        (skewMs, steps) => {
-          const model = new StreamModel(skewMs)
-          for (const each of steps) {
-            take(model, each)
-            model.check()
-          }
-          model.finish()
-        },
-      ),
-      { numRuns: 800 },
-    )
-  })
-})
-
 describe('a live stream', () => {
   it('does not save an id before a greater one was seen, though its only frame is finished', () => {
     const ledger = start()
-    ledger.settle(ledger.receive(at('100010-0'), 'create:a', true)!)
+    ledger.settle(ledger.receive(at('100010-0'), 'create:a')!)
     expect(safeOf(ledger)).toBe('100000-0')
     ledger.heartbeat(at('100010-0'))
     expect(safeOf(ledger)).toBe('100000-0')
@@ -93,8 +19,8 @@ describe('a live stream', () => {
 
   it('waits for every frame of an id, in whatever order they finish', () => {
     const ledger = start()
-    const tickets = ['a', 'b', 'c'].map((member) => ledger.receive(at('100010-0'), member, false)!)
-    const next = ledger.receive(at('100010-1'), 'd', true)!
+    const tickets = ['a', 'b', 'c'].map((member) => ledger.receive(at('100010-0'), member)!)
+    const next = ledger.receive(at('100010-1'), 'd')!
     ledger.settle(next)
     for (const ticket of tickets.toReversed()) {
       expect(safeOf(ledger)).toBe('100000-0')
@@ -105,59 +31,90 @@ describe('a live stream', () => {
 
   it('compares ids as numbers', () => {
     const ledger = new Ledger({ from: at('9-9') })
-    ledger.settle(ledger.receive(at('9-10'), 'a', true)!)
-    ledger.settle(ledger.receive(at('10-0'), 'b', true)!)
+    ledger.settle(ledger.receive(at('9-10'), 'a')!)
+    ledger.settle(ledger.receive(at('10-0'), 'b')!)
     expect(safeOf(ledger)).toBe('9-10')
   })
 
-  it('moves with the heartbeats of a quiet stream, ten seconds behind them', () => {
+  it('moves with the heartbeats of a quiet stream, no further than the newest event of the platform', () => {
     const ledger = start()
     ledger.heartbeat(at('105000-0'))
     expect(safeOf(ledger)).toBe('100000-0')
+    ledger.reconnected()
+    ledger.connected(at('150000-3'))
+    ledger.heartbeat(at('120000-0'))
+    expect(safeOf(ledger)).toBe('120000-0')
     ledger.heartbeat(at('200000-0'))
-    expect(safeOf(ledger)).toBe('190000-0')
-    expect(formatPosition(ledger.resume)).toBe('190000-0')
+    expect(safeOf(ledger)).toBe('150000-3')
+    expect(formatPosition(ledger.resume)).toBe('150000-3')
+    ledger.reconnected()
+    ledger.heartbeat(at('300000-0'))
+    expect(safeOf(ledger)).toBe('150000-3')
   })
 
   it('keeps no memory of heartbeats that wait behind an event that takes a day', () => {
     const ledger = start()
-    const slow = ledger.receive(at('100010-0'), 'a', true)!
+    ledger.connected({ ms: 100_020 + 86_400_000, seq: 0 })
+    const slow = ledger.receive(at('100010-0'), 'a')!
     for (let ms = 100_020; ms < 100_020 + 86_400_000; ms += 5000) ledger.heartbeat({ ms, seq: 0 })
     expect(safeOf(ledger)).toBe('100000-0')
     ledger.settle(slow)
     expect(ledger.safe.ms).toBeGreaterThan(86_400_000)
   })
 
-  it('takes a frame that comes again after a reconnect for a duplicate, once, and not its twin', () => {
+  it('closes a group also behind heartbeats of a web server whose clock is behind', () => {
     const ledger = start()
-    expect(ledger.receive(at('100010-0'), 'create+a', false)).toBeDefined()
-    ledger.reconnected()
-    expect(formatPosition(ledger.resume)).toBe('100000-0')
-    expect(ledger.receive(at('100010-0'), 'create+a', false)).toBeUndefined()
-    expect(ledger.receive(at('100010-0'), 'create+a', false)).toBeDefined()
-    expect(ledger.receive(at('100010-0'), 'update:b', true)).toBeDefined()
+    ledger.settle(ledger.receive(at('100010-0'), 'a')!)
+    ledger.heartbeat(at('50000-0'))
+    expect(safeOf(ledger)).toBe('100000-0')
+    ledger.heartbeat(at('55000-0'))
+    expect(safeOf(ledger)).toBe('100010-0')
   })
 
-  it('steps back for an event that a heartbeat of a wrong clock had passed, also behind slow work', () => {
+  it('takes a frame that comes again after a reconnect for a duplicate, once, and not its twin', () => {
     const ledger = start()
-    const slow = ledger.receive(at('100010-0'), 'a', true)!
-    ledger.heartbeat(at('200000-0'))
-    const late = ledger.receive(at('150000-0'), 'b', true)!
-    ledger.settle(slow)
-    expect(comparePositions(ledger.safe, at('150000-0'))).toBeLessThan(0)
-    expect(comparePositions(ledger.resume, at('150000-0'))).toBeLessThan(0)
-    ledger.settle(late)
-    // From now on the margin is as wide as the clocks were apart.
-    ledger.heartbeat(at('210000-0'))
-    expect(safeOf(ledger)).toBe('150000-0')
-    ledger.heartbeat(at('300000-0'))
-    expect(safeOf(ledger)).toBe('240000-0')
+    expect(ledger.receive(at('100010-0'), 'create+a')).toBeDefined()
+    ledger.reconnected()
+    expect(formatPosition(ledger.resume)).toBe('100000-0')
+    expect(ledger.receive(at('100010-0'), 'create+a')).toBeUndefined()
+    expect(ledger.receive(at('100010-0'), 'create+a')).toBeDefined()
+    expect(ledger.receive(at('100010-0'), 'update:b')).toBeDefined()
+  })
+
+  it.for([
+    ['100010-0', 'comes again'],
+    ['100005-0', 'is older than all others'],
+  ])(
+    'holds the position back for a frame that %s behind newer ones, and goes on when it is finished',
+    ([id]) => {
+      const ledger = start()
+      for (const each of ['100010-0', '100020-0', '100030-0']) ledger.settle(ledger.receive(at(each), each)!)
+      expect(safeOf(ledger)).toBe('100020-0')
+      const late = ledger.receive(at(id!), 'late')!
+      expect(late).toBeDefined()
+      expect(comparePositions(ledger.safe, at(id!))).toBeLessThan(0)
+      // What is newer and open stays where it is.
+      ledger.settle(ledger.receive(at('100040-0'), 'd')!)
+      ledger.settle(late)
+      expect(safeOf(ledger)).toBe('100030-0')
+      expect(formatPosition(ledger.resume)).toBe('100030-0')
+    },
+  )
+
+  it('begins earlier when the newest event of the platform comes before its position', () => {
+    const ledger = new Ledger({ from: at('200000-0') })
+    ledger.stepBack(at('150000-0'))
+    expect([safeOf(ledger), formatPosition(ledger.resume)]).toEqual(['150000-0', '150000-0'])
+    ledger.settle(ledger.receive(at('160000-0'), 'a')!)
+    ledger.settle(ledger.receive(at('170000-0'), 'b')!)
+    expect(safeOf(ledger)).toBe('160000-0')
   })
 
   it('keeps its place for a frame without an id', () => {
     const ledger = start()
-    ledger.settle(ledger.receive(at('100010-0'), 'a', true)!)
-    const nameless = ledger.receive(undefined, 'b', true)!
+    ledger.connected(at('190000-0'))
+    ledger.settle(ledger.receive(at('100010-0'), 'a')!)
+    const nameless = ledger.receive(undefined, 'b')!
     ledger.heartbeat(at('200000-0'))
     expect(safeOf(ledger)).toBe('100000-0')
     ledger.settle(nameless)
@@ -166,48 +123,67 @@ describe('a live stream', () => {
 })
 
 describe('a catch-up', () => {
-  it('keeps the position where it began until a later id was seen and all of it is finished', () => {
-    const ledger = new Ledger({ from: at('100000-0'), catchUpUntilMs: 200_000 })
-    const tickets = [150_000, 120_000, 200_000, 110_000].map((ms) =>
-      ledger.receive({ ms, seq: 0 }, `create:${ms}`, true)!,
+  const catchingUp = () => new Ledger({ from: at('100000-0'), catchUpUntilMs: 200_000 })
+
+  it('moves the position piece by piece, each when all of it is finished', () => {
+    const ledger = catchingUp()
+    const tickets = [150_000, 120_000, 140_000, 110_000].map((ms) =>
+      ledger.receive({ ms, seq: 0 }, `create:${ms}`)!,
     )
     for (const ticket of tickets.slice(1)) ledger.settle(ticket)
-    ledger.heartbeat(at('200000-0'))
-    expect(ledger.catchingUp).toBe(true)
-    const live = ledger.receive(at('200001-0'), 'update:x', true)!
-    expect(ledger.catchingUp).toBe(false)
+    ledger.heartbeat(at('900000-0'))
     expect(safeOf(ledger)).toBe('100000-0')
-    expect(formatPosition(ledger.resume)).toBe('200000-0')
+    ledger.endPiece(at('150001-0'))
+    expect(formatPosition(ledger.resume)).toBe('150001-0')
+    expect(safeOf(ledger)).toBe('100000-0')
     ledger.settle(tickets[0]!)
-    expect(safeOf(ledger)).toBe('200000-0')
-    ledger.settle(live)
-    ledger.heartbeat(at('200002-0'))
-    expect(safeOf(ledger)).toBe('200001-0')
+    expect(safeOf(ledger)).toBe('150001-0')
+    expect([ledger.catchingUp, ledger.catchUpUntilMs]).toEqual([true, 200_000])
+  })
+
+  it('is unfinished until the last of it is finished, also when all of it was received', () => {
+    const ledger = catchingUp()
+    const ticket = ledger.receive(at('200000-0'), 'create:a')!
+    ledger.endCatchUp(at('90000-0'))
+    expect([ledger.catchingUp, ledger.catchUpUntilMs]).toEqual([false, 200_000])
+    expect(safeOf(ledger)).toBe('100000-0')
+    ledger.settle(ticket)
+    expect([safeOf(ledger), ledger.catchUpUntilMs]).toEqual(['90000-0', undefined])
+  })
+
+  it('is followed by live events from where its end says, by the clock of the database', () => {
+    const ledger = catchingUp()
+    ledger.endCatchUp(at('90000-0'))
+    expect(formatPosition(ledger.resume)).toBe('90000-0')
+    ledger.settle(ledger.receive(at('90005-0'), 'update:x')!)
+    ledger.settle(ledger.receive(at('90006-0'), 'update:y')!)
+    expect(safeOf(ledger)).toBe('90005-0')
   })
 
   it('is none when it would end before it begins', () => {
     const ledger = new Ledger({ from: at('100000-0'), catchUpUntilMs: 100_000 })
-    expect(ledger.catchingUp).toBe(false)
+    expect([ledger.catchingUp, ledger.catchUpUntilMs]).toEqual([false, undefined])
   })
 
-  it('that the server refuses goes on live where the server says', () => {
-    const ledger = new Ledger({ from: at('100000-0'), catchUpUntilMs: 200_000 })
-    ledger.abandonCatchUp(at('200000-0'))
-    expect(ledger.catchingUp).toBe(false)
-    expect(safeOf(ledger)).toBe('200000-0')
-    ledger.settle(ledger.receive(at('200005-0'), 'a', true)!)
-    ledger.heartbeat(at('200006-0'))
-    expect(safeOf(ledger)).toBe('200005-0')
+  it('takes the place of live reading, from earlier than that had come', () => {
+    const ledger = start()
+    ledger.receive(at('100010-0'), 'a')
+    ledger.beginCatchUp(40_000, 300_000)
+    expect([ledger.catchingUp, formatPosition(ledger.resume)]).toEqual([true, '40000-0'])
+    expect([safeOf(ledger), ledger.catchUpUntilMs]).toEqual(['40000-0', 300_000])
   })
 
-  it('begun anew while one is under way still comes to an end', () => {
-    const ledger = new Ledger({ from: at('100000-0'), catchUpUntilMs: 200_000 })
-    const first = ledger.receive(at('150000-0'), 'a', true)!
-    ledger.beginCatchUp(300_000)
-    ledger.settle(ledger.receive(at('250000-0'), 'b', true)!)
-    ledger.heartbeat(at('300001-0'))
-    expect(safeOf(ledger)).toBe('100000-0')
+  it('begun anew while one is under way is as large as both', () => {
+    const ledger = catchingUp()
+    ledger.endPiece(at('150000-0'))
+    ledger.beginCatchUp(160_000, 300_000)
+    expect([formatPosition(ledger.resume), ledger.catchUpUntilMs]).toEqual(['150000-0', 300_000])
+    const first = ledger.receive(at('150000-0'), 'a')!
+    ledger.beginCatchUp(120_000, 250_000)
+    expect([formatPosition(ledger.resume), ledger.catchUpUntilMs]).toEqual(['120000-0', 300_000])
+    ledger.endCatchUp(at('280000-0'))
+    expect(ledger.catchUpUntilMs).toBe(300_000)
     ledger.settle(first)
-    expect(safeOf(ledger)).toBe('300000-0')
+    expect([safeOf(ledger), ledger.catchUpUntilMs]).toEqual(['280000-0', undefined])
   })
 })

@@ -38,7 +38,7 @@ test('the stored position wins over ours, and what was pushed stays known', asyn
   const { simulator, store, ids, first } = await stage()
   const { recorder, from } = await startFrom(simulator, store, first)
   expect(from).toBe(first)
-  await until('the event again', () => recorder.status().skippedByReason['already-delivered'] === 1)
+  await until('the event again', () => (recorder.status().skippedByReason['already-delivered'] ?? 0) > 0)
   expect(recorder.callsOf(ids[1]!)).toEqual([])
 })
 

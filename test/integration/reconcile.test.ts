@@ -221,16 +221,18 @@ test('a target that lists nothing is not filled again unasked', async () => {
 test('an event that arrives while a repair is on its way wins', async () => {
   const target = new Target()
   const listing = Promise.withResolvers<void>()
+  let lost = ''
   const asked = Promise.withResolvers<void>()
   const { simulator, malwares, mirror } = await onStage(4, {
     target,
     list: async function* (held): AsyncGenerator<ListedItem> {
-      const items = [...held.held.keys()].slice(1)
+      const items = [...held.held].flatMap(([id, { stixId }]) => (stixId === lost ? [] : [id]))
       asked.resolve()
       await listing.promise
       yield* items
     },
   })
+  lost = malwares[0]!.id
   // It looks lost, and meanwhile an event deletes it for good; another one looks lost, and is changed.
   const report = mirror.reconcile()
   await asked.promise

@@ -61,6 +61,8 @@ test(
     connector.target = target.url
     onTestFinished(() => connector.stop())
     await connector.start()
+    // What a catch-up tells is the newest state, not each change.
+    await until('the live stream', () => !connector.status().catchingUp)
     const isReady = async () => {
       const response = await fetch(`${connector.status().endpoints.health}/readyz`)
       return { isReady: response.status === 200, body: await response.text() }

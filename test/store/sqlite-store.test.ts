@@ -129,7 +129,7 @@ describe('the file', () => {
     const database = new DatabaseSync(file)
     database.exec(`
       DROP TABLE IF EXISTS departure; DROP TRIGGER dead_letter_removed; DROP TABLE dead_letter_route;
-      ALTER TABLE entity DROP COLUMN route;
+      ALTER TABLE entity DROP COLUMN route; ALTER TABLE entity DROP COLUMN caught_up_ms;
       CREATE TRIGGER dead_letter_removed AFTER DELETE ON dead_letter
         BEGIN DELETE FROM replay WHERE id = old.id; DELETE FROM outdated WHERE id = old.id; END;
       PRAGMA user_version = 2`)

@@ -33,6 +33,19 @@ export type ConnectorNotice =
     }
   /** The platform catches up no stream with origin filters: nothing is received but its events from this position on. */
   | { readonly kind: 'catch-up-refused'; readonly from: string }
+  /** A connection was lost in the middle of a catch-up, and had brought nothing new: it does not come further like that. */
+  | { readonly kind: 'catch-up-stalled' }
+  /** The position to begin at lay in the platform's future; reading begins at another one instead of waiting for it. */
+  | { readonly kind: 'position-in-future'; readonly from: string; readonly beginsAt: string }
+  /**
+   * A clock is off by more than a minute: that of this machine against the platform's (`connector`), or one of the platform's
+   * own. Nothing is lost by it. `aheadMs` is below zero when it is behind.
+   */
+  | {
+      readonly kind: 'clock-off'
+      readonly clock: 'connector' | 'web-server' | 'database'
+      readonly aheadMs: number
+    }
   /** The target, or the route that is named, counts as down: nothing but a probe is sent until it comes back. */
   | { readonly kind: 'paused'; readonly reason: string; readonly route?: string | undefined }
   /**

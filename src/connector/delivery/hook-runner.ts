@@ -72,7 +72,8 @@ export class HookRunner implements OperationHandler {
   }
 
   #decideKnown(operation: Operation, record: EntityRecord | undefined): MaybePromise<Outcome | undefined> {
-    return this.#entities.isRedelivered(operation, record) ? redelivered : this.#decide(operation, record)
+    const reason = this.#entities.known(operation, record)
+    return reason === undefined ? this.#decide(operation, record) : { kind: 'skipped', reason }
   }
 
   /** Takes the operation to the target, unless what it is there for is no longer so. */
@@ -179,5 +180,3 @@ export class HookRunner implements OperationHandler {
     this.#options.onStop(verdict)
   }
 }
-
-const redelivered: Outcome = { kind: 'skipped', reason: 'already-delivered' }

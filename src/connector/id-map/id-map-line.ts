@@ -3,12 +3,13 @@ import { parsePosition } from '../../opencti/position.ts'
 import { type EntityRecord } from '../../store/state-store.ts'
 
 const texts = ['key', 'route', 'stixId', 'externalId', 'position'] as const
-const known: ReadonlySet<string> = new Set([...texts, 'expiresAtMs'])
+const numbers = ['expiresAtMs', 'caughtUpMs'] as const
+const known: ReadonlySet<string> = new Set([...texts, ...numbers])
 
 /** A line of an id map on its way: JSON with the fields of {@link EntityRecord}, always in the same order. */
 export function idMapLine(record: EntityRecord): string {
-  const { key, route, stixId, externalId, position, expiresAtMs } = record
-  return JSON.stringify({ key, route, stixId, externalId, position, expiresAtMs })
+  const { key, route, stixId, externalId, position, expiresAtMs, caughtUpMs } = record
+  return JSON.stringify({ key, route, stixId, externalId, position, expiresAtMs, caughtUpMs })
 }
 
 /** What is wrong with a line, for a person; nothing of the line itself is repeated but names of fields. */
@@ -40,10 +41,13 @@ export function readIdMapLine(line: string): EntityRecord | LineProblem {
       return { problem: `${name} is no text` }
     }
   }
-  const { expiresAtMs } = fields
-  if (expiresAtMs !== undefined && expiresAtMs !== null && !isWhole(expiresAtMs)) {
-    return { problem: 'expiresAtMs is no number of milliseconds since 1970' }
+  for (const name of numbers) {
+    const value = fields[name]
+    if (value !== undefined && value !== null && !isWhole(value)) {
+      return { problem: `${name} is no number of milliseconds since 1970` }
+    }
   }
+  const { expiresAtMs, caughtUpMs } = fields
   const text = (name: (typeof texts)[number]) => {
     const value = fields[name]
     return value === undefined || value === null ? undefined : String(value)
@@ -65,6 +69,7 @@ export function readIdMapLine(line: string): EntityRecord | LineProblem {
     ...(externalId === undefined ? {} : { externalId }),
     ...(position === undefined ? {} : { position }),
     ...(isWhole(expiresAtMs) ? { expiresAtMs } : {}),
+    ...(isWhole(caughtUpMs) ? { caughtUpMs } : {}),
   }
 }
 

@@ -1,8 +1,11 @@
 import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
 import { type Operation } from '../../flow/operation.ts'
 import { laneOf } from '../../flow/route.ts'
-import { comparePositions, formatPosition, parsePosition } from '../../opencti/position.ts'
+import { comparePositions, formatPosition, parsePosition, type Position } from '../../opencti/position.ts'
+import { type StreamEvent } from '../../opencti/stream-event.ts'
 import { type DeliveryOptions } from '../../settings/delivery-options.ts'
+import { type Entity } from '../../stix/entity.ts'
+import { updatedAtOf } from '../../stix/entity-life.ts'
 import { type EntityRecord, type MaybePromise } from '../../store/state-store.ts'
 import { dueAtMs } from './due-at.ts'
 import { type StixIdRecords } from './stix-id-records.ts'
@@ -14,11 +17,16 @@ export interface PushedEntitiesOptions {
   readonly checkpointer: Checkpointer
   /** What an imported id map says of the entity under its STIX id. */
   readonly stixIdRecords: StixIdRecords
+  /** The newest event of the platform when the stream was opened: what comes until there may be old. Default: not known. */
+  readonly newest?: (() => Position | undefined) | undefined
   /** Whether an operation was begun before somebody reset the connector: its position says nothing any more. Default: none was. */
   readonly isOfFormerLife?: ((operation: Operation) => boolean) | undefined
   /** The id map has changed for an entity, by an event or by a repair. */
   readonly onChanged?: ((record: EntityRecord) => void) | undefined
 }
+
+/** Why an operation is left out: the target has its state, or a newer one. */
+export type KnownReason = 'already-delivered' | 'older-than-catch-up'
 
 /**
  * What is known of the entities at the target, by the id map, and what is remembered of them when the target has taken one.
@@ -28,6 +36,7 @@ export class PushedEntities {
   readonly #delivery: Pick<DeliveryOptions, 'idMap' | 'on' | 'filter'>
   readonly #checkpointer: Checkpointer
   readonly #stixIdRecords: StixIdRecords
+  readonly #newest: () => Position | undefined
   readonly #isOfFormerLife: (operation: Operation) => boolean
   readonly #onChanged: ((record: EntityRecord) => void) | undefined
 
@@ -35,6 +44,7 @@ export class PushedEntities {
     this.#delivery = options.delivery
     this.#checkpointer = options.checkpointer
     this.#stixIdRecords = options.stixIdRecords
+    this.#newest = options.newest ?? (() => undefined)
     this.#isOfFormerLife = options.isOfFormerLife ?? (() => false)
     this.#onChanged = options.onChanged
   }
@@ -49,21 +59,47 @@ export class PushedEntities {
   }
 
   /**
-   * Whether a live event was delivered before: after a crash, events come again that were finished beyond the saved
-   * position. Events of a catch-up have positions of another kind and are always delivered.
+   * Why an operation can be left out, because the target has its state or a newer one; undefined when it has not.
+   *
+   * After a crash, events come again that were finished beyond the saved position. A catch-up tells the state of an entity
+   * as it is, under the time of its last change: the same comes again when a piece is begun anew, and behind it come the
+   * events that have led to that state.
    *
    * @param record as {@link find} answered it.
    */
-  isRedelivered(operation: Operation, record: EntityRecord | undefined): boolean {
+  known(operation: Operation, record: EntityRecord | undefined): KnownReason | undefined {
     const { event } = operation
-    if (event.position === undefined || operation.replayOf !== undefined || operation.dueAtMs !== undefined)
-      return false
-    if (event.envelope.type === undefined || event.isDependency) return false
+    const { replayOf, dueAtMs: due, repair } = operation
+    if (event.position === undefined || replayOf !== undefined || due !== undefined || repair !== undefined)
+      return undefined
+    if (isTold(event)) return this.#isSame(operation, record) ? 'already-delivered' : undefined
+    if (event.envelope.type === undefined) return undefined
+    if (record?.caughtUpMs !== undefined) return this.#orderToCatchUp(operation, record.caughtUpMs)
     const newest =
       record === undefined
         ? this.#checkpointer.departureOf(operation.key)
         : parsePosition(record.position ?? '')
-    return newest !== undefined && comparePositions(event.position, newest) <= 0
+    const isPast = newest !== undefined && comparePositions(event.position, newest) <= 0
+    return isPast ? 'already-delivered' : undefined
+  }
+
+  #isSame({ kind, entity }: Operation, record: EntityRecord | undefined): boolean {
+    return kind !== 'delete' && record?.caughtUpMs !== undefined && record.caughtUpMs === updatedMsOf(entity)
+  }
+
+  /**
+   * Both times are by the clock of the web server, which may have been set back. So only what the platform had already when
+   * the stream was opened can be older than what was caught up before.
+   */
+  #orderToCatchUp({ event, kind, entity }: Operation, caughtUpMs: number): KnownReason | undefined {
+    const newest = this.#newest()
+    if (newest === undefined || comparePositions(event.position!, newest) > 0) return undefined
+    // One that leaves the filter, or is merged away, shows the time of a change before.
+    if (kind === 'delete' && event.envelope.type !== 'delete') return undefined
+    const updatedMs = updatedMsOf(entity)
+    if (updatedMs === undefined || updatedMs > caughtUpMs) return undefined
+    if (updatedMs < caughtUpMs) return 'older-than-catch-up'
+    return kind === 'delete' ? undefined : 'already-delivered'
   }
 
   /** The target has the entity now. */
@@ -78,7 +114,7 @@ export class PushedEntities {
       stixId: operation.entity.id,
       expiresAtMs: dueAtMs(operation.entity, this.#delivery),
       externalId: externalId === undefined ? undefined : String(externalId),
-      position: this.#isOfFormerLife(operation) ? undefined : positionOf(operation),
+      ...(this.#isOfFormerLife(operation) ? {} : timesOf(operation)),
     }
     this.#checkpointer.putEntity(record, operation.replayedAlone)
     this.#forgetFormer(operation)
@@ -104,7 +140,7 @@ export class PushedEntities {
       this.#checkpointer.deleteEntity(
         operation.key,
         operation.replayedAlone,
-        this.#isOfFormerLife(operation)
+        this.#isOfFormerLife(operation) || isTold(operation.event)
           ? undefined
           : (parsePosition(operation.newerPosition ?? '') ?? operation.event.position),
       )
@@ -157,6 +193,22 @@ export class PushedEntities {
     this.#checkpointer.deleteEntity(formerKey)
     this.#onChanged?.({ key: formerKey, stixId: entity.id })
   }
+}
+
+/** What a frame tells that was not sent because something happened: it is the state of an entity as it is. */
+function isTold({ name, envelope, isDependency, position }: StreamEvent): boolean {
+  return position !== undefined && name === 'create' && (envelope.type === undefined || isDependency)
+}
+
+function updatedMsOf(entity: Entity): number | undefined {
+  const text = updatedAtOf(entity)
+  return text === undefined ? undefined : Date.parse(text)
+}
+
+function timesOf(operation: Operation): Pick<EntityRecord, 'position' | 'caughtUpMs'> {
+  const position = positionOf(operation)
+  if (!isTold(operation.event)) return { position }
+  return { position, caughtUpMs: updatedMsOf(operation.entity) }
 }
 
 /** An older state that was forced upon the target does not make what is between it and the newer one less stale. */

@@ -11,7 +11,7 @@ import { type ConnectorNotice } from '../contract/notices.ts'
 import { type Progress } from '../platform/progress.ts'
 import { LostStream } from './lost-stream.ts'
 import { type Pipeline } from './pipeline.ts'
-import { StreamReader } from './stream-reader.ts'
+import { type Gap, StreamReader } from './stream-reader.ts'
 
 /** What a {@link LiveStream} joins. */
 export interface LiveStreamOptions {
@@ -20,7 +20,7 @@ export interface LiveStreamOptions {
   readonly random: Random
   /** From `createPlatformHttp`. */
   readonly http: KyInstance
-  readonly platform: Pick<Platform, 'hasOriginFilters'>
+  readonly platform: Pick<Platform, 'hasOriginFilters' | 'nowMs'>
   readonly pipeline: Pipeline
   readonly checkpointer: Checkpointer
   /** Undefined when more may be taken in; else resolves when there is room. */
@@ -64,29 +64,37 @@ export class LiveStream {
   }
 
   #makeReader(): StreamReader {
-    const { pipeline, checkpointer, room, progress, watch, loaded, clock, onNotice } = this.#options
+    const { pipeline, checkpointer, room, progress, watch, loaded, clock, platform, onNotice } = this.#options
     return new StreamReader({
       ledger: progress.ledger,
       pipeline,
       settings: loaded.settings.connector,
       clock,
-      recoverUntil: () => progress.recoverUntil,
+      platformNowMs: () => platform.nowMs,
+      keeper: progress,
+      startKind: progress.startKind,
       room,
       onNotice: (notice) => {
         watch.note(notice)
         this.#lost.note(notice)
         onNotice({ kind: 'stream', notice })
       },
-      onGap: (from, firstAvailable, untilMs) => this.#onGap(from, firstAvailable, untilMs),
-      onOutlived: () =>
-        this.#events.reconnect('the catch-up took long: does the stream still hold what followed it?'),
+      onReconnect: (reason) => this.#events.reconnect(reason),
+      onGap: (gap) => this.#onGap(gap),
+      onFuture: (from, beginsAt) => onNotice({ kind: 'position-in-future', from, beginsAt }),
+      onStalled: () => onNotice({ kind: 'catch-up-stalled' }),
+      onClockOff: (off) => onNotice({ kind: 'clock-off', ...off }),
       onNoRecover: (from) => {
         progress.refuseCatchUp()
         checkpointer.touch()
         onNotice({ kind: 'catch-up-refused', from })
       },
       onCatchUpFailed: () => void this.#abandonCatchUp(),
-      onCaughtUp: (position) => onNotice({ kind: 'caught-up', position }),
+      onCaughtUp: (position) => {
+        progress.caughtUp()
+        checkpointer.touch()
+        onNotice({ kind: 'caught-up', position })
+      },
       onHead: (headMs) => progress.headAt(headMs),
       onHeadAhead: (aheadMs) => progress.headAhead(aheadMs),
       onProgress: (newestMs) => {
@@ -112,13 +120,14 @@ export class LiveStream {
     this.#events.reconnect('this stream is not caught up')
   }
 
-  #onGap(from: string, firstAvailable: string, untilMs: number): void {
+  #onGap({ from, firstAvailable, sinceMs, untilMs }: Gap): boolean {
     const { checkpointer, progress, loaded, onNotice } = this.#options
-    const isRepaired = loaded.settings.connector.live_stream_recover && progress.recoverUntil !== undefined
+    const isRepaired = loaded.settings.connector.live_stream_recover && progress.mayCatchUp
     onNotice({ kind: 'gap', from, firstAvailable, isRepaired })
-    if (!isRepaired) return
-    progress.repairGap(untilMs)
+    if (!isRepaired) return false
+    progress.repairGap(sinceMs, untilMs)
     checkpointer.touch()
     this.#events.reconnect('a gap is repaired')
+    return true
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
-import { type Ledger, type Ticket } from '../../checkpoint/ledger.ts'
+import { type Ticket } from '../../checkpoint/ledger.ts'
 import { describeError } from '../../errors/verdict.ts'
 import { type Books, noRouteReason, type Outcome } from '../../flow/books.ts'
 import { Delivery, type Shrink } from '../../flow/delivery.ts'
@@ -19,6 +19,7 @@ import { type DeliveryOptions } from '../../settings/delivery-options.ts'
 import { type DeadLetter } from '../../store/state-store.ts'
 import { type Clock } from '../../util/clock.ts'
 import { type DeadLetterWriter } from '../dead-letters/dead-letter-writer.ts'
+import { type CatchUp } from './catch-up.ts'
 import { type PipelineMessage } from './pipeline-message.ts'
 import { partsOf, type ReplayedLetter } from './replayed-letter.ts'
 
@@ -51,7 +52,7 @@ export interface PipelineOptions {
 }
 
 /** Where the positions of events are kept. */
-export type EventLedger = Pick<Ledger, 'receive' | 'settle'>
+export type EventLedger = Pick<CatchUp, 'receive' | 'settle' | 'hasTold'>
 
 /** Told when an event has come to its end. */
 export type OnSettled = (outcome: Outcome) => void
@@ -154,6 +155,7 @@ export class Pipeline {
     const member = `${event.name}${event.isDependency ? '+' : ':'}${event.key}`
     const ticket = this.#enter(ledger, position, member, !event.isDependency)
     if (ticket === duplicate) this.#end(ticket, skippedDuplicate, onSettled)
+    else if (ledger?.hasTold(event) === true) this.#end(ticket, skippedDuplicate, onSettled, ledger)
     else {
       const { type } = event.entity
       if (type === 'identity' || type === 'marking-definition') this.#options.onReference?.(event)

@@ -1,14 +1,36 @@
+import { type CatchUpKeeper } from '../../checkpoint/catch-up-notes.ts'
 import { type Ledger } from '../../checkpoint/ledger.ts'
 import { StreamError } from '../../errors/stream-error.ts'
-import { comparePositions, formatPosition, parsePosition, type Position } from '../../opencti/position.ts'
+import {
+  comparePositions,
+  formatPosition,
+  parsePosition,
+  positionBefore,
+  startOfTime,
+  type Position,
+} from '../../opencti/position.ts'
 import { streamQuery } from '../../opencti/stream-query.ts'
 import { type ConnectorSettings } from '../../settings/connector-settings.ts'
 import { type EventStreamHandler } from '../../stream/event-stream-handler.ts'
 import { type StreamMessage } from '../../stream/stream-message.ts'
 import { type StreamNotice } from '../../stream/stream-notice.ts'
 import { type Clock } from '../../util/clock.ts'
-import { CatchUpReceipts } from './catch-up-receipts.ts'
+import { CatchUp } from './catch-up.ts'
+import { type ClockOff, ClockWatch } from './clock-watch.ts'
+import { PieceEnd } from './piece-end.ts'
+import { type StartKind } from '../platform/progress.ts'
 import { type Pipeline } from './pipeline.ts'
+import { catchUpStart, liveStart, stepBackFrom } from './where-to-read.ts'
+
+/** The stream no longer holds what comes after our position. */
+export interface Gap {
+  /** The position that its events should begin after, and that of the first that it holds. */
+  readonly from: string
+  readonly firstAvailable: string
+  /** What is to be caught up in its place, by the time of the web server, in milliseconds since 1970. */
+  readonly sinceMs: number
+  readonly untilMs: number
+}
 
 /** What a {@link StreamReader} needs. */
 export interface StreamReaderOptions {
@@ -16,15 +38,23 @@ export interface StreamReaderOptions {
   readonly pipeline: Pick<Pipeline, 'accept'>
   readonly settings: ConnectorSettings
   readonly clock: Clock
-  /** End of the catch-up that was planned at the start, as an ISO date. */
-  readonly recoverUntil: () => string | undefined
+  /** What time it is by the platform's own clock, in milliseconds since 1970; undefined if it has not told. */
+  readonly platformNowMs: () => number | undefined
+  readonly keeper: CatchUpKeeper
+  /** What the reading begins with. */
+  readonly startKind: StartKind
   /** Undefined when more may be taken in; else resolves when it may. */
   readonly room: () => Promise<void> | undefined
   readonly onNotice: (notice: StreamNotice) => void
-  /** The stream no longer holds what comes after our position: `repair` says whether a catch-up may be asked for. */
-  readonly onGap: (from: string, firstAvailable: string, untilMs: number) => void
-  /** Where the catch-up ended the live events may be gone: the stream must be opened anew, which tells. */
-  readonly onOutlived: () => void
+  /** The connection has to be opened anew, for this reason. */
+  readonly onReconnect: (reason: string) => void
+  /** Answers whether it is repaired, on a new connection. */
+  readonly onGap: (gap: Gap) => boolean
+  /** The position lay in the platform's future; reading begins at another one. */
+  readonly onFuture: (from: string, beginsAt: string) => void
+  /** A connection was lost in the middle of a catch-up and has brought nothing that the one before had not. */
+  readonly onStalled: () => void
+  readonly onClockOff: (off: ClockOff) => void
   /** The server refused to catch up, and goes on live from this position. */
   readonly onNoRecover: (from: string) => void
   /** The server broke down over the catch-up, in a way that it does where it means to refuse one. */
@@ -39,10 +69,12 @@ export interface StreamReaderOptions {
 }
 
 /**
- * A catch-up whose end lies no further back than this is followed by events that the stream still holds, in milliseconds;
- * so is one that took no longer. Even a small retention is longer.
+ * Heartbeats of a quiet stream move the position only as far as the newest event that the platform named at the beginning
+ * of the connection. So the connection is renewed now and then, in milliseconds: else, after a long quiet time, the
+ * platform could drop events that were none of ours, which would look like a gap.
  */
-const surelyHeldMs = 5 * 60_000
+const renewAfterMs = 10 * 60_000
+const renewAtLeastEachMs = 60 * 60_000
 
 /**
  * What the platform says in place of its refusal to catch up when the user may not see organisations: the frame of the
@@ -57,12 +89,23 @@ const refusalGoneWrong = /cannot read propert/i
 export class StreamReader implements EventStreamHandler {
   readonly #options: StreamReaderOptions
   readonly #ledger: Ledger
-  readonly #receipts: CatchUpReceipts
-  #wasCatchingUp: boolean
-  /** When the connection was told what the stream holds, in milliseconds of the monotonic clock. */
-  #toldAtMs: number | undefined
-  /** How long a catch-up may take before its end is looked at anew; grows, so that the looking ends. */
-  #outlivedAfterMs = surelyHeldMs
+  readonly #catchUp: CatchUp
+  readonly #clocks: ClockWatch
+  /** Tells the end of the piece that the present connection catches up; undefined when it reads live. */
+  #pieceEnd: PieceEnd | undefined
+  /** When the present connection was opened, in milliseconds of the monotonic clock; undefined before its first frame. */
+  #connectedAtMs: number | undefined
+  #renewAfterMs = renewAfterMs
+  /** The newest event that the platform had at the last connection that told. */
+  #platformNewest: Position | undefined
+  /** Up to where a catch-up brings what the stream does not hold, wherever reading begins. */
+  #caughtUpTo = startOfTime
+  /** What the reading began with; `resumed` once something was received. */
+  #startKind: StartKind
+  /** A catch-up is over, and the connection that shows whether anything is missing is not there yet. */
+  #isCaughtUp = false
+  /** The present connection was held back by us, until it was given up. */
+  #isHeldBack = false
   /** The connection is being given up: what still comes on it comes again on the next. */
   #isLeaving = false
   /** The newest ids that any connection has brought. Those of heartbeats come from another clock than those of events. */
@@ -74,22 +117,27 @@ export class StreamReader implements EventStreamHandler {
   constructor(options: StreamReaderOptions) {
     this.#options = options
     this.#ledger = options.ledger
-    this.#receipts = new CatchUpReceipts(options.ledger)
-    this.#wasCatchingUp = options.ledger.catchingUp
+    this.#catchUp = new CatchUp(options.ledger, options.keeper)
+    this.#clocks = new ClockWatch(options.clock, options.platformNowMs, options.onClockOff)
+    this.#startKind = options.startKind
     this.#openedFrom = options.ledger.resume
     this.#newest = { event: this.#openedFrom, heartbeat: this.#openedFrom }
   }
 
   query(): Record<string, string> {
     const { settings } = this.#options
+    this.#leavePiece()
     this.#ledger.reconnected()
     this.#isLeaving = false
-    this.#toldAtMs = undefined
+    this.#isHeldBack = false
+    this.#connectedAtMs = undefined
     this.#hasBroughtNews = false
     this.#openedFrom = this.#ledger.resume
+    const pieceUntilMs = this.#catchUp.open()
+    this.#pieceEnd = pieceUntilMs === undefined ? undefined : new PieceEnd(this.#openedFrom, pieceUntilMs)
     return streamQuery({
       from: this.#openedFrom,
-      recoverUntil: this.#ledger.catchingUp ? this.#options.recoverUntil() : undefined,
+      recoverUntil: pieceUntilMs === undefined ? undefined : new Date(pieceUntilMs).toISOString(),
       listenDelete: settings.live_stream_listen_delete,
       noDependencies: settings.live_stream_no_dependencies,
       withInferences: settings.live_stream_with_inferences,
@@ -100,31 +148,35 @@ export class StreamReader implements EventStreamHandler {
     for (const message of messages) {
       if (!this.#isLeaving) this.#accept(message)
     }
-    this.#noticeEndOfCatchUp()
     return this.#options.room()
   }
 
   /** New events, a heartbeat beyond what was known, or a finished piece of a catch-up. */
   madeProgress(): boolean {
-    return this.#hasBroughtNews || comparePositions(this.#ledger.resume, this.#openedFrom) > 0
+    return (
+      this.#hasBroughtNews ||
+      this.#catchUp.hasBroughtNews ||
+      comparePositions(this.#ledger.resume, this.#openedFrom) > 0
+    )
   }
 
   onNotice(notice: StreamNotice): void {
+    if (notice.kind === 'hung-up') this.#isHeldBack = true
     this.#options.onNotice(notice)
   }
 
+  /** There will be no catch-up: goes on live from where it would have begun. */
+  abandonCatchUp(): void {
+    this.#goOnLive(this.#ledger.safe)
+  }
+
   #accept(message: StreamMessage): void {
-    if (this.#toldAtMs !== undefined && this.#isOutlivedBy(message.id)) {
-      this.#isLeaving = true
-      this.#options.onOutlived()
-      return
-    }
     switch (message.event) {
       case 'create':
       case 'update':
       case 'delete':
       case 'merge':
-        this.#seen('event', this.#options.pipeline.accept(message, this.#receipts))
+        this.#event(message)
         return
       case 'connected':
         this.#connected(message.data)
@@ -138,7 +190,7 @@ export class StreamReader implements EventStreamHandler {
         this.#heartbeat(message.id)
         return
       case 'no-recover':
-        this.#noRecover(message.data)
+        this.#goOnLive(positionField(message.data, 'resume_from') ?? this.#ledger.safe)
         return
       case 'error':
         if (this.#ledger.catchingUp && refusalGoneWrong.test(errorText(message.data)))
@@ -148,15 +200,46 @@ export class StreamReader implements EventStreamHandler {
           `The platform reports an error in the stream: ${errorText(message.data)}`,
         )
       default:
-        this.#options.pipeline.accept(message, this.#receipts)
+        this.#options.pipeline.accept(message, this.#catchUp)
     }
+  }
+
+  #event(message: StreamMessage): void {
+    const end = this.#pieceEnd
+    if (end === undefined) {
+      this.#clocks.event(message)
+    } else if (end.isBehind(message)) {
+      this.#finishPiece()
+      return
+    }
+    const position = this.#options.pipeline.accept(message, this.#catchUp)
+    this.#startKind = 'resumed'
+    this.#seen('event', position)
+    if (end === undefined) return
+    end.noteFrame(position)
+    if (this.#catchUp.isTooLarge) this.#leave('a piece of the catch-up is taken in smaller ones')
   }
 
   #heartbeat(id: string | undefined): void {
     const position = id === undefined ? undefined : parsePosition(id)
     if (position === undefined) return
+    this.#clocks.heartbeat(position)
+    if (this.#pieceEnd?.isToldBy(position) === true) {
+      this.#finishPiece()
+      return
+    }
     this.#ledger.heartbeat(position)
     this.#seen('heartbeat', position)
+    if (this.#isDueForRenewal(position)) this.#leave('to learn what the platform holds now')
+  }
+
+  #isDueForRenewal(heartbeat: Position): boolean {
+    const { resume, newest, catchingUp } = this.#ledger
+    if (catchingUp || newest === undefined || this.#connectedAtMs === undefined) return false
+    return (
+      comparePositions(heartbeat, resume) > 0 &&
+      this.#options.clock.monotonic() - this.#connectedAtMs >= this.#renewAfterMs
+    )
   }
 
   /** Since OpenCTI 7: how the server sees this connection, once a heartbeat. */
@@ -175,62 +258,106 @@ export class StreamReader implements EventStreamHandler {
   }
 
   /**
-   * The first frame says what the whole stream holds: later than where its events begin for us means that some are gone.
-   * Those are caught up, until the newest that the platform has, by its own clock.
+   * The first frame says what the whole stream holds. Reading must not begin behind its newest event, where whatever comes
+   * next would be passed over; and when it begins later than we need, some events are gone: those are caught up.
    */
   #connected(data: string): void {
-    const last = positionField(data, 'lastEventId')
-    if (last !== undefined) this.#options.onHead(last.ms)
+    const { clock, platformNowMs } = this.#options
     const first = positionField(data, 'firstEventId')
-    if (first === undefined) return
-    const { catchUpUntilMs, resume } = this.#ledger
-    const newestMs = (last ?? first).ms
-    if (catchUpUntilMs !== undefined) this.#toldAtMs = this.#options.clock.monotonic()
-    // A stream that is younger than the catch-up is no stream with a gap.
-    if (catchUpUntilMs !== undefined && newestMs - catchUpUntilMs < surelyHeldMs) return
-    const begin = catchUpUntilMs === undefined ? resume : { ms: catchUpUntilMs, seq: 0 }
-    if (comparePositions(first, begin) <= 0 || begin.ms === 0) return
-    this.#options.onGap(formatPosition(begin), formatPosition(first), newestMs)
-    this.#wasCatchingUp = this.#ledger.catchingUp
+    const newest = positionField(data, 'lastEventId')
+    const nowMs = platformNowMs() ?? clock.now()
+    this.#connectedAtMs = clock.monotonic()
+    this.#clocks.connected(newest)
+    this.#ledger.connected(newest)
+    if (newest !== undefined) {
+      this.#options.onHead(newest.ms)
+      this.#paceRenewals(newest)
+      if (this.#pieceEnd === undefined && this.#stepsBack(newest, nowMs)) return
+      if (first !== undefined) this.#lookForGap(first, newest, nowMs)
+    }
+    if (!this.#isCaughtUp || this.#ledger.catchingUp) return
+    this.#isCaughtUp = false
+    this.#options.onCaughtUp(formatPosition(this.#ledger.resume))
   }
 
-  /**
-   * Whether live events begin with this id after a catch-up that took so long that the stream may have dropped what followed
-   * it, of which the server says nothing (OpenCTI platform, graphql/sseMiddleware.js).
-   */
-  #isOutlivedBy(id: string | undefined): boolean {
-    const { catchUpUntilMs } = this.#ledger
-    if (catchUpUntilMs === undefined) {
-      this.#toldAtMs = undefined
-      return false
-    }
-    if (this.#options.clock.monotonic() - this.#toldAtMs! < this.#outlivedAfterMs) return false
-    const position = id === undefined ? undefined : parsePosition(id)
-    if (position === undefined || position.ms <= catchUpUntilMs) return false
-    this.#outlivedAfterMs *= 2
+  #paceRenewals(newest: Position): void {
+    const known = this.#platformNewest
+    this.#platformNewest = newest
+    const isStill = known !== undefined && comparePositions(known, newest) === 0
+    this.#renewAfterMs = isStill ? Math.min(this.#renewAfterMs * 2, renewAtLeastEachMs) : renewAfterMs
+  }
+
+  #stepsBack(newest: Position, platformNowMs: number): boolean {
+    const { resume } = this.#ledger
+    const nowMs = Math.max(platformNowMs, this.#options.clock.now())
+    const step = stepBackFrom(resume, newest, nowMs, this.#startKind !== 'resumed')
+    if (step === undefined) return false
+    this.#ledger.stepBack(step.position)
+    if (step.isFuture) this.#options.onFuture(formatPosition(resume), formatPosition(step.position))
+    this.#leave('the position lies behind the newest event of the platform')
     return true
   }
 
-  /** There will be no catch-up: goes on live from where it would have begun. */
-  abandonCatchUp(): void {
-    this.#goOnLive(this.#ledger.safe)
+  #lookForGap(first: Position, newest: Position, nowMs: number): void {
+    const { catchUpUntilMs, catchingUp, resume, safe } = this.#ledger
+    const beginning = positionBefore(first)
+    let needed = resume
+    if (catchingUp) {
+      const live = liveStart(catchUpUntilMs!, newest, nowMs)
+      needed = this.#catchUp.live ?? live
+      this.#catchUp.beginLiveAt(later(live, beginning))
+    }
+    needed = later(needed, this.#caughtUpTo)
+    if (needed.ms === 0 || comparePositions(beginning, needed) <= 0) return
+    this.#caughtUpTo = newest
+    const untilMs = Math.max(newest.ms, nowMs)
+    // Nothing was received yet of what exists, so that nothing is missing when all of it comes.
+    if (catchingUp && this.#startKind !== 'resumed') {
+      this.#ledger.beginCatchUp(resume.ms, untilMs)
+      return
+    }
+    const sinceMs = catchUpStart(
+      Math.min(needed.ms, safe.ms),
+      Math.max(newest.ms - nowMs, this.#clocks.databaseAheadMs),
+    )
+    const gap = { from: formatPosition(needed), firstAvailable: formatPosition(first), sinceMs, untilMs }
+    // Live reading goes on from where it was: a catch-up tells nothing of what was deleted since the first event.
+    if (!catchingUp) this.#catchUp.takeOver(later(resume, beginning))
+    this.#isLeaving = this.#options.onGap(gap)
   }
 
-  #noRecover(data: string): void {
-    this.#goOnLive(positionField(data, 'resume_from') ?? this.#ledger.safe)
+  #finishPiece(): void {
+    const tookMs = this.#options.clock.monotonic() - (this.#connectedAtMs ?? 0)
+    const isLast = this.#catchUp.finishPiece(tookMs)
+    this.#pieceEnd = undefined
+    this.#startKind = 'resumed'
+    this.#isCaughtUp = isLast
+    // Opened anew also behind the last: by what the stream holds then it shows whether anything is missing.
+    this.#leave(isLast ? 'the catch-up is over' : 'the next piece of the catch-up')
+  }
+
+  /** The connection before this one was lost, or given up, in the middle of a piece. */
+  #leavePiece(): void {
+    if (this.#pieceEnd === undefined || this.#connectedAtMs === undefined) return
+    const isCut = !this.#isHeldBack && !this.#isLeaving
+    if (!this.#catchUp.breakOff(isCut) && isCut) this.#options.onStalled()
+  }
+
+  #leave(reason: string): void {
+    this.#isLeaving = true
+    this.#options.onReconnect(reason)
   }
 
   #goOnLive(from: Position): void {
-    this.#ledger.abandonCatchUp(from)
-    this.#wasCatchingUp = false
+    this.#ledger.endCatchUp(from)
+    this.#pieceEnd = undefined
+    this.#startKind = 'resumed'
     this.#options.onNoRecover(formatPosition(from))
   }
+}
 
-  #noticeEndOfCatchUp(): void {
-    if (!this.#wasCatchingUp || this.#ledger.catchingUp) return
-    this.#wasCatchingUp = false
-    this.#options.onCaughtUp(formatPosition(this.#ledger.resume))
-  }
+function later(one: Position, other: Position): Position {
+  return comparePositions(one, other) > 0 ? one : other
 }
 
 function positionField(json: string, name: string): Position | undefined {

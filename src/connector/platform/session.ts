@@ -1,6 +1,5 @@
 import { isStreamConnectorError } from '../../errors/stream-connector-error.ts'
 import {
-  firstConnectorState,
   parseConnectorState,
   sameConnectorState,
   unreadableState,
@@ -10,13 +9,13 @@ import {
 import { type Platform } from '../../opencti/platform.ts'
 import { type Position } from '../../opencti/position.ts'
 import { type ConnectorSettings } from '../../settings/connector-settings.ts'
-import { futureStart } from '../../settings/future-start.ts'
 import { type StateStore } from '../../store/state-store.ts'
 import { type Random } from '../../util/backoff.ts'
 import { type Clock } from '../../util/clock.ts'
 import { delay } from '../../util/delay.ts'
 import { type Logger } from '../../util/logger.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
+import { Beginning } from './beginning.ts'
 import { type MovedPosition, movedPosition } from './moved-position.ts'
 import { patiently } from './patience.ts'
 
@@ -56,12 +55,6 @@ const pingEveryMs = 40_000
 /** How many states that were sent without an answer are remembered. */
 const maxUnanswered = 16
 
-/**
- * How far before now a catch-up ends at the latest, in milliseconds. The stream is read live from there: were that in the
- * platform's future, what is written until then would come in neither.
- */
-const clockMarginMs = 60_000
-
 /** Names of values in the store. */
 export const stateValue = 'state'
 export const pushedValue = 'pushed'
@@ -75,6 +68,7 @@ export const resetState = '{}'
  */
 export class Session {
   readonly #options: SessionOptions
+  readonly #beginning: Beginning
   #userId: string | undefined
   #isFailing = false
   /** A ping was sent whose answer did not come: the platform may have done what it asks. */
@@ -89,6 +83,7 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options
+    this.#beginning = new Beginning(options)
   }
 
   /** OpenCTI's id of the connector's own user. */
@@ -127,7 +122,7 @@ export class Session {
       const state = readLocal(local)
       if (state !== undefined)
         return {
-          state: this.#endingByNow(state),
+          state: this.#beginning.endingByNow(state),
           isAnew: false,
           isTaken: false,
           source: 'local',
@@ -138,7 +133,7 @@ export class Session {
     if (remote?.startFrom !== undefined && local !== resetState) {
       const isAnew = local !== undefined
       return {
-        state: this.#endingByNow(remote),
+        state: this.#beginning.endingByNow(isAnew ? remote : this.#beginning.withWholeCatchUp(remote)),
         isAnew,
         isTaken: !isAnew,
         source: 'platform',
@@ -147,7 +142,7 @@ export class Session {
       }
     }
     return {
-      state: this.#firstState(remote),
+      state: this.#beginning.first(remote),
       isAnew: local !== undefined,
       isTaken: false,
       source: 'settings',
@@ -265,7 +260,8 @@ export class Session {
     }
     this.#moved = undefined
     this.#pushed = [answer ?? 'null']
-    const state = remote?.startFrom === undefined ? this.#firstState(remote) : this.#endingByNow(remote)
+    const state =
+      remote?.startFrom === undefined ? this.#beginning.first(remote) : this.#beginning.endingByNow(remote)
     this.#resetsUnderWay++
     void this.#options.onReset(state).finally(() => this.#resetsUnderWay--)
   }
@@ -277,41 +273,6 @@ export class Session {
 
   #noticeUnreadable(state: ReadState): void {
     this.#options.onNotice({ kind: 'state-unreadable', error: unreadableState(state, whileRunning) })
-  }
-
-  /** The state of a first start. What the platform keeps beside a position holds: a catch-up that is off stays off. */
-  #firstState(remote: ReadState | undefined): ConnectorState {
-    const { settings, clock, onNotice } = this.#options
-    const { live_stream_start_timestamp: start } = settings
-    const text = futureStart(settings, clock.now())
-    if (text !== undefined) onNotice({ kind: 'start-in-future', text })
-    const first = firstConnectorState(
-      {
-        // Now is when our clock and the platform's both say so: too early loses nothing.
-        startTimestamp: start === 'now' ? `${this.#latestEndMs() + clockMarginMs}-0` : start,
-        recover: settings.live_stream_recover,
-        recoverIsoDate: settings.live_stream_recover_iso_date,
-      },
-      this.#latestEndMs(),
-    )
-    return this.#endingByNow({
-      ...first,
-      recoverUntil: remote?.recoverUntil ?? first.recoverUntil,
-      foreign: remote?.foreign ?? {},
-    })
-  }
-
-  /** When a catch-up may end, by our clock or by the platform's, whichever is behind: too early does no harm. */
-  #latestEndMs(): number {
-    const { clock, platform } = this.#options
-    return Math.min(clock.now(), platform.answeredAtMs ?? Number.POSITIVE_INFINITY) - clockMarginMs
-  }
-
-  /** The state with a catch-up that does not end in the future, as a wrong clock or a person may have written it. */
-  #endingByNow(state: ConnectorState): ConnectorState {
-    const latestMs = this.#latestEndMs()
-    if (typeof state.recoverUntil !== 'string' || Date.parse(state.recoverUntil) <= latestMs) return state
-    return { ...state, recoverUntil: new Date(latestMs).toISOString() }
   }
 
   async #register(signal: AbortSignal): Promise<string | undefined> {

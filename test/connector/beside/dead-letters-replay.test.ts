@@ -137,7 +137,7 @@ test('one that is older than what the target has is stale; forced, it is deliver
   // The text does not grow with each request.
   expect((await answered(store, 1)).error).toBe(stale.error)
   expect(recorder.callsOf(id)).toEqual(['create', 'update'])
-  expect(recorder.status().skippedByReason).toEqual({ stale: 2 })
+  expect(recorder.status().skippedByReason).toMatchObject({ stale: 2 })
 
   const newest = (await store.entity(indicatorCalls(recorder)[0]!.internalId!))!.position
   await deadLetters.requestReplay([1], { force: true })

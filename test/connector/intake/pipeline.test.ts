@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Checkpointer } from '../../../src/checkpoint/checkpointer.ts'
 import { Ledger } from '../../../src/checkpoint/ledger.ts'
 import { DeadLetterWriter } from '../../../src/connector/dead-letters/dead-letter-writer.ts'
-import { CatchUpReceipts } from '../../../src/connector/intake/catch-up-receipts.ts'
+import { CatchUp } from '../../../src/connector/intake/catch-up.ts'
 import { Pipeline } from '../../../src/connector/intake/pipeline.ts'
 import { Books, delivered, type Outcome } from '../../../src/flow/books.ts'
 import { Engine } from '../../../src/flow/engine.ts'
@@ -35,7 +35,7 @@ async function line(filter: FilterOptions = {}, gate?: Promise<void>, catchUpUnt
   const store = new MemoryStore()
   await store.open('0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e')
   const ledger = new Ledger({ from: { ms: 1000, seq: 0 }, catchUpUntilMs })
-  const receipts = new CatchUpReceipts(ledger)
+  const receipts = new CatchUp(ledger, { catchUpNotes: {} })
   const checkpointer = new Checkpointer({
     store,
     clock,

@@ -32,8 +32,8 @@ it('says nothing of a head that lies half a century after the beginning of time'
 
 it('counts from the oldest event that is not finished, whatever has finished after it', () => {
   const progress = begun('100000-0')
-  const first = progress.ledger.receive(at('110000-0'), 'create:a', true)!
-  const second = progress.ledger.receive(at('120000-0'), 'create:b', true)!
+  const first = progress.ledger.receive(at('110000-0'), 'create:a')!
+  const second = progress.ledger.receive(at('120000-0'), 'create:b')!
   progress.seen(120_000)
   progress.ledger.settle(second)
   expect(progress.lagMs).toBe(10_000)

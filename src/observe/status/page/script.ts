@@ -51,7 +51,7 @@ function list(name, rows, draw, nothing) {
 
 const skipWords = {
   'transform': 'transform() gave nothing for it', 'duplicate': 'the platform sent it twice',
-  'already-delivered': 'delivered before the last restart', 'own-change': 'a change of the connector’s own user',
+  'already-delivered': 'the target has this state', 'older-than-catch-up': 'the catch-up told a newer state', 'own-change': 'a change of the connector’s own user',
   'never-pushed': 'delete of what was never pushed', 'not-at-target': 'delete of what the target does not have',
   'shared-external-id': 'delete of what another entity is at the target too', 'coalesced': 'a newer state took its place',
   'stale': 'the target has a newer state', 'unknown-event': 'an event of a kind that is not known',
