@@ -99,6 +99,8 @@ export {
 export { type ConnectorStatus } from './connector/contract/connector-status.ts'
 export { type ConnectorNotice, type ConnectorState } from './connector/contract/notices.ts'
 export { type BooksSnapshot, type Outcome } from './flow/books.ts'
+export { type Failing } from './flow/recent-endings.ts'
+export { type AskedPause } from './flow/gate.ts'
 export { type RouteAccount } from './flow/routes.ts'
 export { type EndpointAddresses } from './observe/observation.ts'
 export { type Unreadiness } from './observe/facts/readiness.ts'
