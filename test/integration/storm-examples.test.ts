@@ -23,7 +23,7 @@ test(
         WEBHOOK_TOKEN: receiver.token,
         WEBHOOK_SIGNING_SECRET: receiver.signingSecret,
       }),
-      build: (number, texts) => buildIndicator('ipv4', { seed: 1000 + number, ...texts }),
+      build: (number, texts) => buildIndicator('ipv6', { seed: 1000 + number, ...texts }),
       expected: (entity, isGone) =>
         isGone ? undefined : `${openCtiPropertiesOf(entity).id} ${String(entity['name'])}`,
       actual: () =>

@@ -28,7 +28,7 @@ export interface ProgramStorm<Target extends StormedTarget> {
   /** Writes the program into a folder, and answers its file; or the file that there is. */
   readonly program: (folder: string) => string | Promise<string>
   readonly environment: (front: FaultyFront, platformUrl: string) => Record<string, string>
-  /** Something new, of this number, with this name and description. */
+  /** Something new, unlike that of every other number, with this name and description. */
   readonly build: (number: number, texts: { name: string; description: string }) => StixObject
   /** What the target has to say of what exists, and of what is gone; undefined for nothing. */
   readonly expected: (entity: StixObject, isGone: boolean) => string | undefined

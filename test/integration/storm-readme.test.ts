@@ -63,7 +63,7 @@ test.each(variants)(
         MY_SIEM_API_KEY: siem.apiKey,
         ...environment?.(front, platformUrl),
       }),
-      build: (number, texts) => buildIndicator('ipv4', { seed: 1000 + number, ...texts }),
+      build: (number, texts) => buildIndicator('ipv6', { seed: 1000 + number, ...texts }),
       expected: (entity, isGone) =>
         isGone ? undefined : `${openCtiPropertiesOf(entity).id} ${String(entity['name'])}`,
       actual: () => [...siem.entries().values()].map((entry) => `${entry.opencti_id} ${entry.name}`),
