@@ -5,6 +5,7 @@ import {
 } from '../connector/dead-letters/dead-letters.ts'
 import { entityKeyOfLane } from '../flow/route.ts'
 import { type DeadLetter } from '../store/state-store.ts'
+import { jsonText, parsedJson } from '../util/json-text.ts'
 import { cell, counted, printable, timeText } from './output.ts'
 import { cutTo } from './text-width.ts'
 
@@ -111,11 +112,8 @@ export function replayProblem({ unreadable, missing }: ReplayRequest): string | 
   return problems.length === 0 ? undefined : problems.join('\n')
 }
 
-/** The message as it came, parsed when it is JSON. */
+/** The message as it came, parsed when it is JSON that can be written as such again. */
 export function parsedOrText(data: string): unknown {
-  try {
-    return JSON.parse(data)
-  } catch {
-    return data
-  }
+  const message = parsedJson(data)
+  return jsonText(message) === undefined ? data : message
 }

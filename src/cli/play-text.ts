@@ -6,6 +6,7 @@ import { type PlannedOperation } from './dry-run.ts'
 import { cell, printable } from './output.ts'
 import { type Paint } from './paint.ts'
 import { cutTo, widthOf } from './text-width.ts'
+import { parsedJson } from '../util/json-text.ts'
 
 const looks = { create: 'green', update: 'yellow', delete: 'red' } as const
 
@@ -53,7 +54,8 @@ export function plannedJson(
     reason,
     item,
   }
-  return JSON.parse(clean(jsonOf(facts)))
+  // A secret that is a number leaves no JSON behind.
+  return parsedJson(clean(jsonOf(facts))) ?? { operation, position, type: entity.type }
 }
 
 /** The books in a few lines. */

@@ -1,4 +1,5 @@
 import { type StreamMessage } from '../stream/stream-message.ts'
+import { jsonText } from '../util/json-text.ts'
 
 /**
  * A frame as a line of a recording, without the line break: `readRecording` of `opencti-stream-connector/testing` reads it.
@@ -20,5 +21,5 @@ function jsonOf(data: string): string {
   } catch {
     return JSON.stringify(data)
   }
-  return data.includes('\n') || data.includes('\r') ? JSON.stringify(parsed) : data
+  return data.includes('\n') || data.includes('\r') ? (jsonText(parsed) ?? JSON.stringify(data)) : data
 }

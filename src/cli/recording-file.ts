@@ -5,6 +5,7 @@ import { type StreamMessage } from '../stream/stream-message.ts'
 import { comparePositions, parsePosition, type Position } from '../opencti/position.ts'
 import { openForOwner } from './open-for-owner.ts'
 import { recordedLine } from './recorded-line.ts'
+import { jsonText } from '../util/json-text.ts'
 
 /** A frame as it is recorded. */
 export type RecordedFrame = Pick<StreamMessage, 'id' | 'event' | 'data' | 'bytes'>
@@ -38,7 +39,7 @@ export async function endOfRecording(path: string): Promise<RecordingEnd> {
     if (order < 0) continue
     if (order > 0) lastFrames = []
     last = position
-    const text = typeof data === 'string' ? data : JSON.stringify(data)
+    const text = typeof data === 'string' ? data : (jsonText(data) ?? '')
     lastFrames.push({ id, event, data: text, bytes: text.length })
   }
   // One line can have been cut off by a crash.

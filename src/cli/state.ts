@@ -14,6 +14,7 @@ import { systemClock } from '../util/clock.ts'
 import { counted, note, printable, timeText, writeJson, writeLine } from './output.ts'
 import { exitCodeHelp } from './run-command-line.ts'
 import { addStateOptions, withState, type StateOptions } from './state-access.ts'
+import { parsedJson } from '../util/json-text.ts'
 
 const usualWay = `
 The usual way to make a connector start again is at the platform: "Reset the
@@ -159,7 +160,7 @@ async function change(
 /** The last of the states that the platform was told. */
 function newestPushed(text: string | undefined): string | undefined {
   if (text === undefined) return undefined
-  const texts: unknown = JSON.parse(text)
+  const texts = parsedJson(text)
   const newest: unknown = Array.isArray(texts) ? texts.at(-1) : undefined
   return typeof newest === 'string' ? newest : undefined
 }

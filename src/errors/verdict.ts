@@ -1,6 +1,7 @@
 import { errorFacts, type ErrorFacts } from './error-facts.ts'
 import { type PlatformError } from './platform-error.ts'
 import { isStreamConnectorError } from './stream-connector-error.ts'
+import { jsonText } from '../util/json-text.ts'
 
 /**
  * What is done about an error of a hook:
@@ -130,7 +131,7 @@ function descriptionOf(error: unknown): string {
 /** Some libraries put an object where the text belongs. */
 function messageOf(error: Error): string {
   const message: unknown = error.message
-  return typeof message === 'string' ? message : safeJson(message).slice(0, maxAnswer)
+  return typeof message === 'string' ? message : (jsonText(message) ?? '').slice(0, maxAnswer)
 }
 
 /** How deep an error may be wrapped. */
@@ -156,16 +157,8 @@ function answerText(error: Error, message: string): string {
   const { data, response } = error as { data?: unknown; response?: { data?: unknown } }
   const answer = data ?? response?.data
   if (answer === undefined || answer === null || answer === '') return ''
-  const text = typeof answer === 'string' ? answer : safeJson(answer)
+  const text = typeof answer === 'string' ? answer : (jsonText(answer) ?? '')
   return text === '' || message.includes(text) ? '' : `: ${text.slice(0, maxAnswer)}`
-}
-
-function safeJson(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? ''
-  } catch {
-    return ''
-  }
 }
 
 /** What `fetch` says of everything that goes wrong below it; the cause below it tells. */

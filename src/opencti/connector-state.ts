@@ -1,5 +1,6 @@
 import { StateError } from '../errors/state-error.ts'
 import { readBeginning, readCatchUpEnd } from '../settings/read-beginning.ts'
+import { jsonText, parsedJson } from '../util/json-text.ts'
 import { formatPosition, parsePosition, startOfTime, type Position } from './position.ts'
 
 /** A connector's state as the platform keeps it and other clients write it. */
@@ -42,27 +43,20 @@ const nothing = /^\s*(?:null|""|\{\s*\}|\[\s*\])?\s*$/
  */
 export function parseConnectorState(text: string | null | undefined): ReadState | undefined {
   if (text === null || text === undefined || nothing.test(text)) return undefined
-  const parsed = parseJson(text)
+  const parsed = parsedJson(text)
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     return { startFrom: undefined, recoverUntil: undefined, foreign: {}, problems: ['it is no JSON object'] }
   }
   const entries = Object.entries(parsed)
   const problems: string[] = []
+  // It could not be handed back with ours.
+  if (jsonText(parsed) === undefined) problems.push('it is nested too deeply')
   return {
     // Earlier Python clients wrote "-" for the beginning (client-python, opencti_connector_helper.py).
     startFrom: valueOf(entries, startKeys, (value) => readBeginning(value === '-' ? 0 : value), problems),
     recoverUntil: valueOf(entries, recoverKeys, readCatchUpEnd, problems),
     foreign: Object.fromEntries(entries.filter(([key]) => ![...startKeys, ...recoverKeys].includes(key))),
     problems,
-  }
-}
-
-/** `undefined` for what is no JSON. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }
 

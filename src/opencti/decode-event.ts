@@ -41,7 +41,8 @@ export function decodeEvent(
     }
   }
   if (!isObject(parsed)) return { problem: 'the frame holds no JSON object' }
-  const envelope = ('data' in parsed ? parsed : { data: parsed }) as unknown as Envelope
+  const isEnvelope = 'data' in parsed
+  const envelope = (isEnvelope ? parsed : { data: parsed }) as unknown as Envelope
   const entity: unknown = envelope.data
   if (!isObject(entity)) return { problem: 'the envelope has no "data" object' }
   const { id, type } = entity as { id?: unknown; type?: unknown }
@@ -61,6 +62,7 @@ export function decodeEvent(
     key: entityKeyOf(entity as unknown as Entity),
     isDependency: isObject(origin) && origin['referer'] === dependencyReferer,
     envelope,
+    text: typeof data === 'string' ? (isEnvelope ? data : `{"data":${data}}`) : undefined,
     bytes,
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { PlatformError, type PlatformProblem } from '../errors/platform-error.ts'
+import { parsedJson } from '../util/json-text.ts'
 import { describeStatus } from './describe-status.ts'
 import { tokenRefused } from './token-refused.ts'
 
@@ -35,7 +36,7 @@ const maxMessageLength = 300
  * @throws PlatformError for everything else that can come from that address.
  */
 export function answerOf<T>(response: Response, text: string, schema: z.ZodType<T>): T {
-  const answer = envelope.safeParse(jsonOf(text))
+  const answer = envelope.safeParse(parsedJson(text))
   if (!answer.success) throw describeStatus(response)
   const error = answer.data.errors?.[0]
   if (error !== undefined) throw platformError(error, response.status)
@@ -48,14 +49,6 @@ export function answerOf<T>(response: Response, text: string, schema: z.ZodType<
       'Check that its version is one that this package supports.',
     { status: response.status },
   )
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function platformError(error: GraphqlError, status: number): PlatformError {

@@ -75,6 +75,8 @@ export interface StreamEvent {
   /** Sent because another entity refers to it; in catch-up an entity may come only like that. */
   readonly isDependency: boolean
   readonly envelope: Envelope
+  /** The envelope as JSON, as it came: what authors do to the entity does not change it. Absent where no frame brought it. */
+  readonly text?: string | undefined
   /** Roughly what it occupies in memory. */
   readonly bytes: number
 }

@@ -9,6 +9,7 @@ import { type StreamEvent } from '../../opencti/stream-event.ts'
 import { type NewDeadLetter } from '../../store/state-store.ts'
 import { entityKeyOf } from '../../stix/entity-ids.ts'
 import { type Clock } from '../../util/clock.ts'
+import { jsonText } from '../../util/json-text.ts'
 
 /** What a {@link DeadLetterWriter} needs. */
 export interface DeadLetterWriterOptions {
@@ -38,6 +39,9 @@ export interface FailedMessage {
 /** What is kept of a frame that cannot be read, in characters. */
 const maxRawCharacters = 1_048_576
 
+/** What is kept of an error, in characters: some repeat whole documents. */
+const maxErrorCharacters = 4000
+
 /** Puts aside what cannot be delivered, with all that is needed to try it again. */
 export class DeadLetterWriter {
   readonly #options: DeadLetterWriterOptions
@@ -57,7 +61,8 @@ export class DeadLetterWriter {
     const { event } = operation
     const position = event.position === undefined ? undefined : formatPosition(event.position)
     const nowMs = this.#options.clock.now()
-    const error = this.#options.clean(verdict.reason)
+    // Cut after it was cleaned: of half a secret nobody knows that it is one.
+    const error = cut(this.#options.clean(verdict.reason))
     if (operation.replayOf !== undefined) {
       this.#options.onFailedAgain(operation, error, operation.lastFailedAtMs || nowMs)
       return
@@ -73,7 +78,7 @@ export class DeadLetterWriter {
       firstAtMs: operation.firstFailedAtMs || nowMs,
       lastAtMs: operation.lastFailedAtMs || nowMs,
       error,
-      data: JSON.stringify(event.envelope),
+      data: textOf(event),
     }
     this.#options.checkpointer.addDeadLetter(letter)
     if (isSuspect) this.#options.onSuspect?.(letter)
@@ -102,7 +107,8 @@ export class DeadLetterWriter {
     about: UnreadableEvent & { readonly key?: string },
     data: string,
   ): Outcome {
-    const { problem: error, key, entityId, entityType } = about
+    const { key, entityId, entityType } = about
+    const error = cut(about.problem)
     const nowMs = this.#options.clock.now()
     this.#options.checkpointer.addDeadLetter({
       key,
@@ -122,5 +128,14 @@ export class DeadLetterWriter {
 }
 
 function rawOf({ data }: FailedMessage): string {
-  return typeof data === 'string' ? data : (JSON.stringify(data) ?? '')
+  return typeof data === 'string' ? data : (jsonText(data) ?? '')
+}
+
+/** The event as it came, to be tried again. What no frame brought can be made anew from the entity's ids. */
+function textOf({ text, envelope, entity: { id, type } }: StreamEvent): string {
+  return text ?? jsonText(envelope) ?? JSON.stringify({ data: { id, type } })
+}
+
+function cut(text: string): string {
+  return text.length > maxErrorCharacters ? `${text.slice(0, maxErrorCharacters)}…` : text
 }

@@ -1,4 +1,5 @@
 import { type DeadLetter } from '../../store/state-store.ts'
+import { jsonText, parsedJson } from '../../util/json-text.ts'
 
 /** A failed event in the fields of the specification of stream connectors (`failed_events.jsonl`). */
 export interface ExportedDeadLetter {
@@ -9,7 +10,7 @@ export interface ExportedDeadLetter {
   readonly entity_id: string | null
   readonly entity_type: string | null
   readonly error: string
-  /** The entity; the message where there is none in it; its text where it is no JSON. */
+  /** The entity; the message where there is none in it; its text where it is no JSON, or nested too deeply to be written as such. */
   readonly data: unknown
 }
 
@@ -27,12 +28,8 @@ export function exportedLetter(letter: DeadLetter): ExportedDeadLetter {
 
 /** The specification's `msg.data` is the entity: what a merge did to another one is in its sources. */
 function dataOf({ data, entityId }: DeadLetter): unknown {
-  let message: unknown
-  try {
-    message = JSON.parse(data)
-  } catch {
-    return data
-  }
+  const message = parsedJson(data)
+  if (jsonText(message) === undefined) return data
   const entity = fieldOf(message, 'data')
   if (fieldOf(entity, 'id') === undefined) return message
   const sources = fieldOf(fieldOf(message, 'context'), 'sources')

@@ -1,8 +1,10 @@
 import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
 import { describeError } from '../../errors/verdict.ts'
+import { fieldsOf } from '../../stix/json-value.ts'
 import { type NewDeadLetter, type StateStore } from '../../store/state-store.ts'
 import { type Clock } from '../../util/clock.ts'
 import { delay } from '../../util/delay.ts'
+import { parsedJson } from '../../util/json-text.ts'
 import { type Logger } from '../../util/logger.ts'
 
 /** What a {@link RefusedRuns} needs. */
@@ -73,7 +75,7 @@ export class RefusedRuns {
   /** Reads what an earlier process has left: what was paused stays so. */
   async open(): Promise<void> {
     const text = await this.#options.store.value(valueName)
-    for (const run of text === undefined ? [] : (JSON.parse(text) as Run[])) {
+    for (const run of text === undefined ? [] : runsOf(parsedJson(text))) {
       this.#runs.set(run.route, run)
       if (run.isOver !== true) this.#options.resume(run.route, run.letters.length, run.reason)
     }
@@ -170,4 +172,9 @@ export class RefusedRuns {
     if (this.#runs.get(run.route) === run) this.#runs.delete(run.route)
     this.#options.checkpointer.touch()
   }
+}
+
+/** What was written of earlier runs. A value that somebody has spoilt says nothing, and must not end each start. */
+function runsOf(value: unknown): Run[] {
+  return Array.isArray(value) ? value.filter((run) => Array.isArray(fieldsOf(run)['letters'])) : []
 }

@@ -8,6 +8,7 @@ import { overtakenOutcome, staleOutcome } from '../../flow/outcomes.ts'
 import { type OperationHandler } from '../../flow/operation-handler.ts'
 import { type EntityRecord, type MaybePromise } from '../../store/state-store.ts'
 import { type Clock } from '../../util/clock.ts'
+import { jsonText } from '../../util/json-text.ts'
 import { type EventContext } from '../contract/event-context.ts'
 import { type FlushOperation, type Hooks } from '../contract/hooks.ts'
 import { PushedEntities } from '../id-map/pushed-entities.ts'
@@ -145,7 +146,9 @@ export class HookRunner implements OperationHandler {
 
   itemBytes(operation: Operation): number {
     if (operation.item === undefined) return operation.entity.id.length
-    return Buffer.byteLength(JSON.stringify(operation.item) ?? '')
+    const text = jsonText(operation.item)
+    // What JSON cannot show is sent in another form, or refused by the hook; it counts as the event that it came from.
+    return text === undefined ? operation.event.bytes : Buffer.byteLength(text)
   }
 
   onRetry(operation: Operation, verdict: Verdict): void {

@@ -2,6 +2,7 @@ import { type Route } from '../../flow/route.ts'
 import { type Routes } from '../../flow/routes.ts'
 import { type StateStore } from '../../store/state-store.ts'
 import { type Logger } from '../../util/logger.ts'
+import { parsedJson } from '../../util/json-text.ts'
 
 /** Name of the value that lists every route through which something may have been pushed; the empty name for none. */
 const routesValue = 'routes'
@@ -62,6 +63,6 @@ async function unnamedIfAny(store: StateStore): Promise<readonly string[]> {
 }
 
 function namesOf(text: string): readonly string[] {
-  const names: unknown = JSON.parse(text)
+  const names = parsedJson(text)
   return Array.isArray(names) ? names.filter((name) => typeof name === 'string') : []
 }

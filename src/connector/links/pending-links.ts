@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type MaybePromise, type StateStore } from '../../store/state-store.ts'
 import { isThenable } from '../../util/is-thenable.ts'
+import { parsedJson } from '../../util/json-text.ts'
 
 const pendingLink = z.object({
   /** Internal or STIX id of the entity. */
@@ -141,7 +142,7 @@ export class PendingLinks {
     const names = [...page.keys()]
     this.#readUpTo = names.length < pageSize ? undefined : names.at(-1)
     const found = new Map<string, PendingLink | undefined>()
-    for (const [name, text] of page) found.set(name.slice(prefix.length), linkOf(jsonOf(text)))
+    for (const [name, text] of page) found.set(name.slice(prefix.length), linkOf(parsedJson(text)))
     for (const [key, link] of [...this.#committing, ...this.#changed]) {
       // What was removed must not come back.
       if (link === undefined) found.delete(key)
@@ -163,12 +164,4 @@ export class PendingLinks {
 
 function linkOf(value: unknown): PendingLink | undefined {
   return pendingLink.safeParse(value).data
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

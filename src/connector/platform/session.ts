@@ -13,6 +13,7 @@ import { type StateStore } from '../../store/state-store.ts'
 import { type Random } from '../../util/backoff.ts'
 import { type Clock } from '../../util/clock.ts'
 import { delay } from '../../util/delay.ts'
+import { parsedJson } from '../../util/json-text.ts'
 import { type Logger } from '../../util/logger.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 import { Beginning } from './beginning.ts'
@@ -344,6 +345,6 @@ function readable(state: ReadState | undefined, where: typeof atPlatform): ReadS
 
 function parsePushed(text: string | undefined): readonly string[] {
   if (text === undefined) return []
-  const texts: unknown = JSON.parse(text)
+  const texts = parsedJson(text)
   return Array.isArray(texts) ? texts.filter((item) => typeof item === 'string') : []
 }

@@ -5,6 +5,7 @@ import { type Entity } from '../../stix/entity.ts'
 import { entityKeyOf } from '../../stix/entity-ids.ts'
 import { openCtiExtension } from '../../stix/extensions.ts'
 import { type EntityRecord } from '../../store/state-store.ts'
+import { jsonText } from '../../util/json-text.ts'
 
 /** What stands for the delete that the platform did not tell: of the entity no more is known than its ids. */
 export function goneEvent(record: EntityRecord): StreamEvent {
@@ -19,7 +20,7 @@ export function goneEvent(record: EntityRecord): StreamEvent {
 
 /** What brings back an entity that the target has lost, as the platform tells it now. */
 export function presentEvent(record: EntityRecord, entity: Entity): StreamEvent {
-  const event = repairEvent('create', record, entity, JSON.stringify(entity).length)
+  const event = repairEvent('create', record, entity, (jsonText(entity) ?? record.stixId).length)
   // A row that was taken over from elsewhere is known by its STIX id until the first event; the lane is that of the entity.
   return event.key === record.stixId ? { ...event, key: entityKeyOf(entity) } : event
 }
