@@ -4,6 +4,8 @@ export interface CatchUpPace {
   readonly spanMs: number
   /** How many objects a piece is meant to have. */
   readonly objects: number
+  /** Whether a connection was cut, so that pieces grow slowly. */
+  readonly wasCut: boolean
 }
 
 /** How many objects the first piece is meant to have: two pages of the platform. */
@@ -41,7 +43,7 @@ export class CatchUpPlan {
   #pieceUntilMs: number | undefined
   #spanMs: number | undefined
   #objects: number
-  #wasCut = false
+  #wasCut: boolean
   /** The `updated_at` of the objects that the present connection has brought. */
   #received: number[] = []
   /** Objects that the connection before brought of the same piece. */
@@ -53,6 +55,7 @@ export class CatchUpPlan {
     this.#untilMs = untilMs
     this.#spanMs = pace?.spanMs
     this.#objects = pace?.objects ?? firstObjects
+    this.#wasCut = pace?.wasCut ?? false
   }
 
   /** Where the present piece begins. */
@@ -62,7 +65,8 @@ export class CatchUpPlan {
 
   /** What a process that goes on with the catch-up should know; undefined before the first piece is done with. */
   get pace(): CatchUpPace | undefined {
-    return this.#spanMs === undefined ? undefined : { spanMs: this.#spanMs, objects: this.#objects }
+    const [spanMs, objects, wasCut] = [this.#spanMs, this.#objects, this.#wasCut]
+    return spanMs === undefined ? undefined : { spanMs, objects, wasCut }
   }
 
   /** The end of the catch-up lies later. */

@@ -110,6 +110,14 @@ export class Ledger {
     return this.#piece !== undefined
   }
 
+  /** Whether all that was received of complete pieces and events is finished. */
+  get isFinished(): boolean {
+    const first = this.#groups[this.#head]
+    return (
+      this.#late.length === 0 && (first === undefined || (first === this.#piece && first.unfinished === 0))
+    )
+  }
+
   /** Where a new connection of this process goes on: after what was *received*; what is unfinished is in memory. */
   get resume(): Position {
     return this.#complete

@@ -26,6 +26,7 @@ export class CatchUp {
   readonly #received = new Map<string, number>()
   #lookAt = minFrames
   #hasBroughtNews = false
+  #whenFinished: (() => void) | undefined
 
   constructor(ledger: Ledger, keeper: CatchUpKeeper) {
     this.#ledger = ledger
@@ -142,6 +143,16 @@ export class CatchUp {
   /** As {@link Ledger.settle}. */
   settle(ticket: Ticket): void {
     this.#ledger.settle(ticket)
+    if (this.#whenFinished === undefined || !this.#ledger.isFinished) return
+    const call = this.#whenFinished
+    this.#whenFinished = undefined
+    call()
+  }
+
+  /** Calls `call` when all that was received is finished, at once when it is. */
+  whenFinished(call: () => void): void {
+    if (this.#ledger.isFinished) call()
+    else this.#whenFinished = call
   }
 
   #remember(member: string, updatedAtMs: number): void {

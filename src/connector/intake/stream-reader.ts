@@ -106,6 +106,8 @@ export class StreamReader implements EventStreamHandler {
   #isCaughtUp = false
   /** The present connection was held back by us, until it was given up. */
   #isHeldBack = false
+  /** Resolves when the next piece may be asked for. */
+  #pieceFinished: Promise<void> | undefined
   /** The connection is being given up: what still comes on it comes again on the next. */
   #isLeaving = false
   /** The newest ids that any connection has brought. Those of heartbeats come from another clock than those of events. */
@@ -129,6 +131,7 @@ export class StreamReader implements EventStreamHandler {
     this.#leavePiece()
     this.#ledger.reconnected()
     this.#isLeaving = false
+    this.#pieceFinished = undefined
     this.#isHeldBack = false
     this.#connectedAtMs = undefined
     this.#hasBroughtNews = false
@@ -148,7 +151,7 @@ export class StreamReader implements EventStreamHandler {
     for (const message of messages) {
       if (!this.#isLeaving) this.#accept(message)
     }
-    return this.#options.room()
+    return this.#pieceFinished ?? this.#options.room()
   }
 
   /** New events, a heartbeat beyond what was known, or a finished piece of a catch-up. */
@@ -333,7 +336,19 @@ export class StreamReader implements EventStreamHandler {
     this.#startKind = 'resumed'
     this.#isCaughtUp = isLast
     // Opened anew also behind the last: by what the stream holds then it shows whether anything is missing.
-    this.#leave(isLast ? 'the catch-up is over' : 'the next piece of the catch-up')
+    if (isLast) this.#leave('the catch-up is over')
+    else this.#leaveWhenFinished()
+  }
+
+  /** Not before a piece is finished is the next one asked for: what comes twice after a crash is one piece at most. */
+  #leaveWhenFinished(): void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#isLeaving = true
+    this.#pieceFinished = promise
+    this.#catchUp.whenFinished(() => {
+      this.#leave('the next piece of the catch-up')
+      resolve()
+    })
   }
 
   /** The connection before this one was lost, or given up, in the middle of a piece. */

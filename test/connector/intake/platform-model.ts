@@ -1,5 +1,5 @@
 import { type CatchUpNotes } from '../../../src/checkpoint/catch-up-notes.ts'
-import { Ledger, type Ticket } from '../../../src/checkpoint/ledger.ts'
+import { Ledger } from '../../../src/checkpoint/ledger.ts'
 import { StreamReader } from '../../../src/connector/intake/stream-reader.ts'
 import { type StartKind } from '../../../src/connector/platform/progress.ts'
 import {
@@ -33,7 +33,7 @@ interface Told {
 
 /** What the connector has received and not finished. */
 interface Receipt {
-  readonly ticket: Ticket
+  readonly settle: () => void
   readonly told: Told
 }
 
@@ -162,7 +162,8 @@ export class PlatformModel {
     if (receipt === undefined) return
     const { entity, version } = receipt.told
     this.#target.set(entity, Math.max(version, this.#target.get(entity) ?? 0))
-    this.#ledger.settle(receipt.ticket)
+    receipt.settle()
+    if (this.#wantsConnection) this.#connection = undefined
     this.save()
   }
 
@@ -229,7 +230,7 @@ export class PlatformModel {
           const told = (JSON.parse(message.data as string) as { data: Told }).data
           const member = `${told.isDependency}:${told.entity}:${told.version}`
           const ticket = receipts!.receive(position, member, !told.isDependency)
-          if (ticket !== undefined) this.#receipts.push({ ticket, told })
+          if (ticket !== undefined) this.#receipts.push({ settle: () => receipts!.settle(ticket), told })
           return position
         },
       },
