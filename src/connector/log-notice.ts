@@ -1,6 +1,7 @@
 import { type StreamNotice } from '../stream/stream-notice.ts'
 import { type Logger } from '../util/logger.ts'
 import { type ConnectorNotice, type ConnectorState } from './contract/notices.ts'
+import { describeClock } from './describe-clock.ts'
 import { type ReconcileReport } from './contract/reconcile-report.ts'
 
 /** Says a notice in the log, in words. */
@@ -51,7 +52,7 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
       )
       return
     case 'clock-off':
-      logger.error(clockWords(notice), { clock: notice.clock, ahead_ms: Math.round(notice.aheadMs) })
+      logger.error(describeClock(notice), { clock: notice.clock, ahead_ms: Math.round(notice.aheadMs) })
       return
     case 'paused':
       logger.error('The target is down: pausing, nothing is lost', {
@@ -165,18 +166,6 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
     case 'state-restored':
       logger.info('The state can be written again')
   }
-}
-
-function clockWords({ clock, aheadMs }: Extract<ConnectorNotice, { kind: 'clock-off' }>): string {
-  const subject = {
-    connector: 'The clock of this machine is',
-    'web-server': "The clock of the platform's web server is",
-    database: "The clock of the platform's database (Redis) is",
-  }[clock]
-  const other = clock === 'connector' ? "the platform's" : 'the other clocks'
-  const seconds = Math.round(Math.abs(aheadMs) / 1000)
-  const order = aheadMs > 0 ? 'ahead of' : 'behind'
-  return `${subject} ${seconds} s ${order} ${other}. No event is lost, but times differ: set it by NTP`
 }
 
 /** The route, where there is one. */

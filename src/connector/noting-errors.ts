@@ -1,5 +1,6 @@
 import { type RecentErrors } from '../observe/status/recent-errors.ts'
 import { type ConnectorNotice } from './contract/notices.ts'
+import { describeClock } from './describe-clock.ts'
 
 /** Something that went wrong. */
 type Failure = Parameters<RecentErrors['note']>[0]
@@ -50,6 +51,15 @@ function errorOfNotice(notice: ConnectorNotice): Failure | undefined {
           notice.isRepaired ? 'what still exists is fetched again' : 'it is lost, as recovery is off'
         }`,
       }
+    case 'catch-up-stalled':
+      return { what: 'catch-up', text: 'The connection was cut before it brought anything new' }
+    case 'position-in-future':
+      return {
+        what: 'position in the future',
+        text: `Reading begins at ${notice.beginsAt}, not at ${notice.from}`,
+      }
+    case 'clock-off':
+      return { what: 'clock', text: describeClock(notice) }
     case 'reset':
       return {
         what: 'state reset',
