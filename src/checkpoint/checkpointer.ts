@@ -13,6 +13,7 @@ import { Condition } from '../util/condition.ts'
 import { Departures } from './departures.ts'
 import { KnownKeys } from './known-keys.ts'
 import { PendingChanges, withoutPosition } from './pending-changes.ts'
+import { UnreadKeys } from './unread-keys.ts'
 
 /** What a {@link Checkpointer} needs. */
 export interface CheckpointerOptions {
@@ -25,6 +26,8 @@ export interface CheckpointerOptions {
   readonly safe?: (() => Position | undefined) | undefined
   /** The state cannot be written, or can be written again. */
   readonly onHealth: (problem: StreamConnectorError | undefined) => void
+  /** A part of the id map cannot be read, or all of it can be read again. Default: nobody is told. */
+  readonly onReadHealth?: ((problem: StreamConnectorError | undefined) => void) | undefined
 }
 
 /** The longest that a finished event waits for its position to be saved, in milliseconds. */
@@ -63,14 +66,21 @@ export class Checkpointer {
   #failures = 0
   #problem: StreamConnectorError | undefined
   readonly #healthy = new Condition()
+  readonly #unread: UnreadKeys
 
   constructor(options: CheckpointerOptions) {
     this.#options = options
+    this.#unread = new UnreadKeys((problem) => options.onReadHealth?.(problem))
   }
 
   /** Why the state cannot be written now; undefined when it can. */
   get problem(): StreamConnectorError | undefined {
     return this.#problem
+  }
+
+  /** Why a part of the id map cannot be read; undefined when all that was asked for can. */
+  get readProblem(): StreamConnectorError | undefined {
+    return this.#unread.problem
   }
 
   /** What is known of an entity, also when it is not written yet. */
@@ -79,7 +89,7 @@ export class Checkpointer {
     if (this.#beganEmpty && this.#known?.mayHave(key) === false) return undefined
     if (this.#pending.entities.has(key)) return this.#pending.entities.get(key)
     if (this.#writing?.entities.has(key)) return this.#writing.entities.get(key)
-    const record = this.#options.store.entity(key)
+    const record = this.#unread.read(key, () => this.#options.store.entity(key))
     const isForgetting = this.#pending.forgetsPositions || this.#writing?.forgetsPositions === true
     if (!isForgetting) return record
     return record instanceof Promise ? record.then(withoutPosition) : withoutPosition(record)
@@ -87,7 +97,9 @@ export class Checkpointer {
 
   /** Whether another entity is remembered under the same id at the target, through the same route. */
   isShared(record: EntityRecord): MaybePromise<boolean> {
-    const others = this.#options.store.entitiesAt(record.externalId!)
+    const others = this.#unread.read(`at ${record.externalId!}`, () =>
+      this.#options.store.entitiesAt(record.externalId!),
+    )
     return others instanceof Promise
       ? others.then((found) => this.#isShared(record, found))
       : this.#isShared(record, others)

@@ -90,6 +90,7 @@ export class Assembly {
       },
       safe: () => owner.progress.safe,
       onHealth: (problem) => this.#onStateHealth(problem),
+      onReadHealth: (problem) => this.#onReadHealth(problem),
     })
     this.#stixIdRecords = new StixIdRecords(this.checkpointer)
     this.#refusedRuns = new RefusedRuns({
@@ -354,6 +355,12 @@ export class Assembly {
     await this.links.open(store)
     requireHooks(hooks, logger)
     await hooks.open?.()
+  }
+
+  #onReadHealth(problem: StreamConnectorError | undefined): void {
+    this.#options.onNotice(
+      problem === undefined ? { kind: 'state-readable' } : { kind: 'state-not-read', error: problem },
+    )
   }
 
   #onStateHealth(problem: StreamConnectorError | undefined): void {

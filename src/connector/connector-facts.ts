@@ -36,7 +36,7 @@ export function connectorFacts(sources: FactSources): Omit<ObservedFacts, 'state
     hanging: () => engine.hanging(),
     failingForMs: engine.failingForMs,
     stream: stream.facts(),
-    stateProblem: checkpointer.problem?.message,
+    stateProblem: (checkpointer.problem ?? checkpointer.readProblem)?.message,
     lookupProblem: lookups.problem?.message,
     checkpointAgeMs,
     pings: platform.pings,

@@ -136,6 +136,14 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
     case 'state-not-written':
       logger.error('The state cannot be written: reading stops until it can', { error: notice.error.message })
       return
+    case 'state-not-read':
+      logger.error('A part of the id map cannot be read: events of its entities wait until it can', {
+        error: notice.error.message,
+      })
+      return
+    case 'state-readable':
+      logger.info('All of the id map that was asked for can be read again')
+      return
     case 'links-refused':
       logger.error('Links to the target cannot be written to the platform; they wait', {
         error: notice.error.message,

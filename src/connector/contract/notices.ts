@@ -112,6 +112,9 @@ export type ConnectorNotice =
   /** The state cannot be written (nothing more is read until it can), or can again. */
   | { readonly kind: 'state-not-written'; readonly error: StreamConnectorError }
   | { readonly kind: 'state-restored' }
+  /** A part of the id map cannot be read (events of its entities wait, those of others go on), or all of it can again. */
+  | { readonly kind: 'state-not-read'; readonly error: StreamConnectorError }
+  | { readonly kind: 'state-readable' }
   /** The platform does not let the connector add external references; they wait. Or it does again. */
   | { readonly kind: 'links-refused'; readonly error: StreamConnectorError }
   | { readonly kind: 'links-restored' }

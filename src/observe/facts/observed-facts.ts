@@ -51,7 +51,7 @@ export interface ObservedFacts extends BooksSnapshot, Trouble {
   /** For how long the target has been failing since it worked last, in milliseconds; 0 when it works. */
   readonly failingForMs: number
   readonly stream: StreamFacts
-  /** Why the state cannot be written; absent when it can. */
+  /** Why the state cannot be written, or a part of the id map not read; absent when both work. */
   readonly stateProblem: string | undefined
   /** Why the platform does not answer look-ups; absent when it does, or nothing is looked up. */
   readonly lookupProblem?: string | undefined
