@@ -1,4 +1,4 @@
-import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
+import { isStreamConnectorError, type ErrorCode } from '../errors/stream-connector-error.ts'
 import { describeError } from '../errors/verdict.ts'
 
 /** What `run()` needs of a connector. */
@@ -12,7 +12,16 @@ interface Program {
 /** Told of an error that reached nobody, and whether the program goes on. */
 type NoteUnhandled = (program: Program, error: unknown, isGoingOn: boolean) => void
 
-const exitCodes = { stopped: 0, failed: 1, settings: 2 } as const
+const exitCodes = { stopped: 0, failed: 1, settings: 2, refused: 3 } as const
+
+/** What a person has to mend before another start can go better, by the code of the error. */
+const exitCodeOf: Readonly<Partial<Record<ErrorCode, number>>> = {
+  SETTINGS_INVALID: exitCodes.settings,
+  STREAM_NOT_CONFIGURED: exitCodes.settings,
+  PLATFORM_REFUSED: exitCodes.refused,
+  STREAM_UNKNOWN: exitCodes.refused,
+  STREAM_FORBIDDEN: exitCodes.refused,
+}
 
 /** Runs a connector until it stops, and ends the process. The only place of this package that does so. */
 export async function runProgram(make: () => Program, noteUnhandled: NoteUnhandled): Promise<never> {
@@ -21,8 +30,7 @@ export async function runProgram(make: () => Program, noteUnhandled: NoteUnhandl
     program = make()
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : describeError(error)}\n`)
-    const isSettings = isStreamConnectorError(error) && error.code === 'SETTINGS_INVALID'
-    return process.exit(isSettings ? exitCodes.settings : exitCodes.failed)
+    return process.exit(exitCodeFor(error))
   }
   let signals = 0
   const onSignal = () => {
@@ -52,6 +60,10 @@ export async function runProgram(make: () => Program, noteUnhandled: NoteUnhandl
     return process.exit(exitCode)
   } catch (error) {
     process.stderr.write(`${describeError(error)}\n`)
-    return process.exit(exitCodes.failed)
+    return process.exit(exitCodeFor(error))
   }
+}
+
+function exitCodeFor(error: unknown): number {
+  return (isStreamConnectorError(error) ? exitCodeOf[error.code] : undefined) ?? exitCodes.failed
 }

@@ -26,7 +26,7 @@ import { Lifecycle } from './lifecycle.ts'
 import { notingErrors } from './noting-errors.ts'
 import { anyPosition, startWhereAuthorSays, voidPositionValue } from './platform/author-position.ts'
 import { LazyLookups } from './platform/lazy-lookups.ts'
-import { isDoneWithin, patiently } from './platform/patience.ts'
+import { isDoneWithin, isTroubleOfPlatform, patiently } from './platform/patience.ts'
 import { platformHttpOptions } from './platform/platform-http-options.ts'
 import { catchUpValue, Progress, type StartKind } from './platform/progress.ts'
 import { Session, type SessionStart } from './platform/session.ts'
@@ -266,7 +266,7 @@ export class Runtime {
       'The live stream cannot be read yet',
       this.#options,
       signal,
-      ({ code }) => code === 'STREAM_STOPPED' || code === 'PLATFORM_UNREACHABLE',
+      (error) => error.code === 'STREAM_STOPPED' || isTroubleOfPlatform(error),
     )
     logger.info('Stream ID validated', { stream_id: stream.id, stream_name: stream.name })
     this.#waitsFor = 'the target to be ready'

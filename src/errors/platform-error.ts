@@ -23,9 +23,10 @@ export interface PlatformErrorOptions extends StreamConnectorErrorOptions {
 /**
  * - `unknown-connector`: the platform has no connector of this id (any more); register again
  * - `forbidden`: the user of the token lacks a right
+ * - `in-trouble`: it failed inside, is overloaded, or answered in a form that is not known; try again later
  * - `invalid-query`: this version of the platform does not know something that was asked for
  */
-export type PlatformProblem = 'unknown-connector' | 'forbidden' | 'invalid-query'
+export type PlatformProblem = 'unknown-connector' | 'forbidden' | 'in-trouble' | 'invalid-query'
 
 /**
  * The OpenCTI platform, or something on the way to it, did not do what was asked. `code` tells what kind:

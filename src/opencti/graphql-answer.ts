@@ -47,7 +47,7 @@ export function answerOf<T>(response: Response, text: string, schema: z.ZodType<
     'PLATFORM_ERROR',
     `The OpenCTI platform answered in a form that is not known${where === '' ? '' : ` (at ${where})`}. ` +
       'Check that its version is one that this package supports.',
-    { status: response.status },
+    { status: response.status, problem: 'in-trouble' },
   )
 }
 
@@ -73,16 +73,21 @@ function platformError(error: GraphqlError, status: number): PlatformError {
   const message = error.message.replace(/\s+/g, ' ').slice(0, maxMessageLength)
   return new PlatformError('PLATFORM_ERROR', `The OpenCTI platform answered with an error: ${message}`, {
     status,
-    problem: problemOf(kind, message),
+    problem: problemOf(kind, message, Math.max(status, httpStatus ?? 0)),
   })
 }
 
-function problemOf(kind: string, message: string): PlatformProblem | undefined {
+/** What the platform says when it is not the question that is wrong (OpenCTI platform, config/errors.js; Apollo Server). */
+const troubleKinds =
+  /DATABASE_ERROR|LOCK_ERROR|UNKNOWN_ERROR|INTERNAL_SERVER_ERROR|TOO_MANY_REQUESTS|TIMEOUT|UNAVAILABLE/i
+
+function problemOf(kind: string, message: string, status: number): PlatformProblem | undefined {
   // OpenCTI platform, domain/connector.ts: "No connector found with the specified ID".
   if (/no connector found/i.test(message)) return 'unknown-connector'
   // The messages of graphql-js, for servers that give no code.
   const isInvalid =
     /GRAPHQL_VALIDATION_FAILED|GRAPHQL_PARSE_FAILED|BAD_USER_INPUT/.test(kind) ||
     /^(Unknown (argument|type)|Cannot query field|Variable "\$|Field ".*" is not defined)/.test(message)
-  return isInvalid ? 'invalid-query' : undefined
+  if (isInvalid) return 'invalid-query'
+  return troubleKinds.test(kind) || status >= 500 || status === 429 ? 'in-trouble' : undefined
 }

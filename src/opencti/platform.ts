@@ -173,14 +173,15 @@ export class Platform {
   /**
    * The description of a stream; `undefined` when there is none of that id, or none that this user may see.
    *
-   * @throws PlatformError with problem `forbidden` when the user may read no streams at all (capability TAXIIAPI).
+   * @throws PlatformError with problem `forbidden` when the user may read no streams at all (capability TAXIIAPI), and
+   *   with `in-trouble` when the platform cannot tell now.
    */
   async streamCollection(id: string, signal?: AbortSignal): Promise<StreamCollection | undefined> {
     const answer = await this.#graphql
       .request({ query: streamCollectionQuery, variables: { id }, schema: described, signal })
       .catch((error: unknown) => {
         // Some versions answer an unknown id with an error.
-        if (codeOf(error) === 'PLATFORM_ERROR') return undefined
+        if (codeOf(error) === 'PLATFORM_ERROR' && problemOf(error) !== 'in-trouble') return undefined
         throw error
       })
     const collection = answer?.streamCollection
@@ -243,7 +244,7 @@ export class Platform {
       return true
     } catch (error) {
       if (problemOf(error) === 'forbidden') return false
-      if (codeOf(error) === 'PLATFORM_ERROR') return true
+      if (codeOf(error) === 'PLATFORM_ERROR' && problemOf(error) !== 'in-trouble') return true
       throw error
     }
   }

@@ -12,6 +12,14 @@ export interface PatienceOptions {
   readonly logger: Logger
 }
 
+/**
+ * Whether the platform is in trouble, in whatever form it says so, rather than something that a person has to mend: the token,
+ * its rights, the stream.
+ */
+export function isTroubleOfPlatform({ code }: StreamConnectorError): boolean {
+  return code === 'PLATFORM_UNREACHABLE' || code === 'PLATFORM_ERROR'
+}
+
 const waitBounds = { baseMs: 1000, maxMs: 30_000 }
 
 /**

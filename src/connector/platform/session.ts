@@ -18,7 +18,7 @@ import { type Logger } from '../../util/logger.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 import { Beginning } from './beginning.ts'
 import { type MovedPosition, movedPosition } from './moved-position.ts'
-import { patiently } from './patience.ts'
+import { isTroubleOfPlatform, patiently } from './patience.ts'
 
 /** What a {@link Session} needs. */
 export interface SessionOptions {
@@ -103,14 +103,14 @@ export class Session {
    * @throws StateError when a state is there and cannot be read: to begin as if there were none would send everything again.
    */
   async open(signal: AbortSignal): Promise<SessionStart> {
-    const { platform, settings, store } = this.#options
+    const { store } = this.#options
     let registered = await this.#register(signal)
     // Before the ping: newer platforms fail over a state that is no JSON, and over the next one too.
     readRemote(registered)
     // One ping before the stream opens, echoing what is there: a reset that was made while nobody was here is flagged
     // until a ping has seen it, and would look like a second reset later (OpenCTI platform, domain/connector.ts).
     const echoed = await this.#patiently(
-      () => platform.ping(settings.id, registered ?? 'null', signal),
+      () => this.#pingOrRegister(registered ?? 'null', signal),
       'The platform does not answer the first ping',
       signal,
     )
@@ -288,6 +288,17 @@ export class Session {
     return registration.state
   }
 
+  /** A platform that has lost its data since the registration must be told of the connector first. */
+  async #pingOrRegister(state: string, signal: AbortSignal): Promise<string | undefined> {
+    const { platform, settings } = this.#options
+    try {
+      return await platform.ping(settings.id, state, signal)
+    } catch (error) {
+      if ((error as { problem?: unknown }).problem === 'unknown-connector') await this.#registerAgain(signal)
+      throw error
+    }
+  }
+
   async #registerAgain(signal: AbortSignal): Promise<void> {
     const { platform, settings, logger } = this.#options
     try {
@@ -302,7 +313,7 @@ export class Session {
 
   /** Waits for a platform that is away; what a person has to mend is thrown. */
   #patiently<T>(call: () => Promise<T>, what: string, signal: AbortSignal): Promise<T> {
-    return patiently(call, what, this.#options, signal, ({ code }) => code === 'PLATFORM_UNREACHABLE')
+    return patiently(call, what, this.#options, signal, isTroubleOfPlatform)
   }
 }
 

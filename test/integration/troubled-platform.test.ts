@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest'
+import { buildIndicator } from 'opencti-stream-connector/testing'
+import { minimalEnvironment } from '../settings/minimal-environment.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
+import { runProgram } from './program.ts'
+import { makeRecorder, startSimulator } from './stage.ts'
+import { until } from './until.ts'
+
+const failure = (code: string) =>
+  JSON.stringify({ errors: [{ message: 'It went wrong', extensions: { code } }], data: null })
+
+/** What a platform in trouble answers to GraphQL. */
+const troubles: Record<string, { status: number; body: string }> = {
+  ...Object.fromEntries(
+    ['DATABASE_ERROR', 'LOCK_ERROR', 'UNKNOWN_ERROR', 'INTERNAL_SERVER_ERROR', 'TOO_MANY_REQUESTS'].map(
+      (code) => [code, { status: 200, body: failure(code) }],
+    ),
+  ),
+  'an error without a code': { status: 200, body: '{"errors":[{"message":"It went wrong"}]}' },
+  'HTTP 500 with errors': { status: 500, body: failure('DATABASE_ERROR') },
+  'HTTP 400 with errors': { status: 400, body: failure('UNKNOWN_ERROR') },
+  'data of another shape': {
+    status: 200,
+    body: '{"data":{"registerConnector":7,"pingConnector":7,"streamCollection":7}}',
+  },
+  'no data at all': { status: 200, body: '{"data":null}' },
+  'a list': { status: 200, body: '[]' },
+  'errors that are words': { status: 200, body: '{"errors":["no"]}' },
+}
+
+describe('a platform in trouble at the start is waited for', () => {
+  for (const [what, refusal] of Object.entries(troubles)) {
+    test.for([0, 1, 2])(`${what}, after %i good answers`, async (good) => {
+      const simulator = await startSimulator()
+      const recorder = makeRecorder(simulator)
+      const asked = () => simulator.requests.filter(({ kind }) => kind === 'graphql').length
+      const started = recorder.start()
+      if (good === 0) simulator.faults.failGraphql(2, refusal)
+      else {
+        await until('the answers', () => asked() >= good)
+        simulator.faults.failGraphql(2, refusal)
+      }
+      await started
+      const { id } = simulator.create(buildIndicator('domain', { seed: 77 }))
+      await until('the delivery of an event', () => recorder.callsOf(id).length > 0)
+    })
+  }
+})
+
+describe('what only a person can mend ends the program with an exit code of its own', () => {
+  test.for([
+    ['a wrong token', { OPENCTI_TOKEN: 'wrong-token' }, 3],
+    ['an unknown stream', { CONNECTOR_LIVE_STREAM_ID: '0b6b3a3e-97d1-4a90-8a2e-5f9e04f0c001' }, 3],
+    ['no stream', { CONNECTOR_LIVE_STREAM_ID: 'ChangeMe' }, 2],
+  ] as const)('%s', async ([, env, code]) => {
+    const simulator = await startSimulator()
+    const program = runProgram('./careless-child.ts', {
+      ...minimalEnvironment,
+      ...simulator.environment(),
+      CONNECTOR_STATE_DIR: await temporaryFolder(),
+      CRASH_TARGET: 'http://127.0.0.1:9',
+      ...env,
+    })
+    expect(await program.exit, program.said()).toBe(code)
+    // Said once, for a person.
+    expect(
+      program
+        .said()
+        .split('\n')
+        .filter((line) => /OPENCTI_TOKEN|CONNECTOR_LIVE_STREAM_ID/.test(line)),
+    ).toHaveLength(1)
+  })
+})
