@@ -27,6 +27,7 @@ export function connectorFacts(sources: FactSources): Omit<ObservedFacts, 'state
     deadLettersKept: deadLetters.count,
     maxDeadLetters,
     catchingUp: progress.isCatchingUp,
+    isCatchUpUnfinished: progress.ledger.catchUpUntilMs !== undefined,
     lagMs: progress.lagMs,
     behindHeadMs: progress.behindHeadMs,
     oldestUnfinishedMs: progress.oldestUnfinishedMs(nowMs),

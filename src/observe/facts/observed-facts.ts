@@ -37,6 +37,8 @@ export interface ObservedFacts extends BooksSnapshot, Trouble {
   readonly deadLettersKept: number
   readonly maxDeadLetters: number
   readonly catchingUp: boolean
+  /** Whether something of a catch-up is not finished, received or not. */
+  readonly isCatchUpUnfinished: boolean
   readonly lagMs: number
   /** How far finished work lies behind the newest event of the platform's whole stream, as far as it was told. */
   readonly behindHeadMs: number

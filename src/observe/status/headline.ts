@@ -50,11 +50,21 @@ export function headlineOf(facts: ObservedFacts): Headline {
       tone: 'busy',
       reason: 'The target is slower than the stream: reading waits until there is room. Nothing is lost.',
     }
+  // Before what it explains: why work is late, or a catch-up does not end.
+  const busy = waitOf(facts)
+  if (busy !== undefined) return { tone: 'busy', ...busy }
   if (facts.catchingUp)
     return {
       state: 'catching up',
       tone: 'busy',
       reason: 'What existed before the first start is still being received.',
+    }
+  const { deadLettersKept, inFlight } = facts
+  if (facts.isCatchUpUnfinished && inFlight > 0)
+    return {
+      state: 'catching up',
+      tone: 'busy',
+      reason: `The catch-up was received whole, and is on its way to the target: ${inFlight === 1 ? 'one event is' : `${inFlight} events are`} in flight.`,
     }
   if (facts.lagMs >= behindMs)
     return {
@@ -62,9 +72,6 @@ export function headlineOf(facts: ObservedFacts): Headline {
       tone: 'busy',
       reason: 'The stream brings events faster than the target takes them.',
     }
-  const busy = waitOf(facts)
-  if (busy !== undefined) return { tone: 'busy', ...busy }
-  const { deadLettersKept } = facts
   if (deadLettersKept > 0)
     return {
       state: 'well',

@@ -18,6 +18,7 @@ const well: ObservedFacts = {
   deadLettersKept: 0,
   maxDeadLetters: 10,
   catchingUp: false,
+  isCatchUpUnfinished: false,
   lagMs: 0,
   behindHeadMs: 0,
   oldestUnfinishedMs: 0,
@@ -44,6 +45,8 @@ test.each<[string, string, Partial<ObservedFacts>, RegExp]>([
   ['behind', 'busy', { lagMs: 60_000 }, /faster than the target/],
   ['behind', 'busy', { stream: { ...lost, isHeldBack: true } }, /slower than the stream/],
   ['catching up', 'busy', { catchingUp: true, lagMs: 1e9 }, /still being received/],
+  ['catching up', 'busy', { isCatchUpUnfinished: true, inFlight: 7, lagMs: 1e9 }, /7 events are in flight/],
+  ['well', 'good', { isCatchUpUnfinished: true }, /reach the target\.$/],
   [
     'starting',
     'busy',
@@ -153,6 +156,12 @@ test.each<[string, string, Partial<ObservedFacts>, RegExp]>([
     'busy',
     { hanging: () => ({ calls: [{ ...call, route: 'secure' }, call], isAll: false }) },
     /create of indicator--1 through route secure, for 75 s, and 1 more\. Other entities go on\.$/,
+  ],
+  [
+    'hooks hang',
+    'busy',
+    { hanging: () => ({ calls: [call], isAll: false }), lagMs: 75_000, catchingUp: true },
+    /^A hook has not ended: .* for 75 s\. Other entities go on\.$/,
   ],
   [
     'asked to wait',

@@ -1,4 +1,4 @@
-import { nameOf, PermanentError, SkipEvent } from 'opencti-stream-connector'
+import { nameOf, PermanentError, SkipEvent, systemClock } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { beforeAll, afterAll, expect, onTestFinished, test } from 'vitest'
 import { caughtUp, startSimulator } from '../../integration/stage.ts'
@@ -89,6 +89,27 @@ test('before its script runs the page says of a catch-up and of a stream that is
   expect(fieldsOf({ stream: { ...stream, heldBack: true } })).toMatchObject({ stream: 'held back' })
 })
 
+test('the headline says "catching up" until what was received of a catch-up has reached the target', async () => {
+  const simulator = await startSimulator()
+  for (let seed = 1; seed <= 20; seed++) simulator.create(buildIndicator('ipv4', { seed }))
+  // Not the fast clock: after a minute of it the hooks would count as hanging.
+  const recorder = makeObserved(simulator, { clock: systemClock })
+  const goOn = Promise.withResolvers<void>()
+  onTestFinished(() => goOn.resolve())
+  recorder.onCall = ({ entity }) => (entity?.type === 'indicator' ? goOn.promise : undefined)
+  await recorder.start()
+  await until('all of it', () => !recorder.status().catchingUp && recorder.status().inFlight >= 20)
+  const url = `${recorder.status().endpoints.health}/`
+  const { headline } = JSON.parse((await ask(`${url}status`)).body) as StatusReport
+  expect(headline).toMatchObject({ state: 'catching up', reason: expect.stringContaining('on its way') })
+  expect((await ask(url)).body).toContain('not told while catching up')
+  goOn.resolve()
+  await until('the end of it', async () => {
+    const report = JSON.parse((await ask(`${url}status`)).body) as StatusReport
+    return report.headline.state === 'well' && report.inFlight === 0
+  })
+})
+
 test('page and status are only told under our own names; probes and scrapers may use any', async () => {
   const { recorder, url } = await started({ CONNECTOR_HEALTH_ALLOWED_HOSTS: 'soc.example.org' })
   const { health, metrics } = recorder.status().endpoints
@@ -120,7 +141,9 @@ test('the status tells what waits longest, what went wrong last and the newest d
   const status = await until('the dead letter', async () => {
     const report = await look()
     const isDone =
-      report.skipped === 1 && report.newestDeadLetters.length === 1 && report.throughput.received.length > 2
+      report.skippedByReason['not wanted'] === 1 &&
+      report.newestDeadLetters.length === 1 &&
+      report.throughput.received.length > 2
     return isDone ? report : undefined
   })
   expect(status.headline).toMatchObject({ state: 'well', tone: 'good' })
@@ -265,6 +288,13 @@ inBrowser('it can be read without JavaScript, at any width, in light and in dark
         width,
       )
     }
+    await page.look({ width: 1200, dark })
+    const isWhole = `(() => {
+      document.querySelectorAll('[data-list=hooks] td').forEach((cell) => (cell.textContent = '250 ms'))
+      const { scrollWidth, clientWidth } = document.querySelector('[data-list=hooks]').closest('.scroll')
+      return scrollWidth <= clientWidth
+    })()`
+    expect(await page.evaluate(isWhole), 'all columns of the hooks').toBe(true)
     const texts = await page.evaluate<[string, number][]>(contrasts)
     expect(texts.length).toBeGreaterThan(40)
     expect(texts.filter(([, ratio]) => ratio < 4.5)).toEqual([])

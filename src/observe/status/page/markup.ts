@@ -19,7 +19,7 @@ const icon = (colour: string) =>
 /** The fields of the last card, in order. */
 const facts: readonly (readonly [name: string, title: string])[] = [
   ['stream', 'Live stream'],
-  ['reconnects', 'Connections lost or refused'],
+  ['reconnects', 'Connections opened anew'],
   ['pings', 'Pings of the platform'],
   ['saved', 'State saved'],
   ['position', 'Position'],

@@ -50,7 +50,7 @@ function list(name, rows, draw, nothing) {
 }
 
 const skipWords = {
-  'transform': 'transform() gave nothing for it', 'duplicate': 'the platform sent it twice',
+  'transform': 'transform() gave nothing for it', 'duplicate': 'it had come before',
   'already-delivered': 'the target has this state', 'older-than-catch-up': 'the catch-up told a newer state', 'own-change': 'a change of the connector’s own user',
   'never-pushed': 'delete of what was never pushed', 'not-at-target': 'delete of what the target does not have',
   'shared-external-id': 'delete of what another entity is at the target too', 'coalesced': 'a newer state took its place',
@@ -58,6 +58,7 @@ const skipWords = {
   'left-filter': 'no longer matches, and was never pushed', 'revoked': 'revoked, and not to be withdrawn',
   'expired': 'expired, and not to be withdrawn', 'reset': 'dropped by a reset', 'no-part': 'a dead letter without its part',
 }
+const reconnectWords = { 'reconnecting': 'on purpose', 'hung-up': 'for want of room' }
 const wordsOf = (reason) =>
   Object.hasOwn(skipWords, reason) ? skipWords[reason] : reason.startsWith('filter-') ? 'does not pass the filter' : ''
 
@@ -112,8 +113,9 @@ function showBooks({ received, delivered, skipped, deadLettered, inFlight }) {
 function showTiles(status) {
   const { throughput, oldestWaiting, hooks } = status
   const now = (name) => (throughput[name].slice(-3).reduce((sum, value) => sum + value, 0) / Math.max(1, throughput[name].slice(-3).length)) / (throughput.everyMs / 1000)
-  text('lag', status.catchingUp ? '–' : duration(status.lagMs))
-  text('lagMore', status.catchingUp ? 'not told while catching up' : 'behind the newest event')
+  const isCatchingUp = status.catchingUp || status.headline.state === 'catching up'
+  text('lag', isCatchingUp ? '–' : duration(status.lagMs))
+  text('lagMore', isCatchingUp ? 'not told while catching up' : 'behind the newest event')
   text('inFlight', number(status.inFlight))
   text('inFlightMore', oldestWaiting === null ? 'nothing waits' : 'oldest for ' + duration(oldestWaiting.waitingMs))
   text('rate', rate(now('delivered') + now('skipped') + now('deadLettered')) + '/s')
@@ -151,7 +153,7 @@ function showConnections({ stream, pings, checkpointAgeMs, position, nowMs, upti
   text('uptime', 'up for ' + duration(uptimeMs))
   text('asOf', clock(nowMs))
   text('stream', (stream.connected ? 'connected' : stream.heldBack ? 'held back' : 'not connected') + ' for ' + duration(stream.forMs))
-  text('reconnects', Object.entries(stream.reconnects).map(([reason, count]) => number(count) + ' ' + reason).join(', ') || 'none')
+  text('reconnects', Object.entries(stream.reconnects).map(([reason, count]) => number(count) + ' ' + (Object.hasOwn(reconnectWords, reason) ? reconnectWords[reason] : reason)).join(', ') || 'none')
   text('pings', number(pings.total) + ', ' + number(pings.errors) + ' failed')
   text('saved', duration(checkpointAgeMs) + ' ago')
   text('position', position)

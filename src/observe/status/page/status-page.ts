@@ -44,6 +44,7 @@ export function statusPage(report: StatusReport): HttpAnswer {
 function firstState(report: StatusReport): FirstState {
   const count = new Intl.NumberFormat('en')
   const { headline, nowMs, stream } = report
+  const isCatchingUp = report.catchingUp || headline.state === 'catching up'
   return {
     tone: headline.tone,
     state: headline.state,
@@ -51,8 +52,8 @@ function firstState(report: StatusReport): FirstState {
     name: report.name,
     uptime: `up for ${Math.round(report.uptimeMs / 60_000)} min`,
     asOf: `${new Date(nowMs).toISOString().slice(11, 19)} UTC`,
-    lag: report.catchingUp ? '–' : `${Math.round(report.lagMs / 1000)} s`,
-    lagMore: report.catchingUp ? 'not told while catching up' : 'behind the newest event',
+    lag: isCatchingUp ? '–' : `${Math.round(report.lagMs / 1000)} s`,
+    lagMore: isCatchingUp ? 'not told while catching up' : 'behind the newest event',
     inFlight: count.format(report.inFlight),
     inFlightBooks: count.format(report.inFlight),
     received: count.format(report.received),

@@ -122,6 +122,10 @@ footer { margin-top: 16px; }
   .grid > .half { grid-column: span 6; }
   .plot { height: 270px; }
 }
+@media (min-width: 1120px) and (max-width: 1420px) {
+  table { font-size: .8rem; }
+  th, td { padding-left: 6px; }
+}
 @media (prefers-reduced-motion: no-preference) {
   .sum span, .bar span { transition: flex-basis .4s, width .4s; }
 }
