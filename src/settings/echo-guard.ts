@@ -34,7 +34,8 @@ export function textsWithin(value: unknown): readonly string[] {
 
 function contains(said: string, text: string): boolean {
   const lower = text.toLowerCase()
-  if (lower.length >= 4) return said.includes(lower) || said.includes(encodeURIComponent(text).toLowerCase())
+  if (lower.length >= 4)
+    return said.includes(lower) || said.includes(encodeURIComponent(String(Buffer.from(text))).toLowerCase())
   // A short value such as 5 or on is part of many words and numbers that have nothing to do with it.
   return (
     said.split(/[^\p{L}\p{N}]+/u).includes(lower) || (/[^\p{L}\p{N}]/u.test(lower) && said.includes(lower))
@@ -42,7 +43,11 @@ function contains(said: string, text: string): boolean {
 }
 
 function sharesRun(said: string, text: string): boolean {
-  const variants = [text, encodeURIComponent(text), Buffer.from(text).toString('base64').replace(/=+$/, '')]
+  const variants = [
+    text,
+    encodeURIComponent(String(Buffer.from(text))),
+    Buffer.from(text).toString('base64').replace(/=+$/, ''),
+  ]
   return variants.some((variant) => {
     const lower = variant.toLowerCase()
     if (lower.length <= secretRun) return said.includes(lower)

@@ -11,30 +11,31 @@ const minSecretLength = 6
 export class Redactor {
   /** The spellings of each secret. */
   readonly #needles = new Map<string, readonly string[]>()
-  #pattern: RegExp | undefined
+  /** All of them; undefined when they have changed. */
+  #sorted: readonly string[] | undefined
 
   /** Remembers `secret`; texts are cleaned of it from now on. */
   add(secret: string): void {
     if (secret.length < minSecretLength || this.#needles.has(secret)) return
-    const spellings = [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]
-    this.#needles.set(secret, [...spellings, ...base64Of(secret)])
-    this.#compile()
+    // Half a character has no place in a URL.
+    const inUrl = encodeURIComponent(String(Buffer.from(secret)))
+    this.#needles.set(secret, [secret, inUrl, JSON.stringify(secret).slice(1, -1), ...base64Of(secret)])
+    this.#sorted = undefined
   }
 
   /** `secret` opens nothing any more. */
   forget(secret: string): void {
-    if (this.#needles.delete(secret)) this.#compile()
-  }
-
-  #compile(): void {
-    // Longest first, so that a secret that contains another one is removed whole.
-    const sorted = [...new Set([...this.#needles.values()].flat())].toSorted((a, b) => b.length - a.length)
-    this.#pattern = sorted.length === 0 ? undefined : new RegExp(sorted.map(escapeForRegExp).join('|'), 'g')
+    if (this.#needles.delete(secret)) this.#sorted = undefined
   }
 
   /** `text` without any of the secrets. */
   clean(text: string): string {
-    return this.#pattern === undefined ? text : text.replace(this.#pattern, redacted)
+    // Longest first, so that a secret that contains another one is removed whole.
+    this.#sorted ??= [...new Set([...this.#needles.values()].flat())].toSorted((a, b) => b.length - a.length)
+    // One by one: an expression of them all has a limit to its size, and what it throws repeats them.
+    let clean = text
+    for (const needle of this.#sorted) if (clean.includes(needle)) clean = clean.replaceAll(needle, redacted)
+    return clean
   }
 }
 
@@ -48,9 +49,4 @@ function base64Of(secret: string): string[] {
     )
     return inner.length < minSecretLength ? [] : [inner]
   })
-}
-
-/** `RegExp.escape`, which Node 22 does not have yet. */
-function escapeForRegExp(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`)
 }

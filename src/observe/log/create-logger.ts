@@ -60,6 +60,16 @@ export function createLogger(options: CreateLoggerOptions): FlushableLogger {
       write(clean === line || isJson(clean) ? clean : cleanNumbers(line, cleanText))
     },
   }
+  // Cleaned before it is cut: of half a secret nobody knows that it is one.
+  const cut = (text: string) =>
+    text.length > maxTextCharacters ? `${cleanText(text).slice(0, maxTextCharacters)}…` : text
+  const attributesOf = (attributes: LogAttributes) => {
+    try {
+      return printable(attributes, 0, cut)
+    } catch {
+      return 'attributes that cannot be read'
+    }
+  }
   const logger = pino(
     {
       level: options.level,
@@ -74,7 +84,7 @@ export function createLogger(options: CreateLoggerOptions): FlushableLogger {
   )
   const print = ({ level, message, attributes }: Line) => {
     if (Object.keys(attributes).length === 0) logger[level](cut(message))
-    else logger[level]({ attributes: printable(attributes, 0) }, cut(message))
+    else logger[level]({ attributes: attributesOf(attributes) }, cut(message))
   }
   const guard = new FloodGuard<Line>({
     clock,
@@ -120,25 +130,21 @@ const secretName = /authori[sz]ation|passw|secret|token|api[-_]?key|cookie|crede
 const credentials = /\b(Bearer|Basic)\s+[\w.~+/=-]{8,}/gi
 
 /** Errors by their words, and nothing of endless length or depth. */
-function printable(value: unknown, depth: number): unknown {
+function printable(value: unknown, depth: number, cut: (text: string) => string): unknown {
   if (typeof value === 'string') return cut(value)
   if (value instanceof Error) return cut(describeError(value))
   if (typeof value === 'bigint') return String(value)
   if (typeof value !== 'object' || value === null || 'toJSON' in value) return value
   if (depth > maxDepth) return '…'
-  if (Array.isArray(value)) return value.slice(0, maxEntries).map((item) => printable(item, depth + 1))
+  if (Array.isArray(value)) return value.slice(0, maxEntries).map((item) => printable(item, depth + 1, cut))
   return Object.fromEntries(
     Object.entries(value)
       .slice(0, maxEntries)
       .map(([name, item]) => [
         name,
-        typeof item === 'string' && secretName.test(name) ? redacted : printable(item, depth + 1),
+        typeof item === 'string' && secretName.test(name) ? redacted : printable(item, depth + 1, cut),
       ]),
   )
-}
-
-function cut(text: string): string {
-  return text.length > maxTextCharacters ? `${text.slice(0, maxTextCharacters)}…` : text
 }
 
 function isJson(line: string): boolean {

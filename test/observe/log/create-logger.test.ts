@@ -138,3 +138,42 @@ test('info lines are never held back', () => {
   for (let index = 0; index < 100; index++) logger.info('Event processed')
   expect(parsed()).toHaveLength(100)
 })
+
+test('prints nothing of a secret that is longer than what is printed of a text', () => {
+  const lines: string[] = []
+  const redactor = new Redactor()
+  const secret = 'Zq7canary9Xv'.repeat(2100)
+  redactor.add(secret)
+  const logger = createLogger({
+    name: 'Test',
+    level: 'debug',
+    json: true,
+    redactor,
+    write: (line) => void lines.push(line),
+  })
+  logger.error(`it holds ${secret}`, {
+    error: new Error(secret),
+    deep: { value: `${'x'.repeat(3990)} ${secret}` },
+  })
+  expect(lines).toHaveLength(1)
+  expect(lines[0]).not.toContain('canary')
+})
+
+test('prints a line whose attributes throw when they are read', () => {
+  const lines: string[] = []
+  const logger = createLogger({
+    name: 'Test',
+    level: 'debug',
+    json: true,
+    redactor: new Redactor(),
+    write: (line) => void lines.push(line),
+  })
+  const hostile = Object.defineProperty({}, 'value', {
+    enumerable: true,
+    get: () => {
+      throw new Error('not me')
+    },
+  })
+  logger.error('it goes on', { hostile, toJSON: undefined })
+  expect(lines.join('')).toContain('it goes on')
+})
