@@ -150,7 +150,10 @@ export class FrameWriter {
 
   /** Tears the connection apart at once, as the crash of a process does. */
   cut(): void {
-    this.#response.socket?.resetAndDestroy()
+    const { socket } = this.#response
+    // Of a socket that is ending since the client has left, Node.js fails to reset it and never tells that it is closed.
+    if (socket?.writableEnded === true) socket.destroy()
+    else socket?.resetAndDestroy()
   }
 
   #pass(): void {
