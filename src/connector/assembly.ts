@@ -337,7 +337,12 @@ export class Assembly {
   async #open(): Promise<void> {
     const { store, loaded, hooks, logger } = this.#options
     await this.#owner.tracing.open()
-    const { fresh } = await store.open(loaded.settings.connector.id)
+    const { fresh, isOpenToOthers } = await store.open(loaded.settings.connector.id)
+    if (isOpenToOthers === true) {
+      logger.error(
+        'Every user of this machine may write to the state folder (CONNECTOR_STATE_DIR), and so change what the connector does and where it begins. Let it belong to the connector alone (chmod 700)',
+      )
+    }
     await this.lastEnd.open(store, this.#options.clock.now())
     this.#owner.progress.knowMap(await store.value(mapValue), fresh)
     const gone = await recallRoutes(this.routes, { store, logger, idMap: loaded.delivery.idMap })

@@ -105,13 +105,16 @@ function isOverload({ status, retryAfterMs }: ErrorFacts): boolean {
   return status === 429 || (status === 503 && retryAfterMs !== undefined)
 }
 
+/** With the spaces that indent what follows. */
+const lineBreaks = /[\r\n\u2028\u2029]\s*/g
+
 /**
  * An error in one line of words, with the cause where the error itself says little. What is thrown need not be an
  * error at all.
  */
 export function describeError(error: unknown): string {
   try {
-    return descriptionOf(error)
+    return descriptionOf(error).replaceAll(lineBreaks, ' ')
   } catch {
     return 'an error that cannot be read was thrown'
   }

@@ -1,4 +1,5 @@
 import { PermanentError } from '../errors/steering-errors.ts'
+import { withoutEnd } from '../util/without-end.ts'
 
 /** The path below which the platform hands out files (OpenCTI platform, http/httpPlatform.js). */
 const storagePath = '/storage/get/'
@@ -18,7 +19,7 @@ const maxLength = 4096
  * @throws PermanentError when it is no file of the platform.
  */
 export function fileAddress(platformUrl: string, uri: string): string {
-  const base = platformUrl.replace(/\/+$/, '')
+  const base = withoutEnd(platformUrl, '/')
   const path = uri.startsWith(`${base}/`) ? uri.slice(base.length) : uri
   const parts = path.slice(storagePath.length).split('/')
   const isFile =

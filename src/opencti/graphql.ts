@@ -5,6 +5,7 @@ import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import { systemClock, type Clock } from '../util/clock.ts'
 import { answerOf } from './graphql-answer.ts'
 import { unreachable } from './unreachable.ts'
+import { withoutEnd } from '../util/without-end.ts'
 
 /** What a {@link GraphqlClient} works with. */
 export interface GraphqlClientOptions {
@@ -43,7 +44,7 @@ export class GraphqlClient {
 
   constructor(options: GraphqlClientOptions) {
     this.#http = options.http
-    this.#endpoint = `${options.url.replace(/\/+$/, '')}/graphql`
+    this.#endpoint = `${withoutEnd(options.url, '/')}/graphql`
     this.#clock = options.clock ?? systemClock
     this.#timeoutMs = options.timeoutMs ?? defaultTimeoutMs
   }

@@ -4,6 +4,7 @@ import { definitionOf, innerOf } from './inner-schema.ts'
 import { millisecondsOfIsoDate } from '../util/iso-date.ts'
 import { entriesOf, isMissing, itemsOf, objectOf, plainOf, textOf } from './raw-value.ts'
 import { settingNotes } from './setting-notes.ts'
+import { withoutEnd } from '../util/without-end.ts'
 
 /**
  * Turns what an operator wrote into what `schema` reads, by looking at the schema: `"8"` becomes 8 for a number,
@@ -88,11 +89,11 @@ function convertText(schema: z.core.$ZodType, text: string, raw: unknown): unkno
   switch (def.type) {
     case 'string':
       // A line end stays behind in files that were written on Windows or read from a mounted secret.
-      return 'format' in def ? word : text.replace(/[\r\n]+$/, '')
+      return 'format' in def ? word : withoutEnd(text, '\r\n')
     case 'template_literal':
       return word
     case 'number':
-      return /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(word) ? Number(word) : word
+      return /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i.test(word) ? Number(word) : word
     case 'bigint':
       return /^[+-]?\d+$/.test(word) ? BigInt(word) : word
     case 'boolean':

@@ -1,4 +1,5 @@
 import { entriesOf, itemsOf, textOf } from './raw-value.ts'
+import { withoutEnd } from '../util/without-end.ts'
 
 /** Runs of a secret that are this long give too much of it away. */
 const secretRun = 5
@@ -46,7 +47,7 @@ function sharesRun(said: string, text: string): boolean {
   const variants = [
     text,
     encodeURIComponent(String(Buffer.from(text))),
-    Buffer.from(text).toString('base64').replace(/=+$/, ''),
+    withoutEnd(Buffer.from(text).toString('base64'), '='),
   ]
   return variants.some((variant) => {
     const lower = variant.toLowerCase()

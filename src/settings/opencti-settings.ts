@@ -5,6 +5,7 @@ import { proxyFor } from './proxy-for.ts'
 import { proxyUrl } from './proxy-url.ts'
 import { Secret, secret } from './secret.ts'
 import { settingNotes } from './setting-notes.ts'
+import { withoutEnd } from '../util/without-end.ts'
 
 /** How the platform is reached: the section `opencti` of the settings. */
 export interface OpenctiSettings {
@@ -47,7 +48,7 @@ const platformUrl = z
   })
   .refine((url) => !/[?#]/.test(url), { error: 'must not contain a query or a fragment' })
   // A slash at the end would double in every path that is added (pycti asks for //stream).
-  .transform((url) => new URL(url).href.replace(/\/+$/, ''))
+  .transform((url) => withoutEnd(new URL(url).href, '/'))
   .describe('Address of the OpenCTI platform, with its base path if it has one.')
   .register(settingNotes, { expected: 'the address of the platform, such as https://opencti.example.com' })
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { StateError } from '../errors/state-error.ts'
@@ -104,7 +104,7 @@ export class SqliteStore implements StateStore {
       if (this.#mayHaveThread) this.#connection.hurry()
       this.#lock = lock
       if (lock !== undefined) this.#heldFiles = new HeldFiles(this.#path, lockFileOf(this.#path))
-      return { fresh }
+      return mayChange && mayOthersWrite(this.#directory) ? { fresh, isOpenToOthers: true } : { fresh }
     } catch (error) {
       database?.close()
       lock?.release()
@@ -300,4 +300,9 @@ function fileNameOf(connectorId: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(connectorId)) return connectorId
   const hash = createHash('sha256').update(connectorId).digest('hex').slice(0, 12)
   return `${connectorId.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 80)}-${hash}`
+}
+
+/** Whether a folder is one that every user may write to; Windows has no such bit. */
+function mayOthersWrite(directory: string): boolean {
+  return process.platform !== 'win32' && (statSync(directory).mode & 0o002) !== 0
 }

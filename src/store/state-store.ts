@@ -99,6 +99,8 @@ export interface StateChanges {
 export interface StateOpening {
   /** There was nothing here before. */
   readonly fresh: boolean
+  /** Everybody on the machine may change what is kept here. Default: no. */
+  readonly isOpenToOthers?: boolean | undefined
 }
 
 /**

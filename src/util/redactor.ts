@@ -1,3 +1,5 @@
+import { withoutEnd } from './without-end.ts'
+
 /** What stands in a text where a secret stood. */
 export const redacted = '[redacted]'
 
@@ -45,7 +47,7 @@ function base64Of(secret: string): string[] {
     const encoded = Buffer.concat([Buffer.alloc(offset), Buffer.from(secret)]).toString('base64')
     const inner = encoded.slice(
       offset === 0 ? 0 : offset + 1,
-      encoded.endsWith('=') ? encoded.replace(/=+$/, '').length - 1 : undefined,
+      encoded.endsWith('=') ? withoutEnd(encoded, '=').length - 1 : undefined,
     )
     return inner.length < minSecretLength ? [] : [inner]
   })
