@@ -95,6 +95,11 @@ export class Checkpointer {
     return record instanceof Promise ? record.then(withoutPosition) : withoutPosition(record)
   }
 
+  /** Entities that are due, as {@link StateStore.expiring} answers them. */
+  async expiring(page: { atMs: number; limit: number }): Promise<readonly EntityRecord[]> {
+    return this.#unread.read('what is due', () => this.#options.store.expiring(page))
+  }
+
   /** Whether another entity is remembered under the same id at the target, through the same route. */
   isShared(record: EntityRecord): MaybePromise<boolean> {
     const others = this.#unread.read(`at ${record.externalId!}`, () =>

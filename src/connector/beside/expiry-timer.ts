@@ -2,7 +2,7 @@ import { type Checkpointer } from '../../checkpoint/checkpointer.ts'
 import { describeError } from '../../errors/verdict.ts'
 import { type Outcome } from '../../flow/books.ts'
 import { droppedByReset, overtakenOutcome } from '../../flow/outcomes.ts'
-import { type EntityRecord, type StateStore } from '../../store/state-store.ts'
+import { type EntityRecord } from '../../store/state-store.ts'
 import { type Clock } from '../../util/clock.ts'
 import { delay } from '../../util/delay.ts'
 import { type Logger } from '../../util/logger.ts'
@@ -12,7 +12,6 @@ import { maxUnderWay, UnderWay } from './under-way.ts'
 export interface ExpiryTimerOptions {
   /** Whether it is to do anything: `on.expiryTimer`. */
   readonly isOn: boolean
-  readonly store: StateStore
   readonly checkpointer: Checkpointer
   readonly clock: Clock
   readonly logger: Logger
@@ -68,12 +67,12 @@ export class ExpiryTimer {
   }
 
   async #withdrawDue(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
-    const { store, clock, hurry } = this.#options
+    const { checkpointer, clock, hurry } = this.#options
     for (;;) {
       await this.#underWay.write()
       // What is under way is still among the due ones, before the others.
       const limit = this.#underWay.size + maxUnderWay
-      const due = await store.expiring({ atMs: clock.now(), limit })
+      const due = await checkpointer.expiring({ atMs: clock.now(), limit })
       const fresh = due.filter(({ key }) => !this.#underWay.has(key))
       for (const record of fresh) {
         if (!(await this.#underWay.mayBegin(signal, stopped))) return
@@ -117,9 +116,9 @@ export class ExpiryTimer {
 
   /** Milliseconds until it is worth to look again. */
   async #untilNext(): Promise<number> {
-    const { store, clock } = this.#options
+    const { checkpointer, clock } = this.#options
     if (this.#underWay.size > 0) return maxSleepMs
-    const [soonest] = await store.expiring({ atMs: Number.MAX_SAFE_INTEGER, limit: 1 })
+    const [soonest] = await checkpointer.expiring({ atMs: Number.MAX_SAFE_INTEGER, limit: 1 })
     if (soonest === undefined) return maxSleepMs
     return Math.min(Math.max(soonest.expiresAtMs! - clock.now(), 1), maxSleepMs)
   }

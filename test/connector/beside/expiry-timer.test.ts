@@ -1,5 +1,11 @@
-import { expect, onTestFinished, test } from 'vitest'
-import { MemoryStore, silentLogger, type EntityRecord, type Outcome } from 'opencti-stream-connector'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import {
+  MemoryStore,
+  silentLogger,
+  StateError,
+  type EntityRecord,
+  type Outcome,
+} from 'opencti-stream-connector'
 import { ManualClock } from 'opencti-stream-connector/testing'
 import { Checkpointer } from '../../../src/checkpoint/checkpointer.ts'
 import { ExpiryTimer } from '../../../src/connector/beside/expiry-timer.ts'
@@ -11,19 +17,20 @@ const owner = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
 /** A timer over a store, before lanes that end what they are given when they are told to. */
 async function stage(store = new MemoryStore(), clock = new ManualClock()) {
   await store.open(owner)
+  const readHealth: (string | undefined)[] = []
   const checkpointer = new Checkpointer({
     store,
     clock,
     random: () => 0.5,
     values: () => new Map(),
     onHealth: () => {},
+    onReadHealth: (problem) => readHealth.push(problem?.code),
   })
   const begun: { record: EntityRecord; end: (outcome?: Outcome) => void }[] = []
   let mostUnderWay = 0
   let underWay = 0
   const timer = new ExpiryTimer({
     isOn: true,
-    store,
     checkpointer,
     clock,
     logger: silentLogger,
@@ -48,7 +55,7 @@ async function stage(store = new MemoryStore(), clock = new ManualClock()) {
     await store.close()
   }
   onTestFinished(() => stopping.abort())
-  return { store, clock, checkpointer, begun, run, stop, most: () => mostUnderWay }
+  return { store, clock, checkpointer, readHealth, begun, run, stop, most: () => mostUnderWay }
 }
 
 function due(key: string, expiresAtMs: number): EntityRecord {
@@ -188,4 +195,24 @@ test('what became a dead letter, or is skipped by the author, does not come due 
   await clock.advance(10_000)
   expect(begun).toHaveLength(2)
   expect(store.entity('bad')).toEqual({ key: 'bad', stixId: 'indicator--bad' })
+})
+
+test('tells of a part of the id map that it cannot read, until it can', async () => {
+  let isDamaged = true
+  class Damaged extends MemoryStore {
+    override async expiring(page: { atMs: number; limit: number }) {
+      if (isDamaged) throw new StateError('STATE_CORRUPT', 'the page is damaged')
+      return super.expiring(page)
+    }
+  }
+  const { clock, readHealth, run, checkpointer } = await stage(new Damaged())
+  void run()
+  await vi.waitFor(() => expect(readHealth).toEqual(['STATE_CORRUPT']))
+  expect(checkpointer.readProblem?.message).toBe('the page is damaged')
+  isDamaged = false
+  await vi.waitFor(async () => {
+    await clock.advance(60_000)
+    expect(readHealth).toEqual(['STATE_CORRUPT', undefined])
+  })
+  expect(checkpointer.readProblem).toBeUndefined()
 })
