@@ -14,9 +14,8 @@ type NoteUnhandled = (program: Program, error: unknown, isGoingOn: boolean) => v
 
 const exitCodes = { stopped: 0, failed: 1, settings: 2, refused: 3 } as const
 
-/** What a person has to mend before another start can go better, by the code of the error. */
+/** What a person has to mend before another start can go better. A port in use is not among it: it may be free by then. */
 const exitCodeOf: Readonly<Partial<Record<ErrorCode, number>>> = {
-  SETTINGS_INVALID: exitCodes.settings,
   STREAM_NOT_CONFIGURED: exitCodes.settings,
   PLATFORM_REFUSED: exitCodes.refused,
   STREAM_UNKNOWN: exitCodes.refused,
@@ -30,7 +29,8 @@ export async function runProgram(make: () => Program, noteUnhandled: NoteUnhandl
     program = make()
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : describeError(error)}\n`)
-    return process.exit(exitCodeFor(error))
+    const isSettings = isStreamConnectorError(error) && error.code === 'SETTINGS_INVALID'
+    return process.exit(isSettings ? exitCodes.settings : exitCodes.failed)
   }
   let signals = 0
   const onSignal = () => {

@@ -350,14 +350,14 @@ describe('a program', () => {
     expect(program.said()).not.toMatch(/\n\s+at /)
   })
 
-  test('an unknown stream: exit 1 with a message that says what to do', async () => {
+  test('an unknown stream: exit 3 with a message that says what to do', async () => {
     const simulator = await startSimulator()
     const program = runProgram('./crash-child.ts', {
       ...simulator.environment({ CONNECTOR_LIVE_STREAM_ID: 'ac6fdb8f-2d43-4c37-a10b-5fbeb53f0b1f' }),
       CONNECTOR_STATE_DIR: await temporaryFolder(),
       CRASH_TARGET: 'http://127.0.0.1:9/',
     })
-    expect(await program.exit).toBe(1)
+    expect(await program.exit).toBe(3)
     expect(program.said()).toMatch(/no live stream ac6fdb8f-2d43-4c37-a10b-5fbeb53f0b1f/)
     expect(program.said()).toContain('CONNECTOR_LIVE_STREAM_ID')
     expect(program.said()).not.toContain(simulator.token)
