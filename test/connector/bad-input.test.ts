@@ -333,7 +333,7 @@ test('a clock that jumps back by a day, and forth by a year, stops nothing and m
   const recorder = await startRecorder(simulator, {
     clock,
     onCall: () => {
-      if (fails) throw new Error('not now')
+      if (fails) throw Object.assign(new Error('not now'), { status: 503 })
     },
   })
   const ids: string[] = []

@@ -124,8 +124,8 @@ export class CatchUp {
   }
 
   /**
-   * Whether the catch-up before has told the state that a live event tells: live reading begins earlier than it ended. What
-   * the platform did not have when it ended is none of that.
+   * Whether the catch-up before has told the state that a live event tells, or a newer one: live reading begins earlier than
+   * it ended. What the platform did not have when the connection was opened is none of that.
    */
   hasTold({ name, key, position, entity, envelope, isDependency }: StreamEvent): boolean {
     const { newest, catchingUp } = this.#ledger
@@ -137,7 +137,8 @@ export class CatchUp {
     }
     if (isDependency || envelope.type === undefined || (name !== 'create' && name !== 'update')) return false
     const toldMs = this.#received.get(`create:${key}`)
-    return toldMs !== undefined && toldMs === Date.parse(updatedAtOf(entity) ?? '')
+    // An older state would bring back what the newer one has withdrawn.
+    return toldMs !== undefined && Date.parse(updatedAtOf(entity) ?? '') <= toldMs
   }
 
   /** As {@link Ledger.settle}. */
