@@ -11,7 +11,8 @@ import { type ConnectorNotice } from '../contract/notices.ts'
 import { type Progress } from '../platform/progress.ts'
 import { LostStream } from './lost-stream.ts'
 import { type Pipeline } from './pipeline.ts'
-import { type Gap, StreamReader } from './stream-reader.ts'
+import { type Gap } from './stream-reader-options.ts'
+import { StreamReader } from './stream-reader.ts'
 
 /** What a {@link LiveStream} joins. */
 export interface LiveStreamOptions {

@@ -1,4 +1,3 @@
-import { type CatchUpKeeper } from '../../checkpoint/catch-up-notes.ts'
 import { type Ledger } from '../../checkpoint/ledger.ts'
 import { StreamError } from '../../errors/stream-error.ts'
 import {
@@ -10,63 +9,15 @@ import {
   type Position,
 } from '../../opencti/position.ts'
 import { streamQuery } from '../../opencti/stream-query.ts'
-import { type ConnectorSettings } from '../../settings/connector-settings.ts'
 import { type EventStreamHandler } from '../../stream/event-stream-handler.ts'
 import { type StreamMessage } from '../../stream/stream-message.ts'
 import { type StreamNotice } from '../../stream/stream-notice.ts'
-import { type Clock } from '../../util/clock.ts'
 import { CatchUp } from './catch-up.ts'
-import { type ClockOff, ClockWatch } from './clock-watch.ts'
+import { ClockWatch } from './clock-watch.ts'
 import { PieceEnd } from './piece-end.ts'
+import { type StreamReaderOptions } from './stream-reader-options.ts'
 import { type StartKind } from '../platform/progress.ts'
-import { type Pipeline } from './pipeline.ts'
 import { catchUpStart, liveStart, stepBackFrom } from './where-to-read.ts'
-
-/** The stream no longer holds what comes after our position. */
-export interface Gap {
-  /** The position that its events should begin after, and that of the first that it holds. */
-  readonly from: string
-  readonly firstAvailable: string
-  /** What is to be caught up in its place, by the time of the web server, in milliseconds since 1970. */
-  readonly sinceMs: number
-  readonly untilMs: number
-}
-
-/** What a {@link StreamReader} needs. */
-export interface StreamReaderOptions {
-  readonly ledger: Ledger
-  readonly pipeline: Pick<Pipeline, 'accept'>
-  readonly settings: ConnectorSettings
-  readonly clock: Clock
-  /** What time it is by the platform's own clock, in milliseconds since 1970; undefined if it has not told. */
-  readonly platformNowMs: () => number | undefined
-  readonly keeper: CatchUpKeeper
-  /** What the reading begins with. */
-  readonly startKind: StartKind
-  /** Undefined when more may be taken in; else resolves when it may. */
-  readonly room: () => Promise<void> | undefined
-  readonly onNotice: (notice: StreamNotice) => void
-  /** The connection has to be opened anew, for this reason. */
-  readonly onReconnect: (reason: string) => void
-  /** Answers whether it is repaired, on a new connection. */
-  readonly onGap: (gap: Gap) => boolean
-  /** The position lay in the platform's future; reading begins at another one. */
-  readonly onFuture: (from: string, beginsAt: string) => void
-  /** A connection was lost in the middle of a catch-up and has brought nothing that the one before had not. */
-  readonly onStalled: () => void
-  readonly onClockOff: (off: ClockOff) => void
-  /** The server refused to catch up, and goes on live from this position. */
-  readonly onNoRecover: (from: string) => void
-  /** The server broke down over the catch-up, in a way that it does where it means to refuse one. */
-  readonly onCatchUpFailed: () => void
-  readonly onCaughtUp: (position: string) => void
-  /** The newest id that was seen. */
-  readonly onProgress: (newestMs: number) => void
-  /** When the newest event of the platform's whole stream happened, in milliseconds since 1970. */
-  readonly onHead: (headMs: number) => void
-  /** How much newer that event is than the last that was sent, in milliseconds. */
-  readonly onHeadAhead: (aheadMs: number) => void
-}
 
 /**
  * Heartbeats of a quiet stream move the position only as far as the newest event that the platform named at the beginning
@@ -75,6 +26,9 @@ export interface StreamReaderOptions {
  */
 const renewAfterMs = 10 * 60_000
 const renewAtLeastEachMs = 60 * 60_000
+
+/** How long it is waited for a piece of a catch-up to be finished before the next one is asked for, in milliseconds. */
+const finishWaitMs = 2000
 
 /**
  * What the platform says in place of its refusal to catch up when the user may not see organisations: the frame of the
@@ -305,17 +259,20 @@ export class StreamReader implements EventStreamHandler {
     const { catchUpUntilMs, catchingUp, resume, safe } = this.#ledger
     const beginning = positionBefore(first)
     let needed = resume
+    // Nothing was received yet of what exists, or the stream holds all that came after it: by a quiet stream alone it cannot be
+    // told from one whose clock is behind.
+    let isQuiet = this.#startKind !== 'resumed'
     if (catchingUp) {
       const live = liveStart(catchUpUntilMs!, newest, nowMs)
       needed = this.#catchUp.live ?? live
+      isQuiet ||= this.#catchUp.live === undefined && first.ms <= catchUpUntilMs!
       this.#catchUp.beginLiveAt(later(live, beginning))
     }
     needed = later(needed, this.#caughtUpTo)
     if (needed.ms === 0 || comparePositions(beginning, needed) <= 0) return
     this.#caughtUpTo = newest
     const untilMs = Math.max(newest.ms, nowMs)
-    // Nothing was received yet of what exists, so that nothing is missing when all of it comes.
-    if (catchingUp && this.#startKind !== 'resumed') {
+    if (catchingUp && isQuiet) {
       this.#ledger.beginCatchUp(resume.ms, untilMs)
       return
     }
@@ -340,15 +297,23 @@ export class StreamReader implements EventStreamHandler {
     else this.#leaveWhenFinished()
   }
 
-  /** Not before a piece is finished is the next one asked for: what comes twice after a crash is one piece at most. */
+  /**
+   * The next piece is asked for when this one is finished, so that one piece at most comes twice after a crash. What hangs, or
+   * waits for a batch to fill, does not hold up the rest for long: it only makes more come twice.
+   */
   #leaveWhenFinished(): void {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#isLeaving = true
     this.#pieceFinished = promise
-    this.#catchUp.whenFinished(() => {
+    const go = () => {
+      cancel()
+      if (this.#pieceFinished !== promise) return
+      this.#pieceFinished = undefined
       this.#leave('the next piece of the catch-up')
       resolve()
-    })
+    }
+    const cancel = this.#options.clock.schedule(finishWaitMs, go)
+    this.#catchUp.whenFinished(go)
   }
 
   /** The connection before this one was lost, or given up, in the middle of a piece. */

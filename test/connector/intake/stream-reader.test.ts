@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { Ledger } from '../../../src/checkpoint/ledger.ts'
 import { type PipelineMessage } from '../../../src/connector/intake/pipeline-message.ts'
 import { type ClockOff } from '../../../src/connector/intake/clock-watch.ts'
-import { type Gap, StreamReader } from '../../../src/connector/intake/stream-reader.ts'
+import { type Gap } from '../../../src/connector/intake/stream-reader-options.ts'
+import { StreamReader } from '../../../src/connector/intake/stream-reader.ts'
 import { type StartKind } from '../../../src/connector/platform/progress.ts'
 import { formatPosition, parsePosition } from '../../../src/opencti/position.ts'
 import { type StreamMessage } from '../../../src/stream/stream-message.ts'
@@ -87,6 +88,26 @@ test('a catch-up is over with a live event behind its end, which comes again on 
   expect(query).not.toHaveProperty('recover')
   expect(Number.parseInt(query['from']!, 10)).toBeLessThan(untilMs)
   expect(gaps).toMatchObject([{ firstAvailable: `${untilMs + 5}-0` }])
+})
+
+test('the next piece does not wait for ever for what hangs in the one before', async () => {
+  const { clock, ledger, reader, connect, reasons } = catchingUp()
+  connect()
+  for (let ms = 10; ms < 50; ms++) reader.onMessages([caughtUp(`${ms}-0`)])
+  connect()
+  // A hook that never ends.
+  ledger.receive({ ms: 20, seq: 0 }, 'hangs')
+  reader.onMessages([message('heartbeat', '60-0')])
+  expect(reasons).toEqual([])
+  await clock.advance(2000)
+  expect(reasons).toEqual(['the next piece of the catch-up'])
+  expect(Number.parseInt(connect()['from']!, 10)).toBeGreaterThan(20)
+})
+
+test('a quiet stream that is younger than the catch-up is no gap', () => {
+  const { connect, gaps } = catchingUp()
+  connect(`${untilMs - 86_400_000}-0`, `${untilMs - 86_400_000}-0`)
+  expect(gaps).toEqual([])
 })
 
 test('a gap is noticed however short the catch-up was', () => {
