@@ -1,14 +1,23 @@
 import { tmpdir } from 'node:os'
 import { onTestFinished } from 'vitest'
-import { Simulator, type SimulatorOptions, type StreamRequest } from 'opencti-stream-connector/testing'
+import {
+  type PlatformProfile,
+  Simulator,
+  type SimulatorOptions,
+  type StreamRequest,
+} from 'opencti-stream-connector/testing'
 import { MemoryStore, type StreamNotice } from 'opencti-stream-connector'
 import { fastClock } from './fast-clock.ts'
 import { Recorder, type RecorderOptions } from './recorder.ts'
 import { until } from './until.ts'
 
+/** Which platform the tests run against, where they do not name one (`npm run test:profiles`). */
+const { SIMULATOR_PROFILE } = process.env
+const profile = SIMULATOR_PROFILE === undefined ? {} : { profile: SIMULATOR_PROFILE as PlatformProfile }
+
 /** A simulator with short heartbeats, closed after the test. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  const simulator = await Simulator.start({ heartbeatMs: 30, idleReadMs: 30, ...options })
+  const simulator = await Simulator.start({ heartbeatMs: 30, idleReadMs: 30, ...profile, ...options })
   onTestFinished(() => simulator.close())
   return simulator
 }

@@ -1,3 +1,4 @@
+import { jsonText } from '../../util/json-text.ts'
 import { type PipelineMessage } from './pipeline-message.ts'
 
 /** A message as the specification shows it: the event and the entity, or its envelope. */
@@ -12,7 +13,7 @@ export interface StreamConnectorMessage {
 
 /** A message as the pipeline takes it. */
 export function pipelineMessage({ id, event, data }: StreamConnectorMessage): PipelineMessage {
-  const text = typeof data === 'string' ? data : (JSON.stringify(data) ?? '')
+  const text = typeof data === 'string' ? data : (jsonText(data) ?? '')
   return { id, event, data: text, bytes: text.length }
 }
 

@@ -1,4 +1,4 @@
-import { type CatchUpKeeper, type CatchUpNotes } from '../../checkpoint/catch-up-notes.ts'
+import { type CatchUpKeeper, type CatchUpNotes, readCatchUpNotes } from '../../checkpoint/catch-up-notes.ts'
 import { Ledger } from '../../checkpoint/ledger.ts'
 import { serializeConnectorState, type ConnectorState } from '../../opencti/connector-state.ts'
 import { formatPosition, startOfTime, type Position } from '../../opencti/position.ts'
@@ -112,7 +112,7 @@ export class Progress implements CatchUpKeeper {
 
   /** What the process before has noted of a catch-up that it left unfinished. */
   knowCatchUp(said: string | undefined): void {
-    this.catchUpNotes = said === undefined ? {} : (JSON.parse(said) as CatchUpNotes)
+    this.catchUpNotes = said === undefined ? {} : readCatchUpNotes(said)
   }
 
   /** Whether the map is complete, by what the store says of it. */

@@ -30,6 +30,15 @@ it('says nothing of a head that lies half a century after the beginning of time'
   expect(progress.behindHeadMs).toBe(0)
 })
 
+it.for(['{', '[]', '{"pace":{"spanMs":-1,"objects":"x"}}', '{"live":7}', '[[[['])(
+  'goes on without the notes of a catch-up that cannot be read: %s',
+  (text) => {
+    const progress = new Progress()
+    progress.knowCatchUp(text)
+    expect(progress.catchUpNotes).toEqual({})
+  },
+)
+
 it('counts from the oldest event that is not finished, whatever has finished after it', () => {
   const progress = begun('100000-0')
   const first = progress.ledger.receive(at('110000-0'), 'create:a')!
