@@ -11,7 +11,7 @@ const withoutOrganisations = (simulator: Simulator) =>
 const seeds = [1, 2, 3]
 
 async function platformWithHistory(isOriginFiltered: boolean) {
-  const simulator = await startSimulator()
+  const simulator = await startSimulator({ profile: '7.x-new' })
   if (isOriginFiltered) simulator.stream.originFilter = () => true
   const ids = seeds.map((seed) => simulator.create(buildIndicator('ipv4', { seed })).id)
   return { simulator, ids, env: { OPENCTI_TOKEN: withoutOrganisations(simulator) } }

@@ -166,7 +166,7 @@ test('keeps the base path of the platform, for GraphQL and the stream alike', as
 })
 
 test('obeys no-recover: goes on live from where the platform says, and never asks again', async () => {
-  const simulator = await startSimulator()
+  const simulator = await startSimulator({ profile: '7.x-new' })
   simulator.load([buildIndicator('ipv4', { seed: 1 })])
   simulator.stream.originFilter = () => true
   const recorder = await startRecorder(simulator)

@@ -79,7 +79,7 @@ describe('what fails at the start, because only a person can mend it', () => {
     'no stream id': () => [{ CONNECTOR_LIVE_STREAM_ID: '' }, 'STREAM_NOT_CONFIGURED', /Missing stream ID/],
   }
   test.for(Object.entries(cases))('%s', async ([, arrange]) => {
-    const simulator = await startSimulator()
+    const simulator = await startSimulator({ profile: '7.x-new' })
     const [env, code, message] = arrange(simulator)
     const recorder = makeRecorder(simulator, { env })
     const error = await whyNot(recorder)
@@ -222,7 +222,7 @@ describe('the 200 that is an error (7.x)', () => {
   const message = 'Recovery mode is only possible with a start date.'
 
   test('without a content type: says the message, waits and goes on', async () => {
-    const simulator = await startSimulator()
+    const simulator = await startSimulator({ profile: '7.x-new' })
     const recorder = await startRecorder(simulator)
     await caughtUp(recorder)
     simulator.faults.failConnects(1, message)
@@ -234,7 +234,7 @@ describe('the 200 that is an error (7.x)', () => {
   })
 
   test('with a content type: closes the connection that the server leaves open, and goes on', async () => {
-    const simulator = await startSimulator()
+    const simulator = await startSimulator({ profile: '7.x-new' })
     const recorder = await startRecorder(simulator)
     await caughtUp(recorder)
     simulator.faults.failConnects(1, message, { contentType: true })
@@ -251,7 +251,7 @@ describe('the 200 that is an error (7.x)', () => {
   })
 
   test('in the middle of a stream: reports it, connects again and loses nothing', async () => {
-    const simulator = await startSimulator()
+    const simulator = await startSimulator({ profile: '7.x-new' })
     const recorder = await startRecorder(simulator)
     await caughtUp(recorder)
     const [first] = simulator.connections
@@ -266,7 +266,7 @@ describe('the 200 that is an error (7.x)', () => {
   })
 
   test('while its history is empty: waits for it', async () => {
-    const simulator = await startSimulator()
+    const simulator = await startSimulator({ profile: '7.x-new' })
     const recorder = await startRecorder(simulator)
     await caughtUp(recorder)
     simulator.faults.trimHistory(0)
