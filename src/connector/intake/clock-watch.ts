@@ -2,6 +2,7 @@ import { parsePosition, type Position } from '../../opencti/position.ts'
 import { type StreamMessage } from '../../stream/stream-message.ts'
 import { type Clock } from '../../util/clock.ts'
 import { millisecondsOfIsoDate } from '../../util/iso-date.ts'
+import { isOfCatchUp } from './is-of-catch-up.ts'
 
 /** A clock that is off, seen from the others. */
 export interface ClockOff {
@@ -18,7 +19,6 @@ const worthTellingMs = 60_000
 const eventsBetween = 100
 
 const updatedAt = /"updated_at"\s*:\s*"([^"]{1,40})"/
-const ofCatchUp = /"referer"\s*:\s*"init-/
 
 /**
  * Compares the clocks that a stream shows: of this machine, of the web server (`Date` of its answers, ids of idle heartbeats,
@@ -64,7 +64,7 @@ export class ClockWatch {
     if (this.#untilNextEvent-- > 0) return
     this.#untilNextEvent = eventsBetween
     const position = parsePosition(id ?? '')
-    if (position === undefined || ofCatchUp.test(data)) return
+    if (position === undefined || isOfCatchUp(data)) return
     const changedMs = millisecondsOfIsoDate(updatedAt.exec(data)?.[1] ?? '')
     if (changedMs === undefined) return
     const aheadMs = position.ms - changedMs

@@ -1,8 +1,6 @@
 import { comparePositions, type Position } from '../../opencti/position.ts'
 import { type StreamMessage } from '../../stream/stream-message.ts'
-
-/** What the envelope of a frame says when it tells what exists, not what has happened. */
-const caughtUpReferer = /"referer"\s*:\s*"init-/
+import { isOfCatchUp } from './is-of-catch-up.ts'
 
 /** So many heartbeats in a row that nothing else explains come from a server that reads live. */
 const idleHeartbeats = 3
@@ -31,7 +29,7 @@ export class PieceEnd {
    */
   isBehind({ id, data, truncated }: StreamMessage): boolean {
     const ms = Number.parseInt(id ?? '', 10)
-    return ms > this.#untilMs && truncated !== true && !caughtUpReferer.test(data)
+    return ms > this.#untilMs && truncated !== true && !isOfCatchUp(data)
   }
 
   /** A frame of the piece came. */
