@@ -8,8 +8,8 @@ export class ChildLife {
   readonly #exit: Promise<unknown[]>
   said = ''
 
-  /** @param file in this folder. */
-  constructor(file: string, environment: Record<string, string>) {
+  /** @param file in this folder, or elsewhere by its address. */
+  constructor(file: string | URL, environment: Record<string, string>) {
     const path = fileURLToPath(new URL(file, import.meta.url))
     this.process = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', path], {
       env: environment,

@@ -8,7 +8,7 @@ import { openCtiPropertiesOf, seededRandom } from 'opencti-stream-connector/test
 import { ChildLife } from './child-life.ts'
 import { publishedParts } from './published-parts.ts'
 import { startSimulator, streamRequests } from './stage.ts'
-import { StormWriter } from './storm-writer.ts'
+import { StormWriter } from '../chaos/storm/writer.ts'
 import { until } from './until.ts'
 
 const killCount = 8

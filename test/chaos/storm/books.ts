@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { comparePositions, parsePosition, SqliteStore } from 'opencti-stream-connector'
-import { type Effect } from './storm-target.ts'
+import { type Effect } from './target.ts'
 
 /** Why an effect may be done again after a kill. */
 export type Excuse =

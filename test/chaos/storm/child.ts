@@ -11,9 +11,9 @@ import {
   type EventContext,
   type FlushOperation,
   type FlushResult,
-} from '../../src/index.ts'
+} from '../../../src/index.ts'
 // Of types alone, so that nothing of the other file is loaded here.
-import type { StormAnswer, StormOperation } from './storm-target.ts'
+import type { StormAnswer, StormOperation } from './target.ts'
 
 const target = process.env['STORM_TARGET']!
 const life = process.env['STORM_LIFE']!

@@ -1,12 +1,13 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { type Clock, systemClock } from 'opencti-stream-connector'
 import { buildIndicator, type LiveConnection, Simulator } from 'opencti-stream-connector/testing'
-import { temporaryFolder } from '../temporary-folder.ts'
-import { type CrashCall } from './crash-target.ts'
-import { JsonServer } from './json-server.ts'
-import { type Program, runProgram } from './program.ts'
+import { temporaryFolder } from '../../temporary-folder.ts'
+import { type CrashCall } from '../../integration/crash-target.ts'
+import { JsonServer } from '../../integration/json-server.ts'
+import { type Program, runProgram } from '../../integration/program.ts'
+import { isFullChaos } from '../scale.ts'
 
-const isLong = process.env['STORM_EVENTS'] !== undefined
+const isLong = isFullChaos
 const objects = isLong ? 100_000 : 6000
 const kills = isLong ? 30 : 5
 const cutAfter = 700

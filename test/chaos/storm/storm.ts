@@ -5,16 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { comparePositions, parsePosition, SqliteStore } from 'opencti-stream-connector'
 import { buildMalware, openCtiPropertiesOf, seededRandom, Simulator } from 'opencti-stream-connector/testing'
-import { ChildLife } from './child-life.ts'
-import { publishedParts } from './published-parts.ts'
-import { nameOf, unsavedOf, type Excuse } from './storm-books.ts'
-import { StormTarget, type Effect } from './storm-target.ts'
-import { StormWriter } from './storm-writer.ts'
-import { until } from './until.ts'
+import { ChildLife } from '../../integration/child-life.ts'
+import { publishedParts } from '../../integration/published-parts.ts'
+import { scaled } from '../scale.ts'
+import { nameOf, unsavedOf, type Excuse } from './books.ts'
+import { StormTarget, type Effect } from './target.ts'
+import { StormWriter } from './writer.ts'
+import { until } from '../../integration/until.ts'
 
-/** `npm run test:storm` runs it at its full size. */
-const killCount = Number(process.env['STORM_KILLS'] ?? 20)
-const eventCount = Number(process.env['STORM_EVENTS'] ?? 2000)
+const killCount = scaled(20, 200, 'STORM_KILLS')
+const eventCount = scaled(2000, 20_000, 'STORM_EVENTS')
 
 /** Declares the test for one kind of hooks. Each kind has a file of its own, so that they run side by side. */
 export function testStorm(hooks: 'single' | 'flush'): void {
@@ -40,7 +40,7 @@ export function testStorm(hooks: 'single' | 'flush'): void {
       }
       const connectorId = environment['CONNECTOR_ID']!
       const load = (life: number) =>
-        new ChildLife('./storm-child.ts', { ...environment, STORM_LIFE: String(life) })
+        new ChildLife(new URL('./child.ts', import.meta.url), { ...environment, STORM_LIFE: String(life) })
       let running = load(0)
       let next = load(1)
       onTestFinished(async () => {

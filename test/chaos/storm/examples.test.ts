@@ -1,13 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import { test } from 'vitest'
 import { buildIndicator, buildReport, openCtiPropertiesOf } from 'opencti-stream-connector/testing'
-import { FalconService } from '../../examples/crowdstrike/falcon-service.ts'
-import { JiraService } from '../../examples/jira/jira-service.ts'
-import { WebhookReceiver } from '../../examples/webhook/webhook-receiver.ts'
-import { killCount, stormProgram } from './storm-program.ts'
+import { FalconService } from '../../../examples/crowdstrike/falcon-service.ts'
+import { JiraService } from '../../../examples/jira/jira-service.ts'
+import { WebhookReceiver } from '../../../examples/webhook/webhook-receiver.ts'
+import { killCount, stormProgram } from './program.ts'
 
 const example = (name: string) => () =>
-  fileURLToPath(new URL(`../../examples/${name}/main.ts`, import.meta.url))
+  fileURLToPath(new URL(`../../../examples/${name}/main.ts`, import.meta.url))
 const timeout = 120_000 + killCount * 10_000
 
 test(

@@ -6,12 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished } from 'vitest'
 import { SqliteStore } from 'opencti-stream-connector'
 import { seededRandom, Simulator, type StixObject } from 'opencti-stream-connector/testing'
-import { temporaryFolder } from '../temporary-folder.ts'
-import { FaultyFront, type FrontMood } from './faulty-front.ts'
-import { until } from './until.ts'
+import { temporaryFolder } from '../../temporary-folder.ts'
+import { FaultyFront, type FrontMood } from '../../integration/faulty-front.ts'
+import { until } from '../../integration/until.ts'
+import { scaled } from '../scale.ts'
 
 /** `npm run test:storm` runs storms at their full size. */
-export const killCount = process.env['STORM_KILLS'] === undefined ? 5 : 50
+export const killCount = scaled(5, 50, 'STORM_KILLS')
 
 /** A target that a program is stormed before. */
 export interface StormedTarget extends AsyncDisposable {
@@ -42,7 +43,7 @@ export interface ProgramStorm<Target extends StormedTarget> {
 /** The installed package is this checkout. */
 const imports = `data:text/javascript,${encodeURIComponent(`
 import { registerHooks } from 'node:module'
-const index = ${JSON.stringify(new URL('../../src/index.ts', import.meta.url).href)}
+const index = ${JSON.stringify(new URL('../../../src/index.ts', import.meta.url).href)}
 registerHooks({ resolve: (name, context, next) => name === 'opencti-stream-connector' ? next(index, context) : next(name, context) })
 `)}`
 

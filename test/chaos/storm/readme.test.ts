@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { buildIndicator, openCtiPropertiesOf } from 'opencti-stream-connector/testing'
-import { SiemService } from '../../examples/siem/siem-service.ts'
-import { type FaultyFront } from './faulty-front.ts'
-import { killCount, stormProgram } from './storm-program.ts'
+import { SiemService } from '../../../examples/siem/siem-service.ts'
+import { type FaultyFront } from '../../integration/faulty-front.ts'
+import { killCount, stormProgram } from './program.ts'
 
 /** The first connector that the README shows, byte for byte, as the program that it says it is. */
 async function readmeProgram(): Promise<string> {
-  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
+  const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8')
   const [, connector] = /## A connector\n+```ts\n(.*?)```/s.exec(readme)!
   return `${connector}\nawait SiemConnector.run()\n`
 }

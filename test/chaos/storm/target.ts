@@ -1,7 +1,7 @@
 import { type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Entity } from 'opencti-stream-connector'
-import { JsonServer } from './json-server.ts'
+import { JsonServer } from '../../integration/json-server.ts'
 
 /** What a hook of the child asks for. */
 export interface StormOperation {
