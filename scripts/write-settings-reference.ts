@@ -1,7 +1,7 @@
 // Writes docs/reference/settings.md from the one table of settings in the code: `node scripts/write-settings-reference.ts`.
 import { writeFileSync } from 'node:fs'
-import { defineSettings } from '../src/settings/define-settings.ts'
-import { settingsMarkdown } from '../src/settings/settings-markdown.ts'
+import { defineSettings } from '../src/settings/schemas/define-settings.ts'
+import { settingsMarkdown } from '../src/settings/documents/settings-markdown.ts'
 
 const text = `# Settings
 

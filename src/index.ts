@@ -2,13 +2,13 @@
 
 export { z } from 'zod'
 export { StreamConnector } from './connector/stream-connector.ts'
-export { type ConnectorOptions } from './connector/contract/connector-options.ts'
-export { EventContext } from './connector/contract/event-context.ts'
+export { type ConnectorOptions } from './contract/connector-options.ts'
+export { EventContext } from './contract/event-context.ts'
 export { type Envelope, type PatchOperation } from './opencti/stream-event.ts'
-export { type FlushOperation } from './connector/contract/hooks.ts'
+export { type FlushOperation } from './contract/hooks.ts'
 export { type FlushResult } from './flow/flush-answer.ts'
-export { type DeleteReason, type OperationKind } from './flow/operation.ts'
-export { type StreamConnectorMessage } from './connector/intake/connector-message.ts'
+export { type DeleteReason, type OperationKind } from './events/operation.ts'
+export { type StreamConnectorMessage } from './intake/connector-message.ts'
 
 // Errors: those that hooks throw, and those of this package
 
@@ -37,8 +37,12 @@ export { StreamError, type StreamErrorCode, type StreamErrorOptions } from './er
 
 // Settings
 
-export { defineSettings, type SettingsDefinition, type SettingsSections } from './settings/define-settings.ts'
-export { secret, Secret, type SecretSchema } from './settings/secret.ts'
+export {
+  defineSettings,
+  type SettingsDefinition,
+  type SettingsSections,
+} from './settings/schemas/define-settings.ts'
+export { secret, Secret, type SecretSchema } from './util/secret.ts'
 export {
   type MetricLabels,
   type OwnCounter,
@@ -46,20 +50,28 @@ export {
   type OwnMetricOptions,
   type OwnMetrics,
 } from './observe/metrics/own-metrics.ts'
-export { formerly } from './settings/formerly.ts'
-export { type Defaults } from './settings/resolve-defaults.ts'
-export { targetSettings, type TargetSection, type TargetSettings } from './settings/target-settings.ts'
-export { loadSettings, type LoadedSettings, type LoadSettingsOptions } from './settings/load-settings.ts'
-export { type DeepReadonly, type SectionSettings, type SettingsOf } from './settings/settings-of.ts'
-export { type SettingSources } from './settings/setting-sources.ts'
-export { type OpenctiSettings } from './settings/opencti-settings.ts'
-export { type ConnectorSettings } from './settings/connector-settings.ts'
+export { formerly } from './settings/schemas/formerly.ts'
+export { type Defaults } from './settings/reading/resolve-defaults.ts'
+export {
+  targetSettings,
+  type TargetSection,
+  type TargetSettings,
+} from './settings/schemas/target-settings.ts'
+export {
+  loadSettings,
+  type LoadedSettings,
+  type LoadSettingsOptions,
+} from './settings/reading/load-settings.ts'
+export { type DeepReadonly, type SectionSettings, type SettingsOf } from './settings/schemas/settings-of.ts'
+export { type SettingSources } from './settings/sources/setting-sources.ts'
+export { type OpenctiSettings } from './settings/schemas/opencti-settings.ts'
+export { type ConnectorSettings } from './settings/schemas/connector-settings.ts'
 export {
   settingsJsonSchema,
   type SettingsJsonSchema,
   type SettingsJsonSchemaOptions,
-} from './settings/settings-json-schema.ts'
-export { settingsMarkdown } from './settings/settings-markdown.ts'
+} from './settings/documents/settings-json-schema.ts'
+export { settingsMarkdown } from './settings/documents/settings-markdown.ts'
 
 // Options of delivery: as they are written, and as they are in force
 
@@ -74,13 +86,13 @@ export {
   type ReconcileSettings,
   type RateLimitOptions,
   type RetryOptions,
-} from './settings/connector-defaults.ts'
+} from './settings/schemas/connector-defaults.ts'
 export {
   type FilterOptions,
   type LabelFilterOptions,
   type ResolvedFilterOptions,
-} from './settings/filter-options.ts'
-export { type RouteChanges, type RouteOptions } from './settings/route-options.ts'
+} from './settings/schemas/filter-options.ts'
+export { type RouteChanges, type RouteOptions } from './settings/schemas/route-options.ts'
 export {
   type DeliveryOptions,
   type ResolvedBatchOptions,
@@ -92,30 +104,30 @@ export {
   type ResolvedRetryOptions,
   type ResolvedRoute,
   type RouteConditions,
-} from './settings/delivery-options.ts'
+} from './settings/schemas/delivery-options.ts'
 
 // How a connector does
 
-export { type ConnectorStatus } from './connector/contract/connector-status.ts'
-export { type ConnectorNotice, type ConnectorState } from './connector/contract/notices.ts'
-export { type BooksSnapshot, type Outcome } from './flow/books.ts'
-export { type Failing } from './flow/recent-endings.ts'
+export { type ConnectorStatus } from './observe/connector-status.ts'
+export { type ConnectorNotice, type ConnectorState } from './contract/notices.ts'
+export { type EventCounts as BooksSnapshot, type Outcome } from './events/event-counters.ts'
+export { type Failing } from './events/recent-endings.ts'
 export { type AskedPause } from './flow/gate.ts'
-export { type RouteAccount } from './flow/routes.ts'
+export { type RouteAccount } from './flow/route-account.ts'
 export { type EndpointAddresses } from './observe/observation.ts'
 export { type Unreadiness } from './observe/facts/readiness.ts'
 
 // The platform: look-ups, links, reconcile, the check of the stream
 
-export { type LookupOptions, type PlatformLookups } from './opencti/platform-lookups.ts'
-export { type AuthorInfo, type ContainedObject, type MarkingInfo } from './opencti/lookup-answers.ts'
-export { type EntityLink } from './opencti/platform-knowledge.ts'
+export { type LookupOptions, type PlatformLookups } from './lookups/platform-lookups.ts'
+export { type AuthorInfo, type ContainedObject, type MarkingInfo } from './lookups/lookup-answers.ts'
+export { type EntityLink } from './lookups/platform-knowledge.ts'
 export {
   type ListedItem,
   type Listing,
   type ReconcileOptions,
   type ReconcileReport,
-} from './connector/contract/reconcile-report.ts'
+} from './contract/reconcile-report.ts'
 export { type CheckedStream } from './opencti/stream-check.ts'
 
 // Entities: what they are
@@ -128,7 +140,7 @@ export {
   type KnownEntity,
   type UnknownEntity,
   type UnknownType,
-} from './stix/entity.ts'
+} from './stix/types/entity.ts'
 export type {
   AttachedFile,
   EntityExtensions,
@@ -140,26 +152,32 @@ export type {
   ObservableExtension,
   OpenCtiExtension,
   OptionalFields,
-} from './stix/entity-base.ts'
-export type { DomainObject, Identity, Indicator, Malware, Vulnerability } from './stix/domain-objects.ts'
-export type { Container, Report } from './stix/containers.ts'
-export type { Relationship, RelationshipObject, Sighting } from './stix/relationships.ts'
-export type { ObservableObject } from './stix/observable-objects.ts'
-export type { MarkingDefinition, MetaObject } from './stix/meta-objects.ts'
-export { mitreExtension, observableExtension, openCtiExtension } from './stix/extensions.ts'
+} from './stix/types/entity-base.ts'
+export type {
+  DomainObject,
+  Identity,
+  Indicator,
+  Malware,
+  Vulnerability,
+} from './stix/types/domain-objects.ts'
+export type { Container, Report } from './stix/types/containers.ts'
+export type { Relationship, RelationshipObject, Sighting } from './stix/types/relationships.ts'
+export type { ObservableObject } from './stix/types/observable-objects.ts'
+export type { MarkingDefinition, MetaObject } from './stix/types/meta-objects.ts'
+export { mitreExtension, observableExtension, openCtiExtension } from './stix/types/extensions.ts'
 
 // Entities: what they say
 
-export { entityKeyOf, octiIdOf, octiTypeOf, previousStixIdOf } from './stix/entity-ids.ts'
-export { nameOf } from './stix/entity-name.ts'
+export { entityKeyOf, octiIdOf, octiTypeOf, previousStixIdOf } from './stix/read/entity-ids.ts'
+export { nameOf } from './stix/read/entity-name.ts'
 export {
   createdByOf,
   descriptionOf,
   externalReferencesOf,
   killChainOf,
   labelsOf,
-} from './stix/entity-text.ts'
-export { confidenceOf, scoreOf, severityOf, type SeverityTable } from './stix/entity-rating.ts'
+} from './stix/read/entity-text.ts'
+export { confidenceOf, scoreOf, severityOf, type SeverityTable } from './stix/read/entity-rating.ts'
 export {
   createdAtOf,
   isExpired,
@@ -167,12 +185,12 @@ export {
   isRevoked,
   updatedAtOf,
   validUntilOf,
-} from './stix/entity-life.ts'
-export { markingsOf, tlpOf, type Markings } from './stix/markings.ts'
-export { compareTlp, parseTlp, tlpMarkingIds, tlpNames, type Tlp } from './stix/tlp.ts'
-export { cvssOf, type Cvss, type CvssScores } from './stix/cvss.ts'
-export { hashesOf, type Hashes, type HashName } from './stix/hashes.ts'
-export { observablesOf } from './stix/observables-of.ts'
+} from './stix/read/entity-life.ts'
+export { markingsOf, tlpOf, type Markings } from './stix/read/markings.ts'
+export { compareTlp, parseTlp, tlpMarkingIds, tlpNames, type Tlp } from './stix/read/tlp.ts'
+export { cvssOf, type Cvss, type CvssScores } from './stix/read/cvss.ts'
+export { hashesOf, type Hashes, type HashName } from './stix/types/hashes.ts'
+export { observablesOf } from './stix/read/observables-of.ts'
 export type {
   ArtifactObservable,
   CertificateObservable,
@@ -184,15 +202,20 @@ export type {
   ObservablesResult,
   ValueObservable,
   ValueObservableType,
-} from './stix/observable.ts'
-export { extensionOf, fieldOf } from './stix/entity-extensions.ts'
-export { changedFieldsOf, previousOf, truncatedObjectRefs } from './stix/patches.ts'
-export { referencesOf } from './stix/references-of.ts'
-export { toGeneric, toIndicator, type GenericDocument, type IndicatorDocument } from './stix/transforms.ts'
+} from './stix/types/observable.ts'
+export { extensionOf, fieldOf } from './stix/types/entity-extensions.ts'
+export { changedFieldsOf, previousOf, truncatedObjectRefs } from './stix/read/patches.ts'
+export { referencesOf } from './stix/read/references-of.ts'
+export {
+  toGeneric,
+  toIndicator,
+  type GenericDocument,
+  type IndicatorDocument,
+} from './stix/read/transforms.ts'
 
 // STIX patterns
 
-export { parsePattern } from './stix/parse-pattern.ts'
+export { parsePattern } from './stix/pattern/parse-pattern.ts'
 export type {
   ComparisonOperator,
   ObjectPath,
@@ -203,7 +226,7 @@ export type {
   PatternProblem,
   PatternQualifier,
   PatternResult,
-} from './stix/pattern.ts'
+} from './stix/pattern/pattern.ts'
 
 // State: dead letters, the id map, positions, and where they are kept
 
@@ -213,9 +236,9 @@ export {
   type DeadLetterSelection,
   type DeadLetterSummary,
   type ReplayRequest,
-} from './connector/dead-letters/dead-letters.ts'
-export { type ExportedDeadLetter } from './connector/dead-letters/exported-dead-letter.ts'
-export { IdMap, type IdMapImport } from './connector/id-map/id-map.ts'
+} from './dead-letters/dead-letters.ts'
+export { type ExportedDeadLetter } from './dead-letters/exported-dead-letter.ts'
+export { IdMap, type IdMapImport } from './id-map/id-map.ts'
 export {
   comparePositions,
   formatPosition,

@@ -9,12 +9,19 @@ const source = fileURLToPath(new URL('../src', import.meta.url))
 const ranks: readonly (readonly string[])[] = [
   ['util'],
   ['errors'],
-  ['stix'],
+  ['stix', 'network'],
   ['settings'],
-  ['network'],
   ['opencti', 'stream', 'store'],
+  ['lookups', 'events'],
   ['flow', 'checkpoint'],
+  ['contract'],
   ['observe'],
+  ['session'],
+  ['id-map'],
+  ['dead-letters', 'links', 'reconcile'],
+  ['replay', 'expiry'],
+  ['target'],
+  ['intake'],
   ['connector'],
   ['.', 'testing'],
   ['cli'],
@@ -22,17 +29,9 @@ const ranks: readonly (readonly string[])[] = [
 
 /** The same for the folders within a folder; the files beside them, which join them, come last. */
 const innerRanks: Readonly<Record<string, readonly (readonly string[])[]>> = {
-  observe: [['facts', 'log', 'http'], ['metrics', 'tracing', 'status'], ['.']],
-  connector: [
-    ['contract'],
-    ['platform'],
-    ['id-map'],
-    ['dead-letters', 'links', 'reconcile'],
-    ['beside'],
-    ['delivery'],
-    ['intake'],
-    ['.'],
-  ],
+  observe: [['facts', 'log', 'http'], ['metrics', 'tracing', 'status'], ['notices'], ['.']],
+  settings: [['schemas'], ['sources'], ['reading'], ['documents']],
+  stix: [['types'], ['pattern'], ['read']],
 }
 
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' })

@@ -10,7 +10,7 @@ import {
 import { backoffMs, type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { Condition } from '../util/condition.ts'
-import { Departures } from './departures.ts'
+import { RecentDeletes } from './recent-deletes.ts'
 import { KnownKeys } from './known-keys.ts'
 import { PendingChanges, withoutPosition } from './pending-changes.ts'
 import { UnreadKeys } from './unread-keys.ts'
@@ -48,7 +48,7 @@ const retryBounds = { baseMs: 500, maxMs: 10_000 }
 export class Checkpointer {
   readonly #options: CheckpointerOptions
   #pending = new PendingChanges()
-  readonly #departures = new Departures()
+  readonly #departures = new RecentDeletes()
   #writtenSafe: Position | undefined
   /** What the commit that is under way writes; still asked when an entity is looked up. */
   #writing: PendingChanges | undefined

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { platformHttpOptions } from '../connector/platform/platform-http-options.ts'
+import { platformHttpOptions } from '../session/platform-http-options.ts'
 import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import { createPlatformHttp } from '../opencti/http.ts'
 import { Platform, type PlatformUser } from '../opencti/platform.ts'
 import { checkStream } from '../opencti/stream-check.ts'
-import { type SectionSettings } from '../settings/settings-of.ts'
+import { type SectionSettings } from '../settings/schemas/settings-of.ts'
 import { type Clock } from '../util/clock.ts'
 import { type CheckResult, failed, ok, skipped } from './check-result.ts'
 

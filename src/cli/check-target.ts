@@ -1,4 +1,4 @@
-import { requireHooks } from '../connector/delivery/require-hooks.ts'
+import { requireHooks } from '../target/require-hooks.ts'
 import { describeError } from '../errors/verdict.ts'
 import { type Clock } from '../util/clock.ts'
 import { silentLogger } from '../util/logger.ts'

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { DeadLetters } from '../connector/dead-letters/dead-letters.ts'
+import { DeadLetters } from '../dead-letters/dead-letters.ts'
 import { ageMs } from './age.ts'
 import {
   describeLetter,

@@ -1,4 +1,4 @@
-import { type EventContext } from '../connector/contract/event-context.ts'
+import { type EventContext } from '../contract/event-context.ts'
 import { type ConnectorClass } from './load-connector.ts'
 
 /** What would have been done at the target. */

@@ -1,5 +1,5 @@
-import { type Entity } from '../stix/entity.ts'
-import { nameOf } from '../stix/entity-name.ts'
+import { type Entity } from '../stix/types/entity.ts'
+import { nameOf } from '../stix/read/entity-name.ts'
 import { printable } from './output.ts'
 import { cutTo } from './text-width.ts'
 

@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { isUnreadable } from '../opencti/decode-event.ts'
-import { octiTypeOf } from '../stix/entity-ids.ts'
-import { nameOf } from '../stix/entity-name.ts'
-import { scoreOf } from '../stix/entity-rating.ts'
-import { labelsOf } from '../stix/entity-text.ts'
-import { tlpOf } from '../stix/markings.ts'
-import { parseTlp } from '../stix/tlp.ts'
+import { octiTypeOf } from '../stix/read/entity-ids.ts'
+import { nameOf } from '../stix/read/entity-name.ts'
+import { scoreOf } from '../stix/read/entity-rating.ts'
+import { labelsOf } from '../stix/read/entity-text.ts'
+import { tlpOf } from '../stix/read/markings.ts'
+import { parseTlp } from '../stix/read/tlp.ts'
 import { type Frame } from './follow-stream.ts'
 
 /** Which events a person wants to see; everything that is given must hold. */

@@ -1,5 +1,5 @@
 import { Ledger } from '../checkpoint/ledger.ts'
-import { StreamReader } from '../connector/intake/stream-reader.ts'
+import { StreamReader } from '../intake/stream-reader.ts'
 import { decodeEvent, isEventName, isUnreadable, type UnreadableEvent } from '../opencti/decode-event.ts'
 import { parsePosition, type Position } from '../opencti/position.ts'
 import { type StreamEvent } from '../opencti/stream-event.ts'

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { Command } from 'commander'
-import { IdMap } from '../connector/id-map/id-map.ts'
+import { IdMap } from '../id-map/id-map.ts'
 import { fileLines } from '../util/file-lines.ts'
 import { counted, terminalJson, writeJson, writeLine } from './output.ts'
 import { exitCodeHelp } from './run-command-line.ts'

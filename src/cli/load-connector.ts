@@ -2,11 +2,11 @@ import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type ConnectorTools, connectorMark } from '../connector/connector-tools.ts'
-import { holdStarts } from '../connector/held-start.ts'
-import { type ConnectorOptions } from '../connector/contract/connector-options.ts'
+import { interceptStarts } from '../connector/start-interception.ts'
+import { type ConnectorOptions } from '../contract/connector-options.ts'
 import { type StreamConnector } from '../connector/stream-connector.ts'
-import { type Defaults } from '../settings/resolve-defaults.ts'
-import { type SettingsDefinition } from '../settings/define-settings.ts'
+import { type Defaults } from '../settings/reading/resolve-defaults.ts'
+import { type SettingsDefinition } from '../settings/schemas/define-settings.ts'
 
 /** What can be done with a connector, of this copy of the package or another. */
 export type AnyConnector = Pick<StreamConnector, keyof StreamConnector>
@@ -41,7 +41,7 @@ export async function loadConnector(file: string): Promise<LoadedConnector> {
   const path = resolve(file)
   requireFile(file, path)
   const started = Promise.withResolvers<unknown>()
-  const release = holdStarts(started.resolve)
+  const release = interceptStarts(started.resolve)
   let connector: unknown
   try {
     const imported = (import(pathToFileURL(path).href) as Promise<Record<string, unknown>>).then((module) =>

@@ -1,4 +1,4 @@
-import { slugOf } from '../settings/settings-json-schema.ts'
+import { slugOf } from '../settings/documents/settings-json-schema.ts'
 
 /** What stands where only a person knows the answer. */
 const placeholder = 'ChangeMe'

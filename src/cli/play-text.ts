@@ -1,6 +1,6 @@
-import { type BooksSnapshot } from '../flow/books.ts'
-import { octiTypeOf } from '../stix/entity-ids.ts'
-import { nameOf } from '../stix/entity-name.ts'
+import { type EventCounts } from '../events/event-counters.ts'
+import { octiTypeOf } from '../stix/read/entity-ids.ts'
+import { nameOf } from '../stix/read/entity-name.ts'
 import { entityTitle } from './entity-title.ts'
 import { type PlannedOperation } from './dry-run.ts'
 import { cell, printable } from './output.ts'
@@ -58,13 +58,13 @@ export function plannedJson(
   return parsedJson(clean(jsonOf(facts))) ?? { operation, position, type: entity.type }
 }
 
-/** The books in a few lines. */
-export function booksText(books: BooksSnapshot, corruptLines: number, paint: Paint): string {
-  const { received, delivered, skipped, deadLettered, inFlight } = books
+/** The counters in a few lines. */
+export function countersText(counters: EventCounts, corruptLines: number, paint: Paint): string {
+  const { received, delivered, skipped, deadLettered, inFlight } = counters
   const rows: (readonly [name: string, count: number, aside?: string])[] = [
     ['received', received],
     ['delivered', delivered],
-    ['skipped', skipped, reasonsText(books.skippedByReason)],
+    ['skipped', skipped, reasonsText(counters.skippedByReason)],
     ['dead-lettered', deadLettered],
   ]
   if (inFlight > 0) rows.push(['not finished', inFlight])

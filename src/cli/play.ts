@@ -1,9 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander'
-import { type ConnectorNotice } from '../connector/contract/notices.ts'
+import { type ConnectorNotice } from '../contract/notices.ts'
 import { StreamConnector } from '../connector/stream-connector.ts'
-import { type BooksSnapshot } from '../flow/books.ts'
+import { type EventCounts } from '../events/event-counters.ts'
 import { MemoryStore } from '../store/memory-store.ts'
-import { type Entity } from '../stix/entity.ts'
+import { type Entity } from '../stix/types/entity.ts'
 import { type RecordedMessage } from '../testing/read-recording.ts'
 import { systemClock } from '../util/clock.ts'
 import { silentLogger } from '../util/logger.ts'
@@ -13,7 +13,7 @@ import { type AnyConnector, type ConnectorClass, loadConnector } from './load-co
 import { note, printable, terminalJson, writeJson, writeLine } from './output.ts'
 import { paintFor } from './paint.ts'
 import { clockOfRecording, playSource } from './play-source.ts'
-import { booksText, plannedJson, plannedLine } from './play-text.ts'
+import { countersText, plannedJson, plannedLine } from './play-text.ts'
 import { CommandFailed, errorText, exitCodesHelp } from './run-command-line.ts'
 import { settingsFolder } from './settings-folder.ts'
 
@@ -141,12 +141,14 @@ async function play(
   })
   const failure = await takeAll(connector, source, interrupt.happened)
   if (failure !== undefined && !(failure instanceof CommandFailed)) note(clean(errorText(failure)))
-  const books = booksOf(connector.status())
-  if (isJson) await writeJson({ ...books, corruptLines })
+  const counters = booksOf(connector.status())
+  if (isJson) await writeJson({ ...counters, corruptLines })
   else {
-    await writeLine(`${isDry && books.received > 0 ? '\n' : ''}${booksText(books, corruptLines, paint)}`)
+    await writeLine(
+      `${isDry && counters.received > 0 ? '\n' : ''}${countersText(counters, corruptLines, paint)}`,
+    )
   }
-  const isWhole = books.deadLettered + books.inFlight + corruptLines === 0
+  const isWhole = counters.deadLettered + counters.inFlight + corruptLines === 0
   if (failure !== undefined || !isWhole || interrupt.signal.aborted) throw new CommandFailed()
 }
 
@@ -172,7 +174,7 @@ async function takeAll(
 }
 
 /** Of all that a connector tells of itself, what became of its events. */
-function booksOf(status: BooksSnapshot): BooksSnapshot {
+function booksOf(status: EventCounts): EventCounts {
   const { received, delivered, skipped, deadLettered, inFlight, skippedByReason, retries } = status
   return { received, delivered, skipped, deadLettered, inFlight, skippedByReason, retries }
 }

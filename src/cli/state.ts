@@ -1,15 +1,11 @@
 import { Command, InvalidArgumentError } from 'commander'
-import { anyPosition, voidPositionValue } from '../connector/platform/author-position.ts'
-import { importedMap, mapValue } from '../connector/platform/progress.ts'
-import { pushedValue, resetState, stateValue } from '../connector/platform/session.ts'
-import {
-  parseConnectorState,
-  serializeConnectorState,
-  type ConnectorState,
-} from '../opencti/connector-state.ts'
+import { anyPosition, voidPositionValue } from '../session/author-position.ts'
+import { importedMap, mapValue } from '../session/progress.ts'
+import { pushedValue, resetState, stateValue } from '../session/session.ts'
+import { parsePlatformState, serializePlatformState, type PlatformState } from '../opencti/platform-state.ts'
 import { formatPosition, startOfTime, type Position } from '../opencti/position.ts'
-import { futureText } from '../settings/future-start.ts'
-import { readBeginning } from '../settings/read-beginning.ts'
+import { futureText } from '../settings/reading/future-start.ts'
+import { readBeginning } from '../settings/schemas/read-beginning.ts'
 import { systemClock } from '../util/clock.ts'
 import { counted, note, printable, timeText, writeJson, writeLine } from './output.ts'
 import { exitCodeHelp } from './run-command-line.ts'
@@ -65,8 +61,8 @@ export function stateCommand(): Command {
 function show(options: StateOptions): Promise<void> {
   return withState(options, 'read-only', async (store, connectorId) => {
     const text = store.value(stateValue)
-    const state = parseConnectorState(text)
-    const pushed = parseConnectorState(newestPushed(store.value(pushedValue)))
+    const state = parsePlatformState(text)
+    const pushed = parsePlatformState(newestPushed(store.value(pushedValue)))
     const facts = {
       connectorId,
       isReset: text === resetState,
@@ -97,7 +93,7 @@ function show(options: StateOptions): Promise<void> {
 }
 
 /** The end of a catch-up that is not over. The state keeps its end for ever; its position passes it when it is over. */
-function pendingCatchUp(state: ConnectorState | undefined): string | undefined {
+function pendingCatchUp(state: PlatformState | undefined): string | undefined {
   const { startFrom, recoverUntil } = state ?? {}
   if (recoverUntil === undefined || recoverUntil === false) return undefined
   return startFrom !== undefined && startFrom.ms >= Date.parse(recoverUntil) ? undefined : recoverUntil
@@ -121,8 +117,8 @@ function set(from: Position, options: StateOptions): Promise<void> {
   return change(
     options,
     (text) => {
-      const before = parseConnectorState(text)
-      return serializeConnectorState({
+      const before = parsePlatformState(text)
+      return serializePlatformState({
         startFrom: from,
         recoverUntil: before?.recoverUntil,
         foreign: before?.foreign ?? {},
@@ -151,7 +147,7 @@ async function change(
       forgetPositions: true,
       durable: true,
     })
-    const { startFrom } = parseConnectorState(text) ?? {}
+    const { startFrom } = parsePlatformState(text) ?? {}
     if (options.json === true) await writeJson({ connectorId, position: positionText(startFrom) ?? null })
     else await writeLine(answer)
   })

@@ -1,44 +1,45 @@
 import { Checkpointer } from '../checkpoint/checkpointer.ts'
 import { type StreamConnectorError } from '../errors/stream-connector-error.ts'
-import { Books, type Outcome } from '../flow/books.ts'
-import { Engines } from '../flow/engines.ts'
-import { Filter } from '../flow/filter.ts'
-import { droppedByReset } from '../flow/outcomes.ts'
-import { type Route } from '../flow/route.ts'
-import { type RouteAccount, Routes } from '../flow/routes.ts'
-import { Window } from '../flow/window.ts'
+import { EventCounters, type Outcome } from '../events/event-counters.ts'
+import { Engine } from '../flow/engine.ts'
+import { Filter } from '../events/filter.ts'
+import { droppedByReset } from '../events/outcomes.ts'
+import { type Route } from '../events/route.ts'
+import { Routes } from '../events/routes.ts'
+import { type RouteAccount } from '../flow/route-account.ts'
+import { InFlightLimit } from '../flow/in-flight-limit.ts'
 import { heapFrameLimit } from '../stream/heap-frame-limit.ts'
 import { CheckpointAge } from '../observe/facts/checkpoint-age.ts'
 import { type AssemblyOptions, type AssemblyOwner } from './assembly-options.ts'
-import { HangWatch } from './beside/hang-watch.ts'
-import { SideWork } from './beside/side-work.ts'
-import { DeadLetterBound } from './dead-letters/dead-letter-bound.ts'
-import { DeadLetterWriter } from './dead-letters/dead-letter-writer.ts'
-import { RefusedRuns } from './dead-letters/refused-runs.ts'
-import { HookRunner } from './delivery/hook-runner.ts'
-import { requireHooks } from './delivery/require-hooks.ts'
-import { LastEnd } from './id-map/last-end.ts'
-import { recallRoutes } from './id-map/recall-routes.ts'
-import { StixIdRecords } from './id-map/stix-id-records.ts'
-import { TargetIds } from './id-map/target-ids.ts'
-import { Corrections } from './intake/corrections.ts'
-import { type PipelineMessage } from './intake/pipeline-message.ts'
-import { Pipeline } from './intake/pipeline.ts'
-import { LinkQueue } from './links/link-queue.ts'
-import { mapValue } from './platform/progress.ts'
+import { HangWatch } from '../target/hang-watch.ts'
+import { SideWork } from './side-work.ts'
+import { DeadLetterBound } from '../dead-letters/dead-letter-bound.ts'
+import { DeadLetterWriter } from '../dead-letters/dead-letter-writer.ts'
+import { RefusedRuns } from '../dead-letters/refused-runs.ts'
+import { HookRunner } from '../target/hook-runner.ts'
+import { requireHooks } from '../target/require-hooks.ts'
+import { UncleanShutdown } from '../id-map/unclean-shutdown.ts'
+import { recallRoutes } from '../id-map/recall-routes.ts'
+import { StixIdRecords } from '../id-map/stix-id-records.ts'
+import { TargetIds } from '../id-map/target-ids.ts'
+import { InternalEvents } from '../intake/internal-events.ts'
+import { type PipelineMessage } from '../intake/pipeline-message.ts'
+import { Pipeline } from '../intake/pipeline.ts'
+import { LinkQueue } from '../links/link-queue.ts'
+import { mapValue } from '../session/progress.ts'
 
 /** So many entities of a batch are named where all of them cannot be. */
 const maxNamed = 10
 
 /** The stages between a message and its end, joined: pipeline, engine, hooks, checkpoint, bounds. */
 export class Assembly {
-  readonly books = new Books()
+  readonly counters = new EventCounters()
   readonly routes: Routes
-  readonly window: Window
-  readonly engine: Engines
+  readonly inFlight: InFlightLimit
+  readonly engine: Engine
   readonly pipeline: Pipeline
   readonly checkpointer: Checkpointer
-  readonly lastEnd = new LastEnd()
+  readonly lastEnd = new UncleanShutdown()
   readonly deadLetters: DeadLetterBound
   readonly sideWork: SideWork
   readonly links: LinkQueue
@@ -60,9 +61,9 @@ export class Assembly {
     const clean = (text: string) => options.redactor.clean(text)
     this.#options = options
     this.#owner = owner
-    // A frame of half the size that the heap can hold fills the window alone: two of the largest are one too many.
+    // A frame of half the size that the heap can hold fills the inFlight alone: two of the largest are one too many.
     const maxBytes = Math.min(delivery.queue.maxBytes, heapFrameLimit() / 2)
-    this.window = new Window({ ...delivery.queue, maxBytes })
+    this.inFlight = new InFlightLimit({ ...delivery.queue, maxBytes })
     this.deadLetters = new DeadLetterBound(delivery.deadLetters.max, store, clock, logger, () =>
       this.checkpointer.flush(),
     )
@@ -101,7 +102,7 @@ export class Assembly {
       resume: (route, run, reason) => this.engine.resumeRefusals(route, run, reason),
       stopped: owner.givenUp,
     })
-    const { books, checkpointer, window } = this
+    const { counters, checkpointer, inFlight } = this
     this.#letters = new DeadLetterWriter({
       checkpointer,
       clock,
@@ -113,11 +114,11 @@ export class Assembly {
       onSuspect: (letter) => this.#refusedRuns.add(letter),
       onFailedAgain: (operation, error, atMs) => this.sideWork.replayer.failedAgain(operation, error, atMs),
     })
-    this.routes = new Routes(delivery.routes, books, clock)
-    this.engine = new Engines({
+    this.routes = new Routes(delivery.routes, counters, clock)
+    this.engine = new Engine({
       delivery,
       handler: this.#handlerOf(undefined),
-      books,
+      counters,
       clock,
       random,
       logger,
@@ -128,8 +129,8 @@ export class Assembly {
     for (const route of this.routes.all) this.#addRoute(route)
     const filter = new Filter(delivery.filter, clock)
     this.pipeline = new Pipeline({
-      books,
-      window,
+      counters,
+      inFlight,
       engine: this.engine,
       filter,
       routes: this.routes,
@@ -144,9 +145,9 @@ export class Assembly {
       clean,
       letters: this.#letters,
     })
-    const corrections = new Corrections({
-      books,
-      window,
+    const corrections = new InternalEvents({
+      counters,
+      inFlight,
       push: (operation) => this.engine.push(operation),
       filter,
       routes: this.routes,
@@ -165,7 +166,7 @@ export class Assembly {
       state: owner.state,
       isCatchingUp: () => owner.progress.isCatchingUp,
       // Not that of the dead letters: where there are too many of them, replaying is the way out.
-      room: () => window.room() ?? checkpointer.room(),
+      room: () => inFlight.room() ?? checkpointer.room(),
       roomForEvents: () => this.room(),
       hurry: () => this.engine.hurry(),
       open: () => this.open(),
@@ -240,7 +241,7 @@ export class Assembly {
 
   /** Undefined when more may be taken in; else resolves when there is room and everything can be written. */
   room(): Promise<void> | undefined {
-    const wait = this.window.room() ?? this.checkpointer.room() ?? this.deadLetters.room()
+    const wait = this.inFlight.room() ?? this.checkpointer.room() ?? this.deadLetters.room()
     if (wait === undefined) return undefined
     this.engine.hurry()
     return wait.then(() => this.room())
@@ -261,7 +262,7 @@ export class Assembly {
         [
           route.name,
           {
-            ...route.books.snapshot(),
+            ...route.counters.snapshot(),
             ...this.engine.troubleOf(route),
             concurrencyLimit: this.engine.limitOf(route),
           },

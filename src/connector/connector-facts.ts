@@ -2,8 +2,8 @@ import { type CountedPlatform } from '../observe/facts/counted-platform.ts'
 import { type ObservedFacts } from '../observe/facts/observed-facts.ts'
 import { type StreamWatch } from '../observe/facts/stream-watch.ts'
 import { type Assembly } from './assembly.ts'
-import { type LazyLookups } from './platform/lazy-lookups.ts'
-import { type Progress } from './platform/progress.ts'
+import { type LazyLookups } from '../session/lazy-lookups.ts'
+import { type Progress } from '../session/progress.ts'
 
 /** Where {@link connectorFacts} are read. */
 export interface FactSources {
@@ -19,11 +19,11 @@ export interface FactSources {
 /** How a connector does at this moment, but for where it stands in its life. */
 export function connectorFacts(sources: FactSources): Omit<ObservedFacts, 'state' | 'waitsFor'> {
   const { assembly, progress, lookups, platform, stream, maxDeadLetters, nowMs } = sources
-  const { books, window, engine, checkpointer, deadLetters, checkpointAgeMs } = assembly
+  const { counters, inFlight, engine, checkpointer, deadLetters, checkpointAgeMs } = assembly
   return {
-    ...books.snapshot(),
+    ...counters.snapshot(),
     routes: assembly.routeAccounts(),
-    bytesInFlight: window.bytes,
+    bytesInFlight: inFlight.bytes,
     deadLettersKept: deadLetters.count,
     maxDeadLetters,
     catchingUp: progress.isCatchingUp,

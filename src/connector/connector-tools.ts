@@ -1,12 +1,12 @@
-import { type ConnectorDefaults } from '../settings/connector-defaults.ts'
-import { type SettingsDefinition } from '../settings/define-settings.ts'
+import { type ConnectorDefaults } from '../settings/schemas/connector-defaults.ts'
+import { type SettingsDefinition } from '../settings/schemas/define-settings.ts'
 import {
   settingsJsonSchema,
   type SettingsJsonSchema,
   type SettingsJsonSchemaOptions,
-} from '../settings/settings-json-schema.ts'
-import { loadSettings, type LoadSettingsOptions } from '../settings/load-settings.ts'
-import { settingsMarkdown } from '../settings/settings-markdown.ts'
+} from '../settings/documents/settings-json-schema.ts'
+import { loadSettings, type LoadSettingsOptions } from '../settings/reading/load-settings.ts'
+import { settingsMarkdown } from '../settings/documents/settings-markdown.ts'
 
 /** Marks the prototype of every `StreamConnector`, of any copy of this package. */
 export const connectorMark = Symbol.for('opencti-stream-connector.connector')

@@ -1,7 +1,7 @@
-import { type Engines } from '../flow/engines.ts'
+import { type Engine } from '../flow/engine.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
-import { isDoneWithin } from './platform/patience.ts'
+import { isDoneWithin } from '../session/keep-trying.ts'
 
 /** How work is finished. */
 export interface FinishOptions {
@@ -21,7 +21,7 @@ export interface FinishOptions {
 const giveUpMs = 500
 
 /** Lets work come to its end within the grace time, and gives up the rest: it comes again at the next start. */
-export async function finishWork(engine: Engines, options: FinishOptions): Promise<void> {
+export async function finishWork(engine: Engine, options: FinishOptions): Promise<void> {
   const { canFinish, graceMs, clock, logger, givenUp, abandon } = options
   if (!canFinish) engine.stop()
   await isDoneWithin(canFinish ? engine.drain() : engine.rest(), graceMs, clock, givenUp)

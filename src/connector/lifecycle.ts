@@ -1,5 +1,5 @@
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
-import { type ConnectorState } from './contract/notices.ts'
+import { type ConnectorState } from '../contract/notices.ts'
 
 const moves: Readonly<Record<ConnectorState, readonly ConnectorState[]>> = {
   idle: ['starting', 'stopping'],

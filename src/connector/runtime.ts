@@ -1,39 +1,39 @@
 import { type KyInstance } from 'ky'
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { describeError } from '../errors/verdict.ts'
-import { type Outcome } from '../flow/books.ts'
+import { type Outcome } from '../events/event-counters.ts'
 import { CountedPlatform } from '../observe/facts/counted-platform.ts'
 import { type ObservedFacts } from '../observe/facts/observed-facts.ts'
 import { scrubbed, scrubError } from '../observe/log/scrub.ts'
 import { type OwnMetrics } from '../observe/metrics/own-metrics.ts'
 import { Observation } from '../observe/observation.ts'
-import { type ConnectorState as PlatformState } from '../opencti/connector-state.ts'
+import { type PlatformState } from '../opencti/platform-state.ts'
 import { createPlatformHttp } from '../opencti/http.ts'
-import { PlatformKnowledge } from '../opencti/platform-knowledge.ts'
+import { PlatformKnowledge } from '../lookups/platform-knowledge.ts'
 import { formatPosition } from '../opencti/position.ts'
 import { checkStream, requireStreamId, type CheckedStream } from '../opencti/stream-check.ts'
 import { systemClock } from '../util/clock.ts'
 import { type AssemblyOptions } from './assembly-options.ts'
 import { Assembly } from './assembly.ts'
 import { connectorFacts } from './connector-facts.ts'
-import { connectorStatus, type ConnectorStatus } from './contract/connector-status.ts'
-import { type ReconcileOptions, type ReconcileReport } from './contract/reconcile-report.ts'
-import { HookRequests } from './delivery/hook-requests.ts'
+import { connectorStatus, type ConnectorStatus } from '../observe/connector-status.ts'
+import { type ReconcileOptions, type ReconcileReport } from '../contract/reconcile-report.ts'
+import { HookRequests } from '../target/hook-requests.ts'
 import { finishWork } from './finish-work.ts'
-import { LiveStream } from './intake/live-stream.ts'
-import { type PipelineMessage } from './intake/pipeline-message.ts'
+import { LiveStream } from '../intake/live-stream.ts'
+import { type PipelineMessage } from '../intake/pipeline-message.ts'
 import { Lifecycle } from './lifecycle.ts'
-import { notingErrors } from './noting-errors.ts'
-import { anyPosition, startWhereAuthorSays, voidPositionValue } from './platform/author-position.ts'
-import { LazyLookups } from './platform/lazy-lookups.ts'
-import { isDoneWithin, isTroubleOfPlatform, patiently } from './platform/patience.ts'
-import { platformHttpOptions } from './platform/platform-http-options.ts'
-import { catchUpValue, Progress, type StartKind } from './platform/progress.ts'
-import { Session, type SessionStart } from './platform/session.ts'
+import { notingErrors } from '../observe/notices/errors-of-notices.ts'
+import { anyPosition, startWhereAuthorSays, voidPositionValue } from '../session/author-position.ts'
+import { LazyLookups } from '../session/lazy-lookups.ts'
+import { isDoneWithin, isTroubleOfPlatform, keepTrying } from '../session/keep-trying.ts'
+import { platformHttpOptions } from '../session/platform-http-options.ts'
+import { catchUpValue, Progress, type StartKind } from '../session/progress.ts'
+import { Session, type SessionStart } from '../session/session.ts'
 import { statusDetails } from './status-details.ts'
 import { StopSteps } from './stop-steps.ts'
 import { summarize } from './summarize.ts'
-import { unlessOver } from './unless-over.ts'
+import { raceWithSignal } from '../util/race-with-signal.ts'
 
 /** For who handed over messages that have not ended when the connector stops. */
 const overBefore = new StreamConnectorError(
@@ -177,7 +177,7 @@ export class Runtime {
 
   /** Takes one message through the whole pipeline; resolves with what became of it. */
   async processMessage(message: PipelineMessage): Promise<Outcome> {
-    const outcome = await unlessOver(this.#over.signal, () => this.#assembly.process(message))
+    const outcome = await raceWithSignal(this.#over.signal, () => this.#assembly.process(message))
     return scrubbed(outcome, this.#options.redactor)
   }
 
@@ -193,7 +193,7 @@ export class Runtime {
 
   /** Takes messages through the whole pipeline, in their order; resolves when all have ended. */
   processMessages(messages: AsyncIterable<PipelineMessage>): Promise<void> {
-    return unlessOver(this.#over.signal, () => this.#assembly.processAll(messages))
+    return raceWithSignal(this.#over.signal, () => this.#assembly.processAll(messages))
   }
 
   /** Resolves when the stream is being read; rejects when that cannot be. */
@@ -261,7 +261,7 @@ export class Runtime {
     if (start.movedFrom !== undefined) this.#tellReset(formatPosition(start.movedFrom))
     await this.#assembly.checkpointer.flush(true)
     this.#waitsFor = 'the live stream to be there'
-    const stream = await patiently(
+    const stream = await keepTrying(
       () => this.checkStream(signal),
       'The live stream cannot be read yet',
       this.#options,
@@ -271,7 +271,7 @@ export class Runtime {
     logger.info('Stream ID validated', { stream_id: stream.id, stream_name: stream.name })
     this.#waitsFor = 'the target to be ready'
     const check = async () => hooks.check?.(signal)
-    await patiently(check, 'The target is not ready yet', this.#options, signal, () => true)
+    await keepTrying(check, 'The target is not ready yet', this.#options, signal, () => true)
     this.#waitsFor = undefined
     await this.#assembly.resume()
     this.#read()

@@ -2,7 +2,7 @@ import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { describeError } from '../errors/verdict.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
-import { isDoneWithin } from './platform/patience.ts'
+import { isDoneWithin } from '../session/keep-trying.ts'
 
 /** What {@link StopSteps} need. */
 export interface StopStepsOptions {

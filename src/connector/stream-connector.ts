@@ -1,29 +1,33 @@
 import { type KyInstance } from 'ky'
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
-import { type Outcome } from '../flow/books.ts'
+import { type Outcome } from '../events/event-counters.ts'
 import { type FlushResult } from '../flow/flush-answer.ts'
-import { type EntityLink } from '../opencti/platform-knowledge.ts'
-import { type PlatformLookups } from '../opencti/platform-lookups.ts'
+import { type EntityLink } from '../lookups/platform-knowledge.ts'
+import { type PlatformLookups } from '../lookups/platform-lookups.ts'
 import { type OwnMetrics } from '../observe/metrics/own-metrics.ts'
 import { type CheckedStream } from '../opencti/stream-check.ts'
-import { defineSettings, type SettingsDefinition } from '../settings/define-settings.ts'
-import { type DeliveryOptions } from '../settings/delivery-options.ts'
-import { type Defaults } from '../settings/resolve-defaults.ts'
-import { type SettingsOf } from '../settings/settings-of.ts'
-import { type TargetSettings } from '../settings/target-settings.ts'
-import { type Entity } from '../stix/entity.ts'
+import { defineSettings, type SettingsDefinition } from '../settings/schemas/define-settings.ts'
+import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
+import { type Defaults } from '../settings/reading/resolve-defaults.ts'
+import { type SettingsOf } from '../settings/schemas/settings-of.ts'
+import { type TargetSettings } from '../settings/schemas/target-settings.ts'
+import { type Entity } from '../stix/types/entity.ts'
 import { type MaybePromise } from '../store/state-store.ts'
 import { type Logger } from '../util/logger.ts'
 import { Redactor } from '../util/redactor.ts'
 import { connectorMark, connectorTools } from './connector-tools.ts'
-import { type ConnectorOptions } from './contract/connector-options.ts'
-import { type ConnectorStatus } from './contract/connector-status.ts'
-import { type EventContext } from './contract/event-context.ts'
-import { type ConnectorHooks, type FlushOperation } from './contract/hooks.ts'
-import { type Listing, type ReconcileOptions, type ReconcileReport } from './contract/reconcile-report.ts'
-import { type TargetClients } from './delivery/target-clients.ts'
-import { heldStart } from './held-start.ts'
-import { pipelineMessage, pipelineMessages, type StreamConnectorMessage } from './intake/connector-message.ts'
+import { type ConnectorOptions } from '../contract/connector-options.ts'
+import { type ConnectorStatus } from '../observe/connector-status.ts'
+import { type EventContext } from '../contract/event-context.ts'
+import { type ConnectorHooks, type FlushOperation } from '../contract/hooks.ts'
+import { type Listing, type ReconcileOptions, type ReconcileReport } from '../contract/reconcile-report.ts'
+import { type TargetClients } from '../target/target-clients.ts'
+import { interceptedStart } from './start-interception.ts'
+import {
+  pipelineMessage,
+  pipelineMessages,
+  type StreamConnectorMessage,
+} from '../intake/connector-message.ts'
 import { prepareConnector } from './prepare-connector.ts'
 import { runProgram } from './run-program.ts'
 import { type Runtime } from './runtime.ts'
@@ -352,7 +356,7 @@ export abstract class StreamConnector<
    * that cannot be used.
    */
   start(): Promise<void> {
-    return heldStart(this.constructor) ?? this.#runtime.start()
+    return interceptedStart(this.constructor) ?? this.#runtime.start()
   }
 
   /** Resolves when the connector has stopped; rejects when it stopped because it could not go on. */
@@ -387,6 +391,6 @@ export abstract class StreamConnector<
     const note = (connector: object, error: unknown, isGoingOn: boolean) => {
       if (#runtime in connector) connector.#runtime.noteUnhandled(error, isGoingOn)
     }
-    return heldStart(this) ?? runProgram(() => new this(), note)
+    return interceptedStart(this) ?? runProgram(() => new this(), note)
   }
 }

@@ -1,6 +1,6 @@
 import { delay } from '../util/delay.ts'
 import { type AssemblyOptions } from './assembly-options.ts'
-import { metricsOf, type ConnectorStatus } from './contract/connector-status.ts'
+import { metricsOf, type ConnectorStatus } from '../observe/connector-status.ts'
 
 /** Writes the specification's line of metrics into the log now and then, until `signal` is aborted. */
 export async function summarize(

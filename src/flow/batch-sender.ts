@@ -1,10 +1,10 @@
 import { judge } from '../errors/verdict.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Batcher } from './batcher.ts'
-import { delivered } from './books.ts'
+import { delivered } from '../events/event-counters.ts'
 import { type ItemAnswer } from './flush-answer.ts'
 import { type Gate } from './gate.ts'
-import { type Operation } from './operation.ts'
+import { type Operation } from '../events/operation.ts'
 import { type OperationHandler } from './operation-handler.ts'
 import { type Settler } from './settler.ts'
 

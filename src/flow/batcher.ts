@@ -1,6 +1,6 @@
-import { type ResolvedBatchOptions } from '../settings/delivery-options.ts'
+import { type ResolvedBatchOptions } from '../settings/schemas/delivery-options.ts'
 import { type Clock } from '../util/clock.ts'
-import { type Operation } from './operation.ts'
+import { type Operation } from '../events/operation.ts'
 
 /** What a {@link Batcher} needs. */
 export interface BatcherOptions {

@@ -1,4 +1,4 @@
-import { type Operation } from './operation.ts'
+import { type Operation } from '../events/operation.ts'
 
 /** What a try counts less with each that comes after it: about the last hundred count. */
 const keep = 0.99

@@ -3,9 +3,9 @@ import { type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { AdaptiveLimit } from './adaptive-limit.ts'
 import { FailureShare } from './failure-share.ts'
-import { isHeldAgainst } from './held-against.ts'
+import { chargeFailure } from './charge-failure.ts'
 import { type Limiter } from './limiter.ts'
-import { type Operation } from './operation.ts'
+import { type Operation } from '../events/operation.ts'
 import { Outage, type OutageOptions } from './outage.ts'
 import { Refusals } from './refusals.ts'
 
@@ -259,7 +259,7 @@ export class Gate {
    * @param attempts tries of one event in all, while the target otherwise works.
    */
   isHeldAgainst(operation: Operation, verdict: Verdict, attempts: number): boolean {
-    return isHeldAgainst(operation, verdict, this.#outage, this.#failures, attempts)
+    return chargeFailure(operation, verdict, this.#outage, this.#failures, attempts)
   }
 
   /** The target may have asked for a pause with its answer. */

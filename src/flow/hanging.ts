@@ -1,4 +1,4 @@
-import { type Operation } from './operation.ts'
+import { type Operation } from '../events/operation.ts'
 
 /** A call of a hook that takes far longer than others. */
 export interface HangingCall {

@@ -1,6 +1,6 @@
 import { type Random } from '../util/backoff.ts'
 import { Queue } from '../util/queue.ts'
-import { type Operation } from './operation.ts'
+import { type Operation } from '../events/operation.ts'
 import { type Precedence } from './precedence.ts'
 
 /** The operations of one entity, in stream order. Most lanes only ever hold one. */

@@ -1,9 +1,9 @@
 import { type Verdict } from '../errors/verdict.ts'
 import { type MaybePromise } from '../store/state-store.ts'
-import { type Outcome } from './books.ts'
+import { type Outcome } from '../events/event-counters.ts'
 import { type ItemAnswer } from './flush-answer.ts'
 import { type AskedPause } from './gate.ts'
-import { type Operation } from './operation.ts'
+import { type Operation } from '../events/operation.ts'
 
 /** What is done with an operation when its turn has come. */
 export interface OperationHandler {

@@ -1,5 +1,5 @@
-import { type DeliveryOptions } from '../settings/delivery-options.ts'
-import { type Operation } from './operation.ts'
+import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
+import { type Operation } from '../events/operation.ts'
 import { ReferencePrecedence } from './reference-precedence.ts'
 import { StreamPrecedence } from './stream-precedence.ts'
 

@@ -1,5 +1,5 @@
-import { type Delivery } from './delivery.ts'
-import { type Operation } from './operation.ts'
+import { type PendingEvent } from '../events/pending-event.ts'
+import { type Operation } from '../events/operation.ts'
 
 /** What becomes of an event right now: a hook is at work on it, or it waits for its turn, or for its next try. */
 export type QueueState = 'running' | 'waiting' | 'retrying'
@@ -32,12 +32,12 @@ const rank: Readonly<Record<QueueState, number>> = { waiting: 0, retrying: 1, ru
  * while events pass: it is for those who ask now and then.
  */
 export function queueDepth(...views: readonly QueueView[]): QueueDepth {
-  const states = new Map<Delivery, QueueState>()
+  const states = new Map<PendingEvent, QueueState>()
   for (const view of views) {
     const stateOf = stateIn(view)
     for (const operation of view.operations) {
       const state = stateOf(operation)
-      for (const delivery of [operation.delivery, ...(operation.replaced ?? [])]) {
+      for (const delivery of [operation.pendingEvent, ...(operation.replaced ?? [])]) {
         const known = states.get(delivery)
         if (known === undefined || rank[state] > rank[known]) states.set(delivery, state)
       }

@@ -1,7 +1,7 @@
-import { previousStixIdOf } from '../stix/entity-ids.ts'
-import { referencesOf } from '../stix/references-of.ts'
+import { previousStixIdOf } from '../stix/read/entity-ids.ts'
+import { referencesOf } from '../stix/read/references-of.ts'
 import { Queue } from '../util/queue.ts'
-import { type Operation } from './operation.ts'
+import { type Operation } from '../events/operation.ts'
 import { type Precedence } from './precedence.ts'
 
 /** Operations about an entity, and those that name it, in the order of the stream. */

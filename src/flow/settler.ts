@@ -1,28 +1,28 @@
 import { judge, type Verdict } from '../errors/verdict.ts'
-import { type ResolvedRetryOptions } from '../settings/delivery-options.ts'
+import { type ResolvedRetryOptions } from '../settings/schemas/delivery-options.ts'
 import { backoffMs, type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
-import { type AtWork } from './at-work.ts'
-import { type Books, type Outcome } from './books.ts'
+import { type ActiveOperations } from './active-operations.ts'
+import { type EventCounters, type Outcome } from '../events/event-counters.ts'
 import { type Gate } from './gate.ts'
 import { type Lanes } from './lanes.ts'
-import { type Operation } from './operation.ts'
+import { type Operation } from '../events/operation.ts'
 import { type OperationHandler } from './operation-handler.ts'
-import { type Resting } from './resting.ts'
+import { type RetryTimers } from './retry-timers.ts'
 
 /** What a {@link Settler} needs. */
 export interface SettlerOptions {
   readonly retry: ResolvedRetryOptions
   readonly handler: Pick<OperationHandler, 'onRetry' | 'deadLetter' | 'skipped' | 'onStop'>
-  readonly books: Books
+  readonly counters: EventCounters
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
   readonly gate: Gate
   readonly lanes: Lanes
-  readonly atWork: AtWork
-  readonly resting: Resting
+  readonly atWork: ActiveOperations
+  readonly resting: RetryTimers
   /** Whether operations go out in batches. */
   readonly bulk: boolean
   /** Whether nothing is started any more. */
@@ -93,9 +93,9 @@ export class Settler {
 
   /** The operation failed, and that says nothing against it. @param call as of {@link failed}. */
   tryAgain(operation: Operation, verdict: Verdict, call: object): void {
-    const { clock, random, books, handler, gate, lanes, logger, atWork, resting, bulk } = this.#options
+    const { clock, random, counters, handler, gate, lanes, logger, atWork, resting, bulk } = this.#options
     operation.noteFailure(clock.now(), verdict.reason)
-    books.retry()
+    counters.retry()
     handler.onRetry(operation, verdict)
     if (this.isStopped) {
       this.keep(operation)

@@ -1,5 +1,5 @@
 import { Queue } from '../util/queue.ts'
-import { type Operation } from './operation.ts'
+import { type Operation } from '../events/operation.ts'
 import { type Precedence } from './precedence.ts'
 
 /** One operation after another, in the order of the stream. */

@@ -1,6 +1,6 @@
 import { describeError } from '../errors/verdict.ts'
-import { type ConnectorSettings } from '../settings/connector-settings.ts'
-import { type DeliveryOptions } from '../settings/delivery-options.ts'
+import { type ConnectorSettings } from '../settings/schemas/connector-settings.ts'
+import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { type Redactor } from '../util/redactor.ts'

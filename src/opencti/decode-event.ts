@@ -1,6 +1,6 @@
-import { entityKeyOf } from '../stix/entity-ids.ts'
-import { type Entity } from '../stix/entity.ts'
-import { fieldsOf } from '../stix/json-value.ts'
+import { entityKeyOf } from '../stix/read/entity-ids.ts'
+import { type Entity } from '../stix/types/entity.ts'
+import { fieldsOf } from '../stix/types/json-value.ts'
 import { type Position } from './position.ts'
 import { type Envelope, type EventName, type StreamEvent } from './stream-event.ts'
 

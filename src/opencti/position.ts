@@ -1,4 +1,4 @@
-import { readBeginning } from '../settings/read-beginning.ts'
+import { readBeginning } from '../settings/schemas/read-beginning.ts'
 
 /**
  * A place in the platform's stream: the id of a Redis stream entry, `<ms>-<seq>`, as two numbers. Places are

@@ -1,4 +1,4 @@
-import { type Entity } from '../stix/entity.ts'
+import { type Entity } from '../stix/types/entity.ts'
 import { type Position } from './position.ts'
 
 /** What a frame of the stream can say of an entity. */

@@ -13,7 +13,7 @@ import { caughtUp, startRecorder, startSimulator } from '../integration/stage.ts
 import { until } from '../integration/until.ts'
 import { rowOf } from '../../src/cli/dead-letter-text.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
-import { deadLetter } from '../connector/dead-letters/dead-letter.ts'
+import { deadLetter } from '../dead-letters/dead-letter.ts'
 import { linesOf, runCli } from './run-cli.ts'
 
 const connectorId = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'

@@ -98,7 +98,7 @@ test('appends nothing to what is no recording', async () => {
   expect(await readFile(file, 'utf8')).toBe('dear diary\n')
 })
 
-test('a recording goes through a connector in order, and the books are told', async () => {
+test('a recording goes through a connector in order, and the counters are told', async () => {
   const { run, record, file, folder, malware } = await stage()
   await record('--limit', '4')
   const connector = await writeConnector(folder, `${simpleConnector()}\nawait Simple.run()`)

@@ -87,7 +87,7 @@ async function stage<T extends Plain>(
   return { simulator, connector, store, publish }
 }
 
-/** Everything has ended, and all of it is in the books. */
+/** Everything has ended, and all of it is in the counters. */
 async function settled({ connector, simulator }: Stage<Plain>): Promise<void> {
   await until('the end of all work', () => {
     const { inFlight, position } = connector.status()

@@ -15,7 +15,7 @@ import { onTestFinished } from 'vitest'
 import { tmpdir } from 'node:os'
 import { fastClock } from '../integration/fast-clock.ts'
 import { minimalEnvironment } from '../settings/minimal-environment.ts'
-import { openCtiExtension } from '../../src/stix/extensions.ts'
+import { openCtiExtension } from '../../src/stix/types/extensions.ts'
 
 /** The routing of the specification of stream connectors. */
 export const specified = {

@@ -1,6 +1,6 @@
 import { MemoryStore, StreamConnector, tlpMarkingIds, type Entity } from 'opencti-stream-connector'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { deliveryFields } from '../../src/settings/setting-field.ts'
+import { deliveryFields } from '../../src/settings/schemas/setting-field.ts'
 import { type Logger, silentLogger } from '../../src/util/logger.ts'
 import { startSimulator } from '../integration/stage.ts'
 

@@ -16,9 +16,9 @@ import {
   buildRelationship,
   type BuiltObject,
 } from 'opencti-stream-connector/testing'
-import { definitionOf, innerOf } from '../../src/settings/inner-schema.ts'
-import { connectorSchema } from '../../src/settings/connector-settings.ts'
-import { deliveryFields, sectionFields } from '../../src/settings/setting-field.ts'
+import { definitionOf, innerOf } from '../../src/settings/schemas/inner-schema.ts'
+import { connectorSchema } from '../../src/settings/schemas/connector-settings.ts'
+import { deliveryFields, sectionFields } from '../../src/settings/schemas/setting-field.ts'
 import { createLogger } from '../../src/observe/log/create-logger.ts'
 import { Redactor } from '../../src/util/redactor.ts'
 import { fastClock } from '../integration/fast-clock.ts'

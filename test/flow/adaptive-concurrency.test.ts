@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { delivered } from '../../src/flow/books.ts'
+import { delivered } from '../../src/events/event-counters.ts'
 import { delay } from '../../src/util/delay.ts'
 import { Bench, type BenchOptions } from './bench.ts'
 
@@ -60,12 +60,12 @@ it('comes near to what the target works on at a time, and keeps all of it busy',
   pushMany(bench, 1500)
   await bench.clock.advance(6000)
   seen.peak = 0
-  const before = bench.books.snapshot().delivered
+  const before = bench.counters.snapshot().delivered
   await bench.clock.advance(8000)
-  expect(bench.books.snapshot().delivered - before).toBeGreaterThan(8 * 80 * 0.9)
+  expect(bench.counters.snapshot().delivered - before).toBeGreaterThan(8 * 80 * 0.9)
   expect(seen.peak).toBeLessThanOrEqual(12)
   await bench.settle()
-  expect(bench.books.snapshot()).toMatchObject({ delivered: 1500, inFlight: 0 })
+  expect(bench.counters.snapshot()).toMatchObject({ delivered: 1500, inFlight: 0 })
 })
 
 it('asks a target that refuses for little more than it takes, and no event is lost by that', async () => {
@@ -74,7 +74,7 @@ it('asks a target that refuses for little more than it takes, and no event is lo
     pushMany(bench, 1000)
     await bench.settle()
     expect(bench.deadLetters).toEqual([])
-    expect(bench.books.snapshot().delivered).toBe(1000)
+    expect(bench.counters.snapshot().delivered).toBe(1000)
     return seen.refused
   }
   expect(await run(true)).toBeLessThan(100)
@@ -103,12 +103,12 @@ it('holds for the batches of a bulk target', async () => {
   pushMany(bench, 3000)
   await bench.clock.advance(8000)
   seen.peak = 0
-  const before = bench.books.snapshot().delivered
+  const before = bench.counters.snapshot().delivered
   await bench.clock.advance(5000)
-  expect(bench.books.snapshot().delivered - before).toBeGreaterThan(4 * 5 * 50 * 0.85)
+  expect(bench.counters.snapshot().delivered - before).toBeGreaterThan(4 * 5 * 50 * 0.85)
   expect(seen.peak).toBeLessThanOrEqual(7)
   await bench.settle()
-  expect(bench.books.snapshot()).toMatchObject({ delivered: 3000, inFlight: 0 })
+  expect(bench.counters.snapshot()).toMatchObject({ delivered: 3000, inFlight: 0 })
 })
 
 it('makes room for less when a bulk target asks for some items to be sent again', async () => {

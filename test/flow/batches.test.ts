@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { PermanentError, RetryableError, StopConnector } from '../../src/errors/steering-errors.ts'
 import { type ItemAnswer, readFlushResults } from '../../src/flow/flush-answer.ts'
-import { type Operation } from '../../src/flow/operation.ts'
+import { type Operation } from '../../src/events/operation.ts'
 import { delay } from '../../src/util/delay.ts'
 import { Bench, type BenchOptions, type Target } from './bench.ts'
 
@@ -57,7 +57,7 @@ describe('a batch goes', () => {
     await bench.clock.advance(10)
     expect(batches.map(({ keys }) => keys)).toEqual([['k0', 'k1'], ['k2'], ['k3']])
     await bench.settle()
-    expect(bench.books.snapshot().delivered).toBe(6)
+    expect(bench.counters.snapshot().delivered).toBe(6)
   })
 
   it('at once when nothing more is coming, and the next one waits again', async () => {
@@ -85,7 +85,7 @@ describe('a batch goes', () => {
     await bench.clock.advance(10)
     expect(batches).toEqual([{ keys: ['hot'], atMs: 0 }])
     await bench.settle()
-    expect(bench.books.snapshot().delivered).toBe(10)
+    expect(bench.counters.snapshot().delivered).toBe(10)
     expect(batches.every(({ keys }) => new Set(keys).size === keys.length)).toBe(true)
   })
 
@@ -130,7 +130,7 @@ describe('a bad item in a batch', () => {
       }
       await bench.settle()
       expect(bench.deadLetters.map(({ key }) => key)).toEqual(['k7'])
-      expect(bench.books.snapshot()).toMatchObject({ delivered: 118, deadLettered: 1, inFlight: 0 })
+      expect(bench.counters.snapshot()).toMatchObject({ delivered: 118, deadLettered: 1, inFlight: 0 })
       expect(bench.engine.outageReason).toBeUndefined()
     })
   }
@@ -147,7 +147,7 @@ describe('a bad item in a batch', () => {
     await bench.clock.advance(10)
     await bench.settle()
     expect(batches.slice(1).map(({ keys }) => keys)).toEqual([['k3']])
-    expect(bench.books.snapshot()).toMatchObject({ delivered: 10, retries: 1 })
+    expect(bench.counters.snapshot()).toMatchObject({ delivered: 10, retries: 1 })
   })
 
   it('does not make an outage of a target that takes all others, and is given up', async () => {
@@ -165,7 +165,7 @@ describe('a bad item in a batch', () => {
     await bench.settle()
     expect(bench.outages).toEqual([])
     expect(bench.deadLetters).toHaveLength(10)
-    expect(bench.books.snapshot()).toMatchObject({ delivered: 990, deadLettered: 10 })
+    expect(bench.counters.snapshot()).toMatchObject({ delivered: 990, deadLettered: 10 })
   })
 })
 
@@ -188,7 +188,7 @@ describe('a bulk target that is down', () => {
     expect(batches.length - before).toBeLessThan(25)
     await bench.settle()
     expect(bench.deadLetters).toEqual([])
-    expect(bench.books.snapshot().delivered).toBe(100)
+    expect(bench.counters.snapshot().delivered).toBe(100)
     expect(bench.outages).toEqual(['down', undefined])
   })
 
@@ -266,7 +266,7 @@ describe('what flush returns', () => {
     pushAll(3)
     await bench.clock.advance(1000)
     expect(bench.stops).toEqual(['no licence'])
-    expect(bench.books.snapshot()).toMatchObject({ inFlight: 3 })
+    expect(bench.counters.snapshot()).toMatchObject({ inFlight: 3 })
     bench.engine.stop()
     expect(bench.clock.pending).toBe(0)
   })
@@ -289,7 +289,7 @@ describe('what flush returns', () => {
       void bench.engine.rest().then(() => (isAtRest = true))
       await bench.clock.advance(100)
       expect(isAtRest).toBe(true)
-      expect(bench.books.snapshot()).toMatchObject({ delivered: 4, inFlight: 4 })
+      expect(bench.counters.snapshot()).toMatchObject({ delivered: 4, inFlight: 4 })
       expect(bench.engine.clear()).toHaveLength(4)
       expect(bench.engine.size).toBe(0)
     })

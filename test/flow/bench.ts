@@ -1,15 +1,18 @@
-import { Books, type Outcome } from '../../src/flow/books.ts'
-import { Delivery } from '../../src/flow/delivery.ts'
-import { Engine } from '../../src/flow/engine.ts'
+import { EventCounters, type Outcome } from '../../src/events/event-counters.ts'
+import { PendingEvent } from '../../src/events/pending-event.ts'
+import { RouteEngine } from '../../src/flow/route-engine.ts'
 import { type OperationHandler } from '../../src/flow/operation-handler.ts'
-import { Operation, type OperationKind } from '../../src/flow/operation.ts'
+import { Operation, type OperationKind } from '../../src/events/operation.ts'
 import { TokenBucket } from '../../src/flow/token-bucket.ts'
 import { type Verdict } from '../../src/errors/verdict.ts'
 import { type ItemAnswer } from '../../src/flow/flush-answer.ts'
 import { type StreamEvent } from '../../src/opencti/stream-event.ts'
-import { deliverySchema } from '../../src/settings/delivery-schema.ts'
-import { type DeliveryOptions, type ResolvedBatchOptions } from '../../src/settings/delivery-options.ts'
-import { asEntity } from '../../src/stix/entity.ts'
+import { deliverySchema } from '../../src/settings/schemas/delivery-schema.ts'
+import {
+  type DeliveryOptions,
+  type ResolvedBatchOptions,
+} from '../../src/settings/schemas/delivery-options.ts'
+import { asEntity } from '../../src/stix/types/entity.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { silentLogger } from '../../src/util/logger.ts'
 
@@ -62,8 +65,8 @@ export function eventOf(key: string, bytes = 100, names: readonly string[] = [])
 /** An engine on a manual clock, before a target that the test writes. */
 export class Bench implements OperationHandler {
   readonly clock = new ManualClock()
-  readonly books = new Books()
-  readonly engine: Engine
+  readonly counters = new EventCounters()
+  readonly engine: RouteEngine
   readonly bucket: TokenBucket
   readonly deadLetters: { key: string; attempts: number; reason: string }[] = []
   readonly outages: (string | undefined)[] = []
@@ -71,7 +74,7 @@ export class Bench implements OperationHandler {
   /** How often something was delivered after a refusal. */
   taken = 0
   /** How often each event was told that it has ended. */
-  readonly endings = new Map<Delivery, Outcome[]>()
+  readonly endings = new Map<PendingEvent, Outcome[]>()
   readonly #target: Target
   readonly #bulk: BulkTarget | undefined
   weigh = (_operation: Operation): number => 1
@@ -80,10 +83,10 @@ export class Bench implements OperationHandler {
     this.#target = target
     this.#bulk = bulk
     this.bucket = new TokenBucket(options.rate ?? { perSecond: 1e6, burst: 1e6 }, this.clock)
-    this.engine = new Engine({
+    this.engine = new RouteEngine({
       delivery: delivery(options),
       handler: this,
-      books: this.books,
+      counters: this.counters,
       clock: this.clock,
       random: () => 0.5,
       logger: silentLogger,
@@ -102,15 +105,15 @@ export class Bench implements OperationHandler {
       /** The entities that it names. */
       names?: readonly string[]
       /** Told before the engine is. */
-      onMade?: (made: Delivery) => void
+      onMade?: (made: PendingEvent) => void
     } = {},
-  ): Delivery {
+  ): PendingEvent {
     const { kind = 'update', joined = [], names = [] } = options
-    this.books.receive()
-    const made = new Delivery(
+    this.counters.receive()
+    const made = new PendingEvent(
       eventOf(key, 100, names),
       (settled, outcome) => {
-        this.books.close(outcome)
+        this.counters.close(outcome)
         this.endings.set(settled, [...(this.endings.get(settled) ?? []), outcome])
       },
       () => {},

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { delivered } from '../../src/flow/books.ts'
+import { delivered } from '../../src/events/event-counters.ts'
 import { type ItemAnswer } from '../../src/flow/flush-answer.ts'
-import { type Operation } from '../../src/flow/operation.ts'
+import { type Operation } from '../../src/events/operation.ts'
 import { RetryableError } from '../../src/errors/steering-errors.ts'
 import { seededRandom } from '../../src/testing/builders/seeded-random.ts'
 import { delay } from '../../src/util/delay.ts'
@@ -47,7 +47,7 @@ describe('a target that fails a share of its calls', () => {
         for (let index = 0; index < 100; index++) bench.push(`k${index}`)
         await bench.settle()
         expect(bench.deadLetters).toEqual([])
-        expect(bench.books.snapshot().delivered).toBe(100)
+        expect(bench.counters.snapshot().delivered).toBe(100)
       }
     })
 
@@ -140,7 +140,7 @@ describe('a target that has too much to do', () => {
       for (let index = 0; index < 300; index++) bench.push(`k${index}`)
       await bench.clock.advance(100_000)
       expect(bench.deadLetters).toEqual([])
-      expect(bench.books.snapshot().delivered).toBe(300)
+      expect(bench.counters.snapshot().delivered).toBe(300)
       // It says itself when to come again.
       if (name.includes('Retry-After')) expect(bench.outages).toEqual([])
     })
@@ -157,7 +157,7 @@ describe('a probe', () => {
     for (let index = 0; index < 10; index++) bench.push(`good${index}`)
     await bench.clock.advance(2000)
     expect(calls[0]!.key).toMatch(/^good/)
-    expect(bench.books.snapshot().delivered).toBe(10)
+    expect(bench.counters.snapshot().delivered).toBe(10)
     bench.engine.stop()
   })
 })

@@ -2,9 +2,9 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { PermanentError, RetryableError, SkipEvent } from '../../src/errors/steering-errors.ts'
 import { type StreamConnectorError } from '../../src/errors/stream-connector-error.ts'
-import { delivered, type Outcome } from '../../src/flow/books.ts'
+import { delivered, type Outcome } from '../../src/events/event-counters.ts'
 import { type ItemAnswer } from '../../src/flow/flush-answer.ts'
-import { type Operation } from '../../src/flow/operation.ts'
+import { type Operation } from '../../src/events/operation.ts'
 import { delay } from '../../src/util/delay.ts'
 import { Bench } from './bench.ts'
 
@@ -102,7 +102,7 @@ async function play(history: History, bulk: boolean, interruption?: Interruption
   const nextOf = (operation: Operation) => {
     const index = tries.get(operation) ?? 0
     tries.set(operation, index + 1)
-    return plans.get(operation.delivery)?.fates[index] ?? { fate: 'ok' as const, takesMs: 10 }
+    return plans.get(operation.pendingEvent)?.fates[index] ?? { fate: 'ok' as const, takesMs: 10 }
   }
   const plans = new Map<unknown, Planned>()
   const call = async (operations: readonly Operation[], takesMs: number) => {
@@ -146,7 +146,7 @@ async function play(history: History, bulk: boolean, interruption?: Interruption
     const joined = each.joined.map((lane) => `k${lane}`).filter((lane) => lane !== key)
     bench.push(key, { kind: each.kind, joined, onMade: (made) => plans.set(made, each) })
     await bench.clock.advance(each.pauseMs)
-    const { received, delivered: done, skipped, deadLettered, inFlight } = bench.books.snapshot()
+    const { received, delivered: done, skipped, deadLettered, inFlight } = bench.counters.snapshot()
     expect(received).toBe(done + skipped + deadLettered + inFlight)
   }
   await bench.settle()
@@ -154,9 +154,9 @@ async function play(history: History, bulk: boolean, interruption?: Interruption
   return { bench, mostAtATime }
 }
 
-function expectAllIsTold({ endings, books, clock }: Bench): void {
+function expectAllIsTold({ endings, counters, clock }: Bench): void {
   for (const outcomes of endings.values()) expect(outcomes).toHaveLength(1)
-  const { received, delivered: done, skipped, deadLettered, inFlight } = books.snapshot()
+  const { received, delivered: done, skipped, deadLettered, inFlight } = counters.snapshot()
   expect({ received, inFlight }).toEqual({ received: endings.size, inFlight: 0 })
   expect(done + skipped + deadLettered).toBe(received)
   expect(clock.pending).toBe(0)
@@ -224,7 +224,7 @@ describe('any history of operations', () => {
         fc.asyncProperty(histories, fc.nat(40), async (history, at) => {
           const halt = async (bench: Bench) => {
             await stop(bench)
-            const { inFlight } = bench.books.snapshot()
+            const { inFlight } = bench.counters.snapshot()
             const untold = [...bench.endings.values()].filter((outcomes) => outcomes.length === 0)
             expect(untold).toHaveLength(inFlight)
             drop(bench)

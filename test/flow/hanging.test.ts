@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { delivered } from '../../src/flow/books.ts'
+import { delivered } from '../../src/events/event-counters.ts'
 import { delay } from '../../src/util/delay.ts'
 import { Bench } from './bench.ts'
 

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { PermanentError, RetryableError, SkipEvent } from '../../src/errors/steering-errors.ts'
-import { delivered } from '../../src/flow/books.ts'
-import { type Operation } from '../../src/flow/operation.ts'
-import { referencesOf } from '../../src/stix/references-of.ts'
+import { delivered } from '../../src/events/event-counters.ts'
+import { type Operation } from '../../src/events/operation.ts'
+import { referencesOf } from '../../src/stix/read/references-of.ts'
 import { delay } from '../../src/util/delay.ts'
 import { Bench, type BenchOptions } from './bench.ts'
 
@@ -65,7 +65,7 @@ describe.each(['reference', 'strict'] as const)('the order "%s"', (ordering) => 
           const count = (tries.get(operation) ?? 0) + 1
           tries.set(operation, count)
           const { key } = operation.event
-          const step = plans.get(operation.delivery)?.tries[count - 1]
+          const step = plans.get(operation.pendingEvent)?.tries[count - 1]
           if (step !== undefined) await delay(bench.clock, step.takesMs, new AbortController().signal)
           busy.delete(operation)
           if (key === '' || step === undefined || step.fate === 'ok') return delivered
@@ -106,8 +106,8 @@ describe.each(['reference', 'strict'] as const)('the order "%s"', (ordering) => 
         await bench.settle()
         expect([...unfinished]).toEqual([])
         for (const outcomes of bench.endings.values()) expect(outcomes).toHaveLength(1)
-        const books = bench.books.snapshot()
-        expect(books.inFlight).toBe(0)
+        const counters = bench.counters.snapshot()
+        expect(counters.inFlight).toBe(0)
         expect(bench.deadLetters.filter(({ reason }) => /overtaken|two at/.test(reason))).toEqual([])
       }),
       { numRuns: 150 },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { PermanentError, RetryableError } from '../../src/errors/steering-errors.ts'
-import { delivered } from '../../src/flow/books.ts'
-import { type Operation } from '../../src/flow/operation.ts'
+import { delivered } from '../../src/events/event-counters.ts'
+import { type Operation } from '../../src/events/operation.ts'
 import { delay } from '../../src/util/delay.ts'
 import { Bench, type BenchOptions } from './bench.ts'
 
@@ -56,7 +56,7 @@ describe('a target that is down for ten minutes', () => {
       expect(calls.length - before).toBeLessThan(25)
       await bench.settle()
       expect(bench.deadLetters).toEqual([])
-      expect(bench.books.snapshot().delivered).toBe(50)
+      expect(bench.counters.snapshot().delivered).toBe(50)
       expect(bench.outages.map((reason) => reason !== undefined)).toEqual([true, false])
     })
   }
@@ -66,7 +66,7 @@ describe('a target that is down for ten minutes', () => {
     bench.push('only')
     await bench.settle()
     expect(bench.deadLetters).toEqual([])
-    expect(bench.books.snapshot().delivered).toBe(1)
+    expect(bench.counters.snapshot().delivered).toBe(1)
     expect(calls.length).toBeLessThan(30)
   })
 
@@ -123,7 +123,7 @@ describe('a bad event', () => {
       await bench.settle()
       expect(bench.deadLetters).toEqual([{ key: 'poison', attempts: 4, reason: error().message }])
       expect(calls.filter(({ key }) => key === 'poison')).toHaveLength(4)
-      expect(bench.books.snapshot()).toMatchObject({ delivered: 200, deadLettered: 1, inFlight: 0 })
+      expect(bench.counters.snapshot()).toMatchObject({ delivered: 200, deadLettered: 1, inFlight: 0 })
     })
   }
 
@@ -211,7 +211,7 @@ describe('what a target says of itself', () => {
     for (let index = 0; index < 10; index++) bench.push(`k${index}`)
     await bench.settle()
     expect(calls[1]!.atMs).toBeGreaterThanOrEqual(120_000)
-    expect(bench.books.snapshot()).toMatchObject({ delivered: 10, retries: 1 })
+    expect(bench.counters.snapshot()).toMatchObject({ delivered: 10, retries: 1 })
   })
 
   it('with a Retry-After of a year is not believed for more than a quarter of an hour', async () => {

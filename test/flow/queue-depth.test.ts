@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { RetryableError } from '../../src/errors/steering-errors.ts'
-import { delivered } from '../../src/flow/books.ts'
+import { delivered } from '../../src/events/event-counters.ts'
 import { type QueueDepth } from '../../src/flow/queue-depth.ts'
 import { delay } from '../../src/util/delay.ts'
 import { Bench } from './bench.ts'
@@ -66,7 +66,7 @@ it('adds up to what is in flight, through merges, coalescing and failures', asyn
       )
       const check = () => {
         const depth = bench.engine.queue()
-        const { inFlight } = bench.books.snapshot()
+        const { inFlight } = bench.counters.snapshot()
         expect(eventsOf(depth).reduce((sum, count) => sum + count)).toBe(inFlight)
         // What was coalesced holds no bytes.
         const bytes = depth.running.bytes + depth.waiting.bytes + depth.retrying.bytes

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { PermanentError } from '../../src/errors/steering-errors.ts'
-import { delivered } from '../../src/flow/books.ts'
-import { type Delivery } from '../../src/flow/delivery.ts'
+import { delivered } from '../../src/events/event-counters.ts'
+import { type PendingEvent } from '../../src/events/pending-event.ts'
 import { type ItemAnswer } from '../../src/flow/flush-answer.ts'
-import { type Operation } from '../../src/flow/operation.ts'
+import { type Operation } from '../../src/events/operation.ts'
 import { Refusals } from '../../src/flow/refusals.ts'
 import { seededRandom } from '../../src/testing/builders/seeded-random.ts'
 import { delay } from '../../src/util/delay.ts'
@@ -63,7 +63,7 @@ describe.each(['alone', 'batch', 'items'] as const)('events that are all refused
     for (let index = 0; index < 300; index++) bench.push(`k${index}`)
     await bench.settle()
     expect(bench.deadLetters).toHaveLength(19)
-    expect(bench.books.snapshot().delivered).toBe(281)
+    expect(bench.counters.snapshot().delivered).toBe(281)
     expect(bench.outages.at(-1)).toBeUndefined()
   })
 
@@ -151,15 +151,15 @@ describe('a pause for refusals', () => {
     expect(bench.deadLetters).toHaveLength(19)
     bench.push('good')
     await bench.clock.advance(5000)
-    expect(bench.books.snapshot().delivered).toBe(1)
+    expect(bench.counters.snapshot().delivered).toBe(1)
     bench.engine.stop()
   })
 })
 
 describe('events that wait for others', () => {
   it('are tried in the end, though what is before them is refused for ever', async () => {
-    let corrected: Delivery | undefined
-    const { bench } = target('alone', ({ delivery }) => delivery !== corrected)
+    let corrected: PendingEvent | undefined
+    const { bench } = target('alone', ({ pendingEvent: delivery }) => delivery !== corrected)
     for (let index = 0; index < 30; index++) bench.push(`bad${index}`)
     await bench.clock.advance(10_000)
     // The newer event of an entity is what a person has corrected.

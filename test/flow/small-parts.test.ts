@@ -1,11 +1,11 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Books, delivered, type Outcome } from '../../src/flow/books.ts'
-import { coalesce } from '../../src/flow/coalesce.ts'
-import { Delivery } from '../../src/flow/delivery.ts'
-import { Operation, type OperationKind } from '../../src/flow/operation.ts'
+import { EventCounters, delivered, type Outcome } from '../../src/events/event-counters.ts'
+import { coalesce } from '../../src/events/coalesce.ts'
+import { PendingEvent } from '../../src/events/pending-event.ts'
+import { Operation, type OperationKind } from '../../src/events/operation.ts'
 import { TokenBucket } from '../../src/flow/token-bucket.ts'
-import { Window } from '../../src/flow/window.ts'
+import { InFlightLimit } from '../../src/flow/in-flight-limit.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { Bench, eventOf } from './bench.ts'
 
@@ -93,7 +93,7 @@ describe('the token bucket', () => {
 
 describe('the window', () => {
   it('opens again only when half of it is free, in events and in bytes', async () => {
-    const window = new Window({ maxEvents: 4, maxBytes: 1000 })
+    const window = new InFlightLimit({ maxEvents: 4, maxBytes: 1000 })
     for (let index = 0; index < 4; index++) window.take(10)
     let isOpen = false
     const room = window.room()!.then(() => (isOpen = true))
@@ -107,7 +107,7 @@ describe('the window', () => {
   })
 
   it('lets one event pass that is larger than all of it, and opens when it has gone', async () => {
-    const window = new Window({ maxEvents: 4, maxBytes: 1000 })
+    const window = new InFlightLimit({ maxEvents: 4, maxBytes: 1000 })
     expect(window.room()).toBeUndefined()
     window.take(20_000_000)
     const room = window.room()
@@ -118,7 +118,7 @@ describe('the window', () => {
   })
 
   it('opens when an event that stays lets go of its bytes', async () => {
-    const window = new Window({ maxEvents: 4, maxBytes: 1000 })
+    const window = new InFlightLimit({ maxEvents: 4, maxBytes: 1000 })
     window.take(2000)
     const room = window.room()
     window.shrink(2000)
@@ -128,7 +128,7 @@ describe('the window', () => {
   })
 
   it('of one event works too', async () => {
-    const window = new Window({ maxEvents: 1, maxBytes: 1 })
+    const window = new InFlightLimit({ maxEvents: 1, maxBytes: 1 })
     window.take(1)
     const room = window.room()
     window.release(1)
@@ -137,15 +137,15 @@ describe('the window', () => {
   })
 })
 
-describe('the books', () => {
+describe('the counters', () => {
   it('balance after any number of endings, and tell a bounded number of reasons apart', () => {
-    const books = new Books()
-    for (let index = 0; index < 500; index++) books.receive()
-    for (let index = 0; index < 300; index++) books.close({ kind: 'skipped', reason: `reason ${index}` })
-    books.close({ kind: 'skipped', reason: 'reason 0' })
-    for (let index = 0; index < 50; index++) books.close(delivered)
-    books.close({ kind: 'dead-lettered', reason: 'bad' })
-    const { skippedByReason, ...counts } = books.snapshot()
+    const counters = new EventCounters()
+    for (let index = 0; index < 500; index++) counters.receive()
+    for (let index = 0; index < 300; index++) counters.close({ kind: 'skipped', reason: `reason ${index}` })
+    counters.close({ kind: 'skipped', reason: 'reason 0' })
+    for (let index = 0; index < 50; index++) counters.close(delivered)
+    counters.close({ kind: 'dead-lettered', reason: 'bad' })
+    const { skippedByReason, ...counts } = counters.snapshot()
     expect(counts).toEqual({
       received: 500,
       delivered: 50,
@@ -159,10 +159,10 @@ describe('the books', () => {
   })
 
   it('keep of a reason that holds a whole entity no more than its beginning', () => {
-    const books = new Books()
+    const counters = new EventCounters()
     for (let index = 0; index < 3; index++)
-      books.close({ kind: 'skipped', reason: `${'x'.repeat(1_000_000)}${index}` })
-    expect(books.snapshot().skippedByReason).toEqual({ ['x'.repeat(500)]: 3 })
+      counters.close({ kind: 'skipped', reason: `${'x'.repeat(1_000_000)}${index}` })
+    expect(counters.snapshot().skippedByReason).toEqual({ ['x'.repeat(500)]: 3 })
   })
 })
 
@@ -176,7 +176,7 @@ describe('an event of several parts', () => {
       [[skipped, skipped], skipped],
     ] as const) {
       const ends: Outcome[] = []
-      const made = new Delivery(
+      const made = new PendingEvent(
         eventOf('a'),
         (_, outcome) => ends.push(outcome),
         () => {},
@@ -194,7 +194,7 @@ describe('an event of several parts', () => {
 describe('coalescing', () => {
   const operation = (kind: OperationKind, joined: readonly string[] = []) => {
     const shrunk: number[] = []
-    const made = new Delivery(
+    const made = new PendingEvent(
       eventOf('a'),
       () => {},
       (bytes) => shrunk.push(bytes),
@@ -219,7 +219,7 @@ describe('coalescing', () => {
       const isDone = coalesce(first.operation, second.operation)
       expect(isDone).toBe(result !== undefined)
       expect(first.operation.kind).toBe(result ?? earlier)
-      expect(first.operation.delivery).toBe(isDone ? second.made : first.made)
+      expect(first.operation.pendingEvent).toBe(isDone ? second.made : first.made)
       expect(first.shrunk).toEqual(isDone ? [100] : [])
       expect(first.operation.unseen).toBe(earlier === 'create' && newer === 'delete')
     })
@@ -244,18 +244,18 @@ describe('coalescing', () => {
     const seen: unknown[] = []
     const release = Promise.withResolvers<void>()
     const bench: Bench = new Bench({ coalesce: 'latest' }, async (each) => {
-      seen.push(each.delivery)
+      seen.push(each.pendingEvent)
       await release.promise
       return delivered
     })
     const events = Array.from({ length: 50 }, () => bench.push('hot'))
     await bench.clock.advance(1000)
     expect(seen).toEqual([events[0]])
-    expect(bench.books.snapshot().inFlight).toBe(50)
+    expect(bench.counters.snapshot().inFlight).toBe(50)
     release.resolve()
     await bench.settle()
     expect(seen).toEqual([events[0], events.at(-1)])
-    expect(bench.books.snapshot()).toMatchObject({
+    expect(bench.counters.snapshot()).toMatchObject({
       delivered: 2,
       skipped: 48,
       skippedByReason: { coalesced: 48 },
@@ -300,12 +300,12 @@ describe('lanes', () => {
     await bench.clock.advance(0)
     const dropped = bench.engine.clear()
     expect(dropped).toHaveLength(5)
-    for (const each of dropped) each.delivery.finish({ kind: 'skipped', reason: 'reset' })
+    for (const each of dropped) each.pendingEvent.finish({ kind: 'skipped', reason: 'reset' })
     bench.push('a')
     bench.push('b')
     release.resolve()
     await bench.settle()
-    expect(bench.books.snapshot()).toMatchObject({ received: 7, delivered: 4, skipped: 3, inFlight: 0 })
+    expect(bench.counters.snapshot()).toMatchObject({ received: 7, delivered: 4, skipped: 3, inFlight: 0 })
     expect(bench.engine.size).toBe(0)
   })
 })

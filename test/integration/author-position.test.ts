@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { comparePositions, MemoryStore, parsePosition, PermanentError } from 'opencti-stream-connector'
 import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
-import { anyPosition, voidPositionValue } from '../../src/connector/platform/author-position.ts'
+import { anyPosition, voidPositionValue } from '../../src/session/author-position.ts'
 import { type Recorder } from './recorder.ts'
 import { caughtUp, lastEventOf, makeRecorder, startSimulator, streamRequests } from './stage.ts'
 import { until } from './until.ts'

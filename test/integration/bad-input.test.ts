@@ -123,7 +123,7 @@ describe('frames', () => {
     ['create', { data: { ...data, type: 'indicator', valid_until: {}, pattern: 5, revoked: [] } }],
     ['delete', { data: { ...data, type: 'constructor', id: '__proto__' } }],
   ]
-  test.for(hostile)('a hostile %s %j ends in the books and stops nothing', async ([event, envelope]) => {
+  test.for(hostile)('a hostile %s %j ends in the counters and stops nothing', async ([event, envelope]) => {
     const { simulator, recorder } = await onStage({ CONNECTOR_FILTER_MAX_TLP: 'TLP:RED' })
     const { received } = recorder.status()
     const before = recorder.streamKinds.length

@@ -195,7 +195,7 @@ describe.for(profiles)('live events of %s', (profile) => {
     expect(recorder.calls.findLast(({ entityId }) => entityId === relation.id)!.isDependency).toBe(true)
   })
 
-  test('every event ends once in the books', async () => {
+  test('every event ends once in the counters', async () => {
     const { simulator, recorder } = await onStage(profile)
     const created = simulator.create(buildIndicator('ipv4', { seed: 1 }))
     simulator.update(created.id, { x_opencti_score: 1 })

@@ -308,7 +308,7 @@ test('what the target refuses is counted, kept in no dead letter, and tried agai
   expect(target.ours).toHaveLength(2)
 })
 
-test('the books are of the stream alone', async () => {
+test('the counters are of the stream alone', async () => {
   const { simulator, target, malwares, mirror } = await onStage(4)
   const { received, delivered } = mirror.status()
   vanish(simulator, malwares[0]!.id)

@@ -20,9 +20,9 @@ test('a catch-up ends although the target is so slow that its connection is give
     if (passes-- > 0) return
     let [received, looks] = [0, 0]
     const { status } = await until('a full memory, or an end of it', () => {
-      const { inFlight, catchingUp, ...books } = recorder.status()
-      looks = books.received === received ? looks + 1 : 0
-      received = books.received
+      const { inFlight, catchingUp, ...counters } = recorder.status()
+      looks = counters.received === received ? looks + 1 : 0
+      received = counters.received
       // A piece that is not finished is followed by no other.
       if (!catchingUp || looks > 50) return { status: 'over' }
       return inFlight >= 10 ? { status: 'full' } : undefined

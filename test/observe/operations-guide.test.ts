@@ -44,7 +44,7 @@ test('the guide names the label of every metric that has one', () => {
 })
 
 test('the guide names every kind of notice, and none that is gone', () => {
-  const kinds = kindsOf('src/connector/contract/notices.ts', 'ConnectorNotice')
+  const kinds = kindsOf('src/contract/notices.ts', 'ConnectorNotice')
   expect(kinds.length).toBeGreaterThan(10)
   expect([...rowsOf('`kind`').keys()].toSorted()).toEqual(kinds.toSorted())
 })

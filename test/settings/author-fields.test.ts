@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { defineSettings } from '../../src/settings/define-settings.ts'
-import { loadSettings } from '../../src/settings/load-settings.ts'
-import { Secret, secret } from '../../src/settings/secret.ts'
+import { defineSettings } from '../../src/settings/schemas/define-settings.ts'
+import { loadSettings } from '../../src/settings/reading/load-settings.ts'
+import { Secret, secret } from '../../src/util/secret.ts'
 import { folderWith, minimalEnvironment, settingsErrorOf } from './minimal-environment.ts'
 
 /** What the field `value` of a section `my` becomes from a text in the environment. */

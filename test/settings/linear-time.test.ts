@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { defineSettings } from '../../src/settings/define-settings.ts'
-import { loadSettings } from '../../src/settings/load-settings.ts'
+import { defineSettings } from '../../src/settings/schemas/define-settings.ts'
+import { loadSettings } from '../../src/settings/reading/load-settings.ts'
 import { SettingsError } from '../../src/errors/settings-error.ts'
-import { secret } from '../../src/settings/secret.ts'
+import { secret } from '../../src/util/secret.ts'
 import { z } from 'zod'
 import { folderWith, minimalEnvironment } from './minimal-environment.ts'
 

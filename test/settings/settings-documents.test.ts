@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { defineSettings } from '../../src/settings/define-settings.ts'
-import { secret } from '../../src/settings/secret.ts'
-import { fieldsOf } from '../../src/settings/setting-field.ts'
-import { settingsJsonSchema } from '../../src/settings/settings-json-schema.ts'
-import { settingsMarkdown } from '../../src/settings/settings-markdown.ts'
+import { defineSettings } from '../../src/settings/schemas/define-settings.ts'
+import { secret } from '../../src/util/secret.ts'
+import { fieldsOf } from '../../src/settings/schemas/setting-field.ts'
+import { settingsJsonSchema } from '../../src/settings/documents/settings-json-schema.ts'
+import { settingsMarkdown } from '../../src/settings/documents/settings-markdown.ts'
 
 const definition = defineSettings({
   my_siem: z.object({

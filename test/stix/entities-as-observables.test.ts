@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { asEntity, type Entity } from '../../src/stix/entity.ts'
-import { observableExtension, openCtiExtension } from '../../src/stix/extensions.ts'
-import { observableTypes } from '../../src/stix/observable-kinds.ts'
-import { observablesOf } from '../../src/stix/observables-of.ts'
+import { asEntity, type Entity } from '../../src/stix/types/entity.ts'
+import { observableExtension, openCtiExtension } from '../../src/stix/types/extensions.ts'
+import { observableTypes } from '../../src/stix/types/observable-kinds.ts'
+import { observablesOf } from '../../src/stix/read/observables-of.ts'
 
 /** What an entity holds, and the comparison of a pattern that means the same. */
 interface Property {

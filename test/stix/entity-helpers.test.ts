@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
-import { asEntity, type Entity } from '../../src/stix/entity.ts'
-import { extensionOf, fieldOf } from '../../src/stix/entity-extensions.ts'
-import { entityKeyOf, octiIdOf, octiTypeOf, previousStixIdOf } from '../../src/stix/entity-ids.ts'
+import { asEntity, type Entity } from '../../src/stix/types/entity.ts'
+import { extensionOf, fieldOf } from '../../src/stix/types/entity-extensions.ts'
+import { entityKeyOf, octiIdOf, octiTypeOf, previousStixIdOf } from '../../src/stix/read/entity-ids.ts'
 import {
   createdAtOf,
   isExpired,
@@ -10,19 +10,19 @@ import {
   isRevoked,
   updatedAtOf,
   validUntilOf,
-} from '../../src/stix/entity-life.ts'
-import { nameOf } from '../../src/stix/entity-name.ts'
-import { confidenceOf, scoreOf, severityOf } from '../../src/stix/entity-rating.ts'
+} from '../../src/stix/read/entity-life.ts'
+import { nameOf } from '../../src/stix/read/entity-name.ts'
+import { confidenceOf, scoreOf, severityOf } from '../../src/stix/read/entity-rating.ts'
 import {
   createdByOf,
   descriptionOf,
   externalReferencesOf,
   killChainOf,
   labelsOf,
-} from '../../src/stix/entity-text.ts'
-import { mitreExtension, openCtiExtension } from '../../src/stix/extensions.ts'
-import { cvssOf } from '../../src/stix/cvss.ts'
-import { hashesOf } from '../../src/stix/hashes.ts'
+} from '../../src/stix/read/entity-text.ts'
+import { mitreExtension, openCtiExtension } from '../../src/stix/types/extensions.ts'
+import { cvssOf } from '../../src/stix/read/cvss.ts'
+import { hashesOf } from '../../src/stix/types/hashes.ts'
 import { author, expected, reference, sample, samples } from './samples.ts'
 
 const entity = (fields: Record<string, unknown>): Entity =>
@@ -158,7 +158,7 @@ describe('life', () => {
   )
 
   test.each(['UTC', 'America/New_York', 'Asia/Tokyo'])('a time without zone is UTC in %s too', (zone) => {
-    const script = `import { isExpired, validUntilOf } from ${JSON.stringify(new URL('../../src/stix/entity-life.ts', import.meta.url).href)}
+    const script = `import { isExpired, validUntilOf } from ${JSON.stringify(new URL('../../src/stix/read/entity-life.ts', import.meta.url).href)}
       const entity = { id: 'indicator--1', type: 'indicator', valid_until: '2026-11-26T09:00:00' }
       const endMs = Date.UTC(2026, 10, 26, 9)
       console.log(isExpired(entity, endMs - 1), isExpired(entity, endMs), Date.parse(validUntilOf(entity)) === endMs)`

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { cvssOf } from '../../src/stix/cvss.ts'
-import { type Entity } from '../../src/stix/entity.ts'
-import { extensionOf, fieldOf } from '../../src/stix/entity-extensions.ts'
-import { entityKeyOf, octiIdOf, octiTypeOf, previousStixIdOf } from '../../src/stix/entity-ids.ts'
+import { cvssOf } from '../../src/stix/read/cvss.ts'
+import { type Entity } from '../../src/stix/types/entity.ts'
+import { extensionOf, fieldOf } from '../../src/stix/types/entity-extensions.ts'
+import { entityKeyOf, octiIdOf, octiTypeOf, previousStixIdOf } from '../../src/stix/read/entity-ids.ts'
 import {
   createdAtOf,
   isExpired,
@@ -11,23 +11,23 @@ import {
   isRevoked,
   updatedAtOf,
   validUntilOf,
-} from '../../src/stix/entity-life.ts'
-import { nameOf } from '../../src/stix/entity-name.ts'
-import { confidenceOf, scoreOf, severityOf } from '../../src/stix/entity-rating.ts'
+} from '../../src/stix/read/entity-life.ts'
+import { nameOf } from '../../src/stix/read/entity-name.ts'
+import { confidenceOf, scoreOf, severityOf } from '../../src/stix/read/entity-rating.ts'
 import {
   createdByOf,
   descriptionOf,
   externalReferencesOf,
   killChainOf,
   labelsOf,
-} from '../../src/stix/entity-text.ts'
-import { observableExtension, openCtiExtension } from '../../src/stix/extensions.ts'
-import { hashesOf } from '../../src/stix/hashes.ts'
-import { markingsOf, tlpOf } from '../../src/stix/markings.ts'
-import { tlpNames } from '../../src/stix/tlp.ts'
-import { observablesOf } from '../../src/stix/observables-of.ts'
-import { changedFieldsOf, previousOf, truncatedObjectRefs } from '../../src/stix/patches.ts'
-import { toGeneric, toIndicator } from '../../src/stix/transforms.ts'
+} from '../../src/stix/read/entity-text.ts'
+import { observableExtension, openCtiExtension } from '../../src/stix/types/extensions.ts'
+import { hashesOf } from '../../src/stix/types/hashes.ts'
+import { markingsOf, tlpOf } from '../../src/stix/read/markings.ts'
+import { tlpNames } from '../../src/stix/read/tlp.ts'
+import { observablesOf } from '../../src/stix/read/observables-of.ts'
+import { changedFieldsOf, previousOf, truncatedObjectRefs } from '../../src/stix/read/patches.ts'
+import { toGeneric, toIndicator } from '../../src/stix/read/transforms.ts'
 import { samples } from './samples.ts'
 
 const isText = (value: unknown) => typeof value === 'string'

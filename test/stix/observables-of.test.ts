@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { asEntity, type Entity } from '../../src/stix/entity.ts'
-import { openCtiExtension } from '../../src/stix/extensions.ts'
-import { observablesOf } from '../../src/stix/observables-of.ts'
+import { asEntity, type Entity } from '../../src/stix/types/entity.ts'
+import { openCtiExtension } from '../../src/stix/types/extensions.ts'
+import { observablesOf } from '../../src/stix/read/observables-of.ts'
 import { domainSamples, observableSamples } from './samples.ts'
 
 function indicator(pattern: unknown, values?: unknown, pattern_type: unknown = 'stix'): Entity {

@@ -1,9 +1,9 @@
 import jsonPatch from 'fast-json-patch'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { asEntity, type Entity } from '../../src/stix/entity.ts'
-import { openCtiExtension } from '../../src/stix/extensions.ts'
-import { changedFieldsOf, previousOf, truncatedObjectRefs } from '../../src/stix/patches.ts'
+import { asEntity, type Entity } from '../../src/stix/types/entity.ts'
+import { openCtiExtension } from '../../src/stix/types/extensions.ts'
+import { changedFieldsOf, previousOf, truncatedObjectRefs } from '../../src/stix/read/patches.ts'
 import { samples } from './samples.ts'
 
 const entity: Entity = {

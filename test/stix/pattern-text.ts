@@ -4,7 +4,7 @@ import {
   type PatternExpression,
   type PatternLiteral,
   type PatternQualifier,
-} from '../../src/stix/pattern.ts'
+} from '../../src/stix/pattern/pattern.ts'
 
 const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 

@@ -1,6 +1,6 @@
-import { asEntity, type Entity } from '../../src/stix/entity.ts'
-import { observableExtension, openCtiExtension } from '../../src/stix/extensions.ts'
-import { tlpMarkingIds } from '../../src/stix/tlp.ts'
+import { asEntity, type Entity } from '../../src/stix/types/entity.ts'
+import { observableExtension, openCtiExtension } from '../../src/stix/types/extensions.ts'
+import { tlpMarkingIds } from '../../src/stix/read/tlp.ts'
 
 export const author = 'identity--5a7a3c6e-1111-5222-8333-444455556666'
 export const reference = { source_name: 'feed', url: 'https://feed.example/7' }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { observableExtension } from '../../src/stix/extensions.ts'
+import { observableExtension } from '../../src/stix/types/extensions.ts'
 import {
   buildIndicator,
   buildKnowledgeBase,

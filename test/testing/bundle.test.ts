@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
-import { mitreExtension, observableExtension } from '../../src/stix/extensions.ts'
-import { tlpMarkingIds } from '../../src/stix/tlp.ts'
+import { mitreExtension, observableExtension } from '../../src/stix/types/extensions.ts'
+import { tlpMarkingIds } from '../../src/stix/read/tlp.ts'
 import {
   ManualClock,
   openCtiPropertiesOf,

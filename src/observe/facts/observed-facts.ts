@@ -1,8 +1,8 @@
-import { type BooksSnapshot } from '../../flow/books.ts'
-import { type Trouble } from '../../flow/engines.ts'
+import { type EventCounts } from '../../events/event-counters.ts'
+import { type Trouble } from '../../flow/route-account.ts'
 import { type Hanging } from '../../flow/hanging.ts'
 import { type QueueDepth } from '../../flow/queue-depth.ts'
-import { type RouteAccount } from '../../flow/routes.ts'
+import { type RouteAccount } from '../../flow/route-account.ts'
 import { type PingCounts } from './counted-platform.ts'
 import { type StreamFacts } from './stream-watch.ts'
 
@@ -25,7 +25,7 @@ export interface ReconcileFacts {
 }
 
 /** Everything about a connector at one moment that metrics and readiness are made of. */
-export interface ObservedFacts extends BooksSnapshot, Trouble {
+export interface ObservedFacts extends EventCounts, Trouble {
   /** How each route does, by its name. Where there are any, what is said of the target itself is of what goes through none. */
   readonly routes: ReadonlyMap<string, RouteAccount>
   /** Where it is in its life: `running` when it works. */

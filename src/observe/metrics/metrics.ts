@@ -25,7 +25,7 @@ const maxLabelCharacters = 120
 let processRegistry: Registry | undefined
 
 /**
- * The metrics of one connector, in a registry of its own. Nothing is counted here: every number is read from the books
+ * The metrics of one connector, in a registry of its own. Nothing is counted here: every number is read from the counters
  * when somebody asks, so that an event pays nothing for it.
  */
 export class Metrics {

@@ -1,6 +1,6 @@
-import { type BooksSnapshot } from '../../flow/books.ts'
+import { type EventCounts } from '../../events/event-counters.ts'
 import { type QueueDepth } from '../../flow/queue-depth.ts'
-import { type RouteAccount } from '../../flow/routes.ts'
+import { type RouteAccount } from '../../flow/route-account.ts'
 import { type Clock } from '../../util/clock.ts'
 import { type HangingCall } from '../../flow/hanging.ts'
 import { channelsOf } from '../facts/channels.ts'
@@ -74,7 +74,7 @@ export interface HookReport {
 }
 
 /** What `/status` answers, and the status page shows. */
-export interface StatusReport extends BooksSnapshot, StatusDetails {
+export interface StatusReport extends EventCounts, StatusDetails {
   readonly id: string
   readonly name: string
   readonly headline: Headline

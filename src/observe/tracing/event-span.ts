@@ -2,8 +2,8 @@
 import type { Attributes, Context, Span, Tracer } from '@opentelemetry/api'
 import { isStreamConnectorError } from '../../errors/stream-connector-error.ts'
 import { describeError } from '../../errors/verdict.ts'
-import { type Outcome } from '../../flow/books.ts'
-import { type EventTrace, type HookTrace, type TracedOperation } from '../../flow/event-trace.ts'
+import { type Outcome } from '../../events/event-counters.ts'
+import { type EventTrace, type HookTrace, type TracedOperation } from '../../events/event-trace.ts'
 import { runInSpan } from './run-in-span.ts'
 import { type TracingApi } from './tracing-api.ts'
 

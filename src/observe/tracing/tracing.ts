@@ -1,7 +1,7 @@
 import type { Attributes } from '@opentelemetry/api'
 import { describeError } from '../../errors/verdict.ts'
-import { type EventTrace, type HookTrace, type TracedOperation } from '../../flow/event-trace.ts'
-import { type ConnectorSettings } from '../../settings/connector-settings.ts'
+import { type EventTrace, type HookTrace, type TracedOperation } from '../../events/event-trace.ts'
+import { type ConnectorSettings } from '../../settings/schemas/connector-settings.ts'
 import { type Logger } from '../../util/logger.ts'
 import { version } from '../../util/version.ts'
 import { EventSpan, type SpanTools } from './event-span.ts'
@@ -87,7 +87,7 @@ export class Tracing {
     const { api, tracer } = tools
     return {
       run: (hook, call) => {
-        const links = operations.flatMap(({ delivery: { trace } }) =>
+        const links = operations.flatMap(({ pendingEvent: { trace } }) =>
           trace instanceof EventSpan ? [{ context: trace.span.spanContext() }] : [],
         )
         const attributes = {
@@ -97,7 +97,7 @@ export class Tracing {
         }
         const span = tracer.startSpan(`hook ${hook}`, { attributes, links }, api.ROOT_CONTEXT)
         return runInSpan(tools, span, api.ROOT_CONTEXT, call, (error) => {
-          for (const operation of operations) operation.delivery.trace?.failed(hook, operation, error)
+          for (const operation of operations) operation.pendingEvent.trace?.failed(hook, operation, error)
         })
       },
     }

@@ -1,4 +1,4 @@
-import { tlpMarkingIds, tlpNames } from '../../stix/tlp.ts'
+import { tlpMarkingIds, tlpNames } from '../../stix/read/tlp.ts'
 import { type StixObject } from '../knowledge/stix-object.ts'
 import { buildReport } from './build-containers.ts'
 import { buildIdentity, buildLocation } from './build-identities.ts'

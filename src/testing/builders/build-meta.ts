@@ -1,4 +1,4 @@
-import { type Tlp, tlpMarkingIds } from '../../stix/tlp.ts'
+import { type Tlp, tlpMarkingIds } from '../../stix/read/tlp.ts'
 import { tlpMarkings } from '../knowledge/tlp-markings.ts'
 import { buildObject, dateOf, seedOf, type BuildOptions, type BuiltObject } from './build-object.ts'
 import { sampleValues } from './sample-values.ts'

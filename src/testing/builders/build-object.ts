@@ -1,4 +1,4 @@
-import { type KnownEntity } from '../../stix/entity.ts'
+import { type KnownEntity } from '../../stix/types/entity.ts'
 import { analystId } from '../knowledge/platform.ts'
 import { toPlatformShape, type StixInput } from '../knowledge/platform-shape.ts'
 import { internalIdFrom, standardIdOf } from '../knowledge/standard-id.ts'

@@ -1,4 +1,4 @@
-import { tlpMarkingIds } from '../../stix/tlp.ts'
+import { tlpMarkingIds } from '../../stix/read/tlp.ts'
 import { buildObject, dateOf, seedOf, type BuildOptions, type BuiltObject } from './build-object.ts'
 import { sampleName, sampleValues, type SampleValues } from './sample-values.ts'
 

@@ -1,4 +1,4 @@
-import { mitreExtension, observableExtension } from '../../stix/extensions.ts'
+import { mitreExtension, observableExtension } from '../../stix/types/extensions.ts'
 import { familyOf, isContainer, isObservable, representativeOf } from '../knowledge/entity-types.ts'
 import { toStored, type KnowledgeBase, type StoredObject } from '../knowledge/knowledge-base.ts'
 import { toPlatformShape } from '../knowledge/platform-shape.ts'

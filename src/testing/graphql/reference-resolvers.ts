@@ -1,4 +1,4 @@
-import { observableExtension } from '../../stix/extensions.ts'
+import { observableExtension } from '../../stix/types/extensions.ts'
 import { isObservable } from '../knowledge/entity-types.ts'
 import { type StoredObject } from '../knowledge/knowledge-base.ts'
 import { type Platform } from '../knowledge/platform.ts'

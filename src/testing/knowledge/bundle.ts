@@ -1,4 +1,4 @@
-import { tlpMarkingIds } from '../../stix/tlp.ts'
+import { tlpMarkingIds } from '../../stix/read/tlp.ts'
 import { isContainer } from './entity-types.ts'
 import { type StixInput } from './platform-shape.ts'
 import { referencesOf, replaceReference } from './references.ts'

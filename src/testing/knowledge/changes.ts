@@ -1,5 +1,5 @@
 import fastJsonPatch from 'fast-json-patch'
-import { observableExtension, openCtiExtension } from '../../stix/extensions.ts'
+import { observableExtension, openCtiExtension } from '../../stix/types/extensions.ts'
 import { type FieldChange, type PatchOperation, type StreamContext } from '../live/stream-envelope.ts'
 import { openCtiPropertiesOf, type StixObject } from './stix-object.ts'
 

@@ -1,4 +1,4 @@
-import { mitreExtension, observableExtension, openCtiExtension } from '../../stix/extensions.ts'
+import { mitreExtension, observableExtension, openCtiExtension } from '../../stix/types/extensions.ts'
 import {
   extensionTypeOf,
   isObservable,

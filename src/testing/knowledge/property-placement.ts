@@ -1,4 +1,4 @@
-import { mitreExtension, observableExtension, openCtiExtension } from '../../stix/extensions.ts'
+import { mitreExtension, observableExtension, openCtiExtension } from '../../stix/types/extensions.ts'
 import { isOpenCtiObservable, isStandardObservable } from './entity-types.ts'
 import { type StixExtension, type StixObject } from './stix-object.ts'
 

@@ -1,4 +1,4 @@
-import { observableExtension } from '../../stix/extensions.ts'
+import { observableExtension } from '../../stix/types/extensions.ts'
 import { type StixObject } from './stix-object.ts'
 
 /**

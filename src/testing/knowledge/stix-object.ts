@@ -1,4 +1,4 @@
-import { openCtiExtension } from '../../stix/extensions.ts'
+import { openCtiExtension } from '../../stix/types/extensions.ts'
 
 /** The contents of one STIX extension. */
 export type StixExtension = Record<string, unknown>

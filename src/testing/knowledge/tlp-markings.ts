@@ -1,6 +1,6 @@
-import { openCtiExtension } from '../../stix/extensions.ts'
-import { readMarking } from '../../stix/read-marking.ts'
-import { tlpMarkingIds, tlpNames, type Tlp } from '../../stix/tlp.ts'
+import { openCtiExtension } from '../../stix/types/extensions.ts'
+import { readMarking } from '../../stix/read/read-marking.ts'
+import { tlpMarkingIds, tlpNames, type Tlp } from '../../stix/read/tlp.ts'
 import { type StixInput } from './platform-shape.ts'
 
 const colours: Readonly<Record<Tlp, string>> = {

@@ -1,5 +1,5 @@
 import { isRelation } from '../knowledge/entity-types.ts'
-import { openCtiExtension } from '../../stix/extensions.ts'
+import { openCtiExtension } from '../../stix/types/extensions.ts'
 import { type KnowledgeBase, type StoredObject } from '../knowledge/knowledge-base.ts'
 import { textsOf, type StixObject } from '../knowledge/stix-object.ts'
 import { canRead, matchesCollection, type SimulatedCollection, type SimulatedUser } from './access.ts'

@@ -10,7 +10,7 @@ import { systemClock } from '../../../src/util/clock.ts'
 import { ask, samplesOf } from '../ask.ts'
 import { makeObserved } from '../stage.ts'
 
-test('the metrics say what the books say', async () => {
+test('the metrics say what the counters say', async () => {
   const simulator = await startSimulator()
   const recorder = makeObserved(simulator)
   await recorder.start()

@@ -106,7 +106,7 @@ function showBooks({ received, delivered, skipped, deadLettered, inFlight }) {
   }
   text('received', number(received))
   const sum = delivered + skipped + deadLettered + inFlight
-  text('balance', sum === received ? '✓ ' + Object.values(parts).map(number).join(' + ') + ' = ' + number(received) + ': every event received is in one of these.' : 'The books do not balance: what became of events adds up to ' + number(sum) + '.')
+  text('balance', sum === received ? '✓ ' + Object.values(parts).map(number).join(' + ') + ' = ' + number(received) + ': every event received is in one of these.' : 'The counters do not balance: what became of events adds up to ' + number(sum) + '.')
   fields.get('balance').classList.toggle('wrong', sum !== received)
 }
 

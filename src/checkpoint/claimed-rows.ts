@@ -1,0 +1,82 @@
+import { Condition } from '../util/condition.ts'
+
+/** What {@link ClaimedRows} needs. */
+export interface ClaimedRowsOptions {
+  /** Undefined when one more event may be taken into memory; else resolves when it may. */
+  readonly room: () => Promise<void> | undefined
+  /** No more is coming for now. */
+  readonly hurry: () => void
+  /** Writes all that has ended. */
+  readonly flush: () => Promise<void>
+}
+
+/** So many are under way at a time, beside the events of the stream. */
+export const maxClaimedRows = 256
+
+/**
+ * What was taken from the store and goes through the lanes, from the moment that it is begun until what became of it is
+ * written: until then the store still tells of it as something to do, and nothing must be begun twice.
+ */
+export class ClaimedRows<Key, Value = undefined> {
+  readonly #options: ClaimedRowsOptions
+  readonly #begun = new Map<Key, Value>()
+  readonly #ended = new Set<Key>()
+  readonly #slot = new Condition()
+
+  constructor(options: ClaimedRowsOptions) {
+    this.#options = options
+  }
+
+  /** What is begun and not written. */
+  get size(): number {
+    return this.#begun.size
+  }
+
+  /** What has ended and is not written. */
+  get endedCount(): number {
+    return this.#ended.size
+  }
+
+  has(key: Key): boolean {
+    return this.#begun.has(key)
+  }
+
+  get(key: Key): Value | undefined {
+    return this.#begun.get(key)
+  }
+
+  begin(key: Key, value: Value): void {
+    this.#begun.set(key, value)
+  }
+
+  end(key: Key): void {
+    this.#ended.add(key)
+    this.#slot.notifyAll()
+  }
+
+  /** Waits until one more may begin. Answers whether it may: not once `signal` is aborted, when `stopped` resolves. */
+  async mayBegin(signal: AbortSignal, stopped: Promise<void>): Promise<boolean> {
+    const { room, hurry } = this.#options
+    for (let wait = room(); wait !== undefined || this.#isFull; wait = room()) {
+      hurry()
+      await Promise.race([stopped, wait ?? this.#slot.wait()])
+      if (signal.aborted) return false
+    }
+    return !signal.aborted
+  }
+
+  /** Writes what has ended, and forgets it. */
+  async write(): Promise<void> {
+    if (this.#ended.size === 0) return
+    const ended = [...this.#ended]
+    await this.#options.flush()
+    for (const key of ended) {
+      this.#ended.delete(key)
+      this.#begun.delete(key)
+    }
+  }
+
+  get #isFull(): boolean {
+    return this.#begun.size - this.#ended.size >= maxClaimedRows
+  }
+}

@@ -1,0 +1,46 @@
+import { type FlushResult } from '../flow/flush-answer.ts'
+import { type OperationKind } from '../events/operation.ts'
+import { type EntityLink } from '../lookups/platform-knowledge.ts'
+import { type Entity } from '../stix/types/entity.ts'
+import { type MaybePromise } from '../store/state-store.ts'
+import { type EventContext } from './event-context.ts'
+import { type Listing } from './reconcile-report.ts'
+
+/**
+ * One item of a batch that `flush` is handed.
+ *
+ * @example
+ * ```ts
+ * import { type FlushOperation } from 'opencti-stream-connector'
+ *
+ * const lines = (operations: readonly FlushOperation<{ name: string }>[]) =>
+ *   operations.map(({ kind, item, context }) => JSON.stringify({ kind, id: context.entityId, name: item?.name }))
+ * console.log(lines([]).length)
+ * ```
+ */
+export interface FlushOperation<Item> {
+  readonly kind: OperationKind
+  /** What `transform` made of the entity; undefined for a delete. */
+  readonly item: Item | undefined
+  readonly context: EventContext
+}
+
+/** The methods that an author may write; a class that extends `StreamConnector` documents each. */
+export interface Hooks<Item> {
+  transform(entity: Entity, context: EventContext): MaybePromise<Item | undefined>
+  create?(item: Item, context: EventContext): MaybePromise<string | number | void>
+  update?(item: Item, context: EventContext): MaybePromise<string | number | void>
+  delete?(context: EventContext): MaybePromise<void>
+  find?(entity: Entity, context: EventContext): MaybePromise<string | number | undefined>
+  flush?(operations: readonly FlushOperation<Item>[]): MaybePromise<readonly FlushResult[] | void>
+}
+
+/** All methods of a connector class that are called for it. */
+export interface ConnectorHooks extends Hooks<unknown> {
+  check?(signal: AbortSignal): MaybePromise<void>
+  open?(): MaybePromise<void>
+  close?(): MaybePromise<void>
+  list?(signal: AbortSignal): MaybePromise<Listing>
+  loadPosition?(signal: AbortSignal): MaybePromise<string | undefined>
+  link?(externalId: string | undefined, entity: Entity): MaybePromise<EntityLink | undefined>
+}

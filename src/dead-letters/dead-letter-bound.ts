@@ -1,0 +1,114 @@
+import { type StateStore } from '../store/state-store.ts'
+import { type Clock } from '../util/clock.ts'
+import { type Logger } from '../util/logger.ts'
+
+/** How often is looked whether somebody has made room, in milliseconds. */
+const lookEveryMs = 2000
+
+/** Others purge dead letters too: with whoever asks for the number, it is counted anew after so long, in milliseconds. */
+const countEveryMs = 60_000
+
+/**
+ * Keeps the number of dead letters in bounds. At the bound nothing is dropped: reading stops until a person has replayed
+ * or purged some.
+ */
+export class DeadLetterBound {
+  readonly #max: number
+  readonly #store: StateStore
+  readonly #clock: Clock
+  readonly #written: () => Promise<void>
+  readonly #logger: Logger
+  #count = 0
+  #countedAtMs = 0
+  #isCounting = false
+  #isOpened = false
+  #isStopped = false
+  /** By how much it has changed since it was begun to be counted. */
+  #changes = 0
+  #waiting: PromiseWithResolvers<void> | undefined
+  #cancel: (() => void) | undefined
+
+  /** @param written resolves when those that were added are in the store. */
+  constructor(max: number, store: StateStore, clock: Clock, logger: Logger, written: () => Promise<void>) {
+    this.#max = max
+    this.#store = store
+    this.#written = written
+    this.#clock = clock
+    this.#logger = logger
+  }
+
+  /** How many there are, as far as is known; the store is asked again from time to time, for the next who asks. */
+  get count(): number {
+    if (this.#clock.monotonic() - this.#countedAtMs >= countEveryMs) void this.#countAgain()
+    return this.#count
+  }
+
+  async open(): Promise<void> {
+    this.#count = await this.#store.countDeadLetters()
+    this.#countedAtMs = this.#clock.monotonic()
+    this.#isOpened = true
+  }
+
+  add(): void {
+    this.#count++
+    this.#changes++
+  }
+
+  /** One of them is gone. */
+  remove(): void {
+    this.#count--
+    this.#changes--
+  }
+
+  /** Undefined when there is room; else resolves when there is. */
+  room(): Promise<void> | undefined {
+    if (this.#count < this.#max || this.#isStopped) return undefined
+    if (this.#waiting === undefined) {
+      this.#waiting = Promise.withResolvers<void>()
+      this.#logger.error(
+        'There are as many dead letters as allowed: reading stops until some are replayed or purged, or CONNECTOR_DEAD_LETTERS_MAX is raised',
+        { dead_letters: this.#count, max: this.#max },
+      )
+      this.#look()
+    }
+    return this.#waiting.promise
+  }
+
+  /** Nobody waits any more: what is asked for from now on is not held back. */
+  stop(): void {
+    this.#isOpened = false
+    this.#isStopped = true
+    this.#cancel?.()
+    this.#waiting?.resolve()
+  }
+
+  async #countAgain(): Promise<void> {
+    if (!this.#isOpened || this.#isCounting) return
+    this.#isCounting = true
+    this.#countedAtMs = this.#clock.monotonic()
+    try {
+      // What is not written yet is not in the store's number.
+      await this.#written()
+      this.#changes = 0
+      this.#count = (await this.#store.countDeadLetters()) + this.#changes
+    } catch {
+      // The state cannot be written or read now, which others say: what is known stays.
+    }
+    this.#isCounting = false
+  }
+
+  #look(): void {
+    this.#cancel = this.#clock.schedule(lookEveryMs, () => {
+      void this.#store.countDeadLetters().then(
+        (count) => {
+          this.#count = count
+          if (count >= this.#max) return this.#look()
+          this.#waiting?.resolve()
+          this.#waiting = undefined
+          return undefined
+        },
+        () => this.#look(),
+      )
+    })
+  }
+}

@@ -1,0 +1,141 @@
+import { type Checkpointer } from '../checkpoint/checkpointer.ts'
+import { type Verdict } from '../errors/verdict.ts'
+import { type Outcome } from '../events/event-counters.ts'
+import { type Operation } from '../events/operation.ts'
+import { mergeSourcesOf } from '../events/planner.ts'
+import { type UnreadableEvent } from '../opencti/decode-event.ts'
+import { formatPosition } from '../opencti/position.ts'
+import { type StreamEvent } from '../opencti/stream-event.ts'
+import { type NewDeadLetter } from '../store/state-store.ts'
+import { entityKeyOf } from '../stix/read/entity-ids.ts'
+import { type Clock } from '../util/clock.ts'
+import { jsonText } from '../util/json-text.ts'
+
+/** What a {@link DeadLetterWriter} needs. */
+export interface DeadLetterWriterOptions {
+  readonly checkpointer: Checkpointer
+  readonly clock: Clock
+  /** Takes secrets out of a text. */
+  readonly clean: (text: string) => string
+  readonly onDeadLetter: (letter: {
+    entityId: string | undefined
+    error: string
+    position: string | undefined
+    route: string | undefined
+  }) => void
+  /** It was added while nothing is delivered: it may not be the event that is bad. */
+  readonly onSuspect?: ((letter: NewDeadLetter) => void) | undefined
+  /** A dead letter that was tried again is still none that could be delivered. */
+  readonly onFailedAgain: (operation: Operation, error: string, atMs: number) => void
+}
+
+/** A message that became no operation. */
+export interface FailedMessage {
+  readonly id: string | undefined
+  readonly event: string
+  readonly data: unknown
+}
+
+/** What is kept of a frame that cannot be read, in characters. */
+const maxRawCharacters = 1_048_576
+
+/** What is kept of an error, in characters: some repeat whole documents. */
+const maxErrorCharacters = 4000
+
+/** Puts aside what cannot be delivered, with all that is needed to try it again. */
+export class DeadLetterWriter {
+  readonly #options: DeadLetterWriterOptions
+
+  constructor(options: DeadLetterWriterOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Keeps an operation that cannot be delivered.
+   *
+   * @param isSuspect whether nothing was delivered since others were refused too.
+   */
+  bury(operation: Operation, verdict: Verdict, isSuspect: boolean): void {
+    // The next comparison finds it again.
+    if (operation.repair !== undefined) return
+    const { event } = operation
+    const position = event.position === undefined ? undefined : formatPosition(event.position)
+    const nowMs = this.#options.clock.now()
+    // Cut after it was cleaned: of half a secret nobody knows that it is one.
+    const error = cut(this.#options.clean(verdict.reason))
+    if (operation.replayOf !== undefined) {
+      this.#options.onFailedAgain(operation, error, operation.lastFailedAtMs || nowMs)
+      return
+    }
+    const letter: NewDeadLetter = {
+      key: operation.key,
+      route: operation.route?.name,
+      eventType: event.name,
+      entityId: operation.entity.id,
+      entityType: operation.entity.type,
+      position,
+      attempts: Math.max(1, operation.attempts),
+      firstAtMs: operation.firstFailedAtMs || nowMs,
+      lastAtMs: operation.lastFailedAtMs || nowMs,
+      error,
+      data: textOf(event),
+    }
+    this.#options.checkpointer.addDeadLetter(letter)
+    if (isSuspect) this.#options.onSuspect?.(letter)
+    const route = operation.route?.name
+    this.#options.onDeadLetter({ entityId: operation.entity.id, error, position, route })
+  }
+
+  /** Keeps a frame that is no event, or too large to be one. */
+  buryUnreadable(message: FailedMessage, event: UnreadableEvent): Outcome {
+    return this.#buryMessage(message, event, rawOf(message).slice(0, maxRawCharacters))
+  }
+
+  /** Keeps an event that failed before it came to the lanes: for each entity that it touches, so that each can be replayed. */
+  buryUnplanned(message: FailedMessage, event: StreamEvent, problem: string): Outcome {
+    const raw = rawOf(message)
+    for (const source of mergeSourcesOf(event)) {
+      const about = { problem, key: entityKeyOf(source), entityId: source.id, entityType: source.type }
+      this.#buryMessage(message, about, raw)
+    }
+    const { key, entity } = event
+    return this.#buryMessage(message, { problem, key, entityId: entity.id, entityType: entity.type }, raw)
+  }
+
+  #buryMessage(
+    message: FailedMessage,
+    about: UnreadableEvent & { readonly key?: string },
+    data: string,
+  ): Outcome {
+    const { key, entityId, entityType } = about
+    const error = cut(about.problem)
+    const nowMs = this.#options.clock.now()
+    this.#options.checkpointer.addDeadLetter({
+      key,
+      eventType: message.event,
+      entityId,
+      entityType,
+      position: message.id,
+      attempts: 1,
+      firstAtMs: nowMs,
+      lastAtMs: nowMs,
+      error,
+      data,
+    })
+    this.#options.onDeadLetter({ entityId, error, position: message.id, route: undefined })
+    return { kind: 'dead-lettered', reason: error }
+  }
+}
+
+function rawOf({ data }: FailedMessage): string {
+  return typeof data === 'string' ? data : (jsonText(data) ?? '')
+}
+
+/** The event as it came, to be tried again. What no frame brought can be made anew from the entity's ids. */
+function textOf({ text, envelope, entity: { id, type } }: StreamEvent): string {
+  return text ?? jsonText(envelope) ?? JSON.stringify({ data: { id, type } })
+}
+
+function cut(text: string): string {
+  return text.length > maxErrorCharacters ? `${text.slice(0, maxErrorCharacters)}…` : text
+}

@@ -1,0 +1,158 @@
+import { type ResolvedFilterOptions } from '../settings/schemas/filter-options.ts'
+import { labelsOf, createdByOf } from '../stix/read/entity-text.ts'
+import { confidenceOf, scoreOf } from '../stix/read/entity-rating.ts'
+import { createdMsOf, isInferred, isRevoked } from '../stix/read/entity-life.ts'
+import { fieldOf } from '../stix/types/entity-extensions.ts'
+import { groupsOf, isKnownTypeName, typeNameOf } from '../stix/types/entity-groups.ts'
+import { octiTypeOf } from '../stix/read/entity-ids.ts'
+import { type Entity } from '../stix/types/entity.ts'
+import { mainObservableTypeOf } from '../stix/read/main-observable-type.ts'
+import { markingsOf, tlpOf } from '../stix/read/markings.ts'
+import { kindOfOpenCtiType } from '../stix/types/observable-kinds.ts'
+import { isPapMarking } from '../stix/read/pap-markings.ts'
+import { compareTlp, type Tlp } from '../stix/read/tlp.ts'
+import { type Clock } from '../util/clock.ts'
+
+/** Why an entity does not pass. */
+export interface Rejection {
+  /** Under which it is counted, such as `filter-labels`. */
+  readonly reason: string
+  /** It follows from what never changes, so that the entity can never have been pushed. */
+  readonly isForGood: boolean
+}
+
+type FilterRules = ResolvedFilterOptions & { readonly tlp?: readonly Tlp[] | undefined }
+
+type Rule = { readonly rejection: Rejection; readonly passes: (entity: Entity) => boolean }
+
+/**
+ * Decides which entities reach the hooks. The rules stand in order of what they cost, and only those that somebody set
+ * are there at all.
+ */
+export class Filter {
+  readonly #rules: readonly Rule[]
+
+  /** @param options what has to hold; `tlp` names the only markings that pass. */
+  constructor(options: FilterRules, clock: Pick<Clock, 'now'>) {
+    this.#rules = [...rulesOf(options, clock)]
+  }
+
+  /** The first rule that an entity breaks; undefined when it passes. */
+  rejects(entity: Entity): Rejection | undefined {
+    for (const rule of this.#rules) if (!rule.passes(entity)) return rule.rejection
+    return undefined
+  }
+}
+
+function* rulesOf(options: FilterRules, clock: Pick<Clock, 'now'>): Iterable<Rule> {
+  const rule = (name: string, passes: Rule['passes'], isForGood = false): Rule => ({
+    rejection: { reason: `filter-${name}`, isForGood },
+    passes,
+  })
+  const { labels, tlp: levels = [], maxTlp, minTlp, minScore, minConfidence, maxAgeMs, where } = options
+  if (options.types.length > 0) yield rule('type', typeRule(options.types), true)
+  if (options.patternTypes.length > 0) yield rule('pattern-type', patternTypeRule(options.patternTypes))
+  if (options.observableTypes.length > 0)
+    yield rule('observable-type', observableTypeRule(options.observableTypes))
+  if (options.revoked !== 'include')
+    yield rule('revoked', (entity) => isRevoked(entity) === (options.revoked === 'only'))
+  if (options.inferred !== 'include') {
+    yield rule('inferred', (entity) => isInferred(entity) === (options.inferred === 'only'))
+  }
+  if (minScore !== undefined) yield rule('score', (entity) => (scoreOf(entity) ?? -1) >= minScore)
+  if (minConfidence !== undefined)
+    yield rule('confidence', (entity) => (confidenceOf(entity) ?? -1) >= minConfidence)
+  if (options.authors.length > 0) yield rule('author', authorRule(options.authors))
+  if (levels.length > 0) {
+    const wanted = new Set(levels)
+    yield rule(
+      'tlp',
+      levelRule(options.unknownMarkings, (tlp) => wanted.has(tlp)),
+    )
+  }
+  if (maxTlp !== undefined) {
+    yield rule(
+      'tlp',
+      levelRule(options.unknownMarkings, (tlp) => compareTlp(tlp, maxTlp) <= 0),
+    )
+  }
+  if (minTlp !== undefined) yield rule('tlp', (entity) => compareTlp(tlpOf(entity), minTlp) >= 0)
+  if (labels.any.length + labels.all.length + labels.none.length > 0) yield rule('labels', labelRule(labels))
+  if (maxAgeMs !== undefined) {
+    yield rule('age', (entity) => {
+      const createdMs = createdMsOf(entity)
+      return createdMs === undefined || clock.now() - createdMs <= maxAgeMs
+    })
+  }
+  if (where !== undefined) yield rule('where', (entity) => where(entity))
+}
+
+/** Names in `types` are STIX types, OpenCTI types or groups, in any case. */
+function typeRule(types: readonly string[]): Rule['passes'] {
+  const wanted = new Set(types.map(typeNameOf))
+  const decided = new Map<string, boolean>()
+  return (entity) => {
+    if (wanted.has(entity.type)) return true
+    const octiType = octiTypeOf(entity) ?? ''
+    const key = `${entity.type} ${octiType}`
+    let passes = decided.get(key)
+    if (passes === undefined) {
+      passes = [typeNameOf(entity.type), typeNameOf(octiType), ...groupsOf(entity)].some((name) =>
+        wanted.has(name),
+      )
+      // Of a type that is not known the document itself must tell whether it is an observable.
+      if (decided.size < 1000 && isKnownTypeName(entity.type)) decided.set(key, passes)
+    }
+    return passes
+  }
+}
+
+/** Conditions on fields of indicators; other entities have no such field and are not concerned. */
+function patternTypeRule(patternTypes: readonly string[]): Rule['passes'] {
+  const wanted = new Set(patternTypes.map((name) => name.trim().toLowerCase()))
+  return (entity) => {
+    if (entity.type !== 'indicator') return true
+    // The type is optional in STIX 2.0 and in the shape of the specification, and then means STIX.
+    const patternType = fieldOf(entity, 'pattern_type') ?? 'stix'
+    return typeof patternType === 'string' && wanted.has(patternType.trim().toLowerCase())
+  }
+}
+
+function observableTypeRule(observableTypes: readonly string[]): Rule['passes'] {
+  const nameOf = (type: string) => kindOfOpenCtiType(type)?.type ?? type.trim().toLowerCase()
+  const wanted = new Set(observableTypes.map(nameOf))
+  return (entity) =>
+    entity.type !== 'indicator' || wanted.has(nameOf(mainObservableTypeOf(entity) ?? 'unknown'))
+}
+
+/** Authors by their STIX id, or by the id that they have at the platform, which stands in its addresses. */
+function authorRule(authors: readonly string[]): Rule['passes'] {
+  const wanted = new Set(authors.map((id) => id.trim().toLowerCase()))
+  const isWanted = (id: unknown) => typeof id === 'string' && wanted.has(id.toLowerCase())
+  return (entity) => isWanted(createdByOf(entity)) || isWanted(fieldOf(entity, 'created_by_ref_id'))
+}
+
+/**
+ * A condition on the level of an entity, `TLP:CLEAR` where nothing is said. One that bears a marking that is not known
+ * may be of a stricter level than any; beside a level, a marking of the Permissible Actions Protocol is none.
+ */
+function levelRule(
+  unknownMarkings: ResolvedFilterOptions['unknownMarkings'],
+  passes: (tlp: Tlp) => boolean,
+): Rule['passes'] {
+  return (entity) => {
+    const { tlp, unknown } = markingsOf(entity)
+    const isKnown = unknown.length === 0 || (tlp !== undefined && unknown.every(isPapMarking))
+    return (isKnown || unknownMarkings === 'include') && passes(tlp ?? 'TLP:CLEAR')
+  }
+}
+
+function labelRule({ any, all, none }: ResolvedFilterOptions['labels']): Rule['passes'] {
+  const lower = (names: readonly string[]) => names.map((name) => name.toLowerCase())
+  const [anyOf, allOf, noneOf] = [lower(any), lower(all), lower(none)]
+  return (entity) => {
+    const labels = new Set(lower(labelsOf(entity)))
+    if (anyOf.length > 0 && !anyOf.some((label) => labels.has(label))) return false
+    return allOf.every((label) => labels.has(label)) && !noneOf.some((label) => labels.has(label))
+  }
+}

@@ -1,0 +1,133 @@
+import { type Checkpointer } from '../checkpoint/checkpointer.ts'
+import { describeError } from '../errors/verdict.ts'
+import { type Outcome } from '../events/event-counters.ts'
+import { droppedByReset, overtakenOutcome } from '../events/outcomes.ts'
+import { type EntityRecord } from '../store/state-store.ts'
+import { type Clock } from '../util/clock.ts'
+import { delay } from '../util/delay.ts'
+import { type Logger } from '../util/logger.ts'
+import { maxClaimedRows, ClaimedRows } from '../checkpoint/claimed-rows.ts'
+
+/** What an {@link ExpiryTimer} needs. */
+export interface ExpiryTimerOptions {
+  /** Whether it is to do anything: `on.expiryTimer`. */
+  readonly isOn: boolean
+  readonly checkpointer: Checkpointer
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Undefined when one more event may be taken into memory; else resolves when it may. */
+  readonly room: () => Promise<void> | undefined
+  /** Takes the withdrawal of an entity through the lanes. */
+  readonly expire: (record: EntityRecord, onEnded: (outcome: Outcome) => void) => void
+  /** No more is coming for now. */
+  readonly hurry: () => void
+}
+
+/** The longest sleep, in milliseconds: the wall clock may jump, and what is pushed meanwhile may end sooner. */
+const maxSleepMs = 1000
+
+/**
+ * Withdraws what was pushed when its `valid_until` comes. That time stands in the id map, so that it is kept over any stop
+ * or crash; what came due meanwhile is withdrawn at the next start.
+ *
+ * An entity stays due until what became of its withdrawal is written, in the commit that also removes it from the id map.
+ */
+export class ExpiryTimer {
+  readonly #options: ExpiryTimerOptions
+  /** By the keys of their entities. */
+  readonly #underWay: ClaimedRows<string>
+  #problem: string | undefined
+
+  constructor(options: ExpiryTimerOptions) {
+    this.#options = options
+    this.#underWay = new ClaimedRows({ ...options, flush: () => options.checkpointer.flush() })
+  }
+
+  /** Watches the time until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    if (!this.#options.isOn) return
+    const stopped = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    while (!signal.aborted) {
+      let sleepMs = maxSleepMs
+      try {
+        await this.#withdrawDue(signal, stopped)
+        sleepMs = await this.#untilNext()
+        this.#problem = undefined
+      } catch (error) {
+        this.#failed(describeError(error))
+      }
+      try {
+        await delay(this.#options.clock, sleepMs, signal)
+      } catch {
+        return
+      }
+    }
+  }
+
+  async #withdrawDue(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
+    const { checkpointer, clock, hurry } = this.#options
+    for (;;) {
+      await this.#underWay.write()
+      // What is under way is still among the due ones, before the others.
+      const limit = this.#underWay.size + maxClaimedRows
+      const due = await checkpointer.expiring({ atMs: clock.now(), limit })
+      const fresh = due.filter(({ key }) => !this.#underWay.has(key))
+      for (const record of fresh) {
+        if (!(await this.#underWay.mayBegin(signal, stopped))) return
+        this.#withdraw(record)
+      }
+      if (fresh.length > 0) hurry()
+      if (due.length < limit) return
+    }
+  }
+
+  #withdraw(record: EntityRecord): void {
+    const { key } = record
+    this.#underWay.begin(key, undefined)
+    this.#options.expire(record, (outcome) => {
+      if (this.#comesDueAgain(record, outcome)) void this.#letBe(record).then(() => this.#underWay.end(key))
+      else this.#underWay.end(key)
+    })
+  }
+
+  /** Whether it would come due again at once, though it has ended. */
+  #comesDueAgain({ expiresAtMs }: EntityRecord, outcome: Outcome): boolean {
+    if (outcome.kind === 'delivered' || outcome === droppedByReset) return false
+    // By a newer state, which tells its own time; by the clock, which was set back; or by what stands under another name of
+    // its route, which does not.
+    return outcome !== overtakenOutcome || this.#options.clock.now() >= expiresAtMs!
+  }
+
+  /** It is a dead letter now, or an author skips it: it must not come due again and again. */
+  async #letBe({ key, expiresAtMs }: EntityRecord): Promise<void> {
+    const { checkpointer } = this.#options
+    try {
+      const known = checkpointer.entity(key)
+      const now = known instanceof Promise ? await known : known
+      if (now === undefined || now.expiresAtMs !== expiresAtMs) return
+      const { expiresAtMs: _, ...rest } = now
+      checkpointer.putEntity(rest)
+    } catch {
+      // It comes due again when the state can be read, at the latest in the next process.
+    }
+  }
+
+  /** Milliseconds until it is worth to look again. */
+  async #untilNext(): Promise<number> {
+    const { checkpointer, clock } = this.#options
+    if (this.#underWay.size > 0) return maxSleepMs
+    const [soonest] = await checkpointer.expiring({ atMs: Number.MAX_SAFE_INTEGER, limit: 1 })
+    if (soonest === undefined) return maxSleepMs
+    return Math.min(Math.max(soonest.expiresAtMs! - clock.now(), 1), maxSleepMs)
+  }
+
+  /** The state could not be read or written: said once, and looked again. */
+  #failed(problem: string): void {
+    if (this.#problem !== problem) {
+      this.#options.logger.warn('What has expired cannot be withdrawn now', { error: problem })
+    }
+    this.#problem = problem
+  }
+}

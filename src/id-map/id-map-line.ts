@@ -1,0 +1,94 @@
+import { entityKeyOfLane, laneOf } from '../events/route.ts'
+import { parsePosition } from '../opencti/position.ts'
+import { type EntityRecord } from '../store/state-store.ts'
+
+const texts = ['key', 'route', 'stixId', 'externalId', 'position'] as const
+const numbers = ['expiresAtMs', 'caughtUpMs'] as const
+const known: ReadonlySet<string> = new Set([...texts, ...numbers])
+
+/** A line of an id map on its way: JSON with the fields of {@link EntityRecord}, always in the same order. */
+export function idMapLine(record: EntityRecord): string {
+  const { key, route, stixId, externalId, position, expiresAtMs, caughtUpMs } = record
+  return JSON.stringify({ key, route, stixId, externalId, position, expiresAtMs, caughtUpMs })
+}
+
+/** What is wrong with a line, for a person; nothing of the line itself is repeated but names of fields. */
+export interface LineProblem {
+  readonly problem: string
+}
+
+/** Reads one line. */
+export function readIdMapLine(line: string): EntityRecord | LineProblem {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(line)
+  } catch {
+    return { problem: 'is no JSON' }
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    return { problem: 'is no JSON object' }
+  }
+  const fields = parsed as Readonly<Record<string, unknown>>
+  const unknown = Object.keys(fields).find((name) => !known.has(name))
+  if (unknown !== undefined) {
+    return {
+      problem: `has a field that is not known: ${unknown.slice(0, 40)}. Known are ${[...known].join(', ')}`,
+    }
+  }
+  for (const name of texts) {
+    const value = fields[name]
+    if (value !== undefined && value !== null && typeof value !== 'string' && !isWhole(value)) {
+      return { problem: `${name} is no text` }
+    }
+  }
+  for (const name of numbers) {
+    const value = fields[name]
+    if (value !== undefined && value !== null && !isWhole(value)) {
+      return { problem: `${name} is no number of milliseconds since 1970` }
+    }
+  }
+  const { expiresAtMs, caughtUpMs } = fields
+  const text = (name: (typeof texts)[number]) => {
+    const value = fields[name]
+    return value === undefined || value === null ? undefined : String(value)
+  }
+  const [given, named, stixId, externalId, position] = texts.map(text)
+  const route = named === '' ? undefined : named
+  const key = given === undefined ? undefined : keyAtRoute(given, route)
+  if (typeof key === 'object') return key
+  if ((given ?? stixId ?? '') === '' || stixId === '') {
+    return { problem: 'names no entity: it takes a key (the internal id of OpenCTI), a stixId, or both' }
+  }
+  if (position !== undefined && parsePosition(position) === undefined) {
+    return { problem: 'position is none: it takes <ms>-<seq>' }
+  }
+  return {
+    key: key ?? laneOf(stixId!, route),
+    ...(route === undefined ? {} : { route }),
+    stixId: stixId ?? entityKeyOfLane(key!, route),
+    ...(externalId === undefined ? {} : { externalId }),
+    ...(position === undefined ? {} : { position }),
+    ...(isWhole(expiresAtMs) ? { expiresAtMs } : {}),
+    ...(isWhole(caughtUpMs) ? { caughtUpMs } : {}),
+  }
+}
+
+/** A key has the name of its route in it; who writes a map by hand may leave that out. */
+function keyAtRoute(key: string, route: string | undefined): string | LineProblem {
+  if (route === undefined || key === laneOf(entityKeyOfLane(key, route), route)) return key
+  if (!key.includes('@')) return laneOf(key, route)
+  return { problem: 'has a key of another route: it takes <internal id>@<route>, or the internal id alone' }
+}
+
+/** Whether an entity is known by nothing but its STIX id. */
+export function isNamedByStixId({ key, stixId, route }: EntityRecord): boolean {
+  return key === laneOf(stixId, route) && stixId.includes('--')
+}
+
+export function isLineProblem(read: EntityRecord | LineProblem): read is LineProblem {
+  return 'problem' in read
+}
+
+function isWhole(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}

@@ -1,0 +1,68 @@
+import { type Route } from '../events/route.ts'
+import { type Routes } from '../events/routes.ts'
+import { type StateStore } from '../store/state-store.ts'
+import { type Logger } from '../util/logger.ts'
+import { parsedJson } from '../util/json-text.ts'
+
+/** Name of the value that lists every route through which something may have been pushed; the empty name for none. */
+const routesValue = 'routes'
+
+/** What {@link recallRoutes} needs. */
+export interface RecallOptions {
+  readonly store: StateStore
+  /** Whether it is remembered what was pushed. */
+  readonly idMap: boolean
+  readonly logger: Logger
+}
+
+/**
+ * Remembers the routes of this run before anything goes through them, and learns of those of earlier runs: what was pushed
+ * through a route that is gone is withdrawn with the next event of its entity, and nothing is at two places unnoticed.
+ *
+ * @returns the routes that are gone.
+ */
+export async function recallRoutes(
+  routes: Routes,
+  { store, idMap, logger }: RecallOptions,
+): Promise<readonly Route[]> {
+  const text = await store.value(routesValue)
+  // Most connectors never have routes.
+  if (text === undefined && routes.areNone) return []
+  const former = text === undefined ? await unnamedIfAny(store) : namesOf(text)
+  const present = routes.unrouted === 'delivers' ? [''] : routes.all.map(({ name }) => name)
+  const all = [...new Set([...former, ...present])]
+  if (all.length > former.length || text === undefined) {
+    await store.commit({ values: new Map([[routesValue, JSON.stringify(all)]]) })
+  }
+  if (!idMap) return []
+  const gone = routes.recall(former)
+  if (gone.length > 0) {
+    logger.warn(
+      'What was pushed through routes that are gone is withdrawn with the next event of its entity. If a route has only been renamed, name it in "formerly" of the new one',
+      { routes: gone.map((name) => (name === '' ? 'none (before there were routes)' : name)) },
+    )
+  }
+  return routes.all.filter(({ isConfigured }) => !isConfigured)
+}
+
+/**
+ * Entities of these routes (the empty name for none) are about to come into the id map from elsewhere: those of routes that
+ * the connector does not have are withdrawn as if it once had.
+ */
+export async function noteRoutes(store: StateStore, names: ReadonlySet<string>): Promise<void> {
+  const text = await store.value(routesValue)
+  if (text === undefined && [...names].every((name) => name === '')) return
+  const former = text === undefined ? await unnamedIfAny(store) : namesOf(text)
+  const all = [...new Set([...former, ...names])]
+  await store.commit({ values: new Map([[routesValue, JSON.stringify(all)]]) })
+}
+
+/** A state from before this list was kept: of a connector without routes. */
+async function unnamedIfAny(store: StateStore): Promise<readonly string[]> {
+  return (await store.entities({ limit: 1 })).length === 0 ? [] : ['']
+}
+
+function namesOf(text: string): readonly string[] {
+  const names = parsedJson(text)
+  return Array.isArray(names) ? names.filter((name) => typeof name === 'string') : []
+}

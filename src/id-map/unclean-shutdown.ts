@@ -1,0 +1,42 @@
+import { type Operation } from '../events/operation.ts'
+import { type Position } from '../opencti/position.ts'
+import { validUntilOf } from '../stix/read/entity-life.ts'
+import { type StateStore } from '../store/state-store.ts'
+
+/** Name of the value that says since when the connector runs without having ended well, in milliseconds since 1970. */
+const runningValue = 'running-since'
+
+/**
+ * Whether the run before this one was cut off. Then the target may have taken what the id map does not know: an effect is
+ * remembered a moment after it. Mostly the same event comes again and is delivered again; but when it comes to nothing now
+ * (the entity was deleted meanwhile, or has expired), what the target has taken would stay there for ever.
+ */
+export class UncleanShutdown {
+  #sinceMs: number | undefined
+  #untilMs = 0
+
+  /** Finds out, and notes that this run has begun, before it does anything. */
+  async open(store: StateStore, nowMs: number): Promise<void> {
+    const text = await store.value(runningValue)
+    this.#untilMs = nowMs
+    if (text === undefined) await store.commit({ values: new Map([[runningValue, String(nowMs)]]) })
+    else this.#sinceMs = Number(text)
+  }
+
+  /** All that was done is written. @param safe the position that was saved with it. */
+  async note(store: StateStore, safe: Position | undefined): Promise<void> {
+    // What the run that was cut off may have done has not come again yet.
+    if (this.#sinceMs !== undefined && (safe === undefined || safe.ms <= this.#untilMs)) return
+    await store.commit({ values: new Map([[runningValue, undefined]]), durable: true })
+  }
+
+  /** Whether the run that was cut off may have pushed an entity that the id map does not know, and that is to go. */
+  mayHavePushed(operation: Operation): boolean {
+    if (this.#sinceMs === undefined || operation.replayOf !== undefined) return false
+    const first = (operation.replaced?.[0] ?? operation.pendingEvent).event.position
+    if (first === undefined || first.ms > this.#untilMs) return false
+    // It was decided otherwise then: alone, before a newer event took its place; or before its time was over.
+    if (operation.replaced !== undefined) return true
+    return Date.parse(validUntilOf(operation.entity) ?? '') >= this.#sinceMs && operation.reason === 'expired'
+  }
+}

@@ -1,0 +1,89 @@
+import { parsePosition, type Position } from '../opencti/position.ts'
+import { type StreamMessage } from '../stream/stream-message.ts'
+import { type Clock } from '../util/clock.ts'
+import { millisecondsOfIsoDate } from '../util/iso-date.ts'
+import { isOfCatchUp } from './is-of-catch-up.ts'
+
+/** A clock that is off, seen from the others. */
+export interface ClockOff {
+  /** `connector`: this machine, against the platform; `web-server` and `database`: the platform's own. */
+  readonly clock: 'connector' | 'web-server' | 'database'
+  /** How far it is ahead, in milliseconds; below zero, behind. */
+  readonly aheadMs: number
+}
+
+/** Less is not worth a word, in milliseconds. */
+const worthTellingMs = 60_000
+
+/** One event in so many is looked at: the clocks do not change from one to the next. */
+const eventsBetween = 100
+
+const updatedAt = /"updated_at"\s*:\s*"([^"]{1,40})"/
+
+/**
+ * Compares the clocks that a stream shows: of this machine, of the web server (`Date` of its answers, ids of idle heartbeats,
+ * `updated_at`) and of the database that numbers the events. Nothing is lost whatever they say, but people compare times.
+ */
+export class ClockWatch {
+  readonly #clock: Clock
+  readonly #platformNowMs: () => number | undefined
+  readonly #onOff: (off: ClockOff) => void
+  /** What was told of each clock. */
+  readonly #told = new Map<ClockOff['clock'], number>()
+  #untilNextEvent = 0
+  #databaseAheadMs = 0
+
+  constructor(clock: Clock, platformNowMs: () => number | undefined, onOff: (off: ClockOff) => void) {
+    this.#clock = clock
+    this.#platformNowMs = platformNowMs
+    this.#onOff = onOff
+  }
+
+  /** The most that the id of an event was seen to be later than the time of its change, in milliseconds. */
+  get databaseAheadMs(): number {
+    return this.#databaseAheadMs
+  }
+
+  /** A connection was opened; `newest` is the id of the platform's newest event. */
+  connected(newest: Position | undefined): void {
+    this.#untilNextEvent = 0
+    const platformNowMs = this.#platformNowMs()
+    if (platformNowMs !== undefined) this.#compare('connector', this.#clock.now() - platformNowMs)
+    // It can be older than now, but not newer.
+    if (newest !== undefined) this.#compare('database', Math.max(0, newest.ms - this.#latestMs()))
+  }
+
+  /** A heartbeat came: an idle one has the time of the web server that serves the stream as its id. */
+  heartbeat(id: Position): void {
+    const aheadMs = id.ms - this.#latestMs()
+    if (aheadMs > worthTellingMs) this.#compare('web-server', aheadMs)
+  }
+
+  /** A frame about an entity came. Of some, the time of the change is compared with the id that it got. */
+  event({ id, data }: StreamMessage): void {
+    if (this.#untilNextEvent-- > 0) return
+    this.#untilNextEvent = eventsBetween
+    const position = parsePosition(id ?? '')
+    if (position === undefined || isOfCatchUp(data)) return
+    const changedMs = millisecondsOfIsoDate(updatedAt.exec(data)?.[1] ?? '')
+    if (changedMs === undefined) return
+    const aheadMs = position.ms - changedMs
+    this.#databaseAheadMs = Math.max(this.#databaseAheadMs, aheadMs)
+    // An id can come long after the time of a change that took long, but not before it.
+    this.#compare('database', Math.min(0, aheadMs))
+  }
+
+  #latestMs(): number {
+    return Math.max(this.#clock.now(), this.#platformNowMs() ?? 0)
+  }
+
+  /** Tells it once, and again when it has become another matter. */
+  #compare(clock: ClockOff['clock'], aheadMs: number): void {
+    if (Math.abs(aheadMs) <= worthTellingMs) return
+    const told = this.#told.get(clock)
+    const isKnown = told !== undefined && told > 0 === aheadMs > 0 && Math.abs(aheadMs) < 2 * Math.abs(told)
+    if (isKnown) return
+    this.#told.set(clock, aheadMs)
+    this.#onOff({ clock, aheadMs })
+  }
+}

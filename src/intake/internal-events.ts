@@ -1,0 +1,118 @@
+import { describeError } from '../errors/verdict.ts'
+import { type EventCounters, noRouteReason, type Outcome } from '../events/event-counters.ts'
+import { PendingEvent } from '../events/pending-event.ts'
+import { Operation } from '../events/operation.ts'
+import { Planner, type PlannerOptions } from '../events/planner.ts'
+import { type Repair } from '../events/repair.ts'
+import { laneOf, type Route } from '../events/route.ts'
+import { type InFlightLimit } from '../flow/in-flight-limit.ts'
+import { type StreamEvent } from '../opencti/stream-event.ts'
+import { type EntityRecord } from '../store/state-store.ts'
+import { expiredEvent } from '../reconcile/repair-events.ts'
+
+/** What {@link InternalEvents} need. */
+export interface InternalEventsOptions extends PlannerOptions {
+  readonly counters: EventCounters
+  readonly inFlight: InFlightLimit
+  /** Takes an operation to its lane. */
+  readonly push: (operation: Operation) => void
+  /** Takes secrets out of a text. */
+  readonly clean: (text: string) => string
+  /** Something has ended that must be written. */
+  readonly touch: () => void
+}
+
+/** Told how a correction has ended. */
+type OnEnded = (outcome: Outcome) => void
+
+/**
+ * Takes to the lanes what no event asks for: the repairs that a comparison found, and the withdrawal of what has come to
+ * its time. The ledger has no part in it.
+ */
+export class InternalEvents {
+  readonly #options: InternalEventsOptions
+  readonly #planner: Planner
+
+  constructor(options: InternalEventsOptions) {
+    this.#options = options
+    this.#planner = new Planner(options)
+  }
+
+  /**
+   * Takes what a comparison found through the filter and the lanes, at the route where it was found. The counters of the
+   * connector have no part in it: they are of the stream.
+   *
+   * @param event a `create` with the present state of the entity, or a `delete` of which no more is known than its ids.
+   */
+  repair(event: StreamEvent, repair: Repair, onEnded: OnEnded): void {
+    const { inFlight, push, routes, clean } = this.#options
+    const onSettle = (settled: PendingEvent, outcome: Outcome) => {
+      inFlight.release(settled.bytes)
+      onEnded(outcome)
+    }
+    const delivery = new PendingEvent(event, onSettle, (bytes) => inFlight.shrink(bytes))
+    let operation: Operation | undefined
+    try {
+      operation = this.#repairOperation(event, delivery, routes.named(repair.route ?? ''))
+    } catch (error) {
+      // A filter in code that throws: one entity must not stop the repair of the others.
+      onEnded({ kind: 'dead-lettered', reason: clean(describeError(error)) })
+      return
+    }
+    if (operation === undefined) {
+      onEnded({ kind: 'skipped', reason: noRouteReason })
+      return
+    }
+    operation.repair = repair
+    inFlight.take(event.bytes)
+    push(operation)
+  }
+
+  /**
+   * Takes the withdrawal of what has come to its time through the lanes, as an event of its own: in the counters it is received
+   * and ends. The id map knows of it until it has ended.
+   */
+  expire(record: EntityRecord, onEnded: OnEnded): void {
+    const { counters, inFlight, push, routes, touch } = this.#options
+    const event = expiredEvent(record)
+    const onSettle = (settled: PendingEvent, outcome: Outcome) => {
+      inFlight.release(settled.bytes)
+      counters.close(outcome)
+      touch()
+      onEnded(outcome)
+    }
+    const delivery = new PendingEvent(event, onSettle, (bytes) => inFlight.shrink(bytes))
+    const operation = withdrawalOf(event, delivery, 'expired', routes.named(record.route ?? ''))
+    operation.dueAtMs = record.expiresAtMs
+    counters.receive()
+    inFlight.take(event.bytes)
+    push(operation)
+  }
+
+  /** What a repair is for the route where it was found; undefined when nothing goes that way any more. */
+  #repairOperation(
+    event: StreamEvent,
+    delivery: PendingEvent,
+    route: Route | undefined,
+  ): Operation | undefined {
+    const { filter, routes } = this.#options
+    if (event.name === 'delete') {
+      if (route === undefined && routes.unrouted === 'nothing') return undefined
+      // Filters and routes are not asked: there is nothing of the entity that they could judge.
+      return withdrawalOf(event, delivery, 'reconciled', route)
+    }
+    const rejection = filter.rejects(event.entity)
+    const planned = this.#planner.operationsOf(event, delivery, rejection?.reason)
+    return planned.find((each) => each.route === route)
+  }
+}
+
+/** What takes an entity from a route that has it, in the lane that it has there now: the route may have had another name. */
+function withdrawalOf(
+  { entity, key }: StreamEvent,
+  delivery: PendingEvent,
+  reason: Operation['reason'],
+  route: Route | undefined,
+): Operation {
+  return new Operation('delete', delivery, entity, laneOf(key, route?.name), reason, [], route)
+}

@@ -1,0 +1,292 @@
+import { createHash } from 'node:crypto'
+import { type Checkpointer } from '../checkpoint/checkpointer.ts'
+import { type Ticket } from '../checkpoint/ledger.ts'
+import { describeError } from '../errors/verdict.ts'
+import { type EventCounters, noRouteReason, type Outcome } from '../events/event-counters.ts'
+import { PendingEvent, type Shrink } from '../events/pending-event.ts'
+import { type Engine } from '../flow/engine.ts'
+import { type EventTrace } from '../events/event-trace.ts'
+import { type Filter } from '../events/filter.ts'
+import { Planner } from '../events/planner.ts'
+import { entityKeyOfLane } from '../events/route.ts'
+import { Routes } from '../events/routes.ts'
+import { type InFlightLimit } from '../flow/in-flight-limit.ts'
+import { decodeEvent, isEventName, isUnreadable, type UnreadableEvent } from '../opencti/decode-event.ts'
+import { parsePosition, type Position } from '../opencti/position.ts'
+import { expiredType, type StreamEvent } from '../opencti/stream-event.ts'
+import { heapFrameLimit } from '../stream/heap-frame-limit.ts'
+import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
+import { type DeadLetter } from '../store/state-store.ts'
+import { type Clock } from '../util/clock.ts'
+import { type DeadLetterWriter } from '../dead-letters/dead-letter-writer.ts'
+import { type CatchUp } from './catch-up.ts'
+import { type PipelineMessage } from './pipeline-message.ts'
+import { partsOf, type ReplayedLetter } from '../replay/replayed-letter.ts'
+
+/** What a {@link Pipeline} joins. */
+export interface PipelineOptions {
+  readonly counters: EventCounters
+  readonly inFlight: InFlightLimit
+  readonly engine: Pick<Engine, 'push' | 'pushFirst'>
+  readonly filter: Filter
+  /** Default: none. */
+  readonly routes?: Routes | undefined
+  readonly checkpointer: Checkpointer
+  /** Keep what cannot be delivered. */
+  readonly letters: Pick<DeadLetterWriter, 'buryUnreadable' | 'buryUnplanned'>
+  readonly delivery: DeliveryOptions
+  /** Whether what the platform deletes is withdrawn from the target. */
+  readonly listenDelete: boolean
+  readonly clock: Clock
+  /** OpenCTI's id of the connector's own user, once it is known. */
+  readonly ownUserId: () => string | undefined
+  /** An author or a marking came: what look-ups know of it may be out of date. */
+  readonly onReference?: ((event: StreamEvent) => void) | undefined
+  /** Whether an event only tells a link that the connector wrote itself. Default: none does. */
+  readonly isEcho?: ((event: StreamEvent) => boolean) | undefined
+  /** Takes secrets out of a text. */
+  readonly clean: (text: string) => string
+  /** An event was accepted: answers who follows it. `isAlone`: nothing that is under way has caused it. */
+  readonly trace?:
+    ((name: string, position: string | undefined, isAlone: boolean) => EventTrace | undefined) | undefined
+}
+
+/** Where the positions of events are kept. */
+export type EventLedger = Pick<CatchUp, 'receive' | 'settle' | 'hasTold'>
+
+/** Told when an event has come to its end. */
+export type OnSettled = (outcome: Outcome) => void
+
+/**
+ * The way of one event from the frame to the lanes: read, entered in the ledger and the counters, filtered, and turned into
+ * the operations that the target needs.
+ */
+export class Pipeline {
+  readonly #options: PipelineOptions
+  readonly #routes: Routes
+  readonly #planner: Planner
+  readonly #shrink: Shrink
+
+  constructor(options: PipelineOptions) {
+    this.#options = options
+    this.#routes = options.routes ?? new Routes([], options.counters, options.clock)
+    this.#shrink = (bytes) => options.inFlight.shrink(bytes)
+    this.#planner = new Planner({ ...options, routes: this.#routes })
+  }
+
+  /**
+   * Takes in one message about an entity, or of a name that nobody knows.
+   *
+   * @param ledger where its position is kept; absent for a message that did not come from the stream.
+   * @returns its position; undefined when it has none that could be read.
+   */
+  accept(message: PipelineMessage, ledger: EventLedger | undefined, onEnd?: OnSettled): Position | undefined {
+    const position = message.id === undefined || message.id === '' ? undefined : parsePosition(message.id)
+    this.#take(message, position, ledger, onEnd)
+    return position
+  }
+
+  /**
+   * Takes the event of a dead letter through the filter and the lanes once more.
+   *
+   * In the counters it is received again, and ends again: they count endings, so that they always balance, and a letter that
+   * fails three times was dead-lettered three times. How many letters there are is for the store to tell. The ledger has no
+   * part in it: the position passed the event when the letter was on disk.
+   *
+   * @param isFirst whether it goes before what waits of its entity.
+   * @returns what is wrong with a letter that cannot be read; nothing is done then.
+   */
+  replay(letter: DeadLetter, onSettled: OnSettled, isFirst = false): string | undefined {
+    const { eventType, key, data } = letter
+    if (key === undefined || !isEventName(eventType)) return 'its message could not be read'
+    const position = letter.position === undefined ? undefined : parsePosition(letter.position)
+    const event = decodeEvent(eventType, data, position, data.length)
+    if (isUnreadable(event)) return event.problem
+    const route = letter.route === undefined ? undefined : this.#routes.named(letter.route)
+    if (letter.route !== undefined && route === undefined) {
+      return `the route ${letter.route}, through which it failed, no longer exists`
+    }
+    const trace = this.#options.trace?.(eventType, letter.position, true)
+    trace?.about(event.entity)
+    const onEnd = trace === undefined ? onSettled : traced(trace, onSettled)
+    this.#options.counters.receive()
+    const entityKey = entityKeyOfLane(key, letter.route)
+    try {
+      this.#route(event, undefined, undefined, onEnd, trace, {
+        ...letter,
+        entityKey,
+        through: route,
+        isFirst,
+      })
+      return undefined
+    } catch (error) {
+      const problem = this.#options.clean(describeError(error))
+      const outcome: Outcome = { kind: 'dead-lettered', reason: problem }
+      this.#options.counters.close(outcome, true)
+      trace?.end(outcome)
+      return `a filter or a route of the connector failed: ${problem}`
+    }
+  }
+
+  #take(
+    message: PipelineMessage,
+    position: Position | undefined,
+    ledger: EventLedger | undefined,
+    onEnd: OnSettled | undefined,
+  ): void {
+    const trace = this.#options.trace?.(message.event, message.id, ledger !== undefined)
+    const onSettled = trace === undefined ? onEnd : traced(trace, onEnd)
+    this.#options.counters.receive()
+    if (!isEventName(message.event)) {
+      this.#end(this.#enter(ledger, position, message.event, true), skippedUnknown, onSettled, ledger)
+      return
+    }
+    const event: StreamEvent | UnreadableEvent =
+      message.truncated === true
+        ? tooLarge(message, this.#options.delivery.queue.maxFrameBytes)
+        : decodeEvent(message.event, message.data, position, message.bytes)
+    if (isUnreadable(event)) {
+      const ticket = this.#enter(ledger, position, unreadableMember(message), true)
+      if (ticket === duplicate) this.#end(ticket, skippedDuplicate, onSettled)
+      else this.#end(ticket, this.#options.letters.buryUnreadable(message, event), onSettled, ledger)
+      return
+    }
+    trace?.about(event.entity)
+    const member = `${event.name}${event.isDependency ? '+' : ':'}${event.key}`
+    const ticket = this.#enter(ledger, position, member, !event.isDependency)
+    if (ticket === duplicate) this.#end(ticket, skippedDuplicate, onSettled)
+    else if (ledger?.hasTold(event) === true) this.#end(ticket, skippedDuplicate, onSettled, ledger)
+    else {
+      const { type } = event.entity
+      if (type === 'identity' || type === 'marking-definition') this.#options.onReference?.(event)
+      try {
+        this.#route(event, ledger, ticket, onSettled, trace)
+      } catch (error) {
+        // A filter in code that throws, or what nobody thought of: one event must not stop the others.
+        const problem = this.#options.clean(describeError(error))
+        this.#end(ticket, this.#options.letters.buryUnplanned(message, event, problem), onSettled, ledger)
+      }
+    }
+  }
+
+  #route(
+    event: StreamEvent,
+    ledger: EventLedger | undefined,
+    ticket: Ticket | undefined,
+    onSettled: OnSettled | undefined,
+    trace: EventTrace | undefined,
+    letter?: ReplayedLetter,
+  ): void {
+    const { inFlight, delivery: options, filter } = this.#options
+    const isOwnWork = options.skipOwnChanges && isOwn(event, this.#options.ownUserId())
+    if (isOwnWork || this.#options.isEcho?.(event) === true) {
+      this.#end(ticket, skippedOwn, onSettled, ledger)
+      return
+    }
+    // Platforms up to 6.1 send deletes also to who does not want them; other sources and old dead letters hold some too.
+    if (!this.#options.listenDelete && isDeleteOfPlatform(event)) {
+      this.#end(ticket, unwantedDelete, onSettled, ledger)
+      return
+    }
+    const rejection = filter.rejects(event.entity)
+    // What never passes cannot have been pushed; all else is decided in its lane, after what is under way. So is a create:
+    // a catch-up tells every change as one.
+    if (rejection?.isForGood === true && (event.name === 'create' || event.name === 'update')) {
+      this.#end(ticket, { kind: 'skipped', reason: rejection.reason }, onSettled, ledger)
+      return
+    }
+    const delivery = new PendingEvent(
+      event,
+      (settled, outcome) => {
+        inFlight.release(settled.bytes)
+        this.#end(ticket, outcome, onSettled, ledger, letter !== undefined)
+      },
+      this.#shrink,
+    )
+    delivery.trace = trace
+    let operations = this.#planner.operationsOf(event, delivery, rejection?.reason)
+    if (letter !== undefined) operations = partsOf(letter, operations)
+    if (operations.length === 0) {
+      this.#end(ticket, letter === undefined ? skippedNoRoute : skippedNoPart, onSettled, ledger)
+      return
+    }
+    // Only now: what threw before must not hold room.
+    inFlight.take(event.bytes)
+    delivery.split(operations.length)
+    const { engine } = this.#options
+    for (const operation of operations) {
+      if (letter?.isFirst === true) engine.pushFirst(operation)
+      else engine.push(operation)
+    }
+  }
+
+  #enter(
+    ledger: EventLedger | undefined,
+    position: Position | undefined,
+    member: string,
+    isMain: boolean,
+  ): Ticket | undefined {
+    if (ledger === undefined) return undefined
+    return ledger.receive(position, member, isMain) ?? duplicate
+  }
+
+  #end(
+    ticket: Ticket | undefined,
+    outcome: Outcome,
+    onSettled: OnSettled | undefined,
+    ledger?: EventLedger,
+    isReplay = false,
+  ): void {
+    this.#options.counters.close(outcome, isReplay)
+    if (ticket !== undefined && ticket !== duplicate) {
+      ledger?.settle(ticket)
+      this.#options.checkpointer.touch()
+    }
+    onSettled?.(outcome)
+  }
+}
+
+/** What tells a frame from others when what it is about cannot be read: all that it says. From the stream, that is text. */
+function unreadableMember({ event, data, bytes }: PipelineMessage): string {
+  const text = typeof data === 'string' ? data : ''
+  return `${event}?${bytes}:${createHash('sha256').update(text).digest('base64')}`
+}
+
+/** What the beginning of a frame tells of its entity: the platform writes the id first. */
+const entityIdInFrame = /"data":\{"id":"(([a-z][a-z0-9-]*)--[0-9a-f-]{36})"/
+
+/** A frame of which only the beginning was kept. */
+function tooLarge({ data, bytes }: PipelineMessage, maxFrameBytes: number): UnreadableEvent {
+  const heapBytes = heapFrameLimit()
+  const [, entityId, entityType] = (typeof data === 'string' && entityIdInFrame.exec(data)) || []
+  const problem =
+    heapBytes < maxFrameBytes
+      ? `the frame of ${bytes} bytes is larger than what the heap of Node.js can hold, which is ${heapBytes} bytes: give the process more memory (NODE_OPTIONS=--max-old-space-size=…, in MiB)`
+      : `the frame of ${bytes} bytes is larger than the limit of ${maxFrameBytes} bytes (CONNECTOR_MAX_FRAME_BYTES)`
+  return { problem, entityId, entityType }
+}
+
+/** Stands for the ticket of a frame that was entered before. */
+const duplicate: Ticket = {}
+const skippedUnknown: Outcome = { kind: 'skipped', reason: 'unknown-event' }
+const skippedDuplicate: Outcome = { kind: 'skipped', reason: 'duplicate' }
+const skippedNoRoute: Outcome = { kind: 'skipped', reason: noRouteReason }
+const skippedNoPart: Outcome = { kind: 'skipped', reason: 'no-part' }
+const unwantedDelete: Outcome = { kind: 'skipped', reason: 'listen-delete' }
+const skippedOwn: Outcome = { kind: 'skipped', reason: 'own-change' }
+
+/** Whether the platform has deleted the entity, or taken it out of the stream; not that its time has come. */
+function isDeleteOfPlatform({ name, envelope }: StreamEvent): boolean {
+  return name === 'delete' && envelope.type !== expiredType
+}
+
+function traced(trace: EventTrace, onSettled: OnSettled | undefined): OnSettled {
+  return (outcome) => {
+    trace.end(outcome)
+    onSettled?.(outcome)
+  }
+}
+
+function isOwn(event: StreamEvent, ownUserId: string | undefined): boolean {
+  return ownUserId !== undefined && event.envelope.origin?.user_id === ownUserId
+}

@@ -1,0 +1,363 @@
+import { type Ledger } from '../checkpoint/ledger.ts'
+import { StreamError } from '../errors/stream-error.ts'
+import {
+  comparePositions,
+  formatPosition,
+  parsePosition,
+  positionBefore,
+  startOfTime,
+  type Position,
+} from '../opencti/position.ts'
+import { streamQuery } from '../opencti/stream-query.ts'
+import { type EventStreamHandler } from '../stream/event-stream-handler.ts'
+import { type StreamMessage } from '../stream/stream-message.ts'
+import { type StreamNotice } from '../stream/stream-notice.ts'
+import { CatchUp } from './catch-up.ts'
+import { ClockWatch } from './clock-watch.ts'
+import { PieceEnd } from './piece-end.ts'
+import { type StreamReaderOptions } from './stream-reader-options.ts'
+import { type StartKind } from '../session/progress.ts'
+import { catchUpStart, liveStart, stepBackFrom } from './where-to-read.ts'
+
+/**
+ * Heartbeats of a quiet stream move the position only as far as the newest event that the platform named at the beginning
+ * of the connection. So the connection is renewed now and then, in milliseconds: else, after a long quiet time, the
+ * platform could drop events that were none of ours, which would look like a gap.
+ */
+const renewAfterMs = 10 * 60_000
+const renewAtLeastEachMs = 60 * 60_000
+
+/** How long it is waited for a piece of a catch-up to be finished before the next one is asked for, in milliseconds. */
+const finishWaitMs = 2000
+
+/**
+ * What the platform says in place of its refusal to catch up when the user may not see organisations: the frame of the
+ * refusal has no entity whose organisations it could take out (OpenCTI platform, graphql/sseMiddleware.js).
+ */
+const refusalGoneWrong = /cannot read propert/i
+
+/**
+ * Listens to the live stream: hands what speaks of entities to the pipeline, and obeys the rest (OpenCTI platform,
+ * graphql/sseMiddleware.js).
+ */
+export class StreamReader implements EventStreamHandler {
+  readonly #options: StreamReaderOptions
+  readonly #ledger: Ledger
+  readonly #catchUp: CatchUp
+  readonly #clocks: ClockWatch
+  /** Tells the end of the piece that the present connection catches up; undefined when it reads live. */
+  #pieceEnd: PieceEnd | undefined
+  /** When the present connection was opened, in milliseconds of the monotonic clock; undefined before its first frame. */
+  #connectedAtMs: number | undefined
+  #renewAfterMs = renewAfterMs
+  /** The newest event that the platform had at the last connection that told. */
+  #platformNewest: Position | undefined
+  /** Up to where a catch-up brings what the stream does not hold, wherever reading begins. */
+  #caughtUpTo = startOfTime
+  /** What the reading began with; `resumed` once something was received. */
+  #startKind: StartKind
+  /** A catch-up is over, and the connection that shows whether anything is missing is not there yet. */
+  #isCaughtUp = false
+  /** The present connection was held back by us, until it was given up. */
+  #isHeldBack = false
+  /** Resolves when the next piece may be asked for. */
+  #pieceFinished: Promise<void> | undefined
+  /** The connection is being given up: what still comes on it comes again on the next. */
+  #isLeaving = false
+  /** The newest ids that any connection has brought. Those of heartbeats come from another clock than those of events. */
+  readonly #newest: { event: Position; heartbeat: Position }
+  /** Where the present connection began. */
+  #openedFrom: Position
+  #hasBroughtNews = false
+
+  constructor(options: StreamReaderOptions) {
+    this.#options = options
+    this.#ledger = options.ledger
+    this.#catchUp = new CatchUp(options.ledger, options.keeper)
+    this.#clocks = new ClockWatch(options.clock, options.platformNowMs, options.onClockOff)
+    this.#startKind = options.startKind
+    this.#openedFrom = options.ledger.resume
+    this.#newest = { event: this.#openedFrom, heartbeat: this.#openedFrom }
+  }
+
+  query(): Record<string, string> {
+    const { settings } = this.#options
+    this.#leavePiece()
+    this.#ledger.reconnected()
+    this.#isLeaving = false
+    this.#pieceFinished = undefined
+    this.#isHeldBack = false
+    this.#connectedAtMs = undefined
+    this.#hasBroughtNews = false
+    this.#openedFrom = this.#ledger.resume
+    const pieceUntilMs = this.#catchUp.open()
+    this.#pieceEnd = pieceUntilMs === undefined ? undefined : new PieceEnd(this.#openedFrom, pieceUntilMs)
+    return streamQuery({
+      from: this.#openedFrom,
+      recoverUntil: pieceUntilMs === undefined ? undefined : new Date(pieceUntilMs).toISOString(),
+      listenDelete: settings.live_stream_listen_delete,
+      noDependencies: settings.live_stream_no_dependencies,
+      withInferences: settings.live_stream_with_inferences,
+    })
+  }
+
+  onMessages(messages: readonly StreamMessage[]): void | Promise<void> {
+    for (const message of messages) {
+      if (!this.#isLeaving) this.#accept(message)
+    }
+    return this.#pieceFinished ?? this.#options.room()
+  }
+
+  /** New events, a heartbeat beyond what was known, or a finished piece of a catch-up. */
+  madeProgress(): boolean {
+    return (
+      this.#hasBroughtNews ||
+      this.#catchUp.hasBroughtNews ||
+      comparePositions(this.#ledger.resume, this.#openedFrom) > 0
+    )
+  }
+
+  onNotice(notice: StreamNotice): void {
+    if (notice.kind === 'hung-up') this.#isHeldBack = true
+    this.#options.onNotice(notice)
+  }
+
+  /** There will be no catch-up: goes on live from where it would have begun. */
+  abandonCatchUp(): void {
+    this.#goOnLive(this.#ledger.safe)
+  }
+
+  #accept(message: StreamMessage): void {
+    switch (message.event) {
+      case 'create':
+      case 'update':
+      case 'delete':
+      case 'merge':
+        this.#event(message)
+        return
+      case 'connected':
+        this.#connected(message.data)
+        return
+      case 'consumer_metrics':
+        this.#heartbeat(message.id)
+        this.#consumerMetrics(message.data)
+        return
+      case 'heartbeat':
+      case '':
+        this.#heartbeat(message.id)
+        return
+      case 'no-recover':
+        this.#goOnLive(positionField(message.data, 'resume_from') ?? this.#ledger.safe)
+        return
+      case 'error':
+        if (this.#ledger.catchingUp && refusalGoneWrong.test(errorText(message.data)))
+          this.#options.onCatchUpFailed()
+        throw new StreamError(
+          'STREAM_BROKEN',
+          `The platform reports an error in the stream: ${errorText(message.data)}`,
+        )
+      default:
+        this.#options.pipeline.accept(message, this.#catchUp)
+    }
+  }
+
+  #event(message: StreamMessage): void {
+    const end = this.#pieceEnd
+    if (end === undefined) {
+      this.#clocks.event(message)
+    } else if (end.isBehind(message)) {
+      this.#finishPiece()
+      return
+    }
+    const position = this.#options.pipeline.accept(message, this.#catchUp)
+    this.#startKind = 'resumed'
+    this.#seen('event', position)
+    if (end === undefined) return
+    end.noteFrame(position)
+    if (this.#catchUp.isTooLarge) this.#leave('a piece of the catch-up is taken in smaller ones')
+  }
+
+  #heartbeat(id: string | undefined): void {
+    const position = id === undefined ? undefined : parsePosition(id)
+    if (position === undefined) return
+    this.#clocks.heartbeat(position)
+    if (this.#pieceEnd?.isToldBy(position) === true) {
+      this.#finishPiece()
+      return
+    }
+    this.#ledger.heartbeat(position)
+    this.#seen('heartbeat', position)
+    if (this.#isDueForRenewal(position)) this.#leave('to learn what the platform holds now')
+  }
+
+  #isDueForRenewal(heartbeat: Position): boolean {
+    const { resume, newest, catchingUp } = this.#ledger
+    if (catchingUp || newest === undefined || this.#connectedAtMs === undefined) return false
+    return (
+      comparePositions(heartbeat, resume) > 0 &&
+      this.#options.clock.monotonic() - this.#connectedAtMs >= this.#renewAfterMs
+    )
+  }
+
+  /** Since OpenCTI 7: how the server sees this connection, once a heartbeat. */
+  #consumerMetrics(data: string): void {
+    const lagSeconds = field(data, 'timeLag')
+    if (typeof lagSeconds === 'number' && lagSeconds > 0) this.#options.onHeadAhead(lagSeconds * 1000)
+  }
+
+  #seen(kind: 'event' | 'heartbeat', position: Position | undefined): void {
+    if (position === undefined) return
+    if (comparePositions(position, this.#newest[kind]) > 0) {
+      this.#newest[kind] = position
+      this.#hasBroughtNews = true
+    }
+    this.#options.onProgress(position.ms)
+  }
+
+  /**
+   * The first frame says what the whole stream holds. Reading must not begin behind its newest event, where whatever comes
+   * next would be passed over; and when it begins later than we need, some events are gone: those are caught up.
+   */
+  #connected(data: string): void {
+    const { clock, platformNowMs } = this.#options
+    const first = positionField(data, 'firstEventId')
+    const newest = positionField(data, 'lastEventId')
+    const nowMs = platformNowMs() ?? clock.now()
+    this.#connectedAtMs = clock.monotonic()
+    this.#clocks.connected(newest)
+    this.#ledger.connected(newest)
+    if (newest !== undefined) {
+      this.#options.onHead(newest.ms)
+      this.#paceRenewals(newest)
+      if (this.#pieceEnd === undefined && this.#stepsBack(newest, nowMs)) return
+      if (first !== undefined) this.#lookForGap(first, newest, nowMs)
+    }
+    if (!this.#isCaughtUp || this.#ledger.catchingUp) return
+    this.#isCaughtUp = false
+    this.#options.onCaughtUp(formatPosition(this.#ledger.resume))
+  }
+
+  #paceRenewals(newest: Position): void {
+    const known = this.#platformNewest
+    this.#platformNewest = newest
+    const isStill = known !== undefined && comparePositions(known, newest) === 0
+    this.#renewAfterMs = isStill ? Math.min(this.#renewAfterMs * 2, renewAtLeastEachMs) : renewAfterMs
+  }
+
+  #stepsBack(newest: Position, platformNowMs: number): boolean {
+    const { resume } = this.#ledger
+    const nowMs = Math.max(platformNowMs, this.#options.clock.now())
+    const step = stepBackFrom(resume, newest, nowMs, this.#startKind !== 'resumed')
+    if (step === undefined) return false
+    this.#ledger.stepBack(step.position)
+    if (step.isFuture) this.#options.onFuture(formatPosition(resume), formatPosition(step.position))
+    this.#leave('the position lies behind the newest event of the platform')
+    return true
+  }
+
+  #lookForGap(first: Position, newest: Position, nowMs: number): void {
+    const { catchUpUntilMs, catchingUp, resume, safe } = this.#ledger
+    const beginning = positionBefore(first)
+    let needed = resume
+    // Nothing was received yet of what exists, or the stream holds all that came after it: by a quiet stream alone it cannot be
+    // told from one whose clock is behind.
+    let isQuiet = this.#startKind !== 'resumed'
+    if (catchingUp) {
+      const live = liveStart(catchUpUntilMs!, newest, nowMs)
+      needed = this.#catchUp.live ?? live
+      isQuiet ||= this.#catchUp.live === undefined && first.ms <= catchUpUntilMs!
+      this.#catchUp.beginLiveAt(later(live, beginning))
+    }
+    needed = later(needed, this.#caughtUpTo)
+    if (needed.ms === 0 || comparePositions(beginning, needed) <= 0) return
+    this.#caughtUpTo = newest
+    const untilMs = Math.max(newest.ms, nowMs)
+    if (catchingUp && isQuiet) {
+      this.#ledger.beginCatchUp(resume.ms, untilMs)
+      return
+    }
+    const sinceMs = catchUpStart(
+      Math.min(needed.ms, safe.ms),
+      Math.max(newest.ms - nowMs, this.#clocks.databaseAheadMs),
+    )
+    const gap = { from: formatPosition(needed), firstAvailable: formatPosition(first), sinceMs, untilMs }
+    // Live reading goes on from where it was: a catch-up tells nothing of what was deleted since the first event.
+    if (!catchingUp) this.#catchUp.takeOver(later(resume, beginning))
+    this.#isLeaving = this.#options.onGap(gap)
+  }
+
+  #finishPiece(): void {
+    const tookMs = this.#options.clock.monotonic() - (this.#connectedAtMs ?? 0)
+    const isLast = this.#catchUp.finishPiece(tookMs)
+    this.#pieceEnd = undefined
+    this.#startKind = 'resumed'
+    this.#isCaughtUp = isLast
+    // Opened anew also behind the last: by what the stream holds then it shows whether anything is missing.
+    if (isLast) this.#leave('the catch-up is over')
+    else this.#leaveWhenFinished()
+  }
+
+  /**
+   * The next piece is asked for when this one is finished, so that one piece at most comes twice after a crash. What hangs, or
+   * waits for a batch to fill, does not hold up the rest for long: it only makes more come twice.
+   */
+  #leaveWhenFinished(): void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#isLeaving = true
+    this.#pieceFinished = promise
+    const go = () => {
+      cancel()
+      if (this.#pieceFinished !== promise) return
+      this.#pieceFinished = undefined
+      this.#leave('the next piece of the catch-up')
+      resolve()
+    }
+    const cancel = this.#options.clock.schedule(finishWaitMs, go)
+    this.#catchUp.whenFinished(go)
+  }
+
+  /** The connection before this one was lost, or given up, in the middle of a piece. */
+  #leavePiece(): void {
+    if (this.#pieceEnd === undefined || this.#connectedAtMs === undefined) return
+    const isCut = !this.#isHeldBack && !this.#isLeaving
+    if (!this.#catchUp.breakOff(isCut) && isCut) this.#options.onStalled()
+  }
+
+  #leave(reason: string): void {
+    this.#isLeaving = true
+    this.#options.onReconnect(reason)
+  }
+
+  #goOnLive(from: Position): void {
+    this.#ledger.endCatchUp(from)
+    this.#pieceEnd = undefined
+    this.#startKind = 'resumed'
+    this.#options.onNoRecover(formatPosition(from))
+  }
+}
+
+function later(one: Position, other: Position): Position {
+  return comparePositions(one, other) > 0 ? one : other
+}
+
+function positionField(json: string, name: string): Position | undefined {
+  const text = stringField(json, name)
+  return text === undefined ? undefined : parsePosition(text)
+}
+
+function stringField(json: string, name: string): string | undefined {
+  const value = field(json, name)
+  return typeof value === 'string' ? value : undefined
+}
+
+function field(json: string, name: string): unknown {
+  try {
+    return (JSON.parse(json) as Record<string, unknown> | null)?.[name]
+  } catch {
+    return undefined
+  }
+}
+
+function errorText(data: string): string {
+  return (stringField(data, 'message') ?? 'it gives no reason').slice(0, 500)
+}

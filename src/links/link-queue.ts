@@ -1,0 +1,264 @@
+import { type PlatformError } from '../errors/platform-error.ts'
+import { isStreamConnectorError, StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { describeError } from '../errors/verdict.ts'
+import { AdaptiveLimit } from '../flow/adaptive-limit.ts'
+import { type Operation } from '../events/operation.ts'
+import { type LinkFacts } from '../observe/facts/observed-facts.ts'
+import { type EntityLink, type PlatformKnowledge } from '../lookups/platform-knowledge.ts'
+import { type StreamEvent } from '../opencti/stream-event.ts'
+import { octiIdOf } from '../stix/read/entity-ids.ts'
+import { externalReferencesOf } from '../stix/read/entity-text.ts'
+import { type StateStore } from '../store/state-store.ts'
+import { backoffMs, type Random } from '../util/backoff.ts'
+import { type Clock } from '../util/clock.ts'
+import { Condition } from '../util/condition.ts'
+import { delay } from '../util/delay.ts'
+import { type ConnectorHooks } from '../contract/hooks.ts'
+import { type ConnectorNotice } from '../contract/notices.ts'
+import { LinkEchoes, sameReference } from './link-echoes.ts'
+import { PendingLinks, type PendingLink } from './pending-links.ts'
+
+/** What a {@link LinkQueue} needs. */
+export interface LinkQueueOptions {
+  /** Whose `link` is called: looked up at each call, since it may be a field. */
+  readonly hooks: Pick<ConnectorHooks, 'link'>
+  readonly knowledge: PlatformKnowledge
+  readonly clock: Clock
+  readonly random: Random
+  /** Internal id of the connector's own user, once it is known. */
+  readonly ownUserId: () => string | undefined
+  /** Something has changed that has to be written. */
+  readonly touch: () => void
+  readonly onNotice: (notice: ConnectorNotice) => void
+}
+
+/** Calls `link`, and answers what it answers. */
+export type AskLink = (call: () => unknown) => unknown
+
+/** The most links that are written side by side: how many of them the platform takes well is found out. */
+const maxAtOnce = 16
+
+/** After a refusal of rights only a person can help, who needs his time; in milliseconds. */
+const refusedMs = 10 * 60_000
+
+/** How often an error about one link is tried again: the entity may be locked by somebody else's write. */
+const maxAttempts = 3
+
+const unreachableBounds = { baseMs: 1000, maxMs: 60_000 }
+
+/** They cannot bear an external reference. */
+const bareTypes: ReadonlySet<string> = new Set([
+  'external-reference',
+  'label',
+  'kill-chain-phase',
+  'marking-definition',
+])
+
+/**
+ * Writes back to the platform where an entity can be found at the target. What has to be written is kept with the state
+ * until it is done, in the commit that also remembers the entity, so that no crash loses it; no event waits for it.
+ */
+export class LinkQueue {
+  readonly #options: LinkQueueOptions
+  readonly #pending = new PendingLinks((count) => this.#fail(undefined, unreadableLinks(count)))
+  readonly #echoes = new LinkEchoes()
+  readonly #outcomes = new Map([
+    ['written', 0],
+    ['failed', 0],
+  ])
+  readonly #limit: AdaptiveLimit
+  /** Something may be done now that could not before. */
+  readonly #woken = new Condition()
+  #writing = 0
+  /** Failures in a row that were the platform's. */
+  #failures = 0
+  /** Until then nothing is written, on the monotonic clock. */
+  #restsUntilMs = 0
+  #isRefused = false
+
+  constructor(options: LinkQueueOptions) {
+    this.#options = options
+    this.#limit = new AdaptiveLimit(maxAtOnce, options.clock)
+  }
+
+  /** Whether there is a hook at all. */
+  get isAsked(): boolean {
+    return this.#options.hooks.link !== undefined
+  }
+
+  facts(): LinkFacts {
+    return { outcomes: this.#outcomes, pending: this.#pending.size }
+  }
+
+  /** Reads what an earlier run has left to do. */
+  open(store: StateStore): Promise<void> {
+    return this.#pending.open(store)
+  }
+
+  /** What has to be written with the next commit. @param isUnsure whether the last commit may have failed. */
+  values(isUnsure: boolean): ReadonlyMap<string, string | undefined> {
+    return this.#pending.values(isUnsure)
+  }
+
+  /**
+   * An entity is new at the target: asks the hook where, and keeps the answer until it is written. Never throws.
+   *
+   * @param ask makes the call, for as long as a hook may take.
+   */
+  async add(operation: Operation, externalId: string | undefined, ask: AskLink): Promise<void> {
+    const { hooks } = this.#options
+    const { entity, key } = operation
+    if (hooks.link === undefined || bareTypes.has(entity.type)) return
+    try {
+      const answer = await ask(() => hooks.link!(externalId, entity))
+      if (answer === undefined || answer === null) return
+      const reference = referenceOf(answer)
+      if (reference === undefined) throw badReference()
+      if (externalReferencesOf(entity).some((each) => sameReference(each, reference))) return
+      const id = octiIdOf(entity) ?? entity.id
+      await this.#pending.add(key, { id, type: entity.type, attempts: 0, reference })
+      this.#woken.notifyAll()
+      this.#options.touch()
+    } catch (error) {
+      this.#fail(entity.id, error)
+    }
+  }
+
+  /** The target has let go of an entity: a link to where it was there would lead nowhere. */
+  gone(key: string): void {
+    if (this.#pending.remove(key)) this.#options.touch()
+  }
+
+  /** Whether an event only tells what was written here. What else the same user does is his own work. */
+  isEcho(event: StreamEvent): boolean {
+    const own = this.#options.ownUserId()
+    return own !== undefined && event.envelope.origin?.user_id === own && this.#echoes.matches(event)
+  }
+
+  /** Writes what is pending, as many at a time as the platform takes well, until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    if (!this.isAsked && this.#pending.size === 0) return
+    const stopped = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    while (!signal.aborted) {
+      try {
+        const restMs = this.#restsUntilMs - clock.monotonic()
+        if (restMs > 0) await delay(clock, restMs, signal)
+        const woken = this.#woken.wait()
+        // Whether a platform that has failed is there again, one of them finds out.
+        const limit = this.#failures > 0 ? 1 : this.#limit.limit
+        const next = this.#writing < limit ? await this.#pending.take() : undefined
+        if (next === undefined) await Promise.race([woken, stopped])
+        else void this.#write(next, signal)
+      } catch (error) {
+        // The state cannot be read; everything else waits for it too.
+        if (!signal.aborted) this.#rest(backoffMs(++this.#failures, unreachableBounds, this.#options.random))
+        if (!signal.aborted && this.#failures === 1) this.#fail(undefined, error)
+      }
+    }
+  }
+
+  async #write([key, link]: [string, PendingLink], signal: AbortSignal): Promise<void> {
+    const { knowledge, touch, onNotice } = this.#options
+    this.#writing++
+    this.#limit.started(link)
+    // Before: its echo can be faster than its answer.
+    this.#echoes.expect(link.id, link.reference)
+    try {
+      await knowledge.link(link, link.reference, signal)
+      this.#limit.worked(link)
+      this.#pending.done(key, link)
+      this.#count('written')
+      if (this.#isRefused) onNotice({ kind: 'links-restored' })
+      this.#isRefused = false
+      this.#failures = 0
+      touch()
+    } catch (error) {
+      if (!signal.aborted) this.#failed(key, link, error)
+    } finally {
+      this.#writing--
+      this.#woken.notifyAll()
+    }
+  }
+
+  #failed(key: string, link: PendingLink, error: unknown): void {
+    const { random, touch, onNotice } = this.#options
+    const code = isStreamConnectorError(error) ? error.code : undefined
+    if (code === 'PLATFORM_UNREACHABLE' || code === 'PLATFORM_REFUSED') {
+      this.#limit.pushedBack(link)
+      this.#pending.giveBack(key, link)
+      // Those that were under way with it say nothing new.
+      if (this.#restsUntilMs > this.#options.clock.monotonic()) return
+      this.#failures++
+      this.#rest(
+        code === 'PLATFORM_REFUSED' ? refusedMs : backoffMs(this.#failures, unreachableBounds, random),
+      )
+      if (code === 'PLATFORM_UNREACHABLE') return
+      if (!this.#isRefused) onNotice({ kind: 'links-refused', error: refused(error as PlatformError) })
+      this.#isRefused = true
+      return
+    }
+    this.#limit.ended(link)
+    this.#failures = 0
+    if (link.attempts + 1 < maxAttempts) this.#pending.giveBack(key, link, link.attempts + 1)
+    else if (this.#pending.done(key, link)) this.#fail(link.id, error)
+    touch()
+  }
+
+  #rest(restMs: number): void {
+    this.#restsUntilMs = this.#options.clock.monotonic() + restMs
+  }
+
+  #fail(entityId: string | undefined, error: unknown): void {
+    this.#count('failed')
+    this.#options.onNotice({ kind: 'link-failed', entityId, error: describeError(error) })
+  }
+
+  #count(outcome: string): void {
+    this.#outcomes.set(outcome, (this.#outcomes.get(outcome) ?? 0) + 1)
+  }
+}
+
+function refused(error: PlatformError): StreamConnectorError {
+  if (error.problem !== 'forbidden') return error
+  return new StreamConnectorError(
+    'PLATFORM_REFUSED',
+    'The OpenCTI platform does not let the token\'s user add external references. Give the user the capability "Create / Update knowledge" (KNOWLEDGE_KNUPDATE), or leave out the link hook.',
+    { cause: error },
+  )
+}
+
+/** The longest field of a reference, in characters: any number of them may wait in the state. */
+const maxFieldLength = 4096
+
+/** What a hook answered as it is kept; undefined when it is no reference. Ids are numbers at many targets. */
+function referenceOf(answer: unknown): EntityLink | undefined {
+  if (typeof answer !== 'object') return undefined
+  const { source_name, url, external_id } = answer as Readonly<Record<string, unknown>>
+  const id = Number.isFinite(external_id) ? String(external_id) : external_id
+  const isText = (value: unknown) =>
+    value === undefined || value === null || (typeof value === 'string' && value.length <= maxFieldLength)
+  if (typeof source_name !== 'string' || source_name === '') return undefined
+  if (![source_name, url, id].every(isText)) return undefined
+  return {
+    source_name,
+    url: (url ?? undefined) as string | undefined,
+    external_id: (id ?? undefined) as string | undefined,
+  }
+}
+
+function unreadableLinks(count: number): StreamConnectorError {
+  return new StreamConnectorError(
+    'STATE_CORRUPT',
+    `${count} of the links that waited to be written to the platform cannot be read from the state, and are left out.`,
+  )
+}
+
+function badReference(): StreamConnectorError {
+  return new StreamConnectorError(
+    'HOOK_RESULT',
+    `link() returned something that is no external reference. Return { source_name, url, external_id }, texts of at most ${maxFieldLength} characters, or nothing.`,
+  )
+}

@@ -1,0 +1,208 @@
+import { type KyInstance } from 'ky'
+import { z } from 'zod'
+import { PlatformError } from '../errors/platform-error.ts'
+import { kindOfStixType } from '../stix/types/observable-kinds.ts'
+import { type Entity } from '../stix/types/entity.ts'
+import { byEachId } from './by-each-id.ts'
+import { filterByIds } from './filter-by-ids.ts'
+import { GraphqlClient, type GraphqlClientOptions } from '../opencti/graphql.ts'
+
+/**
+ * Where an entity can be found at the target, as an external reference of OpenCTI keeps it: one of `url` and `external_id`
+ * should be there.
+ *
+ * @example
+ * ```ts
+ * import { type EntityLink } from 'opencti-stream-connector'
+ *
+ * const linkTo = (id: string): EntityLink => ({ source_name: 'My SIEM', url: `https://siem.example.org/${id}`, external_id: id })
+ * console.log(linkTo('7').url)
+ * ```
+ */
+export interface EntityLink {
+  /** The name of the system, as people read it. */
+  readonly source_name: string
+  /** Where a person can look at it. */
+  readonly url?: string | undefined
+  /** Its id there. */
+  readonly external_id?: string | undefined
+}
+
+// One list holds entities and relationships of every kind; the filter `ids` finds by internal, standard and former STIX
+// ids (OpenCTI platform, domain/stixObjectOrStixRelationship.ts and utils/filtering; pycti,
+// opencti_stix_object_or_stix_relationship.py).
+const listQuery = (name: string, more = '') =>
+  `query ${name}($filters: FilterGroup, $first: Int) { stixObjectOrStixRelationships(filters: $filters, first: $first) { edges { node { ` +
+  `... on StixObject { id standard_id x_opencti_stix_ids } ... on StixRelationship { id standard_id } ${more}} } pageInfo { hasNextPage } } }`
+const existingQuery = listQuery('ExistingObjects')
+/** `toStix` is what the query `stix` answers, for each of a list (OpenCTI platform, resolvers/stixCoreObject.js and others). */
+const statesQuery = listQuery(
+  'PresentStates',
+  ['StixCoreObject', 'StixCoreRelationship', 'StixSightingRelationship']
+    .map((type) => `... on ${type} { toStix } `)
+    .join(''),
+)
+/** What pycti's `get_stix_content` asks (OpenCTI platform, resolvers/stix.js). */
+const stixQuery = 'query StixQuery($id: String!) { stix(id: $id) }'
+const addReferenceMutation =
+  'mutation ExternalReferenceAdd($input: ExternalReferenceAddInput!) { externalReferenceAdd(input: $input) { id } }'
+
+const node = z.looseObject({
+  id: z.string().nullish(),
+  standard_id: z.string().nullish(),
+  x_opencti_stix_ids: z.array(z.string().nullable()).nullish(),
+  toStix: z.string().nullish(),
+})
+const existing = z.object({
+  stixObjectOrStixRelationships: z.object({
+    edges: z.array(z.object({ node: node.nullable() }).nullable()),
+    pageInfo: z.object({ hasNextPage: z.boolean().nullish() }).nullish(),
+  }),
+})
+const content = z.object({ stix: z.string().nullish() })
+const added = z.object({ externalReferenceAdd: z.object({ id: z.string() }) })
+
+/** The most ids in one question: a page of the platform holds at least so many (OpenCTI platform, `elasticsearch:default_pagination_result_size`). */
+export const maxIdsPerQuestion = 500
+
+/**
+ * What is known at the platform right now, beside the stream, and the one thing that is written to it. Each call asks once;
+ * see {@link GraphqlClient.request} for what it throws.
+ */
+export class PlatformKnowledge {
+  readonly #graphql: GraphqlClient
+
+  /**
+   * @param http from `createPlatformHttp`.
+   * @param url address of the platform with its base path.
+   */
+  constructor(http: KyInstance, url: string, limits: Pick<GraphqlClientOptions, 'clock' | 'timeoutMs'> = {}) {
+    this.#graphql = new GraphqlClient({ http, url, ...limits })
+  }
+
+  /**
+   * Which of these exist, as far as the token's user may see them.
+   *
+   * @param ids internal or STIX ids, at most {@link maxIdsPerQuestion}.
+   * @throws PlatformError also when the answer is not whole: what is missing in it must not count as gone.
+   */
+  async existing(ids: readonly string[], signal?: AbortSignal): Promise<ReadonlySet<string>> {
+    if (ids.length === 0) return new Set()
+    return new Set((await this.#list(existingQuery, ids, signal)).keys())
+  }
+
+  /**
+   * The present states of entities and relationships, as the stream would tell them; `undefined` for one that is not there to
+   * be seen.
+   *
+   * @param ids internal or STIX ids, a few at a time: each answer can hold megabytes.
+   */
+  async stixOf(ids: readonly string[], signal?: AbortSignal): Promise<readonly (Entity | undefined)[]> {
+    if (ids.length === 0) return []
+    const found = await this.#list(statesQuery, ids, signal)
+    const states: (Entity | undefined)[] = []
+    for (const id of ids) {
+      const each = found.get(id)
+      // Markings and labels have no such field in the list.
+      states.push(entityOf(each === undefined ? undefined : (each.toStix ?? (await this.#stix(id, signal)))))
+    }
+    return states
+  }
+
+  /**
+   * Adds an external reference to an entity, unless it has it already (the platform takes the same reference for one it
+   * knows).
+   *
+   * @param entity its internal or STIX id, and its STIX type.
+   * @throws PlatformError `PLATFORM_REFUSED` with problem `forbidden` when the token's user may not change knowledge
+   * (capability KNOWLEDGE_KNUPDATE); `PLATFORM_ERROR` when there is no such entity.
+   */
+  async link(
+    entity: { readonly id: string; readonly type: string },
+    reference: EntityLink,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const { source_name, url, external_id } = reference
+    const input = {
+      source_name,
+      ...(url !== undefined && { url }),
+      ...(external_id !== undefined && { external_id }),
+    }
+    const answer = await this.#graphql.request({
+      query: addReferenceMutation,
+      variables: { input },
+      schema: added,
+      signal,
+    })
+    const edit = editOf(entity.type)
+    // Written into the document: the input type has had another name in each generation (StixMetaRelationshipAddInput in
+    // 5.x, StixRefRelationshipAddInput since).
+    const to = JSON.stringify(answer.externalReferenceAdd.id)
+    await this.#graphql.request({
+      query: `mutation AddExternalReference($id: ID!) { ${edit}(id: $id) { relationAdd(input: { toId: ${to}, relationship_type: "external-reference" }) { id } } }`,
+      variables: { id: entity.id },
+      schema: z.unknown(),
+      signal,
+    })
+  }
+
+  /** Those of the ids that are there. @throws PlatformError when the answer is not whole. */
+  async #list(
+    query: string,
+    ids: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<ReadonlyMap<string, z.infer<typeof node>>> {
+    const answer = await this.#graphql.request({
+      query,
+      // Somewhat more than one for each: a former STIX id can be that of several.
+      variables: { filters: filterByIds(ids), first: ids.length * 2 },
+      schema: existing,
+      signal,
+    })
+    const { edges, pageInfo } = answer.stixObjectOrStixRelationships
+    if (pageInfo?.hasNextPage === true) {
+      throw new PlatformError(
+        'PLATFORM_ERROR',
+        'The OpenCTI platform listed only a part of what was asked for. Look into its log, and try again.',
+      )
+    }
+    return byEachId(edges.map((edge) => edge?.node).filter((each) => each !== undefined && each !== null))
+  }
+
+  async #stix(id: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+    const { stix } = await this.#graphql.request({
+      query: stixQuery,
+      variables: { id },
+      schema: content,
+      signal,
+    })
+    return stix ?? undefined
+  }
+}
+
+function entityOf(text: string | null | undefined): Entity | undefined {
+  if (text === undefined || text === null || text === '') return undefined
+  let entity: unknown
+  try {
+    entity = JSON.parse(text)
+  } catch {
+    throw unknownForm()
+  }
+  if (entity === null) return undefined
+  if (typeof entity !== 'object' || !('id' in entity) || !('type' in entity)) throw unknownForm()
+  return entity as Entity
+}
+
+/** The edit that takes entities of a STIX type, as pycti chooses it. */
+function editOf(type: string): string {
+  if (type === 'relationship') return 'stixCoreRelationshipEdit'
+  if (type === 'sighting') return 'stixSightingRelationshipEdit'
+  return kindOfStixType(type) === undefined ? 'stixDomainObjectEdit' : 'stixCyberObservableEdit'
+}
+
+function unknownForm(): PlatformError {
+  return new PlatformError(
+    'PLATFORM_ERROR',
+    'The OpenCTI platform answered in a form that is not known (at stix). Check that its version is one that this package supports.',
+  )
+}

@@ -1,0 +1,119 @@
+import { StateError } from '../errors/state-error.ts'
+import { readBeginning, readCatchUpEnd } from '../settings/schemas/read-beginning.ts'
+import { jsonText, parsedJson } from '../util/json-text.ts'
+import { formatPosition, parsePosition, startOfTime, type Position } from './position.ts'
+
+/** A connector's state as the platform keeps it and other clients write it. */
+export interface PlatformState {
+  /** The last position that needs no more work. */
+  readonly startFrom: Position | undefined
+  /** The end of the first catch-up, as an ISO date in UTC; false for none. */
+  readonly recoverUntil: string | false | undefined
+  /** Keys that are not ours, kept as they are. */
+  readonly foreign: Readonly<Record<string, unknown>>
+}
+
+/** A state that was read from a text. */
+export interface ReadPlatformState extends PlatformState {
+  /** What cannot be read of it, each with the name of its key; what can be read is there all the same. */
+  readonly problems: readonly string[]
+}
+
+/** What the settings say of a first start. */
+export interface FirstStart {
+  /** Where to begin, as `<ms>-<seq>`; absent for the beginning of time. */
+  readonly startTimestamp?: string | undefined
+  /** Whether to catch up at all. */
+  readonly recover: boolean
+  /** Until when to catch up; absent for now, false for not at all. */
+  readonly recoverIsoDate?: string | false | undefined
+}
+
+/** Our keys, the newest first: the old ones are read, and no longer written. */
+const startKeys = ['start_from', 'connectorLastEventId']
+const recoverKeys = ['recover_until', 'connectorStartTime']
+
+/** The texts that hold nothing. */
+const nothing = /^\s*(?:null|""|\{\s*\}|\[\s*\])?\s*$/
+
+/**
+ * Reads the text that the platform keeps. `undefined` for no state: nothing, `null`, or JSON that holds nothing. What is
+ * there and cannot be read is among the problems: it must not pass for a connector that never started, which begins with
+ * everything there is.
+ */
+export function parsePlatformState(text: string | null | undefined): ReadPlatformState | undefined {
+  if (text === null || text === undefined || nothing.test(text)) return undefined
+  const parsed = parsedJson(text)
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    return { startFrom: undefined, recoverUntil: undefined, foreign: {}, problems: ['it is no JSON object'] }
+  }
+  const entries = Object.entries(parsed)
+  const problems: string[] = []
+  // It could not be handed back with ours.
+  if (jsonText(parsed) === undefined) problems.push('it is nested too deeply')
+  return {
+    // Earlier Python clients wrote "-" for the beginning (client-python, opencti_connector_helper.py).
+    startFrom: valueOf(entries, startKeys, (value) => readBeginning(value === '-' ? 0 : value), problems),
+    recoverUntil: valueOf(entries, recoverKeys, readCatchUpEnd, problems),
+    foreign: Object.fromEntries(entries.filter(([key]) => ![...startKeys, ...recoverKeys].includes(key))),
+    problems,
+  }
+}
+
+/** The first of `keys` that holds something, read; `undefined` where none does or it cannot be read. */
+function valueOf<T>(
+  entries: readonly (readonly [string, unknown])[],
+  keys: readonly string[],
+  read: (value: unknown) => T | { readonly problem: string },
+  problems: string[],
+): T | undefined {
+  const fields = new Map(entries)
+  const key = keys.find((name) => (fields.get(name) ?? undefined) !== undefined)
+  if (key === undefined) return undefined
+  const value = read(fields.get(key))
+  if (typeof value !== 'object' || value === null || !('problem' in value)) return value as T
+  problems.push(`${key} ${value.problem}`)
+  return undefined
+}
+
+/**
+ * The error that says of a state what cannot be read of it.
+ *
+ * @param whose where it was found, and what to do, as sentences around the problems.
+ */
+export function unreadableState(
+  { problems }: ReadPlatformState,
+  { found, remedy }: { readonly found: string; readonly remedy: string },
+): StateError {
+  return new StateError('STATE_UNREADABLE', `${found} cannot be read: ${problems.join('; ')}. ${remedy}`)
+}
+
+/** The text that the platform is handed. */
+export function serializePlatformState(state: PlatformState): string {
+  return JSON.stringify({
+    ...state.foreign,
+    start_from: formatPosition(state.startFrom ?? startOfTime),
+    recover_until: state.recoverUntil ?? false,
+  })
+}
+
+/** Whether two texts say the same, whatever the order of their keys and the words for "nothing". */
+export function samePlatformState(one: string | null | undefined, other: string | null | undefined): boolean {
+  const [first, second] = [parsePlatformState(one), parsePlatformState(other)]
+  if (first === undefined || second === undefined) return first === second
+  if (first.problems.length + second.problems.length > 0) return one === other
+  return canonical(first) === canonical(second)
+}
+
+/** The state of a connector that was never started. */
+export function firstPlatformState(first: FirstStart, nowMs: number): PlatformState {
+  const startFrom = first.startTimestamp === undefined ? startOfTime : parsePosition(first.startTimestamp)
+  const now = `${new Date(nowMs).toISOString().slice(0, 19)}Z`
+  const recoverUntil = first.recover && first.recoverIsoDate !== false ? (first.recoverIsoDate ?? now) : false
+  return { startFrom, recoverUntil, foreign: {} }
+}
+
+function canonical(state: PlatformState): string {
+  const foreign = Object.entries(state.foreign).toSorted(([one], [other]) => (one < other ? -1 : 1))
+  return JSON.stringify([state.startFrom ?? null, state.recoverUntil ?? false, foreign])
+}

@@ -1,0 +1,143 @@
+import { isStreamConnectorError, StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { describeError } from '../errors/verdict.ts'
+import { type ReconcileFacts } from '../observe/facts/observed-facts.ts'
+import { type ResolvedReconcileOptions } from '../settings/schemas/delivery-options.ts'
+import { type EntityRecord } from '../store/state-store.ts'
+import { type Clock } from '../util/clock.ts'
+import { delay } from '../util/delay.ts'
+import { type ConnectorNotice, type ConnectorState } from '../contract/notices.ts'
+import { type ReconcileOptions, type ReconcileReport } from '../contract/reconcile-report.ts'
+import { type Reconciler } from './reconciler.ts'
+
+/** What a {@link ReconcileSchedule} needs. */
+export interface ReconcileScheduleOptions {
+  readonly reconciler: Reconciler
+  readonly reconcile: ResolvedReconcileOptions
+  readonly clock: Clock
+  /** Whether the connector remembers what it pushed. */
+  readonly hasIdMap: boolean
+  readonly state: () => ConnectorState
+  /** Whether what existed at the start is still being received. */
+  readonly isCatchingUp: () => boolean
+  /** Opens the state and what the hooks need, unless that is done. */
+  readonly open: () => Promise<void>
+  readonly onNotice: (notice: ConnectorNotice) => void
+}
+
+/** How often is looked whether a comparison can begin, in milliseconds. */
+const lookEveryMs = 1000
+
+const finalStates: ReadonlySet<ConnectorState> = new Set(['stopping', 'stopped', 'failed'])
+
+/** When target, id map and platform are compared: when somebody asks, after a start, and from time to time; never two at once. */
+export class ReconcileSchedule {
+  readonly #options: ReconcileScheduleOptions
+  readonly #repairs = new Map<string, number>()
+  readonly #runs = new Map<string, number>([
+    ['ok', 0],
+    ['refused', 0],
+    ['failed', 0],
+  ])
+  #last: ReconcileReport | undefined
+  #before: Promise<unknown> = Promise.resolve()
+
+  constructor(options: ReconcileScheduleOptions) {
+    this.#options = options
+  }
+
+  /** What the last comparison that was whole has found; undefined before the first. */
+  get last(): ReconcileReport | undefined {
+    return this.#last
+  }
+
+  /** The id map has changed for an entity. */
+  noteChanged(record: EntityRecord): void {
+    this.#options.reconciler.noteChanged(record)
+  }
+
+  facts(): ReconcileFacts {
+    const { gone = 0, missing = 0, orphans = 0 } = this.#last ?? {}
+    return {
+      runs: this.#runs,
+      repairs: this.#repairs,
+      found: new Map(Object.entries({ gone, missing, orphans })),
+    }
+  }
+
+  /** Compares as the options say, until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { reconcile, clock, hasIdMap } = this.#options
+    const { atStart, everyMs } = reconcile
+    if (!hasIdMap || (!atStart && everyMs === undefined)) return
+    try {
+      if (!atStart) await delay(clock, everyMs!, signal)
+      for (;;) {
+        // Its end is told by a notice; the next one comes all the same.
+        await this.now({}, signal).catch(() => {})
+        if (everyMs === undefined) return
+        await delay(clock, everyMs, signal)
+      }
+    } catch {
+      // Stopped.
+    }
+  }
+
+  /**
+   * Compares as soon as the connector has caught up and no other comparison is under way.
+   *
+   * @throws StreamConnectorError when it could not be made whole.
+   */
+  now(options: ReconcileOptions, signal: AbortSignal): Promise<ReconcileReport> {
+    const result = this.#before.then(() => this.#compare(options, signal))
+    this.#before = result.catch(() => {})
+    return result
+  }
+
+  async #compare(options: ReconcileOptions, signal: AbortSignal): Promise<ReconcileReport> {
+    const { reconciler, onNotice } = this.#options
+    try {
+      await this.#ready(signal)
+      const report = await reconciler.run(signal, options)
+      this.#last = report
+      this.#count(this.#runs, report.refused.length === 0 ? 'ok' : 'refused', 1)
+      for (const kind of countedKinds) this.#count(this.#repairs, kind, report[kind])
+      onNotice({ kind: 'reconciled', report })
+      return report
+    } catch (error) {
+      signal.throwIfAborted()
+      const problem = isStreamConnectorError(error)
+        ? error
+        : new StreamConnectorError(
+            'RECONCILE_FAILED',
+            `Target and platform could not be compared; nothing was taken for gone or lost. ${describeError(error)}`,
+            { cause: error },
+          )
+      this.#count(this.#runs, 'failed', 1)
+      onNotice({ kind: 'reconcile-failed', error: problem })
+      throw problem
+    }
+  }
+
+  /** Before the start it may compare too; while it starts and catches up it waits. */
+  async #ready(signal: AbortSignal): Promise<void> {
+    const { hasIdMap, state, isCatchingUp, clock, open } = this.#options
+    if (!hasIdMap) {
+      throw new StreamConnectorError(
+        'RECONCILE_FAILED',
+        'Without an id map there is nothing to compare with: switch it on (CONNECTOR_ID_MAP, idMap).',
+      )
+    }
+    signal.throwIfAborted()
+    if (finalStates.has(state())) {
+      throw new StreamConnectorError('LIFECYCLE', `The connector is ${state()} and cannot compare any more.`)
+    }
+    if (state() === 'idle') await open()
+    while (state() === 'starting' || isCatchingUp()) await delay(clock, lookEveryMs, signal)
+  }
+
+  #count(counts: Map<string, number>, name: string, by: number): void {
+    counts.set(name, (counts.get(name) ?? 0) + by)
+  }
+}
+
+const countedKinds = ['withdrawn', 'recreated', 'orphansWithdrawn', 'overtaken', 'skipped', 'failed'] as const

@@ -1,0 +1,53 @@
+import { entityKeyOfLane } from '../events/route.ts'
+import { parsePosition } from '../opencti/position.ts'
+import { expiredType, type StreamEvent } from '../opencti/stream-event.ts'
+import { type Entity } from '../stix/types/entity.ts'
+import { entityKeyOf } from '../stix/read/entity-ids.ts'
+import { openCtiExtension } from '../stix/types/extensions.ts'
+import { type EntityRecord } from '../store/state-store.ts'
+import { jsonText } from '../util/json-text.ts'
+
+/** What stands for the delete that the platform did not tell: of the entity no more is known than its ids. */
+export function goneEvent(record: EntityRecord): StreamEvent {
+  const { stixId } = record
+  const key = entityKeyOfLane(record.key, record.route)
+  const type = stixId.slice(0, Math.max(0, stixId.indexOf('--'))) || 'unknown'
+  const extensions =
+    key === stixId ? undefined : { [openCtiExtension]: { extension_type: 'property-extension', id: key } }
+  const entity = { type, id: stixId, ...(extensions !== undefined && { extensions }) } as unknown as Entity
+  return repairEvent('delete', record, entity, stixId.length)
+}
+
+/** What brings back an entity that the target has lost, as the platform tells it now. */
+export function presentEvent(record: EntityRecord, entity: Entity): StreamEvent {
+  const event = repairEvent('create', record, entity, (jsonText(entity) ?? record.stixId).length)
+  // A row that was taken over from elsewhere is known by its STIX id until the first event; the lane is that of the entity.
+  return event.key === record.stixId ? { ...event, key: entityKeyOf(entity) } : event
+}
+
+/** What stands for the moment at which an entity no longer holds: where its last event stood. */
+export function expiredEvent(record: EntityRecord): StreamEvent {
+  const event = goneEvent(record)
+  return {
+    ...event,
+    position: parsePosition(record.position ?? ''),
+    envelope: { type: expiredType, message: 'valid_until has passed', data: event.entity },
+  }
+}
+
+function repairEvent(
+  name: 'create' | 'delete',
+  record: EntityRecord,
+  entity: Entity,
+  bytes: number,
+): StreamEvent {
+  return {
+    name,
+    position: undefined,
+    entity,
+    key: entityKeyOfLane(record.key, record.route),
+    isDependency: false,
+    envelope: { data: entity },
+    bytes,
+  }
+}

@@ -1,0 +1,222 @@
+import { type Checkpointer } from '../checkpoint/checkpointer.ts'
+import { describeError } from '../errors/verdict.ts'
+import { type Outcome } from '../events/event-counters.ts'
+import { type Operation } from '../events/operation.ts'
+import { droppedByReset, staleOutcome } from '../events/outcomes.ts'
+import { isEarlierPosition } from '../store/earlier-position.ts'
+import { type DeadLetter, type EntityRecord, type StateStore } from '../store/state-store.ts'
+import { type Clock } from '../util/clock.ts'
+import { delay } from '../util/delay.ts'
+import { type Logger } from '../util/logger.ts'
+import { ClaimedRows } from '../checkpoint/claimed-rows.ts'
+
+/** What a {@link Replayer} needs. */
+export interface ReplayerOptions {
+  readonly store: StateStore
+  readonly checkpointer: Checkpointer
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Undefined when one more event may be taken into memory; else resolves when it may. */
+  readonly room: () => Promise<void> | undefined
+  /**
+   * Takes a letter's event through the lanes, before what waits of its entity if that is asked for; answers what is wrong with
+   * a letter that cannot be read.
+   */
+  readonly replay: (
+    letter: DeadLetter,
+    onSettled: (outcome: Outcome) => void,
+    isFirst: boolean,
+  ) => string | undefined
+  /** No more is coming for now. */
+  readonly hurry: () => void
+  /** A letter is gone. */
+  readonly onRemoved: () => void
+}
+
+/** How often is looked for requests, in milliseconds. Without any, a look costs some microseconds. */
+const lookEveryMs = 1000
+
+/** Letters that are looked at in one go, without their messages: each of those can be megabytes, and is read when it begins. */
+const pageSize = 100
+
+/** With so many that have ended, what became of them is written before going on. */
+const maxEnded = 1000
+
+/** What a letter's error begins with when it was not tried again because it is stale. */
+const stalePrefix = 'Stale: '
+
+/** Told when a letter that was taken back has ended, and whether it is still a dead letter. */
+export type OnTakenBack = (id: number, isStillThere: boolean) => void
+
+/** Without the content: that goes with the event. */
+type Letter = Omit<DeadLetter, 'data'>
+
+/**
+ * Tries dead letters again that somebody asked for, in the running connector and through its lanes, so that the order of
+ * each entity holds.
+ *
+ * A request stays in the store until what became of the letter is written, in the commit that also writes what it changed:
+ * after a stop or a crash in the middle it is simply made again.
+ */
+export class Replayer {
+  readonly #options: ReplayerOptions
+  readonly #underWay: ClaimedRows<number, Letter>
+  #problem: string | undefined
+
+  constructor(options: ReplayerOptions) {
+    this.#options = options
+    this.#underWay = new ClaimedRows({ ...options, flush: () => options.checkpointer.flush() })
+  }
+
+  /** Looks for requests at once and from time to time, until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const stopped = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    while (!signal.aborted) {
+      try {
+        await this.#look(signal, stopped)
+        this.#problem = undefined
+        await delay(this.#options.clock, lookEveryMs, signal)
+      } catch (error) {
+        if (signal.aborted) return
+        await this.#failed(describeError(error), signal)
+      }
+    }
+  }
+
+  /**
+   * Whether the target has a newer state than a letter's, now that it is the letter's turn. What the id map does not tell
+   * (the entity was deleted, or withdrawn, or there is no id map) the letter's own mark does.
+   */
+  async isStale(operation: Operation, record: EntityRecord | undefined): Promise<boolean> {
+    const letter = this.#underWay.get(operation.replayOf!)
+    if (letter?.position === undefined) return false
+    const { store, checkpointer } = this.#options
+    const newer = [record?.position, checkpointer.outdatedAt(operation.key)]
+    newer.push((await store.deadLetter(letter.id))?.outdatedBy)
+    for (const position of newer) {
+      if (position !== undefined && isEarlierPosition(letter.position, position)) return true
+    }
+    return false
+  }
+
+  /**
+   * Tries letters that nobody has asked for again, before what waits of their entities. One that is stale is gone then: what
+   * the target has is newer.
+   *
+   * @param onEnded told of each that has ended, and whether it is still a dead letter.
+   */
+  async takeBack(ids: readonly number[], onEnded: OnTakenBack): Promise<void> {
+    await this.#underWay.write()
+    const letters = await Promise.all(ids.map((id) => this.#options.store.deadLetter(id)))
+    // The last first: each goes before those that are there.
+    for (const letter of letters.toReversed()) {
+      if (letter !== undefined && !this.#underWay.has(letter.id)) this.#start(letter, onEnded)
+    }
+    this.#options.hurry()
+  }
+
+  /** A letter has failed again: it stays, with its new error, and has to be asked for again. */
+  failedAgain(operation: Operation, error: string, atMs: number): void {
+    const letter = this.#underWay.get(operation.replayOf!)!
+    this.#options.checkpointer.updateDeadLetter({
+      id: letter.id,
+      attempts: letter.attempts + Math.max(1, operation.attempts),
+      lastAtMs: atMs,
+      error,
+      answered: letter.replay,
+    })
+    this.#options.logger.warn('Dead letter failed again', {
+      dead_letter: letter.id,
+      entity_id: letter.entityId,
+      error,
+    })
+  }
+
+  async #look(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
+    const { store, hurry } = this.#options
+    let afterId = 0
+    await this.#underWay.write()
+    for (;;) {
+      const letters = await store.deadLetters({
+        afterId,
+        limit: pageSize,
+        onlyReplay: true,
+        withoutData: true,
+      })
+      for (const { id } of letters) {
+        afterId = id
+        if (this.#underWay.has(id)) continue
+        if (!(await this.#underWay.mayBegin(signal, stopped))) return
+        if (this.#underWay.endedCount >= maxEnded) await this.#underWay.write()
+        // It may have ended since its page was read, or been purged.
+        const letter = await store.deadLetter(id)
+        if (letter?.replay !== undefined) this.#start(letter)
+      }
+      if (letters.length < pageSize) break
+    }
+    if (this.#underWay.size > this.#underWay.endedCount) hurry()
+  }
+
+  /** @param onTakenBack told when it has ended, if it is tried without being asked for. */
+  #start({ data, ...summary }: DeadLetter, onTakenBack?: OnTakenBack): void {
+    this.#underWay.begin(summary.id, summary)
+    const isTakenBack = onTakenBack !== undefined
+    const onSettled = (outcome: Outcome) => {
+      this.#settled(summary, outcome, isTakenBack)
+      onTakenBack?.(summary.id, outcome.kind === 'dead-lettered')
+    }
+    const problem = this.#options.replay({ ...summary, data }, onSettled, isTakenBack)
+    if (problem === undefined) return
+    onTakenBack?.(summary.id, true)
+    this.#keep(
+      summary,
+      `Cannot be replayed: ${problem}. Correct the entity at the platform, or the connector, then purge this or replay it again.`,
+    )
+    this.#underWay.end(summary.id)
+  }
+
+  #settled(letter: Letter, outcome: Outcome, isTakenBack: boolean): void {
+    const { checkpointer, logger, onRemoved } = this.#options
+    const attributes = { dead_letter: letter.id, entity_id: letter.entityId }
+    if (outcome === staleOutcome && !isTakenBack) {
+      const original = letter.error.startsWith(stalePrefix)
+        ? letter.error.slice(letter.error.indexOf('\n') + 1)
+        : letter.error
+      this.#keep(
+        letter,
+        `${stalePrefix}a newer event of this entity was handled since. To deliver this one anyway, replay it with --force. It failed with:\n${original}`,
+      )
+      logger.warn('Dead letter not replayed: it is stale', attributes)
+    } else if (outcome.kind !== 'dead-lettered' && outcome !== droppedByReset) {
+      // When it was delivered, the id map's commit removes it as well; whichever comes first.
+      checkpointer.removeDeadLetter(letter.id)
+      onRemoved()
+      logger.debug('Dead letter replayed', {
+        ...attributes,
+        outcome: outcome.kind === 'skipped' ? outcome.reason : outcome.kind,
+      })
+    }
+    this.#underWay.end(letter.id)
+  }
+
+  /** The letter stays as it is but for its error, and is no longer to be tried. */
+  #keep(letter: Letter, error: string): void {
+    const { id, attempts, lastAtMs, replay } = letter
+    this.#options.checkpointer.updateDeadLetter({ id, attempts, lastAtMs, error, answered: replay })
+  }
+
+  /** The state could not be read or written: said once, and looked again. */
+  async #failed(problem: string, signal: AbortSignal): Promise<void> {
+    if (this.#problem !== problem) {
+      this.#options.logger.warn('Dead letters cannot be replayed now', { error: problem })
+    }
+    this.#problem = problem
+    try {
+      await delay(this.#options.clock, lookEveryMs, signal)
+    } catch {
+      // Stopped.
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import { StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { comparePositions, parsePosition, type Position } from '../opencti/position.ts'
+import { type StateStore } from '../store/state-store.ts'
+import { type ConnectorHooks } from '../contract/hooks.ts'
+import { keepTrying, type KeepTryingOptions } from './keep-trying.ts'
+import { type SessionStart } from './session.ts'
+
+/**
+ * Name of the value that says which position of the author's does not count: somebody has made the connector begin
+ * elsewhere since it was stored. {@link anyPosition} for whatever it is at the next start.
+ */
+export const voidPositionValue = 'void-position'
+export const anyPosition = '*'
+
+/** What {@link startWhereAuthorSays} needs. */
+export interface AuthorPositionOptions extends KeepTryingOptions {
+  readonly hooks: Pick<ConnectorHooks, 'loadPosition'>
+  readonly store: StateStore
+}
+
+/**
+ * Lets the position that an author has stored together with effects win over ours, and over the platform's. What a person
+ * has done wins over the author's: a reset or an edit at the platform while we were away, `opencti-stream state`, and a
+ * reset since the author has stored it.
+ */
+export async function startWhereAuthorSays(
+  start: SessionStart,
+  options: AuthorPositionOptions,
+  signal: AbortSignal,
+): Promise<SessionStart> {
+  const { hooks, store } = options
+  if (hooks.loadPosition === undefined) return start
+  const load = async () => hooks.loadPosition!(signal)
+  const what = 'The position that the connector has stored cannot be read yet'
+  const text = await keepTrying(load, what, options, signal, () => true)
+  const position = read(text)
+  const voided = await store.value(voidPositionValue)
+  if (start.isAnew || start.isReset || voided === anyPosition) {
+    // Until the author stores another one.
+    await store.commit({ values: new Map([[voidPositionValue, text ?? undefined]]) })
+    return start
+  }
+  if (position === undefined || text === voided) return start
+  return {
+    ...start,
+    state: { ...start.state, startFrom: position, recoverUntil: recoveryOf(start, position) },
+    // It was here before, but nothing tells what was pushed then.
+    isTaken: start.source !== 'local',
+  }
+}
+
+/** A first start would catch up all that exists; one that goes on from elsewhere than the beginning is none. */
+function recoveryOf({ source, state }: SessionStart, position: Position): string | false | undefined {
+  if (source !== 'settings') return state.recoverUntil
+  const isAtBeginning = state.startFrom !== undefined && comparePositions(state.startFrom, position) === 0
+  return isAtBeginning ? state.recoverUntil : false
+}
+
+function read(text: unknown): Position | undefined {
+  if (text === undefined || text === null) return undefined
+  const position = typeof text === 'string' ? parsePosition(text) : undefined
+  if (position !== undefined) return position
+  throw new StreamConnectorError(
+    'HOOK_RESULT',
+    'loadPosition() returned what is no position. Return a text that context.safePosition has offered, or undefined.',
+  )
+}

@@ -1,0 +1,46 @@
+import { type ConnectorDefaults } from '../schemas/connector-defaults.ts'
+import { type SettingsDefinition } from '../schemas/define-settings.ts'
+import { defaultOf } from '../schemas/inner-schema.ts'
+import { fieldsOf, type SettingField } from '../schemas/setting-field.ts'
+
+/** A setting with what it is when nobody sets it, for documents. */
+export interface SettingRow extends SettingField {
+  readonly defaultValue: unknown
+}
+
+/** Every setting of a connector, with the defaults of its code over those of the schema. */
+export function settingRows(
+  definition: SettingsDefinition,
+  defaults: ConnectorDefaults,
+): readonly SettingRow[] {
+  return fieldsOf(definition).map((field) => {
+    const fromCode = valueAt(defaults, pathInDefaults(field))
+    const defaultValue = fromCode ?? defaultOf(field.schema)
+    // Without a stream the connector does not start either; it is only reported elsewhere.
+    const isRequired =
+      (field.isRequired && fromCode === undefined) || field.yamlPath === 'connector.live_stream_id'
+    return Object.assign({}, field, { defaultValue, isRequired })
+  })
+}
+
+/** What the code of a connector can set of the section `connector` itself, and by which name. */
+const besideDelivery: ReadonlyMap<string, keyof ConnectorDefaults> = new Map([
+  ['connector.name', 'name'],
+  ['connector.scope', 'scope'],
+  ['connector.live_stream_start_timestamp', 'start'],
+])
+
+function pathInDefaults({ option, yamlPath }: SettingField): readonly string[] {
+  if (option !== undefined) return option
+  const name = besideDelivery.get(yamlPath)
+  return name === undefined ? [] : [name]
+}
+
+function valueAt(value: unknown, path: readonly string[]): unknown {
+  if (path.length === 0) return undefined
+  return path.reduce<unknown>(
+    (inner, name) =>
+      typeof inner === 'object' && inner !== null ? (inner as Record<string, unknown>)[name] : undefined,
+    value,
+  )
+}

@@ -1,0 +1,45 @@
+import { type ConnectorDefaults } from '../schemas/connector-defaults.ts'
+import { type SettingsDefinition } from '../schemas/define-settings.ts'
+import { expectedOf } from '../reading/expected-text.ts'
+import { settingRows, type SettingRow } from './setting-rows.ts'
+
+/**
+ * The settings as a Markdown table, for the README of a connector.
+ *
+ * @param defaults what the connector's code sets: shown as defaults.
+ *
+ * @example
+ * ```ts
+ * import { defineSettings, secret, settingsMarkdown, z } from 'opencti-stream-connector'
+ *
+ * const definition = defineSettings({ my_siem: z.object({ api_key: secret().describe('Key of the API.') }) })
+ * console.log(settingsMarkdown(definition, { name: 'My SIEM' }))
+ * ```
+ */
+export function settingsMarkdown(definition: SettingsDefinition, defaults: ConnectorDefaults = {}): string {
+  const lines = settingRows(definition, defaults).map(lineOf)
+  return `${[
+    '| Environment | `config.yml` | Value | Required | Default | Description |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...lines,
+  ].join('\n')}\n`
+}
+
+function lineOf(row: SettingRow): string {
+  const cells = [
+    row.environmentNames.map((name) => `\`${name}\``).join(', '),
+    `\`${row.yamlPath}\``,
+    expectedOf(row.schema),
+    row.isRequired ? 'yes' : 'no',
+    row.isSecret ? '' : defaultText(row.defaultValue),
+    row.description ?? '',
+  ]
+  return `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`).replace(/\s*\n\s*/g, ' ')).join(' | ')} |`
+}
+
+function defaultText(value: unknown): string {
+  if (value === undefined || value === '') return ''
+  if (Array.isArray(value)) return value.length === 0 ? '' : `\`${value.map(String).join(',')}\``
+  if (value instanceof Date) return `\`${value.toISOString()}\``
+  return typeof value === 'object' ? `\`${JSON.stringify(value)}\`` : `\`${String(value)}\``
+}

@@ -1,0 +1,60 @@
+import { type SettingProblem } from '../../errors/settings-error.ts'
+import { type ConnectorDefaults } from '../schemas/connector-defaults.ts'
+import { type RouteChanges, type RouteOptions } from '../schemas/route-options.ts'
+
+type Routes = NonNullable<ConnectorDefaults['routes']>
+
+/** What came of an operator's changes of routes. */
+export interface ChangedRoutes {
+  /** The defaults of the code with the changes. */
+  readonly defaults: ConnectorDefaults
+  readonly problems: readonly SettingProblem[]
+}
+
+/** Puts what an operator wrote about routes over what the code says. Only the code can add a route: the hooks know it. */
+export function changedRoutes(
+  defaults: ConnectorDefaults,
+  changes: Readonly<Record<string, RouteChanges>> = {},
+): ChangedRoutes {
+  if (Object.keys(changes).length === 0) return { defaults, problems: [] }
+  const routes: Record<string, RouteOptions> = { ...defaults.routes }
+  const problems: SettingProblem[] = []
+  for (const [name, change] of Object.entries(changes)) {
+    const route = Object.hasOwn(routes, name) ? routes[name] : undefined
+    if (route === undefined) problems.push(unknownRoute(Object.keys(defaults.routes ?? {})))
+    else routes[name] = changed(route, change)
+  }
+  return { defaults: { ...defaults, routes: routes satisfies Routes }, problems }
+}
+
+function changed(route: RouteOptions, change: RouteChanges): RouteOptions {
+  const { tlp, min_tlp, max_tlp, rate_limit_per_second, rate_limit_burst, concurrency } = change
+  // Markings of an operator's are all that he wants of them, not a part of what the code says.
+  const markings = tlp !== undefined || min_tlp !== undefined || max_tlp !== undefined
+  const changesRate = rate_limit_per_second !== undefined || rate_limit_burst !== undefined
+  return {
+    ...route,
+    ...(markings ? { tlp, minTlp: min_tlp, maxTlp: max_tlp } : {}),
+    ...(changesRate
+      ? {
+          rateLimit: {
+            perSecond: rate_limit_per_second ?? route.rateLimit?.perSecond,
+            burst: rate_limit_burst ?? route.rateLimit?.burst,
+          },
+        }
+      : {}),
+    ...(concurrency === undefined ? {} : { concurrency }),
+  }
+}
+
+function unknownRoute(names: readonly string[]): SettingProblem {
+  return {
+    environment: 'CONNECTOR_ROUTES',
+    yamlPath: 'connector.routes',
+    message: 'names a route that the connector does not have',
+    remedy:
+      names.length === 0
+        ? 'This connector has no routes: remove it.'
+        : `Its routes are: ${names.join(', ')}.`,
+  }
+}

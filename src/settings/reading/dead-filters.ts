@@ -1,0 +1,115 @@
+import { canOverlap, isKnownTypeName, knownTypeNames, typeNameOf } from '../../stix/types/entity-groups.ts'
+import { kindOfOpenCtiType, observableTypes } from '../../stix/types/observable-kinds.ts'
+import { type ConnectorDefaults } from '../schemas/connector-defaults.ts'
+import { type DeliveryOptions, type ResolvedRoute } from '../schemas/delivery-options.ts'
+import { nearestName } from './near-name.ts'
+
+/** What {@link deadFilters} looks at. */
+export interface FilterSettings {
+  readonly delivery: Pick<DeliveryOptions, 'filter' | 'routes'>
+  /** What the code of the connector sets. */
+  readonly defaults: ConnectorDefaults
+  /** Whether the platform sends what its rules concluded. */
+  readonly hasInferences: boolean
+}
+
+/**
+ * For each condition that no entity can meet, and each value that none can have, a sentence: with the name that was probably
+ * meant, and without what was written. A newer platform may have more types, and what is labelled or written by whom changes
+ * at any time; so this is told, and not refused.
+ */
+export function deadFilters({ delivery, defaults, hasInferences }: FilterSettings): readonly string[] {
+  const { filter, routes } = delivery
+  return [
+    ...unknownValues('CONNECTOR_FILTER_TYPES', filter.types, checkType),
+    ...unknownValues('CONNECTOR_FILTER_PATTERN_TYPES', filter.patternTypes, checkPatternType),
+    ...unknownValues('CONNECTOR_FILTER_OBSERVABLE_TYPES', filter.observableTypes, checkObservableType),
+    ...unknownValues('CONNECTOR_FILTER_AUTHORS', filter.authors, checkId),
+    ...foreignTypes(filter.types, defaults.filter?.types ?? []),
+    ...contradictions('The filter', filter),
+    ...(filter.inferred === 'only' && !hasInferences ? [noInferences] : []),
+    ...routes.flatMap((route) => Array.from(deadRoute(route, filter.types))),
+  ]
+}
+
+function* deadRoute({ name, conditions }: ResolvedRoute, types: readonly string[]): Iterable<string> {
+  const where = `The route ${name}`
+  yield* unknownValues(where, conditions.types, checkType)
+  yield* contradictions(where, conditions)
+  if (!canBeBoth(conditions.types, types))
+    yield `${where} takes nothing: CONNECTOR_FILTER_TYPES lets none of its types pass.`
+}
+
+const noInferences =
+  'CONNECTOR_FILTER_INFERRED is only, but the platform sends no inferred entity: nothing passes. Set CONNECTOR_LIVE_STREAM_WITH_INFERENCES to true.'
+
+/** What is wrong with a value: a sentence's end, and what was probably meant. Undefined for one that is fine. */
+type Check = (value: string) => { readonly problem: string; readonly meant?: string | undefined } | undefined
+
+/** Types of one's own begin with `x-` (STIX 2.1, section 11.2). */
+const checkType: Check = (value) =>
+  isKnownTypeName(value) || typeNameOf(value).startsWith('x-')
+    ? undefined
+    : { problem: 'a type that is not known', meant: nearestName(typeNameOf(value), knownTypeNames) }
+
+const checkObservableType: Check = (value) =>
+  kindOfOpenCtiType(value) !== undefined || value.trim().toLowerCase() === 'unknown'
+    ? undefined
+    : { problem: 'a type of observable that is not known', meant: nearestName(value, observableTypes) }
+
+const patternTypes = 'stix pcre sigma snort suricata yara tanium-signal'.split(' ')
+
+/** Others are made at the platform as they are needed; a short name is near to too many. */
+const checkPatternType: Check = (value) => {
+  const word = value.trim().toLowerCase()
+  const meant = word.length < 4 || patternTypes.includes(word) ? undefined : nearestName(word, patternTypes)
+  return meant === undefined ? undefined : { problem: 'a pattern type that is not known', meant }
+}
+
+const idForm = /^(?:identity--.+|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/i
+
+const checkId: Check = (value) =>
+  idForm.test(value.trim()) ? undefined : { problem: 'no id of an author, such as identity--… or a UUID' }
+
+function unknownValues(where: string, values: readonly string[], check: Check): readonly string[] {
+  return values.flatMap((value, index) => {
+    const found = check(value)
+    if (found === undefined) return []
+    const place = values.length === 1 ? '' : ` in place ${index + 1}`
+    const question =
+      found.meant === undefined ? 'nothing may ever pass by it.' : `did you mean ${found.meant}?`
+    return [`${where} names ${found.problem}${place}: ${question}`]
+  })
+}
+
+/** Types that an operator asks for and the code never takes. */
+function foreignTypes(types: readonly string[], ofCode: readonly string[]): readonly string[] {
+  if (types.every((type) => canBeBoth([type], ofCode))) return []
+  const list = ofCode.join(', ')
+  return [`CONNECTOR_FILTER_TYPES names a type that this connector is not made for. It is made for: ${list}.`]
+}
+
+const canBeBoth = (some: readonly string[], others: readonly string[]) =>
+  some.length === 0 || others.length === 0 || canOverlap(some, others)
+
+/** Conditions that exclude one another. */
+function* contradictions(where: string, conditions: DeliveryOptions['filter']): Iterable<string> {
+  const { types, labels, minConfidence, minScore, revoked } = conditions
+  const [any, all, none] = [labels.any, labels.all, labels.none].map(lowered) as [
+    string[],
+    string[],
+    string[],
+  ]
+  const isExcluded = (label: string) => none.includes(label)
+  if (all.some(isExcluded)) yield `${where} excludes a label that it demands: nothing passes.`
+  if (any.length > 0 && any.every(isExcluded))
+    yield `${where} excludes all labels of which it demands one: nothing passes.`
+  if (minConfidence !== undefined && !canBeBoth(types, ['domain-object', 'relationship']))
+    yield `${where} demands a confidence, which none of its types has: nothing passes. Observables have a score.`
+  if (minScore !== undefined && !canBeBoth(types, ['domain-object', 'observable']))
+    yield `${where} demands a score, which none of its types has: nothing passes.`
+  if (revoked === 'only' && !canBeBoth(types, ['domain-object', 'relationship']))
+    yield `${where} takes only what is revoked, which none of its types can be: nothing passes.`
+}
+
+const lowered = (names: readonly string[]) => names.map((name) => name.toLowerCase())

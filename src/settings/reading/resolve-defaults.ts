@@ -1,0 +1,55 @@
+import { type SettingProblem } from '../../errors/settings-error.ts'
+import { type ConnectorDefaults } from '../schemas/connector-defaults.ts'
+
+/**
+ * What `static defaults` may be: options, or a function of the connector's settings that answers them.
+ *
+ * @example
+ * ```ts
+ * import { StreamConnector, defineSettings, z, type Entity, type SettingsOf } from 'opencti-stream-connector'
+ *
+ * const settings = defineSettings({ blocklist: z.object({ sync_interval_s: z.number().default(60) }) })
+ *
+ * class Blocklist extends StreamConnector<typeof settings> {
+ *   static override readonly settings = settings
+ *   static override readonly defaults = ({ blocklist }: SettingsOf<typeof settings>) => ({
+ *     batch: { maxWaitMs: blocklist.sync_interval_s * 1000 },
+ *   })
+ *   transform = (entity: Entity) => entity
+ *   override flush() {}
+ * }
+ *
+ * export { Blocklist }
+ * ```
+ */
+export type Defaults = ConnectorDefaults | ((settings: never) => ConnectorDefaults)
+
+/** Defaults in which the connector has at least this name. */
+export function namedDefaults(name: string, defaults: Defaults): Defaults {
+  if (typeof defaults !== 'function') return { name, ...defaults }
+  return (settings: never) => ({ name, ...defaults(settings) })
+}
+
+/**
+ * What the defaults are with these settings.
+ *
+ * @param settings undefined when there is a problem with them: what depends on them is then left out.
+ */
+export function resolveDefaults(
+  defaults: Defaults,
+  settings: object | undefined,
+): { readonly defaults: ConnectorDefaults; readonly problems: readonly SettingProblem[] } {
+  if (typeof defaults !== 'function') return { defaults, problems: [] }
+  if (settings === undefined) return { defaults: {}, problems: [] }
+  try {
+    return { defaults: defaults(settings as never), problems: [] }
+  } catch {
+    // What it says may hold the value of a setting.
+    const problem = {
+      yamlPath: 'static defaults',
+      message: 'could not be made: the function of the connector’s code threw an error',
+      remedy: 'Correct the connector’s code.',
+    }
+    return { defaults: {}, problems: [problem] }
+  }
+}

@@ -1,0 +1,88 @@
+import { booleanOfText } from './boolean-text.ts'
+import { millisecondsOfIsoDate } from '../../util/iso-date.ts'
+
+/** A place in the platform's stream, as `<ms>-<seq>` writes it. */
+export interface Beginning {
+  readonly ms: number
+  readonly seq: number
+}
+
+/** What is wrong with a value, in words that follow its name. They never hold the value. */
+export interface Refused {
+  readonly problem: string
+}
+
+/** What every place takes that asks where to begin, to follow "must be". */
+export const beginningForms =
+  'seconds or milliseconds since 1970, <ms>-<seq>, an ISO date such as 2026-09-01T08:00:00Z (UTC where it has no zone), or 0'
+
+/** What every place takes that asks where a catch-up ends. */
+export const catchUpEndForms = 'an ISO date such as 2026-09-01T08:00:00Z (UTC where it has no zone), or none'
+
+const number = /^(\d{1,19})(?:\.(\d+))?$/
+const position = /^(\d{1,19})-(\d{1,15})$/
+const yearAndMonth = /^(?:19|20)\d{2}-\d{1,2}$/
+
+/** From here on a place in the stream is a mistake: events of that time are waited for in vain. */
+const tooLateMs = Date.UTC(2100, 0, 1)
+
+/** ISO dates have four digits for the year. */
+const endOfDatesMs = Date.UTC(10_000, 0, 1)
+
+/**
+ * Reads where to begin, from settings, the state of this client and of the Python client, and the command line alike:
+ * `<ms>-<seq>`; a bare number, whose digits tell whether it counts seconds, milliseconds, microseconds or nanoseconds;
+ * an ISO date, in UTC where it names no zone; `0` for the beginning.
+ *
+ * Nothing is handed to the platform as it was written: it takes a bare number for "from now on", dates without a zone
+ * for its own, and seconds with a sequence, as the Python client makes them, for the year 1970 (OpenCTI platform,
+ * graphql/sseMiddleware.js).
+ */
+export function readBeginning(value: unknown): Beginning | Refused {
+  const read = readPlace(value)
+  if ('ms' in read && read.ms >= tooLateMs) return { problem: 'must be a time before the year 2100' }
+  return read
+}
+
+/**
+ * Reads where a catch-up ends, as an ISO date in UTC, or `false` for none: every form of {@link readBeginning}, and every
+ * spelling of "no" that people and the Python client write.
+ */
+export function readCatchUpEnd(value: unknown): string | false | Refused {
+  if (value === false) return false
+  if (typeof value === 'string' && isNo(value)) return false
+  const read = readPlace(value)
+  if ('problem' in read) return { problem: `must be ${catchUpEndForms}` }
+  return read.ms === 0 ? false : new Date(read.ms).toISOString()
+}
+
+function readPlace(value: unknown): Beginning | Refused {
+  if (typeof value !== 'string' && typeof value !== 'number') return { problem: `must be ${beginningForms}` }
+  const text = String(value).trim()
+  if (yearAndMonth.test(text)) return { problem: 'must be a whole date, with its day' }
+  const [, digits, fraction = ''] = number.exec(text) ?? []
+  const [, count, seq] = position.exec(text) ?? []
+  let ms: number | undefined
+  if (digits !== undefined) ms = millisecondsOfCount(digits, fraction)
+  // In an id of the stream any other number is exact; only a clock of 1970 makes such, as in tests.
+  else if (count !== undefined) ms = millisecondsOfCount(count) ?? Number(count)
+  else ms = millisecondsOfIsoDate(text)
+  if (ms === undefined || ms >= endOfDatesMs) return { problem: `must be ${beginningForms}` }
+  if (ms < 0) return { problem: 'must be no earlier than 1970' }
+  return { ms, seq: Number(seq ?? 0) }
+}
+
+/**
+ * Milliseconds of a count of seconds (10 digits), milliseconds (13), microseconds (16) or nanoseconds (19): so they are
+ * from 2001 to 2286. `undefined` for any other number but 0, which can count anything.
+ */
+function millisecondsOfCount(digits: string, fraction = ''): number | undefined {
+  if (Number(digits) === 0) return 0
+  if (digits.startsWith('0') || ![10, 13, 16, 19].includes(digits.length)) return undefined
+  return Number((digits + fraction).padEnd(13, '0').slice(0, 13))
+}
+
+function isNo(text: string): boolean {
+  const word = text.trim()
+  return booleanOfText(word) === false || /^(?:none|null|)$/i.test(word)
+}

@@ -1,0 +1,60 @@
+import { entriesOf, itemsOf, textOf } from './raw-value.ts'
+import { withoutEnd } from '../../util/without-end.ts'
+
+/** Runs of a secret that are this long give too much of it away. */
+const secretRun = 5
+
+/** A value that was received, which no message may repeat. */
+export interface ReceivedValue {
+  readonly value: unknown
+  readonly isSecret: boolean
+}
+
+/**
+ * Whether `message` repeats anything of what was received. Schemas of authors may put the value into their messages;
+ * ours never do. Of a secret, not even a part may appear.
+ */
+export function repeatsReceived(message: string, received: readonly ReceivedValue[]): boolean {
+  const said = message.toLowerCase()
+  return received.some(({ value, isSecret }) =>
+    textsWithin(value).some((text) => (isSecret ? sharesRun(said, text) : contains(said, text))),
+  )
+}
+
+/** Every text inside of a value, whatever it is wrapped in. */
+export function textsWithin(value: unknown): readonly string[] {
+  const text = textOf(value)?.trim()
+  const whole = text ?? (typeof value === 'number' || typeof value === 'bigint' ? String(value) : '')
+  const parts = [
+    ...(entriesOf(value) ?? []).flat(),
+    // The pieces of a comma list; a text without a comma is its own only piece.
+    ...(text === undefined || text.includes(',') || text.startsWith('[') ? (itemsOf(value) ?? []) : []),
+  ]
+  return [whole, ...parts.flatMap(textsWithin)].filter((part) => part !== '')
+}
+
+function contains(said: string, text: string): boolean {
+  const lower = text.toLowerCase()
+  if (lower.length >= 4)
+    return said.includes(lower) || said.includes(encodeURIComponent(String(Buffer.from(text))).toLowerCase())
+  // A short value such as 5 or on is part of many words and numbers that have nothing to do with it.
+  return (
+    said.split(/[^\p{L}\p{N}]+/u).includes(lower) || (/[^\p{L}\p{N}]/u.test(lower) && said.includes(lower))
+  )
+}
+
+function sharesRun(said: string, text: string): boolean {
+  const variants = [
+    text,
+    encodeURIComponent(String(Buffer.from(text))),
+    withoutEnd(Buffer.from(text).toString('base64'), '='),
+  ]
+  return variants.some((variant) => {
+    const lower = variant.toLowerCase()
+    if (lower.length <= secretRun) return said.includes(lower)
+    for (let start = 0; start + secretRun <= lower.length; start += 1) {
+      if (said.includes(lower.slice(start, start + secretRun))) return true
+    }
+    return false
+  })
+}

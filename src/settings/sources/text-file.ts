@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs'
+import { SettingsError } from '../../errors/settings-error.ts'
+
+/**
+ * The text of a file without its byte order mark; `undefined` when there is no such file.
+ *
+ * @throws SettingsError when it is there and cannot be read.
+ */
+export function textFileOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').replace(/^\uFEFF/, '')
+  } catch (error) {
+    const { code = 'unreadable' } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw new SettingsError([
+      {
+        message: `is in ${path}, which cannot be read (${code})`,
+        remedy: 'Make it a file that the connector’s user may read, or remove it.',
+      },
+    ])
+  }
+}

@@ -1,0 +1,56 @@
+import { type Hanging } from '../flow/hanging.ts'
+import { type Clock } from '../util/clock.ts'
+import { delay } from '../util/delay.ts'
+import { type ConnectorNotice } from '../contract/notices.ts'
+
+/** What a {@link HangWatch} needs. */
+export interface HangWatchOptions {
+  readonly clock: Clock
+  readonly hanging: () => Hanging
+  readonly onNotice: (notice: ConnectorNotice) => void
+}
+
+/** How often is looked, in milliseconds. */
+const lookEveryMs = 5000
+
+/** So many calls are told of at a time, the longest first. */
+const maxTold = 20
+
+/** Tells of hooks that do not end, which nothing else says anything of: no error comes from them. */
+export class HangWatch {
+  readonly #options: HangWatchOptions
+  /** What was told and still hangs. */
+  #told: ReadonlySet<string> = new Set()
+  #isAll = false
+
+  constructor(options: HangWatchOptions) {
+    this.#options = options
+  }
+
+  /** Looks from time to time, until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await delay(this.#options.clock, lookEveryMs, signal)
+      } catch {
+        return
+      }
+      this.#look()
+    }
+  }
+
+  #look(): void {
+    const { hanging, onNotice } = this.#options
+    const { calls, isAll } = hanging()
+    const told = new Set<string>()
+    for (const call of calls.slice(0, maxTold)) {
+      const name = `${call.route}@${call.kind} ${call.entityId}`
+      told.add(name)
+      if (this.#told.has(name) && (!isAll || this.#isAll)) continue
+      const { kind: hook, entityId, route, forMs } = call
+      onNotice({ kind: 'hook-hangs', hook, entityId, route, forMs, isAll })
+    }
+    this.#told = told
+    this.#isAll = isAll
+  }
+}

@@ -1,0 +1,187 @@
+import type { ClientAuth, TokenEndpointResponse } from 'oauth4webapi'
+import { errorFacts } from '../errors/error-facts.ts'
+import { RetryableError } from '../errors/steering-errors.ts'
+import { describeError } from '../errors/verdict.ts'
+import { type Clock } from '../util/clock.ts'
+import { type Redactor } from '../util/redactor.ts'
+import { type Credentials } from './credentials.ts'
+import { type TargetNetwork } from './target-network.ts'
+
+/** Who asks for tokens, and where. */
+export interface OAuthClient {
+  readonly id: string
+  readonly secret: string
+  readonly tokenUrl: URL
+  readonly scope: string | undefined
+  readonly audience: string | undefined
+}
+
+/** What {@link OAuthTokens} need. */
+export interface OAuthTokensOptions {
+  readonly client: OAuthClient
+  readonly network: Pick<TargetNetwork, 'send'>
+  readonly clock: Clock
+  /** Is told each token while it is in use. */
+  readonly redactor: Pick<Redactor, 'add' | 'forget'>
+  /** Aborted when what is in flight is given up. */
+  readonly stopped: AbortSignal
+}
+
+/** How long a token is waited for, in milliseconds. */
+const timeoutMs = 30_000
+
+/** A token is renewed so long before it expires, in milliseconds, but not in more than the last tenth of its life. */
+const aheadMs = 60_000
+
+interface Token {
+  readonly value: string
+  /** On the monotonic clock; infinite where the target does not say. */
+  readonly renewAtMs: number
+  readonly expiresAtMs: number
+}
+
+/**
+ * Access tokens by client credentials (RFC 6749, 4.4): one for all requests, fetched once however many ask for it, renewed
+ * before it expires and when the target refuses it.
+ */
+export class OAuthTokens implements Credentials {
+  readonly #options: OAuthTokensOptions
+  #token: Token | undefined
+  #flight: Promise<Token> | undefined
+  /** The client is known by a header, or by the body: servers differ, and the first that works is kept. */
+  #usesBody = false
+
+  constructor(options: OAuthTokensOptions) {
+    this.#options = options
+  }
+
+  async authorization(signal: AbortSignal): Promise<string> {
+    const token = this.#token
+    const nowMs = this.#options.clock.monotonic()
+    if (token !== undefined && nowMs < token.renewAtMs) return headerOf(token)
+    this.#flight ??= this.#renew().finally(() => (this.#flight = undefined))
+    try {
+      return headerOf(await orAborted(this.#flight, signal))
+    } catch (error) {
+      // The one that there is still holds.
+      if (signal.aborted || token === undefined || token !== this.#token || nowMs >= token.expiresAtMs)
+        throw error
+      return headerOf(token)
+    }
+  }
+
+  refused(authorization: string): boolean {
+    if (this.#token !== undefined && headerOf(this.#token) === authorization) this.#drop()
+    return true
+  }
+
+  async #renew(): Promise<Token> {
+    const { clock, redactor } = this.#options
+    const askedAtMs = clock.monotonic()
+    const { access_token: value, expires_in: seconds } = await this.#fetch()
+    this.#drop()
+    redactor.add(value)
+    const lifeMs = (seconds ?? Number.POSITIVE_INFINITY) * 1000
+    const renewInMs = lifeMs === Number.POSITIVE_INFINITY ? lifeMs : lifeMs - Math.min(aheadMs, lifeMs / 10)
+    this.#token = { value, renewAtMs: askedAtMs + renewInMs, expiresAtMs: askedAtMs + lifeMs }
+    return this.#token
+  }
+
+  #drop(): void {
+    if (this.#token !== undefined) this.#options.redactor.forget(this.#token.value)
+    this.#token = undefined
+  }
+
+  async #fetch(): Promise<TokenEndpointResponse> {
+    try {
+      return await this.#ask(this.#usesBody)
+    } catch (error) {
+      const { status } = errorFacts(error, 0)
+      if (status !== 400 && status !== 401) throw this.#explained(error)
+      try {
+        const answer = await this.#ask(!this.#usesBody)
+        this.#usesBody = !this.#usesBody
+        return answer
+      } catch {
+        throw this.#explained(error)
+      }
+    }
+  }
+
+  async #ask(usesBody: boolean): Promise<TokenEndpointResponse> {
+    const { client, clock, network, stopped } = this.#options
+    const oauth = await import('oauth4webapi')
+    const server = { issuer: client.tokenUrl.origin, token_endpoint: client.tokenUrl.href }
+    const known = { client_id: client.id }
+    const authenticate: ClientAuth = usesBody
+      ? oauth.ClientSecretPost(client.secret)
+      : oauth.ClientSecretBasic(client.secret)
+    const { scope, audience } = client
+    const parameters = { ...(scope !== undefined && { scope }), ...(audience !== undefined && { audience }) }
+    const late = new AbortController()
+    const cancel = clock.schedule(timeoutMs, () => late.abort(new DOMException('', 'TimeoutError')))
+    try {
+      const response = await oauth.clientCredentialsGrantRequest(server, known, authenticate, parameters, {
+        signal: AbortSignal.any([stopped, late.signal]),
+        // Whether to trust an http address was for those to say who wrote it.
+        [oauth.allowInsecureRequests]: true,
+        [oauth.customFetch]: async (address, { headers, body, signal }) =>
+          asOk(
+            await network.send({
+              url: new URL(address),
+              method: 'POST',
+              headers: new Headers(headers),
+              body: new TextEncoder().encode(String(body)).buffer,
+              signal: signal!,
+              redirect: 'manual',
+              isLong: false,
+            }),
+          ),
+      })
+      return await oauth.processClientCredentialsResponse(server, known, response)
+    } finally {
+      cancel()
+    }
+  }
+
+  /** Wrong credentials concern every event: the target counts as down until somebody mends them. */
+  #explained(error: unknown): Error {
+    const { status, retryAfterMs } = errorFacts(error, this.#options.clock.now())
+    const { origin, pathname } = this.#options.client.tokenUrl
+    const where = `${origin}${pathname}`
+    const { error: code, error_description: words } = error as { error?: string; error_description?: string }
+    const said = [status, code, words].filter((part) => part !== undefined).join(', ')
+    if (status !== undefined && status < 500 && status !== 408 && status !== 429) {
+      const text = `No access token: ${where} refuses the client (${said}). Check client_id, client_secret and scope of the target.`
+      return Object.assign(new Error(text), { status: 401 })
+    }
+    const why = status === undefined ? describeError(error) : said
+    return new RetryableError(`No access token from ${where}: ${why}.`, {
+      cause: causeOf(error),
+      retryAfterMs,
+    })
+  }
+}
+
+/** Some servers answer that they have created a token (201), which the standard does not know. */
+function asOk(response: Response): Response {
+  if (response.status === 200 || !response.ok || response.body === null) return response
+  return new Response(response.body, { status: 200, headers: [...response.headers] })
+}
+
+/** What a network failed with; the answers of the server would show in logs what it has sent. */
+function causeOf(error: unknown): unknown {
+  return errorFacts(error, 0).status === undefined ? error : undefined
+}
+
+function headerOf({ value }: Token): string {
+  return `Bearer ${value}`
+}
+
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', onAbort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}

@@ -1,0 +1,29 @@
+import { StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { type Logger } from '../util/logger.ts'
+import { type ConnectorHooks } from '../contract/hooks.ts'
+
+/**
+ * Says which events a connector class can do nothing with.
+ *
+ * @throws StreamConnectorError `HOOK_MISSING` when it can do nothing with any.
+ */
+export function requireHooks(hooks: ConnectorHooks, logger: Logger): void {
+  // The compiler asks for it; in JavaScript a misspelt one would make a dead letter of every event.
+  if (typeof hooks.transform !== 'function') {
+    throw new StreamConnectorError(
+      'HOOK_MISSING',
+      'The connector class has no transform, which makes of an entity what the target takes. Write it.',
+    )
+  }
+  if (hooks.flush !== undefined) return
+  const missing = (['create', 'update', 'delete'] as const).filter((hook) => hooks[hook] === undefined)
+  if (missing.length === 3) {
+    throw new StreamConnectorError(
+      'HOOK_MISSING',
+      'The connector class has neither create, update, delete nor flush, so there is nothing that it could do. Write at least one.',
+    )
+  }
+  for (const hook of missing) {
+    logger.warn(`The connector has no ${hook} hook: such events are skipped`, { reason: `no-${hook}-hook` })
+  }
+}

@@ -1,0 +1,96 @@
+import { type KyInstance } from 'ky'
+import { StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { type OpenctiSettings } from '../settings/schemas/opencti-settings.ts'
+import { Secret } from '../util/secret.ts'
+import { type TargetSettings } from '../settings/schemas/target-settings.ts'
+import { type Clock } from '../util/clock.ts'
+import { type Redactor } from '../util/redactor.ts'
+import { credentialsOf, textOf } from './credentials.ts'
+import { createTargetHttp } from './target-http.ts'
+import { type TargetLimits } from './target-limits.ts'
+import { TargetNetwork } from './target-network.ts'
+
+/** What {@link TargetClients} need. */
+export interface TargetClientsOptions {
+  readonly limits: TargetLimits
+  readonly clock: Clock
+  /** What the settings say of the network. */
+  readonly settings: Pick<
+    OpenctiSettings,
+    'http_proxy' | 'https_proxy' | 'no_proxy' | 'https_ca_certificates'
+  >
+  readonly redactor: Redactor
+  /** Aborted when what is in flight is given up. */
+  readonly stopped: AbortSignal
+}
+
+/** The HTTP clients of the author. They share the limits of their routes. */
+export class TargetClients {
+  readonly #options: TargetClientsOptions
+  readonly #network: TargetNetwork
+  readonly #clients = new Map<string | undefined, KyInstance>()
+
+  constructor(options: TargetClientsOptions) {
+    this.#options = options
+    const { settings } = options
+    this.#network = new TargetNetwork({ proxies: settings, ca: settings.https_ca_certificates })
+  }
+
+  /**
+   * The client for a route, or for what goes through none; made at its first use.
+   *
+   * @throws RangeError when the connector has no such route.
+   */
+  plain(route: string | undefined): KyInstance {
+    const { limits, ...options } = this.#options
+    const known = this.#clients.get(route)
+    if (known !== undefined) return known
+    const client = createTargetHttp({ ...options, bucket: limits.ofRequests(route), network: this.#network })
+    this.#clients.set(route, client)
+    return client
+  }
+
+  /**
+   * A client for one target, which knows the connector and is reached as its settings say.
+   *
+   * @throws TypeError, RangeError or StreamConnectorError when they cannot be used.
+   */
+  of(target: TargetSettings, route: string | undefined): KyInstance {
+    const { limits, redactor, ...options } = this.#options
+    for (const value of [
+      target.token,
+      target.password,
+      target.client_secret,
+      target.ssl_passphrase,
+      target.proxy,
+    ])
+      if (value !== undefined) redactor.add(textOf(value))
+    const network = this.#networkOf(target)
+    const credentials = credentialsOf(target, { ...options, network, redactor })
+    const bucket = limits.ofRequests(route)
+    const { origin } = new URL(target.url)
+    const knownTo = credentials === undefined ? undefined : { origin, credentials }
+    return createTargetHttp({ ...options, bucket, network, knownTo }).extend({ prefix: target.url })
+  }
+
+  #networkOf(target: TargetSettings): TargetNetwork {
+    const { settings } = this.#options
+    const { ssl_verify: verify, ssl_cert: cert, ssl_key: key, ssl_passphrase: passphrase, proxy } = target
+    if ((cert === undefined) !== (key === undefined)) {
+      throw new StreamConnectorError(
+        'SETTINGS_INVALID',
+        `ssl_cert and ssl_key of the target ${new URL(target.url).origin} only work together; one of them is not set.`,
+      )
+    }
+    const authorities = [settings.https_ca_certificates, target.ssl_ca].filter((text) => text !== undefined)
+    const own = proxy === undefined ? undefined : new Secret(textOf(proxy))
+    return new TargetNetwork({
+      proxies: own === undefined ? settings : { http_proxy: own, https_proxy: own, no_proxy: [] },
+      verify,
+      ca: authorities.length === 0 ? undefined : authorities.join('\n'),
+      cert,
+      key: key === undefined ? undefined : textOf(key),
+      passphrase: passphrase === undefined ? undefined : textOf(passphrase),
+    })
+  }
+}

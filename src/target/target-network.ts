@@ -1,0 +1,91 @@
+import type { Dispatcher } from 'undici'
+import { RetryableError } from '../errors/steering-errors.ts'
+import { type ConnectionOptions, type ConnectionWords, createDispatcher } from '../network/dispatcher.ts'
+import { type Proxies, proxyFor } from '../network/proxy-for.ts'
+
+/** One request, with its whole body: it can be sent again. */
+export interface TargetRequest {
+  readonly url: URL
+  readonly method: string
+  readonly headers: Headers
+  readonly body: ArrayBuffer | null
+  readonly signal: AbortSignal
+  readonly redirect: 'manual' | 'error'
+  /** Whether it may take longer than the 300 s after which Node's own fetch gives up. */
+  readonly isLong: boolean
+}
+
+/** The way to a target: what the settings say of TLS and of proxies. */
+export interface TargetNetworkOptions extends Omit<ConnectionOptions, 'proxy'> {
+  readonly proxies: Proxies
+}
+
+const words: ConnectionWords = {
+  server: 'the target',
+  proxySettings: 'HTTPS_PROXY or HTTP_PROXY',
+  tlsSettings: 'HTTPS_CA_CERTIFICATES, and ssl_ca, ssl_cert, ssl_key and ssl_passphrase of the target',
+}
+
+/**
+ * Sends requests to a target as the network wants it: through the proxy that is meant for the address, trusting what the
+ * settings trust. Node's own fetch does it where nothing special is asked for. Redirects are answers like others.
+ */
+export class TargetNetwork {
+  readonly #options: TargetNetworkOptions
+  readonly #isPlain: boolean
+  /** By the address of the proxy; an empty text for the direct way. */
+  readonly #dispatchers = new Map<string, Promise<Dispatcher>>()
+
+  constructor(options: TargetNetworkOptions) {
+    const { verify, ca, cert, key } = options
+    this.#options = options
+    this.#isPlain = verify !== false && [ca, cert, key].every((value) => value === undefined)
+  }
+
+  async send(request: TargetRequest): Promise<Response> {
+    const { url, isLong, method, headers, body, signal, redirect } = request
+    const proxy = proxyFor(url, this.#options.proxies)?.reveal()
+    const init = { method, headers: [...headers] as [string, string][], body, signal, redirect }
+    if (this.#isPlain && proxy === undefined && !isLong) return fetch(url, init)
+    const { fetch: send } = await import('undici')
+    try {
+      const dispatcher = await this.#dispatcherOf(proxy)
+      // Their types differ from those of Node in places that do not matter here.
+      return (await send(url, { ...init, dispatcher })) as unknown as Response
+    } catch (error) {
+      throw signal.aborted || proxy === undefined ? error : (refusedByProxy(error, url) ?? error)
+    }
+  }
+
+  #dispatcherOf(proxy: string | undefined): Promise<Dispatcher> {
+    const way = proxy ?? ''
+    const known = this.#dispatchers.get(way)
+    if (known !== undefined) return known
+    const { proxies: _, ...options } = this.#options
+    const made = createDispatcher({ ...options, proxy }, words)
+    this.#dispatchers.set(way, made)
+    return made
+  }
+}
+
+/** What undici says when a proxy answers anything but 200 to CONNECT. */
+const refusedTunnel = 'UND_ERR_ABORTED'
+
+/** How deep a chain of causes is followed. */
+const maxDepth = 6
+
+const codeOf = (error: Error) => (error as NodeJS.ErrnoException).code
+
+/** A proxy that makes no tunnel is a failure of the network: it says nothing of the event, nor has the target seen it. */
+function refusedByProxy(error: unknown, url: URL): Error | undefined {
+  let cause: unknown = error
+  for (let depth = 0; depth < maxDepth && cause instanceof Error && codeOf(cause) !== refusedTunnel; depth++)
+    cause = cause.cause
+  if (!(cause instanceof Error) || codeOf(cause) !== refusedTunnel) return undefined
+  const status = /\((\d{3})\)/.exec(cause.message)?.[1]
+  const answer = status === undefined ? '' : ` (it answered ${status})`
+  return new RetryableError(
+    `The proxy does not connect to ${url.host}${answer}. Check HTTPS_PROXY, its user and its rules, or name the host in NO_PROXY.`,
+    { cause },
+  )
+}

@@ -1,0 +1,258 @@
+import { chmodSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, expectTypeOf, test } from 'vitest'
+import { z } from 'zod'
+import { defineSettings } from '../../../src/settings/schemas/define-settings.ts'
+import { loadSettings } from '../../../src/settings/reading/load-settings.ts'
+import { type Secret, secret } from '../../../src/util/secret.ts'
+import { folderWith, minimalEnvironment, settingsErrorOf } from '../minimal-environment.ts'
+
+const definition = defineSettings({
+  my_siem: z.object({
+    api_base_url: z.url().describe('Address of the API.'),
+    api_key: secret(),
+    level: z.string().default('from-schema'),
+  }),
+})
+
+const valid = {
+  ...minimalEnvironment,
+  MY_SIEM_API_BASE_URL: 'https://siem',
+  MY_SIEM_API_KEY: 'the-key-of-the-siem',
+}
+
+const load = (env: Record<string, string | undefined>, files: Record<string, string> = {}) =>
+  loadSettings(definition, { env: { ...valid, ...env }, directory: folderWith(files) })
+
+test('an author’s section is typed and read', () => {
+  const { settings, secrets, source } = load({})
+  expectTypeOf(settings.my_siem.api_key).toEqualTypeOf<Secret>()
+  expect(settings.my_siem.api_base_url).toBe('https://siem')
+  expect(settings.my_siem.api_key.reveal()).toBe('the-key-of-the-siem')
+  expect(secrets).toEqual(['the-token-of-the-platform', 'the-key-of-the-siem'])
+  expect(source).toBe('environment')
+  expect(Object.isFrozen(settings)).toBe(true)
+  expect(Object.isFrozen(settings.my_siem)).toBe(true)
+})
+
+test('the environment wins over config.yml, which wins over the schema', () => {
+  const yaml = { 'config.yml': 'my_siem:\n  level: from-yaml\n' }
+  expect(load({ MY_SIEM_LEVEL: 'from-env' }, yaml).settings.my_siem.level).toBe('from-env')
+  expect(load({}, yaml).settings.my_siem.level).toBe('from-yaml')
+  expect(load({}).settings.my_siem.level).toBe('from-schema')
+})
+
+test.each(['', '   ', 'ChangeMe', 'CHANGEME', undefined])(
+  'the text %j in the environment sets nothing',
+  (text) => {
+    const yaml = { 'config.yml': 'my_siem:\n  level: from-yaml\n' }
+    expect(load({ MY_SIEM_LEVEL: text }, yaml).settings.my_siem.level).toBe('from-yaml')
+  },
+)
+
+test('.env is read only when there is no config.yml', () => {
+  const dotenv = '\uFEFFMY_SIEM_LEVEL="from dotenv" # here\r\nexport MY_SIEM_API_KEY=other-key\r\n'
+  expect(load({}, { '.env': dotenv }).settings.my_siem.level).toBe('from dotenv')
+  expect(load({ MY_SIEM_API_KEY: undefined }, { '.env': dotenv }).settings.my_siem.api_key.reveal()).toBe(
+    'other-key',
+  )
+  expect(load({}, { '.env': dotenv, 'config.yml': '' }).settings.my_siem.level).toBe('from-schema')
+})
+
+test('the source names the file that was read', () => {
+  const directory = folderWith({ 'config.yml': '' })
+  expect(loadSettings(definition, { env: valid, directory }).source).toBe(
+    `environment, ${join(directory, 'config.yml')}`,
+  )
+})
+
+test('name and scope come from the code when no operator sets them', () => {
+  const env = { ...valid, CONNECTOR_NAME: undefined }
+  const defaults = { name: 'In code', scope: ['siem'] }
+  const directory = folderWith()
+  expect(loadSettings(definition, { env, directory, defaults }).settings.connector).toMatchObject(defaults)
+  const operator = { ...env, CONNECTOR_NAME: 'By operator', CONNECTOR_SCOPE: 'x' }
+  expect(loadSettings(definition, { env: operator, directory, defaults }).settings.connector).toMatchObject({
+    name: 'By operator',
+    scope: ['x'],
+  })
+  const { problems } = settingsErrorOf(() => loadSettings(definition, { env, directory }))
+  expect(problems[0]).toMatchObject({ environment: 'CONNECTOR_NAME', message: 'is not set' })
+})
+
+test('YAML keeps the characters where text is wanted', () => {
+  const texts = defineSettings({
+    t: z.object({ at: z.string(), zip: z.string(), yes: z.string(), at2: z.iso.datetime() }),
+  })
+  const yaml =
+    't:\r\n  at: 2026-01-31 10:00:00\r\n  zip: 0123\r\n  yes: True\r\n  at2: 2026-01-31T10:00:00Z\r\n'
+  const directory = folderWith({ 'config.yml': `\uFEFF${yaml}` })
+  expect(loadSettings(texts, { env: valid, directory }).settings.t).toEqual({
+    at: '2026-01-31 10:00:00',
+    zip: '0123',
+    yes: 'True',
+    at2: '2026-01-31T10:00:00Z',
+  })
+})
+
+test('an empty section, an empty file and a file of comments are fine', () => {
+  for (const text of ['connector:\nmy_siem:\n', '', '# nothing\n', '---\n', 'my_siem: ~\n']) {
+    expect(load({}, { 'config.yml': text }).settings.my_siem.level).toBe('from-schema')
+  }
+})
+
+test('aliases and merge keys of YAML are followed', () => {
+  const yaml =
+    'x-common: &common\n  level: shared\n  api_base_url: https://shared\nmy_siem:\n  <<: *common\n  api_base_url: https://own\n'
+  const { my_siem } = load({ MY_SIEM_API_BASE_URL: undefined }, { 'config.yml': yaml }).settings
+  expect(my_siem).toMatchObject({ level: 'shared', api_base_url: 'https://own' })
+})
+
+test.each([
+  ['my_siem:\n  level: [canary,\n', 'is not valid YAML at line'],
+  ['my_siem:\n  level: @canary\n', 'is not valid YAML at line 2, column 10'],
+  ['my_siem:\n  level: "canary\n', 'is not valid YAML at line'],
+  ['my_siem:\n  level: canary\n  level: again\n', 'is not valid YAML at line 3, column 3'],
+  ['my_siem:\n\tlevel: canary\n', 'is not valid YAML at line 2'],
+  ['a: 1\n---\nb: canary\n', 'has a second document at line'],
+  ['my_siem:\n  level: *canary\n', 'has an alias without an anchor before it at line 2, column 10'],
+  ['a: &a [*a, canary]\n', 'has an alias without an anchor before it at line 1'],
+  ['- canary\n', 'has no sections at line 1'],
+  ['canary\n', 'has no sections at line 1'],
+])('a broken config.yml is one problem with its place and none of its content: %j', (text, message) => {
+  const error = settingsErrorOf(() => load({ OPENCTI_TOKEN: '' }, { 'config.yml': text }))
+  expect(error.problems).toHaveLength(1)
+  expect(error.problems[0]).toMatchObject({
+    yamlPath: 'config.yml',
+    message: expect.stringContaining(message),
+  })
+  expect(error.message).not.toContain('canary')
+})
+
+test('a flood of aliases is refused, not expanded', () => {
+  const levels = Array.from(
+    { length: 9 },
+    (_, index) => `l${index + 1}: &l${index + 1} [${`*l${index},`.repeat(9)}]`,
+  )
+  const error = settingsErrorOf(() => load({}, { 'config.yml': ['l0: &l0 [x]', ...levels].join('\n') }))
+  expect(error.message).toContain('has too many aliases')
+})
+
+test('a config.yml that cannot be read is one problem', () => {
+  const directory = folderWith()
+  mkdirSync(join(directory, 'config.yml'))
+  const error = settingsErrorOf(() => loadSettings(definition, { env: valid, directory }))
+  expect(error.message).toContain('cannot be read (EISDIR)')
+  if (process.getuid?.() === 0) return
+  const locked = folderWith({ 'config.yml': '' })
+  chmodSync(join(locked, 'config.yml'), 0)
+  expect(
+    settingsErrorOf(() => loadSettings(definition, { env: valid, directory: locked })).message,
+  ).toContain('EACCES')
+})
+
+test('something else than a section in its place is told', () => {
+  const error = settingsErrorOf(() => load({}, { 'config.yml': 'my_siem: canary\n' }))
+  expect(error.problems).toEqual([
+    expect.objectContaining({ yamlPath: 'my_siem', message: 'must be a section with fields below it' }),
+  ])
+  expect(error.message).not.toContain('canary')
+})
+
+test('__proto__ reaches no prototype, from YAML or JSON', () => {
+  const open = defineSettings({
+    m: z.looseObject({ map: z.record(z.string(), z.string()).default({}), o: z.looseObject({}).optional() }),
+  })
+  const yaml =
+    '__proto__:\n  polluted: yes\nm:\n  __proto__:\n    polluted: yes\n  map:\n    __proto__: bad\n    good: x\nconstructor:\n  prototype:\n    polluted: yes\n'
+  const env = { ...valid, M_O: '{"__proto__":{"polluted":true},"a":{"__proto__":{"polluted":true}}}' }
+  const { settings } = loadSettings(open, {
+    env,
+    directory: folderWith({ 'config.yml': yaml, '.env': '__proto__=x' }),
+  })
+  expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+  expect((settings.m as Record<string, unknown>)['polluted']).toBeUndefined()
+  expect(settings.m.map).toEqual({ good: 'x' })
+  expect(Object.getPrototypeOf(settings.m)).toBe(Object.prototype)
+  expect((settings.m.o as Record<string, unknown>)['polluted']).toBeUndefined()
+})
+
+test('unknown fields of a section are allowed, unless its author forbids them', () => {
+  const yaml = { 'config.yml': 'my_siem:\n  canary: 5\n' }
+  expect(load({}, yaml).settings.my_siem).not.toHaveProperty('canary')
+  const strict = defineSettings({ my_siem: z.strictObject({ level: z.string().default('x') }) })
+  const error = settingsErrorOf(() => loadSettings(strict, { env: valid, directory: folderWith(yaml) }))
+  expect(error.problems[0]).toMatchObject({ yamlPath: 'my_siem', message: 'has fields that are not known' })
+  expect(error.message).not.toContain('canary')
+})
+
+test('all problems are reported at once, each with its names and what to do', () => {
+  const error = settingsErrorOf(() =>
+    loadSettings(definition, {
+      env: { OPENCTI_URL: 'nowhere', OPENCTI_TOKEN: 'ChangeMe', CONNECTOR_CONCURRENCY: '0' },
+      directory: folderWith({ 'config.yml': 'my_siem:\n  api_base_url: 7\nconnector:\n  log_level: loud\n' }),
+    }),
+  )
+  expect(error.code).toBe('SETTINGS_INVALID')
+  expect(
+    error.problems.map(({ environment, yamlPath, message }) => [environment, yamlPath, message]),
+  ).toEqual([
+    ['OPENCTI_URL', 'opencti.url', 'must be an address that starts with http:// or https://'],
+    ['OPENCTI_TOKEN', 'opencti.token', 'still holds the placeholder of the sample'],
+    ['CONNECTOR_ID', 'connector.id', 'is not set'],
+    ['CONNECTOR_NAME', 'connector.name', 'is not set'],
+    ['CONNECTOR_LOG_LEVEL', 'connector.log_level', 'must be one of debug, info, warn, warning, error'],
+    ['MY_SIEM_API_BASE_URL', 'my_siem.api_base_url', 'must be a URL'],
+    ['MY_SIEM_API_KEY', 'my_siem.api_key', 'is not set'],
+    ['CONNECTOR_CONCURRENCY', 'connector.concurrency', 'must be at least 1'],
+  ])
+  expect(error.message).toContain('8 settings need attention')
+  expect(error.message).toContain('Set MY_SIEM_API_KEY, or my_siem.api_key in config.yml, to a secret.')
+  expect(error.message).toContain('Correct my_siem.api_base_url in config.yml.')
+})
+
+test('a misspelled name is pointed out when something is missing', () => {
+  const env = {
+    ...valid,
+    MY_SIEM_API_KEY: undefined,
+    MY_SIEM_APIKEY: 'canary',
+    CONNECTOR_LIVE_STREAMID: 'canary',
+    PATH: '/bin',
+    FTP_PROXY: 'x',
+  }
+  const directory = folderWith({ 'config.yml': 'my_siem:\n  levle: canary\n' })
+  const error = settingsErrorOf(() => loadSettings(definition, { env, directory }))
+  expect(error.hints).toEqual([
+    'MY_SIEM_APIKEY is set, but is no setting: did you mean MY_SIEM_API_KEY?',
+    'CONNECTOR_LIVE_STREAMID is set, but is no setting: did you mean CONNECTOR_LIVE_STREAM_ID?',
+    'my_siem.levle in config.yml is set, but is no setting: did you mean my_siem.level?',
+  ])
+  expect(error.message).not.toContain('canary')
+})
+
+test('a misspelled name is no problem of its own', () => {
+  expect(load({ CONNECTOR_CONCURENCY: '5' }).nearMisses).toEqual([
+    'CONNECTOR_CONCURENCY is set, but is no setting: did you mean CONNECTOR_CONCURRENCY?',
+  ])
+  const error = settingsErrorOf(() => load({ MY_SIEM_APIKEY: 'x', MY_SIEM_API_BASE_URL: 'nowhere' }))
+  expect(error.hints).toEqual([])
+})
+
+test('a name that connectors in Python have is told by the name that it has here, unless that is set', () => {
+  const former = {
+    METRICS_PORT: '9113',
+    METRICS_ENABLE: 'true',
+    PROXY_HTTPS: 'http://canary:1',
+    CONNECTOR_CONSUMER_COUNT: '10',
+  }
+  const { nearMisses } = load({ ...former, CONNECTOR_EXPOSE_METRICS: 'true', METRICS_OTHER: 'x' })
+  expect(nearMisses).toEqual([
+    'METRICS_PORT is set, but is not read: the setting is CONNECTOR_METRICS_PORT here.',
+    'PROXY_HTTPS is set, but is not read: the setting is HTTPS_PROXY here.',
+    'CONNECTOR_CONSUMER_COUNT is set, but is not read: the setting is CONNECTOR_CONCURRENCY here.',
+  ])
+  const inFile = load({}, { 'config.yml': 'connector:\n  consumer_count: 10\n' })
+  expect(inFile.nearMisses).toEqual([
+    'connector.consumer_count in config.yml is set, but is not read: the setting is connector.concurrency here.',
+  ])
+})

@@ -1,0 +1,148 @@
+import { expect, test } from 'vitest'
+import { catchUpEndForms } from '../../../src/settings/schemas/read-beginning.ts'
+import { loadSettings } from '../../../src/settings/reading/load-settings.ts'
+import { folderWith, minimalEnvironment, settingsErrorOf } from '../minimal-environment.ts'
+
+const load = (env: Record<string, string>, yaml?: string) =>
+  loadSettings(
+    { sections: {} },
+    {
+      env: { ...minimalEnvironment, ...env },
+      directory: folderWith(yaml === undefined ? {} : { 'config.yml': yaml }),
+    },
+  ).settings.connector
+const problemOf = (env: Record<string, string>) => {
+  const { problems } = settingsErrorOf(() => load(env))
+  expect(problems).toHaveLength(1)
+  return problems[0]!
+}
+
+test('nothing set gives the defaults of the ecosystem', () => {
+  expect(load({})).toEqual({
+    id: minimalEnvironment.CONNECTOR_ID,
+    name: 'Example',
+    scope: ['not-applicable'],
+    type: 'STREAM',
+    log_level: 'error',
+    live_stream_listen_delete: true,
+    live_stream_no_dependencies: true,
+    live_stream_with_inferences: false,
+    live_stream_recover: true,
+    expose_metrics: false,
+    metrics_port: 9095,
+    metrics_host: '0.0.0.0',
+    metrics_namespace: '',
+    metrics_subsystem: '',
+    state_dir: './state',
+  })
+})
+
+test.each([
+  ['CONNECTOR_SCOPE', 'a,, b ,', 'scope', ['a', 'b']],
+  ['CONNECTOR_TYPE', 'stream', 'type', 'STREAM'],
+  ['CONNECTOR_LOG_LEVEL', 'WARNING', 'log_level', 'warn'],
+  ['CONNECTOR_LOG_LEVEL', 'Debug', 'log_level', 'debug'],
+  ['CONNECTOR_LIVE_STREAM_ID', 'live', 'live_stream_id', 'live'],
+  ['CONNECTOR_LIVE_STREAM_LISTEN_DELETE', '0', 'live_stream_listen_delete', false],
+  ['CONNECTOR_LIVE_STREAM_NO_DEPENDENCIES', 'FALSE', 'live_stream_no_dependencies', false],
+  ['CONNECTOR_LIVE_STREAM_WITH_INFERENCES', 'on', 'live_stream_with_inferences', true],
+  ['CONNECTOR_LIVE_STREAM_RECOVER', 'no', 'live_stream_recover', false],
+  [
+    'CONNECTOR_LIVE_STREAM_RECOVER_ISO_DATE',
+    '2026-01-31',
+    'live_stream_recover_iso_date',
+    '2026-01-31T00:00:00.000Z',
+  ],
+  ['CONNECTOR_LIVE_STREAM_RECOVER_ISO_DATE', 'None', 'live_stream_recover_iso_date', false],
+  ['CONNECTOR_LIVE_STREAM_RECOVER_ISO_DATE', 'no', 'live_stream_recover_iso_date', false],
+  ['CONNECTOR_LIVE_STREAM_RECOVER_ISO_DATE', 'False', 'live_stream_recover_iso_date', false],
+  [
+    'CONNECTOR_LIVE_STREAM_START_TIMESTAMP',
+    '1767225600000',
+    'live_stream_start_timestamp',
+    '1767225600000-0',
+  ],
+  [
+    'CONNECTOR_LIVE_STREAM_START_TIMESTAMP',
+    '1767225600000-7',
+    'live_stream_start_timestamp',
+    '1767225600000-7',
+  ],
+  ['CONNECTOR_LIVE_STREAM_START_TIMESTAMP', '0', 'live_stream_start_timestamp', '0-0'],
+  ['CONNECTOR_LIVE_STREAM_START_TIMESTAMP', '1767225600', 'live_stream_start_timestamp', '1767225600000-0'],
+  ['CONNECTOR_LIVE_STREAM_START_TIMESTAMP', '2026-01-01', 'live_stream_start_timestamp', '1767225600000-0'],
+  [
+    'CONNECTOR_LIVE_STREAM_START_TIMESTAMP',
+    '2026-01-01T01:00:00+01:00',
+    'live_stream_start_timestamp',
+    '1767225600000-0',
+  ],
+  ['CONNECTOR_EXPOSE_METRICS', '0', 'expose_metrics', false],
+  ['CONNECTOR_EXPOSE_METRICS', 'True', 'expose_metrics', true],
+  ['CONNECTOR_METRICS_PORT', '9100', 'metrics_port', 9100],
+  ['CONNECTOR_METRICS_HOST', '127.0.0.1', 'metrics_host', '127.0.0.1'],
+  ['CONNECTOR_METRICS_NAMESPACE', 'siem', 'metrics_namespace', 'siem'],
+  ['CONNECTOR_METRICS_SUBSYSTEM', 'push', 'metrics_subsystem', 'push'],
+  ['CONNECTOR_STATE_DIR', '/var/lib/connector', 'state_dir', '/var/lib/connector'],
+])('%s=%s', (name, text, field, value) => {
+  expect(load({ [name]: text })).toHaveProperty(field, value)
+  expect(load({}, `connector:\n  ${name.replace('CONNECTOR_', '').toLowerCase()}: ${text}\n`)).toHaveProperty(
+    field,
+    value,
+  )
+})
+
+test('a scope may be a YAML list', () => {
+  expect(load({}, 'connector:\n  scope:\n    - " a "\n    - ""\n    - b\n').scope).toEqual(['a', 'b'])
+})
+
+test('a stream that is missing, or still a placeholder, is left to checkStream()', () => {
+  expect(load({}).live_stream_id).toBeUndefined()
+  for (const text of ['', 'ChangeMe', 'changeme', 'CHANGEME', ' ChangeMe ']) {
+    expect(load({ CONNECTOR_LIVE_STREAM_ID: text }).live_stream_id).toBeUndefined()
+  }
+})
+
+test('what is no time says so, without its value', () => {
+  for (const text of ['yesterday', '17672256', '2026-02-30']) {
+    const { message } = problemOf({ CONNECTOR_LIVE_STREAM_START_TIMESTAMP: text })
+    expect(message).toContain('must be seconds or milliseconds since 1970')
+    expect(message).not.toContain(text)
+  }
+})
+
+test('the start is read by the name that official connectors had for it, which the present one beats', () => {
+  const former = { CONNECTOR_START_TIMESTAMP: '1767225600000' }
+  expect(load(former).live_stream_start_timestamp).toBe('1767225600000-0')
+  const both = { ...former, CONNECTOR_LIVE_STREAM_START_TIMESTAMP: '2026-01-02' }
+  expect(load(both).live_stream_start_timestamp).toBe('1767312000000-0')
+  expect(problemOf({ CONNECTOR_START_TIMESTAMP: 'soon' }).remedy).toContain('CONNECTOR_START_TIMESTAMP')
+})
+
+test.each([
+  ['CONNECTOR_TYPE', 'EXTERNAL_IMPORT', 'must be STREAM'],
+  ['CONNECTOR_LOG_LEVEL', 'loud', 'must be one of debug, info, warn, warning, error'],
+  ['CONNECTOR_LIVE_STREAM_LISTEN_DELETE', 'perhaps', 'must be true or false'],
+  ['CONNECTOR_LIVE_STREAM_RECOVER_ISO_DATE', '2026-02-30', `must be ${catchUpEndForms}`],
+  ['CONNECTOR_METRICS_PORT', '65536', 'must be at most 65535'],
+  ['CONNECTOR_METRICS_PORT', '0x10', 'must be a whole number from 0 to 65535'],
+  ['CONNECTOR_METRICS_NAMESPACE', 'my-siem', 'must be letters, digits and _, and begin with no digit'],
+  ['CONNECTOR_METRICS_SUBSYSTEM', '1st', 'must be letters, digits and _, and begin with no digit'],
+  ['CONNECTOR_METRICS_PORT', '80.5', 'must be a whole number from 0 to 65535'],
+])('%s=%s %s', (name, text, message) => {
+  expect(problemOf({ [name]: text })).toMatchObject({ environment: name, message })
+})
+
+test('names of pycti that mean nothing here are accepted without a word', () => {
+  const foreign = {
+    CONNECTOR_AUTO: 'ChangeMe',
+    CONNECTOR_QUEUE_THRESHOLD: 'x',
+    CONNECTOR_CONFIDENCE_LEVEL: '80',
+    CONNECTOR_SEND_TO_DIRECTORY_PATH: '/x',
+    MQ_HOST: 'rabbit',
+    MQ_USE_SSL: 'maybe',
+  }
+  expect(load(foreign)).toEqual(load({}))
+  const yaml = 'connector:\n  auto: what\n  future_key: 1\nmq:\n  host: rabbit\nother: 5\n'
+  expect(load({}, yaml)).toEqual(load({}))
+})

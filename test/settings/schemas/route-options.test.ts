@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest'
+import { type ConnectorDefaults } from '../../../src/settings/schemas/connector-defaults.ts'
+import { loadSettings } from '../../../src/settings/reading/load-settings.ts'
+import { folderWith, minimalEnvironment, settingsErrorOf } from '../minimal-environment.ts'
+
+const code: ConnectorDefaults = {
+  routes: {
+    secure: { minTlp: 'TLP:AMBER+STRICT', rateLimit: { perSecond: 5 }, when: () => true },
+    normal: { maxTlp: 'TLP:AMBER' },
+  },
+}
+
+const load = (text?: string, defaults = code, yaml?: string) =>
+  loadSettings(
+    { sections: {} },
+    {
+      env: { ...minimalEnvironment, ...(text === undefined ? {} : { CONNECTOR_ROUTES: text }) },
+      directory: folderWith(yaml === undefined ? {} : { 'config.yml': yaml }),
+      defaults,
+    },
+  ).delivery.routes
+const problemsOf = (text?: string, defaults = code) => settingsErrorOf(() => load(text, defaults)).problems
+
+test('the routes of the code come in its order, with every default filled in', () => {
+  const [secure, normal] = load()
+  expect(secure).toMatchObject({
+    name: 'secure',
+    conditions: { types: [], tlp: [], minTlp: 'TLP:AMBER+STRICT', where: code.routes!['secure']!.when },
+    rateLimit: { perSecond: 5, burst: 100 },
+    formerly: [],
+  })
+  expect(normal).toMatchObject({ name: 'normal', rateLimit: undefined, concurrency: undefined })
+  expect(load(undefined, {})).toEqual([])
+})
+
+test('an operator changes limits and leaves what the route takes', () => {
+  const changes = { secure: { rate_limit_per_second: 2, rate_limit_burst: '3', concurrency: 1 } }
+  const [secure, normal] = load(JSON.stringify(changes))
+  expect(secure).toMatchObject({
+    conditions: { minTlp: 'TLP:AMBER+STRICT' },
+    rateLimit: { perSecond: 2, burst: 3 },
+    concurrency: 1,
+  })
+  expect(normal).toEqual(load()[1])
+  expect(load('{"secure":{"rate_limit_per_second":0}}')[0]!.rateLimit).toBeUndefined()
+})
+
+test('markings of an operator take the place of all that the code gave, in config.yml too', () => {
+  const yaml = 'connector:\n  routes:\n    secure: { tlp: [red, white] }\n    normal: { min_tlp: green }\n'
+  const [secure, normal] = load(undefined, code, yaml)
+  expect(secure!.conditions).toMatchObject({ tlp: ['TLP:RED', 'TLP:CLEAR'], minTlp: undefined })
+  expect(normal!.conditions).toMatchObject({ tlp: [], minTlp: 'TLP:GREEN', maxTlp: undefined })
+})
+
+test.each([
+  ['{"public":{}}', 'names a route that the connector does not have', 'Its routes are: secure, normal.'],
+  ['{"secure":{"min_tlp":"purple"}}', /must be/, /CONNECTOR_ROUTES/],
+  [
+    '{"secure":{"min_tlp":"red","max_tlp":"green"}}',
+    /must not be stricter than its max_tlp/,
+    /CONNECTOR_ROUTES/,
+  ],
+  ['{"secure":{"concurrency":0}}', /at least 1/, /CONNECTOR_ROUTES/],
+  ['{"secure":{"labels":["a"]}}', /fields that are not known/, /CONNECTOR_ROUTES/],
+  ['secure', /must be a JSON object such as/, /CONNECTOR_ROUTES/],
+])('says what is wrong with %s, and does not repeat it', (text, message, remedy) => {
+  const [problem, ...others] = problemsOf(text)
+  expect(others).toEqual([])
+  expect(problem).toMatchObject({
+    environment: 'CONNECTOR_ROUTES',
+    message: typeof message === 'string' ? message : expect.stringMatching(message),
+    remedy: typeof remedy === 'string' ? remedy : expect.stringMatching(remedy),
+  })
+  expect(JSON.stringify(problem)).not.toMatch(/public|purple/)
+})
+
+test.each([
+  [{ Secure: {} }, /routes/, /not accepted|small letters/],
+  [{ secure: { minTlp: 'TLP:RED', maxTlp: 'TLP:GREEN' } }, /routes\.secure\.minTlp/, /stricter/],
+  [{ secure: { formerly: ['normal'] }, normal: {} }, /routes\.secure\.formerly/, /must not name a route/],
+  [{ a: { formerly: [''] }, b: { formerly: [''] } }, /routes\.b\.formerly/, /another route names/],
+  [{ secure: { minScore: 101 } }, /routes\.secure\.minScore/, /at most 100/],
+  [Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`r${index}`, {}])), /routes/, /at most 32/],
+] as const)('tells a mistake of the code: %o', (routes, path, message) => {
+  const [problem] = problemsOf(undefined, { routes } as ConnectorDefaults)
+  expect(problem!.yamlPath).toMatch(path)
+  expect(problem!.yamlPath).toContain('static defaults')
+  expect(problem!.message).toMatch(message)
+})

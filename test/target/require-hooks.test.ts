@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest'
+import { MemoryStore, StreamConnector, type Entity } from 'opencti-stream-connector'
+import { startSimulator } from '../integration/stage.ts'
+
+class Idle extends StreamConnector {
+  transform(entity: Entity) {
+    return entity
+  }
+}
+
+// As JavaScript allows, where no compiler asks for it.
+abstract class Untransformed extends StreamConnector {
+  override create() {}
+}
+
+test.each([
+  ['without a hook that does anything', Idle, 'neither create, update, delete nor flush'],
+  ['without transform', Untransformed as unknown as typeof Idle, 'no transform'],
+])('a class %s does not start, and puts nothing aside', async (_, Connector, words) => {
+  const simulator = await startSimulator()
+  await using connector = new Connector({ env: simulator.environment(), store: new MemoryStore() })
+  await expect(connector.start()).rejects.toMatchObject({
+    code: 'HOOK_MISSING',
+    message: expect.stringContaining(words),
+  })
+  expect(connector.status().deadLettered).toBe(0)
+})

@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest'
+import { TargetClients } from '../../src/target/target-clients.ts'
+import { TargetLimits } from '../../src/target/target-limits.ts'
+import { deliverySchema } from '../../src/settings/schemas/delivery-schema.ts'
+import { type ConnectorDefaults } from '../../src/settings/schemas/connector-defaults.ts'
+import { ManualClock } from '../../src/testing/manual-clock.ts'
+import { Redactor } from '../../src/util/redactor.ts'
+import { serve } from '../opencti/loopback.ts'
+
+function limitsOf(defaults: Omit<ConnectorDefaults, 'name' | 'scope'>) {
+  const clock = new ManualClock()
+  const limits = new TargetLimits(deliverySchema.parse(defaults), clock)
+  const clients = new TargetClients({
+    limits,
+    clock,
+    settings: { no_proxy: [] },
+    redactor: new Redactor(),
+    stopped: new AbortController().signal,
+  })
+  return { clock, limits, clients }
+}
+
+/** A channel that answers with this status. */
+function channel(status: number): Promise<string> {
+  return serve((_, response) => {
+    response.writeHead(status, { 'retry-after': '7' }).end('{}')
+  })
+}
+
+test('a channel that asks for a pause makes only its route wait, when that has a limit of its own', async () => {
+  const { limits, clients } = limitsOf({ routes: { secure: { rateLimit: { perSecond: 1000 } }, normal: {} } })
+  const url = await channel(429)
+  await expect(clients.plain('secure').get(url)).rejects.toMatchObject({ response: { status: 429 } })
+  expect(limits.ofHooks('secure').waitMs()).toBe(7000)
+  expect(limits.ofHooks('normal').waitMs()).toBe(0)
+  expect(limits.ofHooks().waitMs()).toBe(0)
+})
+
+test('a channel of a route without a limit of its own makes everything wait', async () => {
+  const { limits, clients } = limitsOf({ routes: { secure: { rateLimit: { perSecond: 1000 } }, normal: {} } })
+  const url = await channel(503)
+  await expect(clients.plain('normal').get(url)).rejects.toMatchObject({ response: { status: 503 } })
+  expect(limits.ofHooks('secure').waitMs()).toBe(7000)
+  expect(limits.ofHooks().waitMs()).toBe(7000)
+})
+
+test('requests of a route count against its limit and against that of the connector', async () => {
+  const { clock, limits, clients } = limitsOf({
+    rateLimit: { perSecond: 1, burst: 3 },
+    routes: { secure: { rateLimit: { perSecond: 1, burst: 2 } }, normal: {} },
+  })
+  const url = await channel(200)
+  const http = clients.plain('secure')
+  await http.get(url)
+  await http.get(url)
+  expect(limits.countsHooks('secure')).toBe(false)
+  expect(limits.countsHooks('normal')).toBe(true)
+  expect(limits.ofHooks('normal').waitMs()).toBe(0)
+  let isDone = false
+  const third = http.get(url).then(() => (isDone = true))
+  await clock.advance(999)
+  expect(isDone).toBe(false)
+  await clock.advance(1)
+  await third
+})
+
+test('the client is made once, and none for a route that does not exist', () => {
+  const { limits, clients } = limitsOf({ routes: { secure: {} } })
+  expect(limits.countsHooks()).toBe(true)
+  expect(clients.plain(undefined)).toBe(clients.plain(undefined))
+  expect(clients.plain('secure')).toBe(clients.plain('secure'))
+  expect(limits.countsHooks()).toBe(false)
+  expect(() => clients.plain('public')).toThrow('Its routes are: secure.')
+  expect(() => limitsOf({}).clients.plain('public')).toThrow('static defaults')
+})
