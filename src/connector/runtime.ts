@@ -160,7 +160,8 @@ export class Runtime {
       nowMs: clock.now(),
     })
     const { state } = this.#lifecycle
-    return { ...facts, state, waitsFor: this.#waitsFor, movedPosition: this.#session.moved }
+    const { moved: movedPosition, copy: secondCopy } = this.#session
+    return { ...facts, state, waitsFor: this.#waitsFor, movedPosition, secondCopy }
   }
 
   /** Asks the platform whether the configured stream exists, runs, and may be read. */
@@ -330,7 +331,7 @@ export class Runtime {
   async #pingLast(limitMs: number): Promise<void> {
     const late = new AbortController()
     const cancel = systemClock.schedule(limitMs, () => late.abort())
-    await this.#session.ping(late.signal)
+    await this.#session.pingLast(late.signal)
     cancel()
   }
 

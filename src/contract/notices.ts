@@ -99,6 +99,17 @@ export type ConnectorNotice =
    * The connector goes on from its own, which stood there before.
    */
   | { readonly kind: 'moved'; readonly own: string; readonly found: string }
+  /**
+   * Another run of this connector writes to the platform, from the machine `host`. When `isCertain`, it is at work now. If not,
+   * it was found at the start, `agoMs` milliseconds after it wrote: a killed process whose state folder was lost, moved or
+   * restored from a backup leaves the same. Both go on.
+   */
+  | {
+      readonly kind: 'second-copy'
+      readonly host: string
+      readonly isCertain: boolean
+      readonly agoMs?: number | undefined
+    }
   /** The settings put the start into the future: `text` names the setting and both times. */
   | { readonly kind: 'start-in-future'; readonly text: string }
   /** Somebody put a state at the platform that cannot be read; the connector goes on from where it is. */

@@ -1,5 +1,6 @@
 import { StateError } from '../errors/state-error.ts'
 import { readBeginning, readCatchUpEnd } from '../settings/schemas/read-beginning.ts'
+import { fieldsOf } from '../stix/types/json-value.ts'
 import { jsonText, parsedJson } from '../util/json-text.ts'
 import { formatPosition, parsePosition, startOfTime, type Position } from './position.ts'
 
@@ -13,8 +14,20 @@ export interface PlatformState {
   readonly foreign: Readonly<Record<string, unknown>>
 }
 
+/** Which run of a connector wrote a state to the platform. */
+export interface StateWriter {
+  /** Tells this run from all others. */
+  readonly run: string
+  /** The name of its machine. */
+  readonly host: string
+  /** When, as an ISO date by the platform's clock. */
+  readonly at: string
+}
+
 /** A state that was read from a text. */
 export interface ReadPlatformState extends PlatformState {
+  /** Who wrote it; undefined where that is not told. */
+  readonly writtenBy: StateWriter | undefined
   /** What cannot be read of it, each with the name of its key; what can be read is there all the same. */
   readonly problems: readonly string[]
 }
@@ -33,6 +46,14 @@ export interface FirstStart {
 const startKeys = ['start_from', 'connectorLastEventId']
 const recoverKeys = ['recover_until', 'connectorStartTime']
 
+/** Name of the key that tells who wrote a state, while that run lasts. It says nothing of where the connector stands. */
+export const writerKey = 'written_by'
+
+const ownKeys = new Set([...startKeys, ...recoverKeys, writerKey])
+
+/** Names of machines have at most so many characters (RFC 1035). */
+const maxHostLength = 253
+
 /** The texts that hold nothing. */
 const nothing = /^\s*(?:null|""|\{\s*\}|\[\s*\])?\s*$/
 
@@ -45,7 +66,8 @@ export function parsePlatformState(text: string | null | undefined): ReadPlatfor
   if (text === null || text === undefined || nothing.test(text)) return undefined
   const parsed = parsedJson(text)
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    return { startFrom: undefined, recoverUntil: undefined, foreign: {}, problems: ['it is no JSON object'] }
+    const problems = ['it is no JSON object']
+    return { startFrom: undefined, recoverUntil: undefined, writtenBy: undefined, foreign: {}, problems }
   }
   const entries = Object.entries(parsed)
   const problems: string[] = []
@@ -55,9 +77,16 @@ export function parsePlatformState(text: string | null | undefined): ReadPlatfor
     // Earlier Python clients wrote "-" for the beginning (client-python, opencti_connector_helper.py).
     startFrom: valueOf(entries, startKeys, (value) => readBeginning(value === '-' ? 0 : value), problems),
     recoverUntil: valueOf(entries, recoverKeys, readCatchUpEnd, problems),
-    foreign: Object.fromEntries(entries.filter(([key]) => ![...startKeys, ...recoverKeys].includes(key))),
+    writtenBy: readWriter((parsed as Record<string, unknown>)[writerKey]),
+    foreign: Object.fromEntries(entries.filter(([key]) => !ownKeys.has(key))),
     problems,
   }
+}
+
+function readWriter(value: unknown): StateWriter | undefined {
+  const { run, host, at } = fieldsOf(value)
+  if (typeof run !== 'string' || typeof host !== 'string' || typeof at !== 'string') return undefined
+  return Number.isNaN(Date.parse(at)) ? undefined : { run, host: host.slice(0, maxHostLength), at }
 }
 
 /** The first of `keys` that holds something, read; `undefined` where none does or it cannot be read. */

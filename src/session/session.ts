@@ -17,6 +17,7 @@ import { parsedJson } from '../util/json-text.ts'
 import { type Logger } from '../util/logger.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 import { Beginning } from './beginning.ts'
+import { CopyWatch, type OtherRun } from './copy-watch.ts'
 import { type MovedPosition, movedPosition } from './moved-position.ts'
 import { isTroubleOfPlatform, keepTrying } from './keep-trying.ts'
 
@@ -81,10 +82,15 @@ export class Session {
   /** Not every token may ask for the state. */
   #mayRead = true
   #moved: MovedPosition | undefined
+  readonly #copies: CopyWatch
+  /** The state is handed over for the last time: from here on nobody is at work. */
+  #isEnding = false
 
   constructor(options: SessionOptions) {
+    const { platform, clock } = options
     this.#options = options
     this.#beginning = new Beginning(options)
+    this.#copies = new CopyWatch(() => platform.nowMs ?? clock.now())
   }
 
   /** OpenCTI's id of the connector's own user. */
@@ -95,6 +101,11 @@ export class Session {
   /** The position that somebody else had written at the platform when it was last looked; undefined when nobody had. */
   get moved(): MovedPosition | undefined {
     return this.#moved
+  }
+
+  /** The machine on which another copy of this connector runs; undefined when none does, as far as it shows. */
+  get copy(): string | undefined {
+    return this.#copies.copy
   }
 
   /**
@@ -119,8 +130,12 @@ export class Session {
     const local = await store.value(stateValue)
     const pushed = parsePushed(await store.value(pushedValue))
     const remote = readRemote(registered)
-    if (local !== undefined && (pushed.length === 0 || pushed.some((text) => isStill(text, registered)))) {
+    const other = this.#copies.begin(registered, pushed)
+    const isStillOurs = pushed.length === 0 || pushed.some((text) => isStill(text, registered))
+    // What another run has passed may never have reached our target: only a person moves us.
+    if (local !== undefined && (isStillOurs || (other !== undefined && remote?.startFrom !== undefined))) {
       const state = readLocal(local)
+      this.#noticeOtherRun(other, !isStillOurs)
       if (state !== undefined)
         return {
           state: this.#beginning.endingByNow(state),
@@ -130,6 +145,7 @@ export class Session {
           isReset: false,
         }
     }
+    this.#noticeOtherRun(other, false)
     const movedFrom = local === resetState ? undefined : parsePlatformState(local)?.startFrom
     if (remote?.startFrom !== undefined && local !== resetState) {
       const isAnew = local !== undefined
@@ -181,13 +197,21 @@ export class Session {
     }
   }
 
+  /** The same for the last time in this process: the state does not bear our name any more. */
+  pingLast(signal: AbortSignal): Promise<void> {
+    this.#isEnding = true
+    return this.ping(signal)
+  }
+
   async #ping(signal: AbortSignal): Promise<void> {
     const { platform, settings } = this.#options
     if (this.#resetsUnderWay > 0) return this.#echo(signal)
-    const sent = await this.#options.save()
+    const saved = await this.#options.save()
+    const sent = this.#isEnding ? saved : this.#copies.signed(saved)
     // Any of these may be what the platform has when we come back from a crash: the last that it took, or what was sent
     // since then. Only texts that differ are kept; while the platform is away, the position does not move for long.
-    const unsent = this.#pushed.every((text) => !isStill(text, sent))
+    const isKnown = this.#isEnding || this.#pushed.some((text) => this.#copies.isOwn(text))
+    const unsent = !isKnown || this.#pushed.every((text) => !isStill(text, sent))
     if (unsent)
       await this.#rememberPushed([
         ...this.#pushed.slice(0, 1),
@@ -245,10 +269,20 @@ export class Session {
   #noticeMove(found: string | undefined): void {
     const state = parsePlatformState(found)
     if (state !== undefined && state.problems.length > 0) this.#noticeUnreadable(state)
+    const hadCopy = this.#copies.copy !== undefined
+    const isOfCopy = this.#copies.look(found)
+    if (isOfCopy && !hadCopy)
+      this.#options.onNotice({ kind: 'second-copy', host: this.#copies.copy!, isCertain: true })
     const before = this.#moved
-    this.#moved = movedPosition(found, this.#pushed)
+    this.#moved = isOfCopy ? undefined : movedPosition(found, this.#pushed)
     if (before === undefined && this.#moved !== undefined)
       this.#options.onNotice({ kind: 'moved', ...this.#moved })
+  }
+
+  /** @param isElsewhere whether it has written another state than the one that we go on from. */
+  #noticeOtherRun(other: OtherRun | undefined, isElsewhere: boolean): void {
+    if (other === undefined || (!isElsewhere && !this.#copies.mayBeAtWork(other))) return
+    this.#options.onNotice({ kind: 'second-copy', host: other.host, isCertain: false, agoMs: other.agoMs })
   }
 
   #obey(answer: string | undefined): void {

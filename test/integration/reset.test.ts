@@ -236,20 +236,6 @@ test('a position that somebody else writes while it runs is told, with both, and
   expect(recorder.notice('reset')).toBeUndefined()
 })
 
-test('two deployments with one connector id: each tells of the other on its page', async () => {
-  const simulator = await startSimulator()
-  const env = { CONNECTOR_HEALTH_PORT: '0' }
-  const [one, other] = [await startRecorder(simulator, { env }), await startRecorder(simulator, { env })]
-  await caughtUp(one)
-  await caughtUp(other)
-  let seed = 100
-  await until('both headlines', async () => {
-    simulator.create(buildIndicator('domain', { seed: seed++ }))
-    const headlines = [await statusOf(one), await statusOf(other)].map(({ headline }) => headline)
-    return headlines.some(({ state, reason }) => state === 'position moved' && /CONNECTOR_ID/.test(reason))
-  })
-})
-
 test('without a change at the platform the local state wins, which is newer', async () => {
   const simulator = await startSimulator()
   const store = new MemoryStore()

@@ -145,6 +145,22 @@ describe('the text of the platform', () => {
   })
 })
 
+describe('the name of who wrote it', () => {
+  const signed = (written_by: unknown) =>
+    JSON.stringify({ start_from: '1-0', recover_until: false, written_by })
+  const name = { run: '3f9a1c2e', host: 'siem-1', at: '2026-09-01T08:00:00.000Z' }
+
+  it('is read, is none of the keys of others, and makes no other state', () => {
+    expect(parsePlatformState(signed(name))).toMatchObject({ writtenBy: name, foreign: {}, problems: [] })
+    expect(samePlatformState(signed(name), signed({ ...name, run: '0' }))).toBe(true)
+    expect(samePlatformState(signed(name), '{"start_from":"1-0","recover_until":false}')).toBe(true)
+  })
+
+  it.each(['a text', 7, null, { run: 1 }, [name], { ...name, at: 'never' }])('%j says nothing', (other) => {
+    expect(parsePlatformState(signed(other))).toMatchObject({ writtenBy: undefined, problems: [] })
+  })
+})
+
 describe('two texts are the same state', () => {
   const text = '{"start_from":"1700000000000-3","recover_until":false,"a":1,"b":2}'
 

@@ -59,6 +59,8 @@ export interface ObservedFacts extends EventCounts, Trouble {
   readonly lookupProblem?: string | undefined
   /** The position that somebody else has written at the platform, in place of the connector's own; absent when nobody has. */
   readonly movedPosition?: { readonly own: string; readonly found: string } | undefined
+  /** The machine on which a second copy of the connector runs; absent when none does, as far as it shows. */
+  readonly secondCopy?: string | undefined
   /** Since the state was last written, in milliseconds. */
   readonly checkpointAgeMs: number
   readonly pings: PingCounts

@@ -70,6 +70,13 @@ function errorOfNotice(notice: ConnectorNotice): Failure | undefined {
         what: 'position moved',
         text: `Somebody else has written ${notice.found} at the platform, where ${notice.own} was; going on from our own`,
       }
+    case 'second-copy':
+      return notice.isCertain
+        ? {
+            what: 'second copy',
+            text: `Another copy of this connector is running with its CONNECTOR_ID, on ${notice.host}`,
+          }
+        : undefined
     case 'unhandled-error':
       return { what: 'not caught by the connector', text: notice.error }
     case 'ping-failed':

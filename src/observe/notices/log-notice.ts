@@ -113,6 +113,18 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
         { own: notice.own, found: notice.found },
       )
       return
+    case 'second-copy':
+      if (notice.isCertain)
+        logger.error(
+          'A second copy of this connector is running with its CONNECTOR_ID, and both deliver: stop one of them, or give it a CONNECTOR_ID of its own. Going on from our own position',
+          { host: notice.host },
+        )
+      else
+        logger.warn(
+          'The state at the platform was written by a run that the state folder does not know, and that has not said that it ended. A process that was killed leaves that when its folder is lost, moved or restored from a backup; so does a second copy of this connector. If one is running, this is said again as an error within a minute or two',
+          { host: notice.host, written_seconds_ago: Math.round((notice.agoMs ?? 0) / 1000) },
+        )
+      return
     case 'start-in-future':
       logger.error(notice.text)
       return

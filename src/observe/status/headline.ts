@@ -21,6 +21,7 @@ export interface Headline {
     | 'asked to wait'
     | 'nothing delivered yet'
     | 'disconnected'
+    | 'second copy'
     | 'position moved'
     | 'not ready'
   /** `good`: leave it alone; `busy`: it works, and is not where it will be; `bad`: somebody has to look. */
@@ -38,6 +39,12 @@ const longPauseMs = 10_000
 export function headlineOf(facts: ObservedFacts): Headline {
   const reasons = readiness(facts)
   if (reasons.length > 0) return troubleOf(facts, reasons)
+  if (facts.secondCopy !== undefined)
+    return {
+      state: 'second copy',
+      tone: 'bad',
+      reason: `A second copy of this connector runs with its CONNECTOR_ID, on ${facts.secondCopy}. Both deliver: stop one of them, or give it a CONNECTOR_ID of its own. This one goes on from its own position.`,
+    }
   if (facts.movedPosition !== undefined)
     return {
       state: 'position moved',
