@@ -6,6 +6,8 @@ import { fieldsOf, type SettingField } from '../schemas/setting-field.ts'
 /** A setting with what it is when nobody sets it, for documents. */
 export interface SettingRow extends SettingField {
   readonly defaultValue: unknown
+  /** Whether the default is what the connector's code sets, and not that of the schema. */
+  readonly isSetInCode: boolean
 }
 
 /** Every setting of a connector, with the defaults of its code over those of the schema. */
@@ -19,7 +21,7 @@ export function settingRows(
     // Without a stream the connector does not start either; it is only reported elsewhere.
     const isRequired =
       (field.isRequired && fromCode === undefined) || field.yamlPath === 'connector.live_stream_id'
-    return Object.assign({}, field, { defaultValue, isRequired })
+    return Object.assign({}, field, { defaultValue, isRequired, isSetInCode: fromCode !== undefined })
   })
 }
 

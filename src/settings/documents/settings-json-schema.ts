@@ -1,8 +1,8 @@
-import { z } from 'zod'
+import { type CatalogueProperty, cataloguePropertyOf } from './catalogue-property.ts'
 import { type ConnectorDefaults } from '../schemas/connector-defaults.ts'
+import { withDefault, withoutDefault } from './default-as-text.ts'
+import { defaultText } from './default-text.ts'
 import { type SettingsDefinition } from '../schemas/define-settings.ts'
-import { coreOf, definitionOf, innerOf } from '../schemas/inner-schema.ts'
-import { isSecretSchema } from '../../util/secret.ts'
 import { notesOf } from '../schemas/setting-notes.ts'
 import { settingRows, type SettingRow } from './setting-rows.ts'
 
@@ -12,6 +12,11 @@ export interface SettingsJsonSchemaOptions {
   readonly name: string
   /** What the connector's code sets: shown as defaults. */
   readonly defaults?: ConnectorDefaults | undefined
+  /**
+   * Whether other settings can change these defaults. They are then told, but not handed to the platform: it would write them
+   * into the environment, where they win over what the code makes of the other settings. Default `false`.
+   */
+  readonly areConditional?: boolean | undefined
 }
 
 /** A JSON Schema whose properties are environment names. */
@@ -28,6 +33,9 @@ export interface SettingsJsonSchema {
  * The settings as JSON Schema (draft 2020-12) with environment names as keys: what the OpenCTI catalogue expects as
  * `__metadata__/connector_config_schema.json`. `CONNECTOR_ID` is left out, since the platform chooses it.
  *
+ * The platform writes each `default` into the environment, where it wins over the image's `ENV` and over `config.yml`. So only
+ * what the connector's code has chosen is one; what every connector has is told in the description.
+ *
  * @example
  * ```ts
  * import { defineSettings, secret, settingsJsonSchema, z } from 'opencti-stream-connector'
@@ -38,7 +46,7 @@ export interface SettingsJsonSchema {
  */
 export function settingsJsonSchema(
   definition: SettingsDefinition,
-  { name, defaults = {} }: SettingsJsonSchemaOptions,
+  { name, defaults = {}, areConditional = false }: SettingsJsonSchemaOptions,
 ): SettingsJsonSchema {
   const rows = settingRows(definition, { name, ...defaults }).filter(
     ({ yamlPath }) => yamlPath !== 'connector.id',
@@ -47,7 +55,12 @@ export function settingsJsonSchema(
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     $id: `https://www.filigran.io/connectors/${slugOf(name)}_config.schema.json`,
     type: 'object',
-    properties: Object.fromEntries(rows.map((row) => [row.environment, propertyOf(row)])),
+    properties: Object.fromEntries(
+      rows.map((row) => {
+        const isOfCode = row.isSetInCode || Object.hasOwn(definition.sections, row.section)
+        return [row.environment, propertyOf(row, isOfCode, row.isSetInCode && areConditional)]
+      }),
+    ),
     required: rows.filter(({ isRequired }) => isRequired).map(({ environment }) => environment),
     additionalProperties: true,
   }
@@ -55,53 +68,41 @@ export function settingsJsonSchema(
 
 const password = { type: 'string', format: 'password', writeOnly: true } as const
 
-function propertyOf(row: SettingRow): Readonly<Record<string, unknown>> {
-  const isText = notesOf(row.schema).isText === true
-  const property: Record<string, unknown> = isText ? { type: 'string' } : jsonSchemaOf(row.schema)
-  return {
-    ...property,
-    ...(row.isSecret && property['type'] === 'string' ? password : {}),
-    ...(row.description === undefined ? {} : { description: row.description }),
-    // The default of a secret would be a secret in a public file.
-    ...(row.defaultValue === undefined || row.isSecret ? {} : { default: jsonOf(row.defaultValue) }),
-  }
+/** The built-in settings that the catalogue wants a default of (connectors, tests_metadata/test_connector_config_schema.py). */
+const wantedDefaults: ReadonlySet<string> = new Set([
+  'connector.name',
+  'connector.scope',
+  'connector.type',
+  'connector.log_level',
+  'connector.live_stream_listen_delete',
+  'connector.live_stream_no_dependencies',
+])
+
+function propertyOf(row: SettingRow, isOfCode: boolean, isConditional: boolean): CatalogueProperty {
+  const { schema, defaultValue, description, isSecret } = row
+  // The default of a secret would be a secret in a public file.
+  if (isSecret) return described(password, description)
+  const bare = notesOf(schema).isText === true ? { type: 'string' as const } : cataloguePropertyOf(schema)
+  const isWanted = wantedDefaults.has(row.yamlPath) || (isOfCode && !isConditional)
+  const property = isWanted && defaultValue !== undefined ? withDefault(bare, row) : withoutDefault(bare)
+  const text = 'default' in property ? '' : defaultText(defaultValue)
+  const howToWrite =
+    bare.type === 'array' && property.type === 'string' ? 'Commas between several.' : undefined
+  const condition = isConditional ? ', unless other settings change it' : ''
+  return described(
+    property,
+    description,
+    howToWrite,
+    text === '' ? undefined : `Default: ${text}${condition}.`,
+  )
 }
 
-function jsonSchemaOf(schema: z.core.$ZodType): Record<string, unknown> {
-  const {
-    $schema: _schema,
-    default: _default,
-    ...property
-  } = z.toJSONSchema(schema, {
-    io: 'input',
-    unrepresentable: 'any',
-    override: ({ zodSchema, jsonSchema }) => {
-      // A list in the settings is read-only for the program, not for the operator.
-      delete jsonSchema.readOnly
-      if (Math.abs(jsonSchema.minimum ?? 0) === Number.MAX_SAFE_INTEGER) delete jsonSchema.minimum
-      if (Math.abs(jsonSchema.maximum ?? 0) === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
-      const { type } = definitionOf(coreOf(zodSchema))
-      if (type === 'date') Object.assign(jsonSchema, { type: 'string', format: 'date-time' })
-      if (type === 'bigint') jsonSchema.type = 'integer'
-      if (isSecretOrWraps(zodSchema)) {
-        // A default further in would give the secret away as well.
-        delete jsonSchema.default
-        Object.assign(jsonSchema, password)
-      }
-    },
-  })
-  return property
-}
-
-function isSecretOrWraps(schema: z.core.$ZodType): boolean {
-  if (isSecretSchema(schema)) return true
-  const inner = innerOf(schema)
-  return inner !== undefined && isSecretOrWraps(inner)
-}
-
-function jsonOf(value: unknown): unknown {
-  if (typeof value === 'bigint') return Number(value)
-  return value instanceof Set ? [...(value as Set<unknown>)] : value
+function described(
+  property: CatalogueProperty,
+  ...texts: readonly (string | undefined)[]
+): CatalogueProperty {
+  const description = texts.filter((text) => text !== undefined).join(' ')
+  return description === '' ? property : { ...property, description }
 }
 
 /**

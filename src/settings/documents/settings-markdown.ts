@@ -1,4 +1,5 @@
 import { type ConnectorDefaults } from '../schemas/connector-defaults.ts'
+import { defaultText } from './default-text.ts'
 import { type SettingsDefinition } from '../schemas/define-settings.ts'
 import { expectedOf } from '../reading/expected-text.ts'
 import { settingRows, type SettingRow } from './setting-rows.ts'
@@ -31,15 +32,10 @@ function lineOf(row: SettingRow): string {
     `\`${row.yamlPath}\``,
     expectedOf(row.schema),
     row.isRequired ? 'yes' : 'no',
-    row.isSecret ? '' : defaultText(row.defaultValue),
+    row.isSecret ? '' : quoted(defaultText(row.defaultValue)),
     row.description ?? '',
   ]
   return `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`).replace(/\s*\n\s*/g, ' ')).join(' | ')} |`
 }
 
-function defaultText(value: unknown): string {
-  if (value === undefined || value === '') return ''
-  if (Array.isArray(value)) return value.length === 0 ? '' : `\`${value.map(String).join(',')}\``
-  if (value instanceof Date) return `\`${value.toISOString()}\``
-  return typeof value === 'object' ? `\`${JSON.stringify(value)}\`` : `\`${String(value)}\``
-}
+const quoted = (text: string) => (text === '' ? '' : `\`${text}\``)

@@ -2,13 +2,17 @@ import { type z } from 'zod'
 import { booleanOfText } from '../schemas/boolean-text.ts'
 import { definitionOf, innerOf } from '../schemas/inner-schema.ts'
 import { millisecondsOfIsoDate } from '../../util/iso-date.ts'
-import { entriesOf, isMissing, itemsOf, objectOf, plainOf, textOf } from '../sources/raw-value.ts'
+import { entriesOf } from '../sources/entries-of.ts'
+import { isMissing, itemsOf, objectOf, plainOf, textOf } from '../sources/raw-value.ts'
 import { settingNotes } from '../schemas/setting-notes.ts'
 import { withoutEnd } from '../../util/without-end.ts'
 
+/** A number as an operator writes it. */
+export const numberText = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/
+
 /**
  * Turns what an operator wrote into what `schema` reads, by looking at the schema: `"8"` becomes 8 for a number,
- * `a,b` a list for an array, JSON text an object for an object. What does not fit comes back nearly as it was, and
+ * `a,b` a list for an array, JSON or YAML text an object for an object. What does not fit comes back nearly as it was, and
  * the schema refuses it.
  */
 export function convert(schema: z.core.$ZodType, raw: unknown): unknown {
@@ -93,7 +97,7 @@ function convertText(schema: z.core.$ZodType, text: string, raw: unknown): unkno
     case 'template_literal':
       return word
     case 'number':
-      return /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i.test(word) ? Number(word) : word
+      return numberText.test(word) ? Number(word) : word
     case 'bigint':
       return /^[+-]?\d+$/.test(word) ? BigInt(word) : word
     case 'boolean':

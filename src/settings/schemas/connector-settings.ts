@@ -141,7 +141,7 @@ export const connectorSchema = z.object({
   metrics_subsystem: metricNamePart().default('').describe('Second part of the names of the metrics.'),
   routes: routeChangesSchema
     .describe(
-      'Changes of the routes that the connector has, by their name: tlp, min_tlp, max_tlp, rate_limit_per_second, rate_limit_burst, concurrency.',
+      'Changes of the routes that the connector has, by their name, as JSON or YAML: tlp, min_tlp, max_tlp, rate_limit_per_second, rate_limit_burst, concurrency.',
     )
     .register(settingNotes, {
       expected: 'a JSON object such as {"secure":{"min_tlp":"TLP:AMBER","rate_limit_per_second":5}}',

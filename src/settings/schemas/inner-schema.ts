@@ -23,7 +23,8 @@ export function innerOf(schema: z.core.$ZodType): z.core.$ZodType | undefined {
     case 'promise':
       return def.innerType
     case 'lazy':
-      return def.getter()
+      // Its getter may make a new schema each time, which would go on for ever where a schema holds itself.
+      return (schema as z.core.$ZodLazy)._zod.innerType
     case 'pipe':
       // What stands behind a preprocess is not what its input has to look like.
       return definitionOf(def.in).type === 'transform' ? undefined : def.in

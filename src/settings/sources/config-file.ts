@@ -15,19 +15,28 @@ const maxNodes = 100_000
  * @throws SettingsError with line and column, without a word of the content.
  */
 export function readConfigFile(text: string): ConfigFile {
+  const root = readYaml(text)
+  if (root === undefined || (root instanceof RawScalar && root.value === null)) return new Map()
+  if (!(root instanceof Map)) throw broken('has no sections', new LineCounter(), 0)
+  return new Map(
+    [...(root as Map<string, RawValue>)].map(([name, section]) => [name, sectionOf(name, section)]),
+  )
+}
+
+/**
+ * Reads any YAML text, as {@link readConfigFile} reads that of a file; `undefined` for one without a document.
+ *
+ * @throws SettingsError with line and column, without a word of the content.
+ */
+export function readYaml(text: string): RawValue {
   const lineCounter = new LineCounter()
   const documents = parseAllDocuments(text, { lineCounter, prettyErrors: false, logLevel: 'silent' })
-  if (!Array.isArray(documents) || documents.length === 0) return new Map()
+  if (!Array.isArray(documents) || documents.length === 0) return undefined
   const [document] = documents
   const error = documents.flatMap(({ errors }) => errors)[0]
   if (error !== undefined) throw broken('is not valid YAML', lineCounter, error.pos[0])
   if (documents.length > 1) throw broken('has a second document', lineCounter, documents[1]!.range[0])
-  const root = new NodeReader(document as Document.Parsed, lineCounter).read(document!.contents)
-  if (root instanceof RawScalar && root.value === null) return new Map()
-  if (!(root instanceof Map)) throw broken('has no sections', lineCounter, 0)
-  return new Map(
-    [...(root as Map<string, RawValue>)].map(([name, section]) => [name, sectionOf(name, section)]),
-  )
+  return new NodeReader(document as Document.Parsed, lineCounter).read(document!.contents)
 }
 
 function sectionOf(name: string, section: RawValue): ReadonlyMap<string, RawValue> {

@@ -1,4 +1,5 @@
-import { entriesOf, itemsOf, textOf } from './raw-value.ts'
+import { entriesOf } from './entries-of.ts'
+import { itemsOf, textOf } from './raw-value.ts'
 import { withoutEnd } from '../../util/without-end.ts'
 
 /** Runs of a secret that are this long give too much of it away. */

@@ -36,16 +36,6 @@ export function isMissing(raw: unknown): boolean {
   return text === '' || isPlaceholder(raw)
 }
 
-/** The parts of a map, a plain object, or a text that holds a JSON object; `undefined` for everything else. */
-export function entriesOf(raw: unknown): readonly (readonly [string, unknown])[] | undefined {
-  if (raw instanceof Map) return [...(raw as Map<string, unknown>)]
-  const text = textOf(raw)
-  const value = text === undefined ? raw : parseJson(text)
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof RawScalar)
-    return undefined
-  return Object.entries(value)
-}
-
 /** The items of a list, of a text that holds a JSON array, or of a comma list; trimmed, without empty ones. */
 export function itemsOf(raw: unknown): readonly unknown[] | undefined {
   if (Array.isArray(raw)) return raw.filter((item) => !isMissing(item)).map(trimmed)
@@ -74,7 +64,8 @@ function trimmed(raw: unknown): unknown {
   return raw instanceof RawScalar ? new RawScalar(raw.text.trim(), raw.value) : raw
 }
 
-function parseJson(text: string): unknown {
+/** What a JSON text holds; `undefined` when it is none. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
