@@ -6,7 +6,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 
 /** Files that mostly wait, for child processes or for real time: begun first, they end while the others are at work. */
-const longest = /chaos\/|target-outage|cli\/|status-page|exactly-once|monitoring|packed-tarball/
+const longest = /chaos\/|target-outage|cli\/|status-page|exactly-once|monitoring|package\//
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -19,6 +19,7 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   resolve: {
     alias: [
+      { find: 'opencti-stream-connector/stix', replacement: path('./src/stix/index.ts') },
       { find: 'opencti-stream-connector/testing', replacement: path('./src/testing/index.ts') },
       { find: 'opencti-stream-connector', replacement: path('./src/index.ts') },
     ],

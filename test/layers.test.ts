@@ -31,7 +31,7 @@ const ranks: readonly (readonly string[])[] = [
 const innerRanks: Readonly<Record<string, readonly (readonly string[])[]>> = {
   observe: [['facts', 'log', 'http'], ['metrics', 'tracing', 'status'], ['notices'], ['.']],
   settings: [['schemas'], ['sources'], ['reading'], ['documents']],
-  stix: [['types'], ['pattern'], ['read']],
+  stix: [['types'], ['pattern'], ['read'], ['.']],
 }
 
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' })

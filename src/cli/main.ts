@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { Command } from 'commander'
 import { checkCommand } from './check.ts'
 import { deadLettersCommand } from './dead-letters.ts'

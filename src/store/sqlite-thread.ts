@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { type SqliteConnection } from './sqlite-connection.ts'
+import { sqliteThreadUrl } from './sqlite-thread-url.ts'
 import { type StateChanges } from './state-store.ts'
 
 /** What the thread is sent: a commit, and the number by which it is known whether it was made. */
@@ -13,12 +14,9 @@ export interface SqliteThreadAnswer {
   readonly failure?: { readonly message: string; readonly errcode: number | undefined } | undefined
 }
 
-/** The name of this file's extension: the thread's file has the same, built or not. */
-const extension = import.meta.url?.endsWith('.ts') ? 'ts' : 'js'
-
 /**
  * Commits to a state file in a thread of its own, so that the thread that reads the stream goes on meanwhile. Where
- * it dies before it has answered, also because none can be had (a bundler left out its file), the commit is made here
+ * it dies before it has answered, also because none can be had, the commit is made here
  * unless it was made there.
  */
 export class SqliteThread {
@@ -34,7 +32,7 @@ export class SqliteThread {
   constructor(path: string, connection: SqliteConnection) {
     this.#connection = connection
     try {
-      this.#worker = new Worker(new URL(`./sqlite-thread-main.${extension}`, import.meta.url), {
+      this.#worker = new Worker(sqliteThreadUrl(), {
         name: 'state',
         workerData: path,
         // It needs nothing of the environment, where the secrets are, nor what else was loaded into the program; Node 22

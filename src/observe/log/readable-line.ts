@@ -1,4 +1,5 @@
-import { styleText } from 'node:util'
+// As a whole: a Node without the name would fail over it, before it has told that it is too old (`check-node.cjs`).
+import util from 'node:util'
 
 const styles = { DEBUG: 'gray', INFO: 'green', WARNING: 'yellow', ERROR: 'red' } as const
 
@@ -10,8 +11,8 @@ export function readableLine(line: string, colors: boolean): string {
     message: string
     attributes?: Record<string, unknown>
   }
-  const style = (name: Parameters<typeof styleText>[0], text: string) =>
-    colors ? styleText(name, text, { validateStream: false }) : text
+  const style = (name: Parameters<typeof util.styleText>[0], text: string) =>
+    colors ? util.styleText(name, text, { validateStream: false }) : text
   const facts = Object.entries(attributes ?? {}).map(
     ([name, value]) => `${style('dim', `${printed(name)}=`)}${printed(JSON.stringify(value))}`,
   )
