@@ -67,8 +67,6 @@ export class Operation {
   /** The author's shape of the entity, once it was transformed; and what goes with it to the hook. */
   item: unknown
   context: unknown
-  /** Under which its entity is remembered, when that is a former name of its route. */
-  formerKey: string | undefined
   /** The dead letter that it is another try of. */
   replayOf: number | undefined
   /** Other operations are tries of the same dead letter: what becomes of it is known when all of them have ended. */

@@ -25,14 +25,11 @@ export class Route {
   readonly name: string
   /** What became of its operations. */
   readonly counters: EventCounters
-  /** Under which names what was pushed through it may be remembered; empty for the time before there were routes. */
-  readonly formerly: readonly string[]
   readonly #filter: Filter | undefined
 
   constructor({ name, counters, options, clock }: RouteSource) {
     this.name = name
     this.counters = new EventCounters(counters)
-    this.formerly = options?.formerly ?? []
     this.#filter = options === undefined ? undefined : new Filter(options.conditions, clock)
   }
 

@@ -36,19 +36,16 @@ export class Routes {
     return this.#all.length === 0 && this.#unrouted === 'delivers'
   }
 
-  /** The route of this name, or the one that had it. */
+  /** The route of this name. */
   named(name: string): Route | undefined {
-    return (
-      this.#all.find((route) => route.name === name) ??
-      this.#all.find(({ formerly }) => formerly.includes(name))
-    )
+    return this.#all.find((route) => route.name === name)
   }
 
   /**
    * Something may have been pushed through routes of these names; the empty name stands for what was pushed when there were
    * none.
    *
-   * @returns the names that no route has or had: what was pushed through them is withdrawn.
+   * @returns the names that no route has: what was pushed through them is withdrawn.
    */
   recall(names: Iterable<string>): readonly string[] {
     const gone: string[] = []

@@ -1,6 +1,5 @@
 import { type Checkpointer } from '../checkpoint/checkpointer.ts'
 import { type Operation } from '../events/operation.ts'
-import { laneOf } from '../events/route.ts'
 import { comparePositions, formatPosition, parsePosition, type Position } from '../opencti/position.ts'
 import { type StreamEvent } from '../opencti/stream-event.ts'
 import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
@@ -52,10 +51,9 @@ export class PushedEntities {
   /** What the id map says of an operation's entity; undefined when it was never pushed. */
   find(operation: Operation): MaybePromise<EntityRecord | undefined> {
     const known = this.#checkpointer.entity(operation.key)
-    if (known instanceof Promise) return this.#search(operation, known)
-    if (known !== undefined) return known
-    const mayBeElsewhere = (operation.route?.formerly.length ?? 0) > 0 || this.#stixIdRecords.mayHaveAny
-    return mayBeElsewhere ? this.#search(operation) : undefined
+    if (!this.#stixIdRecords.mayHaveAny) return known
+    if (known !== undefined && !(known instanceof Promise)) return known
+    return this.#search(operation, known)
   }
 
   /**
@@ -117,7 +115,6 @@ export class PushedEntities {
       ...(this.#isOfFormerLife(operation) ? {} : timesOf(operation)),
     }
     this.#checkpointer.putEntity(record, operation.replayedAlone)
-    this.#forgetFormer(operation)
     this.#onChanged?.(record)
   }
 
@@ -144,7 +141,6 @@ export class PushedEntities {
           ? undefined
           : (parsePosition(operation.newerPosition ?? '') ?? operation.event.position),
       )
-      this.#forgetFormer(operation)
       this.#onChanged?.({ key: operation.key, stixId: operation.entity.id })
     }
     this.outdate(operation)
@@ -159,39 +155,15 @@ export class PushedEntities {
     if (newer === undefined) return
     this.#checkpointer.outdateDeadLetters(operation.key, newer)
     if (operation.route === undefined) return
-    // Letters of events that failed before they came to a route, and those from under a former name.
-    const { entityKey, route } = operation
-    this.#checkpointer.outdateDeadLetters(entityKey, newer)
-    for (const name of route.formerly) this.#checkpointer.outdateDeadLetters(laneOf(entityKey, name), newer)
+    // Letters of events that failed before they came to a route.
+    this.#checkpointer.outdateDeadLetters(operation.entityKey, newer)
   }
 
   async #search(
     operation: Operation,
     known?: Promise<EntityRecord | undefined>,
   ): Promise<EntityRecord | undefined> {
-    let record = await known
-    if (record === undefined && operation.route !== undefined) record = await this.#formerRecord(operation)
-    if (record === undefined && this.#stixIdRecords.mayHaveAny)
-      record = await this.#stixIdRecords.find(operation)
-    return record
-  }
-
-  /** What is remembered of an entity under a name that its route had before. */
-  async #formerRecord(operation: Operation): Promise<EntityRecord | undefined> {
-    for (const name of operation.route!.formerly) {
-      const record = await this.#checkpointer.entity(laneOf(operation.entityKey, name))
-      if (record === undefined) continue
-      operation.formerKey = record.key
-      return record
-    }
-    return undefined
-  }
-
-  /** What was remembered under a former name of the route is remembered under its own from now on, or not at all. */
-  #forgetFormer({ formerKey, entity }: Operation): void {
-    if (formerKey === undefined) return
-    this.#checkpointer.deleteEntity(formerKey)
-    this.#onChanged?.({ key: formerKey, stixId: entity.id })
+    return (await known) ?? (await this.#stixIdRecords.find(operation))
   }
 }
 

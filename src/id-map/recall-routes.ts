@@ -38,7 +38,7 @@ export async function recallRoutes(
   const gone = routes.recall(former)
   if (gone.length > 0) {
     logger.warn(
-      'What was pushed through routes that are gone is withdrawn with the next event of its entity. If a route has only been renamed, name it in "formerly" of the new one',
+      'The connector no longer has these routes. What was pushed through them is withdrawn with the next event of its entity. If a route was only renamed, give it its old name back',
       { routes: gone.map((name) => (name === '' ? 'none (before there were routes)' : name)) },
     )
   }

@@ -31,21 +31,17 @@ export class StixIdRecords {
     return this.#mayHaveAny
   }
 
-  /** What is known of the operation's entity under one of its STIX ids, at its route or under a former name of that; known under its key from then on. */
+  /** What is known of the operation's entity under one of its STIX ids at its route; known under its key from then on. */
   async find({ key, entity, route }: Operation): Promise<EntityRecord | undefined> {
-    const names = route === undefined ? [undefined] : [route.name, ...route.formerly]
     for (const stixId of stixIdsOf(entity)) {
-      for (const name of names) {
-        const former = laneOf(stixId, name)
-        if (former === key) continue
-        const record = await this.#checkpointer.entity(former)
-        if (record === undefined) continue
-        const { route: _, ...rest } = record
-        const found = route === undefined ? { ...rest, key } : { ...rest, key, route: route.name }
-        this.#checkpointer.deleteEntity(former)
-        this.#checkpointer.putEntity(found)
-        return found
-      }
+      const former = laneOf(stixId, route?.name)
+      if (former === key) continue
+      const record = await this.#checkpointer.entity(former)
+      if (record === undefined) continue
+      const found = { ...record, key }
+      this.#checkpointer.deleteEntity(former)
+      this.#checkpointer.putEntity(found)
+      return found
     }
     return undefined
   }

@@ -5,35 +5,35 @@ import { until } from '../integration/until.ts'
 import { minimalEnvironment } from '../settings/minimal-environment.ts'
 import { ChannelConnector, Channels, indicator, lettersOf, live, type ChannelOptions } from './channels.ts'
 
-/** What an earlier run pushed through the route that was called `old` then, and whose time has come. */
+/** What an earlier run pushed through a route, and whose time has come. */
 const expired: EntityRecord = {
-  key: 'one@old',
-  route: 'old',
+  key: 'one@chat',
+  route: 'chat',
   stixId: 'indicator--one',
-  externalId: 'old/one',
+  externalId: 'chat/one',
   position: '1000-0',
   expiresAtMs: 1,
 }
 
-/** A connector whose route has been renamed since an earlier run. */
-async function renamed(onCall?: ChannelOptions['onCall'], more: readonly EntityRecord[] = []) {
+/** A connector that an earlier run has left with it. */
+async function withExpired(onCall?: ChannelOptions['onCall']) {
   const simulator = await startSimulator()
   const store = new MemoryStore()
   await store.open(simulator.connectorId)
   const values = new Map([
-    ['routes', '["old"]'],
+    ['routes', '["chat"]'],
     ['id-map', 'complete'],
   ])
-  await store.commit({ putEntities: [expired, ...more], values })
+  await store.commit({ putEntities: [expired], values })
   await store.close()
   const channels = new Channels()
-  channels.heldBy('renamed').set('one', indicator('one', undefined) as never)
+  channels.heldBy('chat').set('one', indicator('one', undefined) as never)
   const connector = ChannelConnector.of({
     channels,
     store,
     env: simulator.environment(),
     defaults: {
-      routes: { renamed: { formerly: ['old'] } },
+      routes: { chat: {} },
       filter: { types: ['indicator'] },
       on: { expired: 'delete', expiryTimer: true },
     },
@@ -42,9 +42,9 @@ async function renamed(onCall?: ChannelOptions['onCall'], more: readonly EntityR
   return { channels, connector, store }
 }
 
-test('what expires under the former name of its route stands in the lane of its present name', async () => {
+test('what expires at a route waits in the lane of its entity there', async () => {
   const gate = Promise.withResolvers<void>()
-  const { channels, connector, store } = await renamed(() => gate.promise)
+  const { channels, connector, store } = await withExpired(() => gate.promise)
   await connector.start()
   await until('the withdrawal', () => connector.status().inFlight === 1)
   const valid = indicator('one', undefined, {
@@ -58,26 +58,14 @@ test('what expires under the former name of its route stands in the lane of its 
   await until('the update waits', () => connector.status().inFlight === 2)
   gate.resolve()
   await update
-  expect(channels.linesOf('renamed')).toEqual(['delete one expired', 'create one'])
-  await until('its record', () => store.entity('one@renamed') !== undefined)
-  expect(await store.entities({ limit: 9 })).toMatchObject([{ key: 'one@renamed', position: '2000-0' }])
+  expect(channels.linesOf('chat')).toEqual(['delete one expired', 'create one'])
+  await until('its record', async () => (await store.entity('one@chat'))?.position === '2000-0')
+  expect(await store.entities({ limit: 9 })).toMatchObject([{ key: 'one@chat', position: '2000-0' }])
 })
 
-test('what stands under the former and the present name of its route, and expires under one, is looked at once', async () => {
-  const holds = { ...expired, key: 'one@renamed', route: 'renamed', expiresAtMs: systemClock.now() + 1e9 }
-  const { channels, connector, store } = await renamed(undefined, [holds])
-  await connector.start()
-  await until('its end', () => connector.status().skippedByReason['overtaken'] !== undefined)
-  // Long enough for many looks.
-  await new Promise((resolve) => setTimeout(resolve, 200))
-  expect(connector.status().skippedByReason['overtaken']).toBe(1)
-  expect(channels.linesOf('renamed')).toEqual([])
-  expect(await store.entities({ limit: 9 })).toMatchObject([{ key: 'one@old' }, holds])
-})
-
-test('its dead letter can be replayed', async () => {
+test('the dead letter of what expired at a route can be replayed', async () => {
   let isLocked = true
-  const { channels, connector, store } = await renamed(() => {
+  const { channels, connector, store } = await withExpired(() => {
     if (isLocked) throw new PermanentError('locked')
   })
   await connector.start()
@@ -88,38 +76,38 @@ test('its dead letter can be replayed', async () => {
   isLocked = false
   await store.requestReplay({ ids: [letter!.id], force: false })
   await until('its end', async () => (await lettersOf(store)).length === 0)
-  expect(channels.linesOf('renamed').at(-1)).toBe('delete one expired')
-  expect(channels.heldBy('renamed').size).toBe(0)
+  expect(channels.linesOf('chat').at(-1)).toBe('delete one expired')
+  expect(channels.heldBy('chat').size).toBe(0)
 })
 
-test('a map that was written by hand names entities at routes without their keys, also by a former name', async () => {
+test('a map that was written by hand names entities at routes without their keys', async () => {
   const store = new MemoryStore()
   await store.open(minimalEnvironment.CONNECTOR_ID)
   const lines = [
-    { key: 'one', route: 'renamed', externalId: 'renamed/one' },
-    { stixId: 'indicator--two', route: 'old', externalId: 'old/two' },
-    { key: 'three', stixId: 'indicator--three', route: '', externalId: 'three' },
-    { key: 'four@renamed', route: 'renamed', externalId: 'renamed/four' },
+    { key: 'one', route: 'chat', externalId: 'chat/one' },
+    { stixId: 'indicator--two', route: 'chat', externalId: 'chat/two' },
+    { key: 'three', stixId: 'indicator--three', route: 'chat', externalId: 'chat/three' },
+    { key: 'four@chat', route: 'chat', externalId: 'chat/four' },
   ]
   await new IdMap(store).import(() => lines.map((line) => JSON.stringify(line)))
   await store.close()
   const channels = new Channels()
   const names = ['one', 'two', 'three', 'four']
-  for (const name of names) channels.heldBy('renamed').set(name, {} as never)
+  for (const name of names) channels.heldBy('chat').set(name, {} as never)
   const connector = ChannelConnector.of({
     channels,
     store,
-    defaults: { routes: { renamed: { formerly: ['old', ''] } } },
+    defaults: { routes: { chat: {} } },
   })
   for (const [index, name] of names.entries())
     await connector.processMessage(live('update', indicator(name, undefined), `${2000 + index}-0`))
-  const told = channels.told.get('renamed')!.map(({ hook, key, externalId }) => ({ hook, key, externalId }))
-  const ids = ['renamed/one', 'old/two', 'three', 'renamed/four']
+  const told = channels.told.get('chat')!.map(({ hook, key, externalId }) => ({ hook, key, externalId }))
+  const ids = ['chat/one', 'chat/two', 'chat/three', 'chat/four']
   expect(told).toEqual(names.map((key, index) => ({ hook: 'update', key, externalId: ids[index] })))
   await connector.stop()
   await store.open(minimalEnvironment.CONNECTOR_ID)
   const records = await store.entities({ limit: 9 })
   expect(records.map(({ key, route }) => `${key} ${String(route)}`)).toEqual(
-    names.map((name) => `${name}@renamed renamed`).toSorted(),
+    names.map((name) => `${name}@chat chat`).toSorted(),
   )
 })

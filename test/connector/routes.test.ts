@@ -150,20 +150,6 @@ describe('routes that change between two runs', () => {
     expect(lines.filter((line) => line.includes('before there were routes'))).toHaveLength(1)
   })
 
-  test('a route that names the time before it takes over what was pushed, with its ids', async () => {
-    const store = new MemoryStore()
-    const channels = new Channels()
-    await run(store, channels, {}, 1)
-    channels.held.set('chat', new Map(channels.heldBy('')))
-    await run(store, channels, { chat: { formerly: [''] } }, 2)
-    await run(store, channels, { chat: { formerly: [''] } }, 3)
-    expect(channels.linesOf('')).toEqual(['create one'])
-    expect(channels.linesOf('chat')).toEqual(['update one', 'update one'])
-    expect(channels.told.get('chat')!.map(({ externalId }) => externalId)).toEqual(['/one', '/one'])
-    await store.open(minimalEnvironment.CONNECTOR_ID)
-    expect(await store.entities({ limit: 10 })).toMatchObject([{ key: 'one@chat', route: 'chat' }])
-  })
-
   test('a connector that gives up its routes withdraws from them what it pushes anew', async () => {
     const store = new MemoryStore()
     const channels = new Channels()

@@ -46,7 +46,6 @@ export interface ResolvedRoute {
   readonly rateLimit?: ResolvedRateLimit | undefined
   /** Absent for that of the connector. */
   readonly concurrency?: number | undefined
-  readonly formerly: readonly string[]
 }
 
 /** `ReconcileSettings` with every default filled in. */

@@ -50,12 +50,6 @@ export interface RouteOptions {
    * sets it in `CONNECTOR_ROUTES`, as `concurrency`.
    */
   concurrency?: number | undefined
-  /**
-   * Names that this route had before: what was pushed through them counts as pushed through this one. The empty name stands
-   * for the time before the connector had routes. Several are for a route that had one after the other: of two routes that
-   * took the same entities, name only one, and what was pushed through the other is withdrawn.
-   */
-  formerly?: readonly string[] | undefined
 }
 
 /** What an operator changes of a route: see the setting `CONNECTOR_ROUTES`. */
@@ -98,10 +92,6 @@ export const routesSchemaOf = (rateLimit: z.ZodType<ResolvedRateLimit | undefine
             .optional(),
           rateLimit: rateLimit.optional(),
           concurrency: z.int().min(1).max(1024).optional(),
-          formerly: z
-            .array(z.union([z.literal(''), routeName]))
-            .readonly()
-            .default([]),
         })
         .refine(({ minTlp: least, maxTlp: most }) => isRange(least, most), {
           path: ['minTlp'],
@@ -113,30 +103,14 @@ export const routesSchemaOf = (rateLimit: z.ZodType<ResolvedRateLimit | undefine
       if (names.length > maxRoutes) {
         context.addIssue({ code: 'custom', message: `must be at most ${maxRoutes} routes` })
       }
-      const owners = new Set(names)
-      for (const [name, { formerly }] of Object.entries(routes)) {
-        for (const former of new Set(formerly)) {
-          if (owners.has(former)) {
-            context.addIssue({
-              code: 'custom',
-              path: [name, 'formerly'],
-              message: 'must not name a route that exists, or one that another route names',
-            })
-          }
-          owners.add(former)
-        }
-      }
     })
     .transform((routes): readonly ResolvedRoute[] =>
-      Object.entries(routes).map(
-        ([name, { rateLimit: limit, concurrency, formerly, when, ...conditions }]) => ({
-          name,
-          conditions: { ...filterSchema.parse({}), ...conditions, where: when },
-          rateLimit: limit,
-          concurrency,
-          formerly,
-        }),
-      ),
+      Object.entries(routes).map(([name, { rateLimit: limit, concurrency, when, ...conditions }]) => ({
+        name,
+        conditions: { ...filterSchema.parse({}), ...conditions, where: when },
+        rateLimit: limit,
+        concurrency,
+      })),
     )
 
 const isRange = (least: Tlp = 'TLP:CLEAR', most: Tlp = 'TLP:RED') =>

@@ -27,7 +27,6 @@ test('the routes of the code come in its order, with every default filled in', (
     name: 'secure',
     conditions: { types: [], tlp: [], minTlp: 'TLP:AMBER+STRICT', where: code.routes!['secure']!.when },
     rateLimit: { perSecond: 5, burst: 100 },
-    formerly: [],
   })
   expect(normal).toMatchObject({ name: 'normal', rateLimit: undefined, concurrency: undefined })
   expect(load(undefined, {})).toEqual([])
@@ -77,8 +76,6 @@ test.each([
 test.each([
   [{ Secure: {} }, /routes/, /not accepted|small letters/],
   [{ secure: { minTlp: 'TLP:RED', maxTlp: 'TLP:GREEN' } }, /routes\.secure\.minTlp/, /stricter/],
-  [{ secure: { formerly: ['normal'] }, normal: {} }, /routes\.secure\.formerly/, /must not name a route/],
-  [{ a: { formerly: [''] }, b: { formerly: [''] } }, /routes\.b\.formerly/, /another route names/],
   [{ secure: { minScore: 101 } }, /routes\.secure\.minScore/, /at most 100/],
   [Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`r${index}`, {}])), /routes/, /at most 32/],
 ] as const)('tells a mistake of the code: %o', (routes, path, message) => {
