@@ -1,7 +1,8 @@
-import { shortened } from '../observe/status/shortened.ts'
+import { maxTextCharacters } from '../observe/status/recent-errors.ts'
 import { type StatusDetails } from '../observe/status/status-report.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
+import { shortened } from '../util/shortened.ts'
 import { type Assembly } from './assembly.ts'
 
 /** Dead letters that are told. */
@@ -19,7 +20,7 @@ export async function statusDetails(
   clean: (text: string) => string,
 ): Promise<StatusDetails> {
   const oldest = engine.oldest()
-  const told = (text: string) => shortened(clean(text))
+  const told = (text: string) => shortened(clean(text), maxTextCharacters)
   return {
     oldestWaiting:
       oldest === undefined

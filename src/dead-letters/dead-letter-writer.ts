@@ -10,6 +10,7 @@ import { type NewDeadLetter } from '../store/state-store.ts'
 import { entityKeyOf } from '../stix/read/entity-ids.ts'
 import { type Clock } from '../util/clock.ts'
 import { jsonText } from '../util/json-text.ts'
+import { shortened } from '../util/shortened.ts'
 
 /** What a {@link DeadLetterWriter} needs. */
 export interface DeadLetterWriterOptions {
@@ -62,7 +63,7 @@ export class DeadLetterWriter {
     const position = event.position === undefined ? undefined : formatPosition(event.position)
     const nowMs = this.#options.clock.now()
     // Cut after it was cleaned: of half a secret nobody knows that it is one.
-    const error = cut(this.#options.clean(verdict.reason))
+    const error = shortened(this.#options.clean(verdict.reason), maxErrorCharacters)
     if (operation.replayOf !== undefined) {
       this.#options.onFailedAgain(operation, error, operation.lastFailedAtMs || nowMs)
       return
@@ -108,7 +109,7 @@ export class DeadLetterWriter {
     data: string,
   ): Outcome {
     const { key, entityId, entityType } = about
-    const error = cut(about.problem)
+    const error = shortened(about.problem, maxErrorCharacters)
     const nowMs = this.#options.clock.now()
     this.#options.checkpointer.addDeadLetter({
       key,
@@ -134,8 +135,4 @@ function rawOf({ data }: FailedMessage): string {
 /** The event as it came, to be tried again. What no frame brought can be made anew from the entity's ids. */
 function textOf({ text, envelope, entity: { id, type } }: StreamEvent): string {
   return text ?? jsonText(envelope) ?? JSON.stringify({ data: { id, type } })
-}
-
-function cut(text: string): string {
-  return text.length > maxErrorCharacters ? `${text.slice(0, maxErrorCharacters)}…` : text
 }

@@ -2,6 +2,7 @@ import { errorFacts, type ErrorFacts } from './error-facts.ts'
 import { type PlatformError } from './platform-error.ts'
 import { isStreamConnectorError } from './stream-connector-error.ts'
 import { jsonText } from '../util/json-text.ts'
+import { shortened } from '../util/shortened.ts'
 
 /**
  * What is done about an error of a hook:
@@ -134,7 +135,7 @@ function descriptionOf(error: unknown): string {
 /** Some libraries put an object where the text belongs. */
 function messageOf(error: Error): string {
   const message: unknown = error.message
-  return typeof message === 'string' ? message : (jsonText(message) ?? '').slice(0, maxAnswer)
+  return typeof message === 'string' ? message : shortened(jsonText(message) ?? '', maxAnswer)
 }
 
 /** How deep an error may be wrapped. */
@@ -161,7 +162,7 @@ function answerText(error: Error, message: string): string {
   const answer = data ?? response?.data
   if (answer === undefined || answer === null || answer === '') return ''
   const text = typeof answer === 'string' ? answer : (jsonText(answer) ?? '')
-  return text === '' || message.includes(text) ? '' : `: ${text.slice(0, maxAnswer)}`
+  return text === '' || message.includes(text) ? '' : `: ${shortened(text, maxAnswer)}`
 }
 
 /** What `fetch` says of everything that goes wrong below it; the cause below it tells. */

@@ -1,3 +1,4 @@
+import { shortened } from '../util/shortened.ts'
 import { type Failing, RecentEndings } from './recent-endings.ts'
 
 /** How an event ended. */
@@ -66,7 +67,7 @@ export class EventCounters {
       if (!isReplay) this.#recent.refused(outcome.reason)
     } else {
       this.#skipped++
-      const text = outcome.reason.slice(0, maxReasonCharacters)
+      const text = shortened(outcome.reason, maxReasonCharacters)
       const known = this.#reasons.has(text) || this.#reasons.size < maxReasons
       const reason = known ? text : 'other'
       this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1)

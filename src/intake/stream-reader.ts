@@ -12,6 +12,7 @@ import { streamQuery } from '../opencti/stream-query.ts'
 import { type EventStreamHandler } from '../stream/event-stream-handler.ts'
 import { type StreamMessage } from '../stream/stream-message.ts'
 import { type StreamNotice } from '../stream/stream-notice.ts'
+import { shortened } from '../util/shortened.ts'
 import { CatchUp } from './catch-up.ts'
 import { ClockWatch } from './clock-watch.ts'
 import { PieceEnd } from './piece-end.ts'
@@ -359,5 +360,5 @@ function field(json: string, name: string): unknown {
 }
 
 function errorText(data: string): string {
-  return (stringField(data, 'message') ?? 'it gives no reason').slice(0, 500)
+  return shortened(stringField(data, 'message') ?? 'it gives no reason', 500)
 }

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { PlatformError } from '../errors/platform-error.ts'
+import { shortened } from '../util/shortened.ts'
 
 /**
  * The error for an answer that is not OpenCTI's, or not one that it gives to a question: the page of a proxy, a
@@ -53,5 +54,5 @@ const maxWordsLength = 200
 /** The words of the status line, where the platform explains itself; empty when they say no more than the number. */
 function wordsOf({ status, statusText }: Response): string {
   if (statusText === '' || statusText === STATUS_CODES[status]) return ''
-  return `: ${statusText.slice(0, maxWordsLength)}`
+  return `: ${shortened(statusText, maxWordsLength)}`
 }

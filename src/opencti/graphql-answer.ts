@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { PlatformError, type PlatformProblem } from '../errors/platform-error.ts'
 import { parsedJson } from '../util/json-text.ts'
+import { shortened } from '../util/shortened.ts'
 import { describeStatus } from './describe-status.ts'
 import { tokenRefused } from './token-refused.ts'
 
@@ -70,7 +71,7 @@ function platformError(error: GraphqlError, status: number): PlatformError {
       { status, problem: 'forbidden' },
     )
   }
-  const message = error.message.replace(/\s+/g, ' ').slice(0, maxMessageLength)
+  const message = shortened(error.message.replace(/\s+/g, ' '), maxMessageLength)
   return new PlatformError('PLATFORM_ERROR', `The OpenCTI platform answered with an error: ${message}`, {
     status,
     problem: problemOf(kind, message, Math.max(status, httpStatus ?? 0)),

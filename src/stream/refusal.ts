@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import { parseRetryAfter } from '../errors/error-facts.ts'
 import { StreamError, type StreamErrorCode } from '../errors/stream-error.ts'
 import { type Clock } from '../util/clock.ts'
+import { shortened } from '../util/shortened.ts'
 import { FrameReader } from './frame-reader.ts'
 import { type OpenedStream, shownUrl } from './open-stream.ts'
 import { readBeginning } from './read-beginning.ts'
@@ -174,6 +175,5 @@ function contentTypeOf(response: Response): string {
 
 /** One short line, whatever the server wrote. */
 function clean(text: string): string {
-  const line = text.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()
-  return line.length > maxReasonLength ? `${line.slice(0, maxReasonLength)}…` : line
+  return shortened(text.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim(), maxReasonLength)
 }

@@ -1,4 +1,5 @@
-import { withoutEnd } from './without-end.ts'
+import { spellings } from './spellings.ts'
+import { withoutCutSecrets } from './without-cut-secrets.ts'
 
 /** What stands in a text where a secret stood. */
 export const redacted = '[redacted]'
@@ -7,8 +8,8 @@ export const redacted = '[redacted]'
 const minSecretLength = 6
 
 /**
- * Removes known secrets from text, wherever they appear: plain, URL-encoded or in base64.
- * One instance per connector, filled from its secret settings, used by every log line, error and page.
+ * Removes known secrets from text, wherever they appear and however they are encoded, and what is left of them where a text
+ * was cut. One instance per connector, filled from its secret settings, used by every log line, error and page.
  */
 export class Redactor {
   /** The spellings of each secret. */
@@ -19,9 +20,10 @@ export class Redactor {
   /** Remembers `secret`; texts are cleaned of it from now on. */
   add(secret: string): void {
     if (secret.length < minSecretLength || this.#needles.has(secret)) return
-    // Half a character has no place in a URL.
-    const inUrl = encodeURIComponent(String(Buffer.from(secret)))
-    this.#needles.set(secret, [secret, inUrl, JSON.stringify(secret).slice(1, -1), ...base64Of(secret)])
+    this.#needles.set(
+      secret,
+      spellings(secret).filter((spelling) => spelling.length >= minSecretLength),
+    )
     this.#sorted = undefined
   }
 
@@ -37,18 +39,7 @@ export class Redactor {
     // One by one: an expression of them all has a limit to its size, and what it throws repeats them.
     let clean = text
     for (const needle of this.#sorted) if (clean.includes(needle)) clean = clean.replaceAll(needle, redacted)
+    for (const needle of this.#sorted) clean = withoutCutSecrets(clean, needle, redacted)
     return clean
   }
-}
-
-/** What base64 makes of a secret, alone or after one or two other bytes: without the characters that also hold others. */
-function base64Of(secret: string): string[] {
-  return [0, 1, 2].flatMap((offset) => {
-    const encoded = Buffer.concat([Buffer.alloc(offset), Buffer.from(secret)]).toString('base64')
-    const inner = encoded.slice(
-      offset === 0 ? 0 : offset + 1,
-      encoded.endsWith('=') ? withoutEnd(encoded, '=').length - 1 : undefined,
-    )
-    return inner.length < minSecretLength ? [] : [inner]
-  })
 }

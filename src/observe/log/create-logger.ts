@@ -3,6 +3,7 @@ import { describeError } from '../../errors/verdict.ts'
 import { systemClock, type Clock } from '../../util/clock.ts'
 import { type LogAttributes, type Logger } from '../../util/logger.ts'
 import { redacted, type Redactor } from '../../util/redactor.ts'
+import { shortened } from '../../util/shortened.ts'
 import { FloodGuard } from './flood-guard.ts'
 import { readableLine } from './readable-line.ts'
 
@@ -60,9 +61,8 @@ export function createLogger(options: CreateLoggerOptions): FlushableLogger {
       write(clean === line || isJson(clean) ? clean : cleanNumbers(line, cleanText))
     },
   }
-  // Cleaned before it is cut: of half a secret nobody knows that it is one.
-  const cut = (text: string) =>
-    text.length > maxTextCharacters ? `${cleanText(text).slice(0, maxTextCharacters)}…` : text
+  // Before it is cut, and before it becomes JSON: both change what a secret looks like.
+  const cut = (text: string) => shortened(cleanText(text), maxTextCharacters)
   const attributesOf = (attributes: LogAttributes) => {
     try {
       return printable(attributes, 0, cut)

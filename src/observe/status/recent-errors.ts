@@ -1,5 +1,5 @@
 import { type Clock } from '../../util/clock.ts'
-import { shortened } from './shortened.ts'
+import { shortened } from '../../util/shortened.ts'
 
 /** Something that went wrong, once or several times in a row. */
 export interface RecentError {
@@ -14,6 +14,9 @@ export interface RecentError {
   readonly firstAtMs: number
   readonly lastAtMs: number
 }
+
+/** What is told of a text that can be as long as somebody else likes, in characters. */
+export const maxTextCharacters = 400
 
 /** Different errors that are remembered. */
 const maxErrors = 8
@@ -46,8 +49,8 @@ export class RecentErrors {
   }): void {
     const { what, entityId } = error
     // Cleaned while it is whole: half a secret is not recognised any more.
-    const text = shortened(this.#clean(error.text))
-    const id = entityId === undefined ? undefined : shortened(this.#clean(entityId))
+    const text = shortened(this.#clean(error.text), maxTextCharacters)
+    const id = entityId === undefined ? undefined : shortened(this.#clean(entityId), maxTextCharacters)
     const lastAtMs = this.#clock.now()
     const kind = kindOf(text)
     const known = this.#errors.find((other) => other.what === what && kindOf(other.text) === kind)
