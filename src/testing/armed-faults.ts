@@ -1,12 +1,15 @@
 import { type Refusal } from './http/refusal.ts'
 
+/** Where a frame is cut. */
+export type FrameCut = 'middle' | 'in-character' | 'after-data'
+
 /** What goes wrong with the next frames, connections or requests, counted down as it happens. */
 export interface ArmedFaults {
   refusals: { left: number; refusal: Refusal }[]
   swallowedConnects: number
   resetConnects: number
   failedConnects: { left: number; message: string; contentType: boolean }[]
-  cutNextFrame: 'middle' | 'in-character' | undefined
+  cutNextFrame: FrameCut | undefined
   cutsBeforeMain: number
   heartbeatsBeforeMain: number
   duplicateGroups: number

@@ -1,4 +1,4 @@
-import { noFaults, type ArmedFaults } from './armed-faults.ts'
+import { noFaults, type ArmedFaults, type FrameCut } from './armed-faults.ts'
 import { type StixObject } from './knowledge/stix-object.ts'
 import { type Platform } from './knowledge/platform.ts'
 import { type FrameWriter } from './live/frame-writer.ts'
@@ -108,10 +108,10 @@ export class Faults {
   /**
    * Breaks the connection inside the next main frame.
    *
-   * @param where `middle`, or `in-character`: between the bytes of a character (of the next frame that has one
-   * outside ASCII).
+   * @param where `middle`; `in-character`: between the bytes of a character (of the next frame that has one outside
+   * ASCII); `after-data`: behind its last line, before the blank line that makes it a message.
    */
-  cutNextFrame(where: 'middle' | 'in-character' = 'middle'): void {
+  cutNextFrame(where: FrameCut = 'middle'): void {
     this.armed.cutNextFrame = where
   }
 

@@ -3,6 +3,7 @@ export { Simulator, type PublishedEvent } from './simulator.ts'
 export { type SimulatorOptions } from './simulator-options.ts'
 export { type PlatformProfile } from './platform-profile.ts'
 export { Faults } from './faults.ts'
+export { type FrameCut } from './armed-faults.ts'
 export { type PageOrder } from './live/catch-up.ts'
 export { type Refusal } from './http/refusal.ts'
 export {

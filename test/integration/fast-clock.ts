@@ -1,4 +1,5 @@
-import { systemClock, type Clock } from 'opencti-stream-connector'
+// By its file, so that children can have it too, which know no package of this name.
+import { systemClock, type Clock } from '../../src/index.ts'
 
 /**
  * A clock whose waits are shorter than they say, so that a test sees pings, back-off and patience within moments. The

@@ -12,12 +12,26 @@ export interface Program {
   readonly exit: Promise<number | null>
 }
 
+/** How a {@link Program} is run. */
+export interface ProgramOptions {
+  /** The size that no file of its may exceed, as on a full disk. */
+  readonly maxFileKiB?: number | undefined
+  /** Its working directory. Default: that of the tests. */
+  readonly directory?: string | undefined
+  /** A command that runs it, such as `unshare`. */
+  readonly within?: readonly string[] | undefined
+}
+
 /**
- * Runs a file of this folder with this environment alone; killed at the end of the test.
+ * Runs a program with this environment alone; killed at the end of the test.
  *
- * @param maxFileKiB the size that no file of its may exceed, as on a full disk.
+ * @param file in this folder, or elsewhere by its address.
  */
-export function runProgram(file: string, environment: Record<string, string>, maxFileKiB?: number): Program {
+export function runProgram(
+  file: string | URL,
+  environment: Record<string, string>,
+  { maxFileKiB, directory, within = [] }: ProgramOptions = {},
+): Program {
   const node = [
     process.execPath,
     '--disable-warning=ExperimentalWarning',
@@ -25,8 +39,12 @@ export function runProgram(file: string, environment: Record<string, string>, ma
   ]
   // The signal would end the process; ignored, the write fails, as it does on a full disk.
   const limit = ['bash', '-c', `trap '' XFSZ; ulimit -f ${maxFileKiB}; exec "$0" "$@"`]
-  const [command, ...parameters] = maxFileKiB === undefined ? node : [...limit, ...node]
-  const child = spawn(command!, parameters, { env: environment, stdio: ['ignore', 'ignore', 'pipe'] })
+  const [command, ...parameters] = [...within, ...(maxFileKiB === undefined ? [] : limit), ...node]
+  const child = spawn(command!, parameters, {
+    cwd: directory,
+    env: environment,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
   onTestFinished(() => void child.kill('SIGKILL'))

@@ -107,6 +107,16 @@ describe('an open stream', () => {
     expect(text.endsWith('\n\n')).toBe(false)
   })
 
+  test('breaks between the last line of a frame and the blank line that completes it', async () => {
+    const { simulator } = await startOnManualClock()
+    const { reading } = await openRaw(simulator)
+    simulator.faults.cutNextFrame('after-data')
+    simulator.create(buildIndicator('domain', plain))
+    const { bytes, isClean } = await reading
+    expect(isClean).toBe(false)
+    expect(bytes.toString()).toMatch(/\nevent: create\ndata: {.*}\n$/)
+  })
+
   test('breaks between the bytes of one character', async () => {
     const { simulator } = await startOnManualClock()
     const { reading } = await openRaw(simulator)

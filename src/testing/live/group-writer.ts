@@ -68,6 +68,7 @@ export class GroupWriter {
     if (cutNextFrame === undefined) return undefined
     const bytes = Buffer.from(main)
     if (cutNextFrame === 'middle') return bytes.length >>> 1
+    if (cutNextFrame === 'after-data') return bytes.length - 1
     // The first byte of a character of several bytes has its two highest bits set.
     const lead = bytes.findIndex((byte) => byte >= 0xc0)
     return lead === -1 ? undefined : lead + 1

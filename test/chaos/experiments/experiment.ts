@@ -1,0 +1,165 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { type DeadLetter, SqliteStore } from 'opencti-stream-connector'
+import {
+  buildIndicator,
+  openCtiPropertiesOf,
+  type Simulator,
+  type SimulatorOptions,
+} from 'opencti-stream-connector/testing'
+import { type Program, type ProgramOptions, runProgram } from '../../integration/program.ts'
+import { startSimulator, streamRequests } from '../../integration/stage.ts'
+import { until } from '../../integration/until.ts'
+import { temporaryFolder } from '../../temporary-folder.ts'
+import { isFullChaos, scaled } from '../scale.ts'
+import { ExperimentTarget } from './target.ts'
+
+/** How long the platform is away, and how much faster the connector waits for it. */
+export const outage = { awayMs: scaled(600, 6000), clockFactor: isFullChaos ? undefined : 10 }
+/** How long a child may take for anything, and a test in all, on a machine that has much else to do. */
+export const patienceMs = 40_000
+export const timeout = 160_000
+
+/** How an {@link Experiment} is set up. */
+export interface ExperimentOptions {
+  readonly hooks?: 'single' | 'flush' | undefined
+  /** How many times shorter than they say the waits of the connector are. Default: the clock of the machine. */
+  readonly clockFactor?: number | undefined
+  /** How many entities the events are about. Default: 10. */
+  readonly entities?: number | undefined
+  readonly platform?: SimulatorOptions | undefined
+  readonly environment?: Record<string, string> | undefined
+}
+
+/** A platform, a connector in a process of its own, its state in SQLite, and its target. */
+export class Experiment {
+  readonly simulator: Simulator
+  readonly target: ExperimentTarget
+  /** Where the connector keeps its state. */
+  readonly directory: string
+  /** Of the connector's next process. */
+  readonly environment: Record<string, string>
+  /** The names that each entity was given, in order. */
+  readonly #published: Record<string, string[]> = {}
+  readonly #ids: string[] = []
+  readonly #entities: number
+  #count = 0
+
+  private constructor(
+    simulator: Simulator,
+    target: ExperimentTarget,
+    directory: string,
+    environment: Record<string, string>,
+    entities: number,
+  ) {
+    this.simulator = simulator
+    this.target = target
+    this.directory = directory
+    this.environment = environment
+    this.#entities = entities
+  }
+
+  static async start(options: ExperimentOptions = {}): Promise<Experiment> {
+    const simulator = await startSimulator(options.platform)
+    const target = await ExperimentTarget.start()
+    const directory = await temporaryFolder()
+    const environment = {
+      ...simulator.environment(),
+      CONNECTOR_STATE_DIR: directory,
+      CONNECTOR_LIVE_STREAM_START_TIMESTAMP: simulator.lastEventId,
+      CONNECTOR_LIVE_STREAM_RECOVER_ISO_DATE: 'none',
+      CONNECTOR_FILTER_TYPES: 'indicator',
+      CONNECTOR_LOG_LEVEL: 'warn',
+      EXPERIMENT_TARGET: target.url,
+      EXPERIMENT_HOOKS: options.hooks ?? 'single',
+      ...(options.clockFactor !== undefined && { EXPERIMENT_CLOCK_FACTOR: String(options.clockFactor) }),
+      // Many starts: the files are compiled once.
+      NODE_COMPILE_CACHE: join(tmpdir(), 'experiments-compiled'),
+      ...options.environment,
+    }
+    return new Experiment(simulator, target, directory, environment, options.entities ?? 10)
+  }
+
+  /** Runs the connector. */
+  run(options?: ProgramOptions): Program {
+    return runProgram(new URL('./child.ts', import.meta.url), this.environment, options)
+  }
+
+  /** Runs the connector and waits for its connection. */
+  async connect(options?: ProgramOptions): Promise<Program> {
+    const before = streamRequests(this.simulator).length
+    const program = this.run(options)
+    const isConnected = () =>
+      streamRequests(this.simulator)
+        .slice(before)
+        .some(({ status }) => status === 200)
+    await until('the connection', isConnected, patienceMs)
+    return program
+  }
+
+  /** Ends the connector in good order. */
+  async end(program: Program): Promise<void> {
+    program.process.kill('SIGTERM')
+    expect(await program.exit, program.said()).toBe(0)
+  }
+
+  /** Publishes events: the entities are created, then they change in turn. The nth event names its entity `v<n>`. */
+  publish(count: number): void {
+    for (let index = 0; index < count; index++) {
+      const name = `v${++this.#count}`
+      const isNew = this.#ids.length < this.#entities
+      const { simulator } = this
+      const entity = isNew
+        ? simulator.create(buildIndicator('sha256', { seed: this.#count, name }))
+        : simulator.update(this.#ids[this.#count % this.#entities]!, { name })
+      if (isNew) this.#ids.push(entity.id)
+      ;(this.#published[openCtiPropertiesOf(entity).id] ??= []).push(name)
+    }
+  }
+
+  /** Waits until the target has taken so much in all. */
+  async taken(count: number): Promise<void> {
+    await until(`${count} calls`, () => this.target.taken.length >= count, patienceMs)
+  }
+
+  /** Waits until everything published was taken but for `left`, each event once and in the order of its entity. */
+  async takenOnce(...left: readonly string[]): Promise<void> {
+    const expected = Object.fromEntries(
+      Object.entries(this.#published).map(([key, names]) => [
+        key,
+        names.filter((name) => !left.includes(name)),
+      ]),
+    )
+    await this.taken(this.#count - left.length)
+    expect(this.target.names()).toEqual(expected)
+  }
+
+  /** Waits until the platform has sent so many more heartbeats. */
+  async heartbeats(count: number): Promise<void> {
+    const [connection] = this.simulator.connections
+    const goal = connection!.framesWritten + count
+    await until('heartbeats', () => connection!.framesWritten >= goal, patienceMs)
+  }
+
+  /** Waits for so many more pings. */
+  async pings(count: number): Promise<void> {
+    const { pings } = this.simulator.connector()!
+    const goal = pings.length + count
+    await until('pings', () => pings.length >= goal, patienceMs)
+  }
+
+  /** Reads the state file, also beside a connector that runs. */
+  async readState(): Promise<{ position: string | undefined; deadLetters: readonly DeadLetter[] }> {
+    const { directory, simulator } = this
+    const store = new SqliteStore({ directory, connectorId: simulator.connectorId, access: 'read-only' })
+    await store.open(simulator.connectorId)
+    try {
+      const state = await store.value('state')
+      const { start_from: position } = JSON.parse(state ?? '{}') as { start_from?: string }
+      return { position, deadLetters: await store.deadLetters({ limit: 100 }) }
+    } finally {
+      await store.close()
+    }
+  }
+}

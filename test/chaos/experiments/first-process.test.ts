@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { type Program } from '../../integration/program.ts'
+import { Experiment, outage, timeout } from './experiment.ts'
+import { asFirstProcess, needFirstProcess, signalFirstProcess } from './first-process.ts'
+
+async function end(program: Program): Promise<void> {
+  signalFirstProcess(program, 'SIGTERM')
+  expect(await program.exit, program.said()).toBe(0)
+}
+
+test(
+  'as PID 1, with a hook that throws, it goes on, and SIGTERM ends it with code 0 and everything saved',
+  { timeout },
+  async (context) => {
+    needFirstProcess(context)
+    const experiment = await Experiment.start()
+    const { target } = experiment
+    target.answer = ([call]) => (call!.name === 'v30' ? 'throw' : 'taken')
+    const first = await experiment.connect({ within: asFirstProcess })
+    experiment.publish(60)
+    await experiment.takenOnce('v30')
+    await end(first)
+    expect((await experiment.readState()).deadLetters).toHaveLength(1)
+
+    const second = await experiment.connect({ within: asFirstProcess })
+    experiment.publish(10)
+    await experiment.takenOnce('v30')
+    await end(second)
+  },
+)
+
+test(
+  'as PID 1, with batches, it outlives a platform that is away for seconds, and loses and doubles nothing',
+  { timeout },
+  async (context) => {
+    needFirstProcess(context)
+    const experiment = await Experiment.start({
+      hooks: 'flush',
+      entities: 2000,
+      clockFactor: outage.clockFactor,
+      environment: { CONNECTOR_BATCH_MAX_ITEMS: '20', CONNECTOR_BATCH_MAX_WAIT_MS: '200' },
+    })
+    const { simulator } = experiment
+    const program = await experiment.connect({ within: asFirstProcess })
+    experiment.publish(30)
+    await experiment.takenOnce()
+    await simulator.faults.takePlatformDown()
+    await sleep(outage.awayMs)
+    experiment.publish(30)
+    await simulator.faults.bringPlatformUp()
+    await experiment.takenOnce()
+    await end(program)
+  },
+)

@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest'
+import { platformState, streamRequests } from '../../integration/stage.ts'
+import { until } from '../../integration/until.ts'
+import { Experiment, patienceMs, timeout } from './experiment.ts'
+
+test.for(['single', 'flush'] as const)(
+  'a reset in the UI, which the next ping answers with no state, is obeyed with %s hooks: all comes again, and the process lives',
+  { timeout },
+  async (hooks) => {
+    const experiment = await Experiment.start({
+      hooks,
+      clockFactor: 20,
+      environment: { CONNECTOR_BATCH_MAX_ITEMS: '20', CONNECTOR_BATCH_MAX_WAIT_MS: '1000' },
+    })
+    const { simulator, target } = experiment
+    const program = await experiment.connect()
+    const from = streamRequests(simulator)[0]!.query['from']
+    experiment.publish(60)
+    await experiment.takenOnce()
+    const before = streamRequests(simulator).length
+    simulator.resetState()
+    await experiment.pings(1)
+    expect(simulator.connector()!.pings.some(({ ignored }) => ignored)).toBe(true)
+    await until('a new beginning', () => streamRequests(simulator).length > before, patienceMs)
+    expect(streamRequests(simulator)[before]!.query['from']).toBe(from)
+    await experiment.taken(120)
+    expect(
+      target.taken
+        .slice(60)
+        .map(({ name }) => name)
+        .toSorted(),
+    ).toEqual(
+      target.taken
+        .slice(0, 60)
+        .map(({ name }) => name)
+        .toSorted(),
+    )
+    // What was pushed is known still.
+    expect(new Set(target.taken.slice(60).map(({ hook }) => hook))).toEqual(new Set(['update']))
+    await experiment.pings(2)
+    expect(Object.keys(platformState(simulator))).toEqual(['start_from', 'recover_until'])
+    await experiment.end(program)
+  },
+)
+
+test(
+  'the state that the Python client leaves behind a reset, a position alone, is gone on from',
+  { timeout },
+  async () => {
+    const experiment = await Experiment.start()
+    const { simulator, target } = experiment
+    experiment.publish(20)
+    simulator.setState(simulator.connectorId, JSON.stringify({ start_from: simulator.lastEventId }))
+    experiment.publish(30)
+    const program = await experiment.connect()
+    await experiment.taken(30)
+    await experiment.end(program)
+    const expected = Array.from({ length: 30 }, (_, index) => `v${index + 21}`)
+    expect(new Set(target.taken.map(({ name }) => name))).toEqual(new Set(expected))
+    expect(target.taken).toHaveLength(30)
+  },
+)

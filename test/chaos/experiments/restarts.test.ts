@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import { comparePositions, parsePosition } from 'opencti-stream-connector'
+import { platformState } from '../../integration/stage.ts'
+import { Experiment, timeout } from './experiment.ts'
+
+test(
+  'SIGTERM after 178 events, in the midst of more, ends it with code 0, and the next start goes on behind them',
+  { timeout },
+  async () => {
+    const experiment = await Experiment.start()
+    const first = await experiment.connect()
+    experiment.publish(178)
+    await experiment.takenOnce()
+    experiment.publish(61)
+    await experiment.end(first)
+    experiment.publish(61)
+    const second = experiment.run()
+    await experiment.takenOnce()
+    await experiment.end(second)
+  },
+)
+
+test(
+  'a batch of 1,000 that waits is not passed by any position, and a kill in its midst loses and doubles nothing',
+  { timeout },
+  async () => {
+    const experiment = await Experiment.start({
+      hooks: 'flush',
+      entities: 2000,
+      // Ten minutes, so that no time is up while the clock is fast.
+      environment: { CONNECTOR_BATCH_MAX_ITEMS: '1000', CONNECTOR_BATCH_MAX_WAIT_MS: '600000' },
+      clockFactor: 20,
+    })
+    const { simulator, target } = experiment
+    const first = experiment.run()
+    experiment.publish(1000)
+    await experiment.taken(1000)
+    const last = parsePosition(simulator.lastEventId)!
+    experiment.publish(788)
+    await experiment.heartbeats(788 + 10)
+    await experiment.pings(2)
+    first.process.kill('SIGKILL')
+    await first.exit
+    expect(target.taken).toHaveLength(1000)
+    const { position } = await experiment.readState()
+    for (const known of [position, platformState(simulator)['start_from']])
+      expect(comparePositions(parsePosition(String(known))!, last)).toBeLessThanOrEqual(0)
+
+    const second = experiment.run()
+    experiment.publish(212)
+    await experiment.takenOnce()
+    await experiment.end(second)
+  },
+)
