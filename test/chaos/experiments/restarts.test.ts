@@ -4,7 +4,7 @@ import { platformState } from '../../integration/stage.ts'
 import { Experiment, timeout } from './experiment.ts'
 
 test(
-  'SIGTERM after 178 events, in the midst of more, ends it with code 0, and the next start goes on behind them',
+  'SIGTERM after 178 events exits with code 0, and the next start continues without repeating any',
   { timeout },
   async () => {
     const experiment = await Experiment.start()
@@ -21,7 +21,7 @@ test(
 )
 
 test(
-  'a batch of 1,000 that waits is not passed by any position, and a kill in its midst loses and doubles nothing',
+  'no position passes a waiting batch of 1,000 events, and a kill meanwhile loses and duplicates nothing',
   { timeout },
   async () => {
     const experiment = await Experiment.start({

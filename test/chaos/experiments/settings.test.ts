@@ -9,7 +9,7 @@ import { Experiment, timeout } from './experiment.ts'
 const required = ['OPENCTI_URL', 'OPENCTI_TOKEN', 'CONNECTOR_ID', 'CONNECTOR_LIVE_STREAM_ID']
 
 test.for(isFullChaos ? required : required.slice(0, 1))(
-  'without %s it says so, and exits with 2',
+  'a program without %s names it and exits with 2',
   { timeout },
   async (name) => {
     const experiment = await Experiment.start()
@@ -23,7 +23,7 @@ test.for(isFullChaos ? required : required.slice(0, 1))(
 )
 
 test(
-  'a recover date with a zone survives the address, and custom headers go with every request and into no log line',
+  'a recover date keeps its zone, and custom headers go with every request and into no log line',
   { timeout },
   async () => {
     const secret = 'canary-4f1e77'
@@ -51,7 +51,7 @@ test(
   },
 )
 
-test('dates in config.yml need no quotes', { timeout }, async () => {
+test('a date in config.yml needs no quotes', { timeout }, async () => {
   const experiment = await Experiment.start()
   delete experiment.environment['CONNECTOR_LIVE_STREAM_START_TIMESTAMP']
   delete experiment.environment['CONNECTOR_LIVE_STREAM_RECOVER_ISO_DATE']
@@ -73,7 +73,7 @@ test('dates in config.yml need no quotes', { timeout }, async () => {
   await experiment.end(program)
 })
 
-test('an address with slashes at its end is the same address', { timeout }, async () => {
+test('slashes at the end of the address change nothing', { timeout }, async () => {
   const experiment = await Experiment.start()
   experiment.environment['OPENCTI_URL'] += '//'
   const program = await experiment.connect()

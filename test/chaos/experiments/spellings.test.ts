@@ -22,7 +22,7 @@ const switches = [
 ] as const
 
 test.for(switches)(
-  '%s.%s is on or off in every spelling, from the environment and from YAML',
+  'every spelling of on and off is read for %s %s, from the environment and from YAML',
   ([section, field]) => {
     const environment = `${section}_${field}`.toUpperCase()
     for (const [meaning, texts] of Object.entries(spellings)) {
@@ -42,7 +42,7 @@ test.for(switches)(
   },
 )
 
-test('what is set to nothing hides nothing: YAML, else the default, is read', () => {
+test('an empty variable hides neither YAML nor the default', () => {
   const yaml = 'connector:\n  metrics_port: 9200\n  log_level: debug\n'
   const { connector } = read({ CONNECTOR_METRICS_PORT: '', CONNECTOR_LOG_LEVEL: '' }, yaml)
   expect(connector).toMatchObject({ metrics_port: 9200, log_level: 'debug' })
@@ -50,18 +50,21 @@ test('what is set to nothing hides nothing: YAML, else the default, is read', ()
   expect(read({ CONNECTOR_METRICS_PORT: '9300' }, yaml).connector.metrics_port).toBe(9300)
 })
 
-test.for(['true', 'many', '9095.5', '0x10'])('%s for a number is refused, under its two names', (text) => {
-  const { problems }: SettingsError = settingsErrorOf(() => read({ CONNECTOR_METRICS_PORT: text }))
-  expect(problems).toMatchObject([
-    { environment: 'CONNECTOR_METRICS_PORT', yamlPath: 'connector.metrics_port' },
-  ])
-})
+test.for(['true', 'many', '9095.5', '0x10'])(
+  '%s in place of a number is refused with both names of the setting',
+  (text) => {
+    const { problems }: SettingsError = settingsErrorOf(() => read({ CONNECTOR_METRICS_PORT: text }))
+    expect(problems).toMatchObject([
+      { environment: 'CONNECTOR_METRICS_PORT', yamlPath: 'connector.metrics_port' },
+    ])
+  },
+)
 
-test('an empty section of YAML is none', () => {
+test('an empty section of YAML counts as absent', () => {
   expect(read({}, 'opencti:\nconnector:\n').connector.log_level).toBe('error')
 })
 
-test('a start in seconds is not the year 1970', () => {
+test('a start in seconds is not read as 1970', () => {
   const { connector } = read({ CONNECTOR_LIVE_STREAM_START_TIMESTAMP: '1767225600' })
   expect(connector.live_stream_start_timestamp).toBe('1767225600000-0')
 })

@@ -5,7 +5,7 @@ import { until } from '../../integration/until.ts'
 import { Experiment, patienceMs, timeout } from './experiment.ts'
 
 test(
-  'a hook that throws at event 30 costs that event alone, at no start anything else',
+  'a hook that throws at event 30 costs only that event, now and at later starts',
   { timeout },
   async () => {
     const experiment = await Experiment.start()
@@ -33,7 +33,7 @@ test(
 )
 
 test(
-  'a batch hook that throws on its second batch is asked again, and until then no position passes it',
+  'a batch hook that throws on its second batch is called again, and no position passes the batch before it succeeds',
   { timeout },
   async () => {
     const experiment = await Experiment.start({
