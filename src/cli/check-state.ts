@@ -5,6 +5,8 @@ import { dirname, join, resolve } from 'node:path'
 import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import { SqliteLock } from '../store/sqlite-lock.ts'
 import { lockFileOf, SqliteStore, stateFileOf } from '../store/sqlite-store.ts'
+import { type StateFolder } from '../store/state-folder.ts'
+import { stateFolderNote } from '../store/state-folder-note.ts'
 import { type CheckResult, failed, ok } from './check-result.ts'
 import { counted } from './output.ts'
 
@@ -13,10 +15,17 @@ export const stateCheck = 'State'
 
 /**
  * Whether the folder of the state can be written, and no other connector holds the state. It leaves everything as it was: a
- * folder that is not there is not made.
+ * folder that is not there is not made. It also tells of a folder that does not look as if it lasted.
  */
-export async function checkState(directory: string, connectorId: string): Promise<CheckResult> {
-  const folder = resolve(directory)
+export async function checkState(chosen: StateFolder, connectorId: string): Promise<CheckResult> {
+  const result = await look(resolve(chosen.path), connectorId)
+  const note = stateFolderNote(chosen)
+  return result.status !== 'ok' || note === undefined
+    ? result
+    : ok(stateCheck, `${result.message}. ${note.message}`)
+}
+
+async function look(folder: string, connectorId: string): Promise<CheckResult> {
   try {
     if (!existsSync(folder)) return await whereItWouldBe(folder)
     if (!(await stat(folder)).isDirectory()) {

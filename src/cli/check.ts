@@ -4,6 +4,7 @@ import { defineSettings } from '../settings/schemas/define-settings.ts'
 import { futureStart } from '../settings/reading/future-start.ts'
 import { loadSettings } from '../settings/reading/load-settings.ts'
 import { namedDefaults } from '../settings/reading/resolve-defaults.ts'
+import { chooseStateFolder } from '../store/state-folder.ts'
 import { systemClock } from '../util/clock.ts'
 import { silentLogger } from '../util/logger.ts'
 import { Redactor } from '../util/redactor.ts'
@@ -113,7 +114,7 @@ async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number):
   }
   using interrupt = onInterrupt()
   for await (const result of checkPlatform(settings, systemClock, interrupt.signal)) yield clean(result)
-  yield await checkState(settings.connector.state_dir, id)
+  yield await checkState(chooseStateFolder({ named: settings.connector.state_dir, connectorId: id }), id)
   if (loaded === undefined || connector === undefined) {
     yield skipped(targetCheck, 'name the file of the connector to have it looked at')
   } else yield clean(await checkTarget(connector, systemClock, limitMs))

@@ -8,6 +8,7 @@ import { defineSettings } from '../settings/schemas/define-settings.ts'
 import { readSources, writtenOf } from '../settings/sources/setting-sources.ts'
 import { openDatabase } from '../store/sqlite-lock.ts'
 import { SqliteStore, type SqliteStoreOptions } from '../store/sqlite-store.ts'
+import { chooseStateFolder, defaultStateFolder } from '../store/state-folder.ts'
 import { settingsFolder } from './settings-folder.ts'
 
 /** The options of every command that works on a connector's state. */
@@ -44,14 +45,18 @@ export function locateState({ stateDir, connectorId }: StateOptions): {
 } {
   // An empty variable is how compose files say "not set".
   const id = connectorId?.trim() || undefined
-  if (stateDir?.trim()) return { stateDir, connectorId: id }
+  const at = (named: string, connectorId: string | undefined) => ({
+    stateDir: chooseStateFolder({ named, connectorId }).path,
+    connectorId,
+  })
+  if (stateDir?.trim()) return at(stateDir, id)
   const sources = readSources({ env: {}, directory: settingsFolder() })
   const fields = fieldsOf(defineSettings({}))
   const written = (name: string) => {
     const field = fields.find(({ section, field: own }) => section === 'connector' && own === name)!
     return textOf(writtenOf(sources, field)?.raw)?.trim()
   }
-  return { stateDir: written('state_dir') ?? './state', connectorId: id ?? written('id') }
+  return at(written('state_dir') ?? defaultStateFolder, id ?? written('id'))
 }
 
 /**

@@ -5,6 +5,7 @@ import { type Tracing } from '../observe/tracing/tracing.ts'
 import { type PlatformKnowledge } from '../lookups/platform-knowledge.ts'
 import { type StreamEvent } from '../opencti/stream-event.ts'
 import { type LoadedSettings } from '../settings/reading/load-settings.ts'
+import { type StateFolderNote } from '../store/state-folder-note.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
@@ -20,6 +21,8 @@ export interface AssemblyOptions {
   readonly hooks: ConnectorHooks
   readonly loaded: LoadedSettings
   readonly store: StateStore
+  /** What is to be told of the folder of the state. */
+  readonly folderNote?: StateFolderNote | undefined
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger

@@ -5,6 +5,8 @@ import { type SettingsDefinition } from '../settings/schemas/define-settings.ts'
 import { loadSettings, type LoadedSettings } from '../settings/reading/load-settings.ts'
 import { type Defaults, namedDefaults } from '../settings/reading/resolve-defaults.ts'
 import { SqliteStore } from '../store/sqlite-store.ts'
+import { chooseStateFolder } from '../store/state-folder.ts'
+import { stateFolderNote } from '../store/state-folder-note.ts'
 import { systemRandom } from '../util/backoff.ts'
 import { systemClock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
@@ -73,10 +75,15 @@ export function prepareConnector(
       logger.error('A listener to notices threw', { error })
     }
   }
+  const folder =
+    options.store === undefined
+      ? chooseStateFolder({ named: connector.state_dir, connectorId: connector.id, env: options.env })
+      : undefined
   const runtime = new Runtime({
     hooks,
     loaded,
-    store: options.store ?? new SqliteStore({ directory: connector.state_dir, connectorId: connector.id }),
+    store: options.store ?? new SqliteStore({ directory: folder!.path, connectorId: connector.id }),
+    folderNote: folder && stateFolderNote(folder),
     clock,
     random: options.random ?? systemRandom,
     logger,

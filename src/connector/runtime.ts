@@ -243,13 +243,14 @@ export class Runtime {
   }
 
   async #start(signal: AbortSignal): Promise<void> {
-    const { loaded, logger, hooks } = this.#options
+    const { loaded, logger, hooks, folderNote } = this.#options
     const { connector } = loaded.settings
     requireStreamId(connector.live_stream_id)
     logger.info('Settings are read', { settings: loaded.source, connector_id: connector.id })
     for (const nearMiss of loaded.nearMisses) logger.warn(nearMiss)
     // With the default log level too: nothing else tells why nothing is delivered.
     for (const deadFilter of loaded.deadFilters) logger.error(deadFilter)
+    if (folderNote !== undefined) logger[folderNote.isGrave ? 'error' : 'warn'](folderNote.message)
     await this.#observation.open()
     await this.#assembly.open()
     this.#waitsFor = 'the platform'

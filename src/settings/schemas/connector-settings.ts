@@ -44,7 +44,7 @@ export interface ConnectorSettings {
   readonly metrics_subsystem: string
   /** What the operator changes of the routes that the code has, by their name. */
   readonly routes?: Readonly<Record<string, RouteChanges>> | undefined
-  /** Folder of the state file. Default `./state`. */
+  /** Folder of the state file. Default `./state`; where that cannot be written, one of the user's own. */
   readonly state_dir: string
 }
 
@@ -146,5 +146,10 @@ export const connectorSchema = z.object({
     .register(settingNotes, {
       expected: 'a JSON object such as {"secure":{"min_tlp":"TLP:AMBER","rate_limit_per_second":5}}',
     }),
-  state_dir: z.string().default('./state').describe('Folder of the state file.'),
+  state_dir: z
+    .string()
+    .default('./state')
+    .describe(
+      'Folder of the state file, on a volume. Where ./state cannot be written, the default is a folder of the user’s own, which may be a temporary one.',
+    ),
 })

@@ -1,0 +1,109 @@
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative, resolve } from 'node:path'
+import { nearestExisting, type StateFolder } from './state-folder.ts'
+
+/** What an operator is told of the folder of the state. */
+export interface StateFolderNote {
+  /** One line: what is so, what is lost by it, and what to do. */
+  readonly message: string
+  /** Whether it can lose something that nobody has put at stake knowingly. */
+  readonly isGrave: boolean
+}
+
+/** Where a process finds itself. */
+interface Surroundings {
+  /** What Linux says of the file systems (proc(5), mountinfo); absent elsewhere. */
+  readonly mounts: string | undefined
+  readonly isContainer: boolean
+}
+
+/** Where Docker and Podman leave a mark. */
+const containerMarks = ['/.dockerenv', '/run/.containerenv']
+
+/**
+ * What is to be told of a folder of state: that it looks as if it went away with its container, its machine's next start or a
+ * clean-up of temporary files, or that it stands in for another one. `undefined` when there is nothing to tell.
+ *
+ * @param surroundings default: those of this process.
+ */
+export function stateFolderNote(
+  { path, isFallback }: StateFolder,
+  surroundings: Surroundings = {
+    mounts: readMounts(),
+    isContainer: containerMarks.some((file) => existsSync(file)),
+  },
+): StateFolderNote | undefined {
+  let place: string
+  try {
+    const there = nearestExisting(resolve(path))
+    place = join(realpathSync(there), relative(there, resolve(path)))
+  } catch {
+    // The start fails, and says why.
+    return undefined
+  }
+  const isTemporary = [tmpdir(), '/tmp', '/var/tmp'].some((folder) => isWithin(place, realOf(folder)))
+  const why = isTemporary ? 'is a temporary one' : whyPassing(place, surroundings)
+  const name = isFallback ? `The state folder (${path}, since ./state cannot be written)` : 'The state folder'
+  if (why === undefined) {
+    return isFallback ? { message: `${name} is another one than usual`, isGrave: false } : undefined
+  }
+  return {
+    message: `${name} ${why}: the dead letters and the id map are lost with it, and the platform keeps the position alone. Put a volume there, or name one in CONNECTOR_STATE_DIR`,
+    isGrave: isFallback || !isTemporary,
+  }
+}
+
+function whyPassing(place: string, { mounts, isContainer }: Surroundings): string | undefined {
+  const mount = mounts === undefined ? undefined : mountOf(place, mounts)
+  if (mount === undefined) return undefined
+  if (/^(?:tmpfs|ramfs)$/.test(mount.type)) return `lies in memory (${mount.type})`
+  if (mount.root.includes('/kubernetes.io~empty-dir/')) return 'is an emptyDir that ends with its pod'
+  if (/\/volumes\/[0-9a-f]{64}\/_data/.test(mount.root)) {
+    return 'is a volume without a name, of which every new container gets another'
+  }
+  const isLayer = isContainer || /overlay|aufs/.test(mount.type)
+  return mount.point === '/' && isLayer ? 'lies in the container itself and ends with it' : undefined
+}
+
+interface Mount {
+  readonly root: string
+  readonly point: string
+  readonly type: string
+}
+
+/** The innermost mount that holds `place`; of several at one point the last. */
+function mountOf(place: string, mounts: string): Mount | undefined {
+  let found: Mount | undefined
+  for (const line of mounts.split('\n')) {
+    const [before = '', after = ''] = line.split(' - ')
+    const [, , , root, point] = before.split(' ').map(unescaped)
+    const [type] = after.split(' ')
+    if (root === undefined || point === undefined || !type || !isWithin(place, point)) continue
+    if (found === undefined || point.length >= found.point.length) found = { root, point, type }
+  }
+  return found
+}
+
+/** A space in a path is written as `\040`. */
+const unescaped = (text: string) =>
+  text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCodePoint(Number.parseInt(octal, 8)))
+
+const isWithin = (path: string, folder: string) =>
+  path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`)
+
+function realOf(folder: string): string {
+  try {
+    return realpathSync(folder)
+  } catch {
+    return folder
+  }
+}
+
+function readMounts(): string | undefined {
+  try {
+    return readFileSync('/proc/self/mountinfo', 'utf8')
+  } catch {
+    return undefined
+  }
+}
