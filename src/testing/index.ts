@@ -1,4 +1,9 @@
+// Time
+
 export { ManualClock } from './manual-clock.ts'
+
+// The simulator: a platform here
+
 export { Simulator, type PublishedEvent } from './simulator.ts'
 export { type SimulatorOptions } from './simulator-options.ts'
 export { type PlatformProfile } from './platform-profile.ts'
@@ -6,12 +11,18 @@ export { Faults } from './faults.ts'
 export { type FrameCut } from './armed-faults.ts'
 export { type PageOrder } from './live/catch-up.ts'
 export { type Refusal } from './http/refusal.ts'
+
+// What it was asked
+
 export {
   type FileRequest,
   type GraphqlLogEntry,
   type SimulatedRequest,
   type StreamRequest,
 } from './http/request-log.ts'
+
+// Streams and users
+
 export { SimulatedCollections, SimulatedUsers } from './simulated-access.ts'
 export {
   type Capability,
@@ -20,6 +31,9 @@ export {
   type SimulatedUser,
   type UserOptions,
 } from './live/access.ts'
+
+// What it sends
+
 export { type LiveConnection } from './live/live-connection.ts'
 export {
   type FieldChange,
@@ -29,6 +43,9 @@ export {
   type StreamEventType,
   type StreamOrigin,
 } from './live/stream-envelope.ts'
+
+// What it knows
+
 export { type ReceivedPing, type RegisteredConnector } from './graphql/connector-registry.ts'
 export { type LoadSummary, type StixSource } from './knowledge/bundle.ts'
 export { type FileEntry, type FileInput } from './knowledge/file-storage.ts'
@@ -40,6 +57,9 @@ export {
   type StixExtension,
   type StixObject,
 } from './knowledge/stix-object.ts'
+
+// Objects to begin with
+
 export { type BuildOptions, type BuiltObject } from './builders/build-object.ts'
 export { buildIndicator, indicatorKinds, type IndicatorKind } from './builders/build-indicator.ts'
 export { buildObservable, observableKinds, type ObservableKind } from './builders/build-observable.ts'
@@ -72,5 +92,8 @@ export {
 } from './builders/build-meta.ts'
 export { buildKnowledgeBase, type KnowledgeBaseOptions } from './builders/build-knowledge-base.ts'
 export { seededRandom } from './builders/seeded-random.ts'
+
+// Recordings
+
 export { readRecording, type ReadRecordingOptions, type RecordedMessage } from './read-recording.ts'
 export { LiveChanges, type LiveChangesOptions } from './live-changes.ts'
