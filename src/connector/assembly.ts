@@ -14,6 +14,7 @@ import { type AssemblyOptions, type AssemblyOwner } from './assembly-options.ts'
 import { HangWatch } from '../target/hang-watch.ts'
 import { SideWork } from './side-work.ts'
 import { DeadLetterBound } from '../dead-letters/dead-letter-bound.ts'
+import { DeadLetterCheck } from '../dead-letters/dead-letter-check.ts'
 import { DeadLetterWriter } from '../dead-letters/dead-letter-writer.ts'
 import { RefusedRuns } from '../dead-letters/refused-runs.ts'
 import { HookRunner } from '../target/hook-runner.ts'
@@ -41,6 +42,7 @@ export class Assembly {
   readonly checkpointer: Checkpointer
   readonly lastEnd = new UncleanShutdown()
   readonly deadLetters: DeadLetterBound
+  readonly deadLetterCheck: DeadLetterCheck
   readonly sideWork: SideWork
   readonly links: LinkQueue
   readonly #letters: DeadLetterWriter
@@ -67,6 +69,14 @@ export class Assembly {
     this.deadLetters = new DeadLetterBound(delivery.deadLetters.max, store, clock, logger, () =>
       this.checkpointer.flush(),
     )
+    this.deadLetterCheck = new DeadLetterCheck({
+      store,
+      clock,
+      onHealth: (error) =>
+        onNotice(
+          error === undefined ? { kind: 'dead-letters-readable' } : { kind: 'dead-letters-not-read', error },
+        ),
+    })
     this.#checkpointAge = new CheckpointAge(clock)
     this.links = new LinkQueue({
       hooks,
@@ -202,6 +212,7 @@ export class Assembly {
   runBeside(signal: AbortSignal): void {
     this.sideWork.run(signal)
     void this.links.run(signal)
+    void this.deadLetterCheck.run(signal)
     const { clock, onNotice } = this.#options
     void new HangWatch({ clock, onNotice, hanging: () => this.engine.hanging() }).run(signal)
   }
@@ -348,7 +359,7 @@ export class Assembly {
     this.#owner.progress.knowMap(await store.value(mapValue), fresh)
     const gone = await recallRoutes(this.routes, { store, logger, idMap: loaded.delivery.idMap })
     for (const route of gone) this.#addRoute(route)
-    await this.deadLetters.open()
+    await this.deadLetterCheck.watch(() => this.deadLetters.open())
     await this.checkpointer.open()
     await this.#refusedRuns.open()
     await this.#stixIdRecords.open(store)

@@ -16,10 +16,18 @@ export interface FactSources {
   readonly nowMs: number
 }
 
+/** Why the state does not do what it is for; undefined when it does. */
+function stateProblemOf({ checkpointer, deadLetterCheck }: Assembly): string | undefined {
+  const problem = checkpointer.problem ?? checkpointer.readProblem
+  if (problem !== undefined) return problem.message
+  const { problem: unread } = deadLetterCheck
+  return unread === undefined ? undefined : `dead letters cannot be read: ${unread.message}`
+}
+
 /** How a connector does at this moment, but for where it stands in its life. */
 export function connectorFacts(sources: FactSources): Omit<ObservedFacts, 'state' | 'waitsFor'> {
   const { assembly, progress, lookups, platform, stream, maxDeadLetters, nowMs } = sources
-  const { counters, inFlight, engine, checkpointer, deadLetters, checkpointAgeMs } = assembly
+  const { counters, inFlight, engine, deadLetters, checkpointAgeMs } = assembly
   return {
     ...counters.snapshot(),
     routes: assembly.routeAccounts(),
@@ -37,7 +45,7 @@ export function connectorFacts(sources: FactSources): Omit<ObservedFacts, 'state
     hanging: () => engine.hanging(),
     failingForMs: engine.failingForMs,
     stream: stream.facts(),
-    stateProblem: (checkpointer.problem ?? checkpointer.readProblem)?.message,
+    stateProblem: stateProblemOf(assembly),
     lookupProblem: lookups.problem?.message,
     checkpointAgeMs,
     pings: platform.pings,

@@ -126,6 +126,9 @@ export type ConnectorNotice =
   /** A part of the id map cannot be read (events of its entities wait, those of others go on), or all of it can again. */
   | { readonly kind: 'state-not-read'; readonly error: StreamConnectorError }
   | { readonly kind: 'state-readable' }
+  /** Some dead letters cannot be read, and so not be replayed (events go on), or all of them can again. */
+  | { readonly kind: 'dead-letters-not-read'; readonly error: StreamConnectorError }
+  | { readonly kind: 'dead-letters-readable' }
   /** The platform does not let the connector add external references; they wait. Or it does again. */
   | { readonly kind: 'links-refused'; readonly error: StreamConnectorError }
   | { readonly kind: 'links-restored' }

@@ -43,10 +43,11 @@ export class DeadLetterBound {
     return this.#count
   }
 
+  /** @throws StreamConnectorError when they cannot be counted: the number is 0 then, until they can. */
   async open(): Promise<void> {
-    this.#count = await this.#store.countDeadLetters()
     this.#countedAtMs = this.#clock.monotonic()
     this.#isOpened = true
+    this.#count = await this.#store.countDeadLetters()
   }
 
   add(): void {

@@ -32,7 +32,7 @@ export interface ConnectorStatus extends EventCounts {
    * absent when that is not so.
    */
   readonly refusal: string | undefined
-  /** Why the state cannot be written, or a part of the id map not read; absent when both work. */
+  /** Why the state cannot be written, or a part of the id map or of the dead letters not read; absent when all works. */
   readonly stateProblem: string | undefined
   /** Dead letters that are kept now. */
   readonly deadLettersKept: number

@@ -1,32 +1,12 @@
-import { closeSync, openSync, readdirSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { SqliteStore, type ConnectorNotice } from 'opencti-stream-connector'
+import { damage } from '../damage.ts'
 import { until } from '../integration/until.ts'
 import { minimalEnvironment } from '../settings/minimal-environment.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { ChannelConnector, Channels, indicator, live } from './channels.ts'
 
 const connectorId = minimalEnvironment.CONNECTOR_ID
-
-/** Overwrites one leaf page of the table `entity`. */
-function damage(directory: string): void {
-  const file = join(
-    directory,
-    readdirSync(directory).find((name) => name.endsWith('.sqlite'))!,
-  )
-  const database = new DatabaseSync(file)
-  database.exec('pragma wal_checkpoint(truncate)')
-  const { page_size: pageSize } = database.prepare('pragma page_size').get() as { page_size: number }
-  const { page } = database
-    .prepare("select max(pageno) as page from dbstat where name = 'entity' and pagetype = 'leaf'")
-    .get() as { page: number }
-  database.close()
-  const handle = openSync(file, 'r+')
-  writeSync(handle, Buffer.alloc(pageSize, 0x5a), 0, pageSize, (page - 1) * pageSize)
-  closeSync(handle)
-}
 
 test('a damaged page of the id map is an error in the log, not ready and in the status; events of other entities go on', async () => {
   const directory = await temporaryFolder()
@@ -41,7 +21,7 @@ test('a damaged page of the id map is an error in the log, not ready and in the 
     })),
   })
   await first.close()
-  damage(directory)
+  damage(directory, 'entity')
   const notices: ConnectorNotice[] = []
   const channels = new Channels()
   const connector = ChannelConnector.of({

@@ -53,7 +53,7 @@ export interface ObservedFacts extends EventCounts, Trouble {
   /** For how long the target has been failing since it worked last, in milliseconds; 0 when it works. */
   readonly failingForMs: number
   readonly stream: StreamFacts
-  /** Why the state cannot be written, or a part of the id map not read; absent when both work. */
+  /** Why the state cannot be written, or a part of the id map or of the dead letters not read; absent when all works. */
   readonly stateProblem: string | undefined
   /** Why the platform does not answer look-ups; absent when it does, or nothing is looked up. */
   readonly lookupProblem?: string | undefined

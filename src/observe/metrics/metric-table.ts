@@ -167,7 +167,7 @@ export const metricTable: readonly MetricRow[] = [
   },
   {
     name: 'opencti_stream_state_writable',
-    help: '0 while the state cannot be written and reading stops, or a part of the id map cannot be read.',
+    help: '0 while the state cannot be written and reading stops, or a part of the id map or of the dead letters cannot be read.',
     type: 'gauge',
     read: (facts) => flag(facts.stateProblem === undefined),
   },

@@ -85,6 +85,8 @@ function errorOfNotice(notice: ConnectorNotice): Failure | undefined {
       return { what: 'start in the future', text: notice.text }
     case 'state-unreadable':
       return { what: 'state at the platform', text: notice.error.message }
+    case 'dead-letters-not-read':
+      return { what: 'dead letters not read', text: notice.error.message }
     case 'state-not-read':
       return { what: 'state not read', text: notice.error.message }
     case 'state-not-written':

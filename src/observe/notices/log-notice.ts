@@ -156,6 +156,15 @@ export function logNotice(logger: Logger, notice: ConnectorNotice): void {
     case 'state-readable':
       logger.info('All of the id map that was asked for can be read again')
       return
+    case 'dead-letters-not-read':
+      logger.error(
+        'Dead letters cannot be read: events go on, but what was put aside cannot all be listed, replayed or exported. Export what can be read and the id map, move the state file away, import the id map and start again; a reset at the platform then brings what is lost',
+        { error: notice.error.message },
+      )
+      return
+    case 'dead-letters-readable':
+      logger.info('All dead letters can be read again')
+      return
     case 'links-refused':
       logger.error('Links to the target cannot be written to the platform; they wait', {
         error: notice.error.message,
