@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { buildIndicator } from 'opencti-stream-connector/testing'
+import { buildIndicator, type Capability } from 'opencti-stream-connector/testing'
 import { minimalEnvironment } from '../settings/minimal-environment.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { runProgram } from './program.ts'
@@ -49,25 +49,31 @@ describe('a platform in trouble at the start is waited for', () => {
 
 describe('what only a person can mend ends the program with an exit code of its own', () => {
   test.for([
-    ['a wrong token', { OPENCTI_TOKEN: 'wrong-token' }, 3],
+    ['a wrong token (AUTH_REQUIRED)', { OPENCTI_TOKEN: 'wrong-token' }, 3],
+    ['a missing right (FORBIDDEN_ACCESS)', { capabilities: 'KNOWLEDGE' }, 3],
     ['an unknown stream', { CONNECTOR_LIVE_STREAM_ID: '0b6b3a3e-97d1-4a90-8a2e-5f9e04f0c001' }, 3],
     ['no stream', { CONNECTOR_LIVE_STREAM_ID: 'ChangeMe' }, 2],
-  ] as const)('%s', async ([, env, code]) => {
-    const simulator = await startSimulator()
-    const program = runProgram('./careless-child.ts', {
-      ...minimalEnvironment,
-      ...simulator.environment(),
-      CONNECTOR_STATE_DIR: await temporaryFolder(),
-      CRASH_TARGET: 'http://127.0.0.1:9',
-      ...env,
-    })
-    expect(await program.exit, program.said()).toBe(code)
-    // Said once, for a person.
-    expect(
-      program
-        .said()
-        .split('\n')
-        .filter((line) => /OPENCTI_TOKEN|CONNECTOR_LIVE_STREAM_ID/.test(line)),
-    ).toHaveLength(1)
-  })
+  ] as const)(
+    '%s',
+    async ([, { capabilities, ...env }, code]: readonly [string, Record<string, string>, number]) => {
+      const simulator = await startSimulator(
+        capabilities === undefined ? {} : { capabilities: [capabilities as Capability] },
+      )
+      const program = runProgram('./careless-child.ts', {
+        ...minimalEnvironment,
+        ...simulator.environment(),
+        CONNECTOR_STATE_DIR: await temporaryFolder(),
+        CRASH_TARGET: 'http://127.0.0.1:9',
+        ...env,
+      })
+      expect(await program.exit, program.said()).toBe(code)
+      // Said once, for a person.
+      expect(
+        program
+          .said()
+          .split('\n')
+          .filter((line) => /OPENCTI_TOKEN|CONNECTOR_LIVE_STREAM_ID|CONNECTORAPI/.test(line)),
+      ).toHaveLength(1)
+    },
+  )
 })
