@@ -1,6 +1,7 @@
 // The connector: what authors extend, and what they are handed
 
 export { z } from 'zod'
+export { type KyInstance } from 'ky'
 export { StreamConnector } from './connector/stream-connector.ts'
 export { type ConnectorOptions } from './contract/connector-options.ts'
 export { EventContext } from './contract/event-context.ts'
@@ -39,6 +40,7 @@ export { StreamError, type StreamErrorCode, type StreamErrorOptions } from './er
 
 export {
   defineSettings,
+  type NoSettings,
   type SettingsDefinition,
   type SettingsSections,
 } from './settings/schemas/define-settings.ts'

@@ -9,6 +9,7 @@ import {
   targetSettings,
   validUntilOf,
   z,
+  type ConnectorDefaults,
   type Entity,
   type EventContext,
   type Observable,
@@ -42,7 +43,7 @@ export class CrowdstrikeConnector extends StreamConnector<typeof settings, Ioc> 
     name: 'CrowdStrike',
     filter: { types: ['indicator'] },
     on: { expired: 'delete' },
-  } as const
+  } satisfies ConnectorDefaults
   readonly #falcon = this.targetHttp(this.settings.crowdstrike)
 
   transform(entity: Entity): Ioc | undefined {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { entityKeyOf, toGeneric, type Entity } from 'opencti-stream-connector'
+import { entityKeyOf, toGeneric, type ConnectorDefaults, type Entity } from 'opencti-stream-connector'
 import { openCtiPropertiesOf, type Simulator, type StixObject } from 'opencti-stream-connector/testing'
 import { SiemConnector } from '../siem/siem-connector.ts'
 import { type Comparison } from './compare.ts'
@@ -12,7 +12,10 @@ export interface Bundle {
 
 /** The connector of the example, open for every type, with the generic transformation. */
 export class BundleConnector extends SiemConnector {
-  static override readonly defaults = { ...SiemConnector.defaults, filter: { types: [] } }
+  static override readonly defaults = {
+    ...SiemConnector.defaults,
+    filter: { types: [] },
+  } satisfies ConnectorDefaults
 
   override transform(entity: Entity) {
     return { ...toGeneric(entity), opencti_id: entityKeyOf(entity) }

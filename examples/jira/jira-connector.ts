@@ -1,5 +1,13 @@
-import { StreamConnector, defineSettings, descriptionOf, entityKeyOf } from 'opencti-stream-connector'
-import { nameOf, targetSettings, z, type Entity, type EventContext } from 'opencti-stream-connector'
+import {
+  StreamConnector,
+  defineSettings,
+  descriptionOf,
+  entityKeyOf,
+  nameOf,
+  targetSettings,
+  z,
+} from 'opencti-stream-connector'
+import { type ConnectorDefaults, type Entity, type EventContext } from 'opencti-stream-connector'
 
 const settings = defineSettings({
   jira: targetSettings('basic').extend({ project_key: z.string(), issue_type: z.string().default('Task') }),
@@ -10,7 +18,7 @@ const labelOf = (entity: Entity) => `opencti-${entityKeyOf(entity)}`
 /** Opens a Jira issue for each incident, report, grouping and case, keeps it up to date, and links it in OpenCTI. */
 export class JiraConnector extends StreamConnector<typeof settings, object> {
   static override readonly settings = settings
-  static override readonly defaults = { name: 'Jira', filter: { types } }
+  static override readonly defaults = { name: 'Jira', filter: { types } } satisfies ConnectorDefaults
   readonly #jira = this.targetHttp(this.settings.jira)
 
   transform(entity: Entity) {

@@ -1,4 +1,5 @@
 import {
+  type ConnectorDefaults,
   type Entity,
   type EventContext,
   StreamConnector,
@@ -24,7 +25,7 @@ export class SiemConnector extends StreamConnector<typeof settings, SiemEntry> {
   static override readonly defaults = {
     name: 'My SIEM',
     filter: { types: ['indicator', 'ipv4-addr', 'ipv6-addr', 'domain-name', 'url', 'file'] },
-  }
+  } satisfies ConnectorDefaults
   readonly #siem = new SiemClient(this.settings.my_connector)
 
   transform(entity: Entity): SiemEntry {

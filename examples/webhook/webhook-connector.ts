@@ -6,14 +6,14 @@ import {
   secret,
   targetSettings,
 } from 'opencti-stream-connector'
-import { type Entity, type EventContext } from 'opencti-stream-connector'
+import { type ConnectorDefaults, type Entity, type EventContext } from 'opencti-stream-connector'
 
 const settings = defineSettings({ webhook: targetSettings('token').extend({ signing_secret: secret() }) })
 
 /** Hands every event of a live stream to an HTTP endpoint, as the platform sent it, signed. */
 export class WebhookConnector extends StreamConnector<typeof settings> {
   static override readonly settings = settings
-  static override readonly defaults = { name: 'Webhook' }
+  static override readonly defaults = { name: 'Webhook' } satisfies ConnectorDefaults
   readonly #webhook = this.targetHttp(this.settings.webhook)
 
   transform = (entity: Entity) => entity

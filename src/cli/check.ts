@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { MemoryStore } from '../store/memory-store.ts'
+import { routesNotKnown } from '../settings/reading/changed-routes.ts'
 import { defineSettings } from '../settings/schemas/define-settings.ts'
 import { futureStart } from '../settings/reading/future-start.ts'
 import { loadSettings } from '../settings/reading/load-settings.ts'
@@ -82,7 +83,10 @@ async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number):
   const redactor = new Redactor()
   try {
     if (loaded === undefined) {
-      const read = loadSettings(defineSettings({}), { directory, defaults: { name: 'connector' } })
+      const read = loadSettings(defineSettings({}), {
+        directory,
+        defaults: { name: 'connector', routes: routesNotKnown },
+      })
       settings = read.settings
       nearMisses = [...read.nearMisses, ...read.deadFilters]
       for (const secret of read.secrets) redactor.add(secret)

@@ -17,7 +17,7 @@ export function plannedLine(
   clean: (text: string) => string,
   columns: number = Number.POSITIVE_INFINITY,
 ): string {
-  const { entity, reason } = context
+  const { entity, reason, route } = context
   const type = cell(octiTypeOf(entity) ?? entity.type, 18)
   const room = Math.max(10, columns - 28)
   const name = entityTitle(entity, Math.min(room, 40))
@@ -27,11 +27,13 @@ export function plannedLine(
       : item === undefined
         ? ''
         : ` → ${printable(clean(jsonOf(item)))}`
-  const left = room - widthOf(name)
+  const by = route === undefined ? '' : ` [${route}]`
+  const left = room - widthOf(name) - by.length
   return [
     paint(looks[operation], operation.padEnd(8)),
     `${type}  `,
     name,
+    by,
     left < 4 ? '' : paint('dim', cutTo(aside, left)),
   ].join('')
 }
@@ -41,7 +43,7 @@ export function plannedJson(
   { operation, item, context }: PlannedOperation,
   clean: (text: string) => string,
 ): unknown {
-  const { entity, entityId, internalId, externalId, position, reason } = context
+  const { entity, entityId, internalId, externalId, position, reason, route } = context
   const name = nameOf(entity)
   const facts = {
     operation,
@@ -51,6 +53,7 @@ export function plannedJson(
     type: entity.type,
     name,
     externalId,
+    route,
     reason,
     item,
   }

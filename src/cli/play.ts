@@ -1,6 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { type ConnectorNotice } from '../contract/notices.ts'
 import { StreamConnector } from '../connector/stream-connector.ts'
+import { routesNotKnown } from '../settings/reading/changed-routes.ts'
+import { type ConnectorDefaults } from '../settings/schemas/connector-defaults.ts'
 import { type EventCounts } from '../events/event-counters.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import { type Entity } from '../stix/types/entity.ts'
@@ -83,6 +85,8 @@ export function playCommand(): Command {
 
 /** Passes on what the filters of the settings let through. */
 class Listed extends StreamConnector {
+  static override readonly defaults: ConnectorDefaults = { routes: routesNotKnown }
+
   transform(entity: Entity): Entity {
     return entity
   }

@@ -5,6 +5,7 @@ import { createPlatformHttp } from '../opencti/http.ts'
 import { Platform } from '../opencti/platform.ts'
 import { parsePosition, type Position } from '../opencti/position.ts'
 import { checkStream } from '../opencti/stream-check.ts'
+import { routesNotKnown } from '../settings/reading/changed-routes.ts'
 import { defineSettings } from '../settings/schemas/define-settings.ts'
 import { loadSettings } from '../settings/reading/load-settings.ts'
 import { type Clock } from '../util/clock.ts'
@@ -37,11 +38,15 @@ export async function openSource(
   signal: AbortSignal,
 ): Promise<StreamSource> {
   // Who only looks needs no identity at the platform.
-  const env = { ...process.env, CONNECTOR_ID: process.env['CONNECTOR_ID']?.trim() || randomUUID() }
+  const env = {
+    ...process.env,
+    CONNECTOR_ID: process.env['CONNECTOR_ID']?.trim() || randomUUID(),
+    ...(streamId === undefined ? {} : { CONNECTOR_LIVE_STREAM_ID: streamId }),
+  }
   const loaded = loadSettings(defineSettings({}), {
     env,
     directory: settingsFolder(),
-    defaults: { name: 'opencti-stream' },
+    defaults: { name: 'opencti-stream', routes: routesNotKnown },
   })
   const { settings } = loaded
   const redactor = new Redactor()

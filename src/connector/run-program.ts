@@ -22,13 +22,21 @@ const exitCodeOf: Readonly<Partial<Record<ErrorCode, number>>> = {
   STREAM_FORBIDDEN: exitCodes.refused,
 }
 
-/** Runs a connector until it stops, and ends the process. The only place of this package that does so. */
-export async function runProgram(make: () => Program, noteUnhandled: NoteUnhandled): Promise<never> {
+/**
+ * Runs a connector until it stops, and ends the process. The only place of this package that does so.
+ *
+ * @param hint what may be the reason when the connector cannot be made because of a mistake in its code.
+ */
+export async function runProgram(
+  make: () => Program,
+  noteUnhandled: NoteUnhandled,
+  hint?: string,
+): Promise<never> {
   let program: Program
   try {
     program = make()
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : describeError(error)}\n`)
+    process.stderr.write(`${whyNotMade(error, hint)}\n`)
     const isSettings = isStreamConnectorError(error) && error.code === 'SETTINGS_INVALID'
     return process.exit(isSettings ? exitCodes.settings : exitCodes.failed)
   }
@@ -62,6 +70,13 @@ export async function runProgram(make: () => Program, noteUnhandled: NoteUnhandl
     process.stderr.write(`${describeError(error)}\n`)
     return process.exit(exitCodeFor(error))
   }
+}
+
+/** What our own errors say is all there is to know; what else is thrown here comes from a line of the author's class. */
+function whyNotMade(error: unknown, hint = ''): string {
+  if (!(error instanceof Error)) return describeError(error)
+  if (isStreamConnectorError(error)) return error.message
+  return `${error.stack ?? error.message}${error instanceof TypeError && hint !== '' ? `\n${hint}` : ''}`
 }
 
 function exitCodeFor(error: unknown): number {

@@ -6,7 +6,7 @@ import { type EntityLink } from '../lookups/platform-knowledge.ts'
 import { type PlatformLookups } from '../lookups/platform-lookups.ts'
 import { type OwnMetrics } from '../observe/metrics/own-metrics.ts'
 import { type CheckedStream } from '../opencti/stream-check.ts'
-import { defineSettings, type SettingsDefinition } from '../settings/schemas/define-settings.ts'
+import { defineSettings, type NoSettings, type SettingsDefinition } from '../settings/schemas/define-settings.ts'
 import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
 import { type Defaults } from '../settings/reading/resolve-defaults.ts'
 import { type SettingsOf } from '../settings/schemas/settings-of.ts'
@@ -21,6 +21,7 @@ import { type ConnectorStatus } from '../observe/connector-status.ts'
 import { type EventContext } from '../contract/event-context.ts'
 import { type ConnectorHooks, type FlushOperation } from '../contract/hooks.ts'
 import { type Listing, type ReconcileOptions, type ReconcileReport } from '../contract/reconcile-report.ts'
+import { type WithItsSettings } from '../contract/with-its-settings.ts'
 import { type TargetClients } from '../target/target-clients.ts'
 import { interceptedStart } from './start-interception.ts'
 import {
@@ -41,18 +42,22 @@ import { type Runtime } from './runtime.ts'
  * different entities side by side. What they throw decides what happens: see `RetryableError`, `PermanentError`,
  * `SkipEvent` and `StopConnector`; errors of HTTP clients are understood by their status.
  *
- * @typeParam Definition what {@link StreamConnector.settings} was defined with.
+ * @typeParam Definition what {@link StreamConnector.settings} was defined with; `NoSettings` where only an item is named.
  * @typeParam Item the target's own shape of an entity.
  *
  * @example
  * ```ts
- * import { StreamConnector, defineSettings, secret, z, type Entity, type EventContext } from 'opencti-stream-connector'
+ * import { StreamConnector, defineSettings, secret, z } from 'opencti-stream-connector'
+ * import type { ConnectorDefaults, Entity, EventContext } from 'opencti-stream-connector'
  *
  * const settings = defineSettings({ my_siem: z.object({ url: z.url(), api_key: secret() }) })
  *
  * class SiemConnector extends StreamConnector<typeof settings, { name: string }> {
  *   static override readonly settings = settings
- *   static override readonly defaults = { name: 'My SIEM', filter: { types: ['indicator'] } }
+ *   static override readonly defaults = {
+ *     name: 'My SIEM',
+ *     filter: { types: ['indicator'] },
+ *   } satisfies ConnectorDefaults
  *
  *   transform(entity: Entity) {
  *     return { name: entity.id }
@@ -68,12 +73,9 @@ import { type Runtime } from './runtime.ts'
  * export { SiemConnector }
  * ```
  */
-export abstract class StreamConnector<
-  Definition extends SettingsDefinition = SettingsDefinition,
-  Item = Entity,
-> {
+export abstract class StreamConnector<Definition extends SettingsDefinition = NoSettings, Item = Entity> {
   /** The connector's own settings. Default: none. */
-  static readonly settings: SettingsDefinition = defineSettings({})
+  static readonly settings: NoSettings = defineSettings({})
   /** What the connector sets for itself, below what an operator writes; it may follow the settings, as a function of them. */
   static readonly defaults: Defaults = {}
 
@@ -140,10 +142,12 @@ export abstract class StreamConnector<
    *
    * @example
    * ```ts
-   * import { StreamConnector, type Entity, type EventContext } from 'opencti-stream-connector'
+   * import { StreamConnector, type ConnectorDefaults, type Entity, type EventContext } from 'opencti-stream-connector'
    *
    * class Channels extends StreamConnector {
-   *   static override readonly defaults = { routes: { secure: { rateLimit: { perSecond: 5 } }, normal: {} } }
+   *   static override readonly defaults = {
+   *     routes: { secure: { rateLimit: { perSecond: 5 } }, normal: {} },
+   *   } satisfies ConnectorDefaults
    *   #channels = new Map(['secure', 'normal'].map((name) => [name, this.routeHttp(name)]))
    *   transform = (entity: Entity) => entity
    *   override async create(entity: Entity, context: EventContext) {
@@ -383,14 +387,19 @@ export abstract class StreamConnector<
    * once), and ends the process: 0 after a stop, 2 when the settings are wrong, 1 for any other failure. A promise of the
    * connector that is rejected and that nobody waits for is logged with what was at work, and ends nothing.
    */
-  static async run(
-    this: new () => Pick<StreamConnector, 'start' | 'stop' | 'abandon' | 'finished'>,
+  static async run<Class extends new () => Pick<StreamConnector, 'start' | 'stop' | 'abandon' | 'finished'>>(
+    this: Class & WithItsSettings<Class>,
   ): Promise<never> {
     if (this === (StreamConnector as unknown))
       throw new StreamConnectorError('LIFECYCLE', 'Call run() on the class that extends StreamConnector.')
     const note = (connector: object, error: unknown, isGoingOn: boolean) => {
       if (#runtime in connector) connector.#runtime.noteUnhandled(error, isGoingOn)
     }
-    return interceptedStart(this) ?? runProgram(() => new this(), note)
+    // Without types nothing tells that they were forgotten.
+    const hasSettings = (this as { readonly settings?: unknown }).settings !== StreamConnector.settings
+    const hint = hasSettings
+      ? undefined
+      : `${this.name} has no settings of its own. If it reads some, write "static settings = settings" in the class.`
+    return interceptedStart(this) ?? runProgram(() => new this(), note, hint)
   }
 }

@@ -40,7 +40,7 @@ export class EventContext {
   #logger: Logger | undefined
   #signal: AbortSignal | undefined
 
-  /** @internal */
+  /** @hidden */
   constructor(
     operation: Operation,
     externalId: string | UnknownId | undefined,

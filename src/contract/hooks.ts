@@ -1,5 +1,4 @@
 import { type FlushResult } from '../flow/flush-answer.ts'
-import { type OperationKind } from '../events/operation.ts'
 import { type EntityLink } from '../lookups/platform-knowledge.ts'
 import { type Entity } from '../stix/types/entity.ts'
 import { type MaybePromise } from '../store/state-store.ts'
@@ -7,23 +6,23 @@ import { type EventContext } from './event-context.ts'
 import { type Listing } from './reconcile-report.ts'
 
 /**
- * One item of a batch that `flush` is handed.
+ * One item of a batch that `flush` is handed: `kind` tells whether there is an `item`, what `transform` made of the entity.
  *
  * @example
  * ```ts
  * import { type FlushOperation } from 'opencti-stream-connector'
  *
  * const lines = (operations: readonly FlushOperation<{ name: string }>[]) =>
- *   operations.map(({ kind, item, context }) => JSON.stringify({ kind, id: context.entityId, name: item?.name }))
+ *   operations.map((operation) => {
+ *     const { entityId } = operation.context
+ *     return operation.kind === 'delete' ? `- ${entityId}` : `+ ${entityId} ${operation.item.name}`
+ *   })
  * console.log(lines([]).length)
  * ```
  */
-export interface FlushOperation<Item> {
-  readonly kind: OperationKind
-  /** What `transform` made of the entity; undefined for a delete. */
-  readonly item: Item | undefined
-  readonly context: EventContext
-}
+export type FlushOperation<Item> =
+  | { readonly kind: 'create' | 'update'; readonly item: Item; readonly context: EventContext }
+  | { readonly kind: 'delete'; readonly item: undefined; readonly context: EventContext }
 
 /** The methods that an author may write; a class that extends `StreamConnector` documents each. */
 export interface Hooks<Item> {

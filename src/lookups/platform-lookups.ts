@@ -71,9 +71,9 @@ const absentTtlMs = 60_000
  *
  * @example
  * ```ts
- * import { markingsOf, nameOf, StreamConnector, type Entity, type EventContext, type SettingsDefinition } from 'opencti-stream-connector'
+ * import { markingsOf, nameOf, StreamConnector, type Entity, type EventContext, type NoSettings } from 'opencti-stream-connector'
  *
- * class Notifier extends StreamConnector<SettingsDefinition, { text: string }> {
+ * class Notifier extends StreamConnector<NoSettings, { text: string }> {
  *   async transform(entity: Entity, { signal }: EventContext) {
  *     const author = await this.platform.authorOf(entity, { signal })
  *     const markings = await Promise.all(markingsOf(entity).ids.map((id) => this.platform.markingOf(id, { signal })))
@@ -102,7 +102,7 @@ export class PlatformLookups {
   readonly #fileFlights = new SharedFlights<Uint8Array>()
   readonly #authorTurn: AuthorTurn
 
-  /** @internal */
+  /** @hidden */
   constructor(options: PlatformLookupsOptions) {
     const { http, url, clock = systemClock } = options
     this.#options = options

@@ -120,7 +120,8 @@ export class HookRunner implements OperationHandler {
     const items = operations.map((operation): FlushOperation<unknown> => {
       const context = operation.context as EventContext
       context.enter(call)
-      return { kind: operation.kind, item: operation.item, context }
+      const { kind, item } = operation
+      return kind === 'delete' ? { kind, item: undefined, context } : { kind, item, context }
     })
     const answers = readFlushResults(
       await call.run('flush', () => this.#hooks.flush!(items)),

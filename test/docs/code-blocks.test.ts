@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import ts from 'typescript'
 import { expect, test } from 'vitest'
 import { codeBlocksOf } from './code-blocks.ts'
+import { problemsOf } from './compile-blocks.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -14,43 +14,30 @@ const documents = [
   ...filesUnder('src', '.ts'),
 ]
 
-test('every TypeScript block in the documents and comments compiles', () => {
-  // Virtual files beside tsconfig.json, whose paths know the package by its own name.
-  const blocks = new Map<string, { code: string; where: string }>()
-  for (const document of documents) {
-    for (const { code, line } of codeBlocksOf(readFileSync(join(root, document), 'utf8'))) {
-      const path = join(root, `block-${blocks.size}.ts`)
-      // Each block is a module of its own.
-      blocks.set(path, { code: `${code}\nexport {}\n`, where: `${document}:${line}` })
-    }
-  }
-  expect(blocks.size).toBeGreaterThan(20)
+const blocks = new Map(
+  documents.flatMap((document) =>
+    codeBlocksOf(readFileSync(join(root, document), 'utf8')).map(
+      ({ code, line }) => [`${document}:${line}`, code] as const,
+    ),
+  ),
+)
 
-  const parsed = ts.getParsedCommandLineOfConfigFile(
-    join(root, 'tsconfig.json'),
-    {},
-    { ...ts.sys, onUnRecoverableConfigFileDiagnostic: () => expect.fail('tsconfig.json cannot be read') },
-  )!
-  const options = { ...parsed.options, noUnusedLocals: false, noUnusedParameters: false, noEmit: true }
-  const host = ts.createCompilerHost(options)
-  const { fileExists, readFile, getSourceFile } = host
-  host.fileExists = (path) => blocks.has(path) || fileExists(path)
-  host.readFile = (path) => blocks.get(path)?.code ?? readFile(path)
-  host.getSourceFile = (path, ...rest) => {
-    const block = blocks.get(path)
-    return block === undefined
-      ? getSourceFile(path, ...rest)
-      : ts.createSourceFile(path, block.code, ts.ScriptTarget.ES2023)
-  }
-  const program = ts.createProgram([...blocks.keys()], options, host)
-  const problems = [...blocks].flatMap(([path, { where }]) => {
-    const file = program.getSourceFile(path)!
-    return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map(
-      (diagnostic) => `${where}: ${ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n')}`,
-    )
-  })
-  expect(problems).toEqual([])
+test('every TypeScript block in the documents and comments compiles', () => {
+  expect(blocks.size).toBeGreaterThan(20)
+  expect(problemsOf(blocks)).toEqual([])
 }, 120_000)
+
+test('defaults are written so that an editor completes them wherever they are shown', () => {
+  const shown = [
+    ...blocks,
+    ...filesUnder('examples', '-connector.ts').map(
+      (file) => [file, readFileSync(join(root, file), 'utf8')] as const,
+    ),
+  ].filter(([, code]) => code.includes('static override readonly defaults'))
+  expect(shown.length).toBeGreaterThan(8)
+  const unsatisfied = shown.filter(([, code]) => !code.includes('satisfies ConnectorDefaults'))
+  expect(unsatisfied.map(([where]) => where)).toEqual([])
+})
 
 function filesUnder(folder: string, ending: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })

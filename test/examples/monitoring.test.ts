@@ -11,7 +11,6 @@ import {
   silentLogger,
   StreamConnector,
   type Entity,
-  type SettingsDefinition,
 } from 'opencti-stream-connector'
 import { buildIndicator, Simulator } from 'opencti-stream-connector/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -113,7 +112,7 @@ test('alerts and dashboard ask for no metric that a connector does not serve', (
 })
 
 /** A connector to which everything happens that the dashboard shows. */
-class Eventful extends StreamConnector<SettingsDefinition, Entity> {
+class Eventful extends StreamConnector {
   static override readonly defaults = {
     name: 'Eventful',
     filter: { types: ['indicator'] },

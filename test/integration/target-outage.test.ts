@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { SqliteStore, StreamConnector, type Entity, type SettingsDefinition } from 'opencti-stream-connector'
+import { SqliteStore, StreamConnector, type Entity, type NoSettings } from 'opencti-stream-connector'
 import { buildIndicator, Simulator } from 'opencti-stream-connector/testing'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { lastEventOf } from './stage.ts'
@@ -14,7 +14,7 @@ interface Pushed {
   readonly name: string
 }
 
-class Pusher extends StreamConnector<SettingsDefinition, Pushed> {
+class Pusher extends StreamConnector<NoSettings, Pushed> {
   static override readonly defaults = {
     name: 'Pusher',
     filter: { types: ['indicator'] },

@@ -10,6 +10,7 @@ export const minimalEnvironment = {
   OPENCTI_TOKEN: 'the-token-of-the-platform',
   CONNECTOR_ID: '2b0bd5a4-6a5f-4f2c-8d1e-3a6bd3a6b001',
   CONNECTOR_NAME: 'Example',
+  CONNECTOR_LIVE_STREAM_ID: '675e6270-9e92-4189-8515-7972916a7e56',
 } as const
 
 /** A new folder with these files, removed after the test. */

@@ -61,7 +61,7 @@ export class OwnMetrics {
   readonly #options: OwnMetricsOptions
   readonly #registry = new Registry()
 
-  /** @internal */
+  /** @hidden */
   constructor(options: OwnMetricsOptions) {
     this.#options = options
   }

@@ -4,6 +4,9 @@ import { type RouteChanges, type RouteOptions } from '../schemas/route-options.t
 
 type Routes = NonNullable<ConnectorDefaults['routes']>
 
+/** Stands for the routes of a connector whose code is not at hand: what an operator changes of them is left alone. */
+export const routesNotKnown: Routes = Object.freeze({})
+
 /** What came of an operator's changes of routes. */
 export interface ChangedRoutes {
   /** The defaults of the code with the changes. */
@@ -16,7 +19,8 @@ export function changedRoutes(
   defaults: ConnectorDefaults,
   changes: Readonly<Record<string, RouteChanges>> = {},
 ): ChangedRoutes {
-  if (Object.keys(changes).length === 0) return { defaults, problems: [] }
+  if (Object.keys(changes).length === 0 || defaults.routes === routesNotKnown)
+    return { defaults, problems: [] }
   const routes: Record<string, RouteOptions> = { ...defaults.routes }
   const problems: SettingProblem[] = []
   for (const [name, change] of Object.entries(changes)) {

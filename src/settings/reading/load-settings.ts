@@ -1,4 +1,4 @@
-import { SettingsError } from '../../errors/settings-error.ts'
+import { SettingsError, type SettingProblem } from '../../errors/settings-error.ts'
 import { changedRoutes } from './changed-routes.ts'
 import { collectSecrets } from '../sources/collect-secrets.ts'
 import { type ConnectorDefaults } from '../schemas/connector-defaults.ts'
@@ -12,8 +12,15 @@ import { openctiFields, openctiSchema } from '../schemas/opencti-settings.ts'
 import { type Defaults, resolveDefaults } from './resolve-defaults.ts'
 import { readDelivery } from './read-delivery.ts'
 import { readSection, type SectionRequest, type SectionResult } from './read-section.ts'
-import { fieldsOf } from '../schemas/setting-field.ts'
-import { readSources, type SettingSources, type WrittenSettings } from '../sources/setting-sources.ts'
+import { fieldsOf, sectionFields } from '../schemas/setting-field.ts'
+import { missingProblem } from './setting-problems.ts'
+import {
+  holdsPlaceholder,
+  readSources,
+  type SettingSources,
+  type WrittenSettings,
+  writtenOf,
+} from '../sources/setting-sources.ts'
 import { type SectionSettings } from '../schemas/settings-of.ts'
 
 /** What {@link loadSettings} reads from. */
@@ -77,6 +84,7 @@ export function loadSettings<Sections extends SettingsSections>(
   ]
   const fields = fieldsOf(definition)
   if (problems.length > 0 || delivery.value === undefined) {
+    problems.push(...missingStream(sources))
     const isSomethingMissing = problems.some(({ isMissing }) => isMissing)
     throw new SettingsError(problems, isSomethingMissing ? nearMisses(sources, fields) : [])
   }
@@ -92,6 +100,17 @@ export function loadSettings<Sections extends SettingsSections>(
     nearMisses: nearMisses(sources, fields),
     deadFilters: deadFilters({ delivery: delivery.value, defaults, hasInferences }),
   })
+}
+
+/**
+ * That no stream is set, told beside what is wrong otherwise. Alone it is no reason to refuse the settings: who hands events to
+ * `processMessage` has no stream, and `checkStream()` says the same at the start.
+ */
+function missingStream(sources: WrittenSettings): readonly SettingProblem[] {
+  return sectionFields('connector', connectorSchema)
+    .filter(({ field }) => field === 'live_stream_id')
+    .filter((field) => writtenOf(sources, field) === undefined)
+    .map((field) => missingProblem(field, holdsPlaceholder(sources, field)))
 }
 
 function readConnector(sources: WrittenSettings, { name, scope, start }: ConnectorDefaults): SectionResult {

@@ -6,15 +6,15 @@ import { type ConnectorDefaults } from '../schemas/connector-defaults.ts'
  *
  * @example
  * ```ts
- * import { StreamConnector, defineSettings, z, type Entity, type SettingsOf } from 'opencti-stream-connector'
+ * import { StreamConnector, defineSettings, z } from 'opencti-stream-connector'
+ * import type { ConnectorDefaults, Entity, SettingsOf } from 'opencti-stream-connector'
  *
  * const settings = defineSettings({ blocklist: z.object({ sync_interval_s: z.number().default(60) }) })
  *
  * class Blocklist extends StreamConnector<typeof settings> {
  *   static override readonly settings = settings
- *   static override readonly defaults = ({ blocklist }: SettingsOf<typeof settings>) => ({
- *     batch: { maxWaitMs: blocklist.sync_interval_s * 1000 },
- *   })
+ *   static override readonly defaults = ({ blocklist }: SettingsOf<typeof settings>) =>
+ *     ({ batch: { maxWaitMs: blocklist.sync_interval_s * 1000 } }) satisfies ConnectorDefaults
  *   transform = (entity: Entity) => entity
  *   override flush() {}
  * }

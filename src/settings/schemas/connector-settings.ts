@@ -15,7 +15,7 @@ export interface ConnectorSettings {
   readonly type: 'STREAM'
   /** The least grave level that is logged. Default `error`. */
   readonly log_level: 'debug' | 'info' | 'warn' | 'error'
-  /** Id of the stream; absent when it is not set or still `ChangeMe`, which `checkStream()` reports. */
+  /** Id of the stream; absent when it is not set or still `ChangeMe`, which `checkStream()` reports, before anything else at a start. */
   readonly live_stream_id?: string | undefined
   /**
    * Whether the target loses what the platform deletes, merges away or takes out of the stream. Default `true`. What is

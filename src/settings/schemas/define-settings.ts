@@ -12,6 +12,27 @@ export interface SettingsDefinition<Sections extends SettingsSections = Settings
 }
 
 /**
+ * No settings but those that every connector has: what a connector names that has only an item of its own.
+ *
+ * @example
+ * ```ts
+ * import { nameOf, StreamConnector, type Entity, type NoSettings } from 'opencti-stream-connector'
+ *
+ * class Notifier extends StreamConnector<NoSettings, { text: string }> {
+ *   transform(entity: Entity) {
+ *     return { text: nameOf(entity) }
+ *   }
+ *   override async create(item: { text: string }) {
+ *     await this.http.post('https://chat.example.org/messages', { json: item })
+ *   }
+ * }
+ *
+ * export { Notifier }
+ * ```
+ */
+export type NoSettings = SettingsDefinition<Record<never, never>>
+
+/**
  * Declares the settings of a connector beside those that every connector has. Each field is read from the
  * environment as `<SECTION>_<FIELD>`, from `config.yml` as `section.field`; text is converted by what the schema
  * takes, so nothing needs `z.coerce`.

@@ -205,8 +205,9 @@ test('all problems are reported at once, each with its names and what to do', ()
     ['MY_SIEM_API_BASE_URL', 'my_siem.api_base_url', 'must be a URL'],
     ['MY_SIEM_API_KEY', 'my_siem.api_key', 'is not set'],
     ['CONNECTOR_CONCURRENCY', 'connector.concurrency', 'must be at least 1'],
+    ['CONNECTOR_LIVE_STREAM_ID', 'connector.live_stream_id', 'is not set'],
   ])
-  expect(error.message).toContain('8 settings need attention')
+  expect(error.message).toContain('9 settings need attention')
   expect(error.message).toContain('Set MY_SIEM_API_KEY, or my_siem.api_key in config.yml, to a secret.')
   expect(error.message).toContain('Correct my_siem.api_base_url in config.yml.')
 })
@@ -216,6 +217,7 @@ test('a misspelled name is pointed out when something is missing', () => {
     ...valid,
     MY_SIEM_API_KEY: undefined,
     MY_SIEM_APIKEY: 'canary',
+    CONNECTOR_LIVE_STREAM_ID: undefined,
     CONNECTOR_LIVE_STREAMID: 'canary',
     PATH: '/bin',
     FTP_PROXY: 'x',

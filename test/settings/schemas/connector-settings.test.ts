@@ -3,16 +3,17 @@ import { catchUpEndForms } from '../../../src/settings/schemas/read-beginning.ts
 import { loadSettings } from '../../../src/settings/reading/load-settings.ts'
 import { folderWith, minimalEnvironment, settingsErrorOf } from '../minimal-environment.ts'
 
+const { CONNECTOR_LIVE_STREAM_ID, ...withoutStream } = minimalEnvironment
 const load = (env: Record<string, string>, yaml?: string) =>
   loadSettings(
     { sections: {} },
     {
-      env: { ...minimalEnvironment, ...env },
+      env: { ...withoutStream, ...env },
       directory: folderWith(yaml === undefined ? {} : { 'config.yml': yaml }),
     },
   ).settings.connector
 const problemOf = (env: Record<string, string>) => {
-  const { problems } = settingsErrorOf(() => load(env))
+  const { problems } = settingsErrorOf(() => load({ CONNECTOR_LIVE_STREAM_ID, ...env }))
   expect(problems).toHaveLength(1)
   return problems[0]!
 }
@@ -96,10 +97,20 @@ test('a scope may be a YAML list', () => {
   expect(load({}, 'connector:\n  scope:\n    - " a "\n    - ""\n    - b\n').scope).toEqual(['a', 'b'])
 })
 
-test('a stream that is missing, or still a placeholder, is left to checkStream()', () => {
+test('a stream that is missing, or still a placeholder, stands among the problems, and is left to checkStream() where there are none', () => {
   expect(load({}).live_stream_id).toBeUndefined()
   for (const text of ['', 'ChangeMe', 'changeme', 'CHANGEME', ' ChangeMe ']) {
     expect(load({ CONNECTOR_LIVE_STREAM_ID: text }).live_stream_id).toBeUndefined()
+    const { message, problems } = settingsErrorOf(() =>
+      load({ CONNECTOR_LIVE_STREAM_ID: text, OPENCTI_URL: '' }),
+    )
+    expect(problems.map(({ environment }) => environment)).toEqual([
+      'OPENCTI_URL',
+      'CONNECTOR_LIVE_STREAM_ID',
+    ])
+    expect(message).toContain(
+      'Set CONNECTOR_LIVE_STREAM_ID, or connector.live_stream_id in config.yml, to the id of a stream of the platform.',
+    )
   }
 })
 
