@@ -1,4 +1,5 @@
 import { Ledger } from '../checkpoint/ledger.ts'
+import { type CatchUp } from '../intake/catch-up.ts'
 import { StreamReader } from '../intake/stream-reader.ts'
 import { decodeEvent, isEventName, isUnreadable, type UnreadableEvent } from '../opencti/decode-event.ts'
 import { parsePosition, type Position } from '../opencti/position.ts'
@@ -52,9 +53,9 @@ export async function followStream(options: FollowOptions): Promise<void> {
     settings: source.settings.connector,
     clock,
     pipeline: {
-      accept: (message) => {
+      accept: (message, receipts) => {
         const frame = frameOf(message as StreamMessage)
-        if (isWanted() && enter(ledger, frame)) options.onFrame(frame, ledger.catchingUp)
+        if (isWanted() && enter(receipts ?? ledger, frame)) options.onFrame(frame, ledger.catchingUp)
         return frame.position
       },
     },
@@ -115,13 +116,16 @@ function frameOf(message: Frame['message']): Frame {
   return { message, position, event }
 }
 
+/** What knows the frames that came before: the ledger, or before it the catch-up, which knows those of its pieces. */
+type Receipts = Pick<CatchUp, 'receive' | 'settle'>
+
 /** Whether a frame is new; by the same rules as in a connector's pipeline. */
-function enter(ledger: Ledger, { message, position, event }: Frame): boolean {
+function enter(ledger: Receipts, { message, position, event }: Frame): boolean {
   const isBad = isUnreadable(event)
   const member = isBad
     ? `${message.event}:?${message.bytes}`
     : `${event.name}${event.isDependency ? '+' : ':'}${event.key}`
-  const ticket = ledger.receive(position, member)
+  const ticket = ledger.receive(position, member, isBad || !event.isDependency)
   if (ticket === undefined) return false
   ledger.settle(ticket)
   return true

@@ -31,9 +31,15 @@ Examples:
   opencti-stream simulate --port 8080 --rate 2
   opencti-stream simulate --bundle report.json --size 0 --rate 0
   opencti-stream simulate --size 10000 --rate 100   a busy platform
+  opencti-stream simulate --capabilities KNOWLEDGE_KNUPDATE   for link()
 
 The environment that a connector needs goes to standard output, for a shell to
 read; everything else goes to standard error.
+
+The connector's user may ${connectorCapabilities.slice(0, 3).join(', ')},
+${connectorCapabilities.slice(3).join(' and ')}; --capabilities adds to that.
+A connector with link() needs KNOWLEDGE_KNUPDATE, the streams "live" and raw
+need BYPASS; any other name of the platform's works too.
 `
 
 /**
@@ -47,7 +53,7 @@ read; everything else goes to standard error.
 export function simulateCommand(): Command {
   return new Command('simulate')
     .description('Play an OpenCTI platform on this machine, to run connectors against.')
-    .option('--port <number>', 'port to listen on, 0 for a free one', wholeNumberFrom(0), 8080)
+    .option('--port <number>', 'port to listen on, 0 for a free one', wholeNumberFrom(0, 65_535), 8080)
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--base-path <path>', 'path that the platform is served under; without it, the root')
     .addOption(
@@ -63,8 +69,8 @@ export function simulateCommand(): Command {
     .addOption(
       new Option(
         '--capabilities <names...>',
-        "what the connector's user may do; link needs KNOWLEDGE_KNUPDATE",
-      ).default([...connectorCapabilities], 'what a connector without it needs'),
+        "what the connector's user may do more than a connector needs",
+      ).default([], 'none'),
     )
     .option('--json', 'print the environment as one JSON object')
     .addHelpText('after', help + exitCodesHelp('0 ended by Ctrl-C, 1 failed, 2 wrong usage.'))
@@ -82,7 +88,7 @@ async function simulate(options: SimulateOptions): Promise<void> {
     basePath: options.basePath,
     profile: options.profile,
     token: options.token,
-    capabilities: options.capabilities,
+    capabilities: [...connectorCapabilities, ...options.capabilities],
   }).catch((error: unknown) => {
     throw listenError(error, options)
   })

@@ -152,6 +152,10 @@ export class Assembly {
       isEcho: (event) => this.links.isEcho(event),
       trace: (name, position, isAlone) => owner.tracing.begin(name, position, isAlone),
       onReference: owner.onReference,
+      onUnknownEvent: (name) =>
+        logger.warn('The platform sends events of a kind that is not known here: they are skipped', {
+          event: name,
+        }),
       clean,
       letters: this.#letters,
     })

@@ -42,6 +42,8 @@ export interface PipelineOptions {
   readonly ownUserId: () => string | undefined
   /** An author or a marking came: what look-ups know of it may be out of date. */
   readonly onReference?: ((event: StreamEvent) => void) | undefined
+  /** The stream has an event of a name that is not known. Told once for each name. */
+  readonly onUnknownEvent?: ((name: string) => void) | undefined
   /** Whether an event only tells a link that the connector wrote itself. Default: none does. */
   readonly isEcho?: ((event: StreamEvent) => boolean) | undefined
   /** Takes secrets out of a text. */
@@ -53,6 +55,10 @@ export interface PipelineOptions {
 
 /** Where the positions of events are kept. */
 export type EventLedger = Pick<CatchUp, 'receive' | 'settle' | 'hasTold'>
+
+/** So many names of events that are not known are told of, and so much of each. */
+const maxUnknownNames = 20
+const maxNameLength = 100
 
 /** Told when an event has come to its end. */
 export type OnSettled = (outcome: Outcome) => void
@@ -66,6 +72,7 @@ export class Pipeline {
   readonly #routes: Routes
   readonly #planner: Planner
   readonly #shrink: Shrink
+  readonly #unknownNames = new Set<string>()
 
   constructor(options: PipelineOptions) {
     this.#options = options
@@ -138,6 +145,7 @@ export class Pipeline {
     const onSettled = trace === undefined ? onEnd : traced(trace, onEnd)
     this.#options.counters.receive()
     if (!isEventName(message.event)) {
+      this.#tellUnknown(message.event)
       this.#end(this.#enter(ledger, position, message.event, true), skippedUnknown, onSettled, ledger)
       return
     }
@@ -167,6 +175,13 @@ export class Pipeline {
         this.#end(ticket, this.#options.letters.buryUnplanned(message, event, problem), onSettled, ledger)
       }
     }
+  }
+
+  #tellUnknown(event: string): void {
+    const name = event.slice(0, maxNameLength)
+    if (this.#unknownNames.has(name) || this.#unknownNames.size === maxUnknownNames) return
+    this.#unknownNames.add(name)
+    this.#options.onUnknownEvent?.(name)
   }
 
   #route(

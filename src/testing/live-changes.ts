@@ -1,6 +1,7 @@
 import { type Clock } from '../util/clock.ts'
 import { buildIndicator, indicatorKinds } from './builders/build-indicator.ts'
 import { buildObservable } from './builders/build-observable.ts'
+import { randomMarking } from './builders/random-marking.ts'
 import { seededRandom } from './builders/seeded-random.ts'
 import { type Simulator } from './simulator.ts'
 
@@ -83,9 +84,10 @@ export class LiveChanges {
   #create(): void {
     const seed = this.#nextSeed++
     const isIndicator = this.#random() < 0.7
+    const options = { seed, object_marking_refs: [randomMarking(this.#random)] }
     const entity = isIndicator
-      ? buildIndicator(this.#pick(commonIndicators), { seed })
-      : buildObservable(this.#pick(commonObservables)!, { seed })
+      ? buildIndicator(this.#pick(commonIndicators), options)
+      : buildObservable(this.#pick(commonObservables)!, options)
     this.#kept.push(this.#simulator.create(entity).id)
     if (this.#kept.length > maxKept) this.#kept.shift()
   }

@@ -98,6 +98,42 @@ test('appends nothing to what is no recording', async () => {
   expect(await readFile(file, 'utf8')).toBe('dear diary\n')
 })
 
+test('writes each frame once, however often the connection is cut, live and in a catch-up', async () => {
+  const { simulator, file, from, env, folder, only } = await stage()
+  const loaded = Array.from({ length: 30 }, (_, index) => buildIndicator('domain', { seed: 100 + index }))
+  simulator.load(loaded)
+  const start = async (name: string, ...words: string[]) => {
+    const path = `${file}-${name}`
+    await writeFile(path, '')
+    const cli = startCli(['record', path, ...words, ...only], env, folder)
+    const has = async (id: string) => (await readFile(path, 'utf8')).includes(id)
+    const doubles = async () => {
+      expect(await cli.end('SIGINT')).toBe(0)
+      const seen = linesOf(await readFile(path, 'utf8')).map((line) => {
+        const frame = JSON.parse(line) as { id: string; event: string; data: { data: { id: string } } }
+        return `${frame.id} ${frame.event} ${frame.data.data.id}`
+      })
+      return seen.filter((line, at) => seen.indexOf(line) !== at)
+    }
+    return { has, doubles }
+  }
+  const live = await start('live', '--from', from)
+  for (let round = 0; round < 3; round++) {
+    const { id } = simulator.create(buildIndicator('url', { seed: 200 + round }))
+    await until('the frame', () => live.has(id))
+    simulator.faults.cut()
+  }
+  expect(await live.doubles()).toEqual([])
+
+  simulator.faults.cutCatchUpAfterObjects = 20
+  const before = streamRequests(simulator).length
+  const caughtUp = await start('caught-up', '--from', '0', '--recover')
+  await until('a cut', () => streamRequests(simulator).length > before + 2)
+  simulator.faults.cutCatchUpAfterObjects = undefined
+  for (const { id } of loaded) await until(id, () => caughtUp.has(id))
+  expect(await caughtUp.doubles()).toEqual([])
+})
+
 test('a recording goes through a connector in order, and the counters are told', async () => {
   const { run, record, file, folder, malware } = await stage()
   await record('--limit', '4')
@@ -122,6 +158,47 @@ test('a recording goes through a connector in order, and the counters are told',
     received: 4,
     delivered: 2,
     skippedByReason: { 'filter-type': 2 },
+  })
+})
+
+test('a dry run names the route of each operation, and routes of other connectors do no harm', async () => {
+  const { record, run, file, folder } = await stage()
+  await record('--limit', '2')
+  const routed = simpleConnector().replace(
+    "static defaults = { name: 'Simple' }",
+    "static defaults = { name: 'Simple', routes: { everything: {}, threats: { types: ['malware'] } } }",
+  )
+  const connector = await writeConnector(folder, routed)
+  const { out } = await runCli(['play', file, connector, '--dry-run'])
+  expect(
+    linesOf(out)
+      .map((line) => line.replaceAll(/ +/g, ' '))
+      .slice(0, 3),
+  ).toEqual([
+    'create Indicator one.example [everything] → {"name":"one.example"}',
+    'create Malware Worm [everything] → {"name":"Worm"}',
+    'create Malware Worm [threats] → {"name":"Worm"}',
+  ])
+  const json = await runCli(['play', file, connector, '--dry-run', '--json'])
+  const routes = linesOf(json.out).map((line) => (JSON.parse(line) as { route?: string }).route)
+  expect(routes).toEqual(['everything', 'everything', 'threats', undefined])
+  // What an operator says of the routes of his connector is in the environment of these too.
+  const CONNECTOR_ROUTES = '{"threats":{"min_tlp":"TLP:AMBER"}}'
+  for (const words of [
+    ['play', file],
+    ['tail', '--limit', '1', '--from', '0'],
+    ['record', `${file}-2`, '--limit', '1', '--from', '0'],
+  ])
+    expect(await run(words, { CONNECTOR_ROUTES }), words.join(' ')).toMatchObject({ code: 0 })
+  const checked = await run(['check', '--json'], { CONNECTOR_ROUTES, CONNECTOR_STATE_DIR: folder })
+  expect((JSON.parse(checked.out) as { checks: unknown[] }).checks[0]).toMatchObject({
+    name: 'Settings',
+    status: 'ok',
+  })
+  const wrong = await run(['check', connector], { CONNECTOR_ROUTES: '{"others":{"concurrency":2}}' })
+  expect(wrong).toMatchObject({
+    code: 2,
+    out: expect.stringContaining('Its routes are: everything, threats.') as string,
   })
 })
 

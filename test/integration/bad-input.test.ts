@@ -155,11 +155,17 @@ describe('frames', () => {
     expect(recorder.calls.find(({ entityId }) => entityId === report.id)!.entity).toEqual(report)
   })
 
-  test('an unknown event name: skipped with a reason, and its id counts', async () => {
+  test('an unknown event name: skipped with a reason, told once, and its id counts', async () => {
     const { simulator, recorder } = await onStage()
-    simulator.faults.unknownEvent('telemetry')
-    await until('the skip', () => recorder.status().skippedByReason['unknown-event'] === 1)
+    for (const name of ['telemetry', 'telemetry', 'audit', 'telemetry']) simulator.faults.unknownEvent(name)
+    await until('the skips', () => recorder.status().skippedByReason['unknown-event'] === 4)
     expect(recorder.status().deadLettered).toBe(0)
+    // Told once for each name, however many come.
+    const told = recorder.lines.filter(({ message }) => message.includes('of a kind that is not known'))
+    expect(told.map(({ level, attributes }) => [level, attributes?.['event']])).toEqual([
+      ['warn', 'telemetry'],
+      ['warn', 'audit'],
+    ])
     await proveReading(simulator, recorder)
   })
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { observableExtension } from '../../src/stix/types/extensions.ts'
+import { tlpMarkingIds } from '../../src/stix/read/tlp.ts'
 import {
   buildIndicator,
   buildKnowledgeBase,
@@ -117,6 +118,13 @@ describe('a knowledge base', () => {
     const sorted = (dates: string[]) => dates.toSorted((a, b) => (a < b ? -1 : 1))
     const updates = objects.map((object) => openCtiPropertiesOf(object).updated_at)
     expect(sorted(updates)).not.toEqual(updates)
+  })
+
+  test('has objects of every level of the Traffic Light Protocol', () => {
+    const refs = [...buildKnowledgeBase({ seed: 3, size: 400 })].map(
+      ({ object_marking_refs: markings }) => (markings as string[] | undefined)?.[0],
+    )
+    expect(new Set(refs)).toEqual(new Set([...Object.values(tlpMarkingIds), undefined]))
   })
 
   test('names nothing that could exist', () => {

@@ -5,6 +5,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { runCli } from '../cli/run-cli.ts'
+import { connectorCapabilities } from '../../src/testing/live/access.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
 const command = new URL('../../src/cli/simulate.ts', import.meta.url).href
@@ -85,9 +86,8 @@ test('prints an environment that a shell can read, serves, notes requests withou
   expect(output.error).not.toContain("it's-a-token")
 })
 
-test("gives the connector's user the rights that were named, and no others", async () => {
-  const words =
-    '--port 0 --size 0 --rate 0 --json --capabilities APIACCESS_USETOKEN CONNECTORAPI KNOWLEDGE_KNUPDATE'
+test("gives the connector's user what a connector needs, and the rights that were named", async () => {
+  const words = '--port 0 --size 0 --rate 0 --json --capabilities KNOWLEDGE_KNUPDATE BYPASS'
   const { child, output } = run(...words.split(' '))
   await until(() => output.error.includes('Ctrl-C') && output.out.endsWith('\n'), child)
   const environment = JSON.parse(output.out) as Record<string, string>
@@ -97,10 +97,17 @@ test("gives the connector's user the rights that were named, and no others", asy
   }
   const body = JSON.stringify({ query: '{ me { capabilities { name } } }' })
   const answer = await fetch(`${environment['OPENCTI_URL']}/graphql`, { method: 'POST', headers, body })
-  const names = [{ name: 'APIACCESS_USETOKEN' }, { name: 'CONNECTORAPI' }, { name: 'KNOWLEDGE_KNUPDATE' }]
+  const names = [...connectorCapabilities, 'KNOWLEDGE_KNUPDATE', 'BYPASS'].map((name) => ({ name }))
   expect(await answer.json()).toEqual({ data: { me: { capabilities: names } } })
-  const stream = `${environment['OPENCTI_URL']}/stream/${environment['CONNECTOR_LIVE_STREAM_ID']}?from=0-0`
-  expect((await fetch(stream, { headers })).status).toBe(401)
+  const help = await runCli(['simulate', '--help'])
+  for (const name of [...connectorCapabilities, 'KNOWLEDGE_KNUPDATE', 'BYPASS'])
+    expect(help.out).toContain(name)
+})
+
+test.each(['65536', '-1', '8080.5', ''])('takes no port %j, which is wrong usage', async (port) => {
+  const { code, error } = await runCli(['simulate', '--port', port])
+  expect(code).toBe(2)
+  expect(error).toContain('It takes a whole number from 0 to 65535.')
 })
 
 test('says which port is taken, and what to do', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { asEntity, tlpNames, tlpOf } from 'opencti-stream-connector'
 import {
   buildIndicator,
   buildKnowledgeBase,
@@ -140,6 +141,8 @@ test('invented changes are the same for the same seed', async () => {
     const pending = clock.pending
     await clock.advance(5000)
     told.push(simulator.history.map(({ type, data }) => `${type} ${data.id}`))
+    const marked = simulator.history.map(({ data }) => tlpOf(asEntity(data)!))
+    expect(new Set(marked)).toEqual(new Set(tlpNames))
     expect(told[round]!.length).toBeGreaterThan(150)
     expect(pending).toBe(0)
   }

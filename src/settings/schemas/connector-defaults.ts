@@ -183,7 +183,7 @@ export interface ConnectorDefaults {
    * `false`. Environment: `CONNECTOR_SKIP_OWN_CHANGES`.
    */
   skipOwnChanges?: boolean | undefined
-  /** Milliseconds between two summaries in the log, at least 1,000; 0 for none. Default 60,000. Environment: `CONNECTOR_METRICS_INTERVAL_MS`. */
+  /** Milliseconds between two summaries in the log, which are of level `info`, at least 1,000; 0 for none. Default 60,000. Environment: `CONNECTOR_METRICS_INTERVAL_MS`. */
   metricsIntervalMs?: number | undefined
   /** Comparing the target with the platform. Off unless asked for. */
   reconcile?: ReconcileSettings | undefined

@@ -176,7 +176,7 @@ export const deliverySchema = z.strictObject({
         .max(30 * dayMs),
     ])
     .default(60_000)
-    .describe('Milliseconds between two summaries in the log; 0 for none.')
+    .describe('Milliseconds between two summaries in the log, of level info; 0 for none.')
     .register(settingNotes, { expected: 'a number of milliseconds from 1000 to 2592000000, or 0' }),
   reconcile: z
     .strictObject({

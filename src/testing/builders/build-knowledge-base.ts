@@ -1,4 +1,3 @@
-import { tlpMarkingIds, tlpNames } from '../../stix/read/tlp.ts'
 import { type StixObject } from '../knowledge/stix-object.ts'
 import { buildReport } from './build-containers.ts'
 import { buildIdentity, buildLocation } from './build-identities.ts'
@@ -16,6 +15,7 @@ import {
 } from './build-threats.ts'
 import { buildVulnerability } from './build-vulnerability.ts'
 import { dateOf } from './build-object.ts'
+import { randomMarking } from './random-marking.ts'
 import { seededRandom } from './seeded-random.ts'
 
 /** Which knowledge base to build. */
@@ -39,7 +39,7 @@ const maxRecent = 200
 
 /**
  * A mixed knowledge base of any size, object by object: mostly indicators and observables, with relations, reports,
- * threats, vulnerabilities and what they need. References lead to objects that come earlier.
+ * threats, vulnerabilities and what they need, of every level of the Traffic Light Protocol. References lead to objects that come earlier.
  *
  * @example
  * ```ts
@@ -73,7 +73,7 @@ export function* buildKnowledgeBase({
     const options = {
       seed: number,
       created_by_ref: author.id,
-      object_marking_refs: [tlpMarkingIds[pick(tlpNames.slice(0, 3))]],
+      object_marking_refs: [randomMarking(random)],
       x_opencti_score: Math.floor(random() * 101),
       x_opencti_created_at: dateOf(index),
       x_opencti_updated_at: dateOf(0, 14 + random()),

@@ -157,3 +157,15 @@ test('names of pycti that mean nothing here are accepted without a word', () => 
   const yaml = 'connector:\n  auto: what\n  future_key: 1\nmq:\n  host: rabbit\nother: 5\n'
   expect(load({}, yaml)).toEqual(load({}))
 })
+
+test.each([
+  ['CONNECTOR_HEALTH_PORT', '65536'],
+  ['CONNECTOR_HEALTH_PORT', '-1'],
+  ['CONNECTOR_METRICS_PORT', '65536'],
+  ['CONNECTOR_METRICS_PORT', '80.5'],
+])('%s=%s is no port', (name, text) => {
+  expect(problemOf({ [name]: text })).toMatchObject({
+    environment: name,
+    remedy: `Correct ${name} in the environment.`,
+  })
+})
