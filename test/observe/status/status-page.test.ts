@@ -1,8 +1,15 @@
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { nameOf, PermanentError, SkipEvent, systemClock } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { beforeAll, afterAll, expect, onTestFinished, test } from 'vitest'
 import { caughtUp, startSimulator } from '../../integration/stage.ts'
 import { until } from '../../integration/until.ts'
+import { skipWords } from '../../../src/observe/status/page/skip-words.ts'
 import { statusPage } from '../../../src/observe/status/page/status-page.ts'
 import { type StatusReport } from '../../../src/observe/status/status-report.ts'
 import { ask } from '../ask.ts'
@@ -262,6 +269,80 @@ inBrowser('a name that leads to this machine is of no use to who owns it', async
   const { url } = await started()
   const page = await openPage(url.replace('127.0.0.1', 'attacker.example'))
   expect(await page.text()).toContain('CONNECTOR_HEALTH_ALLOWED_HOSTS')
+})
+
+test('every reason for which the connector itself skips an event is explained', async () => {
+  const root = fileURLToPath(new URL('../../../src', import.meta.url))
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  )
+  const reasons = new Set([
+    'already-delivered',
+    'older-than-catch-up',
+    'never-pushed',
+    'no-route',
+    'left-route',
+  ])
+  for (const file of files) {
+    const code = readFileSync(join(root, file), 'utf8')
+    for (const [, reason] of code.matchAll(/kind: 'skipped', reason: '([a-z-]+)'/g)) reasons.add(reason!)
+  }
+  expect(reasons.size).toBeGreaterThan(18)
+  expect([...reasons].filter((reason) => !Object.hasOwn(skipWords, reason))).toEqual([])
+})
+
+inBrowser('no column is cut off where there are routes, and on a phone their state is seen', async () => {
+  const { url } = await started()
+  const report = JSON.parse((await ask(`${url}status`)).body) as StatusReport
+  const names = ['secure-channel-of-the-soc', 'normal', 'archive_of_everything']
+  const route = {
+    received: 13_592_590,
+    delivered: 12_345_678,
+    skipped: 1_234_567,
+    deadLettered: 12_345,
+    inFlight: 0,
+    skippedByReason: {},
+    retries: 123_456,
+    outage: 'The chat answered 503',
+    pausedForMs: 5000,
+    concurrencyLimit: 8,
+  }
+  const figures = { calls: 1_234_567, errors: 12_345, p50Seconds: 0.25, p95Seconds: 2.5, p99Seconds: null }
+  const hook = { ok: 1, errors: 1, p50Seconds: 1, p95Seconds: 1, recent: figures }
+  const crowded = {
+    ...report,
+    routes: Object.fromEntries(names.map((name) => [name, route])),
+    hooks: Object.fromEntries(
+      names.flatMap((name) => ['transform', 'create'].map((each) => [`${each}@${name}`, hook])),
+    ),
+  } as StatusReport
+  const { body, headers } = statusPage(crowded)
+  const server = createServer((request, response) => {
+    if (request.url !== '/') response.end(JSON.stringify(crowded))
+    else response.writeHead(200, { ...headers, 'content-type': 'text/html; charset=utf-8' }).end(body)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  const page = await openPage(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+  await until('the routes', async () => (await page.text('[data-list=routes]')).includes('12,345,678'))
+  const hidden = (list: string) =>
+    page.evaluate(`(() => {
+      const { scrollWidth, clientWidth } = document.querySelector('[data-list=${list}]').closest('.scroll')
+      return scrollWidth - clientWidth
+    })()`)
+  for (const width of [1120, 1280, 1600]) {
+    await page.look({ width })
+    for (const list of ['hooks', 'routes']) expect(await hidden(list), `${list} at ${width} px`).toBe(0)
+  }
+  await page.look({ width: 390 })
+  expect(await hidden('hooks')).toBe(0)
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390)
+  const rightOfState = await page.evaluate(
+    `Math.max(...[...document.querySelectorAll('[data-list=routes] .count')].map((cell) => cell.getBoundingClientRect().right))`,
+  )
+  expect(rightOfState).toBeLessThan(390)
+  expect(await page.text('[data-list=routes] .count')).toBe('down')
+  expect(page.problems).toEqual([])
 })
 
 inBrowser('it can be read without JavaScript, at any width, in light and in dark', async () => {

@@ -96,7 +96,7 @@ ${card('Waiting longest', 'oldest', list('oldest'))}
 ${card(
   'Routes, since the start',
   'routes',
-  table(['route', 'delivered', 'skipped', 'dead letters', 'in flight', 'retries', 'state'], 'routes'),
+  table(['route', 'state', 'delivered', 'skipped', 'dead letters', 'in flight', 'retries'], 'routes'),
   'wide if-any',
 )}
 ${card('Last errors', 'errors', list('errors'), 'half')}

@@ -1,4 +1,5 @@
 import { plotScript } from './plot-script.ts'
+import { skipWords } from './skip-words.ts'
 import { toneColours } from './tone-colours.ts'
 
 /**
@@ -9,6 +10,7 @@ export const script = `
 'use strict'
 const everyMs = 2000, everyHiddenMs = 10000, silentAfterMs = 6000
 const whole = new Intl.NumberFormat('en'), tenth = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
+const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
 const number = (value) => whole.format(Math.round(value))
 const rate = (value) => (value < 10 ? tenth : whole).format(value < 10 ? value : Math.round(value))
 const clock = (ms) => new Date(ms).toLocaleTimeString('en-GB')
@@ -49,15 +51,7 @@ function list(name, rows, draw, nothing) {
   target.replaceChildren(...(rows.length === 0 ? [empty] : rows.map(draw)))
 }
 
-const skipWords = {
-  'transform': 'transform() gave nothing for it', 'duplicate': 'it had come before',
-  'already-delivered': 'the target has this state', 'older-than-catch-up': 'the catch-up told a newer state', 'own-change': 'a change of the connector’s own user',
-  'never-pushed': 'delete of what was never pushed', 'not-at-target': 'delete of what the target does not have',
-  'shared-external-id': 'delete of what another entity is at the target too', 'coalesced': 'a newer state took its place',
-  'stale': 'the target has a newer state', 'unknown-event': 'an event of a kind that is not known',
-  'left-filter': 'no longer matches, and was never pushed', 'revoked': 'revoked, and not to be withdrawn',
-  'expired': 'expired, and not to be withdrawn', 'reset': 'dropped by a reset', 'no-part': 'a dead letter without its part',
-}
+const skipWords = ${JSON.stringify(skipWords)}
 const reconnectWords = { 'reconnecting': 'on purpose', 'hung-up': 'for want of room' }
 const wordsOf = (reason) =>
   Object.hasOwn(skipWords, reason) ? skipWords[reason] : reason.startsWith('filter-') ? 'does not pass the filter' : ''
@@ -69,17 +63,22 @@ function skipRow([reason, count, share]) {
     make('p', { class: 'quiet' }, wordsOf(reason)), make('div', { class: 'bar', 'aria-hidden': 'true' }, bar))
 }
 
-function hookRow([hook, { calls, errors, p50Seconds, p95Seconds, p99Seconds }]) {
+// Six columns have no room for more digits: all of them are told to who points at it.
+const cell = (value, attributes = {}) =>
+  value < 100000 ? make('td', attributes, number(value)) : make('td', { ...attributes, title: number(value) }, short.format(value))
+
+function hookRow([name, { calls, errors, p50Seconds, p95Seconds, p99Seconds }]) {
+  const [hook, route] = name.split('@')
   const times = [p50Seconds, p95Seconds, p99Seconds].map((value) => make('td', {}, calls === errors ? '–' : seconds(value)))
-  return make('tr', {}, make('th', { scope: 'row' }, hook), make('td', {}, number(calls)),
-    make('td', errors > 0 ? { class: 'count' } : {}, number(errors)), ...times)
+  return make('tr', {}, make('th', { scope: 'row' }, hook, ...(route === undefined ? [] : [' ', make('span', { class: 'quiet' }, route)])), cell(calls),
+    cell(errors, errors > 0 ? { class: 'count' } : {}), ...times)
 }
 
 function routeRow([route, { delivered, skipped, deadLettered, inFlight, retries, outage, refusal, failing }]) {
-  const counts = [delivered, skipped, deadLettered, inFlight, retries].map((count) => make('td', {}, number(count)))
   const trouble = outage || refusal || failing?.reason
   const state = outage ? 'down' : refusal ? 'all refused' : failing ? 'failing' : 'well'
-  return make('tr', {}, make('th', { scope: 'row' }, clip(route, 60)), ...counts, make('td', trouble ? { class: 'count', title: trouble } : {}, state))
+  return make('tr', {}, make('th', { scope: 'row' }, clip(route, 60)), make('td', trouble ? { class: 'count', title: trouble } : {}, state),
+    ...[delivered, skipped, deadLettered, inFlight, retries].map((count) => make('td', {}, number(count))))
 }
 
 function errorRow({ what, text, entityId, count, at }) {

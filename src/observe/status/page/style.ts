@@ -89,8 +89,10 @@ table { width: 100%; border-collapse: collapse; }
 table { font-size: .9rem; }
 th { font-weight: 600; color: var(--quiet); }
 th, td { text-align: right; padding: 4px 0 4px 10px; white-space: nowrap; }
-th:first-child { text-align: left; padding-left: 0; }
+th:first-child { text-align: left; padding-left: 0; white-space: normal; overflow-wrap: anywhere; }
+thead th { white-space: normal; vertical-align: bottom; }
 tbody th { color: var(--ink); font-weight: 400; }
+th .quiet { display: block; font-size: inherit; }
 .facts { display: grid; gap: 12px 20px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 200px), 1fr)); }
 .facts dt { color: var(--quiet); font-size: .82rem; }
 .facts dd { overflow-wrap: anywhere; }
@@ -112,6 +114,8 @@ footer { margin-top: 16px; }
   .headline div { flex: 1; min-width: 0; }
   .headline .since { text-align: left; margin: 0; flex-basis: 100%; }
   .headline .since:empty { display: none; }
+  table { font-size: .78rem; }
+  th, td { padding-left: 6px; }
 }
 @media (min-width: 1120px) {
   .tiles { grid-template-columns: repeat(6, minmax(0, 1fr)); }
