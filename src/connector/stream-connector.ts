@@ -6,7 +6,11 @@ import { type EntityLink } from '../lookups/platform-knowledge.ts'
 import { type PlatformLookups } from '../lookups/platform-lookups.ts'
 import { type OwnMetrics } from '../observe/metrics/own-metrics.ts'
 import { type CheckedStream } from '../opencti/stream-check.ts'
-import { defineSettings, type NoSettings, type SettingsDefinition } from '../settings/schemas/define-settings.ts'
+import {
+  defineSettings,
+  type NoSettings,
+  type SettingsDefinition,
+} from '../settings/schemas/define-settings.ts'
 import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
 import { type Defaults } from '../settings/reading/resolve-defaults.ts'
 import { type SettingsOf } from '../settings/schemas/settings-of.ts'
