@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type SiemEntry } from './siem-client.ts'
+import type { SiemEntry } from './siem-client.ts'
 
 /** How a {@link SiemService} is started; everything has a default. */
 export interface SiemServiceOptions {

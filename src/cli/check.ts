@@ -4,6 +4,7 @@ import { routesNotKnown } from '../settings/reading/changed-routes.ts'
 import { defineSettings } from '../settings/schemas/define-settings.ts'
 import { futureStart } from '../settings/reading/future-start.ts'
 import { loadSettings } from '../settings/reading/load-settings.ts'
+import { settingsHint } from '../connector/settings-hint.ts'
 import { namedDefaults } from '../settings/reading/resolve-defaults.ts'
 import { chooseStateFolder } from '../store/state-folder.ts'
 import { systemClock } from '../util/clock.ts'
@@ -100,7 +101,7 @@ async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number):
       })
     }
   } catch (error) {
-    yield settingsFailure(error)
+    yield settingsFailure(error, loaded)
     for (const name of [...platformChecks, stateCheck, targetCheck])
       yield skipped(name, 'the settings need attention first')
     return
@@ -125,8 +126,12 @@ async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number):
 }
 
 /** The problems, one a line; what else the fields of an author throw while the connector is made is told as it is. */
-function settingsFailure(error: unknown): CheckResult {
+function settingsFailure(error: unknown, loaded: LoadedConnector | undefined): CheckResult {
   const failure = failed('Settings', error)
+  if (error instanceof TypeError && loaded !== undefined) {
+    const hint = settingsHint(loaded.connector)
+    if (hint !== undefined) return { ...failure, message: `${failure.message}\n${hint}` }
+  }
   const [, ...problems] = failure.message.split('\n  - ')
   return failure.code === 'SETTINGS_INVALID' && problems.length > 0
     ? { ...failure, message: problems.join('\n') }

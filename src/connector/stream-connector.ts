@@ -33,6 +33,7 @@ import {
   pipelineMessages,
   type StreamConnectorMessage,
 } from '../intake/connector-message.ts'
+import { settingsHint } from './settings-hint.ts'
 import { prepareConnector } from './prepare-connector.ts'
 import { runProgram } from './run-program.ts'
 import { type Runtime } from './runtime.ts'
@@ -388,7 +389,8 @@ export abstract class StreamConnector<Definition extends SettingsDefinition = No
 
   /**
    * Runs the connector as a program: reads the settings, starts, stops on SIGTERM and SIGINT (the second one gives up at
-   * once), and ends the process: 0 after a stop, 2 when the settings are wrong, 1 for any other failure. A promise of the
+   * once), and ends the process: 0 after a stop, 2 when the settings are wrong, 3 when the platform refuses the token or the stream, 1 for any other
+   * failure. A promise of the
    * connector that is rejected and that nobody waits for is logged with what was at work, and ends nothing.
    */
   static async run<Class extends new () => Pick<StreamConnector, 'start' | 'stop' | 'abandon' | 'finished'>>(
@@ -399,11 +401,6 @@ export abstract class StreamConnector<Definition extends SettingsDefinition = No
     const note = (connector: object, error: unknown, isGoingOn: boolean) => {
       if (#runtime in connector) connector.#runtime.noteUnhandled(error, isGoingOn)
     }
-    // Without types nothing tells that they were forgotten.
-    const hasSettings = (this as { readonly settings?: unknown }).settings !== StreamConnector.settings
-    const hint = hasSettings
-      ? undefined
-      : `${this.name} has no settings of its own. If it reads some, write "static settings = settings" in the class.`
-    return interceptedStart(this) ?? runProgram(() => new this(), note, hint)
+    return interceptedStart(this) ?? runProgram(() => new this(), note, settingsHint(this))
   }
 }

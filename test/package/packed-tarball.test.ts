@@ -114,6 +114,16 @@ test('type-checks the connector of the README in a project of its own, declarati
   )
 }, 60_000)
 
+test('offers an editor nothing that only the package itself may call', async () => {
+  const dist = join(folder, 'node_modules/opencti-stream-connector/dist')
+  const declarations = (await readdir(dist)).filter((name) => name.endsWith('.d.ts'))
+  const texts = await Promise.all(declarations.map((name) => readFile(join(dist, name), 'utf8')))
+  expect(texts.filter((text) => text.includes('@internal'))).toEqual([])
+  const [, context] = /class EventContext \{(.*?)\n\}/s.exec(texts.join('\n'))!
+  expect(context).toContain('get externalId()')
+  expect(context).not.toMatch(/\benter\(/)
+})
+
 test('loads neither SQLite nor undici before they are needed', async () => {
   const dist = join(folder, 'node_modules/opencti-stream-connector/dist')
   for (const name of await readdir(dist)) {
