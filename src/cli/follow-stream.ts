@@ -117,7 +117,7 @@ function frameOf(message: Frame['message']): Frame {
 }
 
 /** What knows the frames that came before: the ledger, or before it the catch-up, which knows those of its pieces. */
-type Receipts = Pick<CatchUp, 'receive' | 'settle'>
+type Receipts = Pick<CatchUp, 'receive' | 'settle'> & Partial<Pick<CatchUp, 'hasTold'>>
 
 /** Whether a frame is new; by the same rules as in a connector's pipeline. */
 function enter(ledger: Receipts, { message, position, event }: Frame): boolean {
@@ -127,8 +127,9 @@ function enter(ledger: Receipts, { message, position, event }: Frame): boolean {
     : `${event.name}${event.isDependency ? '+' : ':'}${event.key}`
   const ticket = ledger.receive(position, member, isBad || !event.isDependency)
   if (ticket === undefined) return false
+  const isTold = !isBad && ledger.hasTold?.(event) === true
   ledger.settle(ticket)
-  return true
+  return !isTold
 }
 
 function noteOf(notice: StreamNotice): string | undefined {

@@ -54,15 +54,11 @@ import { type Runtime } from './runtime.ts'
  * ```ts
  * import { StreamConnector, defineSettings, secret, z } from 'opencti-stream-connector'
  * import type { ConnectorDefaults, Entity, EventContext } from 'opencti-stream-connector'
- *
  * const settings = defineSettings({ my_siem: z.object({ url: z.url(), api_key: secret() }) })
  *
  * class SiemConnector extends StreamConnector<typeof settings, { name: string }> {
  *   static override readonly settings = settings
- *   static override readonly defaults = {
- *     name: 'My SIEM',
- *     filter: { types: ['indicator'] },
- *   } satisfies ConnectorDefaults
+ *   static override readonly defaults = { filter: { types: ['indicator'] } } satisfies ConnectorDefaults
  *
  *   transform(entity: Entity) {
  *     return { name: entity.id }
@@ -150,9 +146,7 @@ export abstract class StreamConnector<Definition extends SettingsDefinition = No
    * import { StreamConnector, type ConnectorDefaults, type Entity, type EventContext } from 'opencti-stream-connector'
    *
    * class Channels extends StreamConnector {
-   *   static override readonly defaults = {
-   *     routes: { secure: { rateLimit: { perSecond: 5 } }, normal: {} },
-   *   } satisfies ConnectorDefaults
+   *   static override readonly defaults = { routes: { secure: {}, normal: {} } } satisfies ConnectorDefaults
    *   #channels = new Map(['secure', 'normal'].map((name) => [name, this.routeHttp(name)]))
    *   transform = (entity: Entity) => entity
    *   override async create(entity: Entity, context: EventContext) {
@@ -389,8 +383,7 @@ export abstract class StreamConnector<Definition extends SettingsDefinition = No
 
   /**
    * Runs the connector as a program: reads the settings, starts, stops on SIGTERM and SIGINT (the second one gives up at
-   * once), and ends the process: 0 after a stop, 2 when the settings are wrong, 3 when the platform refuses the token or the stream, 1 for any other
-   * failure. A promise of the
+   * once), and ends the process: 0 after a stop, 2 when the settings are wrong, 3 when the platform refuses the token or the stream, 1 else. A promise of the
    * connector that is rejected and that nobody waits for is logged with what was at work, and ends nothing.
    */
   static async run<Class extends new () => Pick<StreamConnector, 'start' | 'stop' | 'abandon' | 'finished'>>(
