@@ -1,9 +1,12 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments, type Document } from 'yaml'
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseAllDocuments, type Document } from 'yaml'
 import { SettingsError } from '../../errors/settings-error.ts'
 import { RawScalar, type RawValue } from './raw-value.ts'
 
 /** The sections of a `config.yml`, each with its fields as they were written. */
 export type ConfigFile = ReadonlyMap<string, ReadonlyMap<string, RawValue>>
+
+/** No settings are nested so deeply: with more levels the stack may have no room to read them. */
+const maxLevels = 200
 
 /** Nodes that a file may have once its aliases are followed: a few lines of aliases can mean millions. */
 const maxNodes = 100_000
@@ -30,13 +33,22 @@ export function readConfigFile(text: string): ConfigFile {
  */
 export function readYaml(text: string): RawValue {
   const lineCounter = new LineCounter()
-  const documents = parseAllDocuments(text, { lineCounter, prettyErrors: false, logLevel: 'silent' })
-  if (!Array.isArray(documents) || documents.length === 0) return undefined
+  const documents = documentsOf(text, lineCounter)
+  if (documents.length === 0) return undefined
   const [document] = documents
   const error = documents.flatMap(({ errors }) => errors)[0]
   if (error !== undefined) throw broken('is not valid YAML', lineCounter, error.pos[0])
   if (documents.length > 1) throw broken('has a second document', lineCounter, documents[1]!.range[0])
-  return new NodeReader(document as Document.Parsed, lineCounter).read(document!.contents)
+  return new NodeReader(document!, lineCounter).read(document!.contents, 0)
+}
+
+function documentsOf(text: string, lineCounter: LineCounter): readonly Document.Parsed[] {
+  try {
+    return [...parseAllDocuments(text, { lineCounter, prettyErrors: false, logLevel: 'silent' })]
+  } catch (error) {
+    if (error instanceof RangeError) throw broken('is nested too deeply', lineCounter, 0)
+    throw error
+  }
 }
 
 function sectionOf(name: string, section: RawValue): ReadonlyMap<string, RawValue> {
@@ -66,30 +78,31 @@ class NodeReader {
     this.#lineCounter = lineCounter
   }
 
-  read(node: unknown): RawValue {
+  read(node: unknown, level: number): RawValue {
     this.#nodes += 1
+    if (level > maxLevels) throw broken('is nested too deeply', this.#lineCounter, offsetOf(node))
     if (this.#nodes > maxNodes) throw broken('has too many aliases', this.#lineCounter, 0)
     if (isAlias(node)) {
       const target = node.resolve(this.#document)
       if (target === undefined || (node.range && target.range && target.range[1] > node.range[0])) {
-        throw broken('has an alias without an anchor before it', this.#lineCounter, node.range?.[0] ?? 0)
+        throw broken('has an alias without an anchor before it', this.#lineCounter, offsetOf(node))
       }
-      return this.read(target)
+      return this.read(target, level + 1)
     }
-    if (isSeq(node)) return node.items.map((item) => this.read(item))
-    if (isMap(node)) return this.#readMap(node.items)
+    if (isSeq(node)) return node.items.map((item) => this.read(item, level + 1))
+    if (isMap(node)) return this.#readMap(node.items, level + 1)
     if (!isScalar(node)) return null
     const isPlain = node.type === 'PLAIN' && typeof node.source === 'string'
     return new RawScalar(isPlain ? node.source! : String(node.value ?? ''), node.value)
   }
 
-  #readMap(items: readonly { key: unknown; value: unknown }[]): ReadonlyMap<string, RawValue> {
+  #readMap(items: readonly { key: unknown; value: unknown }[], level: number): ReadonlyMap<string, RawValue> {
     const merged = new Map<string, RawValue>()
     const own = new Map<string, RawValue>()
     for (const { key, value } of items) {
-      const name = this.read(key)
+      const name = this.read(key, level)
       if (!(name instanceof RawScalar)) continue
-      const content = this.read(value)
+      const content = this.read(value, level)
       if (name.text !== '<<') own.set(name.text, content)
       else {
         // The merge key of YAML 1.1, which PyYAML reads: the first map that has a name wins.
@@ -103,6 +116,10 @@ class NodeReader {
     }
     return new Map([...merged, ...own])
   }
+}
+
+function offsetOf(node: unknown): number {
+  return isNode(node) ? (node.range?.[0] ?? 0) : 0
 }
 
 function broken(what: string, lineCounter: LineCounter, offset: number): SettingsError {

@@ -138,6 +138,21 @@ test('a flood of aliases is refused, not expanded', () => {
   expect(error.message).toContain('has too many aliases')
 })
 
+test.each([150, 300, 700, 1450, 1500, 5000, 50_000])(
+  'a config.yml of %i levels is told with its place',
+  (levels) => {
+    for (const text of [
+      `x: ${'['.repeat(levels)}a${']'.repeat(levels)}`,
+      `x: ${'{a: '.repeat(levels)}a${'}'.repeat(levels)}`,
+      `x:\n  ${'- '.repeat(levels)}a`,
+    ]) {
+      const { message } = settingsErrorOf(() => load({ OPENCTI_TOKEN: '' }, { 'config.yml': text }))
+      if (levels > 200) expect(message).toMatch(/config.yml is (nested too deeply|not valid YAML) at line \d/)
+      else expect(message).toContain('OPENCTI_TOKEN')
+    }
+  },
+)
+
 test('a config.yml that cannot be read is one problem', () => {
   const directory = folderWith()
   mkdirSync(join(directory, 'config.yml'))

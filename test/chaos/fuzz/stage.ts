@@ -1,0 +1,22 @@
+import { tmpdir } from 'node:os'
+import { MemoryStore } from 'opencti-stream-connector'
+import { Simulator } from 'opencti-stream-connector/testing'
+import { fastClock } from '../../integration/fast-clock.ts'
+import { Recorder, type RecorderOptions } from '../../integration/recorder.ts'
+
+/** A platform for one input; a fuzzer makes thousands of them in one test. */
+export function startPlatform(): Promise<Simulator> {
+  return Simulator.start({ heartbeatMs: 30, idleReadMs: 30 })
+}
+
+/** A connector for one input, with all the waits of a real one and a clock that shortens them. It is not started. */
+export function makeConnector(simulator: Simulator, options: RecorderOptions = {}): Recorder {
+  return new Recorder({
+    env: simulator.environment(),
+    directory: tmpdir(),
+    store: new MemoryStore(),
+    clock: fastClock(),
+    random: () => 0.5,
+    ...options,
+  })
+}
