@@ -15,6 +15,14 @@ import { until } from '../../integration/until.ts'
 import { startPlatform } from './stage.ts'
 import { testFuzz } from './test-fuzz.ts'
 
+function fails(): never {
+  throw new Error('then')
+}
+
+function withThen(property: PropertyDescriptor): object {
+  return Object.defineProperty({}, 'then', property)
+}
+
 /** What hooks of careless authors return or throw, by a name that a failing test can print. */
 const oddities: Readonly<Record<string, () => unknown>> = {
   nothing: () => undefined,
@@ -73,19 +81,10 @@ const oddities: Readonly<Record<string, () => unknown>> = {
     return proxy
   },
   'no prototype': () => Object.create(null) as unknown,
-  'a thenable that rejects': () => ({
-    then: (_: unknown, reject: (reason: unknown) => void) => reject('no'),
-  }),
-  'a thenable that throws': () => ({
-    then() {
-      throw new Error('then')
-    },
-  }),
-  'a then that throws when it is read': () => ({
-    get then(): never {
-      throw new Error('then')
-    },
-  }),
+  'a thenable that rejects': () =>
+    withThen({ value: (_: unknown, reject: (reason: unknown) => void) => reject('no') }),
+  'a thenable that throws': () => withThen({ value: fails }),
+  'a then that throws when it is read': () => withThen({ get: fails }),
   'a promise of a promise': () => Promise.resolve(Promise.resolve(7)),
   'a rejected promise': () => Promise.reject(Object.create(null)),
   'an endless list': () => ({
@@ -94,7 +93,7 @@ const oddities: Readonly<Record<string, () => unknown>> = {
     },
     length: 1e9,
   }),
-  'a list with holes': () => new Array(5),
+  'a list with holes': () => Object.assign([], { length: 5 }),
   'odd answers': () => [
     null,
     7,
