@@ -76,7 +76,7 @@ function isPlaceholder(value: unknown): boolean {
 function contactOf({ author, bugs }: Readonly<Record<string, unknown>>): string | undefined {
   const { email: authorEmail } = fieldsOf(author)
   const { email: bugsEmail, url } = fieldsOf(bugs)
-  const written = typeof author === 'string' ? /<([^>]+)>/.exec(author)?.[1] : undefined
+  const written = typeof author === 'string' ? /<([^<>]+)>/.exec(author)?.[1] : undefined
   return textOf(authorEmail) ?? written ?? textOf(bugsEmail) ?? textOf(url) ?? textOf(bugs)
 }
 

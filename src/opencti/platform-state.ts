@@ -55,7 +55,7 @@ const ownKeys = new Set([...startKeys, ...recoverKeys, writerKey])
 const maxHostLength = 253
 
 /** The texts that hold nothing. */
-const nothing = /^\s*(?:null|""|\{\s*\}|\[\s*\])?\s*$/
+const nothing = /^(?:null|""|\{\s*\}|\[\s*\])?$/
 
 /**
  * Reads the text that the platform keeps. `undefined` for no state: nothing, `null`, or JSON that holds nothing. What is
@@ -63,7 +63,7 @@ const nothing = /^\s*(?:null|""|\{\s*\}|\[\s*\])?\s*$/
  * everything there is.
  */
 export function parsePlatformState(text: string | null | undefined): ReadPlatformState | undefined {
-  if (text === null || text === undefined || nothing.test(text)) return undefined
+  if (text === null || text === undefined || nothing.test(text.trim())) return undefined
   const parsed = parsedJson(text)
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     const problems = ['it is no JSON object']

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { withoutEnd } from '../util/without-end.ts'
 import { systemClock, type Clock } from '../util/clock.ts'
 import { seededRandom } from './builders/seeded-random.ts'
 import { Faults } from './faults.ts'
@@ -92,7 +93,7 @@ export class Simulator implements AsyncDisposable {
     this.profile = profile
     this.#clock = clock
     this.#host = options.host ?? '127.0.0.1'
-    this.#basePath = (options.basePath ?? '').replace(/^\/*(?=[^/])/, '/').replace(/\/+$/, '')
+    this.#basePath = withoutEnd((options.basePath ?? '').replace(/^\/*(?=[^/])/, '/'), '/')
     this.#platform = new Platform({ clock, maxEvents: retention, isSeven: features.isSeven })
     for (const marking of tlpMarkings()) this.#platform.createAsDated(marking)
     const access = new AccessControl(features)

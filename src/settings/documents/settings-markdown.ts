@@ -35,7 +35,12 @@ function lineOf(row: SettingRow): string {
     row.isSecret ? '' : quoted(defaultText(row.defaultValue)),
     row.description ?? '',
   ]
-  return `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`).replace(/\s*\n\s*/g, ' ')).join(' | ')} |`
+  return `| ${cells.map((cell) => inOneLine(cell.replaceAll('|', String.raw`\|`))).join(' | ')} |`
 }
 
 const quoted = (text: string) => (text === '' ? '' : `\`${text}\``)
+
+function inOneLine(text: string): string {
+  const lines = text.split('\n').map((line) => line.trim())
+  return lines.filter((line) => line !== '').join(' ')
+}

@@ -306,7 +306,7 @@ function fieldOf(type: string): string {
 
 /** Both lists of fields, each name once. */
 function merged(shared: string, own: string): string {
-  const names = new Set(shared.match(/\w+(?=[(:])/g))
+  const names = new Set(shared.match(/\b\w+(?=[(:])/g))
   const fresh = own
     .split(/ (?=\w+[(:])/)
     .filter((field) => field !== '' && !names.has(/^\w+/.exec(field)![0]))

@@ -16,7 +16,7 @@ const openCtiNames: Readonly<Record<string, string>> = {
 }
 
 /** One comparison with an equals sign: object type, property path, value in quotes with its escapes. */
-const comparison = /([a-z0-9-]+):([A-Za-z0-9_.'-]+)\s*=\s*'((?:[^'\\]|\\.)*)'/g
+const comparison = /(?<![a-z0-9-])([a-z0-9-]+):([A-Za-z0-9_.'-]+)\s*=\s*'((?:[^'\\]|\\.)*)'/g
 
 /**
  * The observables that a STIX pattern names with `=`, as the platform derives them when it takes in an indicator.
