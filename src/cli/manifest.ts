@@ -1,4 +1,5 @@
 import { slugOf } from '../settings/documents/settings-json-schema.ts'
+import { manifestProblems, maxShortDescription } from './manifest-rules.ts'
 
 /** What stands where only a person knows the answer. */
 const placeholder = 'ChangeMe'
@@ -23,6 +24,8 @@ export interface MadeManifest {
   readonly manifest: Manifest
   /** Names of what still has to be filled in. */
   readonly missing: readonly string[]
+  /** What the catalogue would refuse: a sentence for each. */
+  readonly problems: readonly string[]
 }
 
 /**
@@ -39,7 +42,8 @@ export function makeManifest({ name, packageJson, existing, given }: ManifestSou
     logo: null,
     use_cases: [placeholder],
     solution_categories: [placeholder],
-    license_type: textOf(packageJson['license']) ?? placeholder,
+    // The license of the code does not tell whether the product behind it costs something.
+    license_type: '',
     contact: contactOf(packageJson) ?? placeholder,
     verified: false,
     last_verified_date: null,
@@ -53,15 +57,11 @@ export function makeManifest({ name, packageJson, existing, given }: ManifestSou
     container_image: placeholder,
     container_type: 'STREAM',
   }
-  const written = Object.entries(existing).filter(([, value]) => !isPlaceholder(value))
-  const manifest: Manifest = {
-    ...known,
-    ...Object.fromEntries(written),
-    ...given,
-    container_type: 'STREAM',
-  }
-  const missing = Object.entries(manifest).flatMap(([field, value]) => (isPlaceholder(value) ? [field] : []))
-  return { manifest, missing }
+  const written = Object.entries(existing).filter(([, value]) => !isOpen(value))
+  const all: Manifest = { ...known, ...Object.fromEntries(written), ...given, container_type: 'STREAM' }
+  const manifest = { ...all, short_description: shortened(all['short_description']) }
+  const missing = Object.entries(manifest).flatMap(([field, value]) => (isOpen(value) ? [field] : []))
+  return { manifest, missing, problems: manifestProblems(manifest, isOpen) }
 }
 
 /** What can be given: the names of a manifest. */
@@ -69,8 +69,16 @@ export const manifestFields: ReadonlySet<string> = new Set(
   Object.keys(makeManifest({ name: '', packageJson: {}, existing: {}, given: {} }).manifest),
 )
 
-function isPlaceholder(value: unknown): boolean {
+/** Whether a value is still to be filled in by a person. */
+export function isOpen(value: unknown): boolean {
   return value === placeholder || (Array.isArray(value) && value.includes(placeholder))
+}
+
+/** Cut between words to what the catalogue shows. */
+function shortened(text: unknown): unknown {
+  if (typeof text !== 'string' || text.length <= maxShortDescription) return text
+  const cut = text.slice(0, maxShortDescription - 1)
+  return `${cut.replace(/\s+\S*$/, '')}…`
 }
 
 function contactOf({ author, bugs }: Readonly<Record<string, unknown>>): string | undefined {

@@ -3,17 +3,19 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { defineSettings } from '../settings/schemas/define-settings.ts'
-import { resolveDefaults } from '../settings/reading/resolve-defaults.ts'
+import { usualDefaults } from '../settings/reading/usual-defaults.ts'
 import { settingsJsonSchema } from '../settings/documents/settings-json-schema.ts'
 import { settingsMarkdown } from '../settings/documents/settings-markdown.ts'
 import { loadConnector } from './load-connector.ts'
-import { makeManifest, type Manifest, manifestFields } from './manifest.ts'
+import { logoOf, makeCatalogue } from './catalogue.ts'
+import { isOpen, type MadeManifest, makeManifest, type Manifest, manifestFields } from './manifest.ts'
 import { note, write, writeJson, writeLine } from './output.ts'
 import { exitCodeHelp } from './run-command-line.ts'
 
 interface SchemaOptions {
   readonly markdown?: boolean | undefined
   readonly manifest?: string | true | undefined
+  readonly catalog?: string | true | undefined
   readonly set?: Manifest | undefined
   readonly json?: boolean | undefined
 }
@@ -23,12 +25,15 @@ Examples:
   opencti-stream schema src/main.ts > connector_config_schema.json
   opencti-stream schema src/main.ts --markdown > docs/settings.md
   opencti-stream schema src/main.ts --manifest --set container_image=acme/siem
+  opencti-stream schema src/main.ts --catalog --set container_image=acme/siem
 
 The file is that of the connector, TypeScript (Node 22.18 or newer) or
 JavaScript; it is imported but does not run. Without it, the settings are those
 that every connector has. No value of a setting is read. --manifest keeps what
 is written in the file already, fills in what package.json knows, and leaves
-ChangeMe where only you know.
+ChangeMe where only you know. --catalog writes the same with the schema and the
+logo (logo.png beside the manifest) as one file, and keeps the connectors that
+are in it.
 `
 
 /**
@@ -50,8 +55,12 @@ export function schemaCommand(): Command {
       '--manifest [file]',
       'write the manifest, to __metadata__/connector_manifest.json if no file is named',
     )
+    .option(
+      '--catalog [file]',
+      'write a catalog for app:custom_catalogs of the platform, to catalog.json if no file is named',
+    )
     .option('--set <field=value...>', 'fields of the manifest', fieldValue)
-    .option('--json', 'with --manifest, print what was written as JSON; the schema is JSON anyway')
+    .option('--json', 'print what was written as JSON; the schema is JSON anyway')
     .addHelpText('after', help + exitCodeHelp)
     .action((module: string | undefined, options: SchemaOptions, self: Command) =>
       schema(module, options, self),
@@ -59,47 +68,66 @@ export function schemaCommand(): Command {
 }
 
 async function schema(module: string | undefined, options: SchemaOptions, command: Command): Promise<void> {
-  if (options.markdown === true && options.manifest !== undefined)
-    command.error('Choose one of --markdown and --manifest.')
-  if (options.set !== undefined && options.manifest === undefined) command.error('--set is for --manifest.')
-  if (module === undefined && options.manifest !== undefined)
+  const asked = [options.markdown, options.manifest, options.catalog].filter((each) => each !== undefined)
+  if (asked.length > 1) command.error('Choose one of --markdown, --manifest and --catalog.')
+  const file = options.manifest ?? options.catalog
+  if (options.set !== undefined && file === undefined) command.error('--set is for --manifest and --catalog.')
+  if (module === undefined && file !== undefined)
     command.error('A manifest is of one connector: name its file.')
   const loaded = module === undefined ? undefined : await loadConnector(module)
   const {
     settings,
     defaults: given,
     name,
-  } = loaded?.connector ?? {
-    settings: defineSettings({}),
-    defaults: {},
-    name: 'Connector',
-  }
-  // What depends on settings is not known here.
-  const { defaults } = resolveDefaults(given, undefined)
+  } = loaded?.connector ?? { settings: defineSettings({}), defaults: {}, name: 'Connector' }
+  const { defaults, areConditional, areUnknown } = usualDefaults(settings, given)
+  if (areUnknown)
+    note('The function in static defaults fails without settings, so what it sets is missing here.')
   const title = defaults.name ?? name
   const { jsonSchema, markdown } = loaded?.tools ?? {
     jsonSchema: settingsJsonSchema,
     markdown: settingsMarkdown,
   }
-  if (options.manifest !== undefined) await writeManifest(title, loaded!.path, options)
-  else if (options.markdown === true) await write(markdown(settings, { name: title, ...defaults }))
-  else await writeLine(JSON.stringify(jsonSchema(settings, { name: title, defaults }), undefined, 2))
-}
-
-async function writeManifest(name: string, modulePath: string, options: SchemaOptions): Promise<void> {
-  const file =
-    typeof options.manifest === 'string' ? options.manifest : join('__metadata__', 'connector_manifest.json')
-  const { manifest, missing } = makeManifest({
-    name,
-    packageJson: await nearestPackage(dirname(modulePath)),
-    existing: existsSync(file) ? await objectIn(file) : {},
+  if (options.markdown === true) return write(markdown(settings, { name: title, ...defaults }))
+  const configSchema = jsonSchema(settings, { name: title, defaults, areConditional })
+  if (file === undefined) return writeLine(JSON.stringify(configSchema, undefined, 2))
+  const manifestFile = typeof options.manifest === 'string' ? options.manifest : usualManifest
+  const made = makeManifest({
+    name: title,
+    packageJson: await nearestPackage(dirname(loaded!.path)),
+    existing: existsSync(manifestFile) ? await objectIn(manifestFile) : {},
     given: options.set ?? {},
   })
+  if (made.problems.length > 0)
+    command.error(`OpenCTI's catalogue would refuse this manifest:\n  - ${made.problems.join('\n  - ')}`)
+  if (options.manifest !== undefined)
+    return writeFiled('manifest', manifestFile, made, made.manifest, options)
+  if (isOpen(made.manifest['container_image']))
+    command.error('The platform needs the name of the image: --set container_image=acme/siem.')
+  const catalogFile = typeof options.catalog === 'string' ? options.catalog : 'catalog.json'
+  const catalogue = makeCatalogue({
+    manifest: made.manifest,
+    configSchema,
+    logo: await logoOf(made.manifest, dirname(manifestFile)),
+    existing: existsSync(catalogFile) ? await objectIn(catalogFile) : {},
+  })
+  await writeFiled('catalog', catalogFile, made, catalogue, options)
+}
+
+const usualManifest = join('__metadata__', 'connector_manifest.json')
+
+async function writeFiled(
+  what: 'manifest' | 'catalog',
+  file: string,
+  { manifest, missing }: MadeManifest,
+  content: object,
+  { json }: SchemaOptions,
+): Promise<void> {
   await mkdir(dirname(file), { recursive: true })
-  await writeFile(file, `${JSON.stringify(manifest, undefined, 2)}\n`)
-  if (options.json === true) await writeJson({ file, missing, manifest })
-  else await writeLine(`The manifest of "${name}" is written to ${file}.`)
-  if (missing.length > 0 && options.json !== true) note(`Still to be filled in there: ${missing.join(', ')}.`)
+  await writeFile(file, `${JSON.stringify(content, undefined, 2)}\n`)
+  if (json === true) return writeJson({ file, missing, [what]: content })
+  await writeLine(`The ${what} of "${String(manifest['title'])}" is written to ${file}.`)
+  if (missing.length > 0) note(`Still to be filled in there: ${missing.join(', ')}.`)
 }
 
 async function nearestPackage(folder: string): Promise<Readonly<Record<string, unknown>>> {

@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { defineSettings, settingsMarkdown } from 'opencti-stream-connector'
@@ -70,7 +71,7 @@ test('writes a manifest from what is known, leaves the rest to people, and keeps
     logo: null,
     use_cases: ['ChangeMe'],
     solution_categories: ['ChangeMe'],
-    license_type: 'MIT',
+    license_type: '',
     contact: 'ada@example.org',
     verified: false,
     last_verified_date: null,
@@ -84,10 +85,7 @@ test('writes a manifest from what is known, leaves the rest to people, and keeps
     container_image: 'ChangeMe',
     container_type: 'STREAM',
   })
-  await writeFile(
-    path,
-    JSON.stringify({ ...manifest, title: 'The SIEM', use_cases: ['Detection'], extra: 1 }),
-  )
+  await writeFile(path, JSON.stringify({ ...manifest, title: 'The SIEM', use_cases: ['Other'], extra: 1 }))
   const words = [
     'schema',
     file,
@@ -102,11 +100,107 @@ test('writes a manifest from what is known, leaves the rest to people, and keeps
   expect(JSON.parse(second.out)).toMatchObject({ missing: ['solution_categories', 'support_version'] })
   expect(await read()).toMatchObject({
     title: 'The SIEM',
-    use_cases: ['Detection'],
+    use_cases: ['Other'],
     extra: 1,
     container_image: 'acme/siem',
     verified: true,
   })
+})
+
+test('what the catalogue would refuse is told at once, with what was probably meant, and nothing is written', async () => {
+  const folder = await temporaryFolder()
+  const file = await writeConnector(folder, await readmeConnector())
+  const path = join(folder, 'm.json')
+  const words = ['schema', file, '--manifest', path, '--set']
+  const cases: readonly (readonly [string, RegExp])[] = [
+    ['license_type=MIT', /license_type must be of: Free; Commercial; or empty/],
+    ['license_type=free', /did you mean "Free"\?/],
+    ['use_cases=["Detection & Respons Enablement"]', /did you mean "Detection & Response Enablement"\?/],
+    ['solution_categories=["SIEM"]', /did you mean "SIEM & Security Analytics"\?/],
+    ['use_cases=[]', /use_cases must name one at least/],
+    ['container_image=Acme/SIEM:latest', /without a tag/],
+    ['max_confidence_level=101', /100 or less/],
+  ]
+  for (const [set, message] of cases) {
+    const { code, error } = await runCli([...words, set], {}, { cwd: folder })
+    expect({ set, code, error }).toEqual({ set, code: 2, error: expect.stringMatching(message) as string })
+  }
+  expect(existsSync(path)).toBe(false)
+  await writeFile(path, JSON.stringify({ use_cases: ['Detection'] }))
+  expect((await runCli(words.slice(0, -1), {}, { cwd: folder })).error).toMatch(/Detection & Response/)
+})
+
+test('the short description is cut between words to what the catalogue shows', async () => {
+  const folder = await temporaryFolder()
+  const file = await writeConnector(folder, await readmeConnector())
+  const description = 'Indicators '.repeat(30).trim()
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ type: 'module', description }))
+  const { out } = await runCli(['schema', file, '--manifest', '--json'], {}, { cwd: folder })
+  const { manifest } = JSON.parse(out) as { manifest: Record<string, string> }
+  expect(manifest['description']).toBe(description)
+  expect(manifest['short_description']!.length).toBeLessThanOrEqual(200)
+  expect(manifest['short_description']).toMatch(/^Indicators .* Indicators…$/)
+})
+
+test('a catalog keeps the connectors that are in it, and has the logo of the manifest', async () => {
+  const folder = await temporaryFolder()
+  const file = await writeConnector(folder, await readmeConnector())
+  await mkdir(join(folder, '__metadata__'))
+  await writeFile(join(folder, '__metadata__', 'logo.png'), 'PNG')
+  const write = (...words: string[]) => runCli(['schema', file, '--catalog', ...words], {}, { cwd: folder })
+  expect(await write()).toMatchObject({
+    code: 2,
+    error: expect.stringContaining('container_image') as string,
+  })
+  const other = { slug: 'other', title: 'Other' }
+  await writeFile(
+    join(folder, 'catalog.json'),
+    JSON.stringify({ id: 'acme', name: 'Acme', contracts: [other] }),
+  )
+  for (let time = 0; time < 2; time += 1) {
+    expect(await write('--set', 'container_image=acme/siem')).toMatchObject({ code: 0 })
+    const catalogue = JSON.parse(await readFile(join(folder, 'catalog.json'), 'utf8')) as object
+    expect(catalogue).toMatchObject({
+      id: 'acme',
+      contracts: [
+        other,
+        {
+          slug: 'my-siem',
+          manager_supported: true,
+          container_image: 'acme/siem',
+          container_type: 'STREAM',
+          use_cases: [],
+          logo: `data:image/png;base64,${Buffer.from('PNG').toString('base64')}`,
+          config_schema: { properties: { MY_SIEM_API_KEY: { format: 'password' } } },
+        },
+      ],
+    })
+  }
+})
+
+test('defaults that are a function are told, and handed to the platform unless other settings change them', async () => {
+  const folder = await temporaryFolder()
+  const connector = (defaults: string) => `
+    import { StreamConnector, defineSettings, z } from 'opencti-stream-connector'
+    const settings = defineSettings({ own: z.object({ sync_s: z.int().default(60), url: z.url() }) })
+    class Own extends StreamConnector { static settings = settings; static defaults = ${defaults}
+      transform(entity) { return entity } flush() {} }
+    await Own.run()`
+  const propertiesOf = async (defaults: string, name: string) => {
+    const file = await writeConnector(folder, connector(defaults), name)
+    const { out, error } = await runCli(['schema', file])
+    return { properties: (JSON.parse(out) as Schema).properties, error, file }
+  }
+  const fixed = await propertiesOf("() => ({ name: 'Fixed', concurrency: 3 })", 'fixed.ts')
+  expect(fixed.properties['CONNECTOR_CONCURRENCY']).toMatchObject({ default: 3 })
+  expect(fixed.properties['CONNECTOR_NAME']).toMatchObject({ default: 'Fixed' })
+  const free = await propertiesOf('({ own }) => ({ batch: { maxWaitMs: own.sync_s * 1000 } })', 'free.ts')
+  const wait = free.properties['CONNECTOR_BATCH_MAX_WAIT_MS']!
+  expect(wait['description']).toContain('Default: 60000, unless other settings change it.')
+  expect(wait).not.toHaveProperty('default')
+  expect((await runCli(['schema', free.file, '--markdown'])).out).toContain('`60000`')
+  const needy = await propertiesOf('({ own }) => ({ concurrency: own.url.length })', 'needy.ts')
+  expect(needy.error).toMatch(/fails without settings/)
 })
 
 test('wrong usage ends it with 2', async () => {
@@ -115,7 +209,7 @@ test('wrong usage ends it with 2', async () => {
   const cases: readonly (readonly [string[], RegExp])[] = [
     [['schema', '--manifest'], /A manifest is of one connector/],
     [['schema', file, '--manifest', '--markdown'], /Choose one/],
-    [['schema', file, '--set', 'title=x'], /--set is for --manifest/],
+    [['schema', file, '--set', 'title=x'], /--set is for --manifest and --catalog/],
     [['schema', file, '--manifest', 'm.json', '--set', 'colour=red'], /with a field of: title, slug/],
   ]
   for (const [words, message] of cases) {

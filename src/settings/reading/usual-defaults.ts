@@ -1,0 +1,45 @@
+import { type ConnectorDefaults } from '../schemas/connector-defaults.ts'
+import { type SettingsDefinition } from '../schemas/define-settings.ts'
+import { fieldsOf } from '../schemas/setting-field.ts'
+import { type z } from 'zod'
+import { type Defaults, resolveDefaults } from './resolve-defaults.ts'
+
+/** What a connector's code sets, as far as it is known without an operator. */
+export interface UsualDefaults {
+  readonly defaults: ConnectorDefaults
+  /** Whether settings were read for them, so that they can be others. */
+  readonly areConditional: boolean
+  /** Whether they cannot be told, since the code needs settings that have no default. */
+  readonly areUnknown: boolean
+}
+
+/** Defaults for documents: a function is asked with what the settings are when an operator sets nothing. */
+export function usualDefaults(definition: SettingsDefinition, given: Defaults): UsualDefaults {
+  if (typeof given !== 'function') return { defaults: given, areConditional: false, areUnknown: false }
+  const sections: Record<string, Record<string, unknown>> = { opencti: {}, connector: {} }
+  for (const { section, field, schema, option } of fieldsOf(definition)) {
+    if (option !== undefined) continue
+    sections[section] = { ...sections[section], [field]: unsetValue(schema) }
+  }
+  let areConditional = false
+  const watched = (fields: Record<string, unknown>) =>
+    new Proxy(fields, {
+      get(target, name) {
+        areConditional = true
+        return Reflect.get(target, name) as unknown
+      },
+    })
+  const settings = Object.fromEntries(
+    Object.entries(sections).map(([name, fields]) => [name, watched(fields)]),
+  )
+  const { defaults, problems } = resolveDefaults(given, settings)
+  return { defaults, areConditional, areUnknown: problems.length > 0 }
+}
+
+function unsetValue(schema: z.core.$ZodType): unknown {
+  try {
+    return (schema as z.ZodType).safeParse(undefined).data
+  } catch {
+    return undefined
+  }
+}
