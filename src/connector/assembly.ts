@@ -53,6 +53,7 @@ export class Assembly {
   readonly #options: AssemblyOptions
   readonly #owner: AssemblyOwner
   #opened: Promise<void> | undefined
+  #hasState = false
   /** When {@link clear} was called last, as operations note when they were pushed. */
   #clearedMs = Number.NEGATIVE_INFINITY
 
@@ -199,6 +200,11 @@ export class Assembly {
   /** Whether {@link open} was called. */
   get isOpened(): boolean {
     return this.#opened !== undefined
+  }
+
+  /** Whether the state was opened, so that it can be saved. */
+  get hasState(): boolean {
+    return this.#hasState
   }
 
   /** Opens the state, and what the hooks need. */
@@ -354,6 +360,7 @@ export class Assembly {
     const { store, loaded, hooks, logger } = this.#options
     await this.#owner.tracing.open()
     const { fresh, isOpenToOthers } = await store.open(loaded.settings.connector.id)
+    this.#hasState = true
     if (isOpenToOthers === true) {
       logger.error(
         'Every user of this machine may write to the state folder (CONNECTOR_STATE_DIR), and so change what the connector does and where it begins. Let it belong to the connector alone (chmod 700)',

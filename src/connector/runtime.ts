@@ -363,10 +363,11 @@ export class Runtime {
     await steps.take('Beginning anew', () => this.#resetting, steps.leftMs(lastStepsMs))
     this.#isSavingLast = true
     if (this.#assembly.isOpened) {
-      await steps.take('Saving the state', () => checkpointer.flush(true))
+      const { hasState } = this.#assembly
+      if (hasState) await steps.take('Saving the state', () => checkpointer.flush(true))
       if (hasSession) await this.#pingLast(Math.min(lastPingMs, steps.leftMs(lastStepsMs)))
       checkpointer.stop()
-      if (engine.size === 0 && checkpointer.problem === undefined) {
+      if (hasState && engine.size === 0 && checkpointer.problem === undefined) {
         await steps.take('Saving the state', () => this.#assembly.lastEnd.note(store, this.#progress.safe))
       }
       await steps.take('close()', () => hooks.close?.())
