@@ -159,7 +159,9 @@ test('where nothing can be written it ends with one line that says so, and what 
     { uid: nobody, gid: nobody },
   )
   expect(await exit).toBe(1)
-  expect(said().trim().split('\n')).toEqual([expect.stringMatching(/may not write there\. Let the connector own/)])
+  expect(said().trim().split('\n')).toEqual([
+    expect.stringMatching(/may not write there\. Let the connector own/),
+  ])
   await rm(closed, { recursive: true, force: true })
 }, 60_000)
 
