@@ -1,7 +1,7 @@
 import { type Checkpointer } from '../checkpoint/checkpointer.ts'
+import { isTold } from '../events/is-told.ts'
 import { type Operation } from '../events/operation.ts'
 import { comparePositions, formatPosition, parsePosition, type Position } from '../opencti/position.ts'
-import { type StreamEvent } from '../opencti/stream-event.ts'
 import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
 import { type Entity } from '../stix/types/entity.ts'
 import { updatedAtOf } from '../stix/read/entity-life.ts'
@@ -165,11 +165,6 @@ export class PushedEntities {
   ): Promise<EntityRecord | undefined> {
     return (await known) ?? (await this.#stixIdRecords.find(operation))
   }
-}
-
-/** What a frame tells that was not sent because something happened: it is the state of an entity as it is. */
-function isTold({ name, envelope, isDependency, position }: StreamEvent): boolean {
-  return position !== undefined && name === 'create' && (envelope.type === undefined || isDependency)
 }
 
 function updatedMsOf(entity: Entity): number | undefined {

@@ -1,3 +1,4 @@
+import { isTold } from '../events/is-told.ts'
 import { type Operation } from '../events/operation.ts'
 import { type Position } from '../opencti/position.ts'
 import { validUntilOf } from '../stix/read/entity-life.ts'
@@ -6,10 +7,14 @@ import { type StateStore } from '../store/state-store.ts'
 /** Name of the value that says since when the connector runs without having ended well, in milliseconds since 1970. */
 const runningValue = 'running-since'
 
+/** How far the clock that gives events their positions may be behind ours, in milliseconds. */
+const clockMarginMs = 60_000
+
 /**
  * Whether the run before this one was cut off. Then the target may have taken what the id map does not know: an effect is
  * remembered a moment after it. Mostly the same event comes again and is delivered again; but when it comes to nothing now
- * (the entity was deleted meanwhile, or has expired), what the target has taken would stay there for ever.
+ * (the entity was deleted meanwhile, or has expired), or does not come at all (a catch-up told of the entity, or what refers
+ * to it did, which happens for nothing that is gone), what the target has taken would stay there for ever.
  */
 export class UncleanShutdown {
   #sinceMs: number | undefined
@@ -37,6 +42,13 @@ export class UncleanShutdown {
     if (first === undefined || first.ms > this.#untilMs) return false
     // It was decided otherwise then: alone, before a newer event took its place; or before its time was over.
     if (operation.replaced !== undefined) return true
+    // It has gone since that run began, which may have been told of it as it was then.
+    if (first.ms >= this.#sinceMs - clockMarginMs && mayHavePassed(operation)) return true
     return Date.parse(validUntilOf(operation.entity) ?? '') >= this.#sinceMs && operation.reason === 'expired'
   }
+}
+
+/** Whether its entity may have passed the filter before. What exists now may be another state than was told then. */
+function mayHavePassed({ kind, unlessPushed, pendingEvent: { event } }: Operation): boolean {
+  return kind === 'delete' && (unlessPushed === 'never-pushed' || isTold(event))
 }

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { MemoryStore, systemClock } from 'opencti-stream-connector'
 import { minimalEnvironment } from '../settings/minimal-environment.ts'
 import { ChannelConnector, Channels, indicator, live } from './channels.ts'
@@ -6,7 +6,7 @@ import { ChannelConnector, Channels, indicator, live } from './channels.ts'
 const running = 'running-since'
 
 /** A connector whose last run pushed two entities; it was killed before it remembered that, or it ended well. */
-async function stage(isCutOff: boolean) {
+async function stage(isCutOff: boolean, messages: readonly ReturnType<typeof live>[] = asBefore()) {
   const store = new MemoryStore()
   await store.open(minimalEnvironment.CONNECTOR_ID)
   const values = new Map([['id-map', 'complete']])
@@ -14,29 +14,39 @@ async function stage(isCutOff: boolean) {
   await store.commit({ values })
   await store.close()
   const channels = new Channels()
-  for (const name of ['deleted', 'expired']) channels.heldBy('').set(name, {} as never)
+  for (const name of ['deleted', 'expired', 'found']) channels.heldBy('').set(name, {} as never)
   const held = Promise.withResolvers<void>()
   const connector = ChannelConnector.of({
     channels,
     store,
     ownIds: true,
-    defaults: { routes: {}, coalesce: 'latest', concurrency: 1, on: { expired: 'delete' } },
+    defaults: {
+      routes: {},
+      coalesce: 'latest',
+      concurrency: 1,
+      on: { expired: 'delete' },
+      filter: { labels: { none: ['unwanted'] } },
+    },
     onCall: (_, { internalId }) => (internalId === 'other' ? held.promise : undefined),
   })
+  const ended = messages.map((message) => connector.processMessage(message))
+  held.resolve()
+  await Promise.all(ended)
+  return { channels, connector, store }
+}
+
+/** Events as they come again from the saved position on. */
+function asBefore() {
   const expired = (secondsAgo: number) => ({
     valid_until: new Date(systemClock.now() - secondsAgo * 1000).toISOString(),
   })
-  // As they come again from the saved position on.
-  const ended = [
+  return [
     live('create', indicator('other', undefined), '1000-0'),
     live('create', indicator('deleted', undefined), '1001-0'),
     live('delete', indicator('deleted', undefined), '1002-0'),
     live('create', indicator('expired', undefined, expired(1)), '1003-0'),
     live('create', indicator('long-expired', undefined, expired(90)), '1004-0'),
-  ].map((message) => connector.processMessage(message))
-  held.resolve()
-  await Promise.all(ended)
-  return { channels, connector, store }
+  ]
 }
 
 test('what a run that was cut off may have pushed is withdrawn, though its create comes to nothing now', async () => {
@@ -54,4 +64,40 @@ test('after a run that ended well, what was never pushed is left alone', async (
   await connector.stop()
   await store.open(minimalEnvironment.CONNECTOR_ID)
   expect(store.value(running)).toBeUndefined()
+})
+
+describe('what a run that was cut off may have been told of as it was, in a catch-up or as a dependency', () => {
+  const secondsAgo = (seconds: number) => `${systemClock.now() - seconds * 1000}-0`
+  const found = indicator('found', undefined)
+
+  test('is withdrawn when it was deleted since, though nothing tells of its beginning', async () => {
+    const { channels } = await stage(true, [live('delete', found, secondsAgo(30))])
+    expect(channels.linesOf('')).toEqual(['delete found deleted'])
+  })
+
+  test('is withdrawn when it was merged away since', async () => {
+    const target = indicator('target', undefined)
+    const { channels } = await stage(true, [live('merge', target, secondsAgo(30), { sources: [found] })])
+    expect(channels.linesOf('')).toContain('delete found merged')
+  })
+
+  test('is withdrawn when it left the filter since, as the patch or the state of now tells', async () => {
+    const context = { reverse_patch: [{ op: 'replace', path: '/labels', value: ['wanted'] }] }
+    const left = { ...found, labels: ['unwanted'] }
+    const { channels } = await stage(true, [live('update', left, secondsAgo(30), context)])
+    expect(channels.linesOf('')).toEqual(['delete found left-filter'])
+  })
+
+  test('is left alone when it was gone before that run began, or after it is known what was pushed', async () => {
+    const { channels } = await stage(true, [
+      live('delete', found, secondsAgo(3600)),
+      live('delete', found, secondsAgo(-30)),
+    ])
+    expect(channels.linesOf('')).toEqual([])
+  })
+
+  test('is left alone when that run ended well', async () => {
+    const { channels } = await stage(false, [live('delete', found, secondsAgo(30))])
+    expect(channels.linesOf('')).toEqual([])
+  })
 })
