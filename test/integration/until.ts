@@ -1,6 +1,3 @@
-/** How often is looked, in milliseconds. */
-const lookEveryMs = 3
-
 /**
  * Waits until `look` finds something, bounded in time.
  *
@@ -11,6 +8,7 @@ export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
   limitMs = 20_000,
+  lookEveryMs = 3,
 ): Promise<NonNullable<Exclude<T, false>>> {
   const endMs = performance.now() + limitMs
   for (;;) {

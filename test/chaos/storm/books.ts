@@ -1,61 +1,122 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { comparePositions, parsePosition, SqliteStore } from 'opencti-stream-connector'
-import { type Effect } from './target.ts'
+import { type Effect, type StormTarget } from './target.ts'
 
 /** Why an effect may be done again after a kill. */
-export type Excuse =
+type Excuse =
   /** Its answer had not reached the connector. */
   | 'in-flight'
   /** It was answered, and the next commit had not been made. */
   | 'not-written'
 
-/** What the saved state does not know of, at one kill. */
-export interface Unsaved {
-  /** By `key@position`. */
-  readonly excuses: ReadonlyMap<string, Excuse>
-  /** How long before the kill the oldest of this life's was answered that were not written, in milliseconds. */
-  readonly oldestUnwrittenMs: number
-}
-
-export function nameOf({ key, position }: Pick<Effect, 'key' | 'position'>): string {
-  return `${key}@${position}`
-}
+/** How often something was done again, by why it may be. */
+export type Repeats = Record<Excuse | 'inDoubt' | 'begunAnew' | 'told', number>
 
 /**
- * Compares what was done at the target with what a connector that was killed has left in its state file.
- *
- * @param life the one that was killed.
- * @param killedAtMs by `performance.now()`.
+ * Looks at the journal of a target after each kill: an effect that was done before needs an excuse, which is the state
+ * file that the kill has left, an answer that never came, or a beginning from nothing.
  */
-export async function unsavedOf(
-  journal: readonly Effect[],
-  connectorId: string,
-  directory: string,
-  life: number,
-  killedAtMs: number,
-): Promise<Unsaved> {
-  const excuses = new Map<string, Excuse>()
-  let oldestUnwrittenMs = 0
-  const store = await openState(connectorId, directory)
-  const state = store === undefined ? undefined : await store.value('state')
-  const saved = parsePosition(
-    state === undefined ? '' : (JSON.parse(state) as { start_from: string }).start_from,
-  )
-  const departures = await store?.departures()
-  for (const effect of journal) {
-    const position = parsePosition(effect.position)!
-    if (saved !== undefined && comparePositions(position, saved) <= 0) continue
-    const record = await store?.entity(effect.key)
-    const known = parsePosition(record?.position ?? departures?.get(effect.key) ?? '')
-    if (known !== undefined && comparePositions(position, known) <= 0) continue
-    const excuse = effect.answeredAtMs === undefined ? 'in-flight' : 'not-written'
-    excuses.set(nameOf(effect), excuse)
-    if (excuse === 'not-written' && effect.life === life)
-      oldestUnwrittenMs = Math.max(oldestUnwrittenMs, killedAtMs - effect.answeredAtMs!)
+export class StormBooks {
+  readonly again: Repeats = { 'in-flight': 0, 'not-written': 0, inDoubt: 0, begunAnew: 0, told: 0 }
+  readonly unexplained: string[] = []
+  /** How long before a kill the oldest effect was answered that was not written then, in milliseconds. */
+  oldestUnwrittenMs = 0
+  readonly #target: StormTarget
+  readonly #connectorId: string
+  readonly #directory: string
+  /** What may be done again, by the last kill. */
+  #excuses: ReadonlyMap<string, Excuse> = new Map()
+  /** What was done since the connector last began from nothing, and what was done at all. */
+  #done = new Set<string>()
+  readonly #everDone = new Set<string>()
+  #audited = 0
+  /** Where in the journal it began anew. */
+  #anewFrom = 0
+
+  constructor(target: StormTarget, connectorId: string, directory: string) {
+    this.#target = target
+    this.#connectorId = connectorId
+    this.#directory = directory
   }
-  await store?.close()
-  return { excuses, oldestUnwrittenMs }
+
+  /** How many different events have come to the target since the connector last began from nothing, by the last look. */
+  get doneCount(): number {
+    return this.#done.size
+  }
+
+  /** The life before the target's present one was killed, at this time by `performance.now()`; that one has not begun. */
+  async closeLife(killedAtMs: number): Promise<void> {
+    this.audit()
+    this.#excuses = await this.#readExcuses(killedAtMs)
+  }
+
+  /** The next life begins with nothing, or is told to: everything may be done again. */
+  beginAnew(): void {
+    this.#anewFrom = this.#target.journal.length
+    this.#done = new Set()
+    this.#excuses = new Map()
+  }
+
+  /** Looks at what has come since the last look; only when a life has ended. */
+  audit(): void {
+    const { journal } = this.#target
+    const doneNow = new Map<string, Effect>()
+    for (; this.#audited < journal.length; this.#audited++) {
+      const effect = journal[this.#audited]!
+      const name = nameOf(effect)
+      const before = doneNow.get(name)
+      if (before !== undefined) {
+        if (before.isInDoubt) this.again.inDoubt++
+        // Its frame carries the entity as it is when it is sent, so that it can be another state.
+        else if (effect.isTold) this.again.told++
+        else this.unexplained.push(`life ${effect.life}: ${effect.hook} ${name} twice in one life`)
+      } else if (this.#done.has(name)) this.#excuse(effect, name)
+      else if (this.#everDone.has(name)) this.again.begunAnew++
+      doneNow.set(name, effect)
+    }
+    for (const name of doneNow.keys()) {
+      this.#done.add(name)
+      this.#everDone.add(name)
+    }
+  }
+
+  #excuse(effect: Effect, name: string): void {
+    const excuse = this.#excuses.get(name)
+    if (effect.isTold) this.again.told++
+    else if (excuse !== undefined) this.again[excuse]++
+    else this.unexplained.push(`life ${effect.life}: ${effect.hook} ${name} was saved`)
+  }
+
+  /** What the saved state does not know of what was done at the target. */
+  async #readExcuses(killedAtMs: number): Promise<ReadonlyMap<string, Excuse>> {
+    const { journal, life } = this.#target
+    const excuses = new Map<string, Excuse>()
+    const store = await openState(this.#connectorId, this.#directory)
+    const state = store === undefined ? undefined : await store.value('state')
+    const saved = parsePosition(
+      state === undefined ? '' : (JSON.parse(state) as { start_from: string }).start_from,
+    )
+    const departures = await store?.departures()
+    for (let index = this.#anewFrom; index < journal.length; index++) {
+      const effect = journal[index]!
+      const position = parsePosition(effect.position)!
+      if (saved !== undefined && comparePositions(position, saved) <= 0) continue
+      const record = await store?.entity(effect.entity)
+      const known = parsePosition(record?.position ?? departures?.get(effect.entity) ?? '')
+      if (known !== undefined && comparePositions(position, known) <= 0) continue
+      const excuse = effect.answeredAtMs === undefined ? 'in-flight' : 'not-written'
+      excuses.set(nameOf(effect), excuse)
+      if (excuse === 'not-written' && effect.life === life - 1)
+        this.oldestUnwrittenMs = Math.max(this.oldestUnwrittenMs, killedAtMs - effect.answeredAtMs!)
+    }
+    await store?.close()
+    return excuses
+  }
+}
+
+function nameOf({ record, position }: Effect): string {
+  return `${record}@${position}`
 }
 
 /** A child that was killed early may have left no state, or half of one. */

@@ -5,6 +5,7 @@
  */
 import { once } from 'node:events'
 import {
+  observablesOf,
   SqliteStore,
   StreamConnector,
   type Entity,
@@ -13,7 +14,8 @@ import {
   type FlushResult,
 } from '../../../src/index.ts'
 // Of types alone, so that nothing of the other file is loaded here.
-import type { StormAnswer, StormOperation } from './target.ts'
+import type { StormAnswer, StormOperation, StormQuestion } from './target.ts'
+import type { StormKind } from './storm.ts'
 
 const target = process.env['STORM_TARGET']!
 const life = process.env['STORM_LIFE']!
@@ -32,21 +34,33 @@ abstract class StormConnector extends StreamConnector {
   }
 }
 
-class SingleConnector extends StormConnector {
-  override create(item: Entity, context: EventContext): Promise<string | undefined> {
-    return tellOne(context, item)
-  }
-
-  override update(item: Entity, context: EventContext): Promise<string | undefined> {
-    return tellOne(context, item)
-  }
-
-  override async delete(context: EventContext): Promise<void> {
-    await tellOne(context, undefined)
+/** Its target gives ids, and can be asked for them when the state was lost. */
+abstract class DocumentConnector extends StormConnector {
+  override async find(_: Entity, { internalId }: EventContext): Promise<string | undefined> {
+    const [id] = await ask({ externalIdOf: internalId! })
+    return id
   }
 }
 
-class BulkConnector extends StormConnector {
+class SingleConnector extends DocumentConnector {
+  override create(item: Entity, context: EventContext): Promise<string | undefined> {
+    return tellOne(operationOf(context, item))
+  }
+
+  override update(item: Entity, context: EventContext): Promise<string | undefined> {
+    return tellOne(operationOf(context, item))
+  }
+
+  override async delete(context: EventContext): Promise<void> {
+    await tellOne(operationOf(context, undefined))
+  }
+}
+
+class CoalescingConnector extends SingleConnector {
+  static override readonly defaults = { ...StormConnector.defaults, coalesce: 'latest' as const }
+}
+
+class BulkConnector extends DocumentConnector {
   constructor() {
     const { CONNECTOR_STATE_DIR: directory, CONNECTOR_ID: connectorId } = process.env
     // Every commit in the thread that others make only the large ones in.
@@ -63,15 +77,63 @@ class BulkConnector extends StormConnector {
   }
 }
 
-async function tellOne(context: EventContext, item: Entity | undefined): Promise<string | undefined> {
-  const [answer] = await tell([operationOf(context, item)])
-  if (answer === undefined || answer === 'again') throw new Error('the target asked to try again')
-  return answer.externalId
+/** Its target holds values: one record for each that an entity names, which the author keeps in step by hand, one request each. */
+class ValuesConnector extends StormConnector {
+  override create(item: Entity, context: EventContext): Promise<void> {
+    return this.#replace(context, item)
+  }
+
+  override update(item: Entity, context: EventContext): Promise<void> {
+    return this.#replace(context, item)
+  }
+
+  override delete(context: EventContext): Promise<void> {
+    return this.#replace(context, undefined)
+  }
+
+  async #replace(context: EventContext, item: Entity | undefined): Promise<void> {
+    const { entity, ...rest } = operationOf(context, item)
+    const values = item === undefined ? [] : valuesOf(item)
+    const before = context.previous()
+    const gone = new Set([
+      ...(await ask({ valuesOf: entity })),
+      ...(before === undefined ? [] : valuesOf(before)),
+    ])
+    for (const value of values) {
+      gone.delete(value)
+      await tellOne({ ...rest, entity, record: `${entity} ${value}` })
+    }
+    for (const value of gone)
+      await tellOne({ ...rest, entity, record: `${entity} ${value}`, hook: 'delete', document: undefined })
+  }
+}
+
+function valuesOf(entity: Entity): string[] {
+  return observablesOf(entity).observables.flatMap((each) => ('value' in each ? [each.value] : []))
 }
 
 function operationOf(context: EventContext, document: Entity | undefined): StormOperation {
-  const { internalId, position, event, externalId, isDependency } = context
-  return { key: internalId!, position: position!, hook: event, externalId, isDependency, document }
+  const { internalId, position, event, externalId, isDependency, envelope } = context
+  return {
+    entity: internalId!,
+    record: internalId!,
+    position: position!,
+    hook: event,
+    externalId,
+    isTold: isDependency || envelope.type === undefined,
+    document,
+  }
+}
+
+async function ask(question: StormQuestion): Promise<string[]> {
+  const response = await fetch(target, { method: 'POST', body: JSON.stringify(question) })
+  return (await response.json()) as string[]
+}
+
+async function tellOne(operation: StormOperation): Promise<string | undefined> {
+  const [answer] = await tell([operation])
+  if (answer === undefined || answer === 'again') throw new Error('the target asked to try again')
+  return answer.externalId
 }
 
 async function tell(operations: readonly StormOperation[]): Promise<readonly StormAnswer[]> {
@@ -82,11 +144,22 @@ async function tell(operations: readonly StormOperation[]): Promise<readonly Sto
   })
   if (!response.ok) {
     await response.arrayBuffer()
-    throw Object.assign(new Error(`the target answered ${response.status}`), { status: response.status })
+    const retryAfter = response.headers.get('retry-after')
+    throw Object.assign(new Error(`the target answered ${response.status}`), {
+      status: response.status,
+      ...(retryAfter !== null && { headers: { 'retry-after': retryAfter } }),
+    })
   }
   return (await response.json()) as StormAnswer[]
 }
 
+const kinds = {
+  single: SingleConnector,
+  flush: BulkConnector,
+  values: ValuesConnector,
+  'catch-up': CoalescingConnector,
+} satisfies Record<StormKind, typeof StormConnector>
+
 await once(process, 'message')
 process.disconnect()
-await (process.env['STORM_HOOKS'] === 'flush' ? BulkConnector : SingleConnector).run()
+await kinds[process.env['STORM_KIND'] as StormKind].run()

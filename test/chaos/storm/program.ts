@@ -11,8 +11,7 @@ import { FaultyFront, type FrontMood } from '../../integration/faulty-front.ts'
 import { until } from '../../integration/until.ts'
 import { scaled } from '../scale.ts'
 
-/** `npm run test:storm` runs storms at their full size. */
-export const killCount = scaled(5, 50, 'STORM_KILLS')
+export const killCount = scaled(5, 25, 'STORM_KILLS')
 
 /** A target that a program is stormed before. */
 export interface StormedTarget extends AsyncDisposable {

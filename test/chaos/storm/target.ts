@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Entity } from 'opencti-stream-connector'
@@ -5,25 +6,33 @@ import { JsonServer } from '../../integration/json-server.ts'
 
 /** What a hook of the child asks for. */
 export interface StormOperation {
-  readonly key: string
+  readonly entity: string
+  /** What it is about at the target: the entity as a whole, or one of its values as `entity value`. */
+  readonly record: string
   readonly position: string
   readonly hook: 'create' | 'update' | 'delete'
   readonly externalId: string | undefined
-  readonly isDependency: boolean
+  /** It came as what exists, in a catch-up or before what refers to it, not as what happened. */
+  readonly isTold: boolean
   readonly document: Entity | undefined
 }
+
+/** What the child wants to know of an entity: the values that the target holds of it, or the id that it has there. */
+export type StormQuestion = { readonly valuesOf: string } | { readonly externalIdOf: string }
 
 /** What the child is told of one operation. */
 export type StormAnswer = { readonly externalId: string } | 'again'
 
 /** One effect at the target. */
 export interface Effect extends Omit<StormOperation, 'document'> {
+  /** Tells what the record was made from from every other state; undefined: it is gone. */
+  readonly print: string | undefined
   /** Which child it was, from 0. */
   readonly life: number
   /** When its answer had been handed to the network, by `performance.now()`; undefined: never, or not yet. */
   answeredAtMs: number | undefined
-  /** The answer was thrown away on purpose. */
-  isLost: boolean
+  /** Its answer, or that to another record of its event, was an error or never came: it is tried again. */
+  isInDoubt: boolean
 }
 
 /** What goes wrong with a call. */
@@ -32,6 +41,19 @@ type Mishap = 'refuse' | 'lose' | 'partly' | undefined
 /** An event is refused, or its answer lost, so often at most: fewer times than a connector tries. */
 const maxMishaps = 2
 
+/** Of objects that never change, as those of the simulator and of a request. */
+const prints = new WeakMap<object, string>()
+
+/** Tells one state of an entity from every other. */
+export function printOf(document: object): string {
+  let print = prints.get(document)
+  if (print === undefined) {
+    print = createHash('sha1').update(JSON.stringify(document)).digest('base64')
+    prints.set(document, print)
+  }
+  return print
+}
+
 /**
  * The target of a connector in another process: an append-only journal of effects, and what stands at the target after
  * them. It refuses some calls with 500, 503 and 429, answers others slowly, and of some it loses the answer after it
@@ -39,25 +61,29 @@ const maxMishaps = 2
  */
 export class StormTarget {
   readonly journal: Effect[] = []
+  /** By record. */
   readonly documents = new Map<string, Entity>()
-  /** Ids that the target gave. */
+  /** Ids that the target gave, by record. */
   readonly externalIds = new Map<string, string>()
   /** Calls that named another id than the target's. */
   readonly wrongIds: string[] = []
-  readonly counts = { refused: 0, lost: 0, partly: 0 }
+  readonly counts = { status500: 0, status503: 0, status429: 0, lostAnswers: 0, partly: 0 }
   /** Calls whose answer has not been sent, and the most that there were. */
   inFlight = 0
   maxInFlight = 0
   maxItems = 0
   /** Counts the children. */
   life = 0
-  /** Whether calls go wrong at all. */
-  isStormy = true
   readonly #random: () => number
   readonly #server = new JsonServer((body, response, request) => {
-    void this.#take(Number(request.headers['x-life']), body as StormOperation[], response)
+    if (Array.isArray(body))
+      void this.#take(Number(request.headers['x-life']), body as StormOperation[], response)
+    else response.end(JSON.stringify(this.#answer(body as StormQuestion)))
   })
-  readonly #mishaps = new Map<string, number>()
+  /** The records that each entity has. */
+  readonly #records = new Map<string, Set<string>>()
+  /** What became of each event in a life: how often it went wrong, and its effects. */
+  readonly #events = new Map<string, { mishaps: number; effects: Effect[] }>()
 
   private constructor(random: () => number) {
     this.#random = random
@@ -86,13 +112,7 @@ export class StormTarget {
     // Its child is dead: the request never came here, so that each life's effects stand together in the journal.
     if (life !== this.life) return this.#drop(response)
     const mishap = this.#mishap(operations)
-    if (mishap === 'refuse') {
-      this.counts.refused++
-      const status = [500, 503, 429][Math.floor(this.#random() * 3)]!
-      this.inFlight--
-      response.writeHead(status, status === 429 ? { 'retry-after': '0' } : {}).end()
-      return
-    }
+    if (mishap === 'refuse') return this.#refuse(response)
     const effects: Effect[] = []
     const answers = operations.map((operation): StormAnswer => {
       if (mishap === 'partly' && this.#random() < 0.3 && this.#mayGoWrong(operation)) {
@@ -100,13 +120,13 @@ export class StormTarget {
         return 'again'
       }
       effects.push(this.#do(operation))
-      return { externalId: this.externalIds.get(operation.key) ?? '' }
+      return { externalId: this.externalIds.get(operation.record) ?? '' }
     })
     // Between the effect and the answer, where a kill hurts most.
     if (this.#random() < 0.3) await sleep(this.#random() * 30)
     if (mishap === 'lose') {
-      this.counts.lost++
-      for (const effect of effects) effect.isLost = true
+      this.counts.lostAnswers++
+      for (const effect of effects) effect.isInDoubt = true
       this.#drop(response)
       return
     }
@@ -116,40 +136,73 @@ export class StormTarget {
     })
   }
 
+  #refuse(response: ServerResponse): void {
+    const status = ([500, 503, 429] as const)[Math.floor(this.#random() * 3)]!
+    this.counts[`status${status}`]++
+    this.inFlight--
+    const retryAfter = this.#random() < 0.02 ? '1' : '0'
+    response.writeHead(status, status === 429 ? { 'retry-after': retryAfter } : {}).end()
+  }
+
   #drop(response: ServerResponse): void {
     this.inFlight--
     response.destroy()
   }
 
   #do({ document, ...operation }: StormOperation): Effect {
-    const { key, externalId } = operation
-    const effect: Effect = { ...operation, life: this.life, answeredAtMs: undefined, isLost: false }
+    const { record, entity, externalId } = operation
+    const print = document && printOf(document)
+    const effect = { ...operation, print, life: this.life, answeredAtMs: undefined, isInDoubt: false }
     this.journal.push(effect)
-    if (externalId !== undefined && externalId !== (this.externalIds.get(key) ?? externalId)) {
-      this.wrongIds.push(`${operation.hook} of ${key} at ${operation.position} names ${externalId}`)
-    }
-    if (document === undefined) this.documents.delete(key)
-    else {
-      if (!this.externalIds.has(key)) this.externalIds.set(key, `target-${this.externalIds.size}`)
-      this.documents.set(key, document)
+    this.#eventOf(operation).effects.push(effect)
+    if (externalId !== undefined && externalId !== (this.externalIds.get(record) ?? externalId))
+      this.wrongIds.push(`${operation.hook} of ${record} at ${operation.position} names ${externalId}`)
+    const records = this.#records.get(entity) ?? new Set()
+    this.#records.set(entity, records)
+    if (document === undefined) {
+      this.documents.delete(record)
+      records.delete(record)
+    } else {
+      if (!this.externalIds.has(record)) this.externalIds.set(record, `target-${this.externalIds.size}`)
+      this.documents.set(record, document)
+      records.add(record)
     }
     return effect
   }
 
+  #answer(question: StormQuestion): (string | undefined)[] {
+    if ('externalIdOf' in question) {
+      const record = question.externalIdOf
+      return this.documents.has(record) ? [this.externalIds.get(record)] : []
+    }
+    const entity = question.valuesOf
+    return [...(this.#records.get(entity) ?? [])].map((record) => record.slice(entity.length + 1))
+  }
+
   #mishap(operations: readonly StormOperation[]): Mishap {
     const chance = this.#random()
-    if (!this.isStormy || chance >= 0.12) return undefined
+    if (chance >= 0.12) return undefined
     if (chance < 0.04 && operations.length > 1) return 'partly'
     if (!operations.every((operation) => this.#mayGoWrong(operation))) return undefined
     return chance < 0.08 ? 'refuse' : 'lose'
   }
 
   /** Counts one more mishap of an event, unless it has had its share in this life. */
-  #mayGoWrong({ key, position }: StormOperation): boolean {
-    const event = `${this.life} ${key}@${position}`
-    const count = this.#mishaps.get(event) ?? 0
-    if (count >= maxMishaps) return false
-    this.#mishaps.set(event, count + 1)
+  #mayGoWrong(operation: StormOperation): boolean {
+    const event = this.#eventOf(operation)
+    if (event.mishaps >= maxMishaps) return false
+    event.mishaps++
+    for (const effect of event.effects) effect.isInDoubt = true
     return true
+  }
+
+  #eventOf({ entity, position }: Pick<StormOperation, 'entity' | 'position'>): {
+    mishaps: number
+    effects: Effect[]
+  } {
+    const name = `${this.life} ${entity}@${position}`
+    const event = this.#events.get(name) ?? { mishaps: 0, effects: [] }
+    this.#events.set(name, event)
+    return event
   }
 }

@@ -1,0 +1,38 @@
+import { type Simulator } from 'opencti-stream-connector/testing'
+
+/** How often the stream was disturbed, by how. */
+export interface Disturbances {
+  cuts: number
+  cutsInFrame: number
+  duplicateGroups: number
+  lateHeartbeats: number
+}
+
+export const noDisturbances = (): Disturbances => ({
+  cuts: 0,
+  cutsInFrame: 0,
+  duplicateGroups: 0,
+  lateHeartbeats: 0,
+})
+
+/** Does something to the open streams, by chance: mostly nothing. */
+export function disturbStream(simulator: Simulator, random: () => number, counts: Disturbances): void {
+  const { faults } = simulator
+  const luck = random()
+  if (luck < 0.2) {
+    faults.cutNextFrame('middle')
+    counts.cutsInFrame++
+  } else if (luck < 0.3) {
+    faults.cut()
+    counts.cuts++
+  } else if (luck < 0.4) {
+    faults.cutBeforeMain()
+    counts.cuts++
+  } else if (luck < 0.5) {
+    faults.duplicateGroups(3)
+    counts.duplicateGroups += 3
+  } else if (luck < 0.6) {
+    faults.heartbeatsBeforeMain(3)
+    counts.lateHeartbeats += 3
+  }
+}
