@@ -8,38 +8,42 @@ import { until } from '../../integration/until.ts'
 import { temporaryFolder } from '../../temporary-folder.ts'
 import { scaled } from '../scale.ts'
 
-test('three at once on one folder: one runs, the others end with 1 and one line that says why; after a kill the next one has it', async () => {
-  const simulator = await startSimulator()
-  const target = await CrashTarget.start()
-  onTestFinished(() => target.close())
-  const environment = {
-    ...simulator.environment(),
-    CONNECTOR_STATE_DIR: await temporaryFolder(),
-    CRASH_TARGET: target.url,
-    CONNECTOR_FILTER_TYPES: 'indicator',
-  }
-  let seed = 0
-  for (let round = 0; round < scaled(1, 6); round++) {
-    const lives = [1, 2, 3].map(() => {
-      const life = new ChildLife('./crash-child.ts', environment)
-      onTestFinished(() => void life.process.kill('SIGKILL'))
-      return life
-    })
-    const running = () => lives.filter(({ process: each }) => each.exitCode === null)
-    await until('two to end', () => running().length <= 1)
-    const others = lives.filter((life) => !running().includes(life))
-    expect(others.map(({ process: each }) => each.exitCode)).toEqual([1, 1])
-    for (const { said } of others) {
-      const lines = said
-        .split('\n')
-        .filter((line) => line.includes('Another running connector holds the state'))
-      expect(lines, said).toHaveLength(1)
+test(
+  'three at once on one folder: one runs, the others end with 1 and one line that says why; after a kill the next one has it',
+  { timeout: 120_000 },
+  async () => {
+    const simulator = await startSimulator()
+    const target = await CrashTarget.start()
+    onTestFinished(() => target.close())
+    const environment = {
+      ...simulator.environment(),
+      CONNECTOR_STATE_DIR: await temporaryFolder(),
+      CRASH_TARGET: target.url,
+      CONNECTOR_FILTER_TYPES: 'indicator',
     }
-    for (let count = 0; count < 20; count++) simulator.create(buildIndicator('ipv4', { seed: ++seed }))
-    await until('all of it', () => target.documents.size === seed)
-    expect(await running()[0]!.end('SIGKILL')).toBeNull()
-  }
-})
+    let seed = 0
+    for (let round = 0; round < scaled(1, 3); round++) {
+      const lives = [1, 2, 3].map(() => {
+        const life = new ChildLife('./crash-child.ts', environment)
+        onTestFinished(() => void life.process.kill('SIGKILL'))
+        return life
+      })
+      const running = () => lives.filter(({ process: each }) => each.exitCode === null)
+      await until('two to end', () => running().length <= 1)
+      const others = lives.filter((life) => !running().includes(life))
+      expect(others.map(({ process: each }) => each.exitCode)).toEqual([1, 1])
+      for (const { said } of others) {
+        const lines = said
+          .split('\n')
+          .filter((line) => line.includes('Another running connector holds the state'))
+        expect(lines, said).toHaveLength(1)
+      }
+      for (let count = 0; count < 20; count++) simulator.create(buildIndicator('ipv4', { seed: ++seed }))
+      await until('all of it', () => target.documents.size === seed)
+      expect(await running()[0]!.end('SIGKILL')).toBeNull()
+    }
+  },
+)
 
 test('three on three folders: each tells of another, all go on, and each goes its own way', async () => {
   const simulator = await startSimulator()
