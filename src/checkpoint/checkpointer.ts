@@ -15,19 +15,31 @@ import { KnownKeys } from './known-keys.ts'
 import { PendingChanges, withoutPosition } from './pending-changes.ts'
 import { UnreadKeys } from './unread-keys.ts'
 
+/** What a commit takes along: a part of the connector whose state must be written together with what depends on it. */
+export interface CommitPart {
+  /**
+   * What has to be written with the next commit, asked for just before it; undefined for a value that is to go.
+   *
+   * @param isUnsure whether the last commit may have failed, so that what it wrote has to be written again.
+   */
+  values(isUnsure: boolean): ReadonlyMap<string, string | undefined>
+}
+
+/** Whether the state can be written, and read. */
+export type StateNotice =
+  | { readonly kind: 'state-not-written'; readonly error: StreamConnectorError }
+  | { readonly kind: 'state-restored' }
+  | { readonly kind: 'state-not-read'; readonly error: StreamConnectorError }
+  | { readonly kind: 'state-readable' }
+
 /** What a {@link Checkpointer} needs. */
 export interface CheckpointerOptions {
   readonly store: StateStore
   readonly clock: Clock
   readonly random: Random
-  /** Values that go with every commit, asked for just before: the position above all. */
-  readonly values: () => ReadonlyMap<string, string | undefined>
-  /** The position that the same values save. Default: none, and nothing is remembered of entities that are gone. */
-  readonly safe?: (() => Position | undefined) | undefined
-  /** The state cannot be written, or can be written again. */
-  readonly onHealth: (problem: StreamConnectorError | undefined) => void
-  /** A part of the id map cannot be read, or all of it can be read again. Default: nobody is told. */
-  readonly onReadHealth?: ((problem: StreamConnectorError | undefined) => void) | undefined
+  /** The position that {@link CommitPart}s save. Default: none, and nothing is remembered of entities that are gone. */
+  readonly progress?: { readonly safe: Position | undefined } | undefined
+  readonly onNotice: (notice: StateNotice) => void
 }
 
 /** The longest that a finished event waits for its position to be saved, in milliseconds. */
@@ -47,9 +59,12 @@ const retryBounds = { baseMs: 500, maxMs: 10_000 }
  */
 export class Checkpointer {
   readonly #options: CheckpointerOptions
+  readonly #parts: CommitPart[] = []
   #pending = new PendingChanges()
   readonly #departures = new RecentDeletes()
   #writtenSafe: Position | undefined
+  /** As of when the state was last written, on the monotonic clock. */
+  #writtenMs: number
   /** What the commit that is under way writes; still asked when an entity is looked up. */
   #writing: PendingChanges | undefined
   /** Keys that were written since the store was opened; undefined when they would say nothing. */
@@ -70,12 +85,25 @@ export class Checkpointer {
 
   constructor(options: CheckpointerOptions) {
     this.#options = options
-    this.#unread = new UnreadKeys((problem) => options.onReadHealth?.(problem))
+    this.#writtenMs = options.clock.monotonic()
+    this.#unread = new UnreadKeys((error) =>
+      options.onNotice(error === undefined ? { kind: 'state-readable' } : { kind: 'state-not-read', error }),
+    )
+  }
+
+  /** From now on these go with every commit. */
+  include(parts: readonly CommitPart[]): void {
+    this.#parts.push(...parts)
   }
 
   /** Why the state cannot be written now; undefined when it can. */
   get problem(): StreamConnectorError | undefined {
     return this.#problem
+  }
+
+  /** Milliseconds since the state was last written. */
+  get ageMs(): number {
+    return this.#options.clock.monotonic() - this.#writtenMs
   }
 
   /** Why a part of the id map cannot be read; undefined when all that was asked for can. */
@@ -168,7 +196,8 @@ export class Checkpointer {
   deleteEntity(key: string, replayed?: number, position?: Position): void {
     this.#pending.entities.set(key, undefined)
     // Without a stream nothing comes again.
-    if (position !== undefined && this.#options.safe?.() !== undefined) this.#departures.add(key, position)
+    if (position !== undefined && this.#options.progress?.safe !== undefined)
+      this.#departures.add(key, position)
     if (replayed !== undefined) this.#pending.removedDeadLetters.add(replayed)
     this.touch()
   }
@@ -303,8 +332,9 @@ export class Checkpointer {
     const changes = this.#pending
     const durable = this.#durable || changes.hasDeadLetters
     // Asked for with the values: of the same moment.
-    const values = this.#options.values()
-    const safe = this.#options.safe?.()
+    const values = this.#values()
+    const begunMs = this.#options.clock.monotonic()
+    const safe = this.#options.progress?.safe
     const departures = this.#departures.changes(safe ?? startOfTime)
     this.#pending = new PendingChanges()
     this.#writing = changes
@@ -320,6 +350,7 @@ export class Checkpointer {
       })
       departures.done()
       this.#writtenSafe = safe
+      this.#writtenMs = begunMs
       this.#failures = 0
       this.#report(undefined)
     } catch (error) {
@@ -333,10 +364,18 @@ export class Checkpointer {
     }
   }
 
+  #values(): ReadonlyMap<string, string | undefined> {
+    const isUnsure = this.#problem !== undefined
+    return new Map(this.#parts.flatMap((part) => [...part.values(isUnsure)]))
+  }
+
   #report(problem: StreamConnectorError | undefined): void {
     const changed = (problem === undefined) !== (this.#problem === undefined)
     this.#problem = problem
-    if (changed) this.#options.onHealth(problem)
+    if (!changed) return
+    this.#options.onNotice(
+      problem === undefined ? { kind: 'state-restored' } : { kind: 'state-not-written', error: problem },
+    )
     if (problem === undefined) this.#healthy.notifyAll()
   }
 }

@@ -2,12 +2,10 @@ import { Condition } from '../util/condition.ts'
 
 /** What {@link ClaimedRows} needs. */
 export interface ClaimedRowsOptions {
-  /** Undefined when one more event may be taken into memory; else resolves when it may. */
-  readonly room: () => Promise<void> | undefined
-  /** No more is coming for now. */
-  readonly hurry: () => void
-  /** Writes all that has ended. */
-  readonly flush: () => Promise<void>
+  /** Where one more event needs room. */
+  readonly room: { room(): Promise<void> | undefined }
+  readonly engine: { hurry(): void }
+  readonly checkpointer: { flush(): Promise<void> }
 }
 
 /** So many are under way at a time, beside the events of the stream. */
@@ -56,9 +54,9 @@ export class ClaimedRows<Key, Value = undefined> {
 
   /** Waits until one more may begin. Answers whether it may: not once `signal` is aborted, when `stopped` resolves. */
   async mayBegin(signal: AbortSignal, stopped: Promise<void>): Promise<boolean> {
-    const { room, hurry } = this.#options
-    for (let wait = room(); wait !== undefined || this.#isFull; wait = room()) {
-      hurry()
+    const { room, engine } = this.#options
+    for (let wait = room.room(); wait !== undefined || this.#isFull; wait = room.room()) {
+      engine.hurry()
       await Promise.race([stopped, wait ?? this.#slot.wait()])
       if (signal.aborted) return false
     }
@@ -69,7 +67,7 @@ export class ClaimedRows<Key, Value = undefined> {
   async write(): Promise<void> {
     if (this.#ended.size === 0) return
     const ended = [...this.#ended]
-    await this.#options.flush()
+    await this.#options.checkpointer.flush()
     for (const key of ended) {
       this.#ended.delete(key)
       this.#begun.delete(key)

@@ -1,23 +1,22 @@
+import { type ConnectorHooks } from '../contract/hooks.ts'
+import { type ConnectorNotice, type ConnectorState } from '../contract/notices.ts'
+import { type OwnUser } from '../contract/own-user.ts'
 import { type Verdict } from '../errors/verdict.ts'
-import { type HookTimings } from '../observe/facts/hook-timings.ts'
-import { type RecentErrors } from '../observe/status/recent-errors.ts'
-import { type Tracing } from '../observe/tracing/tracing.ts'
 import { type PlatformKnowledge } from '../lookups/platform-knowledge.ts'
-import { type StreamEvent } from '../opencti/stream-event.ts'
+import { type Observation } from '../observe/observation.ts'
+import { type LazyLookups } from '../session/lazy-lookups.ts'
+import { type Progress } from '../session/progress.ts'
 import { type LoadedSettings } from '../settings/reading/load-settings.ts'
 import { type StateFolderNote } from '../store/state-folder-note.ts'
 import { type StateStore } from '../store/state-store.ts'
+import { type TargetLimits } from '../target/target-limits.ts'
 import { type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { type Redactor } from '../util/redactor.ts'
-import { type ConnectorHooks } from '../contract/hooks.ts'
-import { type ConnectorNotice, type ConnectorState } from '../contract/notices.ts'
-import { type TargetLimits } from '../target/target-limits.ts'
-import { type Progress } from '../session/progress.ts'
 
-/** What an `Assembly` is put together from. */
-export interface AssemblyOptions {
+/** What the author, the settings and the class give to a run of the connector. */
+export interface RuntimeOptions {
   readonly hooks: ConnectorHooks
   readonly loaded: LoadedSettings
   readonly store: StateStore
@@ -33,19 +32,15 @@ export interface AssemblyOptions {
   readonly onNotice: (notice: ConnectorNotice) => void
 }
 
-/** What an `Assembly` asks of the one that runs it. */
-export interface AssemblyOwner {
+/** What an `Assembly` is put together from. */
+export interface AssemblyOptions extends RuntimeOptions {
   readonly progress: Progress
+  readonly lifecycle: { readonly state: ConnectorState }
+  readonly observation: Pick<Observation, 'timings' | 'tracing' | 'errors'>
+  readonly lookups: Pick<LazyLookups, 'noteEvent'>
+  readonly knowledge: PlatformKnowledge
+  readonly ownUser: OwnUser
   /** Aborted when what is in flight is given up. */
   readonly givenUp: AbortSignal
-  readonly ownUserId: () => string | undefined
   readonly onStop: (verdict: Verdict) => void
-  /** An author or a marking came. */
-  readonly onReference: (event: StreamEvent) => void
-  /** Told of tries that failed and will be made again. */
-  readonly errors: RecentErrors
-  readonly timings: HookTimings
-  readonly tracing: Tracing
-  readonly knowledge: PlatformKnowledge
-  readonly state: () => ConnectorState
 }

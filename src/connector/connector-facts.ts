@@ -27,7 +27,7 @@ function stateProblemOf({ checkpointer, deadLetterCheck }: Assembly): string | u
 /** How a connector does at this moment, but for where it stands in its life. */
 export function connectorFacts(sources: FactSources): Omit<ObservedFacts, 'state' | 'waitsFor'> {
   const { assembly, progress, lookups, platform, stream, maxDeadLetters, nowMs } = sources
-  const { counters, inFlight, engine, deadLetters, checkpointAgeMs } = assembly
+  const { counters, inFlight, engine, checkpointer, deadLetters } = assembly
   return {
     ...counters.snapshot(),
     routes: assembly.routeAccounts(),
@@ -47,9 +47,9 @@ export function connectorFacts(sources: FactSources): Omit<ObservedFacts, 'state
     stream: stream.facts(),
     stateProblem: stateProblemOf(assembly),
     lookupProblem: lookups.problem?.message,
-    checkpointAgeMs,
+    checkpointAgeMs: checkpointer.ageMs,
     pings: platform.pings,
-    reconcile: assembly.sideWork.reconciliation.facts(),
+    reconcile: assembly.reconcile.facts(),
     links: assembly.links.facts(),
   }
 }

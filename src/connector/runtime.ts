@@ -13,10 +13,11 @@ import { PlatformKnowledge } from '../lookups/platform-knowledge.ts'
 import { formatPosition } from '../opencti/position.ts'
 import { checkStream, requireStreamId, type CheckedStream } from '../opencti/stream-check.ts'
 import { systemClock } from '../util/clock.ts'
-import { type AssemblyOptions } from './assembly-options.ts'
+import { type RuntimeOptions } from './assembly-options.ts'
 import { Assembly } from './assembly.ts'
 import { connectorFacts } from './connector-facts.ts'
 import { connectorStatus, type ConnectorStatus } from '../observe/connector-status.ts'
+import { type OwnUser } from '../contract/own-user.ts'
 import { type ReconcileOptions, type ReconcileReport } from '../contract/reconcile-report.ts'
 import { HookRequests } from '../target/hook-requests.ts'
 import { finishWork } from './finish-work.ts'
@@ -49,7 +50,7 @@ const lastStepsMs = 500
 
 /** One connector from start to stop: its platform, its stream, and the stages in between. */
 export class Runtime {
-  readonly #options: AssemblyOptions
+  readonly #options: RuntimeOptions
   readonly #lifecycle: Lifecycle
   readonly #progress = new Progress()
   readonly #assembly: Assembly
@@ -75,7 +76,7 @@ export class Runtime {
   /** The last state is being handed over: a reset that is noticed now is obeyed at the next start. */
   #isSavingLast = false
 
-  constructor(given: AssemblyOptions) {
+  constructor(given: RuntimeOptions) {
     const onNotice = notingErrors(given.onNotice, (error) => this.#observation.errors.note(error))
     const options = { ...given, onNotice }
     this.#options = options
@@ -95,20 +96,20 @@ export class Runtime {
       status: () => ({ ...this.status() }),
       details: () => statusDetails(this.#assembly, store, clock, (text) => options.redactor.clean(text)),
     })
-    this.#assembly = new Assembly(options, {
-      timings: this.#observation.timings,
-      tracing: this.#observation.tracing,
+    const ownUser: OwnUser = {}
+    this.#assembly = new Assembly({
+      ...options,
       progress: this.#progress,
-      givenUp: this.#givenUp.signal,
-      ownUserId: () => this.#session.userId,
+      lifecycle: this.#lifecycle,
+      observation: this.#observation,
+      lookups: this.lookups,
       knowledge: new PlatformKnowledge(this.#http, loaded.settings.opencti.url),
-      state: () => this.#lifecycle.state,
-      onReference: (event) => this.lookups.noteEvent(event),
+      ownUser,
+      givenUp: this.#givenUp.signal,
       onStop: (verdict) => {
         this.#failure ??= new StreamConnectorError('STOP', options.redactor.clean(verdict.reason))
         void this.stop()
       },
-      errors: this.#observation.errors,
     })
     this.#session = new Session({
       platform: this.#platform,
@@ -117,6 +118,7 @@ export class Runtime {
       clock,
       random,
       logger,
+      ownUser,
       save: async () => {
         await this.#assembly.checkpointer.flush(true)
         return this.#progress.text()
@@ -142,7 +144,7 @@ export class Runtime {
   status(): ConnectorStatus {
     const status = connectorStatus(this.#facts(), {
       position: this.#progress.position,
-      reconcile: this.#assembly.sideWork.reconciliation.last,
+      reconcile: this.#assembly.reconcile.last,
       endpoints: this.#observation.addresses,
     })
     return scrubbed(status, this.#options.redactor)
@@ -184,12 +186,10 @@ export class Runtime {
 
   /** Compares target, id map and platform, and repairs; rejects when that could not be done whole. */
   reconcile(options: ReconcileOptions): Promise<ReconcileReport> {
-    return this.#assembly.sideWork.reconciliation
-      .now(options, this.#stopping.signal)
-      .catch((error: unknown) => {
-        scrubError(error, this.#options.redactor)
-        throw error
-      })
+    return this.#assembly.reconcile.now(options, this.#stopping.signal).catch((error: unknown) => {
+      scrubError(error, this.#options.redactor)
+      throw error
+    })
   }
 
   /** Takes messages through the whole pipeline, in their order; resolves when all have ended. */
@@ -291,7 +291,7 @@ export class Runtime {
       platform: this.#platform,
       pipeline,
       checkpointer,
-      room: () => this.#assembly.room(),
+      room: this.#assembly.room,
       progress: this.#progress,
       watch: this.#observation.stream,
     })
@@ -368,7 +368,9 @@ export class Runtime {
       if (hasSession) await this.#pingLast(Math.min(lastPingMs, steps.leftMs(lastStepsMs)))
       checkpointer.stop()
       if (hasState && engine.size === 0 && checkpointer.problem === undefined) {
-        await steps.take('Saving the state', () => this.#assembly.lastEnd.note(store, this.#progress.safe))
+        await steps.take('Saving the state', () =>
+          this.#assembly.uncleanShutdown.note(store, this.#progress.safe),
+        )
       }
       await steps.take('close()', () => hooks.close?.())
       await steps.take('Closing the state', () => store.close())

@@ -1,11 +1,11 @@
 import { delay } from '../util/delay.ts'
-import { type AssemblyOptions } from './assembly-options.ts'
+import { type RuntimeOptions } from './assembly-options.ts'
 import { metricsOf, type ConnectorStatus } from '../observe/connector-status.ts'
 
 /** Writes the specification's line of metrics into the log now and then, until `signal` is aborted. */
 export async function summarize(
   status: () => ConnectorStatus,
-  { loaded, clock, logger }: AssemblyOptions,
+  { loaded, clock, logger }: RuntimeOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const { metricsIntervalMs } = loaded.delivery

@@ -201,7 +201,7 @@ export class EventContext {
 
   /** Which try this is, from 1. */
   get attempt(): number {
-    return this.#operation.attempts
+    return this.#operation.tries.count
   }
 
   /** Aborted when the call takes longer than the limit for hooks, or when the connector stops at once. */

@@ -1,3 +1,5 @@
+import { type Checkpointer } from '../checkpoint/checkpointer.ts'
+import { type Bound } from '../flow/room.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
@@ -12,11 +14,11 @@ const countEveryMs = 60_000
  * Keeps the number of dead letters in bounds. At the bound nothing is dropped: reading stops until a person has replayed
  * or purged some.
  */
-export class DeadLetterBound {
+export class DeadLetterBound implements Bound {
   readonly #max: number
   readonly #store: StateStore
   readonly #clock: Clock
-  readonly #written: () => Promise<void>
+  readonly #checkpointer: Pick<Checkpointer, 'flush'>
   readonly #logger: Logger
   #count = 0
   #countedAtMs = 0
@@ -28,11 +30,16 @@ export class DeadLetterBound {
   #waiting: PromiseWithResolvers<void> | undefined
   #cancel: (() => void) | undefined
 
-  /** @param written resolves when those that were added are in the store. */
-  constructor(max: number, store: StateStore, clock: Clock, logger: Logger, written: () => Promise<void>) {
+  constructor(
+    max: number,
+    store: StateStore,
+    clock: Clock,
+    logger: Logger,
+    checkpointer: Pick<Checkpointer, 'flush'>,
+  ) {
     this.#max = max
     this.#store = store
-    this.#written = written
+    this.#checkpointer = checkpointer
     this.#clock = clock
     this.#logger = logger
   }
@@ -89,7 +96,7 @@ export class DeadLetterBound {
     this.#countedAtMs = this.#clock.monotonic()
     try {
       // What is not written yet is not in the store's number.
-      await this.#written()
+      await this.#checkpointer.flush()
       this.#changes = 0
       this.#count = (await this.#store.countDeadLetters()) + this.#changes
     } catch {

@@ -8,8 +8,11 @@ import { delay } from '../util/delay.ts'
 export interface DeadLetterCheckOptions {
   readonly store: StateStore
   readonly clock: Clock
-  /** Some dead letters cannot be read, or all of them can be read again. */
-  readonly onHealth: (problem: StreamConnectorError | undefined) => void
+  readonly onNotice: (
+    notice:
+      | { readonly kind: 'dead-letters-readable' }
+      | { readonly kind: 'dead-letters-not-read'; readonly error: StreamConnectorError },
+  ) => void
 }
 
 /** How often all dead letters are read, in milliseconds. */
@@ -32,7 +35,11 @@ export class DeadLetterCheck {
 
   constructor(options: DeadLetterCheckOptions) {
     this.#options = options
-    this.#unread = new UnreadKeys(options.onHealth)
+    this.#unread = new UnreadKeys((error) =>
+      options.onNotice(
+        error === undefined ? { kind: 'dead-letters-readable' } : { kind: 'dead-letters-not-read', error },
+      ),
+    )
   }
 
   /** Why some dead letters cannot be read; undefined when all could be read the last time. */

@@ -1,4 +1,5 @@
 import { type Checkpointer } from '../checkpoint/checkpointer.ts'
+import { type ConnectorNotice } from '../contract/notices.ts'
 import { type Verdict } from '../errors/verdict.ts'
 import { type Outcome } from '../events/event-counters.ts'
 import { type Operation } from '../events/operation.ts'
@@ -11,6 +12,7 @@ import { entityKeyOf } from '../stix/read/entity-ids.ts'
 import { type Clock } from '../util/clock.ts'
 import { jsonText } from '../util/json-text.ts'
 import { shortened } from '../util/shortened.ts'
+import { type DeadLetterBound } from './dead-letter-bound.ts'
 
 /** What a {@link DeadLetterWriter} needs. */
 export interface DeadLetterWriterOptions {
@@ -18,16 +20,9 @@ export interface DeadLetterWriterOptions {
   readonly clock: Clock
   /** Takes secrets out of a text. */
   readonly clean: (text: string) => string
-  readonly onDeadLetter: (letter: {
-    entityId: string | undefined
-    error: string
-    position: string | undefined
-    route: string | undefined
-  }) => void
-  /** It was added while nothing is delivered: it may not be the event that is bad. */
-  readonly onSuspect?: ((letter: NewDeadLetter) => void) | undefined
-  /** A dead letter that was tried again is still none that could be delivered. */
-  readonly onFailedAgain: (operation: Operation, error: string, atMs: number) => void
+  /** How many there are. */
+  readonly bound: Pick<DeadLetterBound, 'add'>
+  readonly onNotice: (notice: ConnectorNotice) => void
 }
 
 /** A message that became no operation. */
@@ -51,23 +46,17 @@ export class DeadLetterWriter {
     this.#options = options
   }
 
-  /**
-   * Keeps an operation that cannot be delivered.
-   *
-   * @param isSuspect whether nothing was delivered since others were refused too.
-   */
-  bury(operation: Operation, verdict: Verdict, isSuspect: boolean): void {
-    // The next comparison finds it again.
-    if (operation.repair !== undefined) return
+  /** What an operation failed with, as it is kept and told. */
+  errorOf({ reason }: Verdict): string {
+    // Cut after it was cleaned: of half a secret nobody knows that it is one.
+    return shortened(this.#options.clean(reason), maxErrorCharacters)
+  }
+
+  /** Keeps an operation that cannot be delivered. */
+  bury(operation: Operation, verdict: Verdict): NewDeadLetter {
     const { event } = operation
     const position = event.position === undefined ? undefined : formatPosition(event.position)
     const nowMs = this.#options.clock.now()
-    // Cut after it was cleaned: of half a secret nobody knows that it is one.
-    const error = shortened(this.#options.clean(verdict.reason), maxErrorCharacters)
-    if (operation.replayOf !== undefined) {
-      this.#options.onFailedAgain(operation, error, operation.lastFailedAtMs || nowMs)
-      return
-    }
     const letter: NewDeadLetter = {
       key: operation.key,
       route: operation.route?.name,
@@ -75,16 +64,14 @@ export class DeadLetterWriter {
       entityId: operation.entity.id,
       entityType: operation.entity.type,
       position,
-      attempts: Math.max(1, operation.attempts),
-      firstAtMs: operation.firstFailedAtMs || nowMs,
-      lastAtMs: operation.lastFailedAtMs || nowMs,
-      error,
+      attempts: Math.max(1, operation.tries.count),
+      firstAtMs: operation.tries.firstFailedAtMs || nowMs,
+      lastAtMs: operation.tries.lastFailedAtMs || nowMs,
+      error: this.errorOf(verdict),
       data: textOf(event),
     }
-    this.#options.checkpointer.addDeadLetter(letter)
-    if (isSuspect) this.#options.onSuspect?.(letter)
-    const route = operation.route?.name
-    this.#options.onDeadLetter({ entityId: operation.entity.id, error, position, route })
+    this.#keep(letter)
+    return letter
   }
 
   /** Keeps a frame that is no event, or too large to be one. */
@@ -111,7 +98,7 @@ export class DeadLetterWriter {
     const { key, entityId, entityType } = about
     const error = shortened(about.problem, maxErrorCharacters)
     const nowMs = this.#options.clock.now()
-    this.#options.checkpointer.addDeadLetter({
+    this.#keep({
       key,
       eventType: message.event,
       entityId,
@@ -123,8 +110,15 @@ export class DeadLetterWriter {
       error,
       data,
     })
-    this.#options.onDeadLetter({ entityId, error, position: message.id, route: undefined })
     return { kind: 'dead-lettered', reason: error }
+  }
+
+  #keep(letter: NewDeadLetter): void {
+    const { checkpointer, bound, onNotice } = this.#options
+    const { entityId, error, position, route } = letter
+    checkpointer.addDeadLetter(letter)
+    bound.add()
+    onNotice({ kind: 'dead-lettered', entityId, error, position, route })
   }
 }
 

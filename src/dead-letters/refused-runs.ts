@@ -15,13 +15,14 @@ export interface RefusedRunsOptions {
   readonly logger: Logger
   /** Takes secrets out of a text. */
   readonly clean: (text: string) => string
-  /** Has letters tried again before what waits of their entities; told of each that has ended. */
-  readonly takeBack: (
-    ids: readonly number[],
-    onEnded: (id: number, isStillThere: boolean) => void,
-  ) => Promise<void>
+  /** Has letters tried again before what waits of their entities; tells of each that has ended. */
+  readonly replayer: {
+    takeBack(ids: readonly number[], onEnded: (id: number, isStillThere: boolean) => void): Promise<void>
+  }
   /** Goes on where an earlier process has stopped. */
-  readonly resume: (route: string | undefined, run: number, reason: string | undefined) => void
+  readonly engine: {
+    resumeRefusals(route: string | undefined, run: number, reason: string | undefined): void
+  }
   /** Aborted when nothing is taken back any more. */
   readonly stopped: AbortSignal
 }
@@ -77,7 +78,7 @@ export class RefusedRuns {
     const text = await this.#options.store.value(valueName)
     for (const run of text === undefined ? [] : runsOf(parsedJson(text))) {
       this.#runs.set(run.route, run)
-      if (run.isOver !== true) this.#options.resume(run.route, run.letters.length, run.reason)
+      if (run.isOver !== true) this.#options.engine.resumeRefusals(run.route, run.letters.length, run.reason)
     }
   }
 
@@ -125,14 +126,14 @@ export class RefusedRuns {
   }
 
   async #takeBack(run: Run): Promise<void> {
-    const { checkpointer, clock, logger, stopped, takeBack } = this.#options
+    const { checkpointer, clock, logger, stopped, replayer } = this.#options
     checkpointer.touch()
     while (!stopped.aborted) {
       try {
         await checkpointer.flush()
         const found = await this.#find(run.letters)
         run.letters = [...found.values()]
-        await takeBack([...found.keys()], (id, isStillThere) => {
+        await replayer.takeBack([...found.keys()], (id, isStillThere) => {
           if (run.isOver === true || !isStillThere) this.#ended(run, found.get(id)!)
         })
         if (found.size === 0) this.#forget(run)

@@ -13,11 +13,10 @@ import { type Operation } from './operation.ts'
  */
 export function coalesce(earlier: Operation, newer: Operation): boolean {
   if (earlier.joined.length > 0 || newer.joined.length > 0) return false
-  // A dead letter that is tried again is decided on its own: it may be stale, and stays one when it fails.
-  if (earlier.replayOf !== undefined || newer.replayOf !== undefined) return false
-  // So is a repair, which is left out when an event comes before it.
-  if (earlier.repair !== undefined || newer.repair !== undefined) return false
-  if (newer.dueAtMs !== undefined) return false
+  // A dead letter that is tried again is decided on its own: it may be stale, and stays one when it fails. So are a repair
+  // and an expiry, which are left out when an event comes before them.
+  if (newer.origin.kind !== 'stream') return false
+  if (earlier.origin.kind === 'replay' || earlier.origin.kind === 'repair') return false
   // What is left as it is at the target is what the earlier one has made of it.
   if (earlier.leftAsItIs !== undefined || newer.leftAsItIs !== undefined) return false
   if (earlier.kind === 'delete') return false

@@ -3,7 +3,7 @@ import { type Outcome } from './event-counters.ts'
 /** What is told of an operation. */
 export interface TracedOperation {
   readonly kind: string
-  readonly attempts: number
+  readonly tries: { readonly count: number }
   readonly entity: { readonly id: string; readonly type: string }
   readonly route?: { readonly name: string } | undefined
   readonly pendingEvent: { readonly trace?: EventTrace | undefined }

@@ -1,9 +1,10 @@
 import { type StreamEvent } from '../opencti/stream-event.ts'
 import { type Entity } from '../stix/types/entity.ts'
 import { type Outcome } from './event-counters.ts'
+import { type Origin, ofStream } from './origin.ts'
 import { type PendingEvent } from './pending-event.ts'
 import { entityKeyOfLane, type Route } from './route.ts'
-import { type Repair } from './repair.ts'
+import { Tries } from './tries.ts'
 
 /** What a hook is asked to do at the target. */
 export type OperationKind = 'create' | 'update' | 'delete'
@@ -34,24 +35,8 @@ export class Operation {
   reason: DeleteReason | undefined
   /** Through which it goes; undefined where there are no routes. */
   readonly route: Route | undefined
-  /** Tries so far, the present one included. */
-  attempts = 0
-  /** Failures that are held against the event itself, since the target worked for others. */
-  charges = 0
-  /** How often the target had worked when it failed last. */
-  failedAtSuccess = -1
-  /** Whether the last failure may have been the target's. */
-  failureOfTarget = false
-  /** How many of its tries have failed that count in the share of all, what they count, and since how many tries of all. */
-  countedTries = 0
-  ownFailures = 0
-  ownFailuresAt = 0
-  /** How often it was refused for good, and kept all the same as everything was; once for what is tried as a dead letter. */
-  refusals = 0
-  firstFailedAtMs = 0
-  lastFailedAtMs = 0
-  /** Why it failed last; empty when it never did. */
-  lastFailure = ''
+  /** What its tries have come to so far. */
+  readonly tries = new Tries()
   /** Since when it is waited for its end, on the monotonic clock, in whole milliseconds. */
   pushedMs = 0
   /** Since when a call for it is under way, in the same way. */
@@ -67,18 +52,10 @@ export class Operation {
   /** The author's shape of the entity, once it was transformed; and what goes with it to the hook. */
   item: unknown
   context: unknown
-  /** The dead letter that it is another try of. */
-  replayOf: number | undefined
-  /** Other operations are tries of the same dead letter: what becomes of it is known when all of them have ended. */
-  isPartOfReplay = false
-  /** The dead letter is delivered also when the target has a newer state. */
-  isForced = false
-  /** Position of the newer state that it replaces when it is forced. */
+  /** Why it is there. */
+  origin: Origin = ofStream
+  /** Position that the id map keeps, where it is newer than that of the operation's event: of what it replaces. */
   newerPosition: string | undefined
-  /** The comparison that asked for it; absent when an event did. */
-  repair: Repair | undefined
-  /** The time that has come, in milliseconds since 1970, when it is there because `valid_until` has passed. */
-  dueAtMs: number | undefined
   /** The target does not know the entity before it. */
   isFirst = false
   /** It stands in this many lanes where it is not first yet. */
@@ -117,12 +94,12 @@ export class Operation {
 
   /** Neither it nor, for a dead letter, its event has ever been tried: whether it works says nothing of itself yet. */
   get isUntried(): boolean {
-    return this.lastFailedAtMs === 0 && this.replayOf === undefined
+    return this.tries.lastFailedAtMs === 0 && this.origin.kind !== 'replay'
   }
 
   /** The dead letter that has ended when this has. */
   get replayedAlone(): number | undefined {
-    return this.isPartOfReplay ? undefined : this.replayOf
+    return this.origin.kind === 'replay' && !this.origin.isPart ? this.origin.letterId : undefined
   }
 
   /** It has ended, and with it all that it has replaced, which ended as `replaced` says. */
@@ -131,15 +108,8 @@ export class Operation {
       this.route?.counters.close(replaced)
       delivery.finishReplaced(replaced)
     }
-    this.route?.counters.close(outcome, this.replayOf !== undefined)
+    this.route?.counters.close(outcome, this.origin.kind === 'replay')
     this.pendingEvent.finish(outcome)
-  }
-
-  /** It failed at this wall time, in milliseconds since 1970. */
-  noteFailure(nowMs: number, reason: string): void {
-    this.lastFailure = reason
-    if (this.firstFailedAtMs === 0) this.firstFailedAtMs = nowMs
-    this.lastFailedAtMs = nowMs
   }
 
   get event(): StreamEvent {

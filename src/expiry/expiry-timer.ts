@@ -1,7 +1,10 @@
 import { type Checkpointer } from '../checkpoint/checkpointer.ts'
 import { describeError } from '../errors/verdict.ts'
+import { type DeliveryFeature } from '../events/delivery-feature.ts'
 import { type Outcome } from '../events/event-counters.ts'
+import { type Operation } from '../events/operation.ts'
 import { droppedByReset, overtakenOutcome } from '../events/outcomes.ts'
+import { type Bound } from '../flow/room.ts'
 import { type EntityRecord } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
@@ -15,12 +18,11 @@ export interface ExpiryTimerOptions {
   readonly checkpointer: Checkpointer
   readonly clock: Clock
   readonly logger: Logger
-  /** Undefined when one more event may be taken into memory; else resolves when it may. */
-  readonly room: () => Promise<void> | undefined
+  /** Where one more event needs room. */
+  readonly room: Bound
   /** Takes the withdrawal of an entity through the lanes. */
-  readonly expire: (record: EntityRecord, onEnded: (outcome: Outcome) => void) => void
-  /** No more is coming for now. */
-  readonly hurry: () => void
+  readonly events: { expire(record: EntityRecord, onEnded: (outcome: Outcome) => void): void }
+  readonly engine: { hurry(): void }
 }
 
 /** The longest sleep, in milliseconds: the wall clock may jump, and what is pushed meanwhile may end sooner. */
@@ -32,7 +34,7 @@ const maxSleepMs = 1000
  *
  * An entity stays due until what became of its withdrawal is written, in the commit that also removes it from the id map.
  */
-export class ExpiryTimer {
+export class ExpiryTimer implements DeliveryFeature {
   readonly #options: ExpiryTimerOptions
   /** By the keys of their entities. */
   readonly #underWay: ClaimedRows<string>
@@ -40,7 +42,14 @@ export class ExpiryTimer {
 
   constructor(options: ExpiryTimerOptions) {
     this.#options = options
-    this.#underWay = new ClaimedRows({ ...options, flush: () => options.checkpointer.flush() })
+    this.#underWay = new ClaimedRows(options)
+  }
+
+  /** Whether an entity still has to go at that time: it may be gone, or hold for longer, or the clock was set back. */
+  before({ origin }: Operation, record: EntityRecord | undefined): EntityRecord | Outcome | undefined {
+    if (origin.kind !== 'expiry') return record
+    const isDue = record?.expiresAtMs === origin.dueAtMs && this.#options.clock.now() >= origin.dueAtMs
+    return isDue ? record : overtakenOutcome
   }
 
   /** Watches the time until `signal` is aborted. */
@@ -67,7 +76,7 @@ export class ExpiryTimer {
   }
 
   async #withdrawDue(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
-    const { checkpointer, clock, hurry } = this.#options
+    const { checkpointer, clock, engine } = this.#options
     for (;;) {
       await this.#underWay.write()
       // What is under way is still among the due ones, before the others.
@@ -78,7 +87,7 @@ export class ExpiryTimer {
         if (!(await this.#underWay.mayBegin(signal, stopped))) return
         this.#withdraw(record)
       }
-      if (fresh.length > 0) hurry()
+      if (fresh.length > 0) engine.hurry()
       if (due.length < limit) return
     }
   }
@@ -86,7 +95,7 @@ export class ExpiryTimer {
   #withdraw(record: EntityRecord): void {
     const { key } = record
     this.#underWay.begin(key, undefined)
-    this.#options.expire(record, (outcome) => {
+    this.#options.events.expire(record, (outcome) => {
       if (this.#comesDueAgain(record, outcome)) void this.#letBe(record).then(() => this.#underWay.end(key))
       else this.#underWay.end(key)
     })

@@ -5,12 +5,14 @@ import { delivered } from '../events/event-counters.ts'
 import { type ItemAnswer } from './flush-answer.ts'
 import { type Gate } from './gate.ts'
 import { type Operation } from '../events/operation.ts'
+import { type DeliveryListener } from './delivery-listener.ts'
 import { type OperationHandler } from './operation-handler.ts'
 import { type Settler } from './settler.ts'
 
 /** What a {@link BatchSender} needs. */
 export interface BatchSenderOptions {
-  readonly handler: Pick<OperationHandler, 'flush' | 'onStop'>
+  readonly handler: Pick<OperationHandler, 'flush'>
+  readonly listener: Pick<DeliveryListener, 'onStop'>
   readonly gate: Gate
   readonly settler: Settler
   /** Is told when a batch is over, and takes back what has to be split. */
@@ -86,14 +88,14 @@ export class BatchSender {
   }
 
   #failed(operations: readonly Operation[], error: unknown, wasOverdue: boolean): void {
-    const { gate, settler, handler, attempts, clock } = this.#options
+    const { gate, settler, listener, attempts, clock } = this.#options
     const verdict = judge(error, true, clock.now())
     // That it took too long was told when it did.
     if (!wasOverdue || verdict.facts.code !== 'HOOK_TIMEOUT') gate.failed(verdict, operations, operations)
     if (verdict.kind === 'stop') {
       gate.wasted(operations)
       for (const operation of operations) settler.keep(operation)
-      handler.onStop(verdict)
+      listener.onStop(verdict)
     } else if (
       operations.length === 1 ||
       verdict.kind === 'skip' ||

@@ -25,13 +25,14 @@ export function chargeFailure(
 ): boolean {
   if (verdict.isOverload || (verdict.ofPlatform && verdict.kind === 'outage')) return false
   const { successes, reason, workedRecently } = outage
-  const isFirst = operation.failedAtSuccess < 0
-  const isCharged = successes > operation.failedAtSuccess || !operation.failureOfTarget
-  operation.failedAtSuccess = successes
-  operation.failureOfTarget = verdict.ofTarget
+  const { tries } = operation
+  const isFirst = tries.failedAtSuccess < 0
+  const isCharged = successes > tries.failedAtSuccess || !tries.failureOfTarget
+  tries.failedAtSuccess = successes
+  tries.failureOfTarget = verdict.ofTarget
   if (reason !== undefined) return false
-  if (!isFirst && isCharged) operation.charges++
-  const charged = operation.charges + 1
+  if (!isFirst && isCharged) tries.charges++
+  const charged = tries.charges + 1
   if (charged < attempts) return false
   if (!verdict.ofTarget) return true
   return (charged > 1 || workedRecently) && share.besides(operation) ** charged < chance

@@ -5,35 +5,32 @@ import { queueDepth, runningOperations, type QueueDepth } from './queue-depth.ts
 import { type Route } from '../events/route.ts'
 import { type Trouble } from './route-account.ts'
 
-/** What the engine of a route does not share with the others. */
-export type RouteOverrides = Pick<RouteEngineOptions, 'bucket' | 'delivery'> &
-  Partial<Pick<RouteEngineOptions, 'takesTokens' | 'handler'>>
+/** What the engines of all routes share. */
+export type EngineOptions = Pick<RouteEngineOptions, 'counters' | 'clock' | 'random' | 'logger' | 'bulk'>
+
+/** What the engine of one route has for itself. */
+export type RouteParts = Omit<RouteEngineOptions, keyof EngineOptions | 'route'>
 
 /**
  * One engine for what goes through no route, and one for each route: so that a route that waits for tokens, for its batch
  * or for a channel that is down holds no other back, and nothing of one route is counted for another.
  */
 export class Engine {
-  readonly #options: RouteEngineOptions
-  readonly #main: RouteEngine
+  readonly #options: EngineOptions
+  #main!: RouteEngine
   readonly #byRoute = new Map<Route, RouteEngine>()
-  #all: readonly RouteEngine[]
+  #all: readonly RouteEngine[] = []
 
-  constructor(options: RouteEngineOptions) {
+  constructor(options: EngineOptions) {
     this.#options = options
-    this.#main = new RouteEngine(options)
-    this.#all = [this.#main]
   }
 
-  /** Gives a route an engine of its own. */
-  add(route: Route, options: RouteOverrides): void {
-    const engine = new RouteEngine({
-      ...this.#options,
-      counters: route.counters,
-      ...options,
-      route: route.name,
-    })
-    this.#byRoute.set(route, engine)
+  /** Gives a route its engine, or what goes through none. That one comes first, before anything is pushed. */
+  add(route: Route | undefined, parts: RouteParts): void {
+    const { counters } = route ?? this.#options
+    const engine = new RouteEngine({ ...this.#options, ...parts, counters, route: route?.name })
+    if (route === undefined) this.#main = engine
+    else this.#byRoute.set(route, engine)
     this.#all = [...this.#all, engine]
   }
 

@@ -1,4 +1,5 @@
 import { type Operation } from '../events/operation.ts'
+import { type Tries } from '../events/tries.ts'
 
 /** What a try counts less with each that comes after it: about the last hundred count. */
 const keep = 0.99
@@ -17,18 +18,18 @@ export class FailureShare {
   #count = 0
 
   worked(operations: readonly Operation[]): void {
-    for (const operation of operations) if (operation.countedTries < maxTries) this.#add(0)
+    for (const operation of operations) if (operation.tries.counted < maxTries) this.#add(0)
   }
 
   /** @param operations what was tried at once: one failure, which is remembered as their own. */
   failed(operations: readonly Operation[]): void {
-    const counted = operations.filter(({ countedTries }) => countedTries < maxTries)
+    const counted = operations.filter(({ tries }) => tries.counted < maxTries)
     if (counted.length === 0) return
     this.#add(1)
-    for (const operation of counted) {
-      operation.countedTries++
-      operation.ownFailures = this.#ownOf(operation) + 1
-      operation.ownFailuresAt = this.#count
+    for (const { tries } of counted) {
+      tries.counted++
+      tries.ownFailures = this.#ownOf(tries) + 1
+      tries.ownFailuresAt = this.#count
     }
   }
 
@@ -42,7 +43,7 @@ export class FailureShare {
    * theirs fails.
    */
   besides(operation: Operation): number {
-    const own = this.#ownOf(operation)
+    const own = this.#ownOf(operation.tries)
     const failures = this.#failures - own
     return failures < nextToNone ? 0 : (failures + 1) / (this.#tries - own + 1)
   }
@@ -53,7 +54,7 @@ export class FailureShare {
     this.#failures = this.#failures * keep + failures
   }
 
-  #ownOf({ ownFailures, ownFailuresAt }: Operation): number {
+  #ownOf({ ownFailures, ownFailuresAt }: Tries): number {
     return ownFailures === 0 ? 0 : ownFailures * keep ** (this.#count - ownFailuresAt)
   }
 }

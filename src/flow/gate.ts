@@ -229,8 +229,8 @@ export class Gate {
    */
   refused(operation: Operation, verdict: Verdict, call: object): Refused {
     if (verdict.ofPlatform) return 'bad'
-    const isFirst = operation.refusals++ === 0
-    if (operation.repair !== undefined) return 'bad'
+    const isFirst = operation.tries.refusals++ === 0
+    if (operation.origin.kind === 'repair') return 'bad'
     if (isFirst) this.#refusals.refused(operation.key)
     if (!this.#outage.isRefusing && !this.#refusals.isMoreThanChance) {
       if (isFirst) return 'suspect'

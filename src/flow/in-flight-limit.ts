@@ -1,4 +1,5 @@
 import { Condition } from '../util/condition.ts'
+import { type Bound } from './room.ts'
 
 /** How much may be in memory at a time. */
 export interface InFlightBounds {
@@ -12,7 +13,7 @@ export interface InFlightBounds {
  *
  * One event larger than the whole window still passes, alone.
  */
-export class InFlightLimit {
+export class InFlightLimit implements Bound {
   readonly #bounds: InFlightBounds
   #events = 0
   #bytes = 0

@@ -12,6 +12,7 @@ import { type AskedPause, Gate } from './gate.ts'
 import { type Hanging, type HangingCall, hangingCall, hangsAfterMs, nothingHangs } from './hanging.ts'
 import { type Limiter } from './limiter.ts'
 import { Lanes } from './lanes.ts'
+import { type DeliveryListener } from './delivery-listener.ts'
 import { type Operation } from '../events/operation.ts'
 import { type OperationHandler } from './operation-handler.ts'
 import { queueDepth, type QueueDepth, type QueueView } from './queue-depth.ts'
@@ -23,6 +24,7 @@ import { Settler } from './settler.ts'
 export interface RouteEngineOptions {
   readonly delivery: DeliveryOptions
   readonly handler: OperationHandler
+  readonly listener: DeliveryListener
   readonly counters: EventCounters
   readonly clock: Clock
   readonly random: Random
@@ -61,7 +63,7 @@ export class RouteEngine {
   #cancelWake: (() => void) | undefined
 
   constructor(options: RouteEngineOptions) {
-    const { delivery, handler, clock, bulk } = options
+    const { delivery, handler, listener, clock, bulk } = options
     this.#handler = handler
     this.#clock = clock
     this.#random = options.random
@@ -72,13 +74,13 @@ export class RouteEngine {
       maxCalls: bulk ? delivery.batch.maxInFlight : delivery.concurrency,
       outage: delivery.outage,
       isAlone: delivery.ordering === 'strict',
-      onOutage: (reason) => handler.onOutage(reason, options.route),
+      onOutage: (reason) => listener.onOutage(reason, options.route),
       onRefusing: (reason) => {
         this.#giveBackGathered()
-        handler.onRefusing(reason, options.route)
+        listener.onRefusing(reason, options.route)
       },
-      onAskedPause: (pause) => handler.onAskedPause(pause, options.route),
-      onTaken: () => handler.onTaken(options.route),
+      onAskedPause: (pause) => listener.onAskedPause(pause, options.route),
+      onTaken: () => listener.onTaken(options.route),
     })
     this.#coalesces = delivery.coalesce === 'latest' || (bulk && delivery.batch.dedupe === 'latest')
     this.#resting = new RetryTimers(clock, (operation) => {
@@ -285,7 +287,7 @@ export class RouteEngine {
   }
 
   async #run(operation: Operation): Promise<void> {
-    operation.attempts++
+    operation.tries.count++
     operation.startedMs = Math.round(this.#clock.monotonic())
     operation.onOverdue = this.#onOverdue
     try {
@@ -321,7 +323,7 @@ export class RouteEngine {
     this.#pump()
   }
 
-  #batches({ delivery, handler, clock }: RouteEngineOptions): Batcher {
+  #batches({ delivery, handler, listener, clock }: RouteEngineOptions): Batcher {
     const batcher: Batcher = new Batcher({
       // What comes after another must not be in one batch with it.
       bounds: delivery.ordering === 'strict' ? { ...delivery.batch, maxItems: 1 } : delivery.batch,
@@ -335,6 +337,7 @@ export class RouteEngine {
     })
     const sender = new BatchSender({
       handler,
+      listener,
       gate: this.#gate,
       settler: this.#settler,
       batcher,

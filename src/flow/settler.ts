@@ -8,13 +8,15 @@ import { type EventCounters, type Outcome } from '../events/event-counters.ts'
 import { type Gate } from './gate.ts'
 import { type Lanes } from './lanes.ts'
 import { type Operation } from '../events/operation.ts'
+import { type DeliveryListener } from './delivery-listener.ts'
 import { type OperationHandler } from './operation-handler.ts'
 import { type RetryTimers } from './retry-timers.ts'
 
 /** What a {@link Settler} needs. */
 export interface SettlerOptions {
   readonly retry: ResolvedRetryOptions
-  readonly handler: Pick<OperationHandler, 'onRetry' | 'deadLetter' | 'skipped' | 'onStop'>
+  readonly handler: Pick<OperationHandler, 'skipped'>
+  readonly listener: Pick<DeliveryListener, 'onRetry' | 'onDeadLetter' | 'onStop'>
   readonly counters: EventCounters
   readonly clock: Clock
   readonly random: Random
@@ -69,7 +71,7 @@ export class Settler {
 
   /** @param call what failed: the operation, or the batch that it was in. */
   failed(operation: Operation, verdict: Verdict, call: object): void {
-    const { gate, handler, retry } = this.#options
+    const { gate, handler, listener, retry } = this.#options
     switch (verdict.kind) {
       case 'skip':
         gate.wasted(call)
@@ -79,7 +81,7 @@ export class Settler {
       case 'stop':
         gate.wasted(call)
         this.keep(operation)
-        handler.onStop(verdict)
+        listener.onStop(verdict)
         return
       case 'reject':
         this.#refuse(operation, verdict, call)
@@ -93,10 +95,10 @@ export class Settler {
 
   /** The operation failed, and that says nothing against it. @param call as of {@link failed}. */
   tryAgain(operation: Operation, verdict: Verdict, call: object): void {
-    const { clock, random, counters, handler, gate, lanes, logger, atWork, resting, bulk } = this.#options
-    operation.noteFailure(clock.now(), verdict.reason)
+    const { clock, random, counters, listener, gate, lanes, logger, atWork, resting, bulk } = this.#options
+    operation.tries.fail(clock.now(), verdict.reason)
     counters.retry()
-    handler.onRetry(operation, verdict)
+    listener.onRetry(operation, verdict)
     if (this.isStopped) {
       this.keep(operation)
       return
@@ -112,10 +114,10 @@ export class Settler {
     const { baseMs, maxMs } = this.#options.retry
     const isBrief = verdict.ofPlatform || verdict.isOverload
     const bounds = { baseMs, maxMs: isBrief ? Math.min(maxMs, maxBriefWaitMs) : maxMs }
-    const waitMs = backoffMs(operation.attempts, bounds, random)
+    const waitMs = backoffMs(operation.tries.count, bounds, random)
     logger.debug('An operation failed and is tried again', {
       entity_id: operation.entity.id,
-      attempt: operation.attempts,
+      attempt: operation.tries.count,
       retry_in_ms: Math.round(waitMs),
       error: verdict.reason,
     })
@@ -156,10 +158,10 @@ export class Settler {
 
   #giveUp(operation: Operation, verdict: Verdict, call: object): void {
     // A dead letter that is tried again is aside already: stopping for it would stop at each start. A repair comes again.
-    const isOfStream = operation.replayOf === undefined && operation.repair === undefined
+    const isOfStream = operation.origin.kind !== 'replay' && operation.origin.kind !== 'repair'
     if (this.#options.retry.exhausted === 'stop' && isOfStream) {
       this.keep(operation)
-      this.#options.handler.onStop(verdict)
+      this.#options.listener.onStop(verdict)
     } else {
       this.#refuse(operation, verdict, call)
     }
@@ -181,7 +183,7 @@ export class Settler {
     const isAlone = lanes.readyCount === 0
     const areSomeBlocked = lanes.size > lanes.readyCount + atWork.count + resting.size
     return (
-      operation.refusals > (isAlone ? 1 : maxRefusals) &&
+      operation.tries.refusals > (isAlone ? 1 : maxRefusals) &&
       areSomeBlocked &&
       !lanes.hasUntried &&
       lanes.isAwaited(operation)
@@ -189,8 +191,8 @@ export class Settler {
   }
 
   #bury(operation: Operation, verdict: Verdict, isSuspect: boolean): void {
-    operation.noteFailure(this.#options.clock.now(), verdict.reason)
-    this.#options.handler.deadLetter(operation, verdict, isSuspect)
+    operation.tries.fail(this.#options.clock.now(), verdict.reason)
+    this.#options.listener.onDeadLetter(operation, verdict, isSuspect)
     this.end(operation, { kind: 'dead-lettered', reason: verdict.reason })
   }
 }

@@ -1,4 +1,6 @@
 import { type Checkpointer } from '../checkpoint/checkpointer.ts'
+import { type DeliveryFeature } from '../events/delivery-feature.ts'
+import { type Outcome } from '../events/event-counters.ts'
 import { isTold } from '../events/is-told.ts'
 import { type Operation } from '../events/operation.ts'
 import { comparePositions, formatPosition, parsePosition, type Position } from '../opencti/position.ts'
@@ -8,7 +10,8 @@ import { updatedAtOf } from '../stix/read/entity-life.ts'
 import { type EntityRecord, type MaybePromise } from '../store/state-store.ts'
 import { dueAtMs } from './due-at.ts'
 import { type StixIdRecords } from './stix-id-records.ts'
-import { unknownExternalId } from './target-ids.ts'
+import { type TargetIds, unknownExternalId } from './target-ids.ts'
+import { type UncleanShutdown } from './unclean-shutdown.ts'
 
 /** What {@link PushedEntities} need. */
 export interface PushedEntitiesOptions {
@@ -16,12 +19,22 @@ export interface PushedEntitiesOptions {
   readonly checkpointer: Checkpointer
   /** What an imported id map says of the entity under its STIX id. */
   readonly stixIdRecords: StixIdRecords
-  /** The newest event of the platform when the stream was opened: what comes until there may be old. Default: not known. */
-  readonly newest?: (() => Position | undefined) | undefined
+  /** Whose ids the target uses. */
+  readonly targetIds: TargetIds
+  /** How the run before this one ended. Default: well. */
+  readonly uncleanShutdown?: Pick<UncleanShutdown, 'mayHavePushed'> | undefined
+  /** How far the connector has come. */
+  readonly progress: MapProgress
   /** Whether an operation was begun before somebody reset the connector: its position says nothing any more. Default: none was. */
   readonly isOfFormerLife?: ((operation: Operation) => boolean) | undefined
-  /** The id map has changed for an entity, by an event or by a repair. */
-  readonly onChanged?: ((record: EntityRecord) => void) | undefined
+}
+
+/** What the id map has to know of the progress of the connector. */
+export interface MapProgress {
+  /** Whether the id map knows of everything that was ever pushed. */
+  readonly mapIsComplete: boolean
+  /** `newest`: the newest event of the platform when the stream was opened. What comes until there may be old. */
+  readonly ledger: { readonly newest: Position | undefined }
 }
 
 /** Why an operation is left out: the target has its state, or a newer one. */
@@ -31,25 +44,57 @@ export type KnownReason = 'already-delivered' | 'older-than-catch-up'
  * What is known of the entities at the target, by the id map, and what is remembered of them when the target has taken one.
  * It is written together with the position that depends on it.
  */
-export class PushedEntities {
+export class PushedEntities implements DeliveryFeature {
   readonly #delivery: Pick<DeliveryOptions, 'idMap' | 'on' | 'filter'>
   readonly #checkpointer: Checkpointer
   readonly #stixIdRecords: StixIdRecords
-  readonly #newest: () => Position | undefined
+  readonly #progress: MapProgress
+  readonly #uncleanShutdown: Pick<UncleanShutdown, 'mayHavePushed'> | undefined
+  readonly targetIds: TargetIds
   readonly #isOfFormerLife: (operation: Operation) => boolean
-  readonly #onChanged: ((record: EntityRecord) => void) | undefined
 
   constructor(options: PushedEntitiesOptions) {
     this.#delivery = options.delivery
     this.#checkpointer = options.checkpointer
     this.#stixIdRecords = options.stixIdRecords
-    this.#newest = options.newest ?? (() => undefined)
+    this.#progress = options.progress
+    this.#uncleanShutdown = options.uncleanShutdown
+    this.targetIds = options.targetIds
     this.#isOfFormerLife = options.isOfFormerLife ?? (() => false)
-    this.#onChanged = options.onChanged
   }
 
-  /** What the id map says of an operation's entity; undefined when it was never pushed. */
-  find(operation: Operation): MaybePromise<EntityRecord | undefined> {
+  /** What the id map says of an operation's entity, unless the operation can be left out. */
+  before(operation: Operation): MaybePromise<EntityRecord | Outcome | undefined> {
+    if (!this.#delivery.idMap) return undefined
+    const known = this.#find(operation)
+    return known instanceof Promise
+      ? known.then((record) => this.#unlessKnown(operation, record))
+      : this.#unlessKnown(operation, known)
+  }
+
+  #unlessKnown(operation: Operation, record: EntityRecord | undefined): EntityRecord | Outcome | undefined {
+    const reason = this.#reasonToLeaveOut(operation, record)
+    return reason === undefined ? record : { kind: 'skipped', reason }
+  }
+
+  /** Whether a delete can be left out: the entity was never pushed, or it never belonged to what is pushed. */
+  isSurelyUnknown(operation: Operation): boolean {
+    if (this.mayHavePushed(operation)) return false
+    if (this.#delivery.idMap && this.#progress.mapIsComplete) return true
+    return operation.unlessPushed !== 'never-pushed'
+  }
+
+  /** Whether an earlier run may have pushed the entity without that being remembered. */
+  mayHavePushed(operation: Operation): boolean {
+    return this.#delivery.idMap && this.#uncleanShutdown?.mayHavePushed(operation) === true
+  }
+
+  /** Whether another entity is at the target under the same id, which must stay. */
+  isShared(record: EntityRecord): MaybePromise<boolean> {
+    return this.#checkpointer.isShared(record)
+  }
+
+  #find(operation: Operation): MaybePromise<EntityRecord | undefined> {
     const known = this.#checkpointer.entity(operation.key)
     if (!this.#stixIdRecords.mayHaveAny) return known
     if (known !== undefined && !(known instanceof Promise)) return known
@@ -63,13 +108,11 @@ export class PushedEntities {
    * as it is, under the time of its last change: the same comes again when a piece is begun anew, and behind it come the
    * events that have led to that state.
    *
-   * @param record as {@link find} answered it.
+   * @param record what the id map says of the entity.
    */
-  known(operation: Operation, record: EntityRecord | undefined): KnownReason | undefined {
+  #reasonToLeaveOut(operation: Operation, record: EntityRecord | undefined): KnownReason | undefined {
     const { event } = operation
-    const { replayOf, dueAtMs: due, repair } = operation
-    if (event.position === undefined || replayOf !== undefined || due !== undefined || repair !== undefined)
-      return undefined
+    if (event.position === undefined || operation.origin.kind !== 'stream') return undefined
     if (isTold(event)) return this.#isSame(operation, record) ? 'already-delivered' : undefined
     if (event.envelope.type === undefined) return undefined
     if (record?.caughtUpMs !== undefined) return this.#orderToCatchUp(operation, record.caughtUpMs)
@@ -90,7 +133,7 @@ export class PushedEntities {
    * the stream was opened can be older than what was caught up before.
    */
   #orderToCatchUp({ event, kind, entity }: Operation, caughtUpMs: number): KnownReason | undefined {
-    const newest = this.#newest()
+    const { newest } = this.#progress.ledger
     if (newest === undefined || comparePositions(event.position!, newest) > 0) return undefined
     // One that leaves the filter, or is merged away, shows the time of a change before.
     if (kind === 'delete' && event.envelope.type !== 'delete') return undefined
@@ -101,9 +144,9 @@ export class PushedEntities {
   }
 
   /** The target has the entity now. */
-  remember(operation: Operation, externalId: string | number | undefined): void {
+  taken(operation: Operation, externalId: string | undefined): void {
     if (!this.#delivery.idMap) {
-      this.outdate(operation)
+      this.leftAsItIs(operation)
       return
     }
     const record = {
@@ -111,15 +154,14 @@ export class PushedEntities {
       route: operation.route?.name,
       stixId: operation.entity.id,
       expiresAtMs: dueAtMs(operation.entity, this.#delivery),
-      externalId: externalId === undefined ? undefined : String(externalId),
+      externalId,
       ...(this.#isOfFormerLife(operation) ? {} : timesOf(operation)),
     }
     this.#checkpointer.putEntity(record, operation.replayedAlone)
-    this.#onChanged?.(record)
   }
 
   /** The target has the entity, in a state and under an id that nobody knows: a delete of it must not be left out. */
-  rememberUnknown(operation: Operation): void {
+  unclear(operation: Operation): void {
     if (!this.#delivery.idMap) return
     const record = {
       key: operation.key,
@@ -128,11 +170,10 @@ export class PushedEntities {
       externalId: unknownExternalId,
     }
     this.#checkpointer.putEntity(record)
-    this.#onChanged?.(record)
   }
 
   /** The target has the entity no longer. */
-  forget(operation: Operation): void {
+  lost(operation: Operation): void {
     if (this.#delivery.idMap) {
       this.#checkpointer.deleteEntity(
         operation.key,
@@ -141,16 +182,15 @@ export class PushedEntities {
           ? undefined
           : (parsePosition(operation.newerPosition ?? '') ?? operation.event.position),
       )
-      this.#onChanged?.({ key: operation.key, stixId: operation.entity.id })
     }
-    this.outdate(operation)
+    this.leftAsItIs(operation)
   }
 
   /**
    * Dead letters from before must not come back over this one: the id map, without the entity, could not tell. What takes an
    * entity away without an event leaves those stale that were.
    */
-  outdate(operation: Operation): void {
+  leftAsItIs(operation: Operation): void {
     const newer = positionOf(operation)
     if (newer === undefined) return
     this.#checkpointer.outdateDeadLetters(operation.key, newer)

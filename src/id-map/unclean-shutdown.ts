@@ -37,7 +37,7 @@ export class UncleanShutdown {
 
   /** Whether the run that was cut off may have pushed an entity that the id map does not know, and that is to go. */
   mayHavePushed(operation: Operation): boolean {
-    if (this.#sinceMs === undefined || operation.replayOf !== undefined) return false
+    if (this.#sinceMs === undefined || operation.origin.kind === 'replay') return false
     const first = (operation.replaced?.[0] ?? operation.pendingEvent).event.position
     if (first === undefined || first.ms > this.#untilMs) return false
     // It was decided otherwise then: alone, before a newer event took its place; or before its time was over.

@@ -14,12 +14,10 @@ import { expiredEvent } from '../reconcile/repair-events.ts'
 export interface InternalEventsOptions extends PlannerOptions {
   readonly counters: EventCounters
   readonly inFlight: InFlightLimit
-  /** Takes an operation to its lane. */
-  readonly push: (operation: Operation) => void
+  readonly engine: { push(operation: Operation): void }
   /** Takes secrets out of a text. */
   readonly clean: (text: string) => string
-  /** Something has ended that must be written. */
-  readonly touch: () => void
+  readonly checkpointer: { touch(): void }
 }
 
 /** Told how a correction has ended. */
@@ -45,7 +43,7 @@ export class InternalEvents {
    * @param event a `create` with the present state of the entity, or a `delete` of which no more is known than its ids.
    */
   repair(event: StreamEvent, repair: Repair, onEnded: OnEnded): void {
-    const { inFlight, push, routes, clean } = this.#options
+    const { inFlight, engine, routes, clean } = this.#options
     const onSettle = (settled: PendingEvent, outcome: Outcome) => {
       inFlight.release(settled.bytes)
       onEnded(outcome)
@@ -63,9 +61,9 @@ export class InternalEvents {
       onEnded({ kind: 'skipped', reason: noRouteReason })
       return
     }
-    operation.repair = repair
+    operation.origin = { kind: 'repair', repair }
     inFlight.take(event.bytes)
-    push(operation)
+    engine.push(operation)
   }
 
   /**
@@ -73,20 +71,20 @@ export class InternalEvents {
    * and ends. The id map knows of it until it has ended.
    */
   expire(record: EntityRecord, onEnded: OnEnded): void {
-    const { counters, inFlight, push, routes, touch } = this.#options
+    const { counters, inFlight, engine, routes, checkpointer } = this.#options
     const event = expiredEvent(record)
     const onSettle = (settled: PendingEvent, outcome: Outcome) => {
       inFlight.release(settled.bytes)
       counters.close(outcome)
-      touch()
+      checkpointer.touch()
       onEnded(outcome)
     }
     const delivery = new PendingEvent(event, onSettle, (bytes) => inFlight.shrink(bytes))
     const operation = withdrawalOf(event, delivery, 'expired', routes.named(record.route ?? ''))
-    operation.dueAtMs = record.expiresAtMs
+    operation.origin = { kind: 'expiry', dueAtMs: record.expiresAtMs! }
     counters.receive()
     inFlight.take(event.bytes)
-    push(operation)
+    engine.push(operation)
   }
 
   /** What a repair is for the route where it was found; undefined when nothing goes that way any more. */

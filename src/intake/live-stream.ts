@@ -8,6 +8,7 @@ import { EventStream } from '../stream/event-stream.ts'
 import { type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
+import { type Bound } from '../flow/room.ts'
 import { type Progress } from '../session/progress.ts'
 import { StreamLossWatch } from './stream-loss-watch.ts'
 import { type Pipeline } from './pipeline.ts'
@@ -24,8 +25,8 @@ export interface LiveStreamOptions {
   readonly platform: Pick<Platform, 'hasOriginFilters' | 'nowMs'>
   readonly pipeline: Pipeline
   readonly checkpointer: Checkpointer
-  /** Undefined when more may be taken in; else resolves when there is room. */
-  readonly room: () => Promise<void> | undefined
+  /** Where one more event needs room. */
+  readonly room: Bound
   readonly progress: Progress
   readonly watch: StreamWatch
   readonly onNotice: (notice: ConnectorNotice) => void
@@ -74,7 +75,7 @@ export class LiveStream {
       platformNowMs: () => platform.nowMs,
       keeper: progress,
       startKind: progress.startKind,
-      room,
+      room: () => room.room(),
       onNotice: (notice) => {
         watch.note(notice)
         this.#lost.note(notice)

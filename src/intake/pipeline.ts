@@ -18,6 +18,8 @@ import { heapFrameLimit } from '../stream/heap-frame-limit.ts'
 import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
 import { type DeadLetter } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
+import { type Logger } from '../util/logger.ts'
+import { type OwnUser } from '../contract/own-user.ts'
 import { type DeadLetterWriter } from '../dead-letters/dead-letter-writer.ts'
 import { type CatchUp } from './catch-up.ts'
 import { type PipelineMessage } from './pipeline-message.ts'
@@ -38,19 +40,22 @@ export interface PipelineOptions {
   /** Whether what the platform deletes is withdrawn from the target. */
   readonly listenDelete: boolean
   readonly clock: Clock
-  /** OpenCTI's id of the connector's own user, once it is known. */
-  readonly ownUserId: () => string | undefined
-  /** An author or a marking came: what look-ups know of it may be out of date. */
-  readonly onReference?: ((event: StreamEvent) => void) | undefined
-  /** The stream has an event of a name that is not known. Told once for each name. */
-  readonly onUnknownEvent?: ((name: string) => void) | undefined
-  /** Whether an event only tells a link that the connector wrote itself. Default: none does. */
-  readonly isEcho?: ((event: StreamEvent) => boolean) | undefined
+  readonly logger: Logger
+  readonly ownUser: OwnUser
+  /** Told of authors and markings that come: what they know of them may be out of date. Default: nobody is. */
+  readonly lookups?: { noteEvent(event: StreamEvent): void } | undefined
+  /** Know the events that only tell what the connector wrote itself. Default: none does. */
+  readonly links?: { isEcho(event: StreamEvent): boolean } | undefined
   /** Takes secrets out of a text. */
   readonly clean: (text: string) => string
-  /** An event was accepted: answers who follows it. `isAlone`: nothing that is under way has caused it. */
-  readonly trace?:
-    ((name: string, position: string | undefined, isAlone: boolean) => EventTrace | undefined) | undefined
+  /** Follows events from when they are accepted. Default: nobody does. */
+  readonly tracing?: EventTracing | undefined
+}
+
+/** Follows events. */
+export interface EventTracing {
+  /** @param isAlone whether nothing that is under way has caused the event. */
+  begin(name: string, position: string | undefined, isAlone: boolean): EventTrace | undefined
 }
 
 /** Where the positions of events are kept. */
@@ -113,7 +118,7 @@ export class Pipeline {
     if (letter.route !== undefined && route === undefined) {
       return `the route ${letter.route}, through which it failed, no longer exists`
     }
-    const trace = this.#options.trace?.(eventType, letter.position, true)
+    const trace = this.#options.tracing?.begin(eventType, letter.position, true)
     trace?.about(event.entity)
     const onEnd = trace === undefined ? onSettled : traced(trace, onSettled)
     this.#options.counters.receive()
@@ -141,7 +146,7 @@ export class Pipeline {
     ledger: EventLedger | undefined,
     onEnd: OnSettled | undefined,
   ): void {
-    const trace = this.#options.trace?.(message.event, message.id, ledger !== undefined)
+    const trace = this.#options.tracing?.begin(message.event, message.id, ledger !== undefined)
     const onSettled = trace === undefined ? onEnd : traced(trace, onEnd)
     this.#options.counters.receive()
     if (!isEventName(message.event)) {
@@ -166,7 +171,7 @@ export class Pipeline {
     else if (ledger?.hasTold(event) === true) this.#end(ticket, skippedDuplicate, onSettled, ledger)
     else {
       const { type } = event.entity
-      if (type === 'identity' || type === 'marking-definition') this.#options.onReference?.(event)
+      if (type === 'identity' || type === 'marking-definition') this.#options.lookups?.noteEvent(event)
       try {
         this.#route(event, ledger, ticket, onSettled, trace)
       } catch (error) {
@@ -181,7 +186,10 @@ export class Pipeline {
     const name = event.slice(0, maxNameLength)
     if (this.#unknownNames.has(name) || this.#unknownNames.size === maxUnknownNames) return
     this.#unknownNames.add(name)
-    this.#options.onUnknownEvent?.(name)
+    this.#options.logger.warn(
+      'The platform sends events of a kind that is not known here: they are skipped',
+      { event: name },
+    )
   }
 
   #route(
@@ -193,8 +201,8 @@ export class Pipeline {
     letter?: ReplayedLetter,
   ): void {
     const { inFlight, delivery: options, filter } = this.#options
-    const isOwnWork = options.skipOwnChanges && isOwn(event, this.#options.ownUserId())
-    if (isOwnWork || this.#options.isEcho?.(event) === true) {
+    const isOwnWork = options.skipOwnChanges && isOwn(event, this.#options.ownUser.id)
+    if (isOwnWork || this.#options.links?.isEcho(event) === true) {
       this.#end(ticket, skippedOwn, onSettled, ledger)
       return
     }

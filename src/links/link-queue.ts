@@ -1,7 +1,9 @@
+import { type OwnUser } from '../contract/own-user.ts'
 import { type PlatformError } from '../errors/platform-error.ts'
 import { isStreamConnectorError, StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { describeError } from '../errors/verdict.ts'
 import { AdaptiveLimit } from '../flow/adaptive-limit.ts'
+import { type CallHook, type DeliveryFeature } from '../events/delivery-feature.ts'
 import { type Operation } from '../events/operation.ts'
 import { type LinkFacts } from '../observe/facts/observed-facts.ts'
 import { type EntityLink, type PlatformKnowledge } from '../lookups/platform-knowledge.ts'
@@ -25,15 +27,10 @@ export interface LinkQueueOptions {
   readonly knowledge: PlatformKnowledge
   readonly clock: Clock
   readonly random: Random
-  /** Internal id of the connector's own user, once it is known. */
-  readonly ownUserId: () => string | undefined
-  /** Something has changed that has to be written. */
-  readonly touch: () => void
+  readonly ownUser: OwnUser
+  readonly checkpointer: { touch(): void }
   readonly onNotice: (notice: ConnectorNotice) => void
 }
-
-/** Calls `link`, and answers what it answers. */
-export type AskLink = (call: () => unknown) => unknown
 
 /** The most links that are written side by side: how many of them the platform takes well is found out. */
 const maxAtOnce = 16
@@ -58,7 +55,7 @@ const bareTypes: ReadonlySet<string> = new Set([
  * Writes back to the platform where an entity can be found at the target. What has to be written is kept with the state
  * until it is done, in the commit that also remembers the entity, so that no crash loses it; no event waits for it.
  */
-export class LinkQueue {
+export class LinkQueue implements DeliveryFeature {
   readonly #options: LinkQueueOptions
   readonly #pending = new PendingLinks((count) => this.#fail(undefined, unreadableLinks(count)))
   readonly #echoes = new LinkEchoes()
@@ -100,17 +97,15 @@ export class LinkQueue {
     return this.#pending.values(isUnsure)
   }
 
-  /**
-   * An entity is new at the target: asks the hook where, and keeps the answer until it is written. Never throws.
-   *
-   * @param ask makes the call, for as long as a hook may take.
-   */
-  async add(operation: Operation, externalId: string | undefined, ask: AskLink): Promise<void> {
-    const { hooks } = this.#options
-    const { entity, key } = operation
-    if (hooks.link === undefined || bareTypes.has(entity.type)) return
+  /** Of an entity that is new at the target: asks the hook where, and keeps the answer until it is written. */
+  taken(operation: Operation, externalId: string | undefined, callHook: CallHook): Promise<void> | undefined {
+    const isToAsk = this.isAsked && operation.isFirst && !bareTypes.has(operation.entity.type)
+    return isToAsk ? this.#ask(operation, externalId, callHook) : undefined
+  }
+
+  async #ask({ entity, key }: Operation, externalId: string | undefined, callHook: CallHook): Promise<void> {
     try {
-      const answer = await ask(() => hooks.link!(externalId, entity))
+      const answer = await callHook('link', () => this.#options.hooks.link!(externalId, entity))
       if (answer === undefined || answer === null) return
       const reference = referenceOf(answer)
       if (reference === undefined) throw badReference()
@@ -118,20 +113,20 @@ export class LinkQueue {
       const id = octiIdOf(entity) ?? entity.id
       await this.#pending.add(key, { id, type: entity.type, attempts: 0, reference })
       this.#woken.notifyAll()
-      this.#options.touch()
+      this.#options.checkpointer.touch()
     } catch (error) {
       this.#fail(entity.id, error)
     }
   }
 
-  /** The target has let go of an entity: a link to where it was there would lead nowhere. */
-  gone(key: string): void {
-    if (this.#pending.remove(key)) this.#options.touch()
+  /** A link to where the entity was at the target would lead nowhere. */
+  lost({ key }: Operation): void {
+    if (this.#pending.remove(key)) this.#options.checkpointer.touch()
   }
 
   /** Whether an event only tells what was written here. What else the same user does is his own work. */
   isEcho(event: StreamEvent): boolean {
-    const own = this.#options.ownUserId()
+    const own = this.#options.ownUser.id
     return own !== undefined && event.envelope.origin?.user_id === own && this.#echoes.matches(event)
   }
 
@@ -161,7 +156,7 @@ export class LinkQueue {
   }
 
   async #write([key, link]: [string, PendingLink], signal: AbortSignal): Promise<void> {
-    const { knowledge, touch, onNotice } = this.#options
+    const { knowledge, checkpointer, onNotice } = this.#options
     this.#writing++
     this.#limit.started(link)
     // Before: its echo can be faster than its answer.
@@ -174,7 +169,7 @@ export class LinkQueue {
       if (this.#isRefused) onNotice({ kind: 'links-restored' })
       this.#isRefused = false
       this.#failures = 0
-      touch()
+      checkpointer.touch()
     } catch (error) {
       if (!signal.aborted) this.#failed(key, link, error)
     } finally {
@@ -184,7 +179,7 @@ export class LinkQueue {
   }
 
   #failed(key: string, link: PendingLink, error: unknown): void {
-    const { random, touch, onNotice } = this.#options
+    const { random, checkpointer, onNotice } = this.#options
     const code = isStreamConnectorError(error) ? error.code : undefined
     if (code === 'PLATFORM_UNREACHABLE' || code === 'PLATFORM_REFUSED') {
       this.#limit.pushedBack(link)
@@ -204,7 +199,7 @@ export class LinkQueue {
     this.#failures = 0
     if (link.attempts + 1 < maxAttempts) this.#pending.giveBack(key, link, link.attempts + 1)
     else if (this.#pending.done(key, link)) this.#fail(link.id, error)
-    touch()
+    checkpointer.touch()
   }
 
   #rest(restMs: number): void {

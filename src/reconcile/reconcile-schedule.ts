@@ -2,7 +2,6 @@ import { isStreamConnectorError, StreamConnectorError } from '../errors/stream-c
 import { describeError } from '../errors/verdict.ts'
 import { type ReconcileFacts } from '../observe/facts/observed-facts.ts'
 import { type ResolvedReconcileOptions } from '../settings/schemas/delivery-options.ts'
-import { type EntityRecord } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
 import { type ConnectorNotice, type ConnectorState } from '../contract/notices.ts'
@@ -16,9 +15,8 @@ export interface ReconcileScheduleOptions {
   readonly clock: Clock
   /** Whether the connector remembers what it pushed. */
   readonly hasIdMap: boolean
-  readonly state: () => ConnectorState
-  /** Whether what existed at the start is still being received. */
-  readonly isCatchingUp: () => boolean
+  readonly lifecycle: { readonly state: ConnectorState }
+  readonly progress: { readonly isCatchingUp: boolean }
   /** Opens the state and what the hooks need, unless that is done. */
   readonly open: () => Promise<void>
   readonly onNotice: (notice: ConnectorNotice) => void
@@ -48,11 +46,6 @@ export class ReconcileSchedule {
   /** What the last comparison that was whole has found; undefined before the first. */
   get last(): ReconcileReport | undefined {
     return this.#last
-  }
-
-  /** The id map has changed for an entity. */
-  noteChanged(record: EntityRecord): void {
-    this.#options.reconciler.noteChanged(record)
   }
 
   facts(): ReconcileFacts {
@@ -120,7 +113,7 @@ export class ReconcileSchedule {
 
   /** Before the start it may compare too; while it starts and catches up it waits. */
   async #ready(signal: AbortSignal): Promise<void> {
-    const { hasIdMap, state, isCatchingUp, clock, open } = this.#options
+    const { hasIdMap, lifecycle, progress, clock, open } = this.#options
     if (!hasIdMap) {
       throw new StreamConnectorError(
         'RECONCILE_FAILED',
@@ -128,11 +121,14 @@ export class ReconcileSchedule {
       )
     }
     signal.throwIfAborted()
-    if (finalStates.has(state())) {
-      throw new StreamConnectorError('LIFECYCLE', `The connector is ${state()} and cannot compare any more.`)
+    if (finalStates.has(lifecycle.state)) {
+      throw new StreamConnectorError(
+        'LIFECYCLE',
+        `The connector is ${lifecycle.state} and cannot compare any more.`,
+      )
     }
-    if (state() === 'idle') await open()
-    while (state() === 'starting' || isCatchingUp()) await delay(clock, lookEveryMs, signal)
+    if (lifecycle.state === 'idle') await open()
+    while (lifecycle.state === 'starting' || progress.isCatchingUp) await delay(clock, lookEveryMs, signal)
   }
 
   #count(counts: Map<string, number>, name: string, by: number): void {

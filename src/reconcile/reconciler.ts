@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Checkpointer } from '../checkpoint/checkpointer.ts'
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { type Operation } from '../events/operation.ts'
+import { type DeliveryFeature } from '../events/delivery-feature.ts'
 import { type Outcome } from '../events/event-counters.ts'
 import { type Repair } from '../events/repair.ts'
 import { entityKeyOfLane } from '../events/route.ts'
@@ -15,6 +17,8 @@ import { type ReconcileOptions, type ReconcileReport } from '../contract/reconci
 import { unknownExternalId } from '../id-map/target-ids.ts'
 import { MarkTable } from './mark-table.ts'
 import { goneEvent, presentEvent } from './repair-events.ts'
+import { recordForRepair } from './record-for-repair.ts'
+import { type Bound } from '../flow/room.ts'
 import { RepairTally } from './repair-tally.ts'
 import { TargetListing } from './target-listing.ts'
 
@@ -28,14 +32,12 @@ export interface ReconcilerOptions {
   readonly reconcile: ResolvedReconcileOptions
   /** Whether what is gone at the platform is withdrawn from the target. */
   readonly listenDelete: boolean
-  /** Whether what existed at the start is still being received. */
-  readonly isCatchingUp: () => boolean
-  /** Undefined when one more may be taken into memory; else resolves when it may. */
-  readonly room: () => Promise<void> | undefined
+  readonly progress: { readonly isCatchingUp: boolean }
+  /** Where one more event needs room. */
+  readonly room: Bound
   /** Takes a repair through the lanes. */
-  readonly repair: (event: StreamEvent, repair: Repair, onEnded: (outcome: Outcome) => void) => void
-  /** No more is coming for now. */
-  readonly hurry: () => void
+  readonly events: { repair(event: StreamEvent, repair: Repair, onEnded: (outcome: Outcome) => void): void }
+  readonly engine: { hurry(): void }
 }
 
 /** Rows of the id map that are read at a time: what the platform is asked about at a time. */
@@ -65,7 +67,7 @@ const alwaysAllowed = 10
  * Memory: at most some 90 bytes for an entity. Entities whose id map row changes while it runs are left alone: an event has
  * told what they are.
  */
-export class Reconciler {
+export class Reconciler implements DeliveryFeature {
   readonly #options: ReconcilerOptions
   /** Keys and ids whose rows have changed since the comparison began; undefined when none is under way. */
   #changed: MarkTable | undefined
@@ -77,11 +79,30 @@ export class Reconciler {
     this.#options = options
   }
 
+  /** A repair has nothing more to say when things are no longer as the comparison found them. */
+  before(operation: Operation, record: EntityRecord | undefined): EntityRecord | Outcome | undefined {
+    return operation.origin.kind === 'repair'
+      ? recordForRepair(operation, operation.origin.repair, record)
+      : record
+  }
+
+  taken(operation: Operation, externalId: string | undefined): void {
+    this.#noteChanged(operation, externalId)
+  }
+
+  lost(operation: Operation): void {
+    this.#noteChanged(operation)
+  }
+
+  unclear(operation: Operation): void {
+    this.#noteChanged(operation)
+  }
+
   /** The id map has changed for an entity. */
-  noteChanged({ key, stixId, externalId }: EntityRecord): void {
+  #noteChanged({ key, entity }: Operation, externalId?: string): void {
     for (const changed of this.#allChanged) {
       changed.add(key)
-      changed.add(stixId)
+      changed.add(entity.id)
       if (externalId !== undefined) changed.add(externalId)
     }
   }
@@ -93,7 +114,7 @@ export class Reconciler {
    * failure came in the midst of the repairs, each of which stands for itself.
    */
   async run(signal: AbortSignal, { force = false }: ReconcileOptions = {}): Promise<ReconcileReport> {
-    const { clock, checkpointer, hurry, listenDelete } = this.#options
+    const { clock, checkpointer, engine, listenDelete } = this.#options
     const startedAtMs = clock.now()
     const startedMs = clock.monotonic()
     const changed = new MarkTable()
@@ -119,7 +140,7 @@ export class Reconciler {
         const missing = mayRecreate ? listing : undefined
         await this.#repair({ table: index.table, missing, gone, mayWithdraw }, tally, signal)
       }
-      hurry()
+      engine.hurry()
       await tally.ended(signal)
       await checkpointer.flush()
       const orphanIds = listing?.orphans.filter((id) => !this.#hasChanged(id)) ?? []
@@ -255,9 +276,9 @@ export class Reconciler {
     tally: RepairTally,
     signal: AbortSignal,
   ): Promise<void> {
-    const { room, hurry, repair } = this.#options
-    for (let wait = room(); wait !== undefined; wait = room()) {
-      hurry()
+    const { room, engine, events } = this.#options
+    for (let wait = room.room(); wait !== undefined; wait = room.room()) {
+      engine.hurry()
       await untilAborted(wait, signal)
     }
     this.#requireLive()
@@ -267,7 +288,7 @@ export class Reconciler {
     const ids = kind === 'orphan' && externalId !== undefined ? [key, externalId] : [key]
     const isOvertaken = () => changed !== undefined && ids.some((id) => changed.has(id))
     tally.begin()
-    repair(event, { kind, route, externalId, isOvertaken }, (outcome) => tally.end(kind, outcome))
+    events.repair(event, { kind, route, externalId, isOvertaken }, (outcome) => tally.end(kind, outcome))
   }
 
   /** Whether the row is one of those that were there at the beginning, and nothing has happened to it since. */
@@ -305,7 +326,7 @@ export class Reconciler {
   }
 
   #requireLive(): void {
-    if (!this.#options.isCatchingUp()) return
+    if (!this.#options.progress.isCatchingUp) return
     throw new StreamConnectorError(
       'RECONCILE_FAILED',
       'The connector began to catch up while target and platform were compared, so that the comparison says nothing any more. It is made again when the catch-up is over.',

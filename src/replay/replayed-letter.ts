@@ -20,10 +20,13 @@ export function partsOf(letter: ReplayedLetter, planned: readonly Operation[]): 
     if (isPart && !lanes.has(operation.key)) lanes.set(operation.key, operation)
   }
   for (const operation of lanes.values()) {
-    operation.replayOf = letter.id
-    operation.refusals = 1
-    operation.isForced = letter.replay === 'forced'
-    operation.isPartOfReplay = lanes.size > 1
+    operation.origin = {
+      kind: 'replay',
+      letterId: letter.id,
+      isForced: letter.replay === 'forced',
+      isPart: lanes.size > 1,
+    }
+    operation.tries.refusals = 1
   }
   return [...lanes.values()]
 }

@@ -1,10 +1,18 @@
 import { type Checkpointer } from '../checkpoint/checkpointer.ts'
 import { describeError } from '../errors/verdict.ts'
+import { type DeliveryFeature } from '../events/delivery-feature.ts'
 import { type Outcome } from '../events/event-counters.ts'
 import { type Operation } from '../events/operation.ts'
+import { type Origin } from '../events/origin.ts'
 import { droppedByReset, staleOutcome } from '../events/outcomes.ts'
+import { type Bound } from '../flow/room.ts'
 import { isEarlierPosition } from '../store/earlier-position.ts'
-import { type DeadLetter, type EntityRecord, type StateStore } from '../store/state-store.ts'
+import {
+  type DeadLetter,
+  type EntityRecord,
+  type MaybePromise,
+  type StateStore,
+} from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
 import { type Logger } from '../util/logger.ts'
@@ -16,21 +24,16 @@ export interface ReplayerOptions {
   readonly checkpointer: Checkpointer
   readonly clock: Clock
   readonly logger: Logger
-  /** Undefined when one more event may be taken into memory; else resolves when it may. */
-  readonly room: () => Promise<void> | undefined
-  /**
-   * Takes a letter's event through the lanes, before what waits of its entity if that is asked for; answers what is wrong with
-   * a letter that cannot be read.
-   */
-  readonly replay: (
-    letter: DeadLetter,
-    onSettled: (outcome: Outcome) => void,
-    isFirst: boolean,
-  ) => string | undefined
-  /** No more is coming for now. */
-  readonly hurry: () => void
-  /** A letter is gone. */
-  readonly onRemoved: () => void
+  /** Where one more event needs room. */
+  readonly room: Bound
+  /** Takes a letter's event through the lanes; answers what is wrong with a letter that cannot be read. */
+  readonly pipeline: {
+    /** @param isFirst whether it goes before what waits of its entity. */
+    replay(letter: DeadLetter, onSettled: (outcome: Outcome) => void, isFirst: boolean): string | undefined
+  }
+  readonly engine: { hurry(): void }
+  /** How many letters there are. */
+  readonly bound: { remove(): void }
 }
 
 /** How often is looked for requests, in milliseconds. Without any, a look costs some microseconds. */
@@ -58,14 +61,14 @@ type Letter = Omit<DeadLetter, 'data'>
  * A request stays in the store until what became of the letter is written, in the commit that also writes what it changed:
  * after a stop or a crash in the middle it is simply made again.
  */
-export class Replayer {
+export class Replayer implements DeliveryFeature {
   readonly #options: ReplayerOptions
   readonly #underWay: ClaimedRows<number, Letter>
   #problem: string | undefined
 
   constructor(options: ReplayerOptions) {
     this.#options = options
-    this.#underWay = new ClaimedRows({ ...options, flush: () => options.checkpointer.flush() })
+    this.#underWay = new ClaimedRows(options)
   }
 
   /** Looks for requests at once and from time to time, until `signal` is aborted. */
@@ -85,15 +88,36 @@ export class Replayer {
     }
   }
 
+  /** A letter is not delivered over a newer state, unless somebody has forced it. */
+  before(
+    operation: Operation,
+    record: EntityRecord | undefined,
+  ): MaybePromise<EntityRecord | Outcome | undefined> {
+    const { origin } = operation
+    return origin.kind === 'replay' ? this.#unlessStale(operation, origin, record) : record
+  }
+
+  async #unlessStale(
+    operation: Operation,
+    { letterId, isForced }: Extract<Origin, { kind: 'replay' }>,
+    record: EntityRecord | undefined,
+  ): Promise<EntityRecord | Outcome | undefined> {
+    if (await this.#isStale(letterId, operation, record)) {
+      if (!isForced) return staleOutcome
+      operation.newerPosition = record?.position
+    }
+    return record
+  }
+
   /**
    * Whether the target has a newer state than a letter's, now that it is the letter's turn. What the id map does not tell
    * (the entity was deleted, or withdrawn, or there is no id map) the letter's own mark does.
    */
-  async isStale(operation: Operation, record: EntityRecord | undefined): Promise<boolean> {
-    const letter = this.#underWay.get(operation.replayOf!)
+  async #isStale(letterId: number, { key }: Operation, record: EntityRecord | undefined): Promise<boolean> {
+    const letter = this.#underWay.get(letterId)
     if (letter?.position === undefined) return false
     const { store, checkpointer } = this.#options
-    const newer = [record?.position, checkpointer.outdatedAt(operation.key)]
+    const newer = [record?.position, checkpointer.outdatedAt(key)]
     newer.push((await store.deadLetter(letter.id))?.outdatedBy)
     for (const position of newer) {
       if (position !== undefined && isEarlierPosition(letter.position, position)) return true
@@ -114,16 +138,16 @@ export class Replayer {
     for (const letter of letters.toReversed()) {
       if (letter !== undefined && !this.#underWay.has(letter.id)) this.#start(letter, onEnded)
     }
-    this.#options.hurry()
+    this.#options.engine.hurry()
   }
 
   /** A letter has failed again: it stays, with its new error, and has to be asked for again. */
-  failedAgain(operation: Operation, error: string, atMs: number): void {
-    const letter = this.#underWay.get(operation.replayOf!)!
+  failedAgain(letterId: number, { tries }: Operation, error: string): void {
+    const letter = this.#underWay.get(letterId)!
     this.#options.checkpointer.updateDeadLetter({
       id: letter.id,
-      attempts: letter.attempts + Math.max(1, operation.attempts),
-      lastAtMs: atMs,
+      attempts: letter.attempts + Math.max(1, tries.count),
+      lastAtMs: tries.lastFailedAtMs || this.#options.clock.now(),
       error,
       answered: letter.replay,
     })
@@ -135,7 +159,7 @@ export class Replayer {
   }
 
   async #look(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
-    const { store, hurry } = this.#options
+    const { store, engine } = this.#options
     let afterId = 0
     await this.#underWay.write()
     for (;;) {
@@ -156,7 +180,7 @@ export class Replayer {
       }
       if (letters.length < pageSize) break
     }
-    if (this.#underWay.size > this.#underWay.endedCount) hurry()
+    if (this.#underWay.size > this.#underWay.endedCount) engine.hurry()
   }
 
   /** @param onTakenBack told when it has ended, if it is tried without being asked for. */
@@ -167,7 +191,7 @@ export class Replayer {
       this.#settled(summary, outcome, isTakenBack)
       onTakenBack?.(summary.id, outcome.kind === 'dead-lettered')
     }
-    const problem = this.#options.replay({ ...summary, data }, onSettled, isTakenBack)
+    const problem = this.#options.pipeline.replay({ ...summary, data }, onSettled, isTakenBack)
     if (problem === undefined) return
     onTakenBack?.(summary.id, true)
     this.#keep(
@@ -178,7 +202,7 @@ export class Replayer {
   }
 
   #settled(letter: Letter, outcome: Outcome, isTakenBack: boolean): void {
-    const { checkpointer, logger, onRemoved } = this.#options
+    const { checkpointer, logger, bound } = this.#options
     const attributes = { dead_letter: letter.id, entity_id: letter.entityId }
     if (outcome === staleOutcome && !isTakenBack) {
       const original = letter.error.startsWith(stalePrefix)
@@ -192,7 +216,7 @@ export class Replayer {
     } else if (outcome.kind !== 'dead-lettered' && outcome !== droppedByReset) {
       // When it was delivered, the id map's commit removes it as well; whichever comes first.
       checkpointer.removeDeadLetter(letter.id)
-      onRemoved()
+      bound.remove()
       logger.debug('Dead letter replayed', {
         ...attributes,
         outcome: outcome.kind === 'skipped' ? outcome.reason : outcome.kind,

@@ -15,6 +15,7 @@ import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
 import { parsedJson } from '../util/json-text.ts'
 import { type Logger } from '../util/logger.ts'
+import { type OwnUser } from '../contract/own-user.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 import { Beginning } from './beginning.ts'
 import { CopyWatch, type OtherRun } from './copy-watch.ts'
@@ -29,6 +30,8 @@ export interface SessionOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Learns who it is when the connector is registered. */
+  readonly ownUser: OwnUser
   /** Makes the present state durable and answers it, as text. */
   readonly save: () => Promise<string>
   /** Somebody reset or edited the state at the platform. Resolves when the connector has begun there. */
@@ -71,7 +74,6 @@ export const resetState = '{}'
 export class Session {
   readonly #options: SessionOptions
   readonly #beginning: Beginning
-  #userId: string | undefined
   #isFailing = false
   /** A ping was sent whose answer did not come: the platform may have done what it asks. */
   #isUncertain = false
@@ -91,11 +93,6 @@ export class Session {
     this.#options = options
     this.#beginning = new Beginning(options)
     this.#copies = new CopyWatch(() => platform.nowMs ?? clock.now())
-  }
-
-  /** OpenCTI's id of the connector's own user. */
-  get userId(): string | undefined {
-    return this.#userId
   }
 
   /** The position that somebody else had written at the platform when it was last looked; undefined when nobody had. */
@@ -311,14 +308,14 @@ export class Session {
   }
 
   async #register(signal: AbortSignal): Promise<string | undefined> {
-    const { platform, settings } = this.#options
+    const { platform, settings, ownUser } = this.#options
     const { id, name, scope } = settings
     const registration = await this.#patiently(
       () => platform.register({ id, name, scope }, signal),
       'The platform is not there yet',
       signal,
     )
-    this.#userId = registration.userId
+    ownUser.id = registration.userId
     return registration.state
   }
 

@@ -1,6 +1,8 @@
 import { errorFacts } from '../errors/error-facts.ts'
 import { PermanentError } from '../errors/steering-errors.ts'
 import { isStreamConnectorError, StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { type Checkpointer } from '../checkpoint/checkpointer.ts'
+import { type CallHook, type DeliveryFeature } from '../events/delivery-feature.ts'
 import { delivered, type Outcome } from '../events/event-counters.ts'
 import { type Operation } from '../events/operation.ts'
 import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
@@ -10,24 +12,20 @@ import { type Logger } from '../util/logger.ts'
 import { type ContextFacts, EventContext } from '../contract/event-context.ts'
 import { type Hooks } from '../contract/hooks.ts'
 import { type UnknownId } from '../contract/unknown-id.ts'
-import { type PushedEntities, type PushedEntitiesOptions } from '../id-map/pushed-entities.ts'
-import { missingId, type TargetIds } from '../id-map/target-ids.ts'
-import { type LinkQueue } from '../links/link-queue.ts'
+import { type PushedEntities } from '../id-map/pushed-entities.ts'
+import { missingId } from '../id-map/target-ids.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
 
 /** What {@link TargetEffects} need. */
-export interface TargetEffectsOptions extends PushedEntitiesOptions {
+export interface TargetEffectsOptions {
   readonly hooks: Hooks<unknown>
   readonly delivery: DeliveryOptions
   readonly logger: Logger
-  /** Whose ids the target uses. */
-  readonly targetIds: TargetIds
-  /** Whether the id map knows of everything that was ever pushed. */
-  readonly mapIsComplete: () => boolean
-  /** Whether an earlier run may have pushed an entity without that being remembered. Default: none has. */
-  readonly mayHavePushed?: ((operation: Operation) => boolean) | undefined
-  /** Told of entities that are new at the target, and where they are there, and of those that are gone from it. */
-  readonly links?: Pick<LinkQueue, 'isAsked' | 'add' | 'gone'> | undefined
+  readonly checkpointer: Pick<Checkpointer, 'writtenSafe' | 'hurry'>
+  /** What is known of the entities at the target. */
+  readonly idMap: PushedEntities
+  /** What has a say in what is done, in this order: the id map among them. */
+  readonly features: readonly DeliveryFeature[]
   /** A hook does not end although its time is over and its signal was aborted. */
   readonly onOverdue?: ((hook: string, operations: readonly Operation[]) => void) | undefined
 }
@@ -39,14 +37,14 @@ export interface TargetEffectsOptions extends PushedEntitiesOptions {
 export class TargetEffects {
   readonly #options: TargetEffectsOptions
   readonly #hooks: Hooks<unknown>
-  readonly #entities: PushedEntities
+  readonly #idMap: PushedEntities
   readonly #limits: HookLimits
   readonly #facts: ContextFacts
 
-  constructor(options: TargetEffectsOptions, entities: PushedEntities, limits: HookLimits) {
+  constructor(options: TargetEffectsOptions, limits: HookLimits) {
     this.#options = options
     this.#hooks = options.hooks
-    this.#entities = entities
+    this.#idMap = options.idMap
     this.#limits = limits
     const { checkpointer, logger } = options
     this.#facts = { safePosition: () => checkpointer.writtenSafe, logger }
@@ -55,7 +53,7 @@ export class TargetEffects {
   /** Brings the entity's state to the target. Undefined: it waits for its batch. */
   async push(operation: Operation, record: EntityRecord | undefined): Promise<Outcome | undefined> {
     const hooks = this.#hooks
-    const { targetIds } = this.#options
+    const { targetIds } = this.#idMap
     if (this.#options.delivery.idMap) operation.kind = record === undefined ? 'create' : 'update'
     operation.isFirst = this.#options.delivery.idMap ? record === undefined : operation.kind === 'create'
     const call = this.#callFor(operation)
@@ -65,13 +63,13 @@ export class TargetEffects {
     const item = isThenable(transformed) ? await transformed : transformed
     operation.isTransforming = false
     if (item === undefined || item === null) {
-      if (record !== undefined || this.#mayHavePushed(operation)) {
+      if (record !== undefined || this.#idMap.mayHavePushed(operation)) {
         // What it was is still at the target: by the author's word it does not belong there any more.
         operation.kind = 'delete'
         operation.reason = 'left-filter'
         return this.delete(operation, record)
       }
-      this.#entities.outdate(operation)
+      this.leftAsItIs(operation)
       return notTransformed
     }
     let externalId = record?.externalId || undefined
@@ -139,7 +137,7 @@ export class TargetEffects {
         throw new PermanentError('The target has this entity already (409).', { cause: error })
       return await this.#adopt(operation, item, context, call, error)
     }
-    this.#options.targetIds.note(operation.entity, externalId)
+    this.#idMap.targetIds.note(operation.entity, externalId)
     const taken = this.took(operation, externalId)
     if (taken !== undefined) await taken
     return delivered
@@ -154,7 +152,7 @@ export class TargetEffects {
     conflict: unknown,
   ): Promise<Outcome> {
     const hooks = this.#hooks
-    const { targetIds } = this.#options
+    const { targetIds } = this.#idMap
     let id: string | UnknownId | undefined
     if (hooks.find === undefined) id = targetIds.unknown(undefined, true)
     else if ((id = await this.#find(operation, context, call)) === undefined) throw notFound(conflict)
@@ -183,23 +181,23 @@ export class TargetEffects {
   }
 
   #missing(operation: Operation, cause: unknown): StreamConnectorError {
-    this.#entities.rememberUnknown(operation)
+    for (const feature of this.#options.features) feature.unclear?.(operation)
     return missingId(cause)
   }
 
   /** Withdraws the entity from the target. Undefined: it waits for its batch. */
   async delete(operation: Operation, record: EntityRecord | undefined): Promise<Outcome | undefined> {
     const hooks = this.#hooks
-    const { targetIds, delivery, checkpointer } = this.#options
-    if (record === undefined && this.#isSurelyUnknown(operation)) {
-      this.#entities.outdate(operation)
+    const { targetIds } = this.#idMap
+    if (record === undefined && this.#idMap.isSurelyUnknown(operation)) {
+      this.leftAsItIs(operation)
       return { kind: 'skipped', reason: operation.unseen ? 'coalesced' : operation.unlessPushed }
     }
     const call = this.#callFor(operation)
-    const missingIsFine = delivery.on.deleteMissing === 'ok'
+    const missingIsFine = this.#options.delivery.on.deleteMissing === 'ok'
     let id: string | UnknownId | undefined = record?.externalId || undefined
     if (id !== undefined) {
-      const isShared = checkpointer.isShared(record!)
+      const isShared = this.#idMap.isShared(record!)
       if (typeof isShared === 'boolean' ? isShared : await isShared) {
         this.lost(operation)
         return sharedId
@@ -219,7 +217,7 @@ export class TargetEffects {
       return undefined
     }
     if (hooks.delete === undefined) {
-      this.#entities.outdate(operation)
+      this.leftAsItIs(operation)
       return noDeleteHook
     }
     try {
@@ -234,17 +232,6 @@ export class TargetEffects {
     return delivered
   }
 
-  /** Whether a delete can be left out: the entity was never pushed, or it never belonged to what is pushed. */
-  #isSurelyUnknown(operation: Operation): boolean {
-    if (this.#mayHavePushed(operation)) return false
-    if (this.#options.delivery.idMap && this.#options.mapIsComplete()) return true
-    return operation.unlessPushed !== 'never-pushed'
-  }
-
-  #mayHavePushed(operation: Operation): boolean {
-    return this.#options.delivery.idMap && this.#options.mayHavePushed?.(operation) === true
-  }
-
   #callFor(operation: Operation): HookCall {
     return new HookCall(this.#limits, operation.pendingEvent.trace?.hooksOf(operation), (hook, error) => {
       this.#options.onOverdue?.(hook, [operation])
@@ -257,29 +244,36 @@ export class TargetEffects {
   }
 
   /** The target has taken it. */
-  took(operation: Operation, externalId: string | number | undefined): Promise<void> | undefined {
-    const { links } = this.#options
-    if (links?.isAsked !== true || !operation.isFirst) return void this.#remember(operation, externalId)
-    const id = externalId === undefined ? undefined : String(externalId)
-    // The link first: what is remembered is not asked about again.
-    const ask = (call: () => unknown) => new HookCall(this.#limits).run('link', call)
-    return links.add(operation, id, ask).then(() => this.#remember(operation, externalId))
+  took(operation: Operation, externalId: string | undefined): Promise<void> | undefined {
+    return this.#tell(operation, externalId, 0)
+  }
+
+  /** Tells the features from this one on, in their order, waiting for each that takes its time. */
+  #tell(operation: Operation, externalId: string | undefined, from: number): Promise<void> | undefined {
+    const { features } = this.#options
+    for (let index = from; index < features.length; index++) {
+      const told = features[index]!.taken?.(operation, externalId, this.#callHook)
+      if (told !== undefined) return told.then(() => this.#tell(operation, externalId, index + 1))
+    }
+    this.#log(operation)
+    return undefined
   }
 
   /** The target has let go of it. */
   lost(operation: Operation): void {
-    this.#entities.forget(operation)
-    this.#options.links?.gone(operation.key)
+    for (const feature of this.#options.features) feature.lost?.(operation)
     this.#log(operation)
   }
 
-  #remember(operation: Operation, externalId: string | number | undefined): void {
-    this.#entities.remember(operation, externalId)
-    this.#log(operation)
+  /** It ended without an effect. */
+  leftAsItIs(operation: Operation): void {
+    for (const feature of this.#options.features) feature.leftAsItIs?.(operation)
   }
 
-  #log({ kind, entity, attempts, route }: Operation): void {
-    const facts = { entity_id: entity.id, entity_type: entity.type, attempt: attempts }
+  readonly #callHook: CallHook = (hook, call) => new HookCall(this.#limits).run(hook, call)
+
+  #log({ kind, entity, tries, route }: Operation): void {
+    const facts = { entity_id: entity.id, entity_type: entity.type, attempt: tries.count }
     this.#options.logger.debug(messages[kind], route === undefined ? facts : { ...facts, route: route.name })
   }
 }

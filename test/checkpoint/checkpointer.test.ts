@@ -53,9 +53,9 @@ async function desk() {
     store,
     clock,
     random: () => 0.5,
-    values: () => new Map([['position', String(state.position)]]),
-    onHealth: (problem) => health.push(problem),
+    onNotice: (notice) => health.push('error' in notice ? notice.error : undefined),
   })
+  checkpointer.include([{ values: () => new Map([['position', String(state.position)]]) }])
   return { clock, store, health, state, checkpointer }
 }
 

@@ -22,9 +22,9 @@ async function bound(count: number, max = 100) {
   await store.open('0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e')
   await store.commit({ addDeadLetters: Array.from({ length: count }, () => letter) })
   const unwritten: NewDeadLetter[] = []
-  const letters = new DeadLetterBound(max, store, clock, silentLogger, () =>
-    store.commit({ addDeadLetters: unwritten.splice(0) }),
-  )
+  const letters = new DeadLetterBound(max, store, clock, silentLogger, {
+    flush: () => store.commit({ addDeadLetters: unwritten.splice(0) }),
+  })
   const add = () => {
     unwritten.push(letter)
     letters.add()

@@ -14,6 +14,7 @@ import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { silentLogger } from '../../src/util/logger.ts'
 import { delivery, eventOf } from '../flow/bench.ts'
 import { quietHandler } from '../flow/quiet-handler.ts'
+import { quietListener } from '../flow/quiet-listener.ts'
 
 interface Rate {
   readonly perSecond: number
@@ -33,10 +34,17 @@ class RouteBench {
   constructor(routes: Record<string, RouteOptions>, shared: Rate) {
     const bucket = new TokenBucket(shared, this.clock)
     this.engines = new Engine({
-      delivery: delivery(),
+      counters: this.counters,
+      clock: this.clock,
+      random: () => 0.5,
+      logger: silentLogger,
+      bulk: false,
+    })
+    const parts = {
+      listener: quietListener,
       handler: {
         ...quietHandler,
-        deliver: async (operation) => {
+        deliver: async (operation: Operation) => {
           const { route, entityKey } = operation
           this.told.push(`${route!.name} ${entityKey} at ${this.clock.monotonic()}`)
           const error = this.fails(operation)
@@ -44,18 +52,14 @@ class RouteBench {
           return delivered
         },
       },
-      counters: this.counters,
-      clock: this.clock,
-      random: () => 0.5,
-      logger: silentLogger,
-      bucket,
-      bulk: false,
-    })
+    }
+    this.engines.add(undefined, { ...parts, delivery: delivery(), bucket })
     this.routes = deliverySchema.parse({ routes }).routes.map((options) => {
       const route = new Route({ name: options.name, counters: this.counters, options, clock: this.clock })
       const { rateLimit, concurrency = 8 } = options
       const own = rateLimit === undefined ? undefined : new TokenBucket(rateLimit, this.clock)
       this.engines.add(route, {
+        ...parts,
         delivery: delivery({ concurrency }),
         bucket: new RouteLimiter({ own, shared: bucket, clock: this.clock }),
       })
@@ -120,8 +124,8 @@ describe('limits', () => {
   ])('when the channel of a route asks for a pause: %s', async (_, options, others) => {
     const bench = new RouteBench({ asked: options, other: {} }, plenty)
     const retryAfterMs = 5000
-    bench.fails = ({ route, attempts }) =>
-      route!.name === 'asked' && attempts === 1
+    bench.fails = ({ route, tries }) =>
+      route!.name === 'asked' && tries.count === 1
         ? new RetryableError('slow down', { retryAfterMs })
         : undefined
     void bench.push('first')

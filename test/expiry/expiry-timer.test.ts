@@ -22,9 +22,7 @@ async function stage(store = new MemoryStore(), clock = new ManualClock()) {
     store,
     clock,
     random: () => 0.5,
-    values: () => new Map(),
-    onHealth: () => {},
-    onReadHealth: (problem) => readHealth.push(problem?.code),
+    onNotice: (notice) => readHealth.push('error' in notice ? notice.error.code : undefined),
   })
   const begun: { record: EntityRecord; end: (outcome?: Outcome) => void }[] = []
   let mostUnderWay = 0
@@ -34,17 +32,19 @@ async function stage(store = new MemoryStore(), clock = new ManualClock()) {
     checkpointer,
     clock,
     logger: silentLogger,
-    room: () => undefined,
-    expire: (record, onEnded) => {
-      mostUnderWay = Math.max(mostUnderWay, ++underWay)
-      const end = (outcome: Outcome = delivered) => {
-        underWay--
-        if (outcome === delivered) checkpointer.deleteEntity(record.key)
-        onEnded(outcome)
-      }
-      begun.push({ record, end })
+    room: { room: () => undefined },
+    events: {
+      expire: (record, onEnded) => {
+        mostUnderWay = Math.max(mostUnderWay, ++underWay)
+        const end = (outcome: Outcome = delivered) => {
+          underWay--
+          if (outcome === delivered) checkpointer.deleteEntity(record.key)
+          onEnded(outcome)
+        }
+        begun.push({ record, end })
+      },
     },
-    hurry: () => {},
+    engine: { hurry: () => {} },
   })
   const stopping = new AbortController()
   const run = () => timer.run(stopping.signal)

@@ -2,6 +2,7 @@ import { EventCounters, type Outcome } from '../../src/events/event-counters.ts'
 import { PendingEvent } from '../../src/events/pending-event.ts'
 import { RouteEngine } from '../../src/flow/route-engine.ts'
 import { type OperationHandler } from '../../src/flow/operation-handler.ts'
+import { type DeliveryListener } from '../../src/flow/delivery-listener.ts'
 import { Operation, type OperationKind } from '../../src/events/operation.ts'
 import { TokenBucket } from '../../src/flow/token-bucket.ts'
 import { type Verdict } from '../../src/errors/verdict.ts'
@@ -63,7 +64,7 @@ export function eventOf(key: string, bytes = 100, names: readonly string[] = [])
 }
 
 /** An engine on a manual clock, before a target that the test writes. */
-export class Bench implements OperationHandler {
+export class Bench implements OperationHandler, DeliveryListener {
   readonly clock = new ManualClock()
   readonly counters = new EventCounters()
   readonly engine: RouteEngine
@@ -86,6 +87,7 @@ export class Bench implements OperationHandler {
     this.engine = new RouteEngine({
       delivery: delivery(options),
       handler: this,
+      listener: this,
       counters: this.counters,
       clock: this.clock,
       random: () => 0.5,
@@ -153,8 +155,8 @@ export class Bench implements OperationHandler {
     return this.weigh(operation)
   }
 
-  deadLetter(operation: Operation, verdict: Verdict): void {
-    this.deadLetters.push({ key: operation.key, attempts: operation.attempts, reason: verdict.reason })
+  onDeadLetter(operation: Operation, verdict: Verdict): void {
+    this.deadLetters.push({ key: operation.key, attempts: operation.tries.count, reason: verdict.reason })
   }
 
   skipped(_operation: Operation): void {}

@@ -42,8 +42,8 @@ test('a hook does not hang that takes as long as others do', async () => {
 })
 
 test('a pause that the target asks for is known with its reason and the entity that was told', async () => {
-  const bench: Bench = new Bench({ concurrency: 1 }, async ({ attempts }) => {
-    if (attempts === 1)
+  const bench: Bench = new Bench({ concurrency: 1 }, async ({ tries }) => {
+    if (tries.count === 1)
       throw Object.assign(new Error('status 429'), {
         status: 429,
         response: { headers: { 'retry-after': '600' } },

@@ -15,7 +15,7 @@ const eventsOf = ({ running, waiting, retrying }: QueueDepth) => [
 it('tells what a hook is at work on from what waits for its turn and from what waits for its next try', async () => {
   const bench: Bench = new Bench({ concurrency: 2 }, async (operation) => {
     await delay(bench.clock, 100)
-    if (operation.key === 'bad' && operation.attempts === 1) throw new RetryableError('not now')
+    if (operation.key === 'bad' && operation.tries.count === 1) throw new RetryableError('not now')
     return delivered
   })
   expect(eventsOf(bench.engine.queue())).toEqual([0, 0, 0])

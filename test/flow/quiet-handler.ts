@@ -4,12 +4,5 @@ import { type OperationHandler } from '../../src/flow/operation-handler.ts'
 export const quietHandler: Omit<OperationHandler, 'deliver'> = {
   flush: async () => [],
   itemBytes: () => 0,
-  onRetry: () => {},
-  deadLetter: () => {},
   skipped: () => {},
-  onOutage: () => {},
-  onRefusing: () => {},
-  onAskedPause: () => {},
-  onTaken: () => {},
-  onStop: () => {},
 }

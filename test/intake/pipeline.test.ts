@@ -17,6 +17,7 @@ import { MemoryStore } from '../../src/store/memory-store.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { silentLogger } from '../../src/util/logger.ts'
 import { quietHandler } from '../flow/quiet-handler.ts'
+import { quietListener } from '../flow/quiet-listener.ts'
 
 /** An indicator as the live stream sends it; `internal` is its id at the platform. */
 const indicator = (internal: string, fields: Record<string, unknown> = {}) => ({
@@ -40,9 +41,9 @@ async function line(filter: FilterOptions = {}, gate?: Promise<void>, catchUpUnt
     store,
     clock,
     random: () => 0,
-    values: () => new Map([['position', formatPosition(ledger.safe)]]),
-    onHealth: () => {},
+    onNotice: () => {},
   })
+  checkpointer.include([{ values: () => new Map([['position', formatPosition(ledger.safe)]]) }])
   const counters = new EventCounters()
   const inFlight = new InFlightLimit({ maxEvents: 100, maxBytes: 1_000_000 })
   const delivery = { ...deliverySchema.parse({}), skipOwnChanges: true }
@@ -56,6 +57,7 @@ async function line(filter: FilterOptions = {}, gate?: Promise<void>, catchUpUnt
     bucket: new TokenBucket({ perSecond: 1e6, burst: 1e6 }, clock),
     takesTokens: () => false,
     bulk: false,
+    listener: quietListener,
     handler: {
       ...quietHandler,
       deliver: async ({ kind, key, reason, unlessPushed }) => {
@@ -77,14 +79,15 @@ async function line(filter: FilterOptions = {}, gate?: Promise<void>, catchUpUnt
     delivery,
     listenDelete: true,
     clock,
-    ownUserId: () => 'user-of-the-connector',
+    logger: silentLogger,
+    ownUser: { id: 'user-of-the-connector' },
     clean,
     letters: new DeadLetterWriter({
       checkpointer,
       clock,
       clean,
-      onDeadLetter: () => {},
-      onFailedAgain: () => {},
+      bound: { add: () => {} },
+      onNotice: () => {},
     }),
   })
   const outcomes: Outcome[] = []
@@ -97,7 +100,7 @@ const envelope = (type: string, data: unknown, more: Record<string, unknown> = {
   JSON.stringify({ version: '4', type, data, ...more })
 
 describe('an event on its way', () => {
-  it('is in the counters and in the inFlight until its effect is there, and so is the position', async () => {
+  it('is in the counters and holds room until its effect is there, and so is the position', async () => {
     const gate = Promise.withResolvers<void>()
     const { accept, counters, calls, clock, ledger, inFlight, engine } = await line({}, gate.promise)
     accept('create', '1001-0', envelope('create', indicator('a')))

@@ -30,8 +30,7 @@ async function stage(count: number, data = '{}') {
     store,
     clock,
     random: () => 0.5,
-    values: () => new Map(),
-    onHealth: () => {},
+    onNotice: () => {},
   })
   const begun: number[] = []
   const lanes = { onBegin: (_letter: DeadLetter, end: (outcome: Outcome) => void) => end(delivered) }
@@ -40,14 +39,16 @@ async function stage(count: number, data = '{}') {
     checkpointer,
     clock,
     logger: silentLogger,
-    room: () => undefined,
-    replay: (each, onSettled) => {
-      begun.push(each.id)
-      lanes.onBegin(each, onSettled)
-      return undefined
+    room: { room: () => undefined },
+    pipeline: {
+      replay: (each, onSettled) => {
+        begun.push(each.id)
+        lanes.onBegin(each, onSettled)
+        return undefined
+      },
     },
-    hurry: () => {},
-    onRemoved: () => {},
+    engine: { hurry: () => {} },
+    bound: { remove: () => {} },
   })
   const stopping = new AbortController()
   onTestFinished(() => stopping.abort())

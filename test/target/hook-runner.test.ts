@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { Checkpointer } from '../../src/checkpoint/checkpointer.ts'
 import { HookRunner } from '../../src/target/hook-runner.ts'
+import { PushedEntities } from '../../src/id-map/pushed-entities.ts'
 import { StixIdRecords } from '../../src/id-map/stix-id-records.ts'
 import { TargetIds } from '../../src/id-map/target-ids.ts'
 import { type Hooks } from '../../src/contract/hooks.ts'
-import { type Verdict } from '../../src/errors/verdict.ts'
 import { delivered, type Outcome } from '../../src/events/event-counters.ts'
 import { PendingEvent } from '../../src/events/pending-event.ts'
 import { Operation, type OperationKind } from '../../src/events/operation.ts'
@@ -33,11 +33,18 @@ async function desk({ hooks = {}, delivery = {}, mapIsComplete = true }: DeskOpt
     store,
     clock,
     random: () => 0,
-    values: () => new Map(),
-    onHealth: () => {},
+    onNotice: () => {},
   })
   const log: string[] = []
   const stopped = new AbortController()
+  const settings = { ...deliverySchema.parse({}), ...delivery }
+  const idMap = new PushedEntities({
+    delivery: settings,
+    checkpointer,
+    stixIdRecords: new StixIdRecords(checkpointer),
+    targetIds: new TargetIds(),
+    progress: { mapIsComplete, ledger: { newest: undefined } },
+  })
   const runner = new HookRunner({
     hooks: {
       transform: (entity) => entity.id,
@@ -53,22 +60,13 @@ async function desk({ hooks = {}, delivery = {}, mapIsComplete = true }: DeskOpt
       },
       ...hooks,
     },
-    delivery: { ...deliverySchema.parse({}), ...delivery },
+    delivery: settings,
     checkpointer,
     clock,
     logger: silentLogger,
     stopped: stopped.signal,
-    mapIsComplete: () => mapIsComplete,
-    stixIdRecords: new StixIdRecords(checkpointer),
-    targetIds: new TargetIds(),
-    isStale: async () => false,
-    onRetry: () => {},
-    onDeadLetter: (_: Operation, __: Verdict) => {},
-    onOutage: () => {},
-    onRefusing: () => {},
-    onAskedPause: () => {},
-    onTaken: () => {},
-    onStop: () => {},
+    idMap,
+    features: [idMap],
   })
   return { runner, checkpointer, clock, log, stopped }
 }
