@@ -1,5 +1,8 @@
 import { type StoredObject } from './knowledge-base.ts'
 
+/** With more than this to take out, and more than what is in order, it is done before somebody asks. */
+const maxRemoved = 10_000
+
 /**
  * The stored objects in the order of a catch-up: by `updated_at`, then by internal id. What was written since is sorted in
  * when somebody asks, so that loading many costs nothing and hundreds of catch-ups share one order.
@@ -16,6 +19,8 @@ export class UpdateIndex {
 
   remove(stored: StoredObject): void {
     this.#removed.add(stored)
+    // What was replaced would be held for ever by a platform that nobody catches up with.
+    if (this.#removed.size > Math.max(maxRemoved, this.#sorted.length)) this.#settled()
   }
 
   /** What was updated at `fromMs` or later and at `toMs` or earlier, as it is now. */
