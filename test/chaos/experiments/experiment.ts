@@ -101,6 +101,13 @@ export class Experiment {
   /** Ends the connector in good order. */
   async end(program: Program): Promise<void> {
     program.process.kill('SIGTERM')
+    await this.ended(program)
+  }
+
+  /** Waits until the connector has ended in good order. */
+  async ended(program: Program): Promise<void> {
+    const { process } = program
+    await until('its end', () => process.exitCode !== null || process.signalCode !== null, patienceMs)
     expect(await program.exit, program.said()).toBe(0)
   }
 

@@ -4,9 +4,9 @@ import { type Program } from '../../integration/program.ts'
 import { Experiment, outage, timeout } from './experiment.ts'
 import { asFirstProcess, needFirstProcess, signalFirstProcess } from './first-process.ts'
 
-async function end(program: Program): Promise<void> {
+async function end(experiment: Experiment, program: Program): Promise<void> {
   signalFirstProcess(program, 'SIGTERM')
-  expect(await program.exit, program.said()).toBe(0)
+  await experiment.ended(program)
 }
 
 test(
@@ -20,13 +20,13 @@ test(
     const first = await experiment.connect({ within: asFirstProcess })
     experiment.publish(60)
     await experiment.takenOnce('v30')
-    await end(first)
+    await end(experiment, first)
     expect((await experiment.readState()).deadLetters).toHaveLength(1)
 
     const second = await experiment.connect({ within: asFirstProcess })
     experiment.publish(10)
     await experiment.takenOnce('v30')
-    await end(second)
+    await end(experiment, second)
   },
 )
 
@@ -50,6 +50,6 @@ test(
     experiment.publish(30)
     await simulator.faults.bringPlatformUp()
     await experiment.takenOnce()
-    await end(program)
+    await end(experiment, program)
   },
 )
