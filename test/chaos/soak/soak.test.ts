@@ -26,7 +26,7 @@ export interface SoakSample {
   readonly handles: { readonly resources: number; readonly descriptors?: number }
 }
 
-const eventCount = scaled(20_000, 400_000, 'SOAK_EVENTS')
+const eventCount = scaled(20_000, 200_000, 'SOAK_EVENTS')
 const heapMb = 96
 /** How many events may be written that the target has not taken. */
 const maxAhead = 5000
