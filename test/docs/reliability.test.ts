@@ -61,7 +61,7 @@ function titlesOf(source: string): Set<string> {
       const title = titleOf(node.arguments[0])
       const name = rootNameOf(node.expression)
       if (title !== undefined && name === 'describe') within = [...groups, title]
-      if (title !== undefined && (name === 'test' || name === 'it')) {
+      if (title !== undefined && (name === 'test' || name === 'it' || name === 'testFuzz')) {
         titles.add([...groups, title].join(' > '))
         titles.add(title)
       }

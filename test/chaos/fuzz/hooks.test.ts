@@ -87,7 +87,12 @@ const oddities: Readonly<Record<string, () => unknown>> = {
   'a thenable that throws': () => withThen({ value: fails }),
   'a then that throws when it is read': () => withThen({ get: fails }),
   'a promise of a promise': () => Promise.resolve(Promise.resolve(7)),
-  'a rejected promise': () => Promise.reject(Object.create(null)),
+  'a rejected promise': () => {
+    const rejected = Promise.reject(Object.create(null))
+    // Thrown instead of returned, it is a promise of the author that nobody awaits.
+    rejected.catch(() => {})
+    return rejected
+  },
   'an endless list': () => ({
     *[Symbol.iterator]() {
       for (;;) yield 'ok'
@@ -179,7 +184,7 @@ class OddBulk extends Odd {
 }
 
 testFuzz(
-  'hooks may return and throw anything: each event ends in the books, and the others are delivered',
+  'hooks may return and throw anything: each event ends in the counters, and the others are delivered',
   inputs,
   async (input) => {
     await using simulator = await startPlatform()
@@ -205,8 +210,16 @@ testFuzz(
       // It is held against an event only while the target works for others.
       let seed = 100
       await until('the end of the bad ones', async () => {
+        // With a bad one in its batch, it is put aside with it.
+        const { deadLettered } = connector.status()
         const { id } = simulator.create(buildIndicator('ipv4', { seed: seed++ }))
-        await until('a good one', () => connector.taken.has(id) || connector.status().state !== 'running')
+        await until(
+          'a good one',
+          () =>
+            connector.taken.has(id) ||
+            connector.status().deadLettered > deadLettered ||
+            connector.status().state !== 'running',
+        )
         return connector.status().inFlight === 0 || connector.status().state !== 'running'
       })
       const { received, delivered, skipped, deadLettered, inFlight, state } = connector.status()
