@@ -1,4 +1,5 @@
 import { Condition } from '../util/condition.ts'
+import { raceWithSignal } from '../util/race-with-signal.ts'
 
 /** What {@link ClaimedRows} needs. */
 export interface ClaimedRowsOptions {
@@ -52,15 +53,14 @@ export class ClaimedRows<Key, Value = undefined> {
     this.#slot.notifyAll()
   }
 
-  /** Waits until one more may begin. Answers whether it may: not once `signal` is aborted, when `stopped` resolves. */
-  async mayBegin(signal: AbortSignal, stopped: Promise<void>): Promise<boolean> {
+  /** Waits until one more may begin. @throws the reason of `signal` when that is aborted before. */
+  async untilFree(signal: AbortSignal): Promise<void> {
     const { room, engine } = this.#options
+    signal.throwIfAborted()
     for (let wait = room.room(); wait !== undefined || this.#isFull; wait = room.room()) {
       engine.hurry()
-      await Promise.race([stopped, wait ?? this.#slot.wait()])
-      if (signal.aborted) return false
+      await raceWithSignal(signal, () => wait ?? this.#slot.wait())
     }
-    return !signal.aborted
   }
 
   /** Writes what has ended, and forgets it. */

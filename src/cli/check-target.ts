@@ -2,6 +2,7 @@ import { requireHooks } from '../target/require-hooks.ts'
 import { describeError } from '../errors/verdict.ts'
 import { type Clock } from '../util/clock.ts'
 import { silentLogger } from '../util/logger.ts'
+import { raceWithSignal } from '../util/race-with-signal.ts'
 import { type AnyConnector } from './load-connector.ts'
 import { type CheckResult, failed, ok } from './check-result.ts'
 
@@ -29,7 +30,9 @@ export async function checkTarget(
       limit.abort(new Error(`no answer within ${limitMs / 1000} s; --timeout gives it longer`)),
     )
     try {
-      await limited(() => call(limit.signal), limit.signal)
+      await raceWithSignal(limit.signal, async () => {
+        await call(limit.signal)
+      })
     } catch (error) {
       problem ??= failed(targetCheck, `${name}() failed: ${describeError(error)}`)
     } finally {
@@ -44,17 +47,4 @@ export async function checkTarget(
   return connector.check === undefined
     ? ok(targetCheck, 'the connector has no check(), so nothing was asked of the target')
     : ok(targetCheck, 'the connector says that it is ready')
-}
-
-/** Ends with the signal, whatever the call does. */
-async function limited(call: () => unknown, signal: AbortSignal): Promise<void> {
-  const over = Promise.withResolvers<never>()
-  const onAbort = () => over.reject(signal.reason as Error)
-  signal.addEventListener('abort', onAbort)
-  try {
-    await Promise.race([call(), over.promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-    over.promise.catch(() => {})
-  }
 }

@@ -1,4 +1,4 @@
-import { delay } from '../util/delay.ts'
+import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
 import { type RuntimeOptions } from './assembly-options.ts'
 import { metricsOf, type ConnectorStatus } from '../observe/connector-status.ts'
 
@@ -10,12 +10,9 @@ export async function summarize(
 ): Promise<void> {
   const { metricsIntervalMs } = loaded.delivery
   if (metricsIntervalMs === 0) return
-  while (!signal.aborted) {
-    try {
-      await delay(clock, metricsIntervalMs, signal)
-    } catch {
-      return
-    }
-    logger.info('Connector metrics', metricsOf(status()))
-  }
+  await repeatUntilAborted(() => logger.info('Connector metrics', metricsOf(status())), {
+    clock,
+    everyMs: metricsIntervalMs,
+    signal,
+  })
 }

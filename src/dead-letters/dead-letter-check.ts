@@ -3,6 +3,7 @@ import { type StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
+import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
 
 /** What a {@link DeadLetterCheck} needs. */
 export interface DeadLetterCheckOptions {
@@ -48,11 +49,10 @@ export class DeadLetterCheck {
   }
 
   /** Works until `signal` is aborted. */
-  async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.watch(() => this.#walk(signal))
-      await this.#rest(checkEveryMs, signal)
-    }
+  run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    const look = () => this.watch(() => this.#walk(signal))
+    return repeatUntilAborted(look, { clock, everyMs: checkEveryMs, signal, isAtOnce: true })
   }
 
   /** Does what reads dead letters; that it cannot be done is told, never thrown, until all can be read again. */
@@ -65,21 +65,13 @@ export class DeadLetterCheck {
   }
 
   async #walk(signal: AbortSignal): Promise<void> {
-    const { store } = this.#options
+    const { store, clock } = this.#options
     await store.countDeadLetters()
     for (let afterId = 0; !signal.aborted;) {
       const page = await store.deadLetters({ afterId, limit: pageSize })
       if (page.length < pageSize) return
       afterId = page.at(-1)!.id
-      await this.#rest(restMs, signal)
-    }
-  }
-
-  async #rest(forMs: number, signal: AbortSignal): Promise<void> {
-    try {
-      await delay(this.#options.clock, forMs, signal)
-    } catch {
-      // Stopped.
+      await delay(clock, restMs, signal).catch(() => {})
     }
   }
 }

@@ -7,8 +7,8 @@ import { droppedByReset, overtakenOutcome } from '../events/outcomes.ts'
 import { type Bound } from '../flow/room.ts'
 import { type EntityRecord } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
-import { delay } from '../util/delay.ts'
 import { type Logger } from '../util/logger.ts'
+import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
 import { maxClaimedRows, ClaimedRows } from '../checkpoint/claimed-rows.ts'
 
 /** What an {@link ExpiryTimer} needs. */
@@ -54,28 +54,25 @@ export class ExpiryTimer implements DeliveryFeature {
 
   /** Watches the time until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    if (!this.#options.isOn) return
-    const stopped = new Promise<void>((resolve) => {
-      signal.addEventListener('abort', () => resolve(), { once: true })
-    })
-    while (!signal.aborted) {
-      let sleepMs = maxSleepMs
-      try {
-        await this.#withdrawDue(signal, stopped)
-        sleepMs = await this.#untilNext()
-        this.#problem = undefined
-      } catch (error) {
-        this.#failed(describeError(error))
-      }
-      try {
-        await delay(this.#options.clock, sleepMs, signal)
-      } catch {
-        return
-      }
+    const { isOn, clock } = this.#options
+    if (!isOn) return
+    await repeatUntilAborted(() => this.#look(signal), { clock, everyMs: maxSleepMs, signal, isAtOnce: true })
+  }
+
+  /** @returns milliseconds until it is worth to look again. */
+  async #look(signal: AbortSignal): Promise<number> {
+    try {
+      await this.#withdrawDue(signal)
+      const sleepMs = await this.#untilNext()
+      this.#problem = undefined
+      return sleepMs
+    } catch (error) {
+      if (!signal.aborted) this.#failed(describeError(error))
+      return maxSleepMs
     }
   }
 
-  async #withdrawDue(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
+  async #withdrawDue(signal: AbortSignal): Promise<void> {
     const { checkpointer, clock, engine } = this.#options
     for (;;) {
       await this.#underWay.write()
@@ -84,7 +81,7 @@ export class ExpiryTimer implements DeliveryFeature {
       const due = await checkpointer.expiring({ atMs: clock.now(), limit })
       const fresh = due.filter(({ key }) => !this.#underWay.has(key))
       for (const record of fresh) {
-        if (!(await this.#underWay.mayBegin(signal, stopped))) return
+        await this.#underWay.untilFree(signal)
         this.#withdraw(record)
       }
       if (fresh.length > 0) engine.hurry()

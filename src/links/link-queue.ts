@@ -15,6 +15,7 @@ import { backoffMs, type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { Condition } from '../util/condition.ts'
 import { delay } from '../util/delay.ts'
+import { raceWithSignal } from '../util/race-with-signal.ts'
 import { type ConnectorHooks } from '../contract/hooks.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 import { LinkEchoes, sameReference } from './link-echoes.ts'
@@ -134,9 +135,6 @@ export class LinkQueue implements DeliveryFeature {
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
     if (!this.isAsked && this.#pending.size === 0) return
-    const stopped = new Promise<void>((resolve) => {
-      signal.addEventListener('abort', () => resolve(), { once: true })
-    })
     while (!signal.aborted) {
       try {
         const restMs = this.#restsUntilMs - clock.monotonic()
@@ -145,7 +143,7 @@ export class LinkQueue implements DeliveryFeature {
         // Whether a platform that has failed is there again, one of them finds out.
         const limit = this.#failures > 0 ? 1 : this.#limit.limit
         const next = this.#writing < limit ? await this.#pending.take() : undefined
-        if (next === undefined) await Promise.race([woken, stopped])
+        if (next === undefined) await raceWithSignal(signal, () => woken)
         else void this.#write(next, signal)
       } catch (error) {
         // The state cannot be read; everything else waits for it too.

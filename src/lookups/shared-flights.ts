@@ -1,3 +1,5 @@
+import { raceWithSignal } from '../util/race-with-signal.ts'
+
 interface Flight<T> {
   readonly answer: Promise<T>
   readonly abort: AbortController
@@ -26,19 +28,13 @@ export class SharedFlights<T> {
     const flight = this.#flights.get(key) ?? this.#start(key, start)
     flight.callers++
     if (signal === undefined) return flight.answer
-    const left = Promise.withResolvers<never>()
-    const leave = () => {
-      if (--flight.callers === 0) {
+    try {
+      return await raceWithSignal(signal, () => flight.answer)
+    } finally {
+      if (--flight.callers === 0 && signal.aborted) {
         this.#end(key, flight)
         flight.abort.abort(signal.reason)
       }
-      left.reject(signal.reason as Error)
-    }
-    signal.addEventListener('abort', leave, { once: true })
-    try {
-      return await Promise.race([flight.answer, left.promise])
-    } finally {
-      signal.removeEventListener('abort', leave)
     }
   }
 

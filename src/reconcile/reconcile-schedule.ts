@@ -4,6 +4,7 @@ import { type ReconcileFacts } from '../observe/facts/observed-facts.ts'
 import { type ResolvedReconcileOptions } from '../settings/schemas/delivery-options.ts'
 import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
+import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
 import { type ConnectorNotice, type ConnectorState } from '../contract/notices.ts'
 import { type ReconcileOptions, type ReconcileReport } from '../contract/reconcile-report.ts'
 import { type Reconciler } from './reconciler.ts'
@@ -61,18 +62,14 @@ export class ReconcileSchedule {
   async run(signal: AbortSignal): Promise<void> {
     const { reconcile, clock, hasIdMap } = this.#options
     const { atStart, everyMs } = reconcile
-    if (!hasIdMap || (!atStart && everyMs === undefined)) return
-    try {
-      if (!atStart) await delay(clock, everyMs!, signal)
-      for (;;) {
-        // Its end is told by a notice; the next one comes all the same.
-        await this.now({}, signal).catch(() => {})
-        if (everyMs === undefined) return
-        await delay(clock, everyMs, signal)
-      }
-    } catch {
-      // Stopped.
+    if (!hasIdMap) return
+    const compare = async () => {
+      // Its end is told by a notice; the next one comes all the same.
+      await this.now({}, signal).catch(() => {})
     }
+    if (everyMs !== undefined)
+      await repeatUntilAborted(compare, { clock, everyMs, signal, isAtOnce: atStart })
+    else if (atStart) await compare()
   }
 
   /**

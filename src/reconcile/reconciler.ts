@@ -12,6 +12,7 @@ import { type ResolvedReconcileOptions } from '../settings/schemas/delivery-opti
 import { type EntityRecord, type StateStore } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
+import { raceWithSignal } from '../util/race-with-signal.ts'
 import { type ConnectorHooks } from '../contract/hooks.ts'
 import { type ReconcileOptions, type ReconcileReport } from '../contract/reconcile-report.ts'
 import { unknownExternalId } from '../id-map/target-ids.ts'
@@ -180,9 +181,8 @@ export class Reconciler implements DeliveryFeature {
     const { hooks, reconcile } = this.#options
     if (hooks.list === undefined) return undefined
     const listing = new TargetListing(table, reconcile.orphans === 'delete')
-    const read = async () => listing.read(await hooks.list!(signal), signal)
     // A hook may ignore the signal.
-    await untilAborted(read(), signal)
+    await raceWithSignal(signal, async () => listing.read(await hooks.list!(signal), signal))
     return listing
   }
 
@@ -279,7 +279,7 @@ export class Reconciler implements DeliveryFeature {
     const { room, engine, events } = this.#options
     for (let wait = room.room(); wait !== undefined; wait = room.room()) {
       engine.hurry()
-      await untilAborted(wait, signal)
+      await raceWithSignal(signal, () => wait)
     }
     this.#requireLive()
     signal.throwIfAborted()
@@ -349,18 +349,4 @@ function idsOf(record: EntityRecord): readonly string[] {
 
 function isListed(table: MarkTable, record: EntityRecord): boolean {
   return idsOf(record).some((id) => table.isMarked(id))
-}
-
-/** Resolves with `wait`. @throws the reason of `signal` when that is aborted before. */
-async function untilAborted(wait: Promise<void>, signal: AbortSignal): Promise<void> {
-  const aborted = Promise.withResolvers<never>()
-  aborted.promise.catch(() => {})
-  const onAbort = () => aborted.reject(signal.reason as Error)
-  if (signal.aborted) onAbort()
-  else signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    await Promise.race([wait, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
 }

@@ -1,6 +1,7 @@
 import { type Outcome } from '../events/event-counters.ts'
 import { overtakenOutcome } from '../events/outcomes.ts'
 import { type Repair } from '../events/repair.ts'
+import { raceWithSignal } from '../util/race-with-signal.ts'
 import { type ReconcileReport } from '../contract/reconcile-report.ts'
 
 /** The part of a report that repairs make. */
@@ -54,14 +55,7 @@ export class RepairTally {
   async ended(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     if (this.#underWay === 0) return
-    this.#done = Promise.withResolvers<void>()
-    const { promise, reject } = this.#done
-    const onAbort = () => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    try {
-      await promise
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-    }
+    const done = (this.#done = Promise.withResolvers<void>())
+    await raceWithSignal(signal, () => done.promise)
   }
 }

@@ -14,8 +14,8 @@ import {
   type StateStore,
 } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
-import { delay } from '../util/delay.ts'
 import { type Logger } from '../util/logger.ts'
+import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
 import { ClaimedRows } from '../checkpoint/claimed-rows.ts'
 
 /** What a {@link Replayer} needs. */
@@ -72,20 +72,17 @@ export class Replayer implements DeliveryFeature {
   }
 
   /** Looks for requests at once and from time to time, until `signal` is aborted. */
-  async run(signal: AbortSignal): Promise<void> {
-    const stopped = new Promise<void>((resolve) => {
-      signal.addEventListener('abort', () => resolve(), { once: true })
-    })
-    while (!signal.aborted) {
+  run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    const look = async () => {
       try {
-        await this.#look(signal, stopped)
+        await this.#look(signal)
         this.#problem = undefined
-        await delay(this.#options.clock, lookEveryMs, signal)
       } catch (error) {
-        if (signal.aborted) return
-        await this.#failed(describeError(error), signal)
+        if (!signal.aborted) this.#failed(describeError(error))
       }
     }
+    return repeatUntilAborted(look, { clock, everyMs: lookEveryMs, signal, isAtOnce: true })
   }
 
   /** A letter is not delivered over a newer state, unless somebody has forced it. */
@@ -158,7 +155,7 @@ export class Replayer implements DeliveryFeature {
     })
   }
 
-  async #look(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
+  async #look(signal: AbortSignal): Promise<void> {
     const { store, engine } = this.#options
     let afterId = 0
     await this.#underWay.write()
@@ -172,7 +169,7 @@ export class Replayer implements DeliveryFeature {
       for (const { id } of letters) {
         afterId = id
         if (this.#underWay.has(id)) continue
-        if (!(await this.#underWay.mayBegin(signal, stopped))) return
+        await this.#underWay.untilFree(signal)
         if (this.#underWay.endedCount >= maxEnded) await this.#underWay.write()
         // It may have ended since its page was read, or been purged.
         const letter = await store.deadLetter(id)
@@ -232,15 +229,10 @@ export class Replayer implements DeliveryFeature {
   }
 
   /** The state could not be read or written: said once, and looked again. */
-  async #failed(problem: string, signal: AbortSignal): Promise<void> {
+  #failed(problem: string): void {
     if (this.#problem !== problem) {
       this.#options.logger.warn('Dead letters cannot be replayed now', { error: problem })
     }
     this.#problem = problem
-    try {
-      await delay(this.#options.clock, lookEveryMs, signal)
-    } catch {
-      // Stopped.
-    }
   }
 }

@@ -12,9 +12,9 @@ import { type ConnectorSettings } from '../settings/schemas/connector-settings.t
 import { type StateStore } from '../store/state-store.ts'
 import { type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
-import { delay } from '../util/delay.ts'
 import { parsedJson } from '../util/json-text.ts'
 import { type Logger } from '../util/logger.ts'
+import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
 import { type OwnUser } from '../contract/own-user.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 import { Beginning } from './beginning.ts'
@@ -167,15 +167,9 @@ export class Session {
   }
 
   /** Pings until `signal` is aborted. */
-  async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        await delay(this.#options.clock, pingEveryMs, signal)
-      } catch {
-        return
-      }
-      await this.ping(signal)
-    }
+  run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    return repeatUntilAborted(() => this.ping(signal), { clock, everyMs: pingEveryMs, signal })
   }
 
   /** One ping with the newest state that is durable. What goes wrong is told, never thrown. */

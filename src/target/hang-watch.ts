@@ -1,6 +1,6 @@
 import { type Hanging } from '../flow/hanging.ts'
 import { type Clock } from '../util/clock.ts'
-import { delay } from '../util/delay.ts'
+import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 
 /** What a {@link HangWatch} needs. */
@@ -28,15 +28,9 @@ export class HangWatch {
   }
 
   /** Looks from time to time, until `signal` is aborted. */
-  async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        await delay(this.#options.clock, lookEveryMs, signal)
-      } catch {
-        return
-      }
-      this.#look()
-    }
+  run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    return repeatUntilAborted(() => this.#look(), { clock, everyMs: lookEveryMs, signal })
   }
 
   #look(): void {

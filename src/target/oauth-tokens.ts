@@ -3,6 +3,7 @@ import { errorFacts } from '../errors/error-facts.ts'
 import { RetryableError } from '../errors/steering-errors.ts'
 import { describeError } from '../errors/verdict.ts'
 import { type Clock } from '../util/clock.ts'
+import { raceWithSignal } from '../util/race-with-signal.ts'
 import { type Redactor } from '../util/redactor.ts'
 import { type Credentials } from './credentials.ts'
 import { type TargetNetwork } from './target-network.ts'
@@ -59,9 +60,9 @@ export class OAuthTokens implements Credentials {
     const token = this.#token
     const nowMs = this.#options.clock.monotonic()
     if (token !== undefined && nowMs < token.renewAtMs) return headerOf(token)
-    this.#flight ??= this.#renew().finally(() => (this.#flight = undefined))
+    const renewed = () => (this.#flight ??= this.#renew().finally(() => (this.#flight = undefined)))
     try {
-      return headerOf(await orAborted(this.#flight, signal))
+      return headerOf(await raceWithSignal(signal, renewed))
     } catch (error) {
       // The one that there is still holds.
       if (signal.aborted || token === undefined || token !== this.#token || nowMs >= token.expiresAtMs)
@@ -176,12 +177,4 @@ function causeOf(error: unknown): unknown {
 
 function headerOf({ value }: Token): string {
   return `Bearer ${value}`
-}
-
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }
