@@ -53,7 +53,7 @@ export class Assembly {
   readonly replayer: Replayer
   readonly expiryTimer: ExpiryTimer
   readonly reconcile: ReconcileSchedule
-  readonly uncleanShutdown = new UncleanShutdown()
+  readonly uncleanShutdown: UncleanShutdown
   readonly #stixIdRecords: StixIdRecords
   readonly #targetIds = new TargetIds()
   readonly #idMap: PushedEntities
@@ -72,6 +72,7 @@ export class Assembly {
     const { loaded, store, clock, logger, hooks, progress, observation, givenUp } = options
     const { delivery, settings } = loaded
     const { counters } = this
+    this.uncleanShutdown = new UncleanShutdown(clock)
     const shared = {
       ...options,
       counters,
@@ -276,7 +277,7 @@ export class Assembly {
         'Every user of this machine may write to the state folder (CONNECTOR_STATE_DIR), and so change what the connector does and where it begins. Let it belong to the connector alone (chmod 700)',
       )
     }
-    await this.uncleanShutdown.open(store, this.#options.clock.now())
+    await this.uncleanShutdown.open(store)
     this.#options.progress.knowMap(await store.value(mapValue), fresh)
     const gone = await recallRoutes(this.routes, { store, logger, idMap: loaded.delivery.idMap })
     for (const route of gone) this.#addRoute(route)

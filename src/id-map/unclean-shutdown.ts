@@ -3,6 +3,7 @@ import { type Operation } from '../events/operation.ts'
 import { type Position } from '../opencti/position.ts'
 import { validUntilOf } from '../stix/read/entity-life.ts'
 import { type StateStore } from '../store/state-store.ts'
+import { type Clock } from '../util/clock.ts'
 
 /** Name of the value that says since when the connector runs without having ended well, in milliseconds since 1970. */
 const runningValue = 'running-since'
@@ -19,9 +20,17 @@ const clockMarginMs = 60_000
 export class UncleanShutdown {
   #sinceMs: number | undefined
   #untilMs = 0
+  /** When this run had come to what is newer than itself: by then it had been told again of all that exists. */
+  #toldAgainMs: number | undefined
+  readonly #clock: Clock
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
 
   /** Finds out, and notes that this run has begun, before it does anything. */
-  async open(store: StateStore, nowMs: number): Promise<void> {
+  async open(store: StateStore): Promise<void> {
+    const nowMs = this.#clock.now()
     const text = await store.value(runningValue)
     this.#untilMs = nowMs
     if (text === undefined) await store.commit({ values: new Map([[runningValue, String(nowMs)]]) })
@@ -38,13 +47,21 @@ export class UncleanShutdown {
   /** Whether the run that was cut off may have pushed an entity that the id map does not know, and that is to go. */
   mayHavePushed(operation: Operation): boolean {
     if (this.#sinceMs === undefined || operation.origin.kind === 'replay') return false
-    const first = (operation.replaced?.[0] ?? operation.pendingEvent).event.position
-    if (first === undefined || first.ms > this.#untilMs) return false
+    const { position: first } = (operation.replaced?.[0] ?? operation.pendingEvent).event
+    if (first === undefined) return false
+    // It has gone since that run began, which may have been told of it as it was then.
+    const isSince = first.ms >= this.#sinceMs - clockMarginMs
+    if (isSince && mayHavePassed(operation) && !this.#isToldAgain(first)) return true
+    if (first.ms > this.#untilMs) return false
     // It was decided otherwise then: alone, before a newer event took its place; or before its time was over.
     if (operation.replaced !== undefined) return true
-    // It has gone since that run began, which may have been told of it as it was then.
-    if (first.ms >= this.#sinceMs - clockMarginMs && mayHavePassed(operation)) return true
     return Date.parse(validUntilOf(operation.entity) ?? '') >= this.#sinceMs && operation.reason === 'expired'
+  }
+
+  /** Whether an event happened when this run had already been told again of what that one was told: then it is known. */
+  #isToldAgain({ ms }: Position): boolean {
+    if (this.#toldAgainMs === undefined && ms > this.#untilMs) this.#toldAgainMs = this.#clock.now()
+    return this.#toldAgainMs !== undefined && ms > this.#toldAgainMs
   }
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { MemoryStore, systemClock } from 'opencti-stream-connector'
 import { minimalEnvironment } from '../settings/minimal-environment.ts'
+import { movableClock } from '../integration/everything-target.ts'
 import { ChannelConnector, Channels, indicator, live } from './channels.ts'
 
 const running = 'running-since'
@@ -14,11 +15,13 @@ async function stage(isCutOff: boolean, messages: readonly ReturnType<typeof liv
   await store.commit({ values })
   await store.close()
   const channels = new Channels()
-  for (const name of ['deleted', 'expired', 'found']) channels.heldBy('').set(name, {} as never)
+  const clock = movableClock()
+  for (const name of ['deleted', 'expired', 'found', 'late']) channels.heldBy('').set(name, {} as never)
   const held = Promise.withResolvers<void>()
   const connector = ChannelConnector.of({
     channels,
     store,
+    clock,
     ownIds: true,
     defaults: {
       routes: {},
@@ -32,7 +35,7 @@ async function stage(isCutOff: boolean, messages: readonly ReturnType<typeof liv
   const ended = messages.map((message) => connector.processMessage(message))
   held.resolve()
   await Promise.all(ended)
-  return { channels, connector, store }
+  return { channels, connector, store, clock }
 }
 
 /** Events as they come again from the saved position on. */
@@ -86,6 +89,17 @@ describe('what a run that was cut off may have been told of as it was, in a catc
     const left = { ...found, labels: ['unwanted'] }
     const { channels } = await stage(true, [live('update', left, secondsAgo(30), context)])
     expect(channels.linesOf('')).toEqual(['delete found left-filter'])
+  })
+
+  test('is withdrawn also when it went before this run had come to the present, and left alone from then on', async () => {
+    const { channels, connector, clock } = await stage(true, [
+      live('create', indicator('other', undefined), secondsAgo(30)),
+    ])
+    clock.aheadMs = 600_000
+    await connector.processMessage(live('delete', found, secondsAgo(-300)))
+    clock.aheadMs = 1_200_000
+    await connector.processMessage(live('delete', indicator('late', undefined), secondsAgo(-900)))
+    expect(channels.linesOf('')).toEqual(['create other', 'delete found deleted'])
   })
 
   test('is left alone when it was gone before that run began, or after it is known what was pushed', async () => {

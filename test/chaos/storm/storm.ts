@@ -84,15 +84,20 @@ export function testStorm(kind: StormKind): void {
       /** The records that the target should have by now, and what each is made from. */
       const expected = () =>
         simulator.entities().flatMap((entity) => recordsOf(entity).map((record) => ({ record, entity })))
-      const isAsPlatform = () => {
-        const records = expected()
-        const isThere = ({ record, entity }: (typeof records)[number]) => {
+      const difference = () => {
+        const left = new Set(target.documents.keys())
+        const wrong = expected().filter(({ record, entity }) => {
+          left.delete(record)
           const document = target.documents.get(record)
-          return document !== undefined && printOf(document) === printOf(entity)
-        }
-        return records.length === target.documents.size && records.every(isThere)
+          return document === undefined || printOf(document) !== printOf(entity)
+        })
+        return { wrong: wrong.map(({ record }) => record), tooMuch: [...left] }
       }
-      const settled = () => until('the target to be as the platform', isAsPlatform, 120_000, 50)
+      const isAsPlatform = () => Object.values(difference()).every((records) => records.length === 0)
+      const settled = async () => {
+        await until('the target to be as the platform', isAsPlatform, 120_000, 50).catch(() => {})
+        expect(difference(), hint).toEqual({ wrong: [], tooMuch: [] })
+      }
       const disturbances = noDisturbances()
       const begunAnew = new Set<number>()
       const lost = { states: 0, resets: 0 }
