@@ -62,6 +62,8 @@ export class Ledger {
   #behind: Position | undefined
   /** The newest event of the platform when the present connection was opened. */
   #newest: Position | undefined
+  /** The same of the connection before it. */
+  #newestBefore: Position | undefined
   #catchUpUntilMs: number | undefined
   /** The piece of the catch-up that is being received. */
   #piece: Group | undefined
@@ -128,8 +130,14 @@ export class Ledger {
     return this.#newest
   }
 
+  /** The same; until the present connection has told, of the one before it: what the platform had then, it has had since. */
+  get newestTold(): Position | undefined {
+    return this.#newest ?? this.#newestBefore
+  }
+
   /** A new connection was opened: the frames of groups that were not complete are about to come again. */
   reconnected(): void {
+    this.#newestBefore = this.newestTold
     this.#newest = undefined
     if (this.#open !== undefined) this.#open.resent = new Set(this.#open.members)
   }

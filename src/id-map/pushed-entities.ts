@@ -33,8 +33,8 @@ export interface PushedEntitiesOptions {
 export interface MapProgress {
   /** Whether the id map knows of everything that was ever pushed. */
   readonly mapIsComplete: boolean
-  /** `newest`: the newest event of the platform when the stream was opened. What comes until there may be old. */
-  readonly ledger: { readonly newest: Position | undefined }
+  /** `newestTold`: the newest event of the platform when the stream was opened. What comes until there may be old. */
+  readonly ledger: { readonly newestTold: Position | undefined }
 }
 
 /** Why an operation is left out: the target has its state, or a newer one. */
@@ -133,7 +133,7 @@ export class PushedEntities implements DeliveryFeature {
    * the stream was opened can be older than what was caught up before.
    */
   #orderToCatchUp({ event, kind, entity }: Operation, caughtUpMs: number): KnownReason | undefined {
-    const { newest } = this.#progress.ledger
+    const { newestTold: newest } = this.#progress.ledger
     if (newest === undefined || comparePositions(event.position!, newest) > 0) return undefined
     // One that leaves the filter, or is merged away, shows the time of a change before.
     if (kind === 'delete' && event.envelope.type !== 'delete') return undefined

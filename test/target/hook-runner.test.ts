@@ -43,7 +43,7 @@ async function desk({ hooks = {}, delivery = {}, mapIsComplete = true }: DeskOpt
     checkpointer,
     stixIdRecords: new StixIdRecords(checkpointer),
     targetIds: new TargetIds(),
-    progress: { mapIsComplete, ledger: { newest: undefined } },
+    progress: { mapIsComplete, ledger: { newestTold: undefined } },
   })
   const runner = new HookRunner({
     hooks: {
