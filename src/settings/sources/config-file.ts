@@ -1,6 +1,6 @@
-import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseAllDocuments, type Document } from 'yaml'
+import { type Document, isScalar, LineCounter, parseAllDocuments, visit } from 'yaml'
 import { SettingsError } from '../../errors/settings-error.ts'
-import { RawScalar, type RawValue } from './raw-value.ts'
+import { type RawValue } from './raw-value.ts'
 
 /** The sections of a `config.yml`, each with its fields as they were written. */
 export type ConfigFile = ReadonlyMap<string, ReadonlyMap<string, RawValue>>
@@ -8,19 +8,22 @@ export type ConfigFile = ReadonlyMap<string, ReadonlyMap<string, RawValue>>
 /** No settings are nested so deeply: with more levels the stack may have no room to read them. */
 const maxLevels = 200
 
-/** Nodes that a file may have once its aliases are followed: a few lines of aliases can mean millions. */
-const maxNodes = 100_000
+/** Values that a file may have once its aliases are followed: a few lines of aliases can mean millions. */
+const maxValues = 100_000
+
+/** How often what an anchor names may be used, with all that it uses itself. */
+const maxAliasCount = 1000
 
 /**
  * Reads the text of a `config.yml`. Scalars keep their characters, so that a timestamp or `0123` stays what was
- * written where text is wanted.
+ * written: only the schema of a setting turns text into something else.
  *
  * @throws SettingsError with line and column, without a word of the content.
  */
 export function readConfigFile(text: string): ConfigFile {
   const root = readYaml(text)
-  if (root === undefined || (root instanceof RawScalar && root.value === null)) return new Map()
-  if (!(root instanceof Map)) throw broken('has no sections', new LineCounter(), 0)
+  if (root === undefined || root === null) return new Map()
+  if (!(root instanceof Map)) throw broken('has no sections')
   return new Map(
     [...(root as Map<string, RawValue>)].map(([name, section]) => [name, sectionOf(name, section)]),
   )
@@ -34,26 +37,89 @@ export function readConfigFile(text: string): ConfigFile {
 export function readYaml(text: string): RawValue {
   const lineCounter = new LineCounter()
   const documents = documentsOf(text, lineCounter)
-  if (documents.length === 0) return undefined
-  const [document] = documents
+  const placeOf = (offset: number) => lineCounter.linePos(offset)
   const error = documents.flatMap(({ errors }) => errors)[0]
-  if (error !== undefined) throw broken('is not valid YAML', lineCounter, error.pos[0])
-  if (documents.length > 1) throw broken('has a second document', lineCounter, documents[1]!.range[0])
-  return new NodeReader(document!, lineCounter).read(document!.contents, 0)
+  if (error !== undefined) throw broken('is not valid YAML', placeOf(error.pos[0]))
+  const [document, second] = documents
+  if (document === undefined) return undefined
+  if (second !== undefined) throw broken('has a second document', placeOf(second.range[0]))
+  checkNodes(document, (what, offset) => broken(what, placeOf(offset)))
+  return valueOf(document)
 }
 
 function documentsOf(text: string, lineCounter: LineCounter): readonly Document.Parsed[] {
   try {
-    return [...parseAllDocuments(text, { lineCounter, prettyErrors: false, logLevel: 'silent' })]
+    return [
+      ...parseAllDocuments(text, {
+        schema: 'failsafe',
+        customTags: ['null', 'merge'],
+        resolveKnownTags: false,
+        stringKeys: true,
+        lineCounter,
+        prettyErrors: false,
+        logLevel: 'silent',
+      }),
+    ]
   } catch (error) {
-    if (error instanceof RangeError) throw broken('is nested too deeply', lineCounter, 0)
+    if (error instanceof RangeError) throw broken('is nested too deeply')
     throw error
   }
 }
 
+/** What only the tree of nodes tells, with its place: levels, and aliases that lead nowhere or into themselves. */
+function checkNodes(
+  document: Document.Parsed,
+  problem: (what: string, offset: number) => SettingsError,
+): void {
+  const anchors = new Set<string>()
+  visit(document, {
+    Alias: (_, { source, range }, path) => {
+      const isWithin = path.some((node) => 'anchor' in node && node.anchor === source)
+      if (isWithin || !anchors.has(source)) {
+        throw problem('has an alias without an anchor before it', range?.[0] ?? 0)
+      }
+    },
+    Value: (_, { anchor, range }, path) => {
+      if (anchor !== undefined) anchors.add(anchor)
+      // A map is two steps of the path: itself and the pair.
+      if (path.length > 2 * maxLevels) throw problem('is nested too deeply', range?.[0] ?? 0)
+    },
+    Pair: (_, { key, value }) => {
+      if (isScalar(key) && key.source === '<<' && key.type === 'PLAIN' && isScalar(value)) {
+        throw problem('has a merge key (<<) without a map', key.range?.[0] ?? 0)
+      }
+    },
+  })
+}
+
+function valueOf(document: Document.Parsed): RawValue {
+  try {
+    const value = document.toJS({ mapAsMap: true, maxAliasCount }) as RawValue
+    checkSize(value)
+    return value
+  } catch (error) {
+    if (error instanceof SettingsError) throw error
+    // Its messages name anchors.
+    throw broken('has too many aliases, or merges what is not a map')
+  }
+}
+
+/** With all aliases followed. */
+function checkSize(root: RawValue): void {
+  let values = 0
+  const visitValue = (value: RawValue, level: number): void => {
+    values += 1
+    if (values > maxValues) throw broken('has too many aliases or values')
+    if (level > maxLevels) throw broken('is nested too deeply')
+    if (typeof value !== 'object' || value === null) return
+    for (const part of value.values() as Iterable<RawValue>) visitValue(part, level + 1)
+  }
+  visitValue(root, 0)
+}
+
 function sectionOf(name: string, section: RawValue): ReadonlyMap<string, RawValue> {
   if (section instanceof Map) return section as ReadonlyMap<string, RawValue>
-  if (section instanceof RawScalar && section.value === null) return new Map()
+  if (section === null) return new Map()
   // Something of another program; it only matters when the section is one of ours, whose fields are then missing.
   return new NotASection(name)
 }
@@ -68,67 +134,11 @@ export class NotASection extends Map<string, RawValue> {
   }
 }
 
-class NodeReader {
-  readonly #document: Document.Parsed
-  readonly #lineCounter: LineCounter
-  #nodes = 0
-
-  constructor(document: Document.Parsed, lineCounter: LineCounter) {
-    this.#document = document
-    this.#lineCounter = lineCounter
-  }
-
-  read(node: unknown, level: number): RawValue {
-    this.#nodes += 1
-    if (level > maxLevels) throw broken('is nested too deeply', this.#lineCounter, offsetOf(node))
-    if (this.#nodes > maxNodes) throw broken('has too many aliases', this.#lineCounter, 0)
-    if (isAlias(node)) {
-      const target = node.resolve(this.#document)
-      if (target === undefined || (node.range && target.range && target.range[1] > node.range[0])) {
-        throw broken('has an alias without an anchor before it', this.#lineCounter, offsetOf(node))
-      }
-      return this.read(target, level + 1)
-    }
-    if (isSeq(node)) return node.items.map((item) => this.read(item, level + 1))
-    if (isMap(node)) return this.#readMap(node.items, level + 1)
-    if (!isScalar(node)) return null
-    const isPlain = node.type === 'PLAIN' && typeof node.source === 'string'
-    return new RawScalar(isPlain ? node.source! : String(node.value ?? ''), node.value)
-  }
-
-  #readMap(items: readonly { key: unknown; value: unknown }[], level: number): ReadonlyMap<string, RawValue> {
-    const merged = new Map<string, RawValue>()
-    const own = new Map<string, RawValue>()
-    for (const { key, value } of items) {
-      const name = this.read(key, level)
-      if (!(name instanceof RawScalar)) continue
-      const content = this.read(value, level)
-      if (name.text !== '<<') own.set(name.text, content)
-      else {
-        // The merge key of YAML 1.1, which PyYAML reads: the first map that has a name wins.
-        for (const source of Array.isArray(content) ? (content as RawValue[]) : [content]) {
-          if (!(source instanceof Map)) continue
-          for (const [field, inherited] of source as Map<string, RawValue>) {
-            if (!merged.has(field)) merged.set(field, inherited)
-          }
-        }
-      }
-    }
-    return new Map([...merged, ...own])
-  }
-}
-
-function offsetOf(node: unknown): number {
-  return isNode(node) ? (node.range?.[0] ?? 0) : 0
-}
-
-function broken(what: string, lineCounter: LineCounter, offset: number): SettingsError {
-  const { line, col } = lineCounter.linePos(offset)
-  const place = `line ${Math.max(line, 1)}, column ${Math.max(col, 1)}`
+function broken(what: string, { line, col } = { line: 1, col: 1 }): SettingsError {
   return new SettingsError([
     {
       yamlPath: 'config.yml',
-      message: `${what} at ${place}`,
+      message: `${what} at line ${Math.max(line, 1)}, column ${Math.max(col, 1)}`,
       remedy: 'Correct the file there; nothing of it was used.',
     },
   ])

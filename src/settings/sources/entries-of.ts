@@ -1,13 +1,12 @@
 import { readYaml } from './config-file.ts'
-import { parseJson, RawScalar, textOf } from './raw-value.ts'
+import { parseJson, textOf } from './raw-value.ts'
 
 /** The parts of a map, a plain object, or a text that holds a JSON or YAML object; `undefined` for everything else. */
 export function entriesOf(raw: unknown): readonly (readonly [string, unknown])[] | undefined {
   const text = textOf(raw)
   const value = text === undefined ? raw : (parseJson(text) ?? yamlOf(text))
   if (value instanceof Map) return [...(value as Map<string, unknown>)]
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof RawScalar)
-    return undefined
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
   return Object.entries(value)
 }
 

@@ -1,25 +1,12 @@
-/** A scalar as `config.yml` has it: the very characters, and what YAML takes them for. */
-export class RawScalar {
-  readonly text: string
-  readonly value: unknown
-
-  constructor(text: string, value: unknown) {
-    this.text = text
-    this.value = value
-  }
-}
-
 /**
  * A setting as it was written, before any schema has seen it: text from the environment, a tree of maps, lists and
- * scalars from `config.yml`, or plain data. Maps, since an object would give `__proto__` a meaning.
+ * texts from `config.yml`, or plain data. Maps, since an object would give `__proto__` a meaning.
  */
-export type RawValue =
-  string | RawScalar | readonly RawValue[] | ReadonlyMap<string, RawValue> | null | undefined
+export type RawValue = string | readonly RawValue[] | ReadonlyMap<string, RawValue> | null | undefined
 
 /** The characters of a scalar; `undefined` for everything else. */
 export function textOf(raw: unknown): string | undefined {
-  if (typeof raw === 'string') return raw
-  return raw instanceof RawScalar ? raw.text : undefined
+  return typeof raw === 'string' ? raw : undefined
 }
 
 /** Whether `raw` is the placeholder that OpenCTI's samples carry. */
@@ -30,7 +17,6 @@ export function isPlaceholder(raw: unknown): boolean {
 /** Whether `raw` counts as not set: nothing, an empty text, the placeholder, or a list of only these. */
 export function isMissing(raw: unknown): boolean {
   if (raw === undefined || raw === null) return true
-  if (raw instanceof RawScalar && raw.value === null) return true
   if (Array.isArray(raw)) return raw.length > 0 && raw.every(isMissing)
   const text = textOf(raw)?.trim()
   return text === '' || isPlaceholder(raw)
@@ -47,7 +33,6 @@ export function itemsOf(raw: unknown): readonly unknown[] | undefined {
 
 /** `raw` as plain data, for a schema that takes anything. */
 export function plainOf(raw: unknown): unknown {
-  if (raw instanceof RawScalar) return raw.value
   if (Array.isArray(raw)) return raw.map(plainOf)
   if (raw instanceof Map)
     return objectOf([...raw].map(([key, value]) => [String(key), plainOf(value)] as const))
@@ -60,8 +45,7 @@ export function objectOf(entries: Iterable<readonly [string, unknown]>): Record<
 }
 
 function trimmed(raw: unknown): unknown {
-  if (typeof raw === 'string') return raw.trim()
-  return raw instanceof RawScalar ? new RawScalar(raw.text.trim(), raw.value) : raw
+  return typeof raw === 'string' ? raw.trim() : raw
 }
 
 /** What a JSON text holds; `undefined` when it is none. */

@@ -95,6 +95,40 @@ test('YAML keeps the characters where text is wanted', () => {
   })
 })
 
+test.each([
+  '2026-01-31',
+  '2026-01-31T10:00:00Z',
+  '12:30:45',
+  '0123',
+  '0o17',
+  '0x1F',
+  '1_000',
+  '1e3',
+  '.inf',
+  '.nan',
+  'yes',
+  'No',
+  'on',
+  'OFF',
+  'true',
+  '!!int 5',
+  '!!timestamp 2026-01-31',
+  '!!binary aGk=',
+  '"~"',
+  '"null"',
+])('%s of YAML stays the text that was written, with any version of YAML', (written) => {
+  const text = written.replace(/^!!\S+ /, '').replaceAll('"', '')
+  for (const start of ['', '%YAML 1.1\n---\n', '%YAML 1.2\n---\n']) {
+    const files = { 'config.yml': `${start}my_siem:\n  level: ${written}\n` }
+    expect(load({}, files).settings.my_siem.level).toBe(text)
+  }
+})
+
+test.each(['', '~', 'null', '!!null'])('a field with "%s" in YAML is not set', (written) => {
+  const files = { 'config.yml': `my_siem:\n  level: ${written}\n` }
+  expect(load({}, files).settings.my_siem.level).toBe('from-schema')
+})
+
 test('an empty section, an empty file and a file of comments are fine', () => {
   for (const text of ['connector:\nmy_siem:\n', '', '# nothing\n', '---\n', 'my_siem: ~\n']) {
     expect(load({}, { 'config.yml': text }).settings.my_siem.level).toBe('from-schema')
@@ -108,6 +142,18 @@ test('aliases and merge keys of YAML are followed', () => {
   expect(my_siem).toMatchObject({ level: 'shared', api_base_url: 'https://own' })
 })
 
+test('of several maps that are merged the first wins, and the own fields over all, wherever they are written', () => {
+  const yaml =
+    'a: &a {level: one}\nb: &b {level: two, api_base_url: https://b}\nmy_siem:\n  level: own\n  <<: [*a, *b, {more: 1}]\nother: {<<: *a}\n'
+  const { my_siem } = load({ MY_SIEM_API_BASE_URL: undefined }, { 'config.yml': yaml }).settings
+  expect(my_siem).toMatchObject({ level: 'own', api_base_url: 'https://b' })
+})
+
+test('a key in quotes is a name like another, also "<<"', () => {
+  const yaml = 'my_siem:\n  "<<": {level: merged}\n  "level": own\n'
+  expect(load({}, { 'config.yml': yaml }).settings.my_siem.level).toBe('own')
+})
+
 test.each([
   ['my_siem:\n  level: [canary,\n', 'is not valid YAML at line'],
   ['my_siem:\n  level: @canary\n', 'is not valid YAML at line 2, column 10'],
@@ -117,6 +163,10 @@ test.each([
   ['a: 1\n---\nb: canary\n', 'has a second document at line'],
   ['my_siem:\n  level: *canary\n', 'has an alias without an anchor before it at line 2, column 10'],
   ['a: &a [*a, canary]\n', 'has an alias without an anchor before it at line 1'],
+  ['a: &a\n  b: {<<: *a}\n', 'has an alias without an anchor before it at line 2, column 11'],
+  ['my_siem:\n  <<: canary\n', 'has a merge key (<<) without a map at line 2, column 3'],
+  ['a: &a canary\nmy_siem:\n  <<: *a\n', 'merges what is not a map at line'],
+  ['my_siem:\n  ? [canary]\n  : b\n', 'is not valid YAML at line 2, column 5'],
   ['- canary\n', 'has no sections at line 1'],
   ['canary\n', 'has no sections at line 1'],
 ])('a broken config.yml is one problem with its place and none of its content: %j', (text, message) => {
@@ -136,6 +186,18 @@ test('a flood of aliases is refused, not expanded', () => {
   )
   const error = settingsErrorOf(() => load({}, { 'config.yml': ['l0: &l0 [x]', ...levels].join('\n') }))
   expect(error.message).toContain('has too many aliases')
+})
+
+test.each([
+  ['maps that merge one another', (at: number) => `l${at + 1}: &l${at + 1} {<<: [${`*l${at},`.repeat(9)}]}`],
+  [
+    'a deep value in a deep value',
+    (at: number) => `l${at + 1}: &l${at + 1} ${'['.repeat(150)}*l${at}${']'.repeat(150)}`,
+  ],
+])('%s are refused, not expanded', (_, level) => {
+  const lines = Array.from({ length: 90 }, (__, at) => level(at))
+  const error = settingsErrorOf(() => load({}, { 'config.yml': ['l0: &l0 {x: y}', ...lines].join('\n') }))
+  expect(error.message).toMatch(/has too many aliases|is nested too deeply/)
 })
 
 test.each([150, 300, 700, 1450, 1500, 5000, 50_000])(
