@@ -59,35 +59,34 @@ export async function followStream(options: FollowOptions): Promise<void> {
         return frame.position
       },
     },
-    platformNowMs: () => undefined,
+    platform: { nowMs: undefined },
     keeper: { catchUpNotes: {} },
     startKind: 'first',
-    room: options.room,
-    onNotice: (notice) => {
-      const text = noteOf(notice)
-      if (text !== undefined) onNote(source.clean(text))
-    },
-    onGap: ({ from: wanted, firstAvailable }) => {
-      onNote(
-        `The platform's events begin at ${momentText(firstAvailable)}: if any came since ${momentText(wanted)}, they are missing here.`,
-      )
-      return false
-    },
-    onReconnect: (reason) => events.reconnect(reason),
-    onFuture: (wanted, beginsAt) =>
-      onNote(
-        `${momentText(wanted)} is in the platform's future: what comes after ${momentText(beginsAt)} is shown.`,
-      ),
-    onStalled: () =>
-      onNote('The connection was cut before it brought anything new: the catch-up does not advance.'),
-    onClockOff: () => {},
-    onCatchUpFailed: () => {},
-    onNoRecover: () => onNote('The platform does not catch up this stream; what comes from now on is shown.'),
-    onCaughtUp: (position) => onNote(`Caught up to ${position}; from here on it is live.`),
-    onHead: () => {},
-    onHeadAhead: () => {},
-    onProgress: (ms) => {
-      if (!ledger.catchingUp) options.onMoment?.(ms)
+    room: options,
+    handler: {
+      onNotice: (notice) => {
+        const text = noteOf(notice)
+        if (text !== undefined) onNote(source.clean(text))
+      },
+      onGap: ({ from: wanted, firstAvailable }) => {
+        onNote(
+          `The platform's events begin at ${momentText(firstAvailable)}: if any came since ${momentText(wanted)}, they are missing here.`,
+        )
+        return false
+      },
+      onReconnect: (reason) => events.reconnect(reason),
+      onFuture: (wanted, beginsAt) =>
+        onNote(
+          `${momentText(wanted)} is in the platform's future: what comes after ${momentText(beginsAt)} is shown.`,
+        ),
+      onStalled: () =>
+        onNote('The connection was cut before it brought anything new: the catch-up does not advance.'),
+      onNoRecover: () =>
+        onNote('The platform does not catch up this stream; what comes from now on is shown.'),
+      onCaughtUp: (position) => onNote(`Caught up to ${position}; from here on it is live.`),
+      onProgress: (ms) => {
+        if (!ledger.catchingUp) options.onMoment?.(ms)
+      },
     },
   })
   const events = new EventStream({

@@ -26,17 +26,21 @@ const updatedAt = /"updated_at"\s*:\s*"([^"]{1,40})"/
  */
 export class ClockWatch {
   readonly #clock: Clock
-  readonly #platformNowMs: () => number | undefined
-  readonly #onOff: (off: ClockOff) => void
+  readonly #platform: { readonly nowMs: number | undefined }
+  readonly #handler: { onClockOff?(off: ClockOff): void }
   /** What was told of each clock. */
   readonly #told = new Map<ClockOff['clock'], number>()
   #untilNextEvent = 0
   #databaseAheadMs = 0
 
-  constructor(clock: Clock, platformNowMs: () => number | undefined, onOff: (off: ClockOff) => void) {
+  constructor(
+    clock: Clock,
+    platform: { readonly nowMs: number | undefined },
+    handler: { onClockOff?(off: ClockOff): void },
+  ) {
     this.#clock = clock
-    this.#platformNowMs = platformNowMs
-    this.#onOff = onOff
+    this.#platform = platform
+    this.#handler = handler
   }
 
   /** The most that the id of an event was seen to be later than the time of its change, in milliseconds. */
@@ -47,7 +51,7 @@ export class ClockWatch {
   /** A connection was opened; `newest` is the id of the platform's newest event. */
   connected(newest: Position | undefined): void {
     this.#untilNextEvent = 0
-    const platformNowMs = this.#platformNowMs()
+    const platformNowMs = this.#platform.nowMs
     if (platformNowMs !== undefined) this.#compare('connector', this.#clock.now() - platformNowMs)
     // It can be older than now, but not newer.
     if (newest !== undefined) this.#compare('database', Math.max(0, newest.ms - this.#latestMs()))
@@ -74,7 +78,7 @@ export class ClockWatch {
   }
 
   #latestMs(): number {
-    return Math.max(this.#clock.now(), this.#platformNowMs() ?? 0)
+    return Math.max(this.#clock.now(), this.#platform.nowMs ?? 0)
   }
 
   /** Tells it once, and again when it has become another matter. */
@@ -84,6 +88,6 @@ export class ClockWatch {
     const isKnown = told !== undefined && told > 0 === aheadMs > 0 && Math.abs(aheadMs) < 2 * Math.abs(told)
     if (isKnown) return
     this.#told.set(clock, aheadMs)
-    this.#onOff({ clock, aheadMs })
+    this.#handler.onClockOff?.({ clock, aheadMs })
   }
 }

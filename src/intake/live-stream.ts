@@ -4,15 +4,17 @@ import { type StreamWatch } from '../observe/facts/stream-watch.ts'
 import { type Platform } from '../opencti/platform.ts'
 import { requireStreamId } from '../opencti/stream-check.ts'
 import { type LoadedSettings } from '../settings/reading/load-settings.ts'
+import { type StreamNotice } from '../stream/stream-notice.ts'
 import { EventStream } from '../stream/event-stream.ts'
 import { type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 import { type Bound } from '../flow/room.ts'
 import { type Progress } from '../session/progress.ts'
+import { type ClockOff } from './clock-watch.ts'
 import { StreamLossWatch } from './stream-loss-watch.ts'
 import { type Pipeline } from './pipeline.ts'
-import { type Gap } from './stream-reader-options.ts'
+import { type Gap, type ReadingHandler } from './stream-reader-options.ts'
 import { StreamReader } from './stream-reader.ts'
 
 /** What a {@link LiveStream} joins. */
@@ -33,7 +35,7 @@ export interface LiveStreamOptions {
 }
 
 /** The live stream of a connector, read from where its progress stands until it is closed. */
-export class LiveStream {
+export class LiveStream implements ReadingHandler {
   readonly #options: LiveStreamOptions
   readonly #events: EventStream
   readonly #reader: StreamReader
@@ -46,7 +48,14 @@ export class LiveStream {
     this.#lost = new StreamLossWatch(options.clock, options.onNotice)
     const { http, clock, random, loaded } = options
     const { opencti, connector } = loaded.settings
-    this.#reader = this.#makeReader()
+    this.#reader = new StreamReader({
+      ...options,
+      ledger: options.progress.ledger,
+      settings: connector,
+      keeper: options.progress,
+      startKind: options.progress.startKind,
+      handler: this,
+    })
     this.#events = new EventStream({
       http,
       url: `${opencti.url}/stream/${encodeURIComponent(requireStreamId(connector.live_stream_id))}`,
@@ -65,45 +74,68 @@ export class LiveStream {
     return this.#done
   }
 
-  #makeReader(): StreamReader {
-    const { pipeline, checkpointer, room, progress, watch, loaded, clock, platform, onNotice } = this.#options
-    return new StreamReader({
-      ledger: progress.ledger,
-      pipeline,
-      settings: loaded.settings.connector,
-      clock,
-      platformNowMs: () => platform.nowMs,
-      keeper: progress,
-      startKind: progress.startKind,
-      room: () => room.room(),
-      onNotice: (notice) => {
-        watch.note(notice)
-        this.#lost.note(notice)
-        onNotice({ kind: 'stream', notice })
-      },
-      onReconnect: (reason) => this.#events.reconnect(reason),
-      onGap: (gap) => this.#onGap(gap),
-      onFuture: (from, beginsAt) => onNotice({ kind: 'position-in-future', from, beginsAt }),
-      onStalled: () => onNotice({ kind: 'catch-up-stalled' }),
-      onClockOff: (off) => onNotice({ kind: 'clock-off', ...off }),
-      onNoRecover: (from) => {
-        progress.refuseCatchUp()
-        checkpointer.touch()
-        onNotice({ kind: 'catch-up-refused', from })
-      },
-      onCatchUpFailed: () => void this.#abandonCatchUp(),
-      onCaughtUp: (position) => {
-        progress.caughtUp()
-        checkpointer.touch()
-        onNotice({ kind: 'caught-up', position })
-      },
-      onHead: (headMs) => progress.headAt(headMs),
-      onHeadAhead: (aheadMs) => progress.headAhead(aheadMs),
-      onProgress: (newestMs) => {
-        progress.seen(newestMs)
-        checkpointer.touch()
-      },
-    })
+  onNotice(notice: StreamNotice): void {
+    this.#options.watch.note(notice)
+    this.#lost.note(notice)
+    this.#options.onNotice({ kind: 'stream', notice })
+  }
+
+  onReconnect(reason: string): void {
+    this.#events.reconnect(reason)
+  }
+
+  onFuture(from: string, beginsAt: string): void {
+    this.#options.onNotice({ kind: 'position-in-future', from, beginsAt })
+  }
+
+  onStalled(): void {
+    this.#options.onNotice({ kind: 'catch-up-stalled' })
+  }
+
+  onClockOff(off: ClockOff): void {
+    this.#options.onNotice({ kind: 'clock-off', ...off })
+  }
+
+  onNoRecover(from: string): void {
+    const { progress, checkpointer, onNotice } = this.#options
+    progress.refuseCatchUp()
+    checkpointer.touch()
+    onNotice({ kind: 'catch-up-refused', from })
+  }
+
+  onCatchUpFailed(): void {
+    void this.#abandonCatchUp()
+  }
+
+  onCaughtUp(position: string): void {
+    const { progress, checkpointer, onNotice } = this.#options
+    progress.caughtUp()
+    checkpointer.touch()
+    onNotice({ kind: 'caught-up', position })
+  }
+
+  onProgress(newestMs: number): void {
+    this.#options.progress.seen(newestMs)
+    this.#options.checkpointer.touch()
+  }
+
+  onHead(headMs: number): void {
+    this.#options.progress.headAt(headMs)
+  }
+
+  onHeadAhead(aheadMs: number): void {
+    this.#options.progress.headAhead(aheadMs)
+  }
+
+  onGap({ from, firstAvailable, sinceMs, untilMs }: Gap): boolean {
+    const { checkpointer, progress, loaded, onNotice } = this.#options
+    const isRepaired = loaded.settings.connector.live_stream_recover && progress.mayCatchUp
+    onNotice({ kind: 'gap', from, firstAvailable, isRepaired })
+    if (!isRepaired) return false
+    progress.repairGap(sinceMs, untilMs)
+    checkpointer.touch()
+    this.#events.reconnect('a gap is repaired')
+    return true
   }
 
   /** Goes on without the catch-up if it is sure that there never is one. */
@@ -120,16 +152,5 @@ export class LiveStream {
     if (signal.aborted || !progress.ledger.catchingUp) return
     this.#reader.abandonCatchUp()
     this.#events.reconnect('this stream is not caught up')
-  }
-
-  #onGap({ from, firstAvailable, sinceMs, untilMs }: Gap): boolean {
-    const { checkpointer, progress, loaded, onNotice } = this.#options
-    const isRepaired = loaded.settings.connector.live_stream_recover && progress.mayCatchUp
-    onNotice({ kind: 'gap', from, firstAvailable, isRepaired })
-    if (!isRepaired) return false
-    progress.repairGap(sinceMs, untilMs)
-    checkpointer.touch()
-    this.#events.reconnect('a gap is repaired')
-    return true
   }
 }

@@ -75,7 +75,7 @@ export class StreamReader implements EventStreamHandler {
     this.#options = options
     this.#ledger = options.ledger
     this.#catchUp = new CatchUp(options.ledger, options.keeper)
-    this.#clocks = new ClockWatch(options.clock, options.platformNowMs, options.onClockOff)
+    this.#clocks = new ClockWatch(options.clock, options.platform, options.handler)
     this.#startKind = options.startKind
     this.#openedFrom = options.ledger.resume
     this.#newest = { event: this.#openedFrom, heartbeat: this.#openedFrom }
@@ -106,7 +106,7 @@ export class StreamReader implements EventStreamHandler {
     for (const message of messages) {
       if (!this.#isLeaving) this.#accept(message)
     }
-    return this.#pieceFinished ?? this.#options.room()
+    return this.#pieceFinished ?? this.#options.room.room()
   }
 
   /** New events, a heartbeat beyond what was known, or a finished piece of a catch-up. */
@@ -120,7 +120,7 @@ export class StreamReader implements EventStreamHandler {
 
   onNotice(notice: StreamNotice): void {
     if (notice.kind === 'hung-up') this.#isHeldBack = true
-    this.#options.onNotice(notice)
+    this.#options.handler.onNotice?.(notice)
   }
 
   /** There will be no catch-up: goes on live from where it would have begun. */
@@ -152,7 +152,7 @@ export class StreamReader implements EventStreamHandler {
         return
       case 'error':
         if (this.#ledger.catchingUp && refusalGoneWrong.test(errorText(message.data)))
-          this.#options.onCatchUpFailed()
+          this.#options.handler.onCatchUpFailed?.()
         throw new StreamError(
           'STREAM_BROKEN',
           `The platform reports an error in the stream: ${errorText(message.data)}`,
@@ -203,7 +203,8 @@ export class StreamReader implements EventStreamHandler {
   /** Since OpenCTI 7: how the server sees this connection, once a heartbeat. */
   #consumerMetrics(data: string): void {
     const lagSeconds = field(data, 'timeLag')
-    if (typeof lagSeconds === 'number' && lagSeconds > 0) this.#options.onHeadAhead(lagSeconds * 1000)
+    if (typeof lagSeconds === 'number' && lagSeconds > 0)
+      this.#options.handler.onHeadAhead?.(lagSeconds * 1000)
   }
 
   #seen(kind: 'event' | 'heartbeat', position: Position | undefined): void {
@@ -212,7 +213,7 @@ export class StreamReader implements EventStreamHandler {
       this.#newest[kind] = position
       this.#hasBroughtNews = true
     }
-    this.#options.onProgress(position.ms)
+    this.#options.handler.onProgress?.(position.ms)
   }
 
   /**
@@ -220,22 +221,22 @@ export class StreamReader implements EventStreamHandler {
    * next would be passed over; and when it begins later than we need, some events are gone: those are caught up.
    */
   #connected(data: string): void {
-    const { clock, platformNowMs } = this.#options
+    const { clock, platform } = this.#options
     const first = positionField(data, 'firstEventId')
     const newest = positionField(data, 'lastEventId')
-    const nowMs = platformNowMs() ?? clock.now()
+    const nowMs = platform.nowMs ?? clock.now()
     this.#connectedAtMs = clock.monotonic()
     this.#clocks.connected(newest)
     this.#ledger.connected(newest)
     if (newest !== undefined) {
-      this.#options.onHead(newest.ms)
+      this.#options.handler.onHead?.(newest.ms)
       this.#paceRenewals(newest)
       if (this.#pieceEnd === undefined && this.#stepsBack(newest, nowMs)) return
       if (first !== undefined) this.#lookForGap(first, newest, nowMs)
     }
     if (!this.#isCaughtUp || this.#ledger.catchingUp) return
     this.#isCaughtUp = false
-    this.#options.onCaughtUp(formatPosition(this.#ledger.resume))
+    this.#options.handler.onCaughtUp?.(formatPosition(this.#ledger.resume))
   }
 
   #paceRenewals(newest: Position): void {
@@ -251,7 +252,7 @@ export class StreamReader implements EventStreamHandler {
     const step = stepBackFrom(resume, newest, nowMs, this.#startKind !== 'resumed')
     if (step === undefined) return false
     this.#ledger.stepBack(step.position)
-    if (step.isFuture) this.#options.onFuture(formatPosition(resume), formatPosition(step.position))
+    if (step.isFuture) this.#options.handler.onFuture?.(formatPosition(resume), formatPosition(step.position))
     this.#leave('the position lies behind the newest event of the platform')
     return true
   }
@@ -284,7 +285,7 @@ export class StreamReader implements EventStreamHandler {
     const gap = { from: formatPosition(needed), firstAvailable: formatPosition(first), sinceMs, untilMs }
     // Live reading goes on from where it was: a catch-up tells nothing of what was deleted since the first event.
     if (!catchingUp) this.#catchUp.takeOver(later(resume, beginning))
-    this.#isLeaving = this.#options.onGap(gap)
+    this.#isLeaving = this.#options.handler.onGap(gap)
   }
 
   #finishPiece(): void {
@@ -321,19 +322,19 @@ export class StreamReader implements EventStreamHandler {
   #leavePiece(): void {
     if (this.#pieceEnd === undefined || this.#connectedAtMs === undefined) return
     const isCut = !this.#isHeldBack && !this.#isLeaving
-    if (!this.#catchUp.breakOff(isCut) && isCut) this.#options.onStalled()
+    if (!this.#catchUp.breakOff(isCut) && isCut) this.#options.handler.onStalled?.()
   }
 
   #leave(reason: string): void {
     this.#isLeaving = true
-    this.#options.onReconnect(reason)
+    this.#options.handler.onReconnect(reason)
   }
 
   #goOnLive(from: Position): void {
     this.#ledger.endCatchUp(from)
     this.#pieceEnd = undefined
     this.#startKind = 'resumed'
-    this.#options.onNoRecover(formatPosition(from))
+    this.#options.handler.onNoRecover?.(formatPosition(from))
   }
 }
 

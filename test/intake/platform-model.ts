@@ -84,6 +84,11 @@ export class PlatformModel {
     ;[this.#ledger, this.#reader] = this.#start('first')
   }
 
+  /** As the web server tells it. */
+  get nowMs(): number {
+    return this.webMs
+  }
+
   get webMs(): number {
     return this.#nowMs + this.offsets.web
   }
@@ -221,7 +226,6 @@ export class PlatformModel {
   #start(startKind: StartKind): [Ledger, StreamReader] {
     this.catchUpNotes = this.#saved.notes
     const ledger = new Ledger({ from: this.#saved.safe, catchUpUntilMs: this.#saved.untilMs })
-    const ignore = () => {}
     const reader = new StreamReader({
       ledger,
       pipeline: {
@@ -235,30 +239,23 @@ export class PlatformModel {
         },
       },
       settings: readerSettings(),
-      clock: { now: () => this.connectorMs, monotonic: () => this.#nowMs, schedule: () => ignore },
-      platformNowMs: () => this.webMs,
+      clock: { now: () => this.connectorMs, monotonic: () => this.#nowMs, schedule: () => () => {} },
+      platform: this,
       keeper: this,
       startKind,
-      room: () => undefined,
-      onNotice: ignore,
-      onReconnect: () => {
-        this.#wantsConnection = true
+      room: { room: () => undefined },
+      handler: {
+        onReconnect: () => {
+          this.#wantsConnection = true
+        },
+        onGap: ({ sinceMs, untilMs }) => {
+          this.gaps++
+          ledger.beginCatchUp(sinceMs, untilMs)
+          this.#wantsConnection = true
+          return true
+        },
+        onCaughtUp: () => this.caughtUp++,
       },
-      onGap: ({ sinceMs, untilMs }) => {
-        this.gaps++
-        ledger.beginCatchUp(sinceMs, untilMs)
-        this.#wantsConnection = true
-        return true
-      },
-      onFuture: ignore,
-      onStalled: ignore,
-      onClockOff: ignore,
-      onNoRecover: ignore,
-      onCatchUpFailed: ignore,
-      onCaughtUp: () => this.caughtUp++,
-      onProgress: ignore,
-      onHead: ignore,
-      onHeadAhead: ignore,
     })
     this.#wantsConnection = true
     return [ledger, reader]

@@ -32,7 +32,11 @@ function reading(ledger: Ledger, startKind: StartKind = 'resumed') {
     ledger,
     settings: readerSettings(),
     clock,
-    platformNowMs: () => clock.now(),
+    platform: {
+      get nowMs() {
+        return clock.now()
+      },
+    },
     keeper: { catchUpNotes: {} },
     startKind,
     pipeline: {
@@ -44,23 +48,20 @@ function reading(ledger: Ledger, startKind: StartKind = 'resumed') {
         return position
       },
     },
-    room: () => undefined,
-    onNotice: () => {},
-    onReconnect: (reason) => reasons.push(reason),
-    onGap: (gap) => {
-      gaps.push(gap)
-      return true
-    },
-    onFuture: (from, beginsAt) => futures.push(`${from} ${beginsAt}`),
-    onStalled: () => stalled++,
-    onClockOff: (off) => clocksOff.push(off),
-    onNoRecover: () => {},
-    onCatchUpFailed: () => {},
-    onCaughtUp: () => {},
-    onHead: () => {},
-    onHeadAhead: (aheadMs) => heads.push(newestMs + aheadMs),
-    onProgress: (ms) => {
-      newestMs = ms
+    room: { room: () => undefined },
+    handler: {
+      onReconnect: (reason) => reasons.push(reason),
+      onGap: (gap) => {
+        gaps.push(gap)
+        return true
+      },
+      onFuture: (from, beginsAt) => futures.push(`${from} ${beginsAt}`),
+      onStalled: () => stalled++,
+      onClockOff: (off) => clocksOff.push(off),
+      onHeadAhead: (aheadMs) => heads.push(newestMs + aheadMs),
+      onProgress: (ms) => {
+        newestMs = ms
+      },
     },
   })
   const connect = (first = '1-0', last = `${untilMs + 50}-0`) => {
