@@ -151,10 +151,10 @@ export {
   comparePositions,
   formatPosition,
   parsePosition,
-  positionFromInput,
   startOfTime,
   type Position,
-} from './opencti/position.ts'
+} from './util/position.ts'
+export { positionFromInput } from './settings/schemas/read-beginning.ts'
 export { SqliteStore, type SqliteStoreOptions } from './store/sqlite-store.ts'
 export { MemoryStore } from './store/memory-store.ts'
 export {

@@ -1,5 +1,5 @@
 import { type StreamConnectorError } from '../errors/stream-connector-error.ts'
-import { startOfTime, type Position } from '../opencti/position.ts'
+import { startOfTime, type Position } from '../util/position.ts'
 import {
   type DeadLetterUpdate,
   type EntityRecord,

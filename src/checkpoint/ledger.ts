@@ -1,4 +1,4 @@
-import { comparePositions, positionBefore, type Position } from '../opencti/position.ts'
+import { comparePositions, positionBefore, type Position } from '../util/position.ts'
 
 /** Frames that share an id, or all frames of one piece of a catch-up: they become safe together. */
 interface Group {

@@ -1,4 +1,4 @@
-import { comparePositions, formatPosition, parsePosition, type Position } from '../opencti/position.ts'
+import { comparePositions, formatPosition, parsePosition, type Position } from '../util/position.ts'
 import { type StateStore } from '../store/state-store.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { type Position } from '../opencti/position.ts'
+import { type Position } from '../util/position.ts'
 import { futureText } from '../settings/reading/future-start.ts'
 import { beginningForms, readBeginning } from '../settings/schemas/read-beginning.ts'
 import { type Clock } from '../util/clock.ts'

@@ -1,6 +1,7 @@
 import { type RecordedMessage, readRecording } from '../testing/read-recording.ts'
 import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
+import { millisecondsOfIsoDate } from '../util/iso-date.ts'
 
 /** How a recording is played. */
 export interface PlaySourceOptions {
@@ -20,8 +21,8 @@ export async function* playSource(options: PlaySourceOptions): AsyncGenerator<Re
   const beganMs = clock.monotonic()
   for await (const message of readRecording(path, { onCorruptLine })) {
     if (signal.aborted) return
-    const receivedMs = Date.parse(message.receivedAt ?? '')
-    if (speed !== undefined && !Number.isNaN(receivedMs)) {
+    const receivedMs = millisecondsOfIsoDate(message.receivedAt ?? '')
+    if (speed !== undefined && receivedMs !== undefined) {
       firstMs ??= receivedMs
       const waitMs = (receivedMs - firstMs) / speed - (clock.monotonic() - beganMs)
       if (waitMs > 0) await delay(clock, waitMs, signal).catch(() => {})
@@ -38,8 +39,8 @@ export async function* playSource(options: PlaySourceOptions): AsyncGenerator<Re
  */
 export async function clockOfRecording(path: string, clock: Clock): Promise<Clock> {
   for await (const { receivedAt } of readRecording(path, { onCorruptLine: () => {} })) {
-    const receivedMs = Date.parse(receivedAt ?? '')
-    if (Number.isNaN(receivedMs)) continue
+    const receivedMs = millisecondsOfIsoDate(receivedAt ?? '')
+    if (receivedMs === undefined) continue
     const behindMs = clock.now() - receivedMs
     return {
       now: () => clock.now() - behindMs,

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { positionBefore, type Position } from '../opencti/position.ts'
+import { positionBefore, type Position } from '../util/position.ts'
 import { systemClock } from '../util/clock.ts'
 import { ageMs } from './age.ts'
 import { addFilterOptions, passes, type FilterChoices } from './event-filter.ts'

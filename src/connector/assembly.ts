@@ -20,7 +20,7 @@ import { StixIdRecords } from '../id-map/stix-id-records.ts'
 import { TargetIds } from '../id-map/target-ids.ts'
 import { UncleanShutdown } from '../id-map/unclean-shutdown.ts'
 import { InternalEvents } from '../intake/internal-events.ts'
-import { type PipelineMessage } from '../intake/pipeline-message.ts'
+import { type StreamMessage } from '../stream/stream-message.ts'
 import { Pipeline } from '../intake/pipeline.ts'
 import { LinkQueue } from '../links/link-queue.ts'
 import { ReconcileSchedule } from '../reconcile/reconcile-schedule.ts'
@@ -167,7 +167,7 @@ export class Assembly {
   }
 
   /** Takes one message to its end. */
-  async process(message: PipelineMessage): Promise<Outcome> {
+  async process(message: StreamMessage): Promise<Outcome> {
     await this.open()
     await this.resume()
     await this.room.room()
@@ -178,7 +178,7 @@ export class Assembly {
   }
 
   /** Takes many messages to their end, as the stream would bring them. */
-  async processAll(messages: AsyncIterable<PipelineMessage>): Promise<void> {
+  async processAll(messages: AsyncIterable<StreamMessage>): Promise<void> {
     await this.open()
     await this.resume()
     const ended = Promise.withResolvers<void>()

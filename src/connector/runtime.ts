@@ -10,7 +10,7 @@ import { Observation } from '../observe/observation.ts'
 import { type PlatformState } from '../opencti/platform-state.ts'
 import { createPlatformHttp } from '../opencti/http.ts'
 import { PlatformKnowledge } from '../lookups/platform-knowledge.ts'
-import { formatPosition } from '../opencti/position.ts'
+import { formatPosition } from '../util/position.ts'
 import { checkStream, requireStreamId, type CheckedStream } from '../opencti/stream-check.ts'
 import { systemClock } from '../util/clock.ts'
 import { type RuntimeOptions } from './assembly-options.ts'
@@ -22,7 +22,7 @@ import { type ReconcileOptions, type ReconcileReport } from '../contract/reconci
 import { HookRequests } from '../target/hook-requests.ts'
 import { finishWork } from './finish-work.ts'
 import { LiveStream } from '../intake/live-stream.ts'
-import { type PipelineMessage } from '../intake/pipeline-message.ts'
+import { type StreamMessage } from '../stream/stream-message.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { notingErrors } from '../observe/notices/errors-of-notices.ts'
 import { anyPosition, startWhereAuthorSays, voidPositionValue } from '../session/author-position.ts'
@@ -179,7 +179,7 @@ export class Runtime {
   }
 
   /** Takes one message through the whole pipeline; resolves with what became of it. */
-  async processMessage(message: PipelineMessage): Promise<Outcome> {
+  async processMessage(message: StreamMessage): Promise<Outcome> {
     const outcome = await raceWithSignal(this.#over.signal, () => this.#assembly.process(message))
     return scrubbed(outcome, this.#options.redactor)
   }
@@ -193,7 +193,7 @@ export class Runtime {
   }
 
   /** Takes messages through the whole pipeline, in their order; resolves when all have ended. */
-  processMessages(messages: AsyncIterable<PipelineMessage>): Promise<void> {
+  processMessages(messages: AsyncIterable<StreamMessage>): Promise<void> {
     return raceWithSignal(this.#over.signal, () => this.#assembly.processAll(messages))
   }
 

@@ -28,11 +28,7 @@ import { type Listing, type ReconcileOptions, type ReconcileReport } from '../co
 import { type WithItsSettings } from '../contract/with-its-settings.ts'
 import { type TargetClients } from '../target/target-clients.ts'
 import { interceptedStart } from './start-interception.ts'
-import {
-  pipelineMessage,
-  pipelineMessages,
-  type StreamConnectorMessage,
-} from '../intake/connector-message.ts'
+import { streamMessage, streamMessages, type StreamConnectorMessage } from '../intake/connector-message.ts'
 import { settingsHint } from './settings-hint.ts'
 import { prepareConnector } from './prepare-connector.ts'
 import { runProgram } from './run-program.ts'
@@ -301,7 +297,7 @@ export abstract class StreamConnector<Definition extends SettingsDefinition = No
    * @throws StreamConnectorError `LIFECYCLE` when the connector stops before that.
    */
   processMessage(message: StreamConnectorMessage): Promise<Outcome> {
-    return this.#runtime.processMessage(pipelineMessage(message))
+    return this.#runtime.processMessage(streamMessage(message))
   }
 
   /**
@@ -323,7 +319,7 @@ export abstract class StreamConnector<Definition extends SettingsDefinition = No
   processMessages(
     messages: Iterable<StreamConnectorMessage> | AsyncIterable<StreamConnectorMessage>,
   ): Promise<void> {
-    return this.#runtime.processMessages(pipelineMessages(messages))
+    return this.#runtime.processMessages(streamMessages(messages))
   }
 
   /**

@@ -1,5 +1,5 @@
 import { type DeleteReason, type Operation, type OperationKind } from '../events/operation.ts'
-import { comparePositions, formatPosition, parsePosition, type Position } from '../opencti/position.ts'
+import { comparePositions, formatPosition, parsePosition, type Position } from '../util/position.ts'
 import { type Envelope, expiredType, type PatchOperation, type StreamEvent } from '../opencti/stream-event.ts'
 import { type Entity } from '../stix/types/entity.ts'
 import { octiIdOf } from '../stix/read/entity-ids.ts'

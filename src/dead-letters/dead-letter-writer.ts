@@ -5,9 +5,10 @@ import { type Outcome } from '../events/event-counters.ts'
 import { type Operation } from '../events/operation.ts'
 import { mergeSourcesOf } from '../events/planner.ts'
 import { type UnreadableEvent } from '../opencti/decode-event.ts'
-import { formatPosition } from '../opencti/position.ts'
+import { formatPosition } from '../util/position.ts'
 import { type StreamEvent } from '../opencti/stream-event.ts'
 import { type NewDeadLetter } from '../store/state-store.ts'
+import { type StreamMessage } from '../stream/stream-message.ts'
 import { entityKeyOf } from '../stix/read/entity-ids.ts'
 import { type Clock } from '../util/clock.ts'
 import { jsonText } from '../util/json-text.ts'
@@ -23,13 +24,6 @@ export interface DeadLetterWriterOptions {
   /** How many there are. */
   readonly bound: Pick<DeadLetterBound, 'add'>
   readonly onNotice: (notice: ConnectorNotice) => void
-}
-
-/** A message that became no operation. */
-export interface FailedMessage {
-  readonly id: string | undefined
-  readonly event: string
-  readonly data: unknown
 }
 
 /** What is kept of a frame that cannot be read, in characters. */
@@ -75,13 +69,13 @@ export class DeadLetterWriter {
   }
 
   /** Keeps a frame that is no event, or too large to be one. */
-  buryUnreadable(message: FailedMessage, event: UnreadableEvent): Outcome {
-    return this.#buryMessage(message, event, rawOf(message).slice(0, maxRawCharacters))
+  buryUnreadable(message: StreamMessage, event: UnreadableEvent): Outcome {
+    return this.#buryMessage(message, event, message.data.slice(0, maxRawCharacters))
   }
 
   /** Keeps an event that failed before it came to the lanes: for each entity that it touches, so that each can be replayed. */
-  buryUnplanned(message: FailedMessage, event: StreamEvent, problem: string): Outcome {
-    const raw = rawOf(message)
+  buryUnplanned(message: StreamMessage, event: StreamEvent, problem: string): Outcome {
+    const raw = message.data
     for (const source of mergeSourcesOf(event)) {
       const about = { problem, key: entityKeyOf(source), entityId: source.id, entityType: source.type }
       this.#buryMessage(message, about, raw)
@@ -91,7 +85,7 @@ export class DeadLetterWriter {
   }
 
   #buryMessage(
-    message: FailedMessage,
+    message: StreamMessage,
     about: UnreadableEvent & { readonly key?: string },
     data: string,
   ): Outcome {
@@ -120,10 +114,6 @@ export class DeadLetterWriter {
     bound.add()
     onNotice({ kind: 'dead-lettered', entityId, error, position, route })
   }
-}
-
-function rawOf({ data }: FailedMessage): string {
-  return typeof data === 'string' ? data : (jsonText(data) ?? '')
 }
 
 /** The event as it came, to be tried again. What no frame brought can be made anew from the entity's ids. */

@@ -1,3 +1,5 @@
+import { parseRetryAfter } from './retry-after.ts'
+
 /** What an error of any HTTP client or of the operating system says, read from what it carries. */
 export interface ErrorFacts {
   /** HTTP status that the target answered. */
@@ -39,7 +41,7 @@ export function errorFacts(error: unknown, nowMs: number): ErrorFacts {
   let current: unknown = error
   for (let depth = 0; depth < maxDepth && isRecord(current); depth++) {
     status ??= statusOf(current)
-    retryAfterMs ??= retryAfterOf(current, nowMs)
+    retryAfterMs ??= toldRetryAfter(current, nowMs)
     const found = codeOf(current)
     if (found !== undefined) {
       code ??= found
@@ -58,33 +60,6 @@ export function errorFacts(error: unknown, nowMs: number): ErrorFacts {
     isTimeout: isLate && status === undefined,
     isBug: !isNetwork && isBug(error),
   }
-}
-
-/**
- * Milliseconds of a `Retry-After` header: seconds, or an HTTP date.
- *
- * @param nowMs wall time, against which a date is counted when the answer has no date of its own.
- * @param answeredAt the answer's `Date` header: a date means the same whatever our clock says.
- */
-export function parseRetryAfter(
-  value: string | null | undefined,
-  nowMs: number,
-  answeredAt?: string | null | undefined,
-): number | undefined {
-  if (value === null || value === undefined) return undefined
-  const text = value.trim()
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000
-  const dateMs = dateOf(text)
-  return dateMs === undefined ? undefined : Math.max(0, dateMs - (dateOf(answeredAt ?? '') ?? nowMs))
-}
-
-/** A date of HTTP is always of Greenwich, also in its oldest form, which does not say so (RFC 9110, 5.6.7). */
-function dateOf(text: string): number | undefined {
-  // Node reads a year in "-5".
-  const dateMs = /[a-z]/i.test(text)
-    ? Date.parse(/[a-z]$|[+-]\d{4}$/i.test(text) ? text : `${text} GMT`)
-    : Number.NaN
-  return Number.isNaN(dateMs) ? undefined : dateMs
 }
 
 function statusOf(error: Record<string, unknown>): number | undefined {
@@ -111,7 +86,7 @@ function throttled(error: Record<string, unknown>): boolean {
   return isRecord(retryable) && retryable['throttling'] === true
 }
 
-function retryAfterOf(error: Record<string, unknown>, nowMs: number): number | undefined {
+function toldRetryAfter(error: Record<string, unknown>, nowMs: number): number | undefined {
   const told = error['retryAfterMs']
   if (typeof told === 'number' && told >= 0) return told
   const holders = [error, error['response'], error['$response'], error['meta']]

@@ -1,3 +1,4 @@
+import { maxTargetPauseMs } from '../errors/retry-after.ts'
 import { type Verdict } from '../errors/verdict.ts'
 import { type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
@@ -51,9 +52,6 @@ export interface AskedPause {
 
 /** A pause from here on is worth a word, in milliseconds. */
 const longPauseMs = 10_000
-
-/** The longest pause that a target can ask for, in milliseconds. */
-const maxRetryAfterMs = 15 * 60_000
 
 /**
  * The one door to the target: decides when the next call may go, by how many are under way, by the rate limit, and by
@@ -265,7 +263,7 @@ export class Gate {
   /** The target may have asked for a pause with its answer. */
   #pauseAsAsked({ facts, ofPlatform, reason }: Verdict, { entity }: Operation): void {
     if (facts.retryAfterMs === undefined || ofPlatform) return
-    const forMs = Math.min(facts.retryAfterMs, maxRetryAfterMs)
+    const forMs = Math.min(facts.retryAfterMs, maxTargetPauseMs)
     this.#bucket.pause(forMs)
     const nowMs = this.#options.clock.monotonic()
     const beforeMs = Math.max(nowMs, this.#asked?.untilMs ?? 0)

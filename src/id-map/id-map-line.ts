@@ -1,5 +1,5 @@
 import { entityKeyOfLane, laneOf } from '../events/route.ts'
-import { parsePosition } from '../opencti/position.ts'
+import { parsePosition } from '../util/position.ts'
 import { type EntityRecord } from '../store/state-store.ts'
 
 const texts = ['key', 'route', 'stixId', 'externalId', 'position'] as const

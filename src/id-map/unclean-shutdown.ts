@@ -1,6 +1,6 @@
 import { isTold } from '../events/is-told.ts'
 import { type Operation } from '../events/operation.ts'
-import { type Position } from '../opencti/position.ts'
+import { type Position } from '../util/position.ts'
 import { validUntilOf } from '../stix/read/entity-life.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'

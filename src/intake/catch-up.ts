@@ -1,7 +1,7 @@
 import { type CatchUpKeeper } from '../checkpoint/catch-up-notes.ts'
 import { CatchUpPlan } from '../checkpoint/catch-up-plan.ts'
 import { type Ledger, type Ticket } from '../checkpoint/ledger.ts'
-import { comparePositions, startOfTime, type Position } from '../opencti/position.ts'
+import { comparePositions, startOfTime, type Position } from '../util/position.ts'
 import { type StreamEvent } from '../opencti/stream-event.ts'
 import { updatedAtOf } from '../stix/read/entity-life.ts'
 

@@ -1,4 +1,4 @@
-import { parsePosition, type Position } from '../opencti/position.ts'
+import { parsePosition, type Position } from '../util/position.ts'
 import { type StreamMessage } from '../stream/stream-message.ts'
 import { type Clock } from '../util/clock.ts'
 import { millisecondsOfIsoDate } from '../util/iso-date.ts'

@@ -1,5 +1,5 @@
 import { jsonText } from '../util/json-text.ts'
-import { type PipelineMessage } from './pipeline-message.ts'
+import { type StreamMessage } from '../stream/stream-message.ts'
 
 /** A message as the specification shows it: the event and the entity, or its envelope. */
 export interface StreamConnectorMessage {
@@ -11,15 +11,15 @@ export interface StreamConnectorMessage {
   readonly id?: string | undefined
 }
 
-/** A message as the pipeline takes it. */
-export function pipelineMessage({ id, event, data }: StreamConnectorMessage): PipelineMessage {
+/** The same as the stream would bring it. */
+export function streamMessage({ id, event, data }: StreamConnectorMessage): StreamMessage {
   const text = typeof data === 'string' ? data : (jsonText(data) ?? '')
   return { id, event, data: text, bytes: text.length }
 }
 
 /** Many messages, one after the other as they are asked for. */
-export async function* pipelineMessages(
+export async function* streamMessages(
   messages: Iterable<StreamConnectorMessage> | AsyncIterable<StreamConnectorMessage>,
-): AsyncGenerator<PipelineMessage, void> {
-  for await (const message of messages) yield pipelineMessage(message)
+): AsyncGenerator<StreamMessage, void> {
+  for await (const message of messages) yield streamMessage(message)
 }

@@ -1,4 +1,4 @@
-import { comparePositions, type Position } from '../opencti/position.ts'
+import { comparePositions, type Position } from '../util/position.ts'
 import { type StreamMessage } from '../stream/stream-message.ts'
 import { isOfCatchUp } from './is-of-catch-up.ts'
 

@@ -12,7 +12,7 @@ import { entityKeyOfLane } from '../events/route.ts'
 import { Routes } from '../events/routes.ts'
 import { type InFlightLimit } from '../flow/in-flight-limit.ts'
 import { decodeEvent, isEventName, isUnreadable, type UnreadableEvent } from '../opencti/decode-event.ts'
-import { parsePosition, type Position } from '../opencti/position.ts'
+import { parsePosition, type Position } from '../util/position.ts'
 import { expiredType, type StreamEvent } from '../opencti/stream-event.ts'
 import { heapFrameLimit } from '../stream/heap-frame-limit.ts'
 import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
@@ -22,7 +22,7 @@ import { type Logger } from '../util/logger.ts'
 import { type OwnUser } from '../contract/own-user.ts'
 import { type DeadLetterWriter } from '../dead-letters/dead-letter-writer.ts'
 import { type CatchUp } from './catch-up.ts'
-import { type PipelineMessage } from './pipeline-message.ts'
+import { type StreamMessage } from '../stream/stream-message.ts'
 import { partsOf, type ReplayedLetter } from '../replay/replayed-letter.ts'
 
 /** What a {@link Pipeline} joins. */
@@ -92,7 +92,7 @@ export class Pipeline {
    * @param ledger where its position is kept; absent for a message that did not come from the stream.
    * @returns its position; undefined when it has none that could be read.
    */
-  accept(message: PipelineMessage, ledger: EventLedger | undefined, onEnd?: OnSettled): Position | undefined {
+  accept(message: StreamMessage, ledger: EventLedger | undefined, onEnd?: OnSettled): Position | undefined {
     const position = message.id === undefined || message.id === '' ? undefined : parsePosition(message.id)
     this.#take(message, position, ledger, onEnd)
     return position
@@ -141,7 +141,7 @@ export class Pipeline {
   }
 
   #take(
-    message: PipelineMessage,
+    message: StreamMessage,
     position: Position | undefined,
     ledger: EventLedger | undefined,
     onEnd: OnSettled | undefined,
@@ -269,19 +269,18 @@ export class Pipeline {
   }
 }
 
-/** What tells a frame from others when what it is about cannot be read: all that it says. From the stream, that is text. */
-function unreadableMember({ event, data, bytes }: PipelineMessage): string {
-  const text = typeof data === 'string' ? data : ''
-  return `${event}?${bytes}:${createHash('sha256').update(text).digest('base64')}`
+/** What tells a frame from others when what it is about cannot be read: all that it says. */
+function unreadableMember({ event, data, bytes }: StreamMessage): string {
+  return `${event}?${bytes}:${createHash('sha256').update(data).digest('base64')}`
 }
 
 /** What the beginning of a frame tells of its entity: the platform writes the id first. */
 const entityIdInFrame = /"data":\{"id":"(([a-z][a-z0-9-]*)--[0-9a-f-]{36})"/
 
 /** A frame of which only the beginning was kept. */
-function tooLarge({ data, bytes }: PipelineMessage, maxFrameBytes: number): UnreadableEvent {
+function tooLarge({ data, bytes }: StreamMessage, maxFrameBytes: number): UnreadableEvent {
   const heapBytes = heapFrameLimit()
-  const [, entityId, entityType] = (typeof data === 'string' && entityIdInFrame.exec(data)) || []
+  const [, entityId, entityType] = entityIdInFrame.exec(data) ?? []
   const problem =
     heapBytes < maxFrameBytes
       ? `the frame of ${bytes} bytes is larger than what the heap of Node.js can hold, which is ${heapBytes} bytes: give the process more memory (NODE_OPTIONS=--max-old-space-size=…, in MiB)`

@@ -7,7 +7,7 @@ import {
   positionBefore,
   startOfTime,
   type Position,
-} from '../opencti/position.ts'
+} from '../util/position.ts'
 import { streamQuery } from '../opencti/stream-query.ts'
 import { type EventStreamHandler } from '../stream/event-stream-handler.ts'
 import { type StreamMessage } from '../stream/stream-message.ts'

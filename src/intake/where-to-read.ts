@@ -1,4 +1,4 @@
-import { comparePositions, type Position } from '../opencti/position.ts'
+import { comparePositions, type Position } from '../util/position.ts'
 
 /**
  * How far apart the clocks of the web server and of the database may be without being noticed, in milliseconds, and how long

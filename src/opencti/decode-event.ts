@@ -1,7 +1,7 @@
 import { entityKeyOf } from '../stix/read/entity-ids.ts'
 import { type Entity } from '../stix/types/entity.ts'
 import { fieldsOf } from '../stix/types/json-value.ts'
-import { type Position } from './position.ts'
+import { type Position } from '../util/position.ts'
 import { type Envelope, type EventName, type StreamEvent } from './stream-event.ts'
 
 /** A frame that carries no event that could be delivered. */

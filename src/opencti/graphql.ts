@@ -3,6 +3,7 @@ import { type z } from 'zod'
 import { PlatformError } from '../errors/platform-error.ts'
 import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import { systemClock, type Clock } from '../util/clock.ts'
+import { millisecondsOfHttpDate } from '../util/http-date.ts'
 import { answerOf } from './graphql-answer.ts'
 import { unreachable } from './unreachable.ts'
 import { withoutEnd } from '../util/without-end.ts'
@@ -72,8 +73,8 @@ export class GraphqlClient {
         headers: { accept: 'application/json' },
         signal: signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]),
       })
-      const atMs = Date.parse(response.headers.get('date') ?? '')
-      if (!Number.isNaN(atMs)) this.#answered = { atMs, monotonicMs: this.#clock.monotonic() }
+      const atMs = millisecondsOfHttpDate(response.headers.get('date') ?? '')
+      if (atMs !== undefined) this.#answered = { atMs, monotonicMs: this.#clock.monotonic() }
       return answerOf(response, await boundedText(response), schema)
     } catch (error) {
       signal?.throwIfAborted()

@@ -1,8 +1,9 @@
 import { StateError } from '../errors/state-error.ts'
 import { readBeginning, readCatchUpEnd } from '../settings/schemas/read-beginning.ts'
 import { fieldsOf } from '../stix/types/json-value.ts'
+import { millisecondsOfIsoDate } from '../util/iso-date.ts'
 import { jsonText, parsedJson } from '../util/json-text.ts'
-import { formatPosition, parsePosition, startOfTime, type Position } from './position.ts'
+import { formatPosition, parsePosition, startOfTime, type Position } from '../util/position.ts'
 
 /** A connector's state as the platform keeps it and other clients write it. */
 export interface PlatformState {
@@ -86,7 +87,7 @@ export function parsePlatformState(text: string | null | undefined): ReadPlatfor
 function readWriter(value: unknown): StateWriter | undefined {
   const { run, host, at } = fieldsOf(value)
   if (typeof run !== 'string' || typeof host !== 'string' || typeof at !== 'string') return undefined
-  return Number.isNaN(Date.parse(at)) ? undefined : { run, host: host.slice(0, maxHostLength), at }
+  return millisecondsOfIsoDate(at) === undefined ? undefined : { run, host: host.slice(0, maxHostLength), at }
 }
 
 /** The first of `keys` that holds something, read; `undefined` where none does or it cannot be read. */

@@ -1,5 +1,5 @@
 import { type Entity } from '../stix/types/entity.ts'
-import { type Position } from './position.ts'
+import { type Position } from '../util/position.ts'
 
 /** What a frame of the stream can say of an entity. */
 export type EventName = 'create' | 'update' | 'delete' | 'merge'

@@ -1,4 +1,4 @@
-import { formatPosition, type Position } from './position.ts'
+import { formatPosition, type Position } from '../util/position.ts'
 
 /** What a connector asks of the live stream at each connect. */
 export interface StreamRequest {

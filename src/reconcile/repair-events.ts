@@ -1,5 +1,5 @@
 import { entityKeyOfLane } from '../events/route.ts'
-import { parsePosition } from '../opencti/position.ts'
+import { parsePosition } from '../util/position.ts'
 import { expiredType, type StreamEvent } from '../opencti/stream-event.ts'
 import { type Entity } from '../stix/types/entity.ts'
 import { entityKeyOf } from '../stix/read/entity-ids.ts'

@@ -1,5 +1,5 @@
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
-import { comparePositions, parsePosition, type Position } from '../opencti/position.ts'
+import { comparePositions, parsePosition, type Position } from '../util/position.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type ConnectorHooks } from '../contract/hooks.ts'
 import { keepTrying, type KeepTryingOptions } from './keep-trying.ts'

@@ -1,6 +1,6 @@
 import { firstPlatformState, type PlatformState, type ReadPlatformState } from '../opencti/platform-state.ts'
 import { type Platform } from '../opencti/platform.ts'
-import { formatPosition } from '../opencti/position.ts'
+import { formatPosition } from '../util/position.ts'
 import { type ConnectorSettings } from '../settings/schemas/connector-settings.ts'
 import { futureStart } from '../settings/reading/future-start.ts'
 import { type Clock } from '../util/clock.ts'

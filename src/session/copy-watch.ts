@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { parsePlatformState, writerKey, type StateWriter } from '../opencti/platform-state.ts'
+import { millisecondsOfIsoDate } from '../util/iso-date.ts'
 
 /** What another run of this connector has left at the platform. */
 export interface OtherRun {
@@ -66,7 +67,7 @@ export class CopyWatch {
     if (writer === undefined) return undefined
     this.#seen = markOf(writer)
     if (pushed.some((text) => writerOf(text)?.run === writer.run)) return undefined
-    return { host: writer.host, agoMs: Math.max(0, this.#nowMs() - Date.parse(writer.at)) }
+    return { host: writer.host, agoMs: Math.max(0, this.#nowMs() - millisecondsOfIsoDate(writer.at)!) }
   }
 
   /** Whether a run that was found at the start can still be at work. */

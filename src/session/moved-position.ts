@@ -1,5 +1,5 @@
 import { parsePlatformState } from '../opencti/platform-state.ts'
-import { comparePositions, formatPosition } from '../opencti/position.ts'
+import { comparePositions, formatPosition } from '../util/position.ts'
 
 /** A position that somebody else has written at the platform. */
 export interface MovedPosition {

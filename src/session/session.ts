@@ -7,7 +7,7 @@ import {
   type ReadPlatformState,
 } from '../opencti/platform-state.ts'
 import { type Platform } from '../opencti/platform.ts'
-import { type Position } from '../opencti/position.ts'
+import { type Position } from '../util/position.ts'
 import { type ConnectorSettings } from '../settings/schemas/connector-settings.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type Random } from '../util/backoff.ts'

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { parseRetryAfter } from '../errors/error-facts.ts'
+import { retryAfterOf } from '../errors/retry-after.ts'
 import { StreamError, type StreamErrorCode } from '../errors/stream-error.ts'
 import { type Clock } from '../util/clock.ts'
 import { shortened } from '../util/shortened.ts'
@@ -54,8 +54,7 @@ export async function refusalOf(
   const reason = clean(reasonOf(response, body))
   const quoted = reason === '' ? `${status}` : `${status}: ${reason}`
   const [code, text, pace] = explain(opened, quoted, reason, body)
-  const { headers } = response
-  const retryAfterMs = parseRetryAfter(headers.get('retry-after'), clock.now(), headers.get('date'))
+  const retryAfterMs = retryAfterOf(response.headers, clock.now())
   const asked =
     pace === 'failure' && retryAfterMs !== undefined && retryAfterMs > maxRetryAfterMs
       ? `; it asks to wait ${Math.round(retryAfterMs / 1000)} s, which is too long for a live stream: it is asked again within about ${Math.round(maxRetryAfterMs / 1000)} s`

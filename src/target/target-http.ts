@@ -1,5 +1,5 @@
 import ky, { type KyInstance, type Options } from 'ky'
-import { parseRetryAfter } from '../errors/error-facts.ts'
+import { maxTargetPauseMs, retryAfterOf } from '../errors/retry-after.ts'
 import { RetryableError } from '../errors/steering-errors.ts'
 import { type Limiter } from '../flow/limiter.ts'
 import { type Clock } from '../util/clock.ts'
@@ -27,9 +27,6 @@ const defaultTimeoutMs = 30_000
 
 /** After that Node's own fetch gives up, in milliseconds. */
 const longMs = 300_000
-
-/** The longest pause that a target can ask for, in milliseconds. */
-const maxPauseMs = 15 * 60_000
 
 const slowDown: ReadonlySet<number> = new Set([429, 503])
 
@@ -99,9 +96,8 @@ async function exchange(
       response = await send()
     }
     if (slowDown.has(response.status)) {
-      const { headers } = response
-      const pauseMs = parseRetryAfter(headers.get('retry-after'), clock.now(), headers.get('date'))
-      if (pauseMs !== undefined) bucket.pause(Math.min(pauseMs, maxPauseMs))
+      const pauseMs = retryAfterOf(response.headers, clock.now())
+      if (pauseMs !== undefined) bucket.pause(Math.min(pauseMs, maxTargetPauseMs))
     }
     return watchedResponse(response, signal, end)
   } catch (error) {

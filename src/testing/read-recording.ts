@@ -1,13 +1,8 @@
+import { type StreamConnectorMessage } from '../intake/connector-message.ts'
 import { fileLines } from '../util/file-lines.ts'
 
 /** One frame of a live stream as `opencti-stream record` writes it; a connector's `processMessage` takes it as it is. */
-export interface RecordedMessage {
-  /** Its position, `<ms>-<seq>`; absent when the frame had none. */
-  readonly id: string | undefined
-  /** `create`, `update`, `delete` or `merge`, or whatever the frame was called. */
-  readonly event: string
-  /** The envelope; the text of the frame when that is no JSON. */
-  readonly data: unknown
+export interface RecordedMessage extends StreamConnectorMessage {
   /** When it was received, as an ISO date. */
   readonly receivedAt: string | undefined
 }

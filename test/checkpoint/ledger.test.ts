@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Ledger } from '../../src/checkpoint/ledger.ts'
-import { comparePositions, formatPosition, parsePosition } from '../../src/opencti/position.ts'
+import { comparePositions, formatPosition, parsePosition } from '../../src/util/position.ts'
 
 const at = (text: string) => parsePosition(text)!
 const start = () => new Ledger({ from: at('100000-0') })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { type CatchUpNotes } from '../../src/checkpoint/catch-up-notes.ts'
 import { Ledger, type Ticket } from '../../src/checkpoint/ledger.ts'
 import { CatchUp } from '../../src/intake/catch-up.ts'
-import { startOfTime } from '../../src/opencti/position.ts'
+import { startOfTime } from '../../src/util/position.ts'
 
 const at = (ms: number) => ({ ms, seq: 0 })
 

@@ -9,7 +9,7 @@ import { RouteEngine } from '../../src/flow/route-engine.ts'
 import { Filter } from '../../src/events/filter.ts'
 import { TokenBucket } from '../../src/flow/token-bucket.ts'
 import { InFlightLimit } from '../../src/flow/in-flight-limit.ts'
-import { formatPosition } from '../../src/opencti/position.ts'
+import { formatPosition } from '../../src/util/position.ts'
 import { deliverySchema } from '../../src/settings/schemas/delivery-schema.ts'
 import { filterSchema, type FilterOptions } from '../../src/settings/schemas/filter-options.ts'
 import { openCtiExtension } from '../../src/stix/types/extensions.ts'
@@ -91,7 +91,7 @@ async function line(filter: FilterOptions = {}, gate?: Promise<void>, catchUpUnt
     }),
   })
   const outcomes: Outcome[] = []
-  const accept = (event: string, id: string | undefined, data: unknown, more: { truncated?: boolean } = {}) =>
+  const accept = (event: string, id: string | undefined, data: string, more: { truncated?: true } = {}) =>
     pipeline.accept({ id, event, data, bytes: 50, ...more }, receipts, (outcome) => outcomes.push(outcome))
   return { accept, counters, calls, checkpointer, clock, engine, ledger, outcomes, store, inFlight }
 }

@@ -8,7 +8,7 @@ import {
   parsePosition,
   startOfTime,
   type Position,
-} from '../../src/opencti/position.ts'
+} from '../../src/util/position.ts'
 import { type StreamMessage } from '../../src/stream/stream-message.ts'
 import { readerSettings } from './reader-settings.ts'
 

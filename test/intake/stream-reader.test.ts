@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest'
 import { Ledger } from '../../src/checkpoint/ledger.ts'
-import { type PipelineMessage } from '../../src/intake/pipeline-message.ts'
 import { type ClockOff } from '../../src/intake/clock-watch.ts'
 import { type Gap } from '../../src/intake/stream-reader-options.ts'
 import { StreamReader } from '../../src/intake/stream-reader.ts'
 import { type StartKind } from '../../src/session/progress.ts'
-import { formatPosition, parsePosition } from '../../src/opencti/position.ts'
+import { formatPosition, parsePosition } from '../../src/util/position.ts'
 import { type StreamMessage } from '../../src/stream/stream-message.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { readerSettings } from './reader-settings.ts'
@@ -40,7 +39,7 @@ function reading(ledger: Ledger, startKind: StartKind = 'resumed') {
     keeper: { catchUpNotes: {} },
     startKind,
     pipeline: {
-      accept: ({ id }: PipelineMessage, receipts) => {
+      accept: ({ id }: StreamMessage, receipts) => {
         accepted.push(id!)
         const position = parsePosition(id!)
         const ticket = receipts!.receive(position, id!, true)

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parsePosition } from '../../src/opencti/position.ts'
+import { parsePosition } from '../../src/util/position.ts'
 import { streamQuery, type StreamRequest } from '../../src/opencti/stream-query.ts'
 
 const request: StreamRequest = {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { Progress } from '../../src/session/progress.ts'
-import { parsePosition } from '../../src/opencti/position.ts'
+import { parsePosition } from '../../src/util/position.ts'
 
 const at = (text: string) => parsePosition(text)!
 

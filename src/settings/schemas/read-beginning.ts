@@ -1,11 +1,6 @@
 import { booleanOfText } from './boolean-text.ts'
 import { millisecondsOfIsoDate } from '../../util/iso-date.ts'
-
-/** A place in the platform's stream, as `<ms>-<seq>` writes it. */
-export interface Beginning {
-  readonly ms: number
-  readonly seq: number
-}
+import { type Position } from '../../util/position.ts'
 
 /** What is wrong with a value, in words that follow its name. They never hold the value. */
 export interface Refused {
@@ -38,7 +33,7 @@ const endOfDatesMs = Date.UTC(10_000, 0, 1)
  * for its own, and seconds with a sequence, as the Python client makes them, for the year 1970 (OpenCTI platform,
  * graphql/sseMiddleware.js).
  */
-export function readBeginning(value: unknown): Beginning | Refused {
+export function readBeginning(value: unknown): Position | Refused {
   const read = readPlace(value)
   if ('ms' in read && read.ms >= tooLateMs) return { problem: 'must be a time before the year 2100' }
   return read
@@ -56,7 +51,26 @@ export function readCatchUpEnd(value: unknown): string | false | Refused {
   return read.ms === 0 ? false : new Date(read.ms).toISOString()
 }
 
-function readPlace(value: unknown): Beginning | Refused {
+/**
+ * Reads what a person writes to say where to begin, as the settings, the state and the command line read it: `<ms>-<seq>`,
+ * seconds or milliseconds since 1970, `0` for the beginning, or an ISO date, in UTC where it names no zone.
+ *
+ * @returns `undefined` for anything else, also for `2023-11` and for numbers that count nothing of this century. Some of
+ *   that the platform would read, and mean something else by it (OpenCTI platform, graphql/sseMiddleware.js).
+ *
+ * @example
+ * ```ts
+ * import { positionFromInput } from 'opencti-stream-connector'
+ *
+ * console.log(positionFromInput('2023-11-14T22:13:20Z')) // { ms: 1700000000000, seq: 0 }
+ * ```
+ */
+export function positionFromInput(text: string): Position | undefined {
+  const read = readBeginning(text)
+  return 'problem' in read ? undefined : read
+}
+
+function readPlace(value: unknown): Position | Refused {
   if (typeof value !== 'string' && typeof value !== 'number') return { problem: `must be ${beginningForms}` }
   const text = String(value).trim()
   if (yearAndMonth.test(text)) return { problem: 'must be a whole date, with its day' }

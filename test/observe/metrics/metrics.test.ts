@@ -5,7 +5,7 @@ import { caughtUp, lastEventOf, startSimulator } from '../../integration/stage.t
 import { until } from '../../integration/until.ts'
 import { Distribution } from '../../../src/observe/facts/distribution.ts'
 import { HookTimings } from '../../../src/observe/facts/hook-timings.ts'
-import { parsePosition } from '../../../src/opencti/position.ts'
+import { parsePosition } from '../../../src/util/position.ts'
 import { systemClock } from '../../../src/util/clock.ts'
 import { ask, samplesOf } from '../ask.ts'
 import { makeObserved } from '../stage.ts'

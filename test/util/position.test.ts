@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { comparePositions, formatPosition, parsePosition, startOfTime } from '../../src/opencti/position.ts'
+import { comparePositions, formatPosition, parsePosition, startOfTime } from '../../src/util/position.ts'
 
 const positions = fc.record({
   ms: fc.integer({ min: 0, max: 999_999_999_999_999 }),

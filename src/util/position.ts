@@ -1,5 +1,3 @@
-import { readBeginning } from '../settings/schemas/read-beginning.ts'
-
 /**
  * A place in the platform's stream: the id of a Redis stream entry, `<ms>-<seq>`, as two numbers. Places are
  * compared as numbers; as text, `9-0` would come after `10-0`.
@@ -97,23 +95,4 @@ const maxSeq = 999_999
 /** The last place before another one: what comes after it begins with that one. */
 export function positionBefore({ ms, seq }: Position): Position {
   return seq > 0 ? { ms, seq: seq - 1 } : { ms: Math.max(0, ms - 1), seq: maxSeq }
-}
-
-/**
- * Reads what a person writes to say where to begin, as the settings, the state and the command line read it: `<ms>-<seq>`,
- * seconds or milliseconds since 1970, `0` for the beginning, or an ISO date, in UTC where it names no zone.
- *
- * @returns `undefined` for anything else, also for `2023-11` and for numbers that count nothing of this century. Some of
- *   that the platform would read, and mean something else by it (OpenCTI platform, graphql/sseMiddleware.js).
- *
- * @example
- * ```ts
- * import { positionFromInput } from 'opencti-stream-connector'
- *
- * console.log(positionFromInput('2023-11-14T22:13:20Z')) // { ms: 1700000000000, seq: 0 }
- * ```
- */
-export function positionFromInput(text: string): Position | undefined {
-  const read = readBeginning(text)
-  return 'problem' in read ? undefined : read
 }
