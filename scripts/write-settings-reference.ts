@@ -1,5 +1,6 @@
-// Writes docs/reference/settings.md from the one table of settings in the code: `node scripts/write-settings-reference.ts`.
+// Writes docs/reference/settings.md from the one table of settings in the code: `npm run generate`.
 import { writeFileSync } from 'node:fs'
+import { format, resolveConfig } from 'prettier'
 import { defineSettings } from '../src/settings/schemas/define-settings.ts'
 import { settingsMarkdown } from '../src/settings/documents/settings-markdown.ts'
 
@@ -12,4 +13,5 @@ Sections of a connector's own follow the same pattern: \`<SECTION>_<FIELD>\` and
 
 ${settingsMarkdown(defineSettings({}))}
 `
-writeFileSync(new URL('../docs/reference/settings.md', import.meta.url), text)
+const file = new URL('../docs/reference/settings.md', import.meta.url)
+writeFileSync(file, await format(text, { ...(await resolveConfig(file)), parser: 'markdown' }))

@@ -102,11 +102,10 @@ export {
   type ResolvedOutageOptions,
   type ResolvedQueueOptions,
   type ResolvedReconcileOptions,
-  type ResolvedRateLimit,
   type ResolvedRetryOptions,
-  type ResolvedRoute,
-  type RouteConditions,
 } from './settings/schemas/delivery-options.ts'
+export { type ResolvedRateLimit } from './settings/schemas/rate-limit-schema.ts'
+export { type ResolvedRoute, type RouteConditions } from './settings/schemas/route-schema.ts'
 
 // How a connector does
 

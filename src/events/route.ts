@@ -1,4 +1,4 @@
-import { type ResolvedRoute } from '../settings/schemas/delivery-options.ts'
+import { type ResolvedRoute } from '../settings/schemas/route-schema.ts'
 import { type Entity } from '../stix/types/entity.ts'
 import { type Clock } from '../util/clock.ts'
 import { EventCounters, noRouteReason } from './event-counters.ts'

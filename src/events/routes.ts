@@ -1,4 +1,4 @@
-import { type ResolvedRoute } from '../settings/schemas/delivery-options.ts'
+import { type ResolvedRoute } from '../settings/schemas/route-schema.ts'
 import { type Clock } from '../util/clock.ts'
 import { type EventCounters } from './event-counters.ts'
 import { Route } from './route.ts'

@@ -17,7 +17,7 @@ import {
   type BuiltObject,
 } from 'opencti-stream-connector/testing'
 import { definitionOf, innerOf } from '../../src/settings/schemas/inner-schema.ts'
-import { connectorSchema } from '../../src/settings/schemas/connector-settings.ts'
+import { connectorSchema } from '../../src/settings/schemas/connector-schema.ts'
 import { deliveryFields, sectionFields } from '../../src/settings/schemas/setting-field.ts'
 import { createLogger } from '../../src/observe/log/create-logger.ts'
 import { Redactor } from '../../src/util/redactor.ts'

@@ -10,7 +10,7 @@ import {
 } from 'opencti-stream-connector/testing'
 import { describe, expect, test } from 'vitest'
 import { Filter } from '../../src/events/filter.ts'
-import { filterSchema } from '../../src/settings/schemas/filter-options.ts'
+import { filterSchema } from '../../src/settings/schemas/filter-schema.ts'
 
 const clock = { now: () => Date.UTC(2026, 8, 1) }
 

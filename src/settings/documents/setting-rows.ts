@@ -2,6 +2,7 @@ import { type ConnectorDefaults } from '../schemas/connector-defaults.ts'
 import { type SettingsDefinition } from '../schemas/define-settings.ts'
 import { defaultOf } from '../schemas/inner-schema.ts'
 import { fieldsOf, type SettingField } from '../schemas/setting-field.ts'
+import { notesOf } from '../schemas/setting-notes.ts'
 
 /** A setting with what it is when nobody sets it, for documents. */
 export interface SettingRow extends SettingField {
@@ -25,17 +26,9 @@ export function settingRows(
   })
 }
 
-/** What the code of a connector can set of the section `connector` itself, and by which name. */
-const besideDelivery: ReadonlyMap<string, keyof ConnectorDefaults> = new Map([
-  ['connector.name', 'name'],
-  ['connector.scope', 'scope'],
-  ['connector.live_stream_start_timestamp', 'start'],
-])
-
-function pathInDefaults({ option, yamlPath }: SettingField): readonly string[] {
-  if (option !== undefined) return option
-  const name = besideDelivery.get(yamlPath)
-  return name === undefined ? [] : [name]
+function pathInDefaults({ option, schema }: SettingField): readonly string[] {
+  const { inDefaults } = notesOf(schema)
+  return option ?? (inDefaults === undefined ? [] : [inDefaults])
 }
 
 function valueAt(value: unknown, path: readonly string[]): unknown {

@@ -1,7 +1,8 @@
 import { canOverlap, isKnownTypeName, knownTypeNames, typeNameOf } from '../../stix/types/entity-groups.ts'
 import { kindOfOpenCtiType, observableTypes } from '../../stix/types/observable-kinds.ts'
 import { type ConnectorDefaults } from '../schemas/connector-defaults.ts'
-import { type DeliveryOptions, type ResolvedRoute } from '../schemas/delivery-options.ts'
+import { type DeliveryOptions } from '../schemas/delivery-options.ts'
+import { type ResolvedRoute } from '../schemas/route-schema.ts'
 import { nearestName } from './near-name.ts'
 
 /** What {@link deadFilters} looks at. */

@@ -2,17 +2,17 @@ import { SettingsError, type SettingProblem } from '../../errors/settings-error.
 import { changedRoutes } from './changed-routes.ts'
 import { collectSecrets } from '../sources/collect-secrets.ts'
 import { type ConnectorDefaults } from '../schemas/connector-defaults.ts'
-import { connectorSchema } from '../schemas/connector-settings.ts'
+import { connectorSchema } from '../schemas/connector-schema.ts'
 import { deadFilters } from './dead-filters.ts'
 import { deepFreeze } from '../schemas/deep-freeze.ts'
 import { type SettingsDefinition, type SettingsSections } from '../schemas/define-settings.ts'
 import { type DeliveryOptions } from '../schemas/delivery-options.ts'
 import { nearMisses } from './near-miss.ts'
-import { openctiFields, openctiSchema } from '../schemas/opencti-settings.ts'
+import { openctiFields, openctiSchema } from '../schemas/opencti-schema.ts'
 import { type Defaults, resolveDefaults } from './resolve-defaults.ts'
 import { readDelivery } from './read-delivery.ts'
 import { readSection, type SectionRequest, type SectionResult } from './read-section.ts'
-import { fieldsOf, sectionFields } from '../schemas/setting-field.ts'
+import { defaultsBesideDelivery, fieldsOf, sectionFields } from '../schemas/setting-field.ts'
 import { missingProblem } from './setting-problems.ts'
 import {
   holdsPlaceholder,
@@ -113,8 +113,10 @@ function missingStream(sources: WrittenSettings): readonly SettingProblem[] {
     .map((field) => missingProblem(field, holdsPlaceholder(sources, field)))
 }
 
-function readConnector(sources: WrittenSettings, { name, scope, start }: ConnectorDefaults): SectionResult {
-  const fallback = { name, scope, live_stream_start_timestamp: start }
+function readConnector(sources: WrittenSettings, defaults: ConnectorDefaults): SectionResult {
+  const fallback = Object.fromEntries(
+    defaultsBesideDelivery.map(({ field, inDefaults }) => [field, defaults[inDefaults]]),
+  )
   return readSection(sources, { name: 'connector', object: connectorSchema, isOurs: true, fallback })
 }
 

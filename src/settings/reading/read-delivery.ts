@@ -6,7 +6,7 @@ import { type DeliveryOptions } from '../schemas/delivery-options.ts'
 import { deliverySchema } from '../schemas/delivery-schema.ts'
 import { issueMessage } from './issue-message.ts'
 import { textOf } from '../sources/raw-value.ts'
-import { deliveryFields, type SettingField } from '../schemas/setting-field.ts'
+import { defaultsBesideDelivery, deliveryFields, type SettingField } from '../schemas/setting-field.ts'
 import { refusedProblem } from './setting-problems.ts'
 import { type WrittenSetting, type WrittenSettings, writtenOf } from '../sources/setting-sources.ts'
 
@@ -18,8 +18,8 @@ export interface DeliveryResult {
 
 /** The options of delivery: what an operator set over what the code gives over the defaults. */
 export function readDelivery(sources: WrittenSettings, defaults: ConnectorDefaults): DeliveryResult {
-  const { name: _name, scope: _scope, start: _start, ...code } = defaults
-  const merged = copyOf(code) as Record<string, unknown>
+  const merged = copyOf(defaults) as Record<string, unknown>
+  for (const { inDefaults } of defaultsBesideDelivery) delete merged[inDefaults]
   const problems: SettingProblem[] = []
   const written = new Map<SettingField, WrittenSetting>()
   for (const field of deliveryFields) {

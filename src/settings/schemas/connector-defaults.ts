@@ -1,116 +1,208 @@
+// Written from the schemas by `npm run generate`: change those.
+
 import { type FilterOptions } from './filter-options.ts'
 import { type RouteOptions } from './route-options.ts'
 
-/** A limit on how many calls the hooks make. Off unless one of the two is given. */
+/** A limit on calls of hooks. Off unless one of its two options is set. */
 export interface RateLimitOptions {
   /**
-   * Calls per second in the long run, at most 1,000,000; 0 is no limit. Default 10 when only `burst` is given.
+   * Calls of hooks per second; 0 is no limit. 10 when only `burst` is given. A number from 0 to 1,000,000.
    * Environment: `CONNECTOR_RATE_LIMIT_PER_SECOND`.
    */
   perSecond?: number | undefined
   /**
-   * Calls that may be made at once after a rest, 1–1,000,000. Default 100.
-   * Environment: `CONNECTOR_RATE_LIMIT_BURST`.
+   * Calls of hooks that may be made at once after a rest. 100 when only `perSecond` is given. A whole number from 1
+   * to 1,000,000. Environment: `CONNECTOR_RATE_LIMIT_BURST`.
    */
   burst?: number | undefined
 }
 
 /** How often and when an event is tried again after an error that may pass. */
 export interface RetryOptions {
-  /** Tries of one event in all, 1–1,000. Default 3. Environment: `CONNECTOR_RETRY_ATTEMPTS`. */
+  /**
+   * Tries of one event in all. A whole number from 1 to 1,000. Environment: `CONNECTOR_RETRY_ATTEMPTS`.
+   * @default 3
+   */
   attempts?: number | undefined
-  /** Ceiling of the first wait in milliseconds, 0–3,600,000; it doubles each time. Default 1,000. Environment: `CONNECTOR_RETRY_BASE_MS`. */
+  /**
+   * Ceiling of the first wait, in milliseconds; it doubles. A number from 0 to 3,600,000.
+   * Environment: `CONNECTOR_RETRY_BASE_MS`.
+   * @default 1000
+   */
   baseMs?: number | undefined
-  /** Ceiling of every wait in milliseconds, 0–86,400,000. Default 60,000. Environment: `CONNECTOR_RETRY_MAX_MS`. */
+  /**
+   * Ceiling of every wait, in milliseconds. A number from 0 to 86,400,000. Environment: `CONNECTOR_RETRY_MAX_MS`.
+   * @default 60000
+   */
   maxMs?: number | undefined
-  /** What follows the last try. Default `dead-letter`. Environment: `CONNECTOR_RETRY_EXHAUSTED`. */
+  /**
+   * What follows the last try. Environment: `CONNECTOR_RETRY_EXHAUSTED`.
+   * @default 'dead-letter'
+   */
   exhausted?: 'dead-letter' | 'stop' | undefined
 }
 
-/** When the target counts as down, and how it is probed then. While it is down no event loses a try. */
+/** When the target counts as down, and how it is probed then. While it is down, no event loses a try. */
 export interface OutageOptions {
-  /** Failures in a row, over all entities, that mean the target is down; 1–1,000. Default 5. Environment: `CONNECTOR_OUTAGE_FAILURES`. */
+  /**
+   * Failures in a row, over all entities, that mean the target is down. A whole number from 1 to 1,000.
+   * Environment: `CONNECTOR_OUTAGE_FAILURES`.
+   * @default 5
+   */
   failures?: number | undefined
-  /** First wait between probes in milliseconds, 1–3,600,000. Default 1,000. Environment: `CONNECTOR_OUTAGE_PROBE_MIN_MS`. */
+  /**
+   * First wait between probes, in milliseconds. A number from 1 to 3,600,000.
+   * Environment: `CONNECTOR_OUTAGE_PROBE_MIN_MS`.
+   * @default 1000
+   */
   probeMinMs?: number | undefined
-  /** Longest wait between probes in milliseconds, 1–86,400,000. Default 30,000. Environment: `CONNECTOR_OUTAGE_PROBE_MAX_MS`. */
+  /**
+   * Longest wait between probes, in milliseconds. A number from 1 to 86,400,000.
+   * Environment: `CONNECTOR_OUTAGE_PROBE_MAX_MS`.
+   * @default 30000
+   */
   probeMaxMs?: number | undefined
 }
 
 /** How operations are gathered for a connector that overrides `flush`. */
 export interface BatchOptions {
-  /** Operations in a batch, 1–100,000; a full batch goes at once. Default 100. Environment: `CONNECTOR_BATCH_MAX_ITEMS`. */
+  /**
+   * Operations in a batch. A full batch goes at once. A whole number from 1 to 100,000.
+   * Environment: `CONNECTOR_BATCH_MAX_ITEMS`.
+   * @default 100
+   */
   maxItems?: number | undefined
-  /** Bytes of JSON in a batch, at least 1; absent for no limit. Environment: `CONNECTOR_BATCH_MAX_BYTES`. */
+  /**
+   * Bytes of JSON in a batch. Absent: no limit. A whole number, at least 1.
+   * Environment: `CONNECTOR_BATCH_MAX_BYTES`.
+   */
   maxBytes?: number | undefined
-  /** How long the first operation of a batch waits, in milliseconds, 0–86,400,000. Default 30,000. Environment: `CONNECTOR_BATCH_MAX_WAIT_MS`. */
+  /**
+   * How long a batch fills, in milliseconds. The time runs from its first operation. A number from 0 to 86,400,000.
+   * Environment: `CONNECTOR_BATCH_MAX_WAIT_MS`.
+   * @default 30000
+   */
   maxWaitMs?: number | undefined
-  /** Batches that are under way side by side, 1–1,024. Default 4. Environment: `CONNECTOR_BATCH_MAX_IN_FLIGHT`. */
+  /**
+   * Batches that are under way side by side. A whole number from 1 to 1,024.
+   * Environment: `CONNECTOR_BATCH_MAX_IN_FLIGHT`.
+   * @default 4
+   */
   maxInFlight?: number | undefined
-  /** `latest`: of several operations of one entity in a batch only the newest is sent. Default `false`. Environment: `CONNECTOR_BATCH_DEDUPE`. */
+  /**
+   * latest: of several operations of one entity in a batch only the newest is sent.
+   * Environment: `CONNECTOR_BATCH_DEDUPE`.
+   * @default false
+   */
   dedupe?: false | 'latest' | undefined
 }
 
-/** How much is held in memory; at any of these limits the socket is not read. */
+/** How much is held in memory. At any of these limits the socket is not read. */
 export interface QueueOptions {
-  /** Events, 1–10,000,000. Default 10,000. Environment: `CONNECTOR_QUEUE_MAX_EVENTS`. */
-  maxEvents?: number | undefined
-  /** Bytes of events, at least 1,024, at most a 24th of the heap. Default 67,108,864 (64 MiB). Environment: `CONNECTOR_QUEUE_MAX_BYTES`. */
-  maxBytes?: number | undefined
-  /** Bytes of one frame, at least 1,024, at most a twelfth of the heap; a longer one becomes a dead letter. Default 134,217,728 (128 MiB). Environment: `CONNECTOR_MAX_FRAME_BYTES`. */
-  maxFrameBytes?: number | undefined
-}
-
-/** What is done in the special moments of an entity's life. */
-export interface LifecycleOptions {
-  /** The indicator was revoked. `skip` leaves what the target has of it, or has not, as it is. Default `delete`. Environment: `CONNECTOR_ON_REVOKED`. */
-  revoked?: 'delete' | 'update' | 'skip' | undefined
-  /** `valid_until` has passed. `skip` as of `revoked`. Default `update`. Environment: `CONNECTOR_ON_EXPIRED`. */
-  expired?: 'delete' | 'update' | 'skip' | undefined
   /**
-   * Withdraw an indicator when its `valid_until` comes, without waiting for an event. Needs `expired` to be `delete`, and the
-   * id map. Default `false`. Environment: `CONNECTOR_ON_EXPIRY_TIMER`.
+   * Events held in memory. A whole number from 1 to 10,000,000. Environment: `CONNECTOR_QUEUE_MAX_EVENTS`.
+   * @default 10000
    */
-  expiryTimer?: boolean | undefined
-  /** The target answers 404 to a delete. Default `ok`. Environment: `CONNECTOR_ON_DELETE_MISSING`. */
-  deleteMissing?: 'ok' | 'dead-letter' | undefined
-  /** The target answers 409 to a create. Default `ok`. Environment: `CONNECTOR_ON_CREATE_EXISTING`. */
-  createExisting?: 'ok' | 'dead-letter' | undefined
+  maxEvents?: number | undefined
+  /**
+   * Bytes of events held in memory, at most a 24th of the heap. A whole number, at least 1,024.
+   * Environment: `CONNECTOR_QUEUE_MAX_BYTES`.
+   * @default 67108864
+   */
+  maxBytes?: number | undefined
+  /**
+   * Bytes of one frame, at most a twelfth of the heap; a longer one becomes a dead letter. A whole number, at least
+   * 1,024. Environment: `CONNECTOR_MAX_FRAME_BYTES`.
+   * @default 134217728
+   */
+  maxFrameBytes?: number | undefined
 }
 
 /** How many dead letters are kept. */
 export interface DeadLetterOptions {
-  /** Dead letters, 1–10,000,000. Default 10,000. Environment: `CONNECTOR_DEAD_LETTERS_MAX`. */
+  /**
+   * Dead letters that are kept. A whole number from 1 to 10,000,000. Environment: `CONNECTOR_DEAD_LETTERS_MAX`.
+   * @default 10000
+   */
   max?: number | undefined
 }
 
-/** Comparing the target with the id map and the platform, and mending what differs. */
+/** What is done in the special moments of an entity’s life. */
+export interface LifecycleOptions {
+  /**
+   * What becomes of an indicator that was revoked; skip leaves it at the target as it is.
+   * Environment: `CONNECTOR_ON_REVOKED`.
+   * @default 'delete'
+   */
+  revoked?: 'delete' | 'update' | 'skip' | undefined
+  /**
+   * What becomes of an indicator whose valid_until has passed when an event tells of it; skip leaves it at the
+   * target as it is. Environment: `CONNECTOR_ON_EXPIRED`.
+   * @default 'update'
+   */
+  expired?: 'delete' | 'update' | 'skip' | undefined
+  /**
+   * Withdraw an indicator when its valid_until comes, without an event; needs `expired`=delete. It needs the id map
+   * too. Environment: `CONNECTOR_ON_EXPIRY_TIMER`.
+   * @default false
+   */
+  expiryTimer?: boolean | undefined
+  /**
+   * What a 404 to a delete means. Environment: `CONNECTOR_ON_DELETE_MISSING`.
+   * @default 'ok'
+   */
+  deleteMissing?: 'ok' | 'dead-letter' | undefined
+  /**
+   * What a 409 to a create means. Environment: `CONNECTOR_ON_CREATE_EXISTING`.
+   * @default 'ok'
+   */
+  createExisting?: 'ok' | 'dead-letter' | undefined
+}
+
+/** Comparing the target with the id map and the platform, and mending what differs. Off unless set. */
 export interface ReconcileSettings {
-  /** Milliseconds between two comparisons, 60,000–2,592,000,000; absent for none by itself. Environment: `CONNECTOR_RECONCILE_EVERY_MS`. */
+  /**
+   * Milliseconds between two comparisons of the target with the platform. Absent: it is not compared again and
+   * again. A number from 60,000 to 2,592,000,000. Environment: `CONNECTOR_RECONCILE_EVERY_MS`.
+   */
   everyMs?: number | undefined
-  /** Whether to compare once after each start, when the catch-up is over. Default `false`. Environment: `CONNECTOR_RECONCILE_AT_START`. */
+  /**
+   * Compare the target with the platform after each start. It is compared once the catch-up is over.
+   * Environment: `CONNECTOR_RECONCILE_AT_START`.
+   * @default false
+   */
   atStart?: boolean | undefined
   /**
-   * What becomes of entities in the target that the connector does not know. Only those are ever deleted that the `list` hook
-   * calls ours and that are gone at the platform. Default `report`. Environment: `CONNECTOR_RECONCILE_ORPHANS`.
+   * What becomes of entities in the target that are ours, unknown, and gone at the platform. Ours is what the
+   * `list` hook calls ours. Environment: `CONNECTOR_RECONCILE_ORPHANS`.
+   * @default 'report'
    */
   orphans?: 'report' | 'delete' | undefined
   /**
-   * The greatest share of the known entities that one comparison withdraws, or creates anew, in percent, 0–100; ten are always
-   * allowed. More is refused and reported: forcing it is for a person. Default 10. Environment: `CONNECTOR_RECONCILE_MAX_PERCENT`.
+   * The greatest share of the known entities that a comparison withdraws or creates, in percent. Ten are always
+   * allowed. More is refused and reported: forcing it is for a person. A number from 0 to 100.
+   * Environment: `CONNECTOR_RECONCILE_MAX_PERCENT`.
+   * @default 10
    */
   maxPercent?: number | undefined
 }
 
 /** The page that says whether the connector lives and is ready. */
 export interface HealthOptions {
-  /** Port, 0–65535; 0 takes a free one; absent for no page. Environment: `CONNECTOR_HEALTH_PORT`. */
+  /**
+   * Port of the health page; 0 takes a free one. Absent: no page. A whole number from 0 to 65,535.
+   * Environment: `CONNECTOR_HEALTH_PORT`.
+   */
   port?: number | undefined
-  /** Address to listen on. Default `127.0.0.1`. Environment: `CONNECTOR_HEALTH_HOST`. */
+  /**
+   * Address that the health page listens on. Environment: `CONNECTOR_HEALTH_HOST`.
+   * @default '127.0.0.1'
+   */
   host?: string | undefined
   /**
-   * Host names, beside the one that it listens on, under which browsers may ask for the status page: those of a proxy in
-   * front of it. Addresses and `localhost` always work. Default: none. Environment: `CONNECTOR_HEALTH_ALLOWED_HOSTS`.
+   * Names under which a proxy hands on the status page; addresses and localhost always work.
+   * Environment: `CONNECTOR_HEALTH_ALLOWED_HOSTS`.
+   * @default []
    */
   allowedHosts?: readonly string[] | undefined
 }
@@ -135,66 +227,98 @@ export interface HealthOptions {
 export interface ConnectorDefaults {
   /** Name of the connector, as the platform shows it. Environment: `CONNECTOR_NAME`. */
   name?: string | undefined
-  /** What it declares to be for; it filters nothing. Environment: `CONNECTOR_SCOPE`. */
+  /**
+   * What the connector declares to be for; it filters nothing. Environment: `CONNECTOR_SCOPE`.
+   * @default ['not-applicable']
+   */
   scope?: readonly string[] | undefined
   /**
-   * Where to begin while there is no state: `now` leaves out what exists, as a chat wants it; else an ISO date or what else
-   * the setting takes. Default: the beginning. Environment: `CONNECTOR_LIVE_STREAM_START_TIMESTAMP`, where `0` is the beginning.
+   * Where to start while there is no state; not set means the beginning, unless the code of the connector says
+   * otherwise. `now` leaves out what exists, as a chat wants it; `0` is the beginning.
+   * Environment: `CONNECTOR_LIVE_STREAM_START_TIMESTAMP`.
    */
   start?: string | undefined
-  /** Hooks that run side by side, for different entities; 1–1,024. Default 8. Environment: `CONNECTOR_CONCURRENCY`. */
+  /**
+   * Hooks that run side by side, for different entities. A whole number from 1 to 1,024.
+   * Environment: `CONNECTOR_CONCURRENCY`.
+   * @default 8
+   */
   concurrency?: number | undefined
   /**
-   * Whether it is found out how many hooks at a time the target takes well: it begins with one, and goes up to
-   * `concurrency`, or with batches to `batch.maxInFlight`. Default `false`. Environment: `CONNECTOR_ADAPTIVE_CONCURRENCY`.
+   * Find out how many hooks, or batches, at a time the target takes well, up to `concurrency` or
+   * `batch.maxInFlight`. It begins with one. Environment: `CONNECTOR_ADAPTIVE_CONCURRENCY`.
+   * @default false
    */
   adaptiveConcurrency?: boolean | undefined
   /**
-   * What waits for what. `entity`: the events of one entity, one after another. `reference`: also a relationship, sighting or
-   * container for the entities that it names, and a delete for what named its entity before. `strict`: the whole stream, one
-   * event at a time. Default `entity`. Environment: `CONNECTOR_ORDERING`.
+   * What waits for what: entity, also those that an entity names (reference), or everything (strict). With
+   * `reference`, a relationship, sighting or container waits for the entities that it names, and a delete for what
+   * named its entity before. With `strict`, the whole stream goes one event at a time.
+   * Environment: `CONNECTOR_ORDERING`.
+   * @default 'entity'
    */
   ordering?: 'entity' | 'reference' | 'strict' | undefined
-  /** `latest`: while an entity waits, its newer state replaces the older. Default `false`. Environment: `CONNECTOR_COALESCE`. */
+  /**
+   * latest: while an entity waits, its newer state replaces the older. Environment: `CONNECTOR_COALESCE`.
+   * @default false
+   */
   coalesce?: false | 'latest' | undefined
-  /** A limit on calls of hooks. Off unless given. */
+  /** A limit on calls of hooks. Off unless one of its two options is set. */
   rateLimit?: RateLimitOptions | undefined
-  /** Trying again. */
+  /** How often and when an event is tried again after an error that may pass. */
   retry?: RetryOptions | undefined
-  /** When the target counts as down. */
+  /** When the target counts as down, and how it is probed then. While it is down, no event loses a try. */
   outage?: OutageOptions | undefined
-  /** Gathering operations for `flush`. */
+  /** How operations are gathered for a connector that overrides `flush`. */
   batch?: BatchOptions | undefined
-  /** How much is held in memory. */
+  /** How much is held in memory. At any of these limits the socket is not read. */
   queue?: QueueOptions | undefined
-  /** How long one hook may take, in milliseconds, at least 1; absent for any time. Environment: `CONNECTOR_HOOK_TIMEOUT_MS`. */
+  /**
+   * How long one hook may take, in milliseconds. Absent: any time. A number from 1 to 2,592,000,000.
+   * Environment: `CONNECTOR_HOOK_TIMEOUT_MS`.
+   */
   hookTimeoutMs?: number | undefined
-  /** How long work may go on after a stop was asked for, in milliseconds, 0–3,600,000. Default 8,000. Environment: `CONNECTOR_STOP_GRACE_MS`. */
+  /**
+   * How long work may go on after a stop was asked for, in milliseconds. A number from 0 to 3,600,000.
+   * Environment: `CONNECTOR_STOP_GRACE_MS`.
+   * @default 8000
+   */
   stopGraceMs?: number | undefined
-  /** Whether it is remembered what was pushed, and under which id. Default `true`. Environment: `CONNECTOR_ID_MAP`. */
+  /**
+   * Remember what was pushed, and under which id. Environment: `CONNECTOR_ID_MAP`.
+   * @default true
+   */
   idMap?: boolean | undefined
   /** How many dead letters are kept. */
   deadLetters?: DeadLetterOptions | undefined
-  /** The special moments of an entity's life. */
+  /** What is done in the special moments of an entity’s life. */
   on?: LifecycleOptions | undefined
   /**
-   * Whether changes that the connector's own user made are skipped: for connectors that write back to the platform, with a
-   * user of their own. With the token of somebody who also works at the platform, it would hide their work. Default
-   * `false`. Environment: `CONNECTOR_SKIP_OWN_CHANGES`.
+   * Skip changes that the connector’s own user made. For connectors that write back to the platform with a separate
+   * user. With the token of somebody who also works at the platform, it would hide their work.
+   * Environment: `CONNECTOR_SKIP_OWN_CHANGES`.
+   * @default false
    */
   skipOwnChanges?: boolean | undefined
-  /** Milliseconds between two summaries in the log, which are of level `info`, at least 1,000; 0 for none. Default 60,000. Environment: `CONNECTOR_METRICS_INTERVAL_MS`. */
+  /**
+   * Milliseconds between two summaries in the log, of level info; 0 for none. A number of milliseconds from 1,000
+   * to 2,592,000,000, or 0. Environment: `CONNECTOR_METRICS_INTERVAL_MS`.
+   * @default 60000
+   */
   metricsIntervalMs?: number | undefined
-  /** Comparing the target with the platform. Off unless asked for. */
+  /** Comparing the target with the id map and the platform, and mending what differs. Off unless set. */
   reconcile?: ReconcileSettings | undefined
-  /** The page that says whether the connector lives. */
+  /** The page that says whether the connector lives and is ready. */
   health?: HealthOptions | undefined
-  /** Which entities reach the hooks. */
+  /**
+   * Which entities reach the hooks; the others are skipped and counted with the reason. Everything that is named
+   * must hold. A filter never hides the delete of something that was pushed.
+   */
   filter?: FilterOptions | undefined
   /**
-   * Ways to the target, by name: small letters, digits, `_` and `-`. Each that takes an entity gets it, once, with an id,
-   * a lane and limits of its own, and the hooks see its name as `context.route`. An operator changes some of a route's
-   * options. Environment: `CONNECTOR_ROUTES`.
+   * Ways to the target, by name: small letters, digits, `_` and `-`. Each that takes an entity gets it, once, with
+   * an id, a lane and limits of its own, and the hooks see its name as `context.route`. An operator changes some of
+   * a route’s options. Environment: `CONNECTOR_ROUTES`.
    */
   routes?: Record<string, RouteOptions> | undefined
 }

@@ -1,155 +1,102 @@
-import { z } from 'zod'
-import { beginningForms, catchUpEndForms, readBeginning, readCatchUpEnd } from './read-beginning.ts'
-import { type RouteChanges, routeChangesSchema } from './route-options.ts'
-import { settingNotes } from './setting-notes.ts'
+// Written from the schemas by `npm run generate`: change those.
+
+import { type RouteChanges } from './route-options.ts'
 
 /** What the connector is and what it listens to: the section `connector` of the settings. */
 export interface ConnectorSettings {
-  /** Identity of this connector at the platform, a UUID. */
+  /** Identity of this connector at the platform. Environment: `CONNECTOR_ID`. */
   readonly id: string
-  /** Its name, as the platform shows it. */
+  /** Name of the connector, as the platform shows it. Environment: `CONNECTOR_NAME`. */
   readonly name: string
-  /** What it declares to be for. The platform only shows it; it filters nothing. Default `['not-applicable']`. */
+  /**
+   * What the connector declares to be for; it filters nothing. Environment: `CONNECTOR_SCOPE`.
+   * @default ['not-applicable']
+   */
   readonly scope: readonly string[]
-  /** Always `STREAM`. */
+  /**
+   * Always STREAM. Environment: `CONNECTOR_TYPE`.
+   * @default 'STREAM'
+   */
   readonly type: 'STREAM'
-  /** The least grave level that is logged. Default `error`. */
+  /**
+   * The least grave level that is logged. Environment: `CONNECTOR_LOG_LEVEL`.
+   * @default 'error'
+   */
   readonly log_level: 'debug' | 'info' | 'warn' | 'error'
-  /** Id of the stream; absent when it is not set or still `ChangeMe`, which `checkStream()` reports, before anything else at a start. */
+  /**
+   * Id of the stream to listen to. Absent when it is not set or still `ChangeMe`, which `checkStream()` reports
+   * before anything else at a start. Environment: `CONNECTOR_LIVE_STREAM_ID`.
+   */
   readonly live_stream_id?: string | undefined
   /**
-   * Whether the target loses what the platform deletes, merges away or takes out of the stream. Default `true`. What is
-   * withdrawn because it was revoked, has expired, or no longer passes the connector's own filter is not concerned.
+   * Withdraw what the platform deletes, merges away or takes out of the stream; false keeps it in the target. What
+   * is withdrawn because it was revoked, has expired, or no longer passes the connector’s own filter is not
+   * concerned. Environment: `CONNECTOR_LIVE_STREAM_LISTEN_DELETE`.
+   * @default true
    */
   readonly live_stream_listen_delete: boolean
-  /** Whether what an entity refers to is left out. Default `true`: dependencies flood a stream. */
+  /**
+   * Leave out what an entity refers to; false floods the connector.
+   * Environment: `CONNECTOR_LIVE_STREAM_NO_DEPENDENCIES`.
+   * @default true
+   */
   readonly live_stream_no_dependencies: boolean
-  /** Whether inferred entities are delivered. Default `false`. */
+  /**
+   * Deliver inferred entities too. Environment: `CONNECTOR_LIVE_STREAM_WITH_INFERENCES`.
+   * @default false
+   */
   readonly live_stream_with_inferences: boolean
-  /** Where to start when there is no state, as `<ms>-<seq>`; `0-0` is the beginning. */
+  /**
+   * Where to start while there is no state; not set means the beginning, unless the code of the connector says
+   * otherwise. `now` leaves out what exists, as a chat wants it; `0` is the beginning.
+   * Environment: `CONNECTOR_LIVE_STREAM_START_TIMESTAMP`.
+   */
   readonly live_stream_start_timestamp?: string | undefined
-  /** Whether what lies before the stream's retention is caught up with. Default `true`. */
+  /**
+   * Catch up with what is older than the stream’s retention. Environment: `CONNECTOR_LIVE_STREAM_RECOVER`.
+   * @default true
+   */
   readonly live_stream_recover: boolean
-  /** Up to when to catch up at the first start, as an ISO date; `false` for no catching up; absent for "now". */
+  /**
+   * Up to when to catch up while there is no state; not set means now. An ISO date; `false` for no catching up.
+   * Environment: `CONNECTOR_LIVE_STREAM_RECOVER_ISO_DATE`.
+   */
   readonly live_stream_recover_iso_date?: string | false | undefined
-  /** Whether Prometheus metrics are served. Default `false`. */
+  /**
+   * Serve Prometheus metrics. Environment: `CONNECTOR_EXPOSE_METRICS`.
+   * @default false
+   */
   readonly expose_metrics: boolean
-  /** Port of the metrics, 0–65535; 0 takes a free one. Default 9095. */
+  /**
+   * Port of the metrics; 0 takes a free one. A whole number from 0 to 65,535.
+   * Environment: `CONNECTOR_METRICS_PORT`.
+   * @default 9095
+   */
   readonly metrics_port: number
-  /** Address that the metrics listen on. Default `0.0.0.0`. */
+  /**
+   * Address that the metrics listen on. Environment: `CONNECTOR_METRICS_HOST`.
+   * @default '0.0.0.0'
+   */
   readonly metrics_host: string
-  /** First part of the metrics' names. Default empty. */
+  /**
+   * First part of the names of the metrics. Environment: `CONNECTOR_METRICS_NAMESPACE`.
+   * @default ''
+   */
   readonly metrics_namespace: string
-  /** Second part of the metrics' names. Default empty. */
+  /**
+   * Second part of the names of the metrics. Environment: `CONNECTOR_METRICS_SUBSYSTEM`.
+   * @default ''
+   */
   readonly metrics_subsystem: string
-  /** What the operator changes of the routes that the code has, by their name. */
+  /**
+   * Changes of the routes that the connector has, by their name, as JSON or YAML: tlp, min_tlp, max_tlp,
+   * rate_limit_per_second, rate_limit_burst, concurrency. Environment: `CONNECTOR_ROUTES`.
+   */
   readonly routes?: Readonly<Record<string, RouteChanges>> | undefined
-  /** Folder of the state file. Default `./state`; where that cannot be written, one of the user's own. */
+  /**
+   * Folder of the state file, on a volume. Where ./state cannot be written, the default is a folder of the user’s
+   * own, which may be a temporary one. Environment: `CONNECTOR_STATE_DIR`.
+   * @default './state'
+   */
   readonly state_dir: string
 }
-
-const logLevels = ['debug', 'info', 'warn', 'warning', 'error'] as const
-
-/** Where to begin, as `<ms>-<seq>`, or `now`. */
-const startTimestamp = z
-  .string()
-  .transform((value, context) => {
-    if (value.trim().toLowerCase() === 'now') return 'now'
-    const read = readBeginning(value)
-    if (!('problem' in read)) return `${read.ms}-${read.seq}`
-    context.addIssue({ code: 'custom', message: read.problem })
-    return z.NEVER
-  })
-  .register(settingNotes, {
-    formerFields: ['start_timestamp'],
-    expected: `${beginningForms}; or now`,
-  })
-
-const recoverDate = z
-  .union([z.literal(false), z.string()])
-  .transform((value, context) => {
-    const read = readCatchUpEnd(value)
-    if (typeof read !== 'object') return read
-    context.addIssue({ code: 'custom', message: read.problem })
-    return z.NEVER
-  })
-  .register(settingNotes, {
-    expected: catchUpEndForms,
-    fromText: (text) => (readCatchUpEnd(text) === false ? false : text),
-  })
-
-/** What Prometheus takes as the beginning of a metric's name. */
-const metricNamePart = () =>
-  z
-    .string()
-    .trim()
-    .regex(/^(?:[a-z_]\w*)?$/i, { error: 'must be letters, digits and _, and begin with no digit' })
-
-/**
- * Reads the section `connector`, apart from the options of delivery that stand beside these fields.
- *
- * @internal
- */
-export const connectorSchema = z.object({
-  id: z.string().trim().describe('Identity of this connector at the platform.').register(settingNotes, {
-    expected: 'a UUID of its own',
-  }),
-  name: z.string().trim().describe('Name of the connector, as the platform shows it.'),
-  scope: z
-    .array(z.string())
-    .default(['not-applicable'])
-    .describe('What the connector declares to be for; it filters nothing.'),
-  type: z.literal('STREAM').default('STREAM').describe('Always STREAM.'),
-  log_level: z
-    .enum(logLevels)
-    .transform((level) => (level === 'warning' ? 'warn' : level))
-    .prefault('error')
-    .describe('The least grave level that is logged.'),
-  live_stream_id: z
-    .string()
-    .trim()
-    .optional()
-    .describe('Id of the stream to listen to.')
-    .register(settingNotes, { expected: 'the id of a stream of the platform' }),
-  live_stream_listen_delete: z
-    .boolean()
-    .default(true)
-    .describe(
-      'Withdraw what the platform deletes, merges away or takes out of the stream; false keeps it in the target.',
-    ),
-  live_stream_no_dependencies: z
-    .boolean()
-    .default(true)
-    .describe('Leave out what an entity refers to; false floods the connector.'),
-  live_stream_with_inferences: z.boolean().default(false).describe('Deliver inferred entities too.'),
-  live_stream_start_timestamp: startTimestamp
-    .optional()
-    .describe(
-      'Where to start while there is no state; not set means the beginning, unless the code of the connector says otherwise.',
-    ),
-  live_stream_recover: z
-    .boolean()
-    .default(true)
-    .describe('Catch up with what is older than the stream’s retention.'),
-  live_stream_recover_iso_date: recoverDate
-    .optional()
-    .describe('Up to when to catch up while there is no state; not set means now.'),
-  expose_metrics: z.boolean().default(false).describe('Serve Prometheus metrics.'),
-  metrics_port: z.int().min(0).max(65535).default(9095).describe('Port of the metrics; 0 takes a free one.'),
-  metrics_host: z.string().trim().default('0.0.0.0').describe('Address that the metrics listen on.'),
-  metrics_namespace: metricNamePart().default('').describe('First part of the names of the metrics.'),
-  metrics_subsystem: metricNamePart().default('').describe('Second part of the names of the metrics.'),
-  routes: routeChangesSchema
-    .describe(
-      'Changes of the routes that the connector has, by their name, as JSON or YAML: tlp, min_tlp, max_tlp, rate_limit_per_second, rate_limit_burst, concurrency.',
-    )
-    .register(settingNotes, {
-      expected: 'a JSON object such as {"secure":{"min_tlp":"TLP:AMBER","rate_limit_per_second":5}}',
-    }),
-  state_dir: z
-    .string()
-    .default('./state')
-    .describe(
-      'Folder of the state file, on a volume. Where ./state cannot be written, the default is a folder of the user’s own, which may be a temporary one.',
-    ),
-})

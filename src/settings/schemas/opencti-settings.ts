@@ -1,200 +1,58 @@
-import { z } from 'zod'
-import { booleanOfText } from './boolean-text.ts'
-import { pemText } from './pem-text.ts'
-import { proxyFor } from '../../network/proxy-for.ts'
-import { proxyUrl } from '../../network/proxy-url.ts'
-import { Secret, secret } from '../../util/secret.ts'
-import { settingNotes } from './setting-notes.ts'
-import { withoutEnd } from '../../util/without-end.ts'
+// Written from the schemas by `npm run generate`: change those.
+
+import { type Secret } from '../../util/secret.ts'
 
 /** How the platform is reached: the section `opencti` of the settings. */
 export interface OpenctiSettings {
-  /** Address of the platform with its base path, without a slash at the end. */
+  /**
+   * Address of the OpenCTI platform, with its base path if it has one. It has no slash at the end.
+   * Environment: `OPENCTI_URL`.
+   */
   readonly url: string
-  /** API token of the connector's user. */
+  /** API token of the connector’s user. Environment: `OPENCTI_TOKEN`. */
   readonly token: Secret
-  /** Whether the platform's TLS certificate is checked. Default `true`. */
+  /**
+   * Check the TLS certificate of the platform; a path or PEM text also names the authorities to trust.
+   * Environment: `OPENCTI_SSL_VERIFY`.
+   * @default true
+   */
   readonly ssl_verify: boolean
-  /** PEM text of certificate authorities to trust beside those of the system; a file is read at the start. */
+  /**
+   * Certificate authorities to trust for the platform beside those of the system: PEM text or the path of a file.
+   * Environment: `OPENCTI_SSL_CA`.
+   */
   readonly ssl_ca?: string | undefined
-  /** PEM text of certificate authorities to trust for every address, of the platform and of the target. */
+  /**
+   * Certificate authorities to trust beside those of the system, for the platform and for the target: PEM text or
+   * the path of a file. Environment: `HTTPS_CA_CERTIFICATES`.
+   */
   readonly https_ca_certificates?: string | undefined
-  /** PEM text of the client certificate. */
+  /** Client certificate: PEM text or the path of a file. Environment: `OPENCTI_SSL_CERT`. */
   readonly ssl_cert?: string | undefined
-  /** PEM text of the client certificate's key. */
+  /** Key of the client certificate: PEM text or the path of a file. Environment: `OPENCTI_SSL_KEY`. */
   readonly ssl_key?: Secret | undefined
-  /** What opens `ssl_key`. */
+  /** Passphrase of the client certificate’s key. Environment: `OPENCTI_SSL_PASSPHRASE`. */
   readonly ssl_passphrase?: Secret | undefined
-  /** Headers to send with every request to the platform, the stream included. */
+  /**
+   * Headers for every request to the platform, the stream included: name1:value1;name2:value2.
+   * Environment: `OPENCTI_CUSTOM_HEADERS`.
+   */
   readonly custom_headers: Readonly<Record<string, Secret>>
-  /** Whether log lines are JSON. Default `true`. */
+  /**
+   * Write log lines as JSON. Environment: `OPENCTI_JSON_LOGGING`.
+   * @default true
+   */
   readonly json_logging: boolean
-  /** The proxy to reach `url` through: `OPENCTI_PROXY`, else what the three below say; absent for none. */
+  /** Proxy to reach the platform through; it wins over HTTP_PROXY and HTTPS_PROXY. Environment: `OPENCTI_PROXY`. */
   readonly proxy?: Secret | undefined
-  /** Proxy for http addresses, for clients of the target. */
+  /** Proxy for http addresses. Environment: `HTTP_PROXY`. */
   readonly http_proxy?: Secret | undefined
-  /** Proxy for https addresses, for clients of the target. */
+  /** Proxy for https addresses. Environment: `HTTPS_PROXY`. */
   readonly https_proxy?: Secret | undefined
-  /** Hosts, domains and ranges of addresses that are reached without a proxy. */
+  /**
+   * Hosts, domains, IP addresses and ranges of them (10.0.0.0/8, fd00::/8) that are reached without a proxy; * for
+   * all. Environment: `NO_PROXY`.
+   * @default []
+   */
   readonly no_proxy: readonly string[]
-}
-
-const certificates = 'PEM text or the path of a file'
-
-const platformUrl = z
-  .url({ protocol: /^https?$/, error: 'must be an address that starts with http:// or https://' })
-  .refine((url) => !URL.canParse(url) || new URL(url).username + new URL(url).password === '', {
-    error: 'must not contain a user name or a password; the token belongs in OPENCTI_TOKEN',
-  })
-  .refine((url) => !/[?#]/.test(url), { error: 'must not contain a query or a fragment' })
-  // A slash at the end would double in every path that is added (pycti asks for //stream).
-  .transform((url) => withoutEnd(new URL(url).href, '/'))
-  .describe('Address of the OpenCTI platform, with its base path if it has one.')
-  .register(settingNotes, { expected: 'the address of the platform, such as https://opencti.example.com' })
-
-const tokenHeaderName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-
-const customHeaders = z
-  .record(
-    z.string().regex(tokenHeaderName),
-    z
-      .string()
-      .refine(isHeaderValue, { error: 'must not hold line ends or other control characters' })
-      .transform((value) => new Secret(value)),
-  )
-  .register(settingNotes, {
-    expected: 'a list of headers in the form name1:value1;name2:value2, or a JSON object',
-    isText: true,
-    fromText: headersOfText,
-  })
-
-/**
- * The fields of the section `opencti` as they are written.
- *
- * @internal
- */
-export const openctiFields = z.object({
-  url: platformUrl,
-  token: secret().describe('API token of the connector’s user.').register(settingNotes, {
-    expected: 'the API token of the connector’s user',
-  }),
-  ssl_verify: z
-    .union([z.boolean(), pemText()])
-    .default(true)
-    .describe(
-      'Check the TLS certificate of the platform; a path or PEM text also names the authorities to trust.',
-    )
-    .register(settingNotes, {
-      expected: 'true, false, or the path of a CA file',
-      fromText: (text) => booleanOfText(text) ?? text,
-    }),
-  ssl_ca: pemText()
-    .optional()
-    .describe(
-      `Certificate authorities to trust for the platform beside those of the system: ${certificates}.`,
-    )
-    .register(settingNotes, { expected: `${certificates} with certificate authorities` }),
-  https_ca_certificates: pemText()
-    .optional()
-    .describe(
-      `Certificate authorities to trust beside those of the system, for the platform and for the target: ${certificates}.`,
-    )
-    .register(settingNotes, {
-      environment: ['HTTPS_CA_CERTIFICATES'],
-      expected: `${certificates} with certificate authorities`,
-    }),
-  ssl_cert: pemText()
-    .optional()
-    .describe(`Client certificate: ${certificates}.`)
-    .register(settingNotes, { expected: `${certificates} with the client certificate` }),
-  ssl_key: pemText()
-    .transform((text) => new Secret(text))
-    .optional()
-    .describe(`Key of the client certificate: ${certificates}.`)
-    .register(settingNotes, {
-      expected: `${certificates} with the key of the client certificate`,
-      isSecret: true,
-    }),
-  ssl_passphrase: secret().optional().describe('Passphrase of the client certificate’s key.'),
-  custom_headers: customHeaders
-    .prefault({})
-    .describe('Headers for every request to the platform, the stream included: name1:value1;name2:value2.')
-    .register(settingNotes, { isSecret: true }),
-  json_logging: z.boolean().default(true).describe('Write log lines as JSON.'),
-  proxy: proxyUrl()
-    .optional()
-    .describe('Proxy to reach the platform through; it wins over HTTP_PROXY and HTTPS_PROXY.')
-    .register(settingNotes, { expected: 'the address of an http or https proxy', isSecret: true }),
-  http_proxy: proxyUrl()
-    .optional()
-    .describe('Proxy for http addresses.')
-    .register(settingNotes, {
-      environment: ['HTTP_PROXY', 'http_proxy'],
-      expected: 'the address of an http or https proxy',
-      isSecret: true,
-    }),
-  https_proxy: proxyUrl()
-    .optional()
-    .describe('Proxy for https addresses.')
-    .register(settingNotes, {
-      environment: ['HTTPS_PROXY', 'https_proxy'],
-      expected: 'the address of an http or https proxy',
-      isSecret: true,
-    }),
-  no_proxy: z
-    .array(z.string())
-    .default([])
-    .describe(
-      'Hosts, domains, IP addresses and ranges of them (10.0.0.0/8, fd00::/8) that are reached without a proxy; * for all.',
-    )
-    .register(settingNotes, { environment: ['NO_PROXY', 'no_proxy'] }),
-})
-
-/**
- * Reads the section `opencti`. A CA in `ssl_verify` moves to `ssl_ca`, the proxies are settled for `url`.
- *
- * @internal
- */
-export const openctiSchema = openctiFields
-  .refine(({ ssl_cert, ssl_key }) => (ssl_cert === undefined) === (ssl_key === undefined), {
-    path: ['ssl_cert'],
-    error: 'and OPENCTI_SSL_KEY only work together; one of them is not set',
-  })
-  .transform(({ ssl_verify, ssl_ca, proxy, ...rest }): OpenctiSettings => {
-    return {
-      ...rest,
-      ssl_verify: ssl_verify !== false,
-      ssl_ca: joined(
-        ssl_ca ?? (typeof ssl_verify === 'string' ? ssl_verify : undefined),
-        rest.https_ca_certificates,
-      ),
-      proxy: proxy ?? proxyFor(new URL(rest.url), rest),
-    }
-  })
-
-/** Both texts of certificates as one. */
-function joined(...texts: readonly (string | undefined)[]): string | undefined {
-  const given = texts.filter((text) => text !== undefined)
-  return given.length === 0 ? undefined : given.join('\n')
-}
-
-/** `name1:value1;name2:value2` as an object; anything else stays text, which the schema refuses. */
-function headersOfText(text: string): unknown {
-  if (text.startsWith('{')) {
-    try {
-      return JSON.parse(text) as unknown
-    } catch {
-      return text
-    }
-  }
-  const pairs = text.split(';').filter((pair) => pair.trim() !== '')
-  if (!pairs.every((pair) => pair.indexOf(':') > 0)) return text
-  return Object.fromEntries(
-    pairs.map((pair) => [pair.slice(0, pair.indexOf(':')).trim(), pair.slice(pair.indexOf(':') + 1).trim()]),
-  )
-}
-
-/** No line ends or other controls, except for the tab (RFC 9110, 5.5). */
-function isHeaderValue(value: string): boolean {
-  return [...value].every((character) => character === '\t' || (character >= ' ' && character !== '\u007F'))
 }

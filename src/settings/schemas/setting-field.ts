@@ -1,9 +1,9 @@
 import { type z } from 'zod'
-import { connectorSchema } from './connector-settings.ts'
+import { connectorSchema } from './connector-schema.ts'
 import { type SettingsDefinition } from './define-settings.ts'
 import { deliverySchema } from './delivery-schema.ts'
 import { definitionOf, descriptionOf, innerOf, isOptional, shapeOf } from './inner-schema.ts'
-import { openctiFields } from './opencti-settings.ts'
+import { openctiFields } from './opencti-schema.ts'
 import { isSecretSchema } from '../../util/secret.ts'
 import { notesOf } from './setting-notes.ts'
 
@@ -49,6 +49,14 @@ const builtInFields: readonly SettingField[] = [
   ...sectionFields('connector', connectorSchema),
   ...deliveryFields,
 ]
+
+/** What the code of a connector can set of the section `connector` itself: the field, and its name in the defaults. */
+export const defaultsBesideDelivery = sectionFields('connector', connectorSchema).flatMap(
+  ({ field, schema }) => {
+    const { inDefaults } = notesOf(schema)
+    return inDefaults === undefined ? [] : [{ field, inDefaults }]
+  },
+)
 
 /** The names that are taken, by us and by the platform's own tools. */
 export const builtInEnvironmentNames: readonly string[] = builtInFields.flatMap(

@@ -19,6 +19,14 @@ export interface SettingNotes {
   readonly isText?: boolean | undefined
   /** Cannot be written as text; an operator does not see it. */
   readonly inCodeOnly?: boolean | undefined
+  /** Its name in `static defaults`, for a field of the section `connector` that the code of a connector can set. */
+  readonly inDefaults?: 'name' | 'scope' | 'start' | undefined
+  /** What authors of connectors are told beside the description, in the interfaces that are written from the schemas. */
+  readonly forAuthors?: string | undefined
+  /** What those interfaces call the type that an author writes, where it is not one of JavaScript's own. */
+  readonly written?: string | undefined
+  /** The same for the type of the value in force. */
+  readonly resolved?: string | undefined
   /** Turns text of an operator into what the schema reads; anything that it does not know comes back as it is. */
   readonly fromText?: ((text: string) => unknown) | undefined
 }

@@ -1,17 +1,7 @@
-import { expect, expectTypeOf, test } from 'vitest'
-import { type z } from 'zod'
+import { expect, test } from 'vitest'
 import { type ConnectorDefaults } from '../../../src/settings/schemas/connector-defaults.ts'
-import {
-  type ConnectorSettings,
-  type connectorSchema,
-} from '../../../src/settings/schemas/connector-settings.ts'
-import { type DeliveryOptions } from '../../../src/settings/schemas/delivery-options.ts'
-import { type deliverySchema } from '../../../src/settings/schemas/delivery-schema.ts'
-import { type FilterOptions, type filterSchema } from '../../../src/settings/schemas/filter-options.ts'
 import { loadSettings } from '../../../src/settings/reading/load-settings.ts'
-import { type OpenctiSettings, type openctiSchema } from '../../../src/settings/schemas/opencti-settings.ts'
 import { deliveryFields } from '../../../src/settings/schemas/setting-field.ts'
-import { type DeepReadonly } from '../../../src/settings/schemas/settings-of.ts'
 import { folderWith, minimalEnvironment, settingsErrorOf } from '../minimal-environment.ts'
 
 const load = (env: Record<string, string> = {}, defaults: ConnectorDefaults = {}) =>
@@ -21,16 +11,6 @@ const load = (env: Record<string, string> = {}, defaults: ConnectorDefaults = {}
   )
 const where = (entity: { id: string }) => entity.id === 'x'
 const delivery = (env?: Record<string, string>, defaults?: ConnectorDefaults) => load(env, defaults).delivery
-
-test('the documented interfaces are the types of the schemas', () => {
-  expectTypeOf<z.input<typeof deliverySchema>>().toEqualTypeOf<
-    Omit<ConnectorDefaults, 'name' | 'scope' | 'start'>
-  >()
-  expectTypeOf<z.input<typeof filterSchema>>().toEqualTypeOf<FilterOptions>()
-  expectTypeOf<DeepReadonly<z.output<typeof deliverySchema>>>().toEqualTypeOf<DeliveryOptions>()
-  expectTypeOf<DeepReadonly<z.output<typeof connectorSchema>>>().toEqualTypeOf<ConnectorSettings>()
-  expectTypeOf<z.output<typeof openctiSchema>>().toEqualTypeOf<OpenctiSettings>()
-})
 
 test('nothing set gives the documented defaults', () => {
   expect(delivery()).toEqual({

@@ -1,0 +1,33 @@
+import { z } from 'zod'
+import { settingNotes } from './setting-notes.ts'
+
+/** A limit on calls that is in force. */
+export interface ResolvedRateLimit {
+  readonly perSecond: number
+  readonly burst: number
+}
+
+/** A limit on calls of hooks, of the connector as a whole and of a route. @internal */
+export const rateLimitSchema = z
+  .strictObject({
+    perSecond: z
+      .number()
+      .min(0)
+      .max(1_000_000)
+      .optional()
+      .describe('Calls of hooks per second; 0 is no limit.')
+      .register(settingNotes, { forAuthors: '10 when only `burst` is given.' }),
+    burst: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .optional()
+      .describe('Calls of hooks that may be made at once after a rest.')
+      .register(settingNotes, { forAuthors: '100 when only `perSecond` is given.' }),
+  })
+  .transform(({ perSecond, burst }): ResolvedRateLimit | undefined => {
+    if ((perSecond === undefined && burst === undefined) || perSecond === 0) return undefined
+    return { perSecond: perSecond ?? 10, burst: burst ?? 100 }
+  })
+  .describe('A limit on calls of hooks. Off unless one of its two options is set.')
+  .register(settingNotes, { written: 'RateLimitOptions', resolved: 'ResolvedRateLimit | undefined' })
