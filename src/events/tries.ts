@@ -6,8 +6,8 @@ export class Tries {
   charges = 0
   /** How often the target had worked for anybody when the last one failed; -1 before any has. */
   failedAtSuccess = -1
-  /** Whether the last failure may have been the target's. */
-  failureOfTarget = false
+  /** Failures in a row that cannot have been the target's. */
+  unexplained = 0
   /** How many failures count in the share of all tries, what they count, and since how many tries of all. */
   counted = 0
   ownFailures = 0

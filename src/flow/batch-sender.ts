@@ -53,15 +53,22 @@ export class BatchSender {
 
   #answered(operations: readonly Operation[], answers: readonly ItemAnswer[]): void {
     const { gate, settler } = this.#options
-    const done = operations.filter((_, index) => answers[index]!.status !== 'retry')
-    if (done.length < operations.length) gate.pushedBack(operations)
-    const hasWorked = answers.some(({ status }) => status === 'ok')
+    const statuses = new Set(answers.map(({ status }) => status))
+    const done = operations.filter((_, index) => isDefinite(answers[index]!))
+    const hasWorked = statuses.has('ok')
+    if (statuses.has('retry')) gate.pushedBack(operations)
     if (hasWorked) gate.worked(done, operations)
     else if (done.length > 0) gate.answered(done, operations)
+    else if (!statuses.has('retry')) gate.wasted(operations)
+    const unclear: Operation[] = []
     for (const [index, operation] of operations.entries()) {
       const answer = answers[index]!
       if (answer.status === 'ok') {
         settler.end(operation, delivered)
+        continue
+      }
+      if (answer.status === 'unusable' && operations.length > 1) {
+        unclear.push(operation)
         continue
       }
       const verdict = settler.judge(answer.error, operation)
@@ -75,6 +82,7 @@ export class BatchSender {
         settler.failed(operation, verdict, operations)
       }
     }
+    if (unclear.length > 0) this.#split(unclear)
   }
 
   /** The call has outlived its time: that is the target's failure, and other batches may go in its place. */
@@ -107,12 +115,15 @@ export class BatchSender {
       this.#split(operations)
     } else {
       const held = operations.filter((each) => gate.isHeldAgainst(each, verdict, attempts))
-      if (held.length > 0) this.#split(operations)
+      // While the target is down nothing is held against anybody. Whole, a batch that fails for another reason would never
+      // tell that the target is back.
+      const hidesTarget = gate.outageReason !== undefined && verdict.kind === 'retry' && !verdict.ofTarget
+      if (held.length > 0 || hidesTarget) this.#split(operations)
       else for (const operation of operations) settler.tryAgain(operation, verdict, operations)
     }
   }
 
-  /** One of them is bad and the target does not say which: halves, until it is alone. */
+  /** One of them is bad and nobody says which: halves, until it is alone. */
   #split(operations: readonly Operation[]): void {
     const { settler } = this.#options
     if (settler.isStopped) {
@@ -120,6 +131,12 @@ export class BatchSender {
       return
     }
     const middle = Math.ceil(operations.length / 2)
-    this.#options.batcher.resend(operations.slice(0, middle), operations.slice(middle))
+    const halves = [operations.slice(0, middle), operations.slice(middle)]
+    this.#options.batcher.resend(...halves.filter(({ length }) => length > 0))
   }
+}
+
+/** Whether the target has dealt with the item, one way or the other. */
+function isDefinite({ status }: ItemAnswer): boolean {
+  return status === 'ok' || status === 'reject'
 }

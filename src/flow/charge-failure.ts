@@ -27,9 +27,9 @@ export function chargeFailure(
   const { successes, reason, workedRecently } = outage
   const { tries } = operation
   const isFirst = tries.failedAtSuccess < 0
-  const isCharged = successes > tries.failedAtSuccess || !tries.failureOfTarget
+  const isCharged = successes > tries.failedAtSuccess || tries.unexplained > 0
   tries.failedAtSuccess = successes
-  tries.failureOfTarget = verdict.ofTarget
+  tries.unexplained = verdict.ofTarget ? 0 : tries.unexplained + 1
   if (reason !== undefined) return false
   if (!isFirst && isCharged) tries.charges++
   const charged = tries.charges + 1

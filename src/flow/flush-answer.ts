@@ -26,22 +26,24 @@ export type FlushResult =
     }
   | { readonly status: 'reject'; readonly reason?: string | undefined }
 
-/** A {@link FlushResult} in one shape. */
+/** A {@link FlushResult} in one shape; what says nothing of its item is `unusable`. */
 export type ItemAnswer =
   | { readonly status: 'ok'; readonly externalId?: string | number | undefined }
-  | { readonly status: 'retry' | 'reject'; readonly error: StreamConnectorError }
+  | { readonly status: 'retry' | 'reject' | 'unusable'; readonly error: StreamConnectorError }
 
 /**
  * Reads what `flush` returned: nothing for "all of them", or one result for each operation.
  *
- * @throws Error when it is neither: what happened to which item is then unknown, and all of them are tried again.
+ * @throws StreamConnectorError `HOOK_RESULT` when it is neither: what happened to which item is then unknown, and each of
+ *   them is tried alone in the end.
  */
 export function readFlushResults(results: unknown, count: number): readonly ItemAnswer[] {
   if (results === undefined || results === null || results === 'ok')
     return Array.from({ length: count }, () => ok)
   if (!Array.isArray(results) || results.length !== count) {
     const got = Array.isArray(results) ? `${results.length} results` : `a value of type ${typeof results}`
-    throw new Error(
+    throw new StreamConnectorError(
+      'HOOK_RESULT',
       `flush() answered ${got} for ${count} operations. Return one result for each, in the same order, or nothing when all were taken.`,
     )
   }
@@ -52,6 +54,17 @@ export function readFlushResults(results: unknown, count: number): readonly Item
 const ok: ItemAnswer = { status: 'ok' }
 
 function readResult(result: unknown): ItemAnswer {
+  try {
+    return readStatus(result)
+  } catch {
+    // Its own code runs when it is read, and throws.
+    return unusable(
+      'flush() answered a result that cannot be read. Return ok, retry or reject for each operation.',
+    )
+  }
+}
+
+function readStatus(result: unknown): ItemAnswer {
   if (result === 'ok') return ok
   if (isThenable(result)) {
     // Nobody else waits for it, and its failure would end the process.
@@ -84,5 +97,5 @@ function readResult(result: unknown): ItemAnswer {
 }
 
 function unusable(message: string): ItemAnswer {
-  return { status: 'reject', error: new StreamConnectorError('HOOK_RESULT', message) }
+  return { status: 'unusable', error: new StreamConnectorError('HOOK_RESULT', message) }
 }

@@ -88,7 +88,8 @@ export class Settler {
         gate.rejected(verdict, [operation], call)
         return
       default:
-        if (gate.isHeldAgainst(operation, verdict, retry.attempts)) this.#giveUp(operation, verdict, call)
+        if (gate.isHeldAgainst(operation, verdict, retry.attempts) || this.#hidesTarget(operation))
+          this.#giveUp(operation, verdict, call)
         else this.tryAgain(operation, verdict, call)
     }
   }
@@ -172,6 +173,16 @@ export class Settler {
     const refused = this.#options.gate.refused(operation, verdict, call)
     if (refused === 'kept' && !this.#isInTheWay(operation)) this.tryAgain(operation, verdict, call)
     else this.#bury(operation, verdict, refused !== 'bad')
+  }
+
+  /**
+   * Whether nobody will ever know that the target is back: it counts as down, and all that there is waits behind an operation
+   * that fails for reasons of its own.
+   */
+  #hidesTarget({ tries }: Operation): boolean {
+    const { gate, lanes, atWork, resting, retry } = this.#options
+    if (gate.outageReason === undefined || tries.unexplained < retry.attempts) return false
+    return lanes.size > 1 && lanes.readyCount + resting.size === 0 && atWork.count === 1
   }
 
   /**

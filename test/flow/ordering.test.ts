@@ -230,6 +230,34 @@ describe('strictly', () => {
     expect(bench.outages).toEqual(['busy', undefined])
   })
 
+  it.each([false, true])(
+    'puts aside what fails for reasons of its own, though it alone could tell that the target is back (in batches: %s)',
+    async (isBulk) => {
+      const call = async (key: string) => {
+        if (bench.clock.monotonic() < 60_000) throw Object.assign(new Error('down'), { code: 'ECONNREFUSED' })
+        if (key === 'bad') throw new Error('no mapping')
+      }
+      const bench: Bench = new Bench(
+        { ordering: 'strict' },
+        async ({ key }) => {
+          if (isBulk) return undefined
+          await call(key)
+          return delivered
+        },
+        isBulk
+          ? async ([operation]) => [await call(operation!.key).then(() => ({ status: 'ok' }))]
+          : undefined,
+      )
+      for (const key of ['bad', 'good', 'bad', 'better']) bench.push(key)
+      await bench.clock.advance(60_000)
+      expect(bench.deadLetters).toEqual([])
+      await bench.clock.advance(10 * 60_000)
+      expect(bench.deadLetters.map(({ key }) => key)).toEqual(['bad', 'bad'])
+      expect(bench.counters.snapshot()).toMatchObject({ delivered: 2, inFlight: 0 })
+      expect(bench.outages).toEqual(['down', undefined])
+    },
+  )
+
   it('sends one item after another in batches too, without waiting for company', async () => {
     const batches: string[][] = []
     const bench = new Bench(
