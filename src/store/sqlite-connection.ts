@@ -1,3 +1,5 @@
+import { statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { applyChanges } from './sqlite-changes.ts'
 import { openDatabase } from './sqlite-lock.ts'
@@ -20,21 +22,44 @@ const cacheKiB = 16_384
  */
 const checkpointPages = 4000
 
-/** What the write-ahead log is cut back to after a burst, in bytes. */
-const walBytes = 67_108_864
+/** The same on a disk with next to no room. */
+const fewestCheckpointPages = 16
+
+/** The size of a page, in bytes. */
+const pageBytes = 4096
+
+/** Of a disk's free room, the part that the log may gather. Where the log took all of it, the file could not take in the log. */
+const logShare = 1 / 16
+
+/** What the log is cut back to after a burst, as a multiple of what it gathers. */
+const logExcess = 4
 
 /** Opens a state file as every thread does that works with it. */
 export function openStateFile(path: string, options: { readonly readOnly: boolean }): DatabaseSync {
   const database = openDatabase(path, options)
+  const pages = checkpointPagesBeside(path)
   try {
     database.exec(
       `PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA cache_size = -${cacheKiB}; PRAGMA synchronous = NORMAL;` +
-        `PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA journal_size_limit = ${walBytes}`,
+        `PRAGMA wal_autocheckpoint = ${pages}; PRAGMA journal_size_limit = ${pages * pageBytes * logExcess}`,
     )
     return database
   } catch (error) {
     database.close()
     throw error
+  }
+}
+
+/** How many pages the log may gather on the disk of this file, whose free room it shares. */
+function checkpointPagesBeside(path: string): number {
+  try {
+    const { bavail, bsize, blocks } = statfsSync(dirname(path))
+    // Some file systems do not tell.
+    if (blocks === 0) return checkpointPages
+    const pages = Math.trunc((bavail * bsize * logShare) / pageBytes)
+    return Math.min(Math.max(pages, fewestCheckpointPages), checkpointPages)
+  } catch {
+    return checkpointPages
   }
 }
 

@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process'
+import { statfsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { SqliteStore } from 'opencti-stream-connector'
@@ -35,7 +37,7 @@ onDisk('tmpfs', () => {
     const recorder = await startRecorder(simulator, { store: new SqliteStore({ directory, connectorId }) })
     await caughtUp(recorder)
     const ids: string[] = []
-    for (let round = 0; round < 2; round++) {
+    for (let round = 0; round < scaled(2, 10); round++) {
       ids.push(...write(simulator, 10))
       await until('the first ones', () => isDone(recorder, ids))
       fill(directory)
@@ -64,6 +66,17 @@ onDisk('tmpfs', () => {
     const [last] = write(simulator, 1)
     await until('what comes next', () => isDone(next, [last!]))
     expect(next.calls).toHaveLength(1)
+  })
+
+  test('small: the log of the state leaves room for the state', async () => {
+    const directory = await mountedDisk('tmpfs')
+    const store = new SqliteStore({ directory, connectorId: 'small' })
+    onTestFinished(() => store.close())
+    await store.open('small')
+    for (let index = 0; index < 3000; index++)
+      await store.commit({ values: new Map([[`name ${index % 100}`, `${index}`.padEnd(1000)]]) })
+    const { bsize, blocks } = statfsSync(directory)
+    expect(statSync(join(directory, 'small.sqlite-wal')).size).toBeLessThanOrEqual((bsize * blocks) / 4)
   })
 
   test('full at the start: it ends with what to do, and starts when there is room', async () => {

@@ -14,8 +14,8 @@ interface Kind {
 }
 
 const kinds = {
-  /** In memory, of one megabyte. */
-  tmpfs: { mount: (folder) => run('mount', '-t', 'tmpfs', '-o', 'size=1m,mode=700', 'tmpfs', folder) },
+  /** In memory, of four megabytes. */
+  tmpfs: { mount: (folder) => run('mount', '-t', 'tmpfs', '-o', 'size=4m,mode=700', 'tmpfs', folder) },
   /** A real file system in a file, on a block device: it can be frozen, and turns read-only over an error of its own. */
   ext4: {
     mount: (folder, image) => {
