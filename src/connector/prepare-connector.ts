@@ -16,7 +16,7 @@ import { type ConnectorHooks } from '../contract/hooks.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 import { TargetClients } from '../target/target-clients.ts'
 import { TargetLimits } from '../target/target-limits.ts'
-import { logNotice } from '../observe/notices/log-notice.ts'
+import { wordsOfNotice } from '../observe/notices/words-of-notice.ts'
 import { Runtime } from './runtime.ts'
 
 /** What a connector class says of itself. */
@@ -68,7 +68,8 @@ export function prepareConnector(
   const limits = new TargetLimits(loaded.delivery, clock)
   const onNotice = (received: ConnectorNotice) => {
     const notice = scrubbed(received, redactor)
-    logNotice(logger, notice)
+    const { level, message, attributes } = wordsOfNotice(notice)
+    logger[level](message, attributes)
     try {
       options.onNotice?.(notice)
     } catch (error) {

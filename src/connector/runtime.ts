@@ -24,7 +24,8 @@ import { finishWork } from './finish-work.ts'
 import { LiveStream } from '../intake/live-stream.ts'
 import { type StreamMessage } from '../stream/stream-message.ts'
 import { Lifecycle } from './lifecycle.ts'
-import { notingErrors } from '../observe/notices/errors-of-notices.ts'
+import { type ConnectorNotice } from '../contract/notices.ts'
+import { wordsOfNotice } from '../observe/notices/words-of-notice.ts'
 import { anyPosition, startWhereAuthorSays, voidPositionValue } from '../session/author-position.ts'
 import { LazyLookups } from '../session/lazy-lookups.ts'
 import { isDoneWithin, isTroubleOfPlatform, keepTrying } from '../session/keep-trying.ts'
@@ -77,7 +78,11 @@ export class Runtime {
   #isSavingLast = false
 
   constructor(given: RuntimeOptions) {
-    const onNotice = notingErrors(given.onNotice, (error) => this.#observation.errors.note(error))
+    const onNotice = (notice: ConnectorNotice) => {
+      const { error } = wordsOfNotice(notice)
+      if (error !== undefined) this.#observation.errors.note(error)
+      given.onNotice(notice)
+    }
     const options = { ...given, onNotice }
     this.#options = options
     const { loaded, clock, random, logger, store } = options

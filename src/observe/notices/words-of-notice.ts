@@ -1,0 +1,284 @@
+import { type ConnectorNotice, type ConnectorState } from '../../contract/notices.ts'
+import { type ReconcileReport } from '../../contract/reconcile-report.ts'
+import { type LogAttributes } from '../../util/logger.ts'
+import { type NoticeWords } from './notice-words.ts'
+import { wordsOfStreamNotice } from './words-of-stream-notice.ts'
+
+type NoticeOf<Kind extends ConnectorNotice['kind']> = Extract<ConnectorNotice, { kind: Kind }>
+
+/** What each notice says. A new kind of notice needs a line here, and nothing else. */
+const table: {
+  readonly [Kind in ConnectorNotice['kind']]: (notice: NoticeOf<Kind>) => NoticeWords
+} = {
+  stream: ({ notice }) => wordsOfStreamNotice(notice),
+  'stream-lost': ({ reason }) => ({
+    level: 'error',
+    message: 'No connection to the live stream has brought anything new for two minutes; trying on',
+    attributes: { reason },
+  }),
+  'stream-restored': () => ({ level: 'info', message: 'The live stream is there again' }),
+  state: ({ state }) => ({ level: 'info', message: stateWords[state] }),
+  'caught-up': ({ position }) => ({
+    level: 'info',
+    message: 'Everything that existed at the start has been received; live from now on',
+    attributes: { position },
+  }),
+  gap: ({ from, firstAvailable, isRepaired }) => ({
+    level: 'error',
+    message: isRepaired
+      ? 'The platform no longer holds events that were not seen. What still exists is fetched again; deletions in the gap are lost'
+      : 'The platform no longer holds events that were not seen, and recovery is off: they are lost',
+    attributes: { from, first_available: firstAvailable },
+    error: {
+      what: 'gap in the stream',
+      text: `The platform no longer holds what came between ${from} and ${firstAvailable}; ${
+        isRepaired ? 'what still exists is fetched again' : 'it is lost, as recovery is off'
+      }`,
+    },
+  }),
+  'catch-up-refused': ({ from }) => ({
+    level: 'error',
+    message:
+      'The platform does not catch up this stream, because it has origin filters: its events from here on are all that is received, not what existed before',
+    attributes: { from },
+  }),
+  'catch-up-stalled': () => ({
+    level: 'error',
+    message:
+      'The catch-up does not advance: the connection was cut before it brought anything new. Look for a proxy or load balancer with a short time limit between connector and platform',
+    error: { what: 'catch-up', text: 'The connection was cut before it brought anything new' },
+  }),
+  'position-in-future': ({ from, beginsAt }) => ({
+    level: 'error',
+    message:
+      'The position to begin at is in the future. Reading begins at the newest events instead; check the state of the connector, CONNECTOR_LIVE_STREAM_START_TIMESTAMP and the clocks',
+    attributes: { from, begins_at: beginsAt },
+    error: { what: 'position in the future', text: `Reading begins at ${beginsAt}, not at ${from}` },
+  }),
+  'clock-off': (notice) => {
+    const message = clockWords(notice)
+    return {
+      level: 'error',
+      message,
+      attributes: { clock: notice.clock, ahead_ms: Math.round(notice.aheadMs) },
+      error: { what: 'clock', text: message },
+    }
+  },
+  paused: ({ reason, route }) => ({
+    level: 'error',
+    message: 'The target is down: pausing, nothing is lost',
+    attributes: { reason, ...named(route) },
+    error: { what: `${route === undefined ? 'target' : `route ${route}`} down`, text: reason },
+  }),
+  refusing: ({ reason, route }) => ({
+    level: 'error',
+    message:
+      'Every event is refused: pausing, nothing is lost. What was put aside is tried again when events are taken',
+    attributes: { reason, ...named(route) },
+    error: { what: route === undefined ? 'all refused' : `all refused by route ${route}`, text: reason },
+  }),
+  resumed: ({ route }) => ({
+    level: 'info',
+    message: 'The target is back: going on',
+    attributes: named(route),
+  }),
+  'hook-overdue': ({ hook, entityIds, limitMs, route }) => ({
+    level: 'error',
+    message: `${hook}() does not end although its time is over and its signal was aborted. Its entity waits until it ends, since its effect may still come. Hand context.signal on to the client of the target`,
+    attributes: { entity_ids: entityIds, limit_ms: limitMs, ...named(route) },
+  }),
+  'asked-to-wait': ({ forMs, reason, entityId, route }) => ({
+    level: 'warn',
+    message: 'The target asked to wait: nothing is sent until then',
+    attributes: { seconds: Math.round(forMs / 1000), reason, entity_id: entityId, ...named(route) },
+    error: { what: 'asked to wait', text: reason, entityId },
+  }),
+  'hook-hangs': ({ hook, entityId, forMs, route, isAll }) => ({
+    level: isAll ? 'error' : 'warn',
+    message: isAll
+      ? 'All hooks that may run at a time hang: nothing else starts before one ends'
+      : 'A hook does not end; its entity waits, others go on',
+    attributes: {
+      hook,
+      entity_id: entityId,
+      running_seconds: Math.round(forMs / 1000),
+      ...named(route),
+    },
+    error: {
+      what: `${hook} hangs`,
+      text: `It has not ended${isAll ? ', and nothing else can start' : ''}. Set CONNECTOR_HOOK_TIMEOUT_MS, or a time limit in the hook.`,
+      entityId,
+    },
+  }),
+  'dead-lettered': ({ entityId, position, error, route }) => ({
+    level: 'error',
+    message: 'Event saved to dead letter queue',
+    attributes: { entity_id: entityId, position, error, ...named(route) },
+    error: { what: 'dead letter', text: error, entityId },
+  }),
+  reset: ({ from, was }) => ({
+    level: 'error',
+    message: 'Connector state has been remotely reset',
+    attributes: { from, was },
+    error: {
+      what: 'state reset',
+      text: `Somebody reset or edited the state at the platform: it starts from ${from}, and stood at ${was}`,
+    },
+  }),
+  moved: ({ own, found }) => ({
+    level: 'error',
+    message:
+      'Somebody else has written a position for this connector at the platform: is another deployment running with its CONNECTOR_ID? Going on from our own, which is written back',
+    attributes: { own, found },
+    error: {
+      what: 'position moved',
+      text: `Somebody else has written ${found} at the platform, where ${own} was; going on from our own`,
+    },
+  }),
+  'second-copy': ({ host, isCertain, agoMs = 0 }) =>
+    isCertain
+      ? {
+          level: 'error',
+          message:
+            'A second copy of this connector is running with its CONNECTOR_ID, and both deliver: stop one of them, or give it a CONNECTOR_ID of its own. Going on from our own position',
+          attributes: { host },
+          error: {
+            what: 'second copy',
+            text: `Another copy of this connector is running with its CONNECTOR_ID, on ${host}`,
+          },
+        }
+      : {
+          level: 'warn',
+          message:
+            'The state at the platform was written by a run that the state folder does not know, and that has not said that it ended. A process that was killed leaves that when its folder is lost, moved or restored from a backup; so does a second copy of this connector. If one is running, this is said again as an error within a minute or two',
+          attributes: { host, written_seconds_ago: Math.round(agoMs / 1000) },
+        },
+  'start-in-future': ({ text }) => ({
+    level: 'error',
+    message: text,
+    error: { what: 'start in the future', text },
+  }),
+  'state-unreadable': ({ error: { message } }) => ({
+    level: 'error',
+    message,
+    error: { what: 'state at the platform', text: message },
+  }),
+  'ping-failed': ({ error: { message } }) => ({
+    level: 'warn',
+    message: 'The platform does not answer pings; going on without',
+    attributes: { error: message },
+    error: { what: 'ping', text: message },
+  }),
+  'ping-restored': () => ({ level: 'info', message: 'The platform answers pings again' }),
+  'lookups-failed': ({ error }) => ({
+    level: 'error',
+    message: 'The platform does not answer look-ups: events that need them wait',
+    attributes: { error: error.message },
+  }),
+  'lookups-restored': () => ({ level: 'info', message: 'The platform answers look-ups again' }),
+  'state-not-written': ({ error: { message } }) => ({
+    level: 'error',
+    message: 'The state cannot be written: reading stops until it can',
+    attributes: { error: message },
+    error: { what: 'state not written', text: message },
+  }),
+  'state-restored': () => ({ level: 'info', message: 'The state can be written again' }),
+  'state-not-read': ({ error: { message } }) => ({
+    level: 'error',
+    message: 'A part of the id map cannot be read: events of its entities wait until it can',
+    attributes: { error: message },
+    error: { what: 'state not read', text: message },
+  }),
+  'state-readable': () => ({
+    level: 'info',
+    message: 'All of the id map that was asked for can be read again',
+  }),
+  'dead-letters-not-read': ({ error: { message } }) => ({
+    level: 'error',
+    message:
+      'Dead letters cannot be read: events go on, but what was put aside cannot all be listed, replayed or exported. Export what can be read and the id map, move the state file away, import the id map and start again; a reset at the platform then brings what is lost',
+    attributes: { error: message },
+    error: { what: 'dead letters not read', text: message },
+  }),
+  'dead-letters-readable': () => ({ level: 'info', message: 'All dead letters can be read again' }),
+  'links-refused': ({ error }) => ({
+    level: 'error',
+    message: 'Links to the target cannot be written to the platform; they wait',
+    attributes: { error: error.message },
+  }),
+  'links-restored': () => ({
+    level: 'info',
+    message: 'Links to the target are written to the platform again',
+  }),
+  'link-failed': ({ entityId, error }) => ({
+    level: 'warn',
+    message: 'A link to the target was left out',
+    attributes: { entity_id: entityId, error },
+  }),
+  'unhandled-error': ({ error, stack, atWork, isGoingOn }) => ({
+    level: 'error',
+    message: isGoingOn
+      ? 'A promise was rejected that nobody waits for: an await is missing in the connector. Going on'
+      : 'An error was thrown where nobody catches it: saving and stopping',
+    attributes: { error, at_work: atWork, stack },
+    error: { what: 'not caught by the connector', text: error },
+  }),
+  reconciled: ({ report }) => reportWords(report),
+  'reconcile-failed': ({ error }) => ({
+    level: 'error',
+    message: 'Target and platform could not be compared; trying again at the next time',
+    attributes: { error: error.message },
+  }),
+}
+
+/** A notice in words. */
+export function wordsOfNotice(notice: ConnectorNotice): NoticeWords {
+  return (table[notice.kind] as (notice: ConnectorNotice) => NoticeWords)(notice)
+}
+
+/** The route, where there is one. */
+function named(route: string | undefined): LogAttributes {
+  return route === undefined ? {} : { route }
+}
+
+const stateWords: Readonly<Record<ConnectorState, string>> = {
+  idle: 'Connector is idle',
+  starting: 'Connector is starting',
+  running: 'Connector is running',
+  stopping: 'Connector is stopping',
+  stopped: 'Connector has stopped',
+  failed: 'Connector has failed',
+}
+
+const clockSubjects: Readonly<Record<NoticeOf<'clock-off'>['clock'], string>> = {
+  connector: 'The clock of this machine is',
+  'web-server': "The clock of the platform's web server is",
+  database: "The clock of the platform's database (Redis) is",
+}
+
+function clockWords({ clock, aheadMs }: NoticeOf<'clock-off'>): string {
+  const other = clock === 'connector' ? "the platform's" : 'the other clocks'
+  const seconds = Math.round(Math.abs(aheadMs) / 1000)
+  const order = aheadMs > 0 ? 'ahead of' : 'behind'
+  return `${clockSubjects[clock]} ${seconds} s ${order} ${other}. No event is lost, but times differ: set it by NTP`
+}
+
+function reportWords(report: ReconcileReport): NoticeWords {
+  const { gone, missing, orphans, refused, orphanIds, startedAtMs: _, ...counts } = report
+  const attributes = { gone, missing, orphans, ...counts }
+  if (refused.length > 0) {
+    return {
+      level: 'error',
+      message:
+        'The comparison found more differences than it may repair by itself. Look whether the token still sees everything and the target lists everything; then call reconcile({ force: true })',
+      attributes: { refused, ...attributes },
+    }
+  }
+  if (gone + missing + orphans === 0)
+    return { level: 'info', message: 'Target and platform were compared: they agree', attributes }
+  return {
+    level: 'warn',
+    message: 'Target and platform were compared and repaired',
+    attributes: { ...attributes, ...(orphans > 0 && { orphan_ids: orphanIds.slice(0, 10) }) },
+  }
+}

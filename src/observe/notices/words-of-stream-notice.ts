@@ -1,0 +1,62 @@
+import { type StreamNotice } from '../../stream/stream-notice.ts'
+import { type NoticeWords } from './notice-words.ts'
+
+/** A notice of the live stream in words. */
+export function wordsOfStreamNotice(notice: StreamNotice): NoticeWords {
+  const words = lineOf(notice)
+  if (!('error' in notice)) return words
+  return { ...words, error: { what: `live stream ${notice.kind}`, text: notice.error.message } }
+}
+
+function lineOf(notice: StreamNotice): NoticeWords {
+  switch (notice.kind) {
+    case 'connecting':
+    case 'flowing':
+    case 'resumed':
+    case 'reconnecting':
+      return { level: 'debug', message: `Live stream: ${notice.kind}` }
+    case 'connected':
+      return { level: 'info', message: 'Live stream connected' }
+    case 'ended':
+      return {
+        level: 'info',
+        message: 'Live stream ended by the server; connecting again',
+        attributes: retryIn(notice),
+      }
+    case 'held':
+      return {
+        level: 'debug',
+        message: 'Live stream held back until there is room',
+        attributes: { held_ms: Math.round(notice.heldMs) },
+      }
+    case 'hung-up':
+      return {
+        level: 'info',
+        message: 'Live stream given up until there is room',
+        attributes: { held_ms: Math.round(notice.heldMs) },
+      }
+    case 'bursty':
+      return {
+        level: 'warn',
+        message:
+          'Heartbeats arrive in bursts: a proxy on the way buffers the stream (nginx: proxy_buffering off)',
+      }
+    case 'silent':
+      return {
+        level: 'error',
+        message: `Live stream: ${notice.error.message}; connecting again`,
+        attributes: retryIn(notice),
+      }
+    case 'refused': {
+      // A wait that is not waited is a sign that what refuses is not the platform.
+      const level = (notice.retryAfterMs ?? 0) > notice.retryInMs ? 'error' : 'warn'
+      return { level, message: notice.error.message, attributes: retryIn(notice) }
+    }
+    default:
+      return { level: 'warn', message: notice.error.message, attributes: retryIn(notice) }
+  }
+}
+
+function retryIn({ retryInMs }: { readonly retryInMs: number }) {
+  return { retry_in_ms: Math.round(retryInMs) }
+}
