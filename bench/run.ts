@@ -4,6 +4,7 @@ import { cpus, loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { text } from 'node:stream/consumers'
 import { createInterface } from 'node:readline'
+import { importCost, type ImportCost } from './import-cost.ts'
 import { median, Table } from './table.ts'
 
 /**
@@ -39,6 +40,7 @@ try {
   const load = loadavg()[0]!
   if (load > 1)
     console.log(`The machine is busy (load ${load.toFixed(1)}): trust the ratios of CPU time only.\n`)
+  imports()
   await throughput()
   await overhead()
   await latency()
@@ -46,6 +48,29 @@ try {
   await memory()
 } finally {
   server.disconnect()
+}
+
+/** Before anything runs: what a program pays that only extends the class, against a Node with nothing to do. */
+function imports(): void {
+  const cases = [
+    { name: 'empty Node', entry: undefined },
+    { name: 'import of the package', entry: 'opencti-stream-connector' },
+    { name: 'import of the package/stix', entry: 'opencti-stream-connector/stix' },
+  ]
+  const costs = cases.map(() => [] as ImportCost[])
+  for (let round = 0; round < (quick ? 5 : 20); round++)
+    for (const [index, { entry }] of cases.entries()) costs[index]!.push(importCost(entry))
+  const table = new Table('Start', 'import ms', 'CPU ms', 'resident MB')
+  for (const [index, { name }] of cases.entries()) {
+    const of = (read: (cost: ImportCost) => number) => Math.round(median(costs[index]!.map(read)))
+    table.add(
+      name,
+      of(({ importMs }) => importMs),
+      of(({ cpuMs }) => cpuMs),
+      of(({ residentMb }) => residentMb),
+    )
+  }
+  table.print()
 }
 
 async function throughput(): Promise<void> {

@@ -6,8 +6,8 @@ import { type Logger } from '../util/logger.ts'
 import { type Redactor } from '../util/redactor.ts'
 import { HookTimings, type OwnWaits } from './facts/hook-timings.ts'
 import { canShare, type HttpAnswer, HttpEndpoint, type HttpService } from './http/http-endpoint.ts'
-import { Metrics, prefixOf } from './metrics/metrics.ts'
 import { OwnMetrics } from './metrics/own-metrics.ts'
+import { prefixOf } from './metrics/prefix-of.ts'
 import { type ObservedFacts } from './facts/observed-facts.ts'
 import { readiness } from './facts/readiness.ts'
 import { RecentErrors } from './status/recent-errors.ts'
@@ -93,7 +93,7 @@ export class Observation {
   async open(): Promise<void> {
     const { logger } = this.#options
     const health = this.#healthService()
-    const metrics = this.#metricsService()
+    const metrics = await this.#metricsService()
     const services = [health, metrics].filter((service) => service !== undefined)
     const groups =
       health !== undefined && metrics !== undefined && canShare(health, metrics)
@@ -143,9 +143,11 @@ export class Observation {
     }
   }
 
-  #metricsService(): HttpService | undefined {
+  async #metricsService(): Promise<HttpService | undefined> {
     const { settings, facts, redactor } = this.#options
     if (!settings.expose_metrics) return undefined
+    // With prom-client, for those who want it.
+    const { Metrics } = await import('./metrics/metrics.ts')
     const metrics = new Metrics({
       namespace: settings.metrics_namespace,
       subsystem: settings.metrics_subsystem,

@@ -4,6 +4,7 @@ import { type ObservedFacts } from '../facts/observed-facts.ts'
 import { DistributionMetric } from './distribution-metric.ts'
 import { histogramTable, type MetricRow, metricTable } from './metric-table.ts'
 import { type OwnMetrics } from './own-metrics.ts'
+import { prefixOf } from './prefix-of.ts'
 
 /** What {@link Metrics} are made of. */
 export interface MetricsOptions {
@@ -75,7 +76,7 @@ export class Metrics {
       collectDefaultMetrics({ register: processRegistry })
     }
     this.#facts = this.#options.facts()
-    const own = (await this.#options.own?.text()) ?? ''
+    const own = this.#options.own === undefined ? '' : await textOfOwn(this.#options.own)
     return `${await this.#registry.metrics()}\n${own}\n${await processRegistry.metrics()}`
   }
 
@@ -113,7 +114,18 @@ export class Metrics {
   }
 }
 
-/** What comes before the name of each metric. */
-export function prefixOf(...parts: readonly string[]): string {
-  return parts.map((part) => (part === '' ? '' : `${part}_`)).join('')
+/** What the author counts, in the text format of Prometheus. */
+function textOfOwn(own: OwnMetrics): Promise<string> {
+  const registry = new Registry()
+  for (const { type, name, help, labels, rows } of own.all()) {
+    const configuration = { name, help, labelNames: labels, registers: [registry] }
+    if (type === 'counter') {
+      const counter = new Counter(configuration)
+      for (const row of rows.values()) counter.inc(row.labels, row.value)
+    } else {
+      const gauge = new Gauge(configuration)
+      for (const row of rows.values()) gauge.set(row.labels, row.value)
+    }
+  }
+  return registry.metrics()
 }

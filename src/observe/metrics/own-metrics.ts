@@ -1,4 +1,3 @@
-import { Counter, Gauge, Registry } from 'prom-client'
 import { histogramTable, metricTable } from './metric-table.ts'
 
 /** What a metric of the author is. */
@@ -33,6 +32,22 @@ export interface OwnMetricsOptions {
   readonly clean: (text: string) => string
 }
 
+/** A metric of the author's with its values. */
+export interface OwnMetric {
+  readonly type: 'counter' | 'gauge'
+  /** With the prefix. */
+  readonly name: string
+  readonly help: string
+  readonly labels: readonly string[]
+  /** By their labels as JSON. */
+  readonly rows: Map<string, OwnRow>
+}
+
+interface OwnRow {
+  readonly labels: Readonly<Record<string, string>>
+  value: number
+}
+
 /** So many rows one metric may have; what goes beyond them is counted under `other`. */
 const maxRows = 1000
 
@@ -59,50 +74,68 @@ const maxCharacters = 120
  */
 export class OwnMetrics {
   readonly #options: OwnMetricsOptions
-  readonly #registry = new Registry()
+  readonly #byName = new Map<string, OwnMetric>()
 
   /** @hidden */
   constructor(options: OwnMetricsOptions) {
     this.#options = options
   }
 
-  /** @throws TypeError when the name is taken or cannot be one. */
+  /** @throws TypeError when the name is taken or cannot be one, or a label cannot be one. */
   counter(options: OwnMetricOptions): OwnCounter {
-    const counter = new Counter(this.#configurationOf(options))
-    const rows = this.#rows()
-    return { add: (by = 1, labels = {}) => counter.inc(rows(labels), by) }
-  }
-
-  /** @throws TypeError when the name is taken or cannot be one. */
-  gauge(options: OwnMetricOptions): OwnGauge {
-    const gauge = new Gauge(this.#configurationOf(options))
-    const rows = this.#rows()
-    return { set: (value, labels = {}) => gauge.set(rows(labels), value) }
-  }
-
-  /** All of them in the text format of Prometheus. @internal */
-  text(): Promise<string> {
-    return this.#registry.metrics()
-  }
-
-  #configurationOf({ name, help, labels = [] }: OwnMetricOptions) {
-    if (!/^[a-z_][a-z0-9_]*$/i.test(name)) throw new TypeError(`"${name}" cannot be the name of a metric`)
-    const isOurs = [...metricTable, ...histogramTable].some((row) => row.name === name)
-    const full = this.#options.prefix + name
-    if (isOurs || this.#registry.getSingleMetric(full) !== undefined)
-      throw new TypeError(`there is a metric "${name}" already`)
-    return { name: full, help, labelNames: [...labels], registers: [this.#registry] }
-  }
-
-  /** Keeps labels short, few and free of secrets. */
-  #rows(): (labels: MetricLabels) => Record<string, string> {
-    const known = new Set<string>()
-    const text = (value: string | number) => this.#options.clean(String(value)).slice(0, maxCharacters)
-    return (labels) => {
-      const clean = Object.entries(labels).map(([name, value]) => [name, text(value)] as const)
-      const row = JSON.stringify(clean)
-      if (known.size < maxRows) known.add(row)
-      return Object.fromEntries(known.has(row) ? clean : clean.map(([name]) => [name, 'other']))
+    const metric = this.#define('counter', options)
+    return {
+      add: (by = 1, labels = {}) => {
+        if (!Number.isFinite(by) || by < 0)
+          throw new TypeError(`"${options.name}" only grows: it cannot change by ${by}`)
+        this.#rowOf(metric, labels).value += by
+      },
     }
+  }
+
+  /** @throws TypeError when the name is taken or cannot be one, or a label cannot be one. */
+  gauge(options: OwnMetricOptions): OwnGauge {
+    const metric = this.#define('gauge', options)
+    return {
+      set: (value, labels = {}) => {
+        if (typeof value !== 'number') throw new TypeError(`The value of "${options.name}" must be a number`)
+        this.#rowOf(metric, labels).value = value
+      },
+    }
+  }
+
+  /** What there is to serve. @internal */
+  all(): Iterable<OwnMetric> {
+    return this.#byName.values()
+  }
+
+  #define(type: OwnMetric['type'], { name, help, labels = [] }: OwnMetricOptions): OwnMetric {
+    for (const word of [name, ...labels])
+      if (!/^[a-z_][a-z0-9_]*$/i.test(word))
+        throw new TypeError(`"${word}" cannot be the name of a ${word === name ? 'metric' : 'label'}`)
+    const isOurs = [...metricTable, ...histogramTable].some((row) => row.name === name)
+    if (isOurs || this.#byName.has(name)) throw new TypeError(`there is a metric "${name}" already`)
+    const metric = { type, name: this.#options.prefix + name, help, labels: [...labels], rows: new Map() }
+    this.#byName.set(name, metric)
+    return metric
+  }
+
+  /** The row of these labels, which are kept short, few and free of secrets. */
+  #rowOf({ name, labels: names, rows }: OwnMetric, labels: MetricLabels): OwnRow {
+    const unknown = Object.keys(labels).find((label) => !names.includes(label))
+    if (unknown !== undefined) throw new TypeError(`"${name}" has no label "${unknown}"`)
+    const text = (value: string | number) => this.#options.clean(String(value)).slice(0, maxCharacters)
+    const clean = names
+      .filter((label) => Object.hasOwn(labels, label))
+      .map((label) => [label, text(labels[label]!)] as const)
+    const key = JSON.stringify(clean)
+    const known = rows.get(key)
+    if (known !== undefined) return known
+    const isFull = rows.size >= maxRows
+    const kept = isFull ? clean.map(([label]) => [label, 'other'] as const) : clean
+    const otherKey = isFull ? JSON.stringify(kept) : key
+    const row = rows.get(otherKey) ?? { labels: Object.fromEntries(kept), value: 0 }
+    rows.set(otherKey, row)
+    return row
   }
 }

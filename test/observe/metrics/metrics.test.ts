@@ -230,6 +230,27 @@ test('counters and gauges of the author stand beside ours, without secrets, and 
   expect(samples.get('soc_opencti_stream_ready')).toBeDefined()
 })
 
+test('what is no count, no number or no label of an own metric is refused where it is given, and changes nothing', async () => {
+  const recorder = makeObserved(await startSimulator())
+  const counter = recorder.metrics.counter({ name: 'sent_total', help: 'Sent.', labels: ['zone'] })
+  const gauge = recorder.metrics.gauge({ name: 'level', help: 'Level.', labels: ['a', 'b'] })
+  recorder.metrics.counter({ name: 'untouched_total', help: 'Never touched.' })
+  for (const by of [-1, Number.NaN, Number.POSITIVE_INFINITY])
+    expect(() => counter.add(by)).toThrow(TypeError)
+  expect(() => counter.add(1, { elsewhere: 'x' })).toThrow('has no label "elsewhere"')
+  expect(() => gauge.set('7' as unknown as number)).toThrow(TypeError)
+  expect(() => recorder.metrics.gauge({ name: 'g', help: 'G.', labels: ['not one'] })).toThrow(TypeError)
+  counter.add(0, { zone: 'one' })
+  counter.add(1.5, { zone: 'one' })
+  gauge.set(-2, { b: 'y', a: 'x' })
+  gauge.set(-3, { a: 'x', b: 'y' })
+  await recorder.start()
+  counter.add(1, { zone: 'one' })
+  const { body } = await ask(`${recorder.status().endpoints.metrics}/metrics`)
+  const own = body.split('\n').filter((line) => /^(?:sent_total|level|untouched_total)/.test(line))
+  expect(own).toEqual(['sent_total{zone="one"} 2.5', 'level{a="x",b="y"} -3', 'untouched_total 0'])
+})
+
 test('a name that is taken, or is none, is refused when the metric is made', async () => {
   const { metrics } = makeObserved(await startSimulator())
   metrics.gauge({ name: 'queued', help: 'Queued.' })
