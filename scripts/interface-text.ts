@@ -12,14 +12,16 @@ import { isSecretSchema } from '../src/util/secret.ts'
 
 export type Schema = Parameters<typeof notesOf>[0]
 
-/** What an author writes in code, or what is in force in the end. */
-export type Side = 'written' | 'resolved'
+/** What an author writes in `static defaults`, what is in force in the end, or what may be handed over in its place. */
+export type Side = 'written' | 'resolved' | 'handed'
 
 /** A field of an interface: its schema, and the setting that an operator knows it by. */
 export interface Member {
   readonly name: string
   readonly schema: Schema
   readonly setting?: SettingField | undefined
+  /** Whether it may be absent although its schema wants it. */
+  readonly isOptional?: boolean | undefined
 }
 
 /** An interface in TypeScript, with a comment on itself and on each member. */
@@ -29,10 +31,10 @@ export function interfaceText(name: string, about: string, members: readonly Mem
 
 function memberText(member: Member, side: Side): string {
   const { name, schema } = member
-  // Nothing has to be written.
-  const isOptional = side === 'written' || schema._zod.optout === 'optional'
+  // Nothing has to be written in the defaults.
+  const isOptional = side === 'written' || member.isOptional === true || schema._zod.optout === 'optional'
   const type = `${typeText(schema, side)}${isOptional ? ' | undefined' : ''}`
-  return `${comment(aboutMember(member, side))}\n${side === 'resolved' ? 'readonly ' : ''}${name}${isOptional ? '?' : ''}: ${type}`
+  return `${comment(aboutMember(member, side))}\n${side === 'written' ? '' : 'readonly '}${name}${isOptional ? '?' : ''}: ${type}`
 }
 
 /** Text, range, name for operators and default, as an editor shows them. */
@@ -47,7 +49,7 @@ function aboutMember({ schema, setting }: Member, side: Side): string {
   const range = /^a (?:whole )?number/.test(expected) ? `A${withCommas(expected.slice(1))}.` : undefined
   const environment =
     setting === undefined ? undefined : `Environment:${fixedSpace}\`${setting.environment}\`.`
-  const value = setting?.isSecret === true ? undefined : defaultOf(schema)
+  const value = notesOf(schema).isSecret === true ? undefined : defaultOf(schema)
   const isGroup = shapeOf(schema) !== undefined || notesOf(schema).inCodeOnly === true
   const byDefault =
     value === undefined || isGroup ? '' : `\n@default ${JSON.stringify(value).replaceAll('"', "'")}`
@@ -66,18 +68,24 @@ function inCode(description: string, option: readonly string[] = []): string {
     .slice(0, -1)
     .map((name) => `${name}.`)
     .join('')
-  return description.replaceAll(/\bCONNECTOR_[A-Z_]+\b/g, (environment) => {
-    const other = deliveryFields.find((field) => field.environment === environment)?.option?.join('.')
-    if (other === undefined) return environment
-    return `\`${group !== '' && other.startsWith(group) ? other.slice(group.length) : other}\``
-  })
+  return description.replaceAll(
+    /\b(CONNECTOR_[A-Z_]+)(?:=(\w+))?/g,
+    (text, environment: string, value?: string) => {
+      const other = deliveryFields.find((field) => field.environment === environment)?.option?.join('.')
+      if (other === undefined) return text
+      const name = group !== '' && other.startsWith(group) ? other.slice(group.length) : other
+      return value === undefined ? `\`${name}\`` : `\`${name}: '${value}'\``
+    },
+  )
 }
 
 function typeText(schema: Schema, side: Side): string {
   const notes = notesOf(schema)
-  const named = notes[side]
+  const named = side === 'handed' ? undefined : notes[side]
   if (named !== undefined) return named
-  if (side === 'resolved' && (isSecretSchema(schema) || notes.isSecret === true)) return 'Secret'
+  if (side !== 'written' && (isSecretSchema(schema) || notes.isSecret === true)) {
+    return side === 'handed' ? 'Secret | string' : 'Secret'
+  }
   const inner = innerOf(schema)
   if (inner !== undefined) return typeText(inner, side)
   const def = definitionOf(schema)

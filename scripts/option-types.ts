@@ -1,13 +1,14 @@
 import { format, resolveConfig } from 'prettier'
-import { interfaceText, type Member, plainMembers, type Schema, type Side } from './interface-text.ts'
+import { interfaceText, type Member, plainMembers, type Schema } from './interface-text.ts'
 import { connectorSchema } from '../src/settings/schemas/connector-schema.ts'
 import { deliverySchema } from '../src/settings/schemas/delivery-schema.ts'
 import { filterSchema } from '../src/settings/schemas/filter-schema.ts'
-import { descriptionOf, shapeOf } from '../src/settings/schemas/inner-schema.ts'
+import { descriptionOf, isOptional, shapeOf } from '../src/settings/schemas/inner-schema.ts'
 import { openctiFields } from '../src/settings/schemas/opencti-schema.ts'
 import { routeChangeSchema, routeSchema } from '../src/settings/schemas/route-schema.ts'
 import { deliveryFields, sectionFields } from '../src/settings/schemas/setting-field.ts'
 import { notesOf } from '../src/settings/schemas/setting-notes.ts'
+import { targetShapes } from '../src/settings/schemas/target-section.ts'
 
 const root = new URL('../', import.meta.url)
 
@@ -23,7 +24,15 @@ const origins: Readonly<Record<string, string>> = {
   RouteChanges: './route-options.ts',
   ResolvedRoute: './route-schema.ts',
   ResolvedRateLimit: './rate-limit-schema.ts',
-  RateLimitOptions: './connector-defaults.ts',
+  BatchOptions: './group-options.ts',
+  DeadLetterOptions: './group-options.ts',
+  HealthOptions: './group-options.ts',
+  LifecycleOptions: './group-options.ts',
+  OutageOptions: './group-options.ts',
+  QueueOptions: './group-options.ts',
+  RateLimitOptions: './group-options.ts',
+  ReconcileSettings: './group-options.ts',
+  RetryOptions: './group-options.ts',
 }
 
 /** The files of interfaces that are written from the schemas: each with its place and its text. */
@@ -37,10 +46,8 @@ export async function optionTypes(): Promise<ReadonlyMap<URL, string>> {
   ]
   const filter = membersOf(filterSchema, ['filter'])
   const files: Readonly<Record<string, readonly string[]>> = {
-    'connector-defaults': [
-      ...groupsOf(deliverySchema, 'written', ['filter']),
-      interfaceText('ConnectorDefaults', aboutDefaults, defaults, 'written'),
-    ],
+    'connector-defaults': [interfaceText('ConnectorDefaults', aboutDefaults, defaults, 'written')],
+    'group-options': groupsOf(deliverySchema, 'written', ['filter']),
     'delivery-options': [
       ...groupsOf(deliverySchema, 'resolved', ['filter']),
       interfaceText('DeliveryOptions', aboutDelivery, membersOf(deliverySchema), 'resolved'),
@@ -80,6 +87,7 @@ export async function optionTypes(): Promise<ReadonlyMap<URL, string>> {
         'resolved',
       ),
     ],
+    'target-settings': [interfaceText('TargetSettings', aboutTarget, targetMembers(), 'handed')],
   }
   const texts = Object.entries(files).map(async ([name, interfaces]) => {
     const url = new URL(`src/settings/schemas/${name}.ts`, root)
@@ -92,8 +100,8 @@ export async function optionTypes(): Promise<ReadonlyMap<URL, string>> {
 
 const header = '// Written from the schemas by `npm run generate`: change those.'
 
-const aboutDefaults = `What a connector sets for itself, in \`static defaults\`. An operator overrides each of these by environment or
-\`config.yml\`; for those that can be absent, the text \`none\` there takes away what the code gave.
+const aboutDefaults = `What a connector sets for itself, in \`static defaults\`. An operator overrides each of these by environment or \`config.yml\`;\
+ for those that can be absent, the text \`none\` there takes away what the code gave.
 
 @example
 \`\`\`ts
@@ -106,6 +114,16 @@ const defaults: ConnectorDefaults = {
   rateLimit: { perSecond: 20 },
   retry: { attempts: 5 },
 }
+\`\`\``
+
+const aboutTarget = `Where a target is, how it knows the connector, and how it is reached: what \`targetHttp\` takes. It has the names\
+ of the settings that \`targetSettings\` declares; of the credentials one kind, or none.
+
+@example
+\`\`\`ts
+import { type TargetSettings } from 'opencti-stream-connector'
+
+const target: TargetSettings = { url: 'https://siem.example.org/api', token: process.env['SIEM_TOKEN'] }
 \`\`\``
 
 const aboutDelivery =
@@ -137,10 +155,21 @@ function sectionMembers(section: string, object: Schema): readonly Member[] {
   }))
 }
 
+/** The fields of a target for every kind of credentials, of which only those that all kinds need must be there. */
+function targetMembers(): readonly Member[] {
+  const { none, ...others } = targetShapes
+  const all: Readonly<Record<string, Schema>> = Object.assign({}, ...Object.values(others))
+  return Object.entries(all).map(([name, schema]) => ({
+    name,
+    schema,
+    isOptional: !(name in none) || isOptional(schema),
+  }))
+}
+
 /** An interface for each group of options that has a name, except those of another file. */
 function groupsOf(
   object: Schema,
-  side: Side,
+  side: 'written' | 'resolved',
   without: readonly string[],
   path: readonly string[] = [],
 ): readonly string[] {

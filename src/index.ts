@@ -54,11 +54,8 @@ export {
 } from './observe/metrics/own-metrics.ts'
 export { formerly } from './settings/schemas/formerly.ts'
 export { type Defaults } from './settings/reading/resolve-defaults.ts'
-export {
-  targetSettings,
-  type TargetSection,
-  type TargetSettings,
-} from './settings/schemas/target-settings.ts'
+export { targetSettings, type TargetSection } from './settings/schemas/target-section.ts'
+export { type TargetSettings } from './settings/schemas/target-settings.ts'
 export {
   loadSettings,
   type LoadedSettings,
@@ -79,7 +76,6 @@ export { settingsMarkdown } from './settings/documents/settings-markdown.ts'
 
 export {
   type BatchOptions,
-  type ConnectorDefaults,
   type DeadLetterOptions,
   type HealthOptions,
   type LifecycleOptions,
@@ -88,7 +84,8 @@ export {
   type ReconcileSettings,
   type RateLimitOptions,
   type RetryOptions,
-} from './settings/schemas/connector-defaults.ts'
+} from './settings/schemas/group-options.ts'
+export { type ConnectorDefaults } from './settings/schemas/connector-defaults.ts'
 export {
   type FilterOptions,
   type LabelFilterOptions,

@@ -15,10 +15,12 @@ import { type OpenctiSettings } from '../../src/settings/schemas/opencti-setting
 import { type RouteChanges, type RouteOptions } from '../../src/settings/schemas/route-options.ts'
 import { type routeChangeSchema, type routeSchema } from '../../src/settings/schemas/route-schema.ts'
 import { type DeepReadonly } from '../../src/settings/schemas/settings-of.ts'
+import { type TargetSection } from '../../src/settings/schemas/target-section.ts'
+import { type TargetSettings } from '../../src/settings/schemas/target-settings.ts'
 
 test('the interfaces of options are written from the schemas: else run npm run generate', async () => {
   const written = await optionTypes()
-  expect(written.size).toBe(6)
+  expect(written.size).toBe(8)
   for (const [file, text] of written) {
     expect(await readFile(file, 'utf8'), basename(file.pathname)).toBe(text)
   }
@@ -38,4 +40,11 @@ test('what is in force is what the schemas answer', () => {
   expectTypeOf<DeepReadonly<z.output<typeof routeChangeSchema>>>().toEqualTypeOf<RouteChanges>()
   expectTypeOf<DeepReadonly<z.output<typeof connectorSchema>>>().toEqualTypeOf<ConnectorSettings>()
   expectTypeOf<z.output<typeof openctiSchema>>().toEqualTypeOf<OpenctiSettings>()
+})
+
+test('a section of settings for a target can be handed to targetHttp, whatever its credentials', () => {
+  expectTypeOf<z.output<TargetSection<'none'>>>().toExtend<TargetSettings>()
+  expectTypeOf<z.output<TargetSection<'token'>>>().toExtend<TargetSettings>()
+  expectTypeOf<z.output<TargetSection<'basic'>>>().toExtend<TargetSettings>()
+  expectTypeOf<z.output<TargetSection<'oauth2'>>>().toExtend<TargetSettings>()
 })

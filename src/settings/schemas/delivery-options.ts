@@ -60,8 +60,8 @@ export interface ResolvedLifecycleOptions {
    */
   readonly expired: 'delete' | 'update' | 'skip'
   /**
-   * Withdraw an indicator when its valid_until comes, without an event; needs `expired`=delete. It needs the id map
-   * too.
+   * Withdraw an indicator when its valid_until comes, without an event; needs `expired: 'delete'`. It needs the id
+   * map too.
    */
   readonly expiryTimer: boolean
   /** What a 404 to a delete means. */

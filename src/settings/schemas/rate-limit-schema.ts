@@ -7,6 +7,9 @@ export interface ResolvedRateLimit {
   readonly burst: number
 }
 
+/** What one half of a limit brings as the other. */
+const usual: ResolvedRateLimit = { perSecond: 10, burst: 100 }
+
 /** A limit on calls of hooks, of the connector as a whole and of a route. @internal */
 export const rateLimitSchema = z
   .strictObject({
@@ -16,18 +19,18 @@ export const rateLimitSchema = z
       .max(1_000_000)
       .optional()
       .describe('Calls of hooks per second; 0 is no limit.')
-      .register(settingNotes, { forAuthors: '10 when only `burst` is given.' }),
+      .register(settingNotes, { forAuthors: `${usual.perSecond} when only \`burst\` is given.` }),
     burst: z
       .int()
       .min(1)
       .max(1_000_000)
       .optional()
       .describe('Calls of hooks that may be made at once after a rest.')
-      .register(settingNotes, { forAuthors: '100 when only `perSecond` is given.' }),
+      .register(settingNotes, { forAuthors: `${usual.burst} when only \`perSecond\` is given.` }),
   })
   .transform(({ perSecond, burst }): ResolvedRateLimit | undefined => {
     if ((perSecond === undefined && burst === undefined) || perSecond === 0) return undefined
-    return { perSecond: perSecond ?? 10, burst: burst ?? 100 }
+    return { perSecond: perSecond ?? usual.perSecond, burst: burst ?? usual.burst }
   })
   .describe('A limit on calls of hooks. Off unless one of its two options is set.')
   .register(settingNotes, { written: 'RateLimitOptions', resolved: 'ResolvedRateLimit | undefined' })

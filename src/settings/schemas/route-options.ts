@@ -3,7 +3,7 @@
 import { type Entity } from '../../stix/types/entity.ts'
 import { type Tlp } from '../../stix/read/tlp.ts'
 import { type LabelFilterOptions } from './filter-options.ts'
-import { type RateLimitOptions } from './connector-defaults.ts'
+import { type RateLimitOptions } from './group-options.ts'
 
 /**
  * One route: which entities it takes, of those that pass the filter, and its own limits. Everything that is named

@@ -1,12 +1,10 @@
-import { z } from 'zod'
-import { pemText } from './pem-text.ts'
-import { proxyUrl } from '../../network/proxy-url.ts'
-import { Secret, secret } from '../../util/secret.ts'
-import { settingNotes } from './setting-notes.ts'
+// Written from the schemas by `npm run generate`: change those.
+
+import { type Secret } from '../../util/secret.ts'
 
 /**
- * Where a target is, how it knows the connector, and how it is reached: what `targetHttp` takes. It has the names of the
- * settings that {@link targetSettings} declares; of the credentials one kind, or none.
+ * Where a target is, how it knows the connector, and how it is reached: what `targetHttp` takes. It has the names
+ * of the settings that `targetSettings` declares; of the credentials one kind, or none.
  *
  * @example
  * ```ts
@@ -16,109 +14,40 @@ import { settingNotes } from './setting-notes.ts'
  * ```
  */
 export interface TargetSettings {
-  /** Address of the API; what requests name is below it. Credentials go nowhere else. */
+  /** Address of the API of the target. What requests name is below it. Credentials go nowhere else. */
   readonly url: string
-  /** Sent as `Authorization: Bearer …`. */
-  readonly token?: Secret | string | undefined
-  /** Name and password, sent as `Authorization: Basic …`. */
-  readonly username?: string | undefined
-  readonly password?: Secret | string | undefined
-  /** OAuth 2.0 client credentials: tokens are fetched from `token_url`, in time and when one is refused. */
-  readonly client_id?: string | undefined
-  readonly client_secret?: Secret | string | undefined
-  readonly token_url?: string | undefined
-  /** What the token shall allow; absent for what the target gives by itself. */
-  readonly scope?: string | undefined
-  /** Whom the token is for, where an authorization server serves several. */
-  readonly audience?: string | undefined
-  /** Whether the target's certificate is checked. Default `true`. */
+  /**
+   * Check the TLS certificate of the target.
+   * @default true
+   */
   readonly ssl_verify?: boolean | undefined
-  /** PEM text of authorities to trust for this target, beside those of the system and of `HTTPS_CA_CERTIFICATES`. */
+  /** Certificate authorities to trust for the target beside those of the system: PEM text or the path of a file. */
   readonly ssl_ca?: string | undefined
-  /** PEM text of the client certificate and of its key, and what opens that. */
+  /** Client certificate for the target: PEM text or the path of a file. */
   readonly ssl_cert?: string | undefined
+  /** Key of the client certificate: PEM text or the path of a file. */
   readonly ssl_key?: Secret | string | undefined
+  /** Passphrase of the client certificate’s key. */
   readonly ssl_passphrase?: Secret | string | undefined
-  /** Proxy for this target, in place of `HTTP_PROXY` and `HTTPS_PROXY`. */
+  /** Proxy to reach the target through, in place of HTTP_PROXY and HTTPS_PROXY. */
   readonly proxy?: Secret | string | undefined
-}
-
-const pem = 'PEM text or the path of a file'
-const address = () =>
-  z.url({ protocol: /^https?$/, error: 'must be an address that starts with http:// or https://' })
-
-const connection = {
-  url: address().describe('Address of the API of the target.'),
-  ssl_verify: z.boolean().default(true).describe('Check the TLS certificate of the target.'),
-  ssl_ca: pemText()
-    .optional()
-    .describe(`Certificate authorities to trust for the target beside those of the system: ${pem}.`)
-    .register(settingNotes, { expected: `${pem} with certificate authorities` }),
-  ssl_cert: pemText()
-    .optional()
-    .describe(`Client certificate for the target: ${pem}.`)
-    .register(settingNotes, { expected: `${pem} with the client certificate` }),
-  ssl_key: pemText()
-    .transform((text) => new Secret(text))
-    .optional()
-    .describe(`Key of the client certificate: ${pem}.`)
-    .register(settingNotes, { expected: `${pem} with the key of the client certificate`, isSecret: true }),
-  ssl_passphrase: secret().optional().describe('Passphrase of the client certificate’s key.'),
-  proxy: proxyUrl()
-    .optional()
-    .describe('Proxy to reach the target through, in place of HTTP_PROXY and HTTPS_PROXY.')
-    .register(settingNotes, { expected: 'the address of an http or https proxy', isSecret: true }),
-}
-
-const shapes = {
-  none: connection,
-  token: { ...connection, token: secret().describe('Token of the API.') },
-  basic: {
-    ...connection,
-    username: z.string().describe('User of the API.'),
-    password: secret().describe('Password of that user.'),
-  },
-  oauth2: {
-    ...connection,
-    client_id: z.string().describe('Client id, as the target has given it.'),
-    client_secret: secret().describe('Client secret, as the target has given it.'),
-    token_url: address().describe('Address where tokens are fetched (OAuth 2.0, client credentials).'),
-    scope: z.string().optional().describe('What the token shall allow, with spaces in between.'),
-    audience: z.string().optional().describe('Whom the token is for, where the target asks for it.'),
-  },
-}
-
-/** What {@link targetSettings} answers for each kind of credentials. */
-export type TargetSection<Kind extends keyof typeof shapes> = z.ZodObject<(typeof shapes)[Kind]>
-
-/**
- * A section of settings for a target: its address, credentials of one kind, and TLS, all as operators know them from the
- * platform's settings. Hand the section to `targetHttp`.
- *
- * @param kind `token`, `basic` (name and password), `oauth2` (client credentials) or `none`, the default.
- *
- * @example
- * ```ts
- * import { StreamConnector, defineSettings, targetSettings, z, type Entity } from 'opencti-stream-connector'
- *
- * const settings = defineSettings({
- *   // EDR_URL, EDR_CLIENT_ID, EDR_CLIENT_SECRET, EDR_TOKEN_URL, EDR_SSL_VERIFY, EDR_SSL_CA …, and one of its own
- *   edr: targetSettings('oauth2').extend({ list: z.string().default('opencti') }),
- * })
- *
- * class EdrConnector extends StreamConnector<typeof settings> {
- *   static override readonly settings = settings
- *   #edr = this.targetHttp(this.settings.edr)
- *   transform = (entity: Entity) => entity
- *   override async create(entity: Entity) {
- *     await this.#edr.post(`lists/${this.settings.edr.list}`, { json: entity })
- *   }
- * }
- *
- * export { EdrConnector }
- * ```
- */
-export function targetSettings<Kind extends keyof typeof shapes = 'none'>(kind?: Kind): TargetSection<Kind> {
-  // Without a kind, it is that of the default.
-  return z.object(shapes[kind ?? ('none' as Kind)]) as TargetSection<Kind>
+  /** Token of the API. Sent as `Authorization: Bearer …`. */
+  readonly token?: Secret | string | undefined
+  /** User of the API. Sent with `password`, as `Authorization: Basic …`. */
+  readonly username?: string | undefined
+  /** Password of that user. */
+  readonly password?: Secret | string | undefined
+  /** Client id, as the target has given it. */
+  readonly client_id?: string | undefined
+  /** Client secret, as the target has given it. */
+  readonly client_secret?: Secret | string | undefined
+  /**
+   * Address where tokens are fetched (OAuth 2.0, client credentials). One is fetched in time, and when one is
+   * refused.
+   */
+  readonly token_url?: string | undefined
+  /** What the token shall allow, with spaces in between. Absent: what the target gives by itself. */
+  readonly scope?: string | undefined
+  /** Whom the token is for, where the target asks for it. */
+  readonly audience?: string | undefined
 }

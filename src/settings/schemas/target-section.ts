@@ -1,0 +1,104 @@
+import { z } from 'zod'
+import { pemText } from './pem-text.ts'
+import { proxyUrl } from '../../network/proxy-url.ts'
+import { Secret, secret } from '../../util/secret.ts'
+import { settingNotes } from './setting-notes.ts'
+
+const pem = 'PEM text or the path of a file'
+const address = () =>
+  z.url({ protocol: /^https?$/, error: 'must be an address that starts with http:// or https://' })
+
+const connection = {
+  url: address()
+    .describe('Address of the API of the target.')
+    .register(settingNotes, { forAuthors: 'What requests name is below it. Credentials go nowhere else.' }),
+  ssl_verify: z.boolean().default(true).describe('Check the TLS certificate of the target.'),
+  ssl_ca: pemText()
+    .optional()
+    .describe(`Certificate authorities to trust for the target beside those of the system: ${pem}.`)
+    .register(settingNotes, { expected: `${pem} with certificate authorities` }),
+  ssl_cert: pemText()
+    .optional()
+    .describe(`Client certificate for the target: ${pem}.`)
+    .register(settingNotes, { expected: `${pem} with the client certificate` }),
+  ssl_key: pemText()
+    .transform((text) => new Secret(text))
+    .optional()
+    .describe(`Key of the client certificate: ${pem}.`)
+    .register(settingNotes, { expected: `${pem} with the key of the client certificate`, isSecret: true }),
+  ssl_passphrase: secret().optional().describe('Passphrase of the client certificate’s key.'),
+  proxy: proxyUrl()
+    .optional()
+    .describe('Proxy to reach the target through, in place of HTTP_PROXY and HTTPS_PROXY.')
+    .register(settingNotes, { expected: 'the address of an http or https proxy', isSecret: true }),
+}
+
+/** The fields of a section for each kind of credentials. */
+export const targetShapes = {
+  none: connection,
+  token: {
+    ...connection,
+    token: secret()
+      .describe('Token of the API.')
+      .register(settingNotes, { forAuthors: 'Sent as `Authorization: Bearer …`.' }),
+  },
+  basic: {
+    ...connection,
+    username: z
+      .string()
+      .describe('User of the API.')
+      .register(settingNotes, { forAuthors: 'Sent with `password`, as `Authorization: Basic …`.' }),
+    password: secret().describe('Password of that user.'),
+  },
+  oauth2: {
+    ...connection,
+    client_id: z.string().describe('Client id, as the target has given it.'),
+    client_secret: secret().describe('Client secret, as the target has given it.'),
+    token_url: address()
+      .describe('Address where tokens are fetched (OAuth 2.0, client credentials).')
+      .register(settingNotes, { forAuthors: 'One is fetched in time, and when one is refused.' }),
+    scope: z
+      .string()
+      .optional()
+      .describe('What the token shall allow, with spaces in between.')
+      .register(settingNotes, { forAuthors: 'Absent: what the target gives by itself.' }),
+    audience: z.string().optional().describe('Whom the token is for, where the target asks for it.'),
+  },
+}
+
+/** What {@link targetSettings} answers for each kind of credentials. */
+export type TargetSection<Kind extends keyof typeof targetShapes> = z.ZodObject<(typeof targetShapes)[Kind]>
+
+/**
+ * A section of settings for a target: its address, credentials of one kind, and TLS, all as operators know them from the
+ * platform's settings. Hand the section to `targetHttp`.
+ *
+ * @param kind `token`, `basic` (name and password), `oauth2` (client credentials) or `none`, the default.
+ *
+ * @example
+ * ```ts
+ * import { StreamConnector, defineSettings, targetSettings, z, type Entity } from 'opencti-stream-connector'
+ *
+ * const settings = defineSettings({
+ *   // EDR_URL, EDR_CLIENT_ID, EDR_CLIENT_SECRET, EDR_TOKEN_URL, EDR_SSL_VERIFY, EDR_SSL_CA …, and one of its own
+ *   edr: targetSettings('oauth2').extend({ list: z.string().default('opencti') }),
+ * })
+ *
+ * class EdrConnector extends StreamConnector<typeof settings> {
+ *   static override readonly settings = settings
+ *   #edr = this.targetHttp(this.settings.edr)
+ *   transform = (entity: Entity) => entity
+ *   override async create(entity: Entity) {
+ *     await this.#edr.post(`lists/${this.settings.edr.list}`, { json: entity })
+ *   }
+ * }
+ *
+ * export { EdrConnector }
+ * ```
+ */
+export function targetSettings<Kind extends keyof typeof targetShapes = 'none'>(
+  kind?: Kind,
+): TargetSection<Kind> {
+  // Without a kind, it is that of the default.
+  return z.object(targetShapes[kind ?? ('none' as Kind)]) as TargetSection<Kind>
+}
