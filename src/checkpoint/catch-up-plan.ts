@@ -89,7 +89,7 @@ export class CatchUpPlan {
   get isTooLarge(): boolean {
     const count = this.#received.length
     if (count < tooManyTimes * this.#objects || count % this.#objects !== 0) return false
-    return this.#middleMs < this.pieceUntilMs
+    return this.#smallerUntilMs !== undefined
   }
 
   /**
@@ -124,14 +124,20 @@ export class CatchUpPlan {
       this.#wasCut = true
       this.#objects = Math.max(1, Math.floor(count / 2))
     }
-    const endMs = Math.max(this.#middleMs, this.#fromMs + 1)
-    const isSmaller = endMs < Math.min(this.pieceUntilMs, this.#untilMs - leastMs)
+    const smallerUntilMs = this.#smallerUntilMs
+    const isSmaller = smallerUntilMs !== undefined
     if (isSmaller) {
-      this.#pieceUntilMs = endMs
+      this.#pieceUntilMs = smallerUntilMs
       this.#receivedBefore = 0
     }
     this.#received = []
     return isSmaller || hasMore
+  }
+
+  /** Where a smaller piece would end; undefined when there is none. */
+  get #smallerUntilMs(): number | undefined {
+    const endMs = Math.max(this.#middleMs, this.#fromMs + 1)
+    return endMs < Math.min(this.pieceUntilMs, this.#untilMs - leastMs) ? endMs : undefined
   }
 
   /** The `updated_at` in the middle of what the connection has brought. */

@@ -261,13 +261,12 @@ export class StreamReader implements EventStreamHandler {
     const { catchUpUntilMs, catchingUp, resume, safe } = this.#ledger
     const beginning = positionBefore(first)
     let needed = resume
-    // Nothing was received yet of what exists, or the stream holds all that came after it: by a quiet stream alone it cannot be
-    // told from one whose clock is behind.
+    // Nothing was received yet of what exists: what was deleted before is nothing that the target has.
     let isQuiet = this.#startKind !== 'resumed'
     if (catchingUp) {
       const live = liveStart(catchUpUntilMs!, newest, nowMs)
       needed = this.#catchUp.live ?? live
-      isQuiet ||= this.#catchUp.live === undefined && first.ms <= catchUpUntilMs!
+      isQuiet ||= this.#catchUp.live === undefined
       this.#catchUp.beginLiveAt(later(live, beginning))
     }
     needed = later(needed, this.#caughtUpTo)

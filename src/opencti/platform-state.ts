@@ -47,6 +47,13 @@ export interface FirstStart {
 const startKeys = ['start_from', 'connectorLastEventId']
 const recoverKeys = ['recover_until', 'connectorStartTime']
 
+/**
+ * Name of a key that we add while a catch-up is unfinished: the `start_from` beside it is a place up to which everything was
+ * caught up. The Python client moves `start_from` with every frame of a catch-up, also past objects that the platform has not
+ * sent yet; the two then differ, which tells whose it is.
+ */
+export const caughtUpKey = 'caught_up_to'
+
 /** Name of the key that tells who wrote a state, while that run lasts. It says nothing of where the connector stands. */
 export const writerKey = 'written_by'
 
@@ -74,9 +81,14 @@ export function parsePlatformState(text: string | null | undefined): ReadPlatfor
   const problems: string[] = []
   // It could not be handed back with ours.
   if (jsonText(parsed) === undefined) problems.push('it is nested too deeply')
+  const { start_from: startFrom, [caughtUpKey]: caughtUpTo } = fieldsOf(parsed)
+  // A catch-up of ours can stand anywhere since 1970: as few digits as seconds have are milliseconds all the same.
+  const ours =
+    typeof startFrom === 'string' && startFrom === caughtUpTo ? parsePosition(startFrom) : undefined
   return {
     // Earlier Python clients wrote "-" for the beginning (client-python, opencti_connector_helper.py).
-    startFrom: valueOf(entries, startKeys, (value) => readBeginning(value === '-' ? 0 : value), problems),
+    startFrom:
+      ours ?? valueOf(entries, startKeys, (value) => readBeginning(value === '-' ? 0 : value), problems),
     recoverUntil: valueOf(entries, recoverKeys, readCatchUpEnd, problems),
     writtenBy: readWriter((parsed as Record<string, unknown>)[writerKey]),
     foreign: Object.fromEntries(entries.filter(([key]) => !ownKeys.has(key))),

@@ -1,4 +1,9 @@
-import { firstPlatformState, type PlatformState, type ReadPlatformState } from '../opencti/platform-state.ts'
+import {
+  caughtUpKey,
+  firstPlatformState,
+  type PlatformState,
+  type ReadPlatformState,
+} from '../opencti/platform-state.ts'
 import { type Platform } from '../opencti/platform.ts'
 import { formatPosition } from '../util/position.ts'
 import { type ConnectorSettings } from '../settings/schemas/connector-settings.ts'
@@ -21,13 +26,6 @@ export interface BeginningOptions {
  * platform's future, what is written until then would come in neither.
  */
 const clockMarginMs = 60_000
-
-/**
- * Name of a key that we add to the state at the platform while a catch-up is unfinished: the `start_from` beside it is a
- * place up to which everything was caught up. The Python client moves `start_from` with every frame of a catch-up, also past
- * objects that the platform has not sent yet; the two then differ, which tells whose it is.
- */
-export const caughtUpKey = 'caught_up_to'
 
 /** Where a connector begins: as the settings say, or as the state at the platform does. */
 export class Beginning {
@@ -59,8 +57,12 @@ export class Beginning {
     })
   }
 
-  /** The state with a catch-up that does not end in the future, as a wrong clock or a person may have written it. */
+  /**
+   * The state with a catch-up that does not end in the future, as a wrong clock or a person may have written it. The end of
+   * one that we have begun stays: what lies before it may be held nowhere else, and live reading begins where it was noted.
+   */
   endingByNow(state: PlatformState): PlatformState {
+    if (isOurCatchUp(state)) return state
     const latestMs = this.#latestEndMs()
     if (typeof state.recoverUntil !== 'string' || Date.parse(state.recoverUntil) <= latestMs) return state
     return { ...state, recoverUntil: new Date(latestMs).toISOString() }
@@ -71,10 +73,10 @@ export class Beginning {
    * catch-up come in any order, so what it has saved can lie past objects that were not sent yet.
    */
   withWholeCatchUp(state: PlatformState): PlatformState {
-    const { startFrom, recoverUntil, foreign } = state
+    const { startFrom, recoverUntil } = state
     if (startFrom === undefined || typeof recoverUntil !== 'string') return state
     const isUnfinished = startFrom.ms > 0 && startFrom.ms < Date.parse(recoverUntil)
-    if (!isUnfinished || foreign[caughtUpKey] === formatPosition(startFrom)) return state
+    if (!isUnfinished || isOurCatchUp(state)) return state
     this.#options.logger.warn(
       'Another client has left a catch-up unfinished, at a position that may lie past objects that were not sent: it begins anew',
       { found: formatPosition(startFrom), recover_until: recoverUntil },
@@ -87,4 +89,9 @@ export class Beginning {
     const { clock, platform } = this.#options
     return Math.min(clock.now(), platform.nowMs ?? Number.POSITIVE_INFINITY) - clockMarginMs
   }
+}
+
+/** Whether the state is of a catch-up that this client has left unfinished. */
+function isOurCatchUp({ startFrom, foreign }: PlatformState): boolean {
+  return startFrom !== undefined && foreign[caughtUpKey] === formatPosition(startFrom)
 }

@@ -1,8 +1,7 @@
 import { type CatchUpKeeper, type CatchUpNotes, readCatchUpNotes } from '../checkpoint/catch-up-notes.ts'
 import { Ledger } from '../checkpoint/ledger.ts'
-import { serializePlatformState, type PlatformState } from '../opencti/platform-state.ts'
+import { caughtUpKey, serializePlatformState, type PlatformState } from '../opencti/platform-state.ts'
 import { formatPosition, startOfTime, type Position } from '../util/position.ts'
-import { caughtUpKey } from './beginning.ts'
 import { stateValue } from './session.ts'
 
 /** Name of the value that says whether the id map knows of everything that was ever pushed. */

@@ -148,6 +148,12 @@ describe('a catch-up in pieces', () => {
     expect(done).toHaveLength(times.length)
   })
 
+  it('ends also when too many objects are of the last moment, which cannot be cut in two', () => {
+    const times = Array(5000).fill(60_000) as number[]
+    const { done } = run({ times, untilMs: 60_001, pageSize: 500, cutAfter: () => Infinity })
+    expect(done).toHaveLength(times.length)
+  })
+
   it('says when a connection does not come further', () => {
     const plan = new CatchUpPlan(0, 60_000)
     for (let index = 0; index < 100; index++) plan.receive(5)

@@ -1,7 +1,9 @@
-import { type CatchUpNotes } from '../../src/checkpoint/catch-up-notes.ts'
-import { Ledger } from '../../src/checkpoint/ledger.ts'
+import { type Ledger } from '../../src/checkpoint/ledger.ts'
 import { StreamReader } from '../../src/intake/stream-reader.ts'
-import { type StartKind } from '../../src/session/progress.ts'
+import { parsePlatformState, type PlatformState } from '../../src/opencti/platform-state.ts'
+import { Beginning } from '../../src/session/beginning.ts'
+import { catchUpValue, Progress, type StartKind } from '../../src/session/progress.ts'
+import { stateValue } from '../../src/session/session.ts'
 import {
   comparePositions,
   formatPosition,
@@ -10,6 +12,8 @@ import {
   type Position,
 } from '../../src/util/position.ts'
 import { type StreamMessage } from '../../src/stream/stream-message.ts'
+import { type Clock } from '../../src/util/clock.ts'
+import { silentLogger } from '../../src/util/logger.ts'
 import { readerSettings } from './reader-settings.ts'
 
 /** One change of one entity, as the database numbers it. */
@@ -37,11 +41,13 @@ interface Receipt {
   readonly told: Told
 }
 
+const ignore = () => {}
+
 const epochMs = 1_700_000_000_000
 const minuteMs = 60_000
 
 /**
- * A platform with three clocks, a connector that reads it with the real reader and ledger, and a target, driven step by step:
+ * A platform with three clocks, a connector that reads it with the real reader, ledger and state, and a target, driven step by step:
  * the platform follows graphql/sseMiddleware.js of OpenCTI as far as frames, ids and heartbeats are concerned.
  */
 export class PlatformModel {
@@ -56,14 +62,13 @@ export class PlatformModel {
   #trimmed = 0
   #lastId = startOfTime
 
-  #ledger: Ledger
+  #progress = new Progress()
   #reader: StreamReader
   #receipts: Receipt[] = []
   /** What survives a kill. */
-  #saved: { safe: Position; untilMs: number | undefined; notes: CatchUpNotes }
+  #saved: ReadonlyMap<string, string | undefined>
   /** The newest version of each entity that the target has taken; a delete is one too. */
   readonly #target = new Map<number, number>()
-  catchUpNotes: CatchUpNotes = {}
   gaps = 0
   caughtUp = 0
   /** Objects that catch-ups have sent. */
@@ -74,14 +79,36 @@ export class PlatformModel {
   #connection: Connection | undefined
   #isRead = false
 
-  constructor(offsets: { web: number; database: number; connector: number }, pageSize: number) {
+  /** @param ageMs how old the stream is when the connector starts for the first time. */
+  constructor(
+    offsets: { web: number; database: number; connector: number },
+    pageSize: number,
+    ageMs = 2 * minuteMs,
+  ) {
     this.offsets = { ...offsets }
     this.#pageSize = pageSize
     this.write(0, 1, false)
-    this.advance(2 * minuteMs)
-    const untilMs = Math.min(this.webMs, this.connectorMs) - minuteMs
-    this.#saved = { safe: startOfTime, untilMs, notes: {} }
-    ;[this.#ledger, this.#reader] = this.#start('first')
+    this.advance(ageMs)
+    this.#reader = this.#start(this.#beginning.first(undefined), 'first')
+    this.#saved = this.#progress.values()
+  }
+
+  get #ledger(): Ledger {
+    return this.#progress.ledger
+  }
+
+  get #beginning(): Beginning {
+    return new Beginning({
+      platform: this,
+      settings: readerSettings(),
+      clock: this.#clock,
+      logger: silentLogger,
+      onNotice: ignore,
+    })
+  }
+
+  get #clock(): Clock {
+    return { now: () => this.connectorMs, monotonic: () => this.#nowMs, schedule: () => ignore }
   }
 
   /** As the web server tells it. */
@@ -174,15 +201,17 @@ export class PlatformModel {
 
   /** What a commit writes. */
   save(): void {
-    const { safe, catchUpUntilMs: untilMs } = this.#ledger
-    this.#saved = { safe, untilMs, notes: untilMs === undefined ? {} : this.catchUpNotes }
+    this.#saved = this.#progress.values()
   }
 
   /** The connector is killed: all that is in memory is gone. */
   kill(): void {
     this.#receipts = []
     this.#connection = undefined
-    ;[this.#ledger, this.#reader] = this.#start('resumed')
+    const state = parsePlatformState(this.#saved.get(stateValue))!
+    this.#progress = new Progress()
+    this.#progress.knowCatchUp(this.#saved.get(catchUpValue))
+    this.#reader = this.#start(this.#beginning.endingByNow(state), 'resumed')
   }
 
   /** Everything is sent and taken, and the stream is quiet. */
@@ -213,8 +242,10 @@ export class PlatformModel {
 
   /** The saved position may not lie beyond the newest event. */
   check(): void {
-    if (this.#saved.untilMs === undefined && comparePositions(this.#saved.safe, this.#lastId) > 0)
-      throw new Error(`the position ${formatPosition(this.#saved.safe)} lies in the future`)
+    const { startFrom, recoverUntil } = parsePlatformState(this.#saved.get(stateValue))!
+    const isCatchUp = typeof recoverUntil === 'string' && Date.parse(recoverUntil) > startFrom!.ms
+    if (!isCatchUp && comparePositions(startFrom!, this.#lastId) > 0)
+      throw new Error(`the position ${formatPosition(startFrom!)} lies in the future`)
   }
 
   #settleAll(): void {
@@ -223,11 +254,12 @@ export class PlatformModel {
     this.check()
   }
 
-  #start(startKind: StartKind): [Ledger, StreamReader] {
-    this.catchUpNotes = this.#saved.notes
-    const ledger = new Ledger({ from: this.#saved.safe, catchUpUntilMs: this.#saved.untilMs })
-    const reader = new StreamReader({
-      ledger,
+  #start(state: PlatformState, startKind: StartKind): StreamReader {
+    const progress = this.#progress
+    progress.begin(state, startKind)
+    this.#wantsConnection = true
+    return new StreamReader({
+      ledger: progress.ledger,
       pipeline: {
         accept: (message, receipts) => {
           const position = parsePosition(message.id!)
@@ -239,9 +271,9 @@ export class PlatformModel {
         },
       },
       settings: readerSettings(),
-      clock: { now: () => this.connectorMs, monotonic: () => this.#nowMs, schedule: () => () => {} },
+      clock: this.#clock,
       platform: this,
-      keeper: this,
+      keeper: progress,
       startKind,
       room: { room: () => undefined },
       handler: {
@@ -250,15 +282,13 @@ export class PlatformModel {
         },
         onGap: ({ sinceMs, untilMs }) => {
           this.gaps++
-          ledger.beginCatchUp(sinceMs, untilMs)
+          progress.repairGap(sinceMs, untilMs)
           this.#wantsConnection = true
           return true
         },
         onCaughtUp: () => this.caughtUp++,
       },
     })
-    this.#wantsConnection = true
-    return [ledger, reader]
   }
 
   /** The present connection; one that the reader gives up at once is followed by another. */

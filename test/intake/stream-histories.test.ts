@@ -39,6 +39,8 @@ const offset = fc.oneof(
 )
 const offsets = fc.record({ web: offset, database: offset, connector: offset })
 const pageSize = fc.integer({ min: 1, max: 8 })
+/** How old the stream is at the first start. */
+const age = fc.oneof(fc.nat(180_000), fc.constant(3_600_000))
 
 function take(model: PlatformModel, { kind, value }: Step): void {
   switch (kind) {
@@ -92,10 +94,11 @@ function run(model: PlatformModel, history: readonly Step[]): void {
 describe('any history of a stream', () => {
   it('never skips an event, and never saves a position in the future, whatever the three clocks say', () => {
     fc.assert(
-      fc.property(offsets, pageSize, steps(), (clocks, size, history) => {
-        const model = new PlatformModel(clocks, size)
+      fc.property(offsets, pageSize, age, steps(), (clocks, size, ageMs, history) => {
+        const model = new PlatformModel(clocks, size, ageMs)
         run(model, history)
         expect(model.missing()).toEqual([])
+        expect(model.gaps).toBe(0)
       }),
       { numRuns: 600 },
     )
@@ -120,8 +123,8 @@ describe('any history of a stream', () => {
 
   it('never skips an event that the platform has dropped without telling, wherever the connector stands', () => {
     fc.assert(
-      fc.property(offsets, pageSize, steps({ trim: 2 }), (clocks, size, history) => {
-        const model = new PlatformModel(clocks, size)
+      fc.property(offsets, pageSize, age, steps({ trim: 2 }), (clocks, size, ageMs, history) => {
+        const model = new PlatformModel(clocks, size, ageMs)
         run(model, history)
         expect(model.missing()).toEqual([])
       }),

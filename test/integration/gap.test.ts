@@ -2,7 +2,9 @@ import { expect, test } from 'vitest'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { type Clock, MemoryStore } from 'opencti-stream-connector'
 import { fastClock } from './fast-clock.ts'
-import { makeRecorder, startRecorder, startSimulator } from './stage.ts'
+import { catchUpValue } from '../../src/session/progress.ts'
+import { stateValue } from '../../src/session/session.ts'
+import { caughtUp, lastEventOf, makeRecorder, startRecorder, startSimulator } from './stage.ts'
 import { until } from './until.ts'
 
 const minuteMs = 60_000
@@ -51,5 +53,36 @@ test('a history that holds everything behind a catch-up is no gap', async () => 
   const newest = simulator.create(buildIndicator('ipv4', { seed: 3 }))
   const next = await startRecorder(simulator, { store, clock: moved })
   await until('all of it', () => [kept, newest].every(({ id }) => next.callsOf(id).length > 0))
+  expect(next.notice('gap')).toBeUndefined()
+})
+
+test('a catch-up of the last minute goes on after a kill: the delete before its position is read, and no gap is told', async () => {
+  const store = new MemoryStore()
+  const simulator = await startSimulator()
+  const withdrawn = simulator.create(buildIndicator('domain', { seed: 1 }))
+  const first = await startRecorder(simulator, { store })
+  await caughtUp(first)
+  await first.stop()
+  const live = lastEventOf(simulator, withdrawn.id)
+  simulator.delete(withdrawn.id)
+  // As a process leaves it that is killed between two pieces of the repair of a gap.
+  const [ms] = lastEventOf(simulator, withdrawn.id).split('-').map(Number)
+  const position = `${ms! + 1}-0`
+  const [liveMs, seq] = live.split('-').map(Number)
+  const state = {
+    start_from: position,
+    caught_up_to: position,
+    recover_until: new Date(ms! + 1000).toISOString(),
+  }
+  await store.open(simulator.connectorId)
+  await store.commit({
+    values: new Map([
+      [stateValue, JSON.stringify(state)],
+      [catchUpValue, JSON.stringify({ live: { ms: liveMs, seq } })],
+    ]),
+  })
+  await store.close()
+  const next = await startRecorder(simulator, { store })
+  await until('the delete', () => next.callsOf(withdrawn.id).some((call) => call.startsWith('delete')))
   expect(next.notice('gap')).toBeUndefined()
 })

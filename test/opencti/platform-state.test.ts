@@ -104,6 +104,17 @@ describe('the text of the platform', () => {
     })
   })
 
+  it('reads back where a catch-up of its own stands, also in a time that has as few digits as seconds', () => {
+    const ours = { start_from: '1764135000-0', caught_up_to: '1764135000-0' }
+    expect(parsePlatformState(JSON.stringify(ours))).toMatchObject({
+      startFrom: { ms: 1_764_135_000, seq: 0 },
+    })
+    const others = { ...ours, caught_up_to: '0-0' }
+    expect(parsePlatformState(JSON.stringify(others))).toMatchObject({
+      startFrom: { ms: 1_764_135_000_000, seq: 0 },
+    })
+  })
+
   it.each([
     ['start_from', '-'],
     ['connectorLastEventId', '-'],
