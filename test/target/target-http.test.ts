@@ -8,7 +8,6 @@ import { judge } from '../../src/errors/verdict.ts'
 import { TokenBucket } from '../../src/flow/token-bucket.ts'
 import { Secret } from '../../src/util/secret.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
-import { makeCertificates } from '../opencti/certificates.ts'
 import { freeAddress, serve, startProxy } from '../opencti/loopback.ts'
 
 function client(perSecond = Number.POSITIVE_INFINITY, way: Partial<TargetNetworkOptions> = {}) {
@@ -270,25 +269,6 @@ describe('the network', () => {
       kind: 'retry',
       ofTarget: true,
       facts: { code: 'ECONNREFUSED' },
-    })
-  })
-
-  test('trusts a private authority, shows a client certificate, and checks nothing only when told so', async () => {
-    const { ca, server, client: own, passphrase } = makeCertificates()
-    const url = await serve(
-      (request, response) =>
-        response.end((request.socket as { authorized?: boolean }).authorized ? 'known' : 'unknown'),
-      { ...server, ca, requestCert: true, rejectUnauthorized: false },
-    )
-    const answer = (way: Partial<TargetNetworkOptions>) => client(undefined, way).http.get(url).text()
-    const error = await failure(answer({}))
-    expect(judge(error, true, 0)).toMatchObject({ kind: 'retry', facts: { isNetwork: true } })
-    expect(await answer({ ca })).toBe('unknown')
-    expect(await answer({ verify: false })).toBe('unknown')
-    expect(await answer({ ca, ...own, passphrase })).toBe('known')
-    expect(await failure(answer({ ca, ...own, passphrase: 'wrong' }))).toMatchObject({
-      code: 'SETTINGS_INVALID',
-      message: expect.stringContaining('HTTPS_CA_CERTIFICATES'),
     })
   })
 })
