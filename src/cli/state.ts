@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
-import { anyPosition, voidPositionValue } from '../session/author-position.ts'
-import { importedMap, mapValue } from '../session/progress.ts'
-import { pushedValue, resetState, stateValue } from '../session/session.ts'
+import { anyPosition } from '../session/author-position.ts'
+import { importedMap } from '../session/progress.ts'
+import { resetState } from '../session/session.ts'
 import { parsePlatformState, serializePlatformState, type PlatformState } from '../opencti/platform-state.ts'
 import { formatPosition, startOfTime, type Position } from '../util/position.ts'
 import { futureText } from '../settings/reading/future-start.ts'
@@ -11,6 +11,7 @@ import { counted, note, printable, timeText, writeJson, writeLine } from './outp
 import { exitCodeHelp } from './run-command-line.ts'
 import { addStateOptions, withState, type StateOptions } from './state-access.ts'
 import { parsedJson } from '../util/json-text.ts'
+import { storedValues } from '../checkpoint/stored-values.ts'
 
 const usualWay = `
 The usual way to make a connector start again is at the platform: "Reset the
@@ -60,9 +61,9 @@ export function stateCommand(): Command {
 
 function show(options: StateOptions): Promise<void> {
   return withState(options, 'read-only', async (store, connectorId) => {
-    const text = store.value(stateValue)
+    const text = store.value(storedValues.state)
     const state = parsePlatformState(text)
-    const pushed = parsePlatformState(newestPushed(store.value(pushedValue)))
+    const pushed = parsePlatformState(newestPushed(store.value(storedValues.pushed)))
     const facts = {
       connectorId,
       isReset: text === resetState,
@@ -71,7 +72,7 @@ function show(options: StateOptions): Promise<void> {
       catchUpUntil: pendingCatchUp(state),
       positionAtPlatform: positionText(pushed?.startFrom),
       entities: await store.countEntities(),
-      isIdMapComplete: ['complete', importedMap].includes(store.value(mapValue) ?? ''),
+      isIdMapComplete: ['complete', importedMap].includes(store.value(storedValues.idMap) ?? ''),
       deadLetters: await store.countDeadLetters(),
     }
     if (options.json === true) {
@@ -137,12 +138,12 @@ async function change(
   // Looked at first: exclusive access would make a state where there is none.
   const connectorId = await withState(options, 'read-only', async (_, id) => id)
   await withState({ ...options, connectorId }, 'exclusive', async (store) => {
-    const text = make(store.value(stateValue))
+    const text = make(store.value(storedValues.state))
     await store.commit({
       values: new Map([
-        [stateValue, text],
-        [pushedValue, undefined],
-        [voidPositionValue, anyPosition],
+        [storedValues.state, text],
+        [storedValues.pushed, undefined],
+        [storedValues.voidPosition, anyPosition],
       ]),
       forgetPositions: true,
       durable: true,

@@ -26,13 +26,13 @@ import { LinkQueue } from '../links/link-queue.ts'
 import { ReconcileSchedule } from '../reconcile/reconcile-schedule.ts'
 import { Reconciler } from '../reconcile/reconciler.ts'
 import { Replayer } from '../replay/replayer.ts'
-import { mapValue } from '../session/progress.ts'
 import { heapFrameLimit } from '../stream/heap-frame-limit.ts'
 import { HangWatch } from '../target/hang-watch.ts'
 import { HookRunner } from '../target/hook-runner.ts'
 import { requireHooks } from '../target/require-hooks.ts'
 import { type AssemblyOptions } from './assembly-options.ts'
 import { DeliveryReports } from './delivery-reports.ts'
+import { storedValues } from '../checkpoint/stored-values.ts'
 
 /** So many entities of a batch are named where all of them cannot be. */
 const maxNamed = 10
@@ -278,7 +278,7 @@ export class Assembly {
       )
     }
     await this.uncleanShutdown.open(store)
-    this.#options.progress.knowMap(await store.value(mapValue), fresh)
+    this.#options.progress.knowMap(await store.value(storedValues.idMap), fresh)
     const gone = await recallRoutes(this.routes, { store, logger, idMap: loaded.delivery.idMap })
     for (const route of gone) this.#addRoute(route)
     await this.deadLetterCheck.watch(() => this.deadLetters.open())

@@ -26,16 +26,17 @@ import { type StreamMessage } from '../stream/stream-message.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 import { wordsOfNotice } from '../observe/notices/words-of-notice.ts'
-import { anyPosition, startWhereAuthorSays, voidPositionValue } from '../session/author-position.ts'
+import { anyPosition, startWhereAuthorSays } from '../session/author-position.ts'
 import { LazyLookups } from '../session/lazy-lookups.ts'
 import { isDoneWithin, isTroubleOfPlatform, keepTrying } from '../session/keep-trying.ts'
 import { platformHttpOptions } from '../session/platform-http-options.ts'
-import { catchUpValue, Progress, type StartKind } from '../session/progress.ts'
+import { Progress, type StartKind } from '../session/progress.ts'
 import { Session, type SessionStart } from '../session/session.ts'
 import { statusDetails } from './status-details.ts'
 import { StopSteps } from './stop-steps.ts'
 import { summarize } from './summarize.ts'
 import { raceWithSignal } from '../util/race-with-signal.ts'
+import { storedValues } from '../checkpoint/stored-values.ts'
 
 /** For who handed over messages that have not ended when the connector stops. */
 const overBefore = new StreamConnectorError(
@@ -260,7 +261,7 @@ export class Runtime {
     await this.#assembly.open()
     this.#waitsFor = 'the platform'
     const found = await this.#session.open(signal)
-    this.#progress.knowCatchUp(await this.#options.store.value(catchUpValue))
+    this.#progress.knowCatchUp(await this.#options.store.value(storedValues.catchUp))
     const start = await startWhereAuthorSays(found, this.#options, signal)
     if (start.isTaken && !this.#progress.mapIsImported) this.#progress.mapIsComplete = false
     if (start.isAnew) await this.#assembly.checkpointer.forgetPositions()
@@ -318,7 +319,7 @@ export class Runtime {
     try {
       // The old life is saved whole and its positions are forgotten before the new one is: killed before that, the
       // connector finds the platform's state changed and begins here again.
-      await this.#assembly.checkpointer.forgetPositions(new Map([[voidPositionValue, anyPosition]]))
+      await this.#assembly.checkpointer.forgetPositions(new Map([[storedValues.voidPosition, anyPosition]]))
     } catch (error) {
       onNotice({ kind: 'state-not-written', error: error as StreamConnectorError })
     }

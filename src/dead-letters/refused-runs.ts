@@ -6,6 +6,7 @@ import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
 import { parsedJson } from '../util/json-text.ts'
 import { type Logger } from '../util/logger.ts'
+import { storedValues } from '../checkpoint/stored-values.ts'
 
 /** What a {@link RefusedRuns} needs. */
 export interface RefusedRunsOptions {
@@ -40,9 +41,6 @@ interface Run {
   letters: readonly Mark[]
 }
 
-/** The value in which they are kept. */
-const valueName = 'refused-runs'
-
 /** So many letters of a run are remembered: it is seldom more than twenty. */
 const maxLetters = 1000
 
@@ -69,13 +67,16 @@ export class RefusedRuns {
   /** What goes with every commit. */
   values(): ReadonlyMap<string, string | undefined> {
     return new Map([
-      [valueName, this.#runs.size === 0 ? undefined : JSON.stringify([...this.#runs.values()])],
+      [
+        storedValues.refusedRuns,
+        this.#runs.size === 0 ? undefined : JSON.stringify([...this.#runs.values()]),
+      ],
     ])
   }
 
   /** Reads what an earlier process has left: what was paused stays so. */
   async open(): Promise<void> {
-    const text = await this.#options.store.value(valueName)
+    const text = await this.#options.store.value(storedValues.refusedRuns)
     for (const run of text === undefined ? [] : runsOf(parsedJson(text))) {
       this.#runs.set(run.route, run)
       if (run.isOver !== true) this.#options.engine.resumeRefusals(run.route, run.letters.length, run.reason)

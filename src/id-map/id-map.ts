@@ -1,9 +1,9 @@
 import { StateError } from '../errors/state-error.ts'
 import { type EntityRecord, type StateStore } from '../store/state-store.ts'
-import { importedMap, mapValue } from '../session/progress.ts'
+import { importedMap } from '../session/progress.ts'
 import { idMapLine, isLineProblem, isNamedByStixId, readIdMapLine } from './id-map-line.ts'
 import { noteRoutes } from './recall-routes.ts'
-import { byStixIdValue } from './stix-id-records.ts'
+import { storedValues } from '../checkpoint/stored-values.ts'
 
 /** Entities that are read, or written in one transaction, at a time. */
 const pageSize = 1000
@@ -84,9 +84,9 @@ export class IdMap {
     const routes = await check(lines())
     const store = this.#store
     await noteRoutes(store, routes)
-    const before = await store.value(mapValue)
+    const before = await store.value(storedValues.idMap)
     // While only a part is written the map is known to be none that could be relied on.
-    await store.commit({ values: new Map([[mapValue, undefined]]) })
+    await store.commit({ values: new Map([[storedValues.idMap, undefined]]) })
     let imported = 0
     let byStixId = 0
     for await (const page of pagesOf(lines())) {
@@ -95,11 +95,11 @@ export class IdMap {
       byStixId += namedByStixId
       await store.commit({
         putEntities: page,
-        ...(namedByStixId === 0 ? {} : { values: new Map([[byStixIdValue, 'yes']]) }),
+        ...(namedByStixId === 0 ? {} : { values: new Map([[storedValues.idMapByStixId, 'yes']]) }),
       })
     }
     const after = options.isComplete === true ? importedMap : before
-    await store.commit({ values: new Map([[mapValue, after]]), durable: true })
+    await store.commit({ values: new Map([[storedValues.idMap, after]]), durable: true })
     return { imported, byStixId }
   }
 }

@@ -3,9 +3,7 @@ import { type Routes } from '../events/routes.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type Logger } from '../util/logger.ts'
 import { parsedJson } from '../util/json-text.ts'
-
-/** Name of the value that lists every route through which something may have been pushed; the empty name for none. */
-const routesValue = 'routes'
+import { storedValues } from '../checkpoint/stored-values.ts'
 
 /** What {@link recallRoutes} needs. */
 export interface RecallOptions {
@@ -25,14 +23,14 @@ export async function recallRoutes(
   routes: Routes,
   { store, idMap, logger }: RecallOptions,
 ): Promise<readonly Route[]> {
-  const text = await store.value(routesValue)
+  const text = await store.value(storedValues.routes)
   // Most connectors never have routes.
   if (text === undefined && routes.areNone) return []
   const former = text === undefined ? await unnamedIfAny(store) : namesOf(text)
   const present = routes.unrouted === 'delivers' ? [''] : routes.all.map(({ name }) => name)
   const all = [...new Set([...former, ...present])]
   if (all.length > former.length || text === undefined) {
-    await store.commit({ values: new Map([[routesValue, JSON.stringify(all)]]) })
+    await store.commit({ values: new Map([[storedValues.routes, JSON.stringify(all)]]) })
   }
   if (!idMap) return []
   const gone = routes.recall(former)
@@ -50,11 +48,11 @@ export async function recallRoutes(
  * the connector does not have are withdrawn as if it once had.
  */
 export async function noteRoutes(store: StateStore, names: ReadonlySet<string>): Promise<void> {
-  const text = await store.value(routesValue)
+  const text = await store.value(storedValues.routes)
   if (text === undefined && [...names].every((name) => name === '')) return
   const former = text === undefined ? await unnamedIfAny(store) : namesOf(text)
   const all = [...new Set([...former, ...names])]
-  await store.commit({ values: new Map([[routesValue, JSON.stringify(all)]]) })
+  await store.commit({ values: new Map([[storedValues.routes, JSON.stringify(all)]]) })
 }
 
 /** A state from before this list was kept: of a connector without routes. */

@@ -5,9 +5,7 @@ import { type Entity } from '../stix/types/entity.ts'
 import { extensionOf, fieldOf } from '../stix/types/entity-extensions.ts'
 import { openCtiExtension } from '../stix/types/extensions.ts'
 import { type EntityRecord, type StateStore } from '../store/state-store.ts'
-
-/** Name of the value that says that some entities are known by their STIX id alone, until they are first met. */
-export const byStixIdValue = 'id-map-by-stix-id'
+import { storedValues } from '../checkpoint/stored-values.ts'
 
 /**
  * Entities of an imported id map that were named by their STIX id alone: when one is first met, it gets the key that it has
@@ -23,7 +21,7 @@ export class StixIdRecords {
 
   /** Finds out whether there may be any, once the store is open. */
   async open(store: StateStore): Promise<void> {
-    this.#mayHaveAny = (await store.value(byStixIdValue)) !== undefined
+    this.#mayHaveAny = (await store.value(storedValues.idMapByStixId)) !== undefined
   }
 
   /** Whether it is worth to look. */

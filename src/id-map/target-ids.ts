@@ -3,9 +3,7 @@ import { octiIdOf } from '../stix/read/entity-ids.ts'
 import { type Entity } from '../stix/types/entity.ts'
 import { type EntityRecord, type StateStore } from '../store/state-store.ts'
 import { UnknownId } from '../contract/unknown-id.ts'
-
-/** Name of the value that says whose ids the target uses. */
-const idsValue = 'target-ids'
+import { storedValues } from '../checkpoint/stored-values.ts'
 
 /** Stands in the id map for the id of an entity that the target has, when nobody knows it. */
 export const unknownExternalId = ''
@@ -19,7 +17,7 @@ export class TargetIds {
   #isChanged = false
 
   async open(store: StateStore): Promise<void> {
-    const said = await store.value(idsValue)
+    const said = await store.value(storedValues.targetIds)
     if (said === 'given' || said === 'own') this.#kind = said
   }
 
@@ -27,7 +25,7 @@ export class TargetIds {
   values(isUnsure: boolean): ReadonlyMap<string, string | undefined> {
     if (!this.#isChanged && !isUnsure) return nothing
     this.#isChanged = false
-    return this.#kind === undefined ? nothing : new Map([[idsValue, this.#kind]])
+    return this.#kind === undefined ? nothing : new Map([[storedValues.targetIds, this.#kind]])
   }
 
   /** `create` has answered this, now or earlier. Once the target has given an id of its own, it counts as one that gives ids. */

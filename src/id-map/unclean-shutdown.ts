@@ -4,9 +4,7 @@ import { type Position } from '../util/position.ts'
 import { validUntilOf } from '../stix/read/entity-life.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
-
-/** Name of the value that says since when the connector runs without having ended well, in milliseconds since 1970. */
-const runningValue = 'running-since'
+import { storedValues } from '../checkpoint/stored-values.ts'
 
 /** How far the clock that gives events their positions may be behind ours, in milliseconds. */
 const clockMarginMs = 60_000
@@ -31,9 +29,10 @@ export class UncleanShutdown {
   /** Finds out, and notes that this run has begun, before it does anything. */
   async open(store: StateStore): Promise<void> {
     const nowMs = this.#clock.now()
-    const text = await store.value(runningValue)
+    const text = await store.value(storedValues.runningSince)
     this.#untilMs = nowMs
-    if (text === undefined) await store.commit({ values: new Map([[runningValue, String(nowMs)]]) })
+    if (text === undefined)
+      await store.commit({ values: new Map([[storedValues.runningSince, String(nowMs)]]) })
     else this.#sinceMs = Number(text)
   }
 
@@ -41,7 +40,7 @@ export class UncleanShutdown {
   async note(store: StateStore, safe: Position | undefined): Promise<void> {
     // What the run that was cut off may have done has not come again yet.
     if (this.#sinceMs !== undefined && (safe === undefined || safe.ms <= this.#untilMs)) return
-    await store.commit({ values: new Map([[runningValue, undefined]]), durable: true })
+    await store.commit({ values: new Map([[storedValues.runningSince, undefined]]), durable: true })
   }
 
   /** Whether the run that was cut off may have pushed an entity that the id map does not know, and that is to go. */

@@ -1,3 +1,4 @@
+import { storedValues } from '../checkpoint/stored-values.ts'
 import { z } from 'zod'
 import { type MaybePromise, type StateStore } from '../store/state-store.ts'
 import { isThenable } from '../util/is-thenable.ts'
@@ -20,8 +21,7 @@ const pendingLink = z.object({
 /** A link that is not yet at the platform. */
 export type PendingLink = z.infer<typeof pendingLink>
 
-/** Before the name of each value of the state that holds a link. */
-const prefix = 'link:'
+const { linkPrefix: prefix } = storedValues
 
 /** How many are in memory to be written next; the others are in the state alone. */
 const pageSize = 500

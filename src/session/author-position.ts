@@ -4,12 +4,9 @@ import { type StateStore } from '../store/state-store.ts'
 import { type ConnectorHooks } from '../contract/hooks.ts'
 import { keepTrying, type KeepTryingOptions } from './keep-trying.ts'
 import { type SessionStart } from './session.ts'
+import { storedValues } from '../checkpoint/stored-values.ts'
 
-/**
- * Name of the value that says which position of the author's does not count: somebody has made the connector begin
- * elsewhere since it was stored. {@link anyPosition} for whatever it is at the next start.
- */
-export const voidPositionValue = 'void-position'
+/** Value of {@link storedValues.voidPosition} for whatever position there is at the next start. */
 export const anyPosition = '*'
 
 /** What {@link startWhereAuthorSays} needs. */
@@ -34,10 +31,10 @@ export async function startWhereAuthorSays(
   const what = 'The position that the connector has stored cannot be read yet'
   const text = await keepTrying(load, what, options, signal, () => true)
   const position = read(text)
-  const voided = await store.value(voidPositionValue)
+  const voided = await store.value(storedValues.voidPosition)
   if (start.isAnew || start.isReset || voided === anyPosition) {
     // Until the author stores another one.
-    await store.commit({ values: new Map([[voidPositionValue, text ?? undefined]]) })
+    await store.commit({ values: new Map([[storedValues.voidPosition, text ?? undefined]]) })
     return start
   }
   if (position === undefined || text === voided) return start

@@ -2,16 +2,10 @@ import { type CatchUpKeeper, type CatchUpNotes, readCatchUpNotes } from '../chec
 import { Ledger } from '../checkpoint/ledger.ts'
 import { caughtUpKey, serializePlatformState, type PlatformState } from '../opencti/platform-state.ts'
 import { formatPosition, startOfTime, type Position } from '../util/position.ts'
-import { stateValue } from './session.ts'
+import { storedValues } from '../checkpoint/stored-values.ts'
 
-/** Name of the value that says whether the id map knows of everything that was ever pushed. */
-export const mapValue = 'id-map'
-
-/** Value of {@link mapValue} while nothing was pushed yet beside an imported map that names everything. */
+/** Value of {@link storedValues.idMap} while nothing was pushed yet beside an imported map that names everything. */
 export const importedMap = 'imported'
-
-/** Name of the value that keeps the notes of an unfinished catch-up. */
-export const catchUpValue = 'catch-up'
 
 /**
  * What a reading begins with: `first`, nothing was ever pushed; `chosen`, a person said where; `resumed`, where it was.
@@ -165,11 +159,13 @@ export class Progress implements CatchUpKeeper {
   /** What goes with every commit. Before the stream there is no position: what was saved earlier stays. */
   values(): ReadonlyMap<string, string | undefined> {
     const map = this.mapIsImported && !this.#hasBegun ? importedMap : 'complete'
-    const values = new Map([[mapValue, this.mapIsComplete ? map : undefined]])
+    const values = new Map<string, string | undefined>([
+      [storedValues.idMap, this.mapIsComplete ? map : undefined],
+    ])
     if (!this.#hasBegun) return values
-    values.set(stateValue, this.text())
+    values.set(storedValues.state, this.text())
     const isUnfinished = this.#ledger.catchUpUntilMs !== undefined
-    values.set(catchUpValue, isUnfinished ? JSON.stringify(this.catchUpNotes) : undefined)
+    values.set(storedValues.catchUp, isUnfinished ? JSON.stringify(this.catchUpNotes) : undefined)
     return values
   }
 }

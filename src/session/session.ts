@@ -21,6 +21,7 @@ import { Beginning } from './beginning.ts'
 import { CopyWatch, type OtherRun } from './copy-watch.ts'
 import { type MovedPosition, movedPosition } from './moved-position.ts'
 import { isTroubleOfPlatform, keepTrying } from './keep-trying.ts'
+import { storedValues } from '../checkpoint/stored-values.ts'
 
 /** What a {@link Session} needs. */
 export interface SessionOptions {
@@ -59,10 +60,6 @@ const pingEveryMs = 40_000
 
 /** How many states that were sent without an answer are remembered. */
 const maxUnanswered = 16
-
-/** Names of values in the store. */
-export const stateValue = 'state'
-export const pushedValue = 'pushed'
 
 /** Stands in place of the state when it was reset here, not at the platform: start as the settings say. */
 export const resetState = '{}'
@@ -124,8 +121,8 @@ export class Session {
     )
     if (!samePlatformState(echoed, registered)) registered = echoed
     this.#pushed = [registered ?? 'null']
-    const local = await store.value(stateValue)
-    const pushed = parsePushed(await store.value(pushedValue))
+    const local = await store.value(storedValues.state)
+    const pushed = parsePushed(await store.value(storedValues.pushed))
     const remote = readRemote(registered)
     const other = this.#copies.begin(registered, pushed)
     const isStillOurs = pushed.length === 0 || pushed.some((text) => isStill(text, registered))
@@ -294,7 +291,7 @@ export class Session {
 
   #rememberPushed(texts: readonly string[]): Promise<void> {
     this.#pushed = texts
-    return this.#options.store.commit({ values: new Map([[pushedValue, JSON.stringify(texts)]]) })
+    return this.#options.store.commit({ values: new Map([[storedValues.pushed, JSON.stringify(texts)]]) })
   }
 
   #noticeUnreadable(state: ReadPlatformState): void {

@@ -2,8 +2,8 @@ import { type Ledger } from '../../src/checkpoint/ledger.ts'
 import { StreamReader } from '../../src/intake/stream-reader.ts'
 import { parsePlatformState, type PlatformState } from '../../src/opencti/platform-state.ts'
 import { Beginning } from '../../src/session/beginning.ts'
-import { catchUpValue, Progress, type StartKind } from '../../src/session/progress.ts'
-import { stateValue } from '../../src/session/session.ts'
+import { Progress, type StartKind } from '../../src/session/progress.ts'
+import { storedValues } from '../../src/checkpoint/stored-values.ts'
 import {
   comparePositions,
   formatPosition,
@@ -208,9 +208,9 @@ export class PlatformModel {
   kill(): void {
     this.#receipts = []
     this.#connection = undefined
-    const state = parsePlatformState(this.#saved.get(stateValue))!
+    const state = parsePlatformState(this.#saved.get(storedValues.state))!
     this.#progress = new Progress()
-    this.#progress.knowCatchUp(this.#saved.get(catchUpValue))
+    this.#progress.knowCatchUp(this.#saved.get(storedValues.catchUp))
     this.#reader = this.#start(this.#beginning.endingByNow(state), 'resumed')
   }
 
@@ -242,7 +242,7 @@ export class PlatformModel {
 
   /** The saved position may not lie beyond the newest event. */
   check(): void {
-    const { startFrom, recoverUntil } = parsePlatformState(this.#saved.get(stateValue))!
+    const { startFrom, recoverUntil } = parsePlatformState(this.#saved.get(storedValues.state))!
     const isCatchUp = typeof recoverUntil === 'string' && Date.parse(recoverUntil) > startFrom!.ms
     if (!isCatchUp && comparePositions(startFrom!, this.#lastId) > 0)
       throw new Error(`the position ${formatPosition(startFrom!)} lies in the future`)

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import { comparePositions, MemoryStore, parsePosition, PermanentError } from 'opencti-stream-connector'
 import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
-import { anyPosition, voidPositionValue } from '../../src/session/author-position.ts'
+import { anyPosition } from '../../src/session/author-position.ts'
 import { type Recorder } from './recorder.ts'
 import { caughtUp, lastEventOf, makeRecorder, startSimulator, streamRequests } from './stage.ts'
 import { until } from './until.ts'
+import { storedValues } from '../../src/checkpoint/stored-values.ts'
 
 /** Starts a connector whose target has stored `position`, and answers from where it reads. */
 async function startFrom(
@@ -93,7 +94,7 @@ test('a reset while running is not undone by what was stored before', async () =
   const { recorder } = await startFrom(simulator, store, second)
   simulator.resetState()
   await until('the reset', () => recorder.notice('reset'))
-  await until('the life before is void', () => store.value(voidPositionValue) === anyPosition)
+  await until('the life before is void', () => store.value(storedValues.voidPosition) === anyPosition)
   await caughtUp(recorder)
   const { position } = recorder.status()
   await recorder.stop()
@@ -102,7 +103,7 @@ test('a reset while running is not undone by what was stored before', async () =
   expect(position).not.toBe(stored)
   const next = await startFrom(simulator, store, stored)
   expect(next.from).not.toBe(stored)
-  expect(store.value(voidPositionValue)).toBe(stored)
+  expect(store.value(storedValues.voidPosition)).toBe(stored)
 })
 
 test('what is no position stops the start with the reason, a target that is away is waited for', async () => {

@@ -2,8 +2,7 @@ import { expect, test } from 'vitest'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { type Clock, MemoryStore } from 'opencti-stream-connector'
 import { fastClock } from './fast-clock.ts'
-import { catchUpValue } from '../../src/session/progress.ts'
-import { stateValue } from '../../src/session/session.ts'
+import { storedValues } from '../../src/checkpoint/stored-values.ts'
 import { caughtUp, lastEventOf, makeRecorder, startRecorder, startSimulator } from './stage.ts'
 import { until } from './until.ts'
 
@@ -77,8 +76,8 @@ test('a catch-up of the last minute goes on after a kill: the delete before its 
   await store.open(simulator.connectorId)
   await store.commit({
     values: new Map([
-      [stateValue, JSON.stringify(state)],
-      [catchUpValue, JSON.stringify({ live: { ms: liveMs, seq } })],
+      [storedValues.state, JSON.stringify(state)],
+      [storedValues.catchUp, JSON.stringify({ live: { ms: liveMs, seq } })],
     ]),
   })
   await store.close()
