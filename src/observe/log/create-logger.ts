@@ -3,6 +3,7 @@ import { describeError } from '../../errors/verdict.ts'
 import { systemClock, type Clock } from '../../util/clock.ts'
 import { type LogAttributes, type Logger } from '../../util/logger.ts'
 import { redacted, type Redactor } from '../../util/redactor.ts'
+import { secretName } from '../../util/secret-name.ts'
 import { shortened } from '../../util/shortened.ts'
 import { FloodGuard } from './flood-guard.ts'
 import { readableLine } from './readable-line.ts'
@@ -122,9 +123,6 @@ function wrap(
     child: (attributes) => wrap(isEnabled, log, { ...bound, ...attributes }),
   }
 }
-
-/** Names under which HTTP clients and authors keep what nobody should read. */
-const secretName = /authori[sz]ation|passw|secret|token|api[-_]?key|cookie|credential|private[-_]?key/i
 
 /** Credentials as they stand in headers, whatever they were made of. */
 const credentials = /\b(Bearer|Basic)\s+[\w.~+/=-]{8,}/gi

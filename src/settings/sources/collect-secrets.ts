@@ -1,11 +1,12 @@
 import { textsWithin } from './echo-guard.ts'
+import { secretsOfUrl } from './secrets-of-url.ts'
 import { Secret } from '../../util/secret.ts'
 import { type SettingField } from '../schemas/setting-field.ts'
 import { type WrittenSettings, writtenOf } from './setting-sources.ts'
 
 /**
- * Everything that must be removed from logs: the value of each {@link Secret} among the settings, the password in a
- * proxy's address, and what was written where a schema turned its secret into something else.
+ * Everything that must be removed from logs: the value of each {@link Secret} among the settings, what was written where a
+ * schema turned its secret into something else, and the secret parts of addresses, also of those that are no secrets.
  */
 export function collectSecrets(
   settings: Readonly<Record<string, unknown>>,
@@ -13,34 +14,33 @@ export function collectSecrets(
   fields: readonly SettingField[],
 ): readonly string[] {
   const secrets = new Set<string>()
+  const add = (texts: readonly string[]) => {
+    for (const text of texts) secrets.add(text)
+  }
   for (const field of fields) {
-    if (!field.isSecret) continue
-    const found = secretsWithin(
-      (settings[field.section] as Record<string, unknown> | undefined)?.[field.field],
-    )
-    const written = found.length === 0 ? textsWithin(writtenOf(sources, field)?.raw) : []
-    for (const value of [...found.flatMap(withPassword), ...written]) secrets.add(value)
+    const value = (settings[field.section] as Record<string, unknown> | undefined)?.[field.field]
+    if (field.isSecret) {
+      const found = secretsWithin(value)
+      add(found.length === 0 ? textsWithin(writtenOf(sources, field)?.raw) : found)
+      for (const text of found) add(secretsOfUrl(text, true))
+    } else {
+      for (const text of plainTextsWithin(value)) add(secretsOfUrl(text, false))
+    }
   }
   return Object.freeze([...secrets].filter((value) => value !== ''))
 }
 
 function secretsWithin(value: unknown): readonly string[] {
-  if (value instanceof Secret) return [value.reveal()]
-  if (value instanceof Map) return [...value.entries()].flat().flatMap(secretsWithin)
-  if (Array.isArray(value) || value instanceof Set) return [...value].flatMap(secretsWithin)
-  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(secretsWithin) : []
+  return value instanceof Secret ? [value.reveal()] : valuesOf(value).flatMap(secretsWithin)
 }
 
-function withPassword(secret: string): readonly string[] {
-  if (!/^https?:\/\//i.test(secret) || !URL.canParse(secret)) return [secret]
-  const { password } = new URL(secret)
-  return [secret, password, decoded(password)]
+function plainTextsWithin(value: unknown): readonly string[] {
+  if (typeof value === 'string') return [value]
+  return value instanceof URL ? [value.href] : valuesOf(value).flatMap(plainTextsWithin)
 }
 
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
+function valuesOf(value: unknown): readonly unknown[] {
+  if (value instanceof Map) return [...value.entries()].flat()
+  if (Array.isArray(value) || value instanceof Set) return [...value]
+  return typeof value === 'object' && value !== null ? Object.values(value) : []
 }
