@@ -62,8 +62,8 @@ export class Happenings {
     this.#say('green', '▶', `stream cut … resumed after ${inSeconds(awayMs)}, at the event where it broke`)
   }
 
-  #say(colour: 'green' | 'yellow' | 'red', mark: string, text: string): void {
-    this.#screen.line(`   ${this.#screen.style(colour, mark)} ${text}`)
+  #say(color: 'green' | 'yellow' | 'red', mark: string, text: string): void {
+    this.#screen.line(`   ${this.#screen.style(color, mark)} ${text}`)
   }
 }
 

@@ -7,7 +7,7 @@ export interface Output {
   readonly columns?: number | undefined
 }
 
-/** A colour or a weight of the terminal. */
+/** A color or a weight of the terminal. */
 export type Style = Parameters<typeof styleText>[0]
 
 const clearLine = '\r\u001B[2K'
@@ -17,13 +17,13 @@ export class Screen {
   /** Whether the bottom line can be rewritten. */
   readonly isLive: boolean
   readonly #output: Output
-  readonly #hasColours: boolean
+  readonly #hasColors: boolean
   #bottom = ''
 
   constructor(output: Output, env: Readonly<Record<string, string | undefined>> = process.env) {
     this.#output = output
     this.isLive = output.isTTY === true && env['TERM'] !== 'dumb'
-    this.#hasColours = this.isLive && (env['NO_COLOR'] ?? '') === ''
+    this.#hasColors = this.isLive && (env['NO_COLOR'] ?? '') === ''
   }
 
   get columns(): number {
@@ -31,7 +31,7 @@ export class Screen {
   }
 
   style(style: Style, text: string): string {
-    return this.#hasColours ? styleText(style, text, { validateStream: false }) : text
+    return this.#hasColors ? styleText(style, text, { validateStream: false }) : text
   }
 
   /** Writes a line that stays. */

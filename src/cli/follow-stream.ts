@@ -135,7 +135,7 @@ function noteOf(notice: StreamNotice): string | undefined {
   switch (notice.kind) {
     case 'refused':
     case 'stopped':
-    case 'unauthorised':
+    case 'unauthorized':
     case 'broken':
     case 'silent':
       return `${notice.error.message} Next try in ${Math.ceil(notice.retryInMs / 1000)} s.`

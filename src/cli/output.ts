@@ -43,7 +43,7 @@ export function note(text: string): void {
 }
 
 /**
- * Text that came from elsewhere, safe for a terminal: control characters, which could move the cursor, change colours or
+ * Text that came from elsewhere, safe for a terminal: control characters, which could move the cursor, change colors or
  * rename the window, become spaces; line breaks stay when asked for.
  */
 export function printable(text: string, keepLines = false): string {

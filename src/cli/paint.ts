@@ -3,19 +3,19 @@ import { styleText } from 'node:util'
 /** How a text may look. */
 export type Look = Parameters<typeof styleText>[0]
 
-/** Makes a text look as told, where colours are shown. */
+/** Makes a text look as told, where colors are shown. */
 export type Paint = (look: Look, text: string) => string
 
 /**
- * The paint for standard output: with colours on a terminal, unless `NO_COLOR` is set; on anything, when `FORCE_COLOR` is
+ * The paint for standard output: with colors on a terminal, unless `NO_COLOR` is set; on anything, when `FORCE_COLOR` is
  * set to something else than 0.
  */
 export function paintFor(): Paint {
-  if (!showsColours(process.env)) return (_, text) => text
+  if (!showsColors(process.env)) return (_, text) => text
   return (look, text) => (text === '' ? '' : styleText(look, text, { validateStream: false }))
 }
 
-function showsColours(env: NodeJS.ProcessEnv): boolean {
+function showsColors(env: NodeJS.ProcessEnv): boolean {
   if ((env['NO_COLOR'] ?? '') !== '') return false
   const forced = env['FORCE_COLOR'] ?? ''
   if (forced !== '') return forced !== '0' && forced !== 'false'

@@ -274,7 +274,7 @@ export class Assembly {
     this.#hasState = true
     if (isOpenToOthers === true) {
       logger.error(
-        'Every user of this machine may write to the state folder (CONNECTOR_STATE_DIR), and so change what the connector does and where it begins. Let it belong to the connector alone (chmod 700)',
+        'Any user of this machine can write to the state folder (CONNECTOR_STATE_DIR), and so change what the connector does and where it starts. Restrict the folder to the connector (chmod 700)',
       )
     }
     await this.uncleanShutdown.open(store)
@@ -288,7 +288,7 @@ export class Assembly {
     await this.#targetIds.open(store)
     if (loaded.delivery.on.expiryTimer && !loaded.delivery.idMap) {
       logger.warn(
-        'CONNECTOR_ON_EXPIRY_TIMER needs the id map (CONNECTOR_ID_MAP): nothing is withdrawn by time',
+        'CONNECTOR_ON_EXPIRY_TIMER needs the id map (CONNECTOR_ID_MAP): nothing is withdrawn when it expires',
       )
     }
     await this.links.open(store)

@@ -21,7 +21,7 @@ export interface ConnectorTools {
     options: SettingsJsonSchemaOptions,
   ) => SettingsJsonSchema
   readonly markdown: (definition: SettingsDefinition, defaults?: ConnectorDefaults) => string
-  /** What looks misspelt, or lets nothing pass, of settings that are good: a sentence for each. */
+  /** What looks misspelled, or lets nothing pass, of settings that are good: a sentence for each. */
   readonly nearMisses: (definition: SettingsDefinition, options: LoadSettingsOptions) => readonly string[]
   /** Takes the secret settings of a connector out of a text. */
   readonly clean: (connector: object, text: string) => string

@@ -73,7 +73,7 @@ export function prepareConnector(
     try {
       options.onNotice?.(notice)
     } catch (error) {
-      logger.error('A listener to notices threw', { error })
+      logger.error('A notice listener threw an error', { error })
     }
   }
   const folder =

@@ -252,7 +252,7 @@ export class Runtime {
     const { loaded, logger, hooks, folderNote } = this.#options
     const { connector } = loaded.settings
     requireStreamId(connector.live_stream_id)
-    logger.info('Settings are read', { settings: loaded.source, connector_id: connector.id })
+    logger.info('Settings loaded', { settings: loaded.source, connector_id: connector.id })
     for (const nearMiss of loaded.nearMisses) logger.warn(nearMiss)
     // With the default log level too: nothing else tells why nothing is delivered.
     for (const deadFilter of loaded.deadFilters) logger.error(deadFilter)

@@ -74,7 +74,7 @@ export class DeadLetterBound implements Bound {
     if (this.#waiting === undefined) {
       this.#waiting = Promise.withResolvers<void>()
       this.#logger.error(
-        'There are as many dead letters as allowed: reading stops until some are replayed or purged, or CONNECTOR_DEAD_LETTERS_MAX is raised',
+        'The maximum number of dead letters is reached: reading pauses until some are replayed or purged, or CONNECTOR_DEAD_LETTERS_MAX is raised',
         { dead_letters: this.#count, max: this.#max },
       )
       this.#look()

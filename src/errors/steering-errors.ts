@@ -86,7 +86,7 @@ export class SkipEvent extends StreamConnectorError {
  * import { StopConnector } from 'opencti-stream-connector'
  *
  * function stop(): never {
- *   throw new StopConnector('the licence of the SIEM has expired')
+ *   throw new StopConnector('the license of the SIEM has expired')
  * }
  * ```
  */

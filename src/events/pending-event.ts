@@ -9,7 +9,7 @@ export type Settle = (delivery: PendingEvent, outcome: Outcome) => void
 export type Shrink = (bytes: number) => void
 
 /**
- * One event on its way, with its acknowledgement. A merge has several parts, one for each entity that it touches, and every
+ * One event on its way, with its acknowledgment. A merge has several parts, one for each entity that it touches, and every
  * event has one for each route; the event has ended when all of them have, and the worst of their outcomes is its own.
  */
 export class PendingEvent {

@@ -132,7 +132,7 @@ export class ExpiryTimer implements DeliveryFeature {
   /** The state could not be read or written: said once, and looked again. */
   #failed(problem: string): void {
     if (this.#problem !== problem) {
-      this.#options.logger.warn('What has expired cannot be withdrawn now', { error: problem })
+      this.#options.logger.warn('Expired entities cannot be withdrawn now', { error: problem })
     }
     this.#problem = problem
   }

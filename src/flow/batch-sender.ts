@@ -72,7 +72,7 @@ export class BatchSender {
         continue
       }
       const verdict = settler.judge(answer.error, operation)
-      // A target that took its neighbours is not down, however many it asked to send again, and does not refuse everything.
+      // A target that took its neighbors is not down, however many it asked to send again, and does not refuse everything.
       if (hasWorked) {
         gate.failedBesideOthers(verdict, operation)
         settler.failedBesideOthers(operation, verdict, operations)

@@ -116,7 +116,7 @@ export class Settler {
     const isBrief = verdict.ofPlatform || verdict.isOverload
     const bounds = { baseMs, maxMs: isBrief ? Math.min(maxMs, maxBriefWaitMs) : maxMs }
     const waitMs = backoffMs(operation.tries.count, bounds, random)
-    logger.debug('An operation failed and is tried again', {
+    logger.debug('Operation failed; retrying', {
       entity_id: operation.entity.id,
       attempt: operation.tries.count,
       retry_in_ms: Math.round(waitMs),

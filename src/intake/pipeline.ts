@@ -186,10 +186,7 @@ export class Pipeline {
     const name = event.slice(0, maxNameLength)
     if (this.#unknownNames.has(name) || this.#unknownNames.size === maxUnknownNames) return
     this.#unknownNames.add(name)
-    this.#options.logger.warn(
-      'The platform sends events of a kind that is not known here: they are skipped',
-      { event: name },
-    )
+    this.#options.logger.warn('The platform sends an unknown kind of event: skipping it', { event: name })
   }
 
   #route(

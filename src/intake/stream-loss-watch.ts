@@ -35,7 +35,7 @@ export class StreamLossWatch {
         return
       case 'refused':
       case 'stopped':
-      case 'unauthorised':
+      case 'unauthorized':
       case 'broken':
       case 'silent':
         this.#missing(notice.error.message)

@@ -32,8 +32,8 @@ const renewAtLeastEachMs = 60 * 60_000
 const finishWaitMs = 2000
 
 /**
- * What the platform says in place of its refusal to catch up when the user may not see organisations: the frame of the
- * refusal has no entity whose organisations it could take out (OpenCTI platform, graphql/sseMiddleware.js).
+ * What the platform says in place of its refusal to catch up when the user may not see organizations: the frame of the
+ * refusal has no entity whose organizations it could take out (OpenCTI platform, graphql/sseMiddleware.js).
  */
 const refusalGoneWrong = /cannot read propert/i
 

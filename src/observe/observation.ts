@@ -100,7 +100,7 @@ export class Observation {
         ? [[health, metrics]]
         : services.map((service) => [service])
     const onError = (error: unknown) =>
-      logger.error('The connector cannot be asked how it does', { error: describeError(error) })
+      logger.error('Health endpoint not available', { error: describeError(error) })
     this.#endpoints = groups.map((group) => new HttpEndpoint(group, onError))
     for (const [index, endpoint] of this.#endpoints.entries()) {
       await endpoint.open()
@@ -110,7 +110,7 @@ export class Observation {
       }
     }
     if (health !== undefined) this.#throughput.start()
-    if (services.length > 0) logger.info('The connector can be asked how it does', { ...this.#addresses })
+    if (services.length > 0) logger.info('Health endpoint listening', { ...this.#addresses })
   }
 
   /** Safe to call twice, and before {@link open}. */

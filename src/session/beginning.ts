@@ -78,7 +78,7 @@ export class Beginning {
     const isUnfinished = startFrom.ms > 0 && startFrom.ms < Date.parse(recoverUntil)
     if (!isUnfinished || isOurCatchUp(state)) return state
     this.#options.logger.warn(
-      'Another client has left a catch-up unfinished, at a position that may lie past objects that were not sent: it begins anew',
+      'Another client left a catch-up unfinished, at a position that may lie past objects it never received: starting the catch-up over',
       { found: formatPosition(startFrom), recover_until: recoverUntil },
     )
     return { ...state, startFrom: this.first(undefined).startFrom }

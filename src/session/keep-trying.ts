@@ -45,7 +45,7 @@ export async function keepTrying<T>(
       const waitMs = backoffMs(attempt, waitBounds, options.random)
       // Said once at the level that is on by default: a connector that waits must not look like one that works.
       const level = attempt === 1 ? 'error' : 'warn'
-      options.logger[level](`${what}; trying again`, {
+      options.logger[level](`${what}; retrying`, {
         error: describeError(error),
         retry_in_ms: Math.round(waitMs),
       })

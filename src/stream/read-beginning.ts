@@ -13,7 +13,7 @@ export interface ReadBeginningOptions {
 
 /**
  * The beginning of an answer that is no event stream, to say what it was. Never throws: what cannot be read is
- * left out. The rest of the body is cancelled.
+ * left out. The rest of the body is canceled.
  */
 export async function readBeginning(response: Response, options: ReadBeginningOptions): Promise<string> {
   if (response.body === null) return ''

@@ -12,7 +12,7 @@ export type RetryPace = 'stopped' | 'configuration' | 'failure'
 
 /** An answer that is no event stream, and what to make of it. */
 export interface Refusal {
-  readonly kind: 'refused' | 'stopped' | 'unauthorised'
+  readonly kind: 'refused' | 'stopped' | 'unauthorized'
   readonly status: number
   /** The server's own words, '' if it said nothing. */
   readonly reason: string
@@ -60,7 +60,7 @@ export async function refusalOf(
       ? `; it asks to wait ${Math.round(retryAfterMs / 1000)} s, which is too long for a live stream: it is asked again within about ${Math.round(maxRetryAfterMs / 1000)} s`
       : ''
   return {
-    kind: status === 410 ? 'stopped' : status === 401 ? 'unauthorised' : 'refused',
+    kind: status === 410 ? 'stopped' : status === 401 ? 'unauthorized' : 'refused',
     status,
     reason,
     error: new StreamError(code, `${text}${asked}`, { status, reason }),

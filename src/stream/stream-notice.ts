@@ -29,7 +29,7 @@ export type StreamNotice =
     }
   /** 401: the token is missing, wrong or expired, or its user may not read this stream. */
   | {
-      readonly kind: 'unauthorised'
+      readonly kind: 'unauthorized'
       readonly status: number
       readonly reason: string
       readonly error: StreamError

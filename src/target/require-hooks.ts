@@ -8,7 +8,7 @@ import { type ConnectorHooks } from '../contract/hooks.ts'
  * @throws StreamConnectorError `HOOK_MISSING` when it can do nothing with any.
  */
 export function requireHooks(hooks: ConnectorHooks, logger: Logger): void {
-  // The compiler asks for it; in JavaScript a misspelt one would make a dead letter of every event.
+  // The compiler asks for it; in JavaScript a misspelled one would make a dead letter of every event.
   if (typeof hooks.transform !== 'function') {
     throw new StreamConnectorError(
       'HOOK_MISSING',

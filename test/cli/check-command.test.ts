@@ -107,12 +107,12 @@ test('a class that could do nothing fails, without its target being opened', asy
       create() {}
       open() { process.stderr.write('opened') }
     }`
-  const answer = await check([await writeConnector(folder, code, 'misspelt.mjs')])
+  const answer = await check([await writeConnector(folder, code, 'misspelled.mjs')])
   expect(answer).toMatchObject({ code: 1, error: '', problem: { name: 'Target', code: 'HOOK_MISSING' } })
   expect(answer.problem!.message).toContain('no transform')
 })
 
-test('a name that looks like a misspelt setting is pointed at, also when all is well', async () => {
+test('a name that looks like a misspelled setting is pointed at, also when all is well', async () => {
   const { check, folder } = await stage()
   const file = await writeConnector(folder, simpleConnector())
   for (const words of [[], [file]]) {
@@ -301,7 +301,7 @@ describe('a file that cannot be used ends it with 2 and what to do', () => {
   })
 })
 
-test('one line a result, in colours only where they are wanted', async () => {
+test('one line a result, in colors only where they are wanted', async () => {
   const { simulator, folder } = await stage()
   const env = simulator.environment({ CONNECTOR_STATE_DIR: folder })
   const plain = await runCli(['check'], env, { cwd: folder })
@@ -311,8 +311,8 @@ test('one line a result, in colours only where they are wanted', async () => {
     '',
     'All ',
   ])
-  const coloured = await runCli(['check'], { ...env, FORCE_COLOR: '1' }, { cwd: folder })
-  expect(coloured.out).toContain('\u001B[32m✔\u001B[39m')
+  const colored = await runCli(['check'], { ...env, FORCE_COLOR: '1' }, { cwd: folder })
+  expect(colored.out).toContain('\u001B[32m✔\u001B[39m')
   const none = await runCli(['check'], { ...env, FORCE_COLOR: '1', NO_COLOR: '1' }, { cwd: folder })
   expect(none.out).not.toContain('\u001B')
 })

@@ -210,7 +210,7 @@ test('wrong usage ends it with 2', async () => {
     [['schema', '--manifest'], /A manifest is of one connector/],
     [['schema', file, '--manifest', '--markdown'], /Choose one/],
     [['schema', file, '--set', 'title=x'], /--set is for --manifest and --catalog/],
-    [['schema', file, '--manifest', 'm.json', '--set', 'colour=red'], /with a field of: title, slug/],
+    [['schema', file, '--manifest', 'm.json', '--set', 'color=red'], /with a field of: title, slug/],
   ]
   for (const [words, message] of cases) {
     const { code, error } = await runCli(words, {}, { cwd: folder })

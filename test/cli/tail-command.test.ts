@@ -171,7 +171,7 @@ test('a reader that has seen enough is no failure', async () => {
   expect(linesOf(error)).toHaveLength(1)
 })
 
-test('has colours in a terminal, and lines that fit it', async () => {
+test('has colors in a terminal, and lines that fit it', async () => {
   const { simulator, env, from } = await stage()
   simulator.create({ ...buildMalware({ seed: 5 }), name: '龍'.repeat(60), labels: ['a'.repeat(90)] })
   const main = new URL('../../src/cli/main.ts', import.meta.url).pathname

@@ -227,7 +227,7 @@ describe('a hook that answers what it should not', () => {
 /** A real bulk target: keeps what it takes by id, and counts how often. */
 async function bulkTarget() {
   const taken = new Map<string, number>()
-  const behaviour = {
+  const behavior = {
     /** What becomes of an item; `taken` unless told otherwise. */
     statusOf: (_id: string): number => 201,
     /** Takes everything and never answers. */
@@ -235,11 +235,11 @@ async function bulkTarget() {
   }
   const server = new JsonServer((body, response) => {
     const items = (body as string[]).map((id) => {
-      const status = behaviour.statusOf(id)
+      const status = behavior.statusOf(id)
       if (status < 300) taken.set(id, (taken.get(id) ?? 0) + 1)
       return { id, status }
     })
-    if (behaviour.isMute) return
+    if (behavior.isMute) return
     // As Elasticsearch, Splunk and others do it: 200, whatever became of the items.
     response.writeHead(200, { 'content-type': 'application/json' })
     response.end(JSON.stringify({ errors: items.some(({ status }) => status >= 300), items }))
@@ -252,7 +252,7 @@ async function bulkTarget() {
     const answer = connector.http.post(server.url, { json: ids, signal })
     return (await answer.json<{ items: { id: string; status: number }[] }>()).items
   }
-  return { taken, behaviour, send }
+  return { taken, behavior, send }
 }
 
 describe('a bulk target', () => {
@@ -273,7 +273,7 @@ describe('a bulk target', () => {
     const ids = Array.from({ length: 9 }, (_, index) => buildIndicator('ipv4', { seed: 100 + index }).id)
     const [bad, busy] = [ids[1]!, ids[4]!]
     let isBusy = 2
-    target.behaviour.statusOf = (id) => (id === bad ? 400 : id === busy && isBusy-- > 0 ? 429 : 201)
+    target.behavior.statusOf = (id) => (id === bad ? 400 : id === busy && isBusy-- > 0 ? 429 : 201)
     expect(on.publish(9)).toEqual(ids)
     await until('all of them', () => ids.every((id) => id === bad || target.taken.has(id)))
     await settled(on)
@@ -304,7 +304,7 @@ describe('a bulk target', () => {
 
   test('that takes everything and does not answer: the time-out is tried again until there is an answer', async () => {
     const target = await bulkTarget()
-    target.behaviour.isMute = true
+    target.behavior.isMute = true
     const on = await stage(Bulk, {
       env: { CONNECTOR_HOOK_TIMEOUT_MS: '3000' },
       prepare: (connector) => {
@@ -316,7 +316,7 @@ describe('a bulk target', () => {
     const ids = on.publish(3)
     await until('the retry', () => on.connector.status().retries >= 3)
     expect(on.connector.status()).toMatchObject({ delivered: 0, deadLettered: 0, inFlight: 3 })
-    target.behaviour.isMute = false
+    target.behavior.isMute = false
     await settled(on)
     expect(on.connector.status()).toMatchObject({ delivered: 3, deadLettered: 0 })
     // Done twice, as its author was told that it can be: never lost.

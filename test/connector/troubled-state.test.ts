@@ -32,7 +32,7 @@ test('a state that cannot be read is waited for, and makes no dead letter of an 
   expect(connector.status()).toMatchObject({ deadLettered: 0, outage: undefined })
 })
 
-test('nothing is withdrawn by time while there is no room for the dead letter that it may become', async () => {
+test('nothing is withdrawn when it expires while there is no room for the dead letter that it may become', async () => {
   const simulator = await startSimulator()
   const store = new MemoryStore()
   await store.open(simulator.connectorId)
@@ -51,7 +51,7 @@ test('nothing is withdrawn by time while there is no room for the dead letter th
   })
   await connector.start()
   await until('the wait', () =>
-    connector.lines.some((line) => line.startsWith('There are as many dead letters')),
+    connector.lines.some((line) => line.startsWith('The maximum number of dead letters')),
   )
   expect(channels.linesOf('')).toEqual([])
   expect(await lettersOf(store)).toHaveLength(1)

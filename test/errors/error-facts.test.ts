@@ -175,9 +175,9 @@ describe('what is thrown', () => {
       kind: 'skip',
       reason: 'internal-range',
     })
-    expect(judge(new StopConnector('no licence'), true, nowMs)).toMatchObject({
+    expect(judge(new StopConnector('no license'), true, nowMs)).toMatchObject({
       kind: 'stop',
-      reason: 'no licence',
+      reason: 'no license',
     })
     expect(kindOf(new PermanentError('never'))).toBe('reject')
     expect(judge(new RetryableError('later', { retryAfterMs: 5 }), false, nowMs)).toMatchObject({

@@ -204,7 +204,7 @@ test('says what is wrong with a file that holds no bundle', async () => {
   await expect(readBundle(file)).rejects.toThrow('object 1 of the bundle')
 })
 
-test('the progress line is rewritten on a terminal, stays below other lines and has no colours when told so', () => {
+test('the progress line is rewritten on a terminal, stays below other lines and has no colors when told so', () => {
   const written: string[] = []
   const output = { isTTY: true, columns: 80, write: (text: string) => written.push(text) }
   const plain = new Screen(output, { NO_COLOR: '1', TERM: 'xterm' })

@@ -261,11 +261,11 @@ describe('what flush returns', () => {
 
   it('may be the wish to stop: nothing of the batch is finished', async () => {
     const { bench, pushAll } = bulk({ batch: { maxItems: 3 } }, () => {
-      throw new StopConnector('no licence')
+      throw new StopConnector('no license')
     })
     pushAll(3)
     await bench.clock.advance(1000)
-    expect(bench.stops).toEqual(['no licence'])
+    expect(bench.stops).toEqual(['no license'])
     expect(bench.counters.snapshot()).toMatchObject({ inFlight: 3 })
     bench.engine.stop()
     expect(bench.clock.pending).toBe(0)

@@ -161,7 +161,7 @@ describe('frames', () => {
     await until('the skips', () => recorder.status().skippedByReason['unknown-event'] === 4)
     expect(recorder.status().deadLettered).toBe(0)
     // Told once for each name, however many come.
-    const told = recorder.lines.filter(({ message }) => message.includes('of a kind that is not known'))
+    const told = recorder.lines.filter(({ message }) => message.includes('unknown kind of event'))
     expect(told.map(({ level, attributes }) => [level, attributes?.['event']])).toEqual([
       ['warn', 'telemetry'],
       ['warn', 'audit'],

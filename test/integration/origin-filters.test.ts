@@ -4,7 +4,7 @@ import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing
 import { platformState, startRecorder, startSimulator, streamNotice, streamRequests } from './stage.ts'
 import { until } from './until.ts'
 
-/** The token of a user whom the platform hides organisations from, for which it fails over its own refusal to catch up. */
+/** The token of a user whom the platform hides organizations from, for which it fails over its own refusal to catch up. */
 const withoutOrganisations = (simulator: Simulator) =>
   simulator.users.add({ capabilities: ['APIACCESS_USETOKEN', 'CONNECTORAPI', 'TAXIIAPI'] }).token
 
@@ -41,7 +41,7 @@ test('a catch-up that the platform fails over, since it would refuse it, is left
 
 test('a refusal of the platform is told too', async () => {
   const { simulator } = await platformWithHistory(true)
-  // It tells those alone who may see organisations.
+  // It tells those alone who may see organizations.
   const recorder = await startRecorder(simulator, { env: { OPENCTI_TOKEN: simulator.admin.token } })
   const { recover } = streamRequests(simulator)[0]!.query
   await until('the notice', () => recorder.notice('catch-up-refused'))

@@ -156,7 +156,7 @@ describe('refusals while running', () => {
     const recorder = await startRecorder(simulator)
     await caughtUp(recorder)
     simulator.stream.members = ['somebody-else']
-    const notice = await streamNotice(recorder, 'unauthorised')
+    const notice = await streamNotice(recorder, 'unauthorized')
     expect(notice).toMatchObject({
       status: 401,
       reason: 'You are not authorized, please check your credentials',
@@ -175,7 +175,7 @@ describe('refusals while running', () => {
     await caughtUp(recorder)
     simulator.users.remove(simulator.token)
     simulator.faults.cut()
-    const notice = await streamNotice(recorder, 'unauthorised')
+    const notice = await streamNotice(recorder, 'unauthorized')
     expect(notice.reason).toBe('You are not authenticated, please check your credentials')
     const told = () =>
       recorder.lines.find(({ message }) => /has brought anything new for two minutes/.test(message))
@@ -185,7 +185,7 @@ describe('refusals while running', () => {
     simulator.users.add({ token: simulator.token })
     await proveReading(simulator, recorder)
     await until('the line that it is back', () =>
-      recorder.lines.some(({ message }) => message === 'The live stream is there again'),
+      recorder.lines.some(({ message }) => message === 'The live stream is back'),
     )
   })
 

@@ -428,7 +428,7 @@ test('a catch-up that the Python client has left unfinished begins anew: its pos
   expect(streamRequests(simulator)[0]!.query['from']).toBe('0-0')
   await caughtUp(recorder)
   expect(recorder.calls.filter(({ entityId }) => entityId.startsWith('indicator--'))).toHaveLength(objects)
-  expect(recorder.lines.some(({ message }) => /begins anew/.test(message))).toBe(true)
+  expect(recorder.lines.some(({ message }) => /starting the catch-up over/.test(message))).toBe(true)
 })
 
 test.for([false, 'false', 'no', 'none', 'False'])(

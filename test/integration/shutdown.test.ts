@@ -64,7 +64,7 @@ test.for(['SIGTERM', 'SIGINT'] as const)(
     target.release()
     expect(await program.exit, program.said()).toBe(0)
     expect(target.answered()).toBeGreaterThan(0)
-    expect(program.said()).not.toContain('comes again')
+    expect(program.said()).not.toContain('could not be finished in time')
     expect(simulator.connector()!.pings.length).toBe(pings + 1)
     expect(String(platformState(simulator)['start_from'])).toMatch(/^\d{13}-\d+$/)
     expect(simulator.entity(late.id)).toBeDefined()
@@ -101,7 +101,7 @@ test('a signal while the platform is waited for exits 0', async () => {
     CONNECTOR_LOG_LEVEL: 'warn',
     CRASH_TARGET: 'http://127.0.0.1:9/',
   })
-  await until('a line that says so', () => /trying again/.test(program.said()), 20_000)
+  await until('a line that says so', () => /retrying/.test(program.said()), 20_000)
   program.process.kill('SIGTERM')
   expect(await program.exit, program.said()).toBe(0)
 })
@@ -127,7 +127,7 @@ test('stop() without a start, and during a start, is a stop', async () => {
   simulator.stopStream()
   const waiting = makeRecorder(simulator)
   const start = waiting.start()
-  await until('the wait', () => waiting.lines.some(({ message }) => /trying again/.test(message)))
+  await until('the wait', () => waiting.lines.some(({ message }) => /retrying/.test(message)))
   await waiting.stop()
   await expect(start).resolves.toBeUndefined()
   expect(waiting.status().state).toBe('stopped')
@@ -266,10 +266,10 @@ test('stops on StopConnector: what is done is saved, and finished rejects', asyn
   const recorder = await startRecorder(simulator)
   await caughtUp(recorder)
   recorder.onCall = () => {
-    throw new StopConnector('the licence has ended')
+    throw new StopConnector('the license has ended')
   }
   const { id } = simulator.create(buildIndicator('ipv4', { seed: 1 }))
-  await expect(recorder.finished).rejects.toThrow('the licence has ended')
+  await expect(recorder.finished).rejects.toThrow('the license has ended')
   expect(recorder.status().state).toBe('failed')
   const next = await startRecorder(simulator)
   await until('the event again', () => next.callsOf(id).length > 0)
@@ -285,7 +285,7 @@ test('StopConnector lets the hooks of other entities finish', async () => {
   let signal: AbortSignal | undefined
   let wasToldToGiveUp: boolean | undefined
   recorder.create = async (entity: Entity, context: EventContext) => {
-    if (entity.id === fatal!.id) throw new StopConnector('the licence has ended')
+    if (entity.id === fatal!.id) throw new StopConnector('the license has ended')
     signal = context.signal
     await other.promise
     wasToldToGiveUp = signal.aborted
@@ -295,7 +295,7 @@ test('StopConnector lets the hooks of other entities finish', async () => {
   simulator.create(fatal!)
   await until('the end of the stream', () => simulator.connections.length === 0)
   setImmediate(other.resolve)
-  await expect(recorder.finished).rejects.toThrow('the licence has ended')
+  await expect(recorder.finished).rejects.toThrow('the license has ended')
   expect(wasToldToGiveUp).toBe(false)
   // The event that stopped it is not finished: it comes again.
   expect(recorder.status().inFlight).toBe(1)

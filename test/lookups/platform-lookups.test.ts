@@ -37,7 +37,7 @@ const asked = (simulator: Simulator) => simulator.requests.length
 const entityOf = (simulator: Simulator, id: string) => simulator.entity(id) as unknown as Entity
 
 describe.each(['6.x', '7.x-mid', '7.x-new'] as const)('on %s', (profile) => {
-  it('names markings of an organisation and of TLP', async () => {
+  it('names markings of an organization and of TLP', async () => {
     const { simulator, lookups } = await start({ profile })
     const { id } = simulator.create(buildMarking('INTERNAL ONLY'))
     expect(await lookups.markingOf(id)).toEqual({

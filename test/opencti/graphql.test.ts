@@ -132,7 +132,7 @@ describe('an error of the platform', () => {
     ['invalid-query', { message: 'Unknown argument "connectorInfo" on field "Mutation.pingConnector".' }],
     ['invalid-query', { message: 'Unknown type "ConnectorInfoInput".' }],
     ['invalid-query', { message: 'Cannot query field "redisStreamInfo" on type "Query".' }],
-  ])('is recognised as %s: %j', async (problem, error) => {
+  ])('is recognized as %s: %j', async (problem, error) => {
     expect(await failure(answering(400, errors(error)))).toMatchObject({ code: 'PLATFORM_ERROR', problem })
   })
 

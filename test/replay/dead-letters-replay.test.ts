@@ -379,7 +379,7 @@ test('when there are as many as allowed, replaying them is the way out', async (
   for (const { id } of items) refused.set(id, new PermanentError('refused'))
   for (const item of items) simulator.create(item)
   await letterCount(store, 3)
-  await until('reading to stop', () => recorder.lines.some(({ message }) => /reading stops/.test(message)))
+  await until('reading to stop', () => recorder.lines.some(({ message }) => /reading pauses/.test(message)))
   refused.clear()
   await deadLetters.requestReplay('all')
   await letterCount(store, 0)

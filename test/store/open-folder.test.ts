@@ -16,5 +16,5 @@ test.for([
   const store = new SqliteStore({ directory, connectorId: minimalEnvironment.CONNECTOR_ID })
   const connector = ChannelConnector.of({ channels: new Channels(), store, defaults: { routes: {} } })
   await connector.processMessage(live('create', indicator('one', undefined), '1000-0'))
-  expect(connector.lines.filter((line) => /may write to the state folder/.test(line))).toHaveLength(times)
+  expect(connector.lines.filter((line) => /can write to the state folder/.test(line))).toHaveLength(times)
 })

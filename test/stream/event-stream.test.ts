@@ -118,8 +118,8 @@ test('puts the beginning of an oversized frame in its place and goes on', async 
 
 test.each(['cut-mid-frame', 'cut-mid-utf8'])(
   'never delivers the half of a frame: %s',
-  async (misbehaviour) => {
-    const reading = script(`${misbehaviour},good`)
+  async (misbehavior) => {
+    const reading = script(`${misbehavior},good`)
     const broken = await reading.notice('broken')
     expect(broken.error).toMatchObject({
       code: 'STREAM_BROKEN',
@@ -498,7 +498,7 @@ test('says why a server cannot be reached, and tries on', async () => {
   await reading.received(1)
 })
 
-test('honours the retry field of a server', async () => {
+test('honors the retry field of a server', async () => {
   const reading = read('/retry-field')
   expect((await reading.notice('ended')).retryInMs).toBe(5500)
 })

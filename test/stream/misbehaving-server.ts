@@ -28,7 +28,7 @@ const refuse =
 
 const bytesOf = (text: string) => Buffer.from(text)
 
-/** One route per misbehaviour. */
+/** One route per misbehavior. */
 const routes: Readonly<Record<string, Route>> = {
   '/good': (response) => open(response).write(frame(1)),
   '/clean-eof': (response) => open(response).end(frame(1)),
@@ -137,7 +137,7 @@ const routes: Readonly<Record<string, Route>> = {
     }
     more()
   },
-  /** Another behaviour for each request, as the query's `script` says: `/script?script=cut-mid-frame,good`. */
+  /** Another behavior for each request, as the query's `script` says: `/script?script=cut-mid-frame,good`. */
   '/script': (response, request, server) => {
     const script = server.requests.at(-1)!.query['script']!.split(',')
     const turn = server.requests.filter(({ path }) => path === '/script').length - 1

@@ -37,7 +37,7 @@ describe('says in the words of the server why the stream did not open, and waits
   test.each([
     [
       '/401',
-      'unauthorised',
+      'unauthorized',
       'STREAM_FORBIDDEN',
       'You are not authenticated, please check your credentials',
       60_000,

@@ -237,7 +237,7 @@ test('is refused with a frame when the stream filters on origins', async () => {
   expect(JSON.parse(frame.data)).toMatchObject({ stream: simulator.streamId, resume_from: '1788220800000-0' })
   await stream.close()
 
-  // The platform fails here for users who may not see organisations, and the stock role of connectors may not: it stays
+  // The platform fails here for users who may not see organizations, and the stock role of connectors may not: it stays
   // connected and sends nothing.
   const failing = await OpenStream.open(simulator, query)
   expect((await failing.nextOf('error')).data).toContain(

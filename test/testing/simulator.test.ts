@@ -89,7 +89,7 @@ test('two connections are independent of each other', async () => {
   await Promise.all([first.close(), second.close()])
 })
 
-test('honours the pause of a client in 6.x, which it can change while it reads', async () => {
+test('honors the pause of a client in 6.x, which it can change while it reads', async () => {
   const clock = new ManualClock()
   const simulator = await startSimulator({ clock, profile: '6.x', heartbeatMs: 60_000 })
   const stream = await OpenStream.open(simulator, { from: '0-0', delay: '1000' })

@@ -20,7 +20,7 @@ test.each([30, 365, 10_000])(
   },
 )
 
-test('a long wait can be cancelled at any time, and leaves no timer', () => {
+test('a long wait can be canceled at any time, and leaves no timer', () => {
   vi.useFakeTimers()
   const called = vi.fn()
   const cancel = systemClock.schedule(100 * dayMs, called)

@@ -26,7 +26,7 @@ test('a secret tells its value only to reveal()', () => {
   expect(JSON.stringify([value])).toBe('["[redacted]"]')
 })
 
-test('secret() composes like any schema and stays recognisable', () => {
+test('secret() composes like any schema and stays recognizable', () => {
   const schema = secret().describe('Key').meta({ title: 'Key' })
   expect(isSecretSchema(schema)).toBe(true)
   expect(isSecretSchema(z.string().transform((text) => text))).toBe(false)

@@ -20,7 +20,7 @@ export interface CreateLoggerOptions {
   readonly redactor: Redactor
   /** Default: the clock of the machine. */
   readonly clock?: Clock | undefined
-  /** Whether lines for people are coloured. Default: when standard error is a terminal and `NO_COLOR` is not set. */
+  /** Whether lines for people are colored. Default: when standard error is a terminal and `NO_COLOR` is not set. */
   readonly colors?: boolean | undefined
   /** Where lines go. Default: standard error. */
   readonly write?: ((line: string) => void) | undefined

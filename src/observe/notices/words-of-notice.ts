@@ -13,21 +13,21 @@ const table: {
   stream: ({ notice }) => wordsOfStreamNotice(notice),
   'stream-lost': ({ reason }) => ({
     level: 'error',
-    message: 'No connection to the live stream has brought anything new for two minutes; trying on',
+    message: 'No connection to the live stream has brought anything new for two minutes; still retrying',
     attributes: { reason },
   }),
-  'stream-restored': () => ({ level: 'info', message: 'The live stream is there again' }),
+  'stream-restored': () => ({ level: 'info', message: 'The live stream is back' }),
   state: ({ state }) => ({ level: 'info', message: stateWords[state] }),
   'caught-up': ({ position }) => ({
     level: 'info',
-    message: 'Everything that existed at the start has been received; live from now on',
+    message: 'Catch-up complete: everything that existed has been received. Live from now on',
     attributes: { position },
   }),
   gap: ({ from, firstAvailable, isRepaired }) => ({
     level: 'error',
     message: isRepaired
-      ? 'The platform no longer holds events that were not seen. What still exists is fetched again; deletions in the gap are lost'
-      : 'The platform no longer holds events that were not seen, and recovery is off: they are lost',
+      ? 'The platform no longer holds events that were not received. What still exists is fetched again; deletions in the gap are lost'
+      : 'The platform no longer holds events that were not received, and recovery is off: they are lost',
     attributes: { from, first_available: firstAvailable },
     error: {
       what: 'gap in the stream',
@@ -39,19 +39,19 @@ const table: {
   'catch-up-refused': ({ from }) => ({
     level: 'error',
     message:
-      'The platform does not catch up this stream, because it has origin filters: its events from here on are all that is received, not what existed before',
+      'The platform offers no catch-up for this stream, because it has origin filters: only events from here on are received, not what existed before',
     attributes: { from },
   }),
   'catch-up-stalled': () => ({
     level: 'error',
     message:
-      'The catch-up does not advance: the connection was cut before it brought anything new. Look for a proxy or load balancer with a short time limit between connector and platform',
+      'The catch-up makes no progress: the connection was cut before it brought anything new. Look for a proxy or load balancer with a short timeout between connector and platform',
     error: { what: 'catch-up', text: 'The connection was cut before it brought anything new' },
   }),
   'position-in-future': ({ from, beginsAt }) => ({
     level: 'error',
     message:
-      'The position to begin at is in the future. Reading begins at the newest events instead; check the state of the connector, CONNECTOR_LIVE_STREAM_START_TIMESTAMP and the clocks',
+      'The start position is in the future. Reading starts at the newest events instead; check the connector state, CONNECTOR_LIVE_STREAM_START_TIMESTAMP and the clocks',
     attributes: { from, begins_at: beginsAt },
     error: { what: 'position in the future', text: `Reading begins at ${beginsAt}, not at ${from}` },
   }),
@@ -73,31 +73,31 @@ const table: {
   refusing: ({ reason, route }) => ({
     level: 'error',
     message:
-      'Every event is refused: pausing, nothing is lost. What was put aside is tried again when events are taken',
+      'The target refuses every event: pausing, nothing is lost. Refused events are retried when it accepts one',
     attributes: { reason, ...named(route) },
     error: { what: route === undefined ? 'all refused' : `all refused by route ${route}`, text: reason },
   }),
   resumed: ({ route }) => ({
     level: 'info',
-    message: 'The target is back: going on',
+    message: 'The target is back: continuing',
     attributes: named(route),
   }),
   'hook-overdue': ({ hook, entityIds, limitMs, route }) => ({
     level: 'error',
-    message: `${hook}() does not end although its time is over and its signal was aborted. Its entity waits until it ends, since its effect may still come. Hand context.signal on to the client of the target`,
+    message: `${hook}() exceeded its time limit and ignores its signal. Its entity waits until it returns, since its effect may still come. Pass context.signal to the target's client`,
     attributes: { entity_ids: entityIds, limit_ms: limitMs, ...named(route) },
   }),
   'asked-to-wait': ({ forMs, reason, entityId, route }) => ({
     level: 'warn',
-    message: 'The target asked to wait: nothing is sent until then',
+    message: 'The target asked for a pause: nothing is sent until it is over',
     attributes: { seconds: Math.round(forMs / 1000), reason, entity_id: entityId, ...named(route) },
     error: { what: 'asked to wait', text: reason, entityId },
   }),
   'hook-hangs': ({ hook, entityId, forMs, route, isAll }) => ({
     level: isAll ? 'error' : 'warn',
     message: isAll
-      ? 'All hooks that may run at a time hang: nothing else starts before one ends'
-      : 'A hook does not end; its entity waits, others go on',
+      ? 'All hook slots hang: nothing else starts until one returns'
+      : 'A hook has not returned: its entity waits, others continue',
     attributes: {
       hook,
       entity_id: entityId,
@@ -128,7 +128,7 @@ const table: {
   moved: ({ own, found }) => ({
     level: 'error',
     message:
-      'Somebody else has written a position for this connector at the platform: is another deployment running with its CONNECTOR_ID? Going on from our own, which is written back',
+      'Another client wrote a position for this connector to the platform: is another deployment running with the same CONNECTOR_ID? Continuing from our own position, which is written back',
     attributes: { own, found },
     error: {
       what: 'position moved',
@@ -140,7 +140,7 @@ const table: {
       ? {
           level: 'error',
           message:
-            'A second copy of this connector is running with its CONNECTOR_ID, and both deliver: stop one of them, or give it a CONNECTOR_ID of its own. Going on from our own position',
+            'A second copy of this connector is running with the same CONNECTOR_ID, and both deliver: stop one of them, or give it its own CONNECTOR_ID. Continuing from our own position',
           attributes: { host },
           error: {
             what: 'second copy',
@@ -150,7 +150,7 @@ const table: {
       : {
           level: 'warn',
           message:
-            'The state at the platform was written by a run that the state folder does not know, and that has not said that it ended. A process that was killed leaves that when its folder is lost, moved or restored from a backup; so does a second copy of this connector. If one is running, this is said again as an error within a minute or two',
+            'The state on the platform was written by a run that the state folder does not know and that has not reported its end. A killed process leaves this behind when its folder is lost, moved or restored from a backup; so does a second copy of this connector. If one is running, an error follows within a minute or two',
           attributes: { host, written_seconds_ago: Math.round(agoMs / 1000) },
         },
   'start-in-future': ({ text }) => ({
@@ -165,7 +165,7 @@ const table: {
   }),
   'ping-failed': ({ error: { message } }) => ({
     level: 'warn',
-    message: 'The platform does not answer pings; going on without',
+    message: 'The platform does not answer pings; continuing without them',
     attributes: { error: message },
     error: { what: 'ping', text: message },
   }),
@@ -178,32 +178,32 @@ const table: {
   'lookups-restored': () => ({ level: 'info', message: 'The platform answers look-ups again' }),
   'state-not-written': ({ error: { message } }) => ({
     level: 'error',
-    message: 'The state cannot be written: reading stops until it can',
+    message: 'The state cannot be written: reading pauses until it can',
     attributes: { error: message },
     error: { what: 'state not written', text: message },
   }),
   'state-restored': () => ({ level: 'info', message: 'The state can be written again' }),
   'state-not-read': ({ error: { message } }) => ({
     level: 'error',
-    message: 'A part of the id map cannot be read: events of its entities wait until it can',
+    message: 'Part of the id map cannot be read: events of those entities wait until it can',
     attributes: { error: message },
     error: { what: 'state not read', text: message },
   }),
   'state-readable': () => ({
     level: 'info',
-    message: 'All of the id map that was asked for can be read again',
+    message: 'The id map can be read again',
   }),
   'dead-letters-not-read': ({ error: { message } }) => ({
     level: 'error',
     message:
-      'Dead letters cannot be read: events go on, but what was put aside cannot all be listed, replayed or exported. Export what can be read and the id map, move the state file away, import the id map and start again; a reset at the platform then brings what is lost',
+      'Dead letters cannot be read: events continue, but not every dead letter can be listed, replayed or exported. Export what can be read and the id map, move the state file away, import the id map and restart; a reset on the platform then fetches what is lost',
     attributes: { error: message },
     error: { what: 'dead letters not read', text: message },
   }),
   'dead-letters-readable': () => ({ level: 'info', message: 'All dead letters can be read again' }),
   'links-refused': ({ error }) => ({
     level: 'error',
-    message: 'Links to the target cannot be written to the platform; they wait',
+    message: 'Links to the target cannot be written to the platform; retrying later',
     attributes: { error: error.message },
   }),
   'links-restored': () => ({
@@ -212,21 +212,21 @@ const table: {
   }),
   'link-failed': ({ entityId, error }) => ({
     level: 'warn',
-    message: 'A link to the target was left out',
+    message: 'Link to the target skipped',
     attributes: { entity_id: entityId, error },
   }),
   'unhandled-error': ({ error, stack, atWork, isGoingOn }) => ({
     level: 'error',
     message: isGoingOn
-      ? 'A promise was rejected that nobody waits for: an await is missing in the connector. Going on'
-      : 'An error was thrown where nobody catches it: saving and stopping',
+      ? 'Unhandled promise rejection: an await is missing in the connector. Continuing'
+      : 'Uncaught error: saving and stopping',
     attributes: { error, at_work: atWork, stack },
     error: { what: 'not caught by the connector', text: error },
   }),
   reconciled: ({ report }) => reportWords(report),
   'reconcile-failed': ({ error }) => ({
     level: 'error',
-    message: 'Target and platform could not be compared; trying again at the next time',
+    message: 'Reconcile failed; trying again at the next scheduled time',
     attributes: { error: error.message },
   }),
 }
@@ -270,15 +270,15 @@ function reportWords(report: ReconcileReport): NoticeWords {
     return {
       level: 'error',
       message:
-        'The comparison found more differences than it may repair by itself. Look whether the token still sees everything and the target lists everything; then call reconcile({ force: true })',
+        'Reconcile found more differences than it may repair by itself. Check that the token still sees everything and that the target lists everything, then call reconcile({ force: true })',
       attributes: { refused, ...attributes },
     }
   }
   if (gone + missing + orphans === 0)
-    return { level: 'info', message: 'Target and platform were compared: they agree', attributes }
+    return { level: 'info', message: 'Reconcile found no differences', attributes }
   return {
     level: 'warn',
-    message: 'Target and platform were compared and repaired',
+    message: 'Reconcile found differences and repaired them',
     attributes: { ...attributes, ...(orphans > 0 && { orphan_ids: orphanIds.slice(0, 10) }) },
   }
 }

@@ -20,19 +20,19 @@ function lineOf(notice: StreamNotice): NoticeWords {
     case 'ended':
       return {
         level: 'info',
-        message: 'Live stream ended by the server; connecting again',
+        message: 'Live stream ended by the server; reconnecting',
         attributes: retryIn(notice),
       }
     case 'held':
       return {
         level: 'debug',
-        message: 'Live stream held back until there is room',
+        message: 'Live stream paused until there is room for more events',
         attributes: { held_ms: Math.round(notice.heldMs) },
       }
     case 'hung-up':
       return {
         level: 'info',
-        message: 'Live stream given up until there is room',
+        message: 'Live stream closed until there is room for more events',
         attributes: { held_ms: Math.round(notice.heldMs) },
       }
     case 'bursty':
@@ -44,7 +44,7 @@ function lineOf(notice: StreamNotice): NoticeWords {
     case 'silent':
       return {
         level: 'error',
-        message: `Live stream: ${notice.error.message}; connecting again`,
+        message: `Live stream: ${notice.error.message}; reconnecting`,
         attributes: retryIn(notice),
       }
     case 'refused': {

@@ -71,7 +71,7 @@ export function headlineOf(facts: ObservedFacts): Headline {
     return {
       state: 'catching up',
       tone: 'busy',
-      reason: `The catch-up was received whole, and is on its way to the target: ${inFlight === 1 ? 'one event is' : `${inFlight} events are`} in flight.`,
+      reason: `The catch-up was received completely and is on its way to the target: ${inFlight === 1 ? 'one event is' : `${inFlight} events are`} in flight.`,
     }
   if (facts.lagMs >= behindMs)
     return {
@@ -93,7 +93,7 @@ function troubleOf(facts: ObservedFacts, reasons: readonly Unreadiness[]): Headl
   const parts = new Set(reasons.map(({ part }) => part))
   if (facts.state === 'idle' || facts.state === 'starting') return { state: 'starting', tone: 'busy', reason }
   if (facts.state === 'stopping')
-    return { state: 'stopping', tone: 'busy', reason: 'It lets work finish, and saves.' }
+    return { state: 'stopping', tone: 'busy', reason: 'It finishes its work and saves.' }
   const state = targetStateOf(facts)
   if (state !== undefined) return { state, tone: 'bad', reason: `${reason}${consequenceOf(facts)}` }
   if (facts.hanging().isAll) return { state: 'hooks hang', tone: 'bad', reason }

@@ -48,7 +48,7 @@ export class RecentErrors {
     readonly entityId?: string | undefined
   }): void {
     const { what, entityId } = error
-    // Cleaned while it is whole: half a secret is not recognised any more.
+    // Cleaned while it is whole: half a secret is not recognized any more.
     const text = shortened(this.#clean(error.text), maxTextCharacters)
     const id = entityId === undefined ? undefined : shortened(this.#clean(entityId), maxTextCharacters)
     const lastAtMs = this.#clock.now()

@@ -54,7 +54,7 @@ export class Tracing {
         provider instanceof api.ProxyTracerProvider && provider.getDelegateTracer(scope) === undefined
       if (!hasNone) this.#tools = { api, tracer: provider.getTracer(scope, version), clean }
     } catch (error) {
-      logger.warn('OpenTelemetry cannot be used; going on without', { error: describeError(error) })
+      logger.warn('OpenTelemetry cannot be used; continuing without it', { error: describeError(error) })
     }
   }
 

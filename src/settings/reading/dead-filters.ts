@@ -16,7 +16,7 @@ export interface FilterSettings {
 
 /**
  * For each condition that no entity can meet, and each value that none can have, a sentence: with the name that was probably
- * meant, and without what was written. A newer platform may have more types, and what is labelled or written by whom changes
+ * meant, and without what was written. A newer platform may have more types, and what is labeled or written by whom changes
  * at any time; so this is told, and not refused.
  */
 export function deadFilters({ delivery, defaults, hasInferences }: FilterSettings): readonly string[] {

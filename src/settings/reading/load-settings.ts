@@ -39,7 +39,7 @@ export interface LoadedSettings<Sections extends SettingsSections = SettingsSect
   readonly secrets: readonly string[]
   /** Where the settings came from, for logs. */
   readonly source: string
-  /** What is set, is no setting, and looks like a misspelt or an older name of one: a sentence for each, without values. */
+  /** What is set, is no setting, and looks like a misspelled or an older name of one: a sentence for each, without values. */
   readonly nearMisses: readonly string[]
   /** What no entity can pass by, or that names nothing that is known: a sentence for each, without values. */
   readonly deadFilters: readonly string[]

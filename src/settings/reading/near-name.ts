@@ -1,5 +1,5 @@
 /**
- * The one of `names` that a misspelt one was probably meant to be, whatever its case: the nearest, when it is near enough to
+ * The one of `names` that a misspelled one was probably meant to be, whatever its case: the nearest, when it is near enough to
  * its length, else one that begins like it.
  */
 export function nearestName(written: string, names: readonly string[]): string | undefined {

@@ -62,7 +62,7 @@ export function entityKeyOf(entity: Entity): string {
 
 /**
  * The STIX id that an entity had before an update, undefined when it has not changed. OpenCTI derives STIX ids from
- * content, so a rename changes them; the reverse patch then holds the path `/id`, which OpenCTI's own synchroniser
+ * content, so a rename changes them; the reverse patch then holds the path `/id`, which OpenCTI's own synchronizer
  * reads too (OpenCTI platform, manager/syncManager.js).
  *
  * @example

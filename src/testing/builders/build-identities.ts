@@ -1,7 +1,7 @@
 import { buildObject, dateOf, seedOf, type BuildOptions, type BuiltObject } from './build-object.ts'
 import { sampleName } from './sample-values.ts'
 
-/** An organisation, or with `identity_class` a person (`individual`), a sector (`class`) or a system. */
+/** An organization, or with `identity_class` a person (`individual`), a sector (`class`) or a system. */
 export function buildIdentity(options: BuildOptions = {}): BuiltObject<'identity'> {
   const seed = seedOf(options)
   return buildObject(
@@ -11,7 +11,7 @@ export function buildIdentity(options: BuildOptions = {}): BuiltObject<'identity
       identity_class: 'organization',
       created: dateOf(seed),
       modified: dateOf(seed),
-      description: `An invented organisation, number ${seed}.`,
+      description: `An invented organization, number ${seed}.`,
       contact_information: `cert-${seed}@mail.example`,
     },
     options,

@@ -31,7 +31,7 @@ export function buildTlpMarking(tlp: Tlp, options: BuildOptions = {}): BuiltObje
   return buildObject('marking-definition', marking, options)
 }
 
-/** A marking of an organisation's own. */
+/** A marking of an organization's own. */
 export function buildMarking(
   name = 'INTERNAL ONLY',
   options: BuildOptions = {},

@@ -36,7 +36,7 @@ export function buildRelationship(
   )
 }
 
-/** A sighting of an object at an organisation, a place or a system. */
+/** A sighting of an object at an organization, a place or a system. */
 export function buildSighting(
   seen: StixObject,
   where: StixObject,

@@ -3,7 +3,7 @@ import { readMarking } from '../../stix/read/read-marking.ts'
 import { tlpMarkingIds, tlpNames, type Tlp } from '../../stix/read/tlp.ts'
 import { type StixInput } from './platform-shape.ts'
 
-const colours: Readonly<Record<Tlp, string>> = {
+const colors: Readonly<Record<Tlp, string>> = {
   'TLP:CLEAR': '#ffffff',
   'TLP:GREEN': '#2e7d32',
   'TLP:AMBER': '#d84315',
@@ -27,7 +27,7 @@ export function tlpMarkings(): StixInput[] {
         created_at: created,
         updated_at: created,
         order: index + 1,
-        color: colours[name],
+        color: colors[name],
       },
     },
   }))

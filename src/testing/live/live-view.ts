@@ -46,7 +46,7 @@ export class LiveView {
     return markings === undefined || ids.every((id) => markings.has(id))
   }
 
-  /** Whether the user may see which organisations an object is shared with. */
+  /** Whether the user may see which organizations an object is shared with. */
   get seesOrganizations(): boolean {
     const capabilities = this.#user?.capabilities
     if (capabilities === undefined) return true
@@ -92,7 +92,7 @@ export class LiveView {
   }
 
   /**
-   * The object as this user gets it: without the organisations that it is shared with, unless they may see those.
+   * The object as this user gets it: without the organizations that it is shared with, unless they may see those.
    *
    * @returns the object itself when nothing has to go.
    */

@@ -71,7 +71,7 @@ test('what is written for people cannot be forged by a name', () => {
   expect(lines[0]).toContain('number=[redacted]')
 })
 
-test('colours only what is written for people on a terminal', () => {
+test('colors only what is written for people on a terminal', () => {
   const { logger, lines } = logging({ json: false, colors: true })
   logger.error('red')
   expect(lines[0]).toContain('\u001b[31m')

@@ -121,18 +121,18 @@ test('failed attempts are written down without secrets, and the error is handed 
 test('the end of an event says why: dead-lettered is an error, skipped is none', async () => {
   const spans = watchSpans()
   const connector = make(Target, { CONNECTOR_FILTER_LABELS: 'wanted' })
-  const labelled = (seed: number) => ({
+  const labeled = (seed: number) => ({
     event: 'create',
     data: buildIndicator('ipv4', { seed, labels: ['wanted'] }),
   })
   connector.onCreate = () => {
     throw new PermanentError(`not with ${minimalEnvironment.OPENCTI_TOKEN}`)
   }
-  await connector.processMessage(labelled(1))
+  await connector.processMessage(labeled(1))
   connector.onCreate = () => {
     throw new SkipEvent('not today')
   }
-  await connector.processMessage(labelled(2))
+  await connector.processMessage(labeled(2))
   await connector.processMessage({ event: 'create', data: '{' })
   await connector.processMessage({ event: 'surprise', data: '{}' })
   const ends = spans.all().filter(({ name }) => name.startsWith('event'))
@@ -269,5 +269,5 @@ test('an installation that is broken is said, and nothing more', async () => {
   const broken = makeTracing(() => Promise.reject(new SyntaxError('unexpected token')), warnings)
   await broken.open()
   expect(broken.begin('create', '1-0', true)).toBeUndefined()
-  expect(warnings).toEqual(['OpenTelemetry cannot be used; going on without'])
+  expect(warnings).toEqual(['OpenTelemetry cannot be used; continuing without it'])
 })

@@ -131,7 +131,7 @@ test('every option has a row above', () => {
   expect(deliveryFields.every(({ description }) => description !== undefined)).toBe(true)
 })
 
-test('an operator’s value wins over the code’s, and leaves its neighbours', () => {
+test('an operator’s value wins over the code’s, and leaves its neighbors', () => {
   const defaults: ConnectorDefaults = {
     retry: { attempts: 7, baseMs: 5 },
     filter: { types: ['indicator'], minScore: 50 },

@@ -1,5 +1,5 @@
 import { type Headline } from '../headline.ts'
-import { toneColours } from './tone-colours.ts'
+import { toneColors } from './tone-colors.ts'
 
 /** What the status page says before its script runs, and without it: texts by the name of their field. */
 export interface FirstState {
@@ -13,8 +13,8 @@ function escaped(text: string): string {
 }
 
 /** The icon in the tab of a browser. */
-const icon = (colour: string) =>
-  `data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='8' cy='8' r='7' fill='%23${colour}'/%3E%3C/svg%3E`
+const icon = (color: string) =>
+  `data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='8' cy='8' r='7' fill='%23${color}'/%3E%3C/svg%3E`
 
 /** The fields of the last card, in order. */
 const facts: readonly (readonly [name: string, title: string])[] = [
@@ -46,7 +46,7 @@ export function markup(first: FirstState, style: string, script: string): string
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${escaped(first['state'] ?? '')} · ${escaped(first['name'] ?? '')}</title>
-<link rel="icon" href="${icon(toneColours[first.tone])}">
+<link rel="icon" href="${icon(toneColors[first.tone])}">
 <noscript><meta http-equiv="refresh" content="10"></noscript>
 <style>${style}</style>
 </head>

@@ -1,6 +1,6 @@
 import { plotScript } from './plot-script.ts'
 import { skipWords } from './skip-words.ts'
-import { toneColours } from './tone-colours.ts'
+import { toneColors } from './tone-colors.ts'
 
 /**
  * The script of the status page, text for a browser: asks `/status` again and again and shows what it answers. Whatever
@@ -159,11 +159,11 @@ function showConnections({ stream, pings, checkpointAgeMs, position, nowMs, upti
 }
 
 const icon = document.querySelector('link[rel=icon]')
-const colours = ${JSON.stringify(toneColours)}
+const colors = ${JSON.stringify(toneColors)}
 function showHeadline(name, { state, tone, reason }, since) {
   text('state', state)
   text('reason', reason)
-  if (document.body.dataset.tone !== tone) icon.href = icon.href.replace(/%23[0-9a-f]{6}/, '%23' + colours[tone])
+  if (document.body.dataset.tone !== tone) icon.href = icon.href.replace(/%23[0-9a-f]{6}/, '%23' + colors[tone])
   document.body.dataset.tone = tone
   text('since', since)
   document.title = state + ' · ' + name

@@ -13,7 +13,7 @@ const policy = [
   `script-src ${hashOf(script)}`,
   `style-src ${hashOf(style)}`,
   "connect-src 'self'",
-  // The icon in the tab, which tells the state in its colour.
+  // The icon in the tab, which tells the state in its color.
   'img-src data:',
   "base-uri 'none'",
   "form-action 'none'",

@@ -1,4 +1,4 @@
-/** The style of the status page. Colours meet WCAG AA on their grounds, in light and in dark. */
+/** The style of the status page. Colors meet WCAG AA on their grounds, in light and in dark. */
 export const style = `
 :root {
   color-scheme: light dark;
