@@ -146,7 +146,7 @@ export class Observation {
   async #metricsService(): Promise<HttpService | undefined> {
     const { settings, facts, redactor } = this.#options
     if (!settings.expose_metrics) return undefined
-    // With prom-client, for those who want it.
+    // With the client of Prometheus, for those who want it.
     const { Metrics } = await import('./metrics/metrics.ts')
     const metrics = new Metrics({
       namespace: settings.metrics_namespace,

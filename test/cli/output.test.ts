@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { cell, counted, printable, terminalJson } from '../../src/cli/output.ts'
-import { widthOf } from '../../src/cli/text-width.ts'
+import { cutTo, widthOf } from '../../src/cli/text-width.ts'
 
 /** What a terminal obeys, or shows otherwise than it is: controls of both sets, line ends, turns of direction. */
 const unsafe = '\u001b[2J\u0007\u009b2J\u009d0;owned\u009c\u007f\u2028\u202eevil\u2066'
@@ -22,6 +22,20 @@ test('a cell takes as many columns of the terminal as it was given, whatever sta
   for (const text of ['', 'indicator', 'a\u0301bc', '日本', '日本語テキスト', '😀😀😀😀', unsafe])
     expect({ text, width: widthOf(cell(text, 7)) }).toEqual({ text, width: 7 })
   expect(cell('indicator', 7)).toBe('indica…')
+})
+
+test.each([
+  ['a family', '👩‍👩‍👧', 2],
+  ['a flag', '🇩🇪', 2],
+  ['a color of skin', '👍🏽', 2],
+  ['a sign that is asked to be a picture', '❤️', 2],
+  ['a rare Chinese character', '\u{20000}', 2],
+  ['a letter with accents', 'e\u0301\u0323', 1],
+])('%s takes its columns, and is cut whole or not at all', (_, text, columns) => {
+  expect(widthOf(text)).toBe(columns)
+  expect(cutTo(`${text}${text}`, columns + 1)).toBe(columns === 1 ? `${text}${text}` : `${text}…`)
+  expect(cutTo(`${text}${text}${text}`, 2 * columns)).toBe(`${text}…`)
+  expect(cutTo(text, columns)).toBe(text)
 })
 
 test('counts are told in the singular and in the plural', () => {

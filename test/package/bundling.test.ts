@@ -81,7 +81,7 @@ test('helpers over entities alone are some kilobytes, of any bundler that shakes
     }
     if (entry!.endsWith('/stix'))
       expect(Object.keys(inputs).join('\n')).not.toMatch(
-        /node_modules\/(zod|undici|ky|pino|prom-client|yaml)\//,
+        /node_modules\/(zod|undici|ky|pino|@prometheus-io|yaml)\//,
       )
   }
 })

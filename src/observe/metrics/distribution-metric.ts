@@ -1,4 +1,9 @@
-import { Histogram, type MetricObjectWithValues, type MetricValueWithName, type Registry } from 'prom-client'
+import {
+  Histogram,
+  type MetricObjectWithValues,
+  type MetricValueWithName,
+  type Registry,
+} from '@prometheus-io/client'
 import { type Distribution } from '../facts/distribution.ts'
 
 /** A distribution and the labels that it goes under. */
@@ -17,10 +22,10 @@ export interface DistributionMetricOptions {
 }
 
 /**
- * A histogram that is read when it is asked for. The one of prom-client looks up its labels at each observation, which
+ * A histogram that is read when it is asked for. The one of the library looks up its labels at each observation, which
  * costs as much as everything else that is counted for an event.
  */
-export class DistributionMetric extends Histogram {
+export class DistributionMetric extends Histogram<string> {
   readonly #options: DistributionMetricOptions
 
   constructor(options: DistributionMetricOptions) {
@@ -33,7 +38,7 @@ export class DistributionMetric extends Histogram {
     return this.getForPromString()
   }
 
-  /** What a registry of prom-client asks a histogram for in place of `get`. */
+  /** What a registry asks a histogram for in place of `get`. */
   async getForPromString(): Promise<MetricObjectWithValues<MetricValueWithName<string>>> {
     const { name, help, read } = this.#options
     const values: MetricValueWithName<string>[] = []

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { collectDefaultMetrics, Counter, Gauge, Registry } from '@prometheus-io/client'
 import { durationBounds, type HookTimings, sizeBounds } from '../facts/hook-timings.ts'
 import { type ObservedFacts } from '../facts/observed-facts.ts'
 import { DistributionMetric } from './distribution-metric.ts'
@@ -86,7 +86,7 @@ export class Metrics {
     const configuration = { name, help: row.help, labelNames, registers: [this.#registry] }
     const { type, label } = row
     if (type === 'counter') {
-      const counter: Counter = new Counter({
+      const counter: Counter<string> = new Counter({
         ...configuration,
         collect: () => {
           counter.reset()
@@ -95,7 +95,7 @@ export class Metrics {
         },
       })
     } else {
-      const gauge: Gauge = new Gauge({
+      const gauge: Gauge<string> = new Gauge({
         ...configuration,
         collect: () => {
           gauge.reset()
