@@ -16,7 +16,9 @@ export interface Proxies {
 
 /**
  * The proxy through which `url` is reached; `undefined` for none. The same choice as in Python's `requests`, which
- * knows ranges of addresses; undici's `EnvHttpProxyAgent` does not, and reads the environment behind the settings.
+ * knows ranges of addresses; undici's `EnvHttpProxyAgent` knows neither these nor the dot that ends a full name, takes an IPv6
+ * address only in brackets, sends https through the proxy for http when there is no other, and reads the environment behind the
+ * settings.
  */
 export function proxyFor(url: URL, { http_proxy, https_proxy, no_proxy }: Proxies): Secret | undefined {
   const proxy = url.protocol === 'https:' ? https_proxy : http_proxy

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -59,8 +59,10 @@ export class PackedPackage {
     const { dependencies } = JSON.parse(await readFile(join(target, 'package.json'), 'utf8')) as {
       dependencies: Record<string, string>
     }
-    for (const name of [...Object.keys(dependencies), 'typescript', '@types'])
+    for (const name of [...Object.keys(dependencies), 'typescript', '@types']) {
+      await mkdir(dirname(join(modules, name)), { recursive: true })
       await symlink(join(root, 'node_modules', name), join(modules, name))
+    }
     return target
   }
 

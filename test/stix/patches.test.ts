@@ -124,6 +124,28 @@ describe('previousOf', () => {
   })
 })
 
+test.each([
+  ['add', '/__proto__/polluted'],
+  ['add', '/__proto__'],
+  ['add', '/constructor/prototype/polluted'],
+  ['add', '/labels/__proto__/polluted'],
+  ['add', '/labels/constructor/prototype/polluted'],
+  ['add', '/name/__proto__/polluted'],
+  ['replace', '/labels/length'],
+  ['remove', '/labels/length'],
+  ['replace', '/labels/-'],
+  ['replace', '/labels/-1'],
+  ['replace', '/labels/4294967290'],
+])('a patch that would %s %s reaches no prototype and makes no list longer', (op, path) => {
+  const entity = asEntity({ id: 'indicator--1', type: 'indicator', name: 'x', labels: ['a', 'b'] })!
+  const before = previousOf(entity, [{ op, path, value: 4_000_000_000 }])
+  expect(before ?? entity).not.toHaveProperty('polluted')
+  expect((before?.['labels'] ?? []) as unknown[]).toHaveLength(0)
+  expect(({} as { polluted?: unknown }).polluted).toBeUndefined()
+  expect(([] as { polluted?: unknown }).polluted).toBeUndefined()
+  expect(entity['labels']).toEqual(['a', 'b'])
+})
+
 describe('changedFieldsOf', () => {
   test('tells fields at the top and in extensions by their own names, each once, without bookkeeping', () => {
     expect(

@@ -26,7 +26,10 @@ export function previousOf(entity: Entity, reversePatch: unknown): Entity | unde
   return asEntity(before === undefined ? appliedByField(entity, reversePatch) : before)
 }
 
-/** The document after all operations; undefined when one of them cannot be applied. */
+/**
+ * The document after all operations; undefined when one of them cannot be applied. Not with rfc6902: that takes the `length` of
+ * an array for an index, and a path through `__proto__` for one to the document.
+ */
 function applied(document: unknown, operations: readonly unknown[]): unknown {
   try {
     const copies = structuredClone(operations) as Operation[]
