@@ -32,16 +32,6 @@ export type StateNotice =
   | { readonly kind: 'state-not-read'; readonly error: StreamConnectorError }
   | { readonly kind: 'state-readable' }
 
-/** What a {@link Checkpointer} needs. */
-export interface CheckpointerOptions {
-  readonly store: StateStore
-  readonly clock: Clock
-  readonly random: Random
-  /** The position that {@link CommitPart}s save. Default: none, and nothing is remembered of entities that are gone. */
-  readonly progress?: { readonly safe: Position | undefined } | undefined
-  readonly onNotice: (notice: StateNotice) => void
-}
-
 /** The longest that a finished event waits for its position to be saved, in milliseconds. */
 const commitDelayMs = 100
 
@@ -378,4 +368,13 @@ export class Checkpointer {
     )
     if (problem === undefined) this.#healthy.notifyAll()
   }
+}
+
+export interface CheckpointerOptions {
+  readonly store: StateStore
+  readonly clock: Clock
+  readonly random: Random
+  /** The position that {@link CommitPart}s save. Default: none, and nothing is remembered of entities that are gone. */
+  readonly progress?: { readonly safe: Position | undefined } | undefined
+  readonly onNotice: (notice: StateNotice) => void
 }

@@ -1,14 +1,6 @@
 import { Condition } from '../util/condition.ts'
 import { raceWithSignal } from '../util/race-with-signal.ts'
 
-/** What {@link ClaimedRows} needs. */
-export interface ClaimedRowsOptions {
-  /** Where one more event needs room. */
-  readonly room: { room(): Promise<void> | undefined }
-  readonly engine: { hurry(): void }
-  readonly checkpointer: { flush(): Promise<void> }
-}
-
 /** So many are under way at a time, beside the events of the stream. */
 export const maxClaimedRows = 256
 
@@ -77,4 +69,11 @@ export class ClaimedRows<Key, Value = undefined> {
   get #isFull(): boolean {
     return this.#begun.size - this.#ended.size >= maxClaimedRows
   }
+}
+
+export interface ClaimedRowsOptions {
+  /** Where one more event needs room. */
+  readonly room: { room(): Promise<void> | undefined }
+  readonly engine: { hurry(): void }
+  readonly checkpointer: { flush(): Promise<void> }
 }

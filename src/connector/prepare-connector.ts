@@ -29,14 +29,6 @@ export interface ConnectorIdentity {
   readonly redactor: Redactor
 }
 
-/** What a connector is made of. */
-export interface ConnectorParts {
-  readonly loaded: LoadedSettings
-  readonly logger: Logger
-  readonly clients: TargetClients
-  readonly runtime: Runtime
-}
-
 /**
  * Reads the settings of a connector and puts its parts together.
  *
@@ -102,4 +94,11 @@ export function prepareConnector(
     stopped: runtime.givenUp,
   })
   return { loaded, logger, clients, runtime }
+}
+
+export interface ConnectorParts {
+  readonly loaded: LoadedSettings
+  readonly logger: Logger
+  readonly clients: TargetClients
+  readonly runtime: Runtime
 }

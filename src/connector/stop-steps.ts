@@ -4,14 +4,6 @@ import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { isDoneWithin } from '../session/keep-trying.ts'
 
-/** What {@link StopSteps} need. */
-export interface StopStepsOptions {
-  /** How long work may go on, in milliseconds. */
-  readonly graceMs: number
-  readonly clock: Clock
-  readonly logger: Logger
-}
-
 /** What all steps after the work may take together, in milliseconds: 8 s of work and this are less than the 10 s of Docker. */
 const reserveMs = 1500
 
@@ -62,4 +54,11 @@ export class StopSteps {
       this.#logger.error(`${what} failed while stopping`, { error: describeError(error) })
     }
   }
+}
+
+export interface StopStepsOptions {
+  /** How long work may go on, in milliseconds. */
+  readonly graceMs: number
+  readonly clock: Clock
+  readonly logger: Logger
 }

@@ -5,17 +5,6 @@ import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
 import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
 
-/** What a {@link DeadLetterCheck} needs. */
-export interface DeadLetterCheckOptions {
-  readonly store: StateStore
-  readonly clock: Clock
-  readonly onNotice: (
-    notice:
-      | { readonly kind: 'dead-letters-readable' }
-      | { readonly kind: 'dead-letters-not-read'; readonly error: StreamConnectorError },
-  ) => void
-}
-
 /** How often all dead letters are read, in milliseconds. */
 const checkEveryMs = 300_000
 
@@ -74,4 +63,14 @@ export class DeadLetterCheck {
       await delay(clock, restMs, signal).catch(() => {})
     }
   }
+}
+
+export interface DeadLetterCheckOptions {
+  readonly store: StateStore
+  readonly clock: Clock
+  readonly onNotice: (
+    notice:
+      | { readonly kind: 'dead-letters-readable' }
+      | { readonly kind: 'dead-letters-not-read'; readonly error: StreamConnectorError },
+  ) => void
 }

@@ -15,17 +15,6 @@ import { jsonText } from '../util/json-text.ts'
 import { shortened } from '../util/shortened.ts'
 import { type DeadLetterBound } from './dead-letter-bound.ts'
 
-/** What a {@link DeadLetterWriter} needs. */
-export interface DeadLetterWriterOptions {
-  readonly checkpointer: Checkpointer
-  readonly clock: Clock
-  /** Takes secrets out of a text. */
-  readonly clean: (text: string) => string
-  /** How many there are. */
-  readonly bound: Pick<DeadLetterBound, 'add'>
-  readonly onNotice: (notice: ConnectorNotice) => void
-}
-
 /** What is kept of a frame that cannot be read, in characters. */
 const maxRawCharacters = 1_048_576
 
@@ -114,6 +103,16 @@ export class DeadLetterWriter {
     bound.add()
     onNotice({ kind: 'dead-lettered', entityId, error, position, route })
   }
+}
+
+export interface DeadLetterWriterOptions {
+  readonly checkpointer: Checkpointer
+  readonly clock: Clock
+  /** Takes secrets out of a text. */
+  readonly clean: (text: string) => string
+  /** How many there are. */
+  readonly bound: Pick<DeadLetterBound, 'add'>
+  readonly onNotice: (notice: ConnectorNotice) => void
 }
 
 /** The event as it came, to be tried again. What no frame brought can be made anew from the entity's ids. */

@@ -8,26 +8,6 @@ import { parsedJson } from '../util/json-text.ts'
 import { type Logger } from '../util/logger.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 
-/** What a {@link RefusedRuns} needs. */
-export interface RefusedRunsOptions {
-  readonly store: StateStore
-  readonly checkpointer: Checkpointer
-  readonly clock: Clock
-  readonly logger: Logger
-  /** Takes secrets out of a text. */
-  readonly clean: (text: string) => string
-  /** Has letters tried again before what waits of their entities; tells of each that has ended. */
-  readonly replayer: {
-    takeBack(ids: readonly number[], onEnded: (id: number, isStillThere: boolean) => void): Promise<void>
-  }
-  /** Goes on where an earlier process has stopped. */
-  readonly engine: {
-    resumeRefusals(route: string | undefined, run: number, reason: string | undefined): void
-  }
-  /** Aborted when nothing is taken back any more. */
-  readonly stopped: AbortSignal
-}
-
 /** Tells one dead letter from all others before it has an id. */
 type Mark = Pick<NewDeadLetter, 'key' | 'position' | 'firstAtMs'>
 
@@ -174,6 +154,25 @@ export class RefusedRuns {
     if (this.#runs.get(run.route) === run) this.#runs.delete(run.route)
     this.#options.checkpointer.touch()
   }
+}
+
+export interface RefusedRunsOptions {
+  readonly store: StateStore
+  readonly checkpointer: Checkpointer
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Takes secrets out of a text. */
+  readonly clean: (text: string) => string
+  /** Has letters tried again before what waits of their entities; tells of each that has ended. */
+  readonly replayer: {
+    takeBack(ids: readonly number[], onEnded: (id: number, isStillThere: boolean) => void): Promise<void>
+  }
+  /** Goes on where an earlier process has stopped. */
+  readonly engine: {
+    resumeRefusals(route: string | undefined, run: number, reason: string | undefined): void
+  }
+  /** Aborted when nothing is taken back any more. */
+  readonly stopped: AbortSignal
 }
 
 /** What was written of earlier runs. A value that somebody has spoilt says nothing, and must not end each start. */

@@ -13,16 +13,6 @@ import { Operation } from './operation.ts'
 import { type Route } from './route.ts'
 import { type Routes } from './routes.ts'
 
-/** What a {@link Planner} needs. */
-export interface PlannerOptions {
-  /** Whether what the platform deletes is withdrawn from the target. */
-  readonly listenDelete: boolean
-  readonly filter: Filter
-  readonly routes: Routes
-  readonly delivery: DeliveryOptions
-  readonly clock: Clock
-}
-
 /**
  * Turns an event into the operations that the target needs: one for most events, for a merge one for each entity that it
  * touches, and all of these once for each route. What the entity was before is for the id map to tell, when the operation's
@@ -166,6 +156,15 @@ export class Planner {
     const former = previousStixIdOf(event.envelope.context?.reverse_patch)
     return former === undefined || former === event.key ? noLanes : [former]
   }
+}
+
+export interface PlannerOptions {
+  /** Whether what the platform deletes is withdrawn from the target. */
+  readonly listenDelete: boolean
+  readonly filter: Filter
+  readonly routes: Routes
+  readonly delivery: DeliveryOptions
+  readonly clock: Clock
 }
 
 /** The entities that a merge takes away, without the one that they are merged into; none for any other event. */

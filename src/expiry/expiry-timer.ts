@@ -11,20 +11,6 @@ import { type Logger } from '../util/logger.ts'
 import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
 import { maxClaimedRows, ClaimedRows } from '../checkpoint/claimed-rows.ts'
 
-/** What an {@link ExpiryTimer} needs. */
-export interface ExpiryTimerOptions {
-  /** Whether it is to do anything: `on.expiryTimer`. */
-  readonly isOn: boolean
-  readonly checkpointer: Checkpointer
-  readonly clock: Clock
-  readonly logger: Logger
-  /** Where one more event needs room. */
-  readonly room: Bound
-  /** Takes the withdrawal of an entity through the lanes. */
-  readonly events: { expire(record: EntityRecord, onEnded: (outcome: Outcome) => void): void }
-  readonly engine: { hurry(): void }
-}
-
 /** The longest sleep, in milliseconds: the wall clock may jump, and what is pushed meanwhile may end sooner. */
 const maxSleepMs = 1000
 
@@ -136,4 +122,17 @@ export class ExpiryTimer implements DeliveryFeature {
     }
     this.#problem = problem
   }
+}
+
+export interface ExpiryTimerOptions {
+  /** Whether it is to do anything: `on.expiryTimer`. */
+  readonly isOn: boolean
+  readonly checkpointer: Checkpointer
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Where one more event needs room. */
+  readonly room: Bound
+  /** Takes the withdrawal of an entity through the lanes. */
+  readonly events: { expire(record: EntityRecord, onEnded: (outcome: Outcome) => void): void }
+  readonly engine: { hurry(): void }
 }

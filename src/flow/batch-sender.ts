@@ -9,21 +9,6 @@ import { type DeliveryListener } from './delivery-listener.ts'
 import { type OperationHandler } from './operation-handler.ts'
 import { type Settler } from './settler.ts'
 
-/** What a {@link BatchSender} needs. */
-export interface BatchSenderOptions {
-  readonly handler: Pick<OperationHandler, 'flush'>
-  readonly listener: Pick<DeliveryListener, 'onStop'>
-  readonly gate: Gate
-  readonly settler: Settler
-  /** Is told when a batch is over, and takes back what has to be split. */
-  readonly batcher: Pick<Batcher, 'sent' | 'returned' | 'resend'>
-  /** Tries of one event in all, while the target otherwise works. */
-  readonly attempts: number
-  readonly clock: Clock
-  /** A batch is over, of which this was the first: others may start. */
-  readonly onSent: (first: Operation) => void
-}
-
 /** Sends batches, and has each of their operations settled by the answer for it. */
 export class BatchSender {
   readonly #options: BatchSenderOptions
@@ -134,6 +119,20 @@ export class BatchSender {
     const halves = [operations.slice(0, middle), operations.slice(middle)]
     this.#options.batcher.resend(...halves.filter(({ length }) => length > 0))
   }
+}
+
+export interface BatchSenderOptions {
+  readonly handler: Pick<OperationHandler, 'flush'>
+  readonly listener: Pick<DeliveryListener, 'onStop'>
+  readonly gate: Gate
+  readonly settler: Settler
+  /** Is told when a batch is over, and takes back what has to be split. */
+  readonly batcher: Pick<Batcher, 'sent' | 'returned' | 'resend'>
+  /** Tries of one event in all, while the target otherwise works. */
+  readonly attempts: number
+  readonly clock: Clock
+  /** A batch is over, of which this was the first: others may start. */
+  readonly onSent: (first: Operation) => void
 }
 
 /** Whether the target has dealt with the item, one way or the other. */

@@ -2,18 +2,6 @@ import { type ResolvedBatchOptions } from '../settings/schemas/delivery-options.
 import { type Clock } from '../util/clock.ts'
 import { type Operation } from '../events/operation.ts'
 
-/** What a {@link Batcher} needs. */
-export interface BatcherOptions {
-  readonly bounds: ResolvedBatchOptions
-  readonly clock: Clock
-  /** The size of an operation's item in bytes; only asked when batches are bounded by bytes. */
-  readonly weigh: (operation: Operation) => number
-  /** Milliseconds until another batch may go; infinite when that depends on one that is under way. */
-  readonly waitMs: () => number
-  /** Sends a batch. {@link Batcher.sent} has to be called when it is over. */
-  readonly send: (operations: readonly Operation[]) => void
-}
-
 /**
  * Gathers operations until there are enough of them, or enough bytes, or the first has waited long enough. An entity has
  * at most one operation in a batch: if one item of it had to be tried again, a later one would have overtaken it. Those
@@ -160,4 +148,15 @@ export class Batcher {
     if (maxBytes !== undefined && this.#openBytes >= maxBytes) return 0
     return Math.max(0, this.#openedAtMs + maxWaitMs - this.#clock.monotonic())
   }
+}
+
+export interface BatcherOptions {
+  readonly bounds: ResolvedBatchOptions
+  readonly clock: Clock
+  /** The size of an operation's item in bytes; only asked when batches are bounded by bytes. */
+  readonly weigh: (operation: Operation) => number
+  /** Milliseconds until another batch may go; infinite when that depends on one that is under way. */
+  readonly waitMs: () => number
+  /** Sends a batch. {@link Batcher.sent} has to be called when it is over. */
+  readonly send: (operations: readonly Operation[]) => void
 }

@@ -10,31 +10,6 @@ import { type Operation } from '../events/operation.ts'
 import { Outage, type OutageOptions } from './outage.ts'
 import { Refusals } from './refusals.ts'
 
-/** What a {@link Gate} needs. */
-export interface GateOptions {
-  /** Calls that may run side by side: operations, or batches of them. */
-  readonly maxCalls: number
-  /** How many of them the target takes well is found out. Default: all that may. */
-  readonly adapts?: boolean | undefined
-  readonly outage: OutageOptions
-  /** One call is made at a time, so that no other one can tell whether the target is down. Default: no. */
-  readonly isAlone?: boolean | undefined
-  /** Shared with the HTTP client of the author. */
-  readonly bucket: Limiter
-  /** Whether each call takes a token: not when the author's HTTP client takes one for each request. Default: always. */
-  readonly takesTokens?: (() => boolean) | undefined
-  readonly clock: Clock
-  readonly random: Random
-  /** The target went down (with the reason) or came back (undefined). */
-  readonly onOutage: (reason: string | undefined) => void
-  /** Everything is refused, with this reason last; {@link GateOptions.onOutage} tells when that is over. */
-  readonly onRefusing: (reason: string) => void
-  /** The target has asked for a long pause. */
-  readonly onAskedPause: (pause: AskedPause) => void
-  /** An event was delivered after others had been refused. */
-  readonly onTaken: () => void
-}
-
 /**
  * What an operation that is refused for good is: `bad`, among others that are not; `suspect`, as nothing has been delivered
  * since; to be `kept`, as everything is refused.
@@ -278,6 +253,30 @@ export class Gate {
   #count({ isOverload }: Verdict, operations: readonly Operation[]): void {
     if (!isOverload && this.#outage.reason === undefined) this.#failures.failed(operations)
   }
+}
+
+export interface GateOptions {
+  /** Calls that may run side by side: operations, or batches of them. */
+  readonly maxCalls: number
+  /** How many of them the target takes well is found out. Default: all that may. */
+  readonly adapts?: boolean | undefined
+  readonly outage: OutageOptions
+  /** One call is made at a time, so that no other one can tell whether the target is down. Default: no. */
+  readonly isAlone?: boolean | undefined
+  /** Shared with the HTTP client of the author. */
+  readonly bucket: Limiter
+  /** Whether each call takes a token: not when the author's HTTP client takes one for each request. Default: always. */
+  readonly takesTokens?: (() => boolean) | undefined
+  readonly clock: Clock
+  readonly random: Random
+  /** The target went down (with the reason) or came back (undefined). */
+  readonly onOutage: (reason: string | undefined) => void
+  /** Everything is refused, with this reason last; {@link GateOptions.onOutage} tells when that is over. */
+  readonly onRefusing: (reason: string) => void
+  /** The target has asked for a long pause. */
+  readonly onAskedPause: (pause: AskedPause) => void
+  /** An event was delivered after others had been refused. */
+  readonly onTaken: () => void
 }
 
 /** Whether the target itself may be what failed, and not the event or the author's code. */

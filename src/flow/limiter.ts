@@ -4,17 +4,6 @@ import { type TokenBucket } from './token-bucket.ts'
 /** What holds calls back: a {@link TokenBucket}, or several of them. */
 export type Limiter = Pick<TokenBucket, 'waitMs' | 'take' | 'pause'>
 
-/** What a {@link RouteLimiter} needs. */
-export interface RouteLimiterOptions {
-  /** The route's own limit; absent when it has none. */
-  readonly own: TokenBucket | undefined
-  /** That of the connector as a whole. */
-  readonly shared: TokenBucket
-  readonly clock: Clock
-  /** Whether each call takes a token of the connector's bucket too. Default: always. */
-  readonly takesShared?: (() => boolean) | undefined
-}
-
 /**
  * A route's own limit beside that of the connector. Who finds the connector's bucket empty takes the next token in advance:
  * if routes only looked again when the time has come, the first of them would always be the one that gets it.
@@ -62,4 +51,14 @@ export class RouteLimiter implements Limiter {
     const bucket = this.#own ?? this.#shared
     bucket.pause(forMs)
   }
+}
+
+export interface RouteLimiterOptions {
+  /** The route's own limit; absent when it has none. */
+  readonly own: TokenBucket | undefined
+  /** That of the connector as a whole. */
+  readonly shared: TokenBucket
+  readonly clock: Clock
+  /** Whether each call takes a token of the connector's bucket too. Default: always. */
+  readonly takesShared?: (() => boolean) | undefined
 }

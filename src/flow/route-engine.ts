@@ -20,25 +20,6 @@ import { precedenceOf } from './precedence.ts'
 import { RetryTimers } from './retry-timers.ts'
 import { Settler } from './settler.ts'
 
-/** What an {@link RouteEngine} is made of. */
-export interface RouteEngineOptions {
-  readonly delivery: DeliveryOptions
-  readonly handler: OperationHandler
-  readonly listener: DeliveryListener
-  readonly counters: EventCounters
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  /** Shared with the HTTP client of the author. */
-  readonly bucket: Limiter
-  /** Whether each call takes a token: not when the author's HTTP client takes one for each request. Default: always. */
-  readonly takesTokens?: (() => boolean) | undefined
-  /** Whether operations go out in batches. */
-  readonly bulk: boolean
-  /** The name of the route whose operations it is for; absent where there are none. */
-  readonly route?: string | undefined
-}
-
 /**
  * Takes operations in stream order to their end: in their lanes, at most so many at a time, within the rate limit,
  * again after failures that pass, aside after failures that do not, and not at all while the target is down.
@@ -361,4 +342,22 @@ export class RouteEngine {
     this.#idle.notifyAll()
     this.#batcher?.calm()
   }
+}
+
+export interface RouteEngineOptions {
+  readonly delivery: DeliveryOptions
+  readonly handler: OperationHandler
+  readonly listener: DeliveryListener
+  readonly counters: EventCounters
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** Shared with the HTTP client of the author. */
+  readonly bucket: Limiter
+  /** Whether each call takes a token: not when the author's HTTP client takes one for each request. Default: always. */
+  readonly takesTokens?: (() => boolean) | undefined
+  /** Whether operations go out in batches. */
+  readonly bulk: boolean
+  /** The name of the route whose operations it is for; absent where there are none. */
+  readonly route?: string | undefined
 }

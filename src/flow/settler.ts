@@ -12,27 +12,6 @@ import { type DeliveryListener } from './delivery-listener.ts'
 import { type OperationHandler } from './operation-handler.ts'
 import { type RetryTimers } from './retry-timers.ts'
 
-/** What a {@link Settler} needs. */
-export interface SettlerOptions {
-  readonly retry: ResolvedRetryOptions
-  readonly handler: Pick<OperationHandler, 'skipped'>
-  readonly listener: Pick<DeliveryListener, 'onRetry' | 'onDeadLetter' | 'onStop'>
-  readonly counters: EventCounters
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  readonly gate: Gate
-  readonly lanes: Lanes
-  readonly atWork: ActiveOperations
-  readonly resting: RetryTimers
-  /** Whether operations go out in batches. */
-  readonly bulk: boolean
-  /** Whether nothing is started any more. */
-  readonly isStopped: () => boolean
-  /** An operation has ended. */
-  readonly onEnd: () => void
-}
-
 /**
  * The longest wait after a look-up that failed, in milliseconds: it costs next to nothing while the platform is away. And after
  * an answer that the target has too much to do, which is over soon: how long it lasts it says itself.
@@ -206,4 +185,24 @@ export class Settler {
     this.#options.listener.onDeadLetter(operation, verdict, isSuspect)
     this.end(operation, { kind: 'dead-lettered', reason: verdict.reason })
   }
+}
+
+export interface SettlerOptions {
+  readonly retry: ResolvedRetryOptions
+  readonly handler: Pick<OperationHandler, 'skipped'>
+  readonly listener: Pick<DeliveryListener, 'onRetry' | 'onDeadLetter' | 'onStop'>
+  readonly counters: EventCounters
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly gate: Gate
+  readonly lanes: Lanes
+  readonly atWork: ActiveOperations
+  readonly resting: RetryTimers
+  /** Whether operations go out in batches. */
+  readonly bulk: boolean
+  /** Whether nothing is started any more. */
+  readonly isStopped: () => boolean
+  /** An operation has ended. */
+  readonly onEnd: () => void
 }

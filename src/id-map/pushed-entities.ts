@@ -13,22 +13,6 @@ import { type StixIdRecords } from './stix-id-records.ts'
 import { type TargetIds, unknownExternalId } from './target-ids.ts'
 import { type UncleanShutdown } from './unclean-shutdown.ts'
 
-/** What {@link PushedEntities} need. */
-export interface PushedEntitiesOptions {
-  readonly delivery: Pick<DeliveryOptions, 'idMap' | 'on' | 'filter'>
-  readonly checkpointer: Checkpointer
-  /** What an imported id map says of the entity under its STIX id. */
-  readonly stixIdRecords: StixIdRecords
-  /** Whose ids the target uses. */
-  readonly targetIds: TargetIds
-  /** How the run before this one ended. Default: well. */
-  readonly uncleanShutdown?: Pick<UncleanShutdown, 'mayHavePushed'> | undefined
-  /** How far the connector has come. */
-  readonly progress: MapProgress
-  /** Whether an operation was begun before somebody reset the connector: its position says nothing any more. Default: none was. */
-  readonly isOfFormerLife?: ((operation: Operation) => boolean) | undefined
-}
-
 /** What the id map has to know of the progress of the connector. */
 export interface MapProgress {
   /** Whether the id map knows of everything that was ever pushed. */
@@ -205,6 +189,21 @@ export class PushedEntities implements DeliveryFeature {
   ): Promise<EntityRecord | undefined> {
     return (await known) ?? (await this.#stixIdRecords.find(operation))
   }
+}
+
+export interface PushedEntitiesOptions {
+  readonly delivery: Pick<DeliveryOptions, 'idMap' | 'on' | 'filter'>
+  readonly checkpointer: Checkpointer
+  /** What an imported id map says of the entity under its STIX id. */
+  readonly stixIdRecords: StixIdRecords
+  /** Whose ids the target uses. */
+  readonly targetIds: TargetIds
+  /** How the run before this one ended. Default: well. */
+  readonly uncleanShutdown?: Pick<UncleanShutdown, 'mayHavePushed'> | undefined
+  /** How far the connector has come. */
+  readonly progress: MapProgress
+  /** Whether an operation was begun before somebody reset the connector: its position says nothing any more. Default: none was. */
+  readonly isOfFormerLife?: ((operation: Operation) => boolean) | undefined
 }
 
 function updatedMsOf(entity: Entity): number | undefined {

@@ -5,14 +5,6 @@ import { type Logger } from '../util/logger.ts'
 import { parsedJson } from '../util/json-text.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 
-/** What {@link recallRoutes} needs. */
-export interface RecallOptions {
-  readonly store: StateStore
-  /** Whether it is remembered what was pushed. */
-  readonly idMap: boolean
-  readonly logger: Logger
-}
-
 /**
  * Remembers the routes of this run before anything goes through them, and learns of those of earlier runs: what was pushed
  * through a route that is gone is withdrawn with the next event of its entity, and nothing is at two places unnoticed.
@@ -41,6 +33,13 @@ export async function recallRoutes(
     )
   }
   return routes.all.filter(({ isConfigured }) => !isConfigured)
+}
+
+export interface RecallOptions {
+  readonly store: StateStore
+  /** Whether it is remembered what was pushed. */
+  readonly idMap: boolean
+  readonly logger: Logger
 }
 
 /**

@@ -10,16 +10,6 @@ import { type StreamEvent } from '../opencti/stream-event.ts'
 import { type EntityRecord } from '../store/state-store.ts'
 import { expiredEvent } from '../reconcile/repair-events.ts'
 
-/** What {@link InternalEvents} need. */
-export interface InternalEventsOptions extends PlannerOptions {
-  readonly counters: EventCounters
-  readonly inFlight: InFlightLimit
-  readonly engine: { push(operation: Operation): void }
-  /** Takes secrets out of a text. */
-  readonly clean: (text: string) => string
-  readonly checkpointer: { touch(): void }
-}
-
 /** Told how a correction has ended. */
 type OnEnded = (outcome: Outcome) => void
 
@@ -103,6 +93,15 @@ export class InternalEvents {
     const planned = this.#planner.operationsOf(event, delivery, rejection?.reason)
     return planned.find((each) => each.route === route)
   }
+}
+
+export interface InternalEventsOptions extends PlannerOptions {
+  readonly counters: EventCounters
+  readonly inFlight: InFlightLimit
+  readonly engine: { push(operation: Operation): void }
+  /** Takes secrets out of a text. */
+  readonly clean: (text: string) => string
+  readonly checkpointer: { touch(): void }
 }
 
 /** What takes an entity from a route that has it, in the lane that it has there now: the route may have had another name. */

@@ -17,23 +17,6 @@ import { type Pipeline } from './pipeline.ts'
 import { type Gap, type ReadingHandler } from './stream-reader-options.ts'
 import { StreamReader } from './stream-reader.ts'
 
-/** What a {@link LiveStream} joins. */
-export interface LiveStreamOptions {
-  readonly loaded: LoadedSettings
-  readonly clock: Clock
-  readonly random: Random
-  /** From `createPlatformHttp`. */
-  readonly http: KyInstance
-  readonly platform: Pick<Platform, 'hasOriginFilters' | 'nowMs'>
-  readonly pipeline: Pipeline
-  readonly checkpointer: Checkpointer
-  /** Where one more event needs room. */
-  readonly room: Bound
-  readonly progress: Progress
-  readonly watch: StreamWatch
-  readonly onNotice: (notice: ConnectorNotice) => void
-}
-
 /** The live stream of a connector, read from where its progress stands until it is closed. */
 export class LiveStream implements ReadingHandler {
   readonly #options: LiveStreamOptions
@@ -153,4 +136,20 @@ export class LiveStream implements ReadingHandler {
     this.#reader.abandonCatchUp()
     this.#events.reconnect('this stream is not caught up')
   }
+}
+
+export interface LiveStreamOptions {
+  readonly loaded: LoadedSettings
+  readonly clock: Clock
+  readonly random: Random
+  /** From `createPlatformHttp`. */
+  readonly http: KyInstance
+  readonly platform: Pick<Platform, 'hasOriginFilters' | 'nowMs'>
+  readonly pipeline: Pipeline
+  readonly checkpointer: Checkpointer
+  /** Where one more event needs room. */
+  readonly room: Bound
+  readonly progress: Progress
+  readonly watch: StreamWatch
+  readonly onNotice: (notice: ConnectorNotice) => void
 }

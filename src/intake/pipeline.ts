@@ -25,33 +25,6 @@ import { type CatchUp } from './catch-up.ts'
 import { type StreamMessage } from '../stream/stream-message.ts'
 import { partsOf, type ReplayedLetter } from '../replay/replayed-letter.ts'
 
-/** What a {@link Pipeline} joins. */
-export interface PipelineOptions {
-  readonly counters: EventCounters
-  readonly inFlight: InFlightLimit
-  readonly engine: Pick<Engine, 'push' | 'pushFirst'>
-  readonly filter: Filter
-  /** Default: none. */
-  readonly routes?: Routes | undefined
-  readonly checkpointer: Checkpointer
-  /** Keep what cannot be delivered. */
-  readonly letters: Pick<DeadLetterWriter, 'buryUnreadable' | 'buryUnplanned'>
-  readonly delivery: DeliveryOptions
-  /** Whether what the platform deletes is withdrawn from the target. */
-  readonly listenDelete: boolean
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly ownUser: OwnUser
-  /** Told of authors and markings that come: what they know of them may be out of date. Default: nobody is. */
-  readonly lookups?: { noteEvent(event: StreamEvent): void } | undefined
-  /** Know the events that only tell what the connector wrote itself. Default: none does. */
-  readonly links?: { isEcho(event: StreamEvent): boolean } | undefined
-  /** Takes secrets out of a text. */
-  readonly clean: (text: string) => string
-  /** Follows events from when they are accepted. Default: nobody does. */
-  readonly tracing?: EventTracing | undefined
-}
-
 /** Follows events. */
 export interface EventTracing {
   /** @param isAlone whether nothing that is under way has caused the event. */
@@ -264,6 +237,32 @@ export class Pipeline {
     }
     onSettled?.(outcome)
   }
+}
+
+export interface PipelineOptions {
+  readonly counters: EventCounters
+  readonly inFlight: InFlightLimit
+  readonly engine: Pick<Engine, 'push' | 'pushFirst'>
+  readonly filter: Filter
+  /** Default: none. */
+  readonly routes?: Routes | undefined
+  readonly checkpointer: Checkpointer
+  /** Keep what cannot be delivered. */
+  readonly letters: Pick<DeadLetterWriter, 'buryUnreadable' | 'buryUnplanned'>
+  readonly delivery: DeliveryOptions
+  /** Whether what the platform deletes is withdrawn from the target. */
+  readonly listenDelete: boolean
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly ownUser: OwnUser
+  /** Told of authors and markings that come: what they know of them may be out of date. Default: nobody is. */
+  readonly lookups?: { noteEvent(event: StreamEvent): void } | undefined
+  /** Know the events that only tell what the connector wrote itself. Default: none does. */
+  readonly links?: { isEcho(event: StreamEvent): boolean } | undefined
+  /** Takes secrets out of a text. */
+  readonly clean: (text: string) => string
+  /** Follows events from when they are accepted. Default: nobody does. */
+  readonly tracing?: EventTracing | undefined
 }
 
 /** What tells a frame from others when what it is about cannot be read: all that it says. */

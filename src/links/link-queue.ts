@@ -21,18 +21,6 @@ import { type ConnectorNotice } from '../contract/notices.ts'
 import { LinkEchoes, sameReference } from './link-echoes.ts'
 import { PendingLinks, type PendingLink } from './pending-links.ts'
 
-/** What a {@link LinkQueue} needs. */
-export interface LinkQueueOptions {
-  /** Whose `link` is called: looked up at each call, since it may be a field. */
-  readonly hooks: Pick<ConnectorHooks, 'link'>
-  readonly knowledge: PlatformKnowledge
-  readonly clock: Clock
-  readonly random: Random
-  readonly ownUser: OwnUser
-  readonly checkpointer: { touch(): void }
-  readonly onNotice: (notice: ConnectorNotice) => void
-}
-
 /** The most links that are written side by side: how many of them the platform takes well is found out. */
 const maxAtOnce = 16
 
@@ -212,6 +200,17 @@ export class LinkQueue implements DeliveryFeature {
   #count(outcome: string): void {
     this.#outcomes.set(outcome, (this.#outcomes.get(outcome) ?? 0) + 1)
   }
+}
+
+export interface LinkQueueOptions {
+  /** Whose `link` is called: looked up at each call, since it may be a field. */
+  readonly hooks: Pick<ConnectorHooks, 'link'>
+  readonly knowledge: PlatformKnowledge
+  readonly clock: Clock
+  readonly random: Random
+  readonly ownUser: OwnUser
+  readonly checkpointer: { touch(): void }
+  readonly onNotice: (notice: ConnectorNotice) => void
 }
 
 function refused(error: PlatformError): StreamConnectorError {

@@ -3,15 +3,6 @@ import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import { type Clock } from '../util/clock.ts'
 import { Slots } from '../util/slots.ts'
 
-/** What a {@link LookupGate} needs. */
-export interface LookupGateOptions {
-  readonly clock: Clock
-  /** How many questions are asked side by side. */
-  readonly maxSideBySide: number
-  /** Told when the platform stops answering look-ups, and with nothing when it answers again. */
-  readonly onHealth?: ((problem: PlatformError | undefined) => void) | undefined
-}
-
 /** After the first failure so long nothing is asked, in milliseconds; it doubles. */
 const restMinMs = 500
 
@@ -93,4 +84,12 @@ export class LookupGate {
     this.#failures = 0
     this.#options.onHealth?.(undefined)
   }
+}
+
+export interface LookupGateOptions {
+  readonly clock: Clock
+  /** How many questions are asked side by side. */
+  readonly maxSideBySide: number
+  /** Told when the platform stops answering look-ups, and with nothing when it answers again. */
+  readonly onHealth?: ((problem: PlatformError | undefined) => void) | undefined
 }

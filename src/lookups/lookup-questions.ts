@@ -20,14 +20,6 @@ import {
 } from './lookup-answers.ts'
 import { type LookupGate } from './lookup-gate.ts'
 
-/** What {@link LookupQuestions} are asked with. */
-export interface LookupQuestionsOptions {
-  readonly graphql: GraphqlClient
-  readonly gate: LookupGate
-  /** Aborted when what is in flight is given up. */
-  readonly stopped?: AbortSignal | undefined
-}
-
 const pageSize = 500
 
 /** Real platforms have tens of markings. */
@@ -184,6 +176,13 @@ export class LookupQuestions {
       )
     }
   }
+}
+
+export interface LookupQuestionsOptions {
+  readonly graphql: GraphqlClient
+  readonly gate: LookupGate
+  /** Aborted when what is in flight is given up. */
+  readonly stopped?: AbortSignal | undefined
 }
 
 function authorInfo(author: ListedAuthor | null | undefined): AuthorInfo | undefined {

@@ -25,19 +25,6 @@ export interface LookupOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What {@link PlatformLookups} work with. */
-export interface PlatformLookupsOptions {
-  /** From `createPlatformHttp`. */
-  readonly http: KyInstance
-  /** Address of the platform with its base path. */
-  readonly url: string
-  /** Default: the machine's. */
-  readonly clock?: Clock | undefined
-  /** Aborted when what is in flight is given up. */
-  readonly stopped?: AbortSignal | undefined
-  readonly onHealth?: ((problem: PlatformError | undefined) => void) | undefined
-}
-
 /** How many look-ups are under way side by side. */
 const maxSideBySide = 8
 
@@ -288,6 +275,18 @@ export class PlatformLookups {
       }
     }
   }
+}
+
+export interface PlatformLookupsOptions {
+  /** From `createPlatformHttp`. */
+  readonly http: KyInstance
+  /** Address of the platform with its base path. */
+  readonly url: string
+  /** Default: the machine's. */
+  readonly clock?: Clock | undefined
+  /** Aborted when what is in flight is given up. */
+  readonly stopped?: AbortSignal | undefined
+  readonly onHealth?: ((problem: PlatformError | undefined) => void) | undefined
 }
 
 function isId(id: unknown): id is string {

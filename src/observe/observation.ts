@@ -26,22 +26,6 @@ import { sampleEveryMs, Throughput } from './status/throughput.ts'
 
 const samplesPerMinute = 60_000 / sampleEveryMs
 
-/** What an {@link Observation} needs. */
-export interface ObservationOptions {
-  readonly settings: ConnectorSettings
-  readonly health: DeliveryOptions['health']
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly redactor: Redactor
-  readonly facts: () => ObservedFacts
-  /** The time of the present call of a hook that is not the target's. */
-  readonly ownWaits: () => OwnWaits | undefined
-  /** The public status of the connector; `/status` answers it, with more. */
-  readonly status: () => StatusSources['status']
-  /** What is looked up only for those who ask. */
-  readonly details: () => Promise<StatusDetails>
-}
-
 /** Where the connector can be asked how it does; absent for what is not served. */
 export interface EndpointAddresses {
   /** `/` (for people), `/healthz`, `/readyz` and `/status`. */
@@ -195,4 +179,19 @@ export class Observation {
     const body = `${JSON.stringify(scrubbed(value, this.#options.redactor))}\n`
     return { status, contentType: 'application/json; charset=utf-8', body }
   }
+}
+
+export interface ObservationOptions {
+  readonly settings: ConnectorSettings
+  readonly health: DeliveryOptions['health']
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly redactor: Redactor
+  readonly facts: () => ObservedFacts
+  /** The time of the present call of a hook that is not the target's. */
+  readonly ownWaits: () => OwnWaits | undefined
+  /** The public status of the connector; `/status` answers it, with more. */
+  readonly status: () => StatusSources['status']
+  /** What is looked up only for those who ask. */
+  readonly details: () => Promise<StatusDetails>
 }

@@ -8,18 +8,6 @@ import { answerOf } from './graphql-answer.ts'
 import { unreachable } from './unreachable.ts'
 import { withoutEnd } from '../util/without-end.ts'
 
-/** What a {@link GraphqlClient} works with. */
-export interface GraphqlClientOptions {
-  /** From `createPlatformHttp`. */
-  readonly http: KyInstance
-  /** Address of the platform with its base path. */
-  readonly url: string
-  /** Default: the machine's. */
-  readonly clock?: Clock | undefined
-  /** How long a whole exchange may take, in milliseconds. Default: 60 000: a platform under load takes its time. */
-  readonly timeoutMs?: number | undefined
-}
-
 /** One question to the platform. */
 export interface GraphqlRequest<T> {
   readonly query: string
@@ -89,6 +77,17 @@ export class GraphqlClient {
       cancel()
     }
   }
+}
+
+export interface GraphqlClientOptions {
+  /** From `createPlatformHttp`. */
+  readonly http: KyInstance
+  /** Address of the platform with its base path. */
+  readonly url: string
+  /** Default: the machine's. */
+  readonly clock?: Clock | undefined
+  /** How long a whole exchange may take, in milliseconds. Default: 60 000: a platform under load takes its time. */
+  readonly timeoutMs?: number | undefined
 }
 
 async function boundedText(response: Response): Promise<string> {

@@ -9,20 +9,6 @@ import { type ConnectorNotice, type ConnectorState } from '../contract/notices.t
 import { type ReconcileOptions, type ReconcileReport } from '../contract/reconcile-report.ts'
 import { type Reconciler } from './reconciler.ts'
 
-/** What a {@link ReconcileSchedule} needs. */
-export interface ReconcileScheduleOptions {
-  readonly reconciler: Reconciler
-  readonly reconcile: ResolvedReconcileOptions
-  readonly clock: Clock
-  /** Whether the connector remembers what it pushed. */
-  readonly hasIdMap: boolean
-  readonly lifecycle: { readonly state: ConnectorState }
-  readonly progress: { readonly isCatchingUp: boolean }
-  /** Opens the state and what the hooks need, unless that is done. */
-  readonly open: () => Promise<void>
-  readonly onNotice: (notice: ConnectorNotice) => void
-}
-
 /** How often is looked whether a comparison can begin, in milliseconds. */
 const lookEveryMs = 1000
 
@@ -131,6 +117,19 @@ export class ReconcileSchedule {
   #count(counts: Map<string, number>, name: string, by: number): void {
     counts.set(name, (counts.get(name) ?? 0) + by)
   }
+}
+
+export interface ReconcileScheduleOptions {
+  readonly reconciler: Reconciler
+  readonly reconcile: ResolvedReconcileOptions
+  readonly clock: Clock
+  /** Whether the connector remembers what it pushed. */
+  readonly hasIdMap: boolean
+  readonly lifecycle: { readonly state: ConnectorState }
+  readonly progress: { readonly isCatchingUp: boolean }
+  /** Opens the state and what the hooks need, unless that is done. */
+  readonly open: () => Promise<void>
+  readonly onNotice: (notice: ConnectorNotice) => void
 }
 
 const countedKinds = ['withdrawn', 'recreated', 'orphansWithdrawn', 'overtaken', 'skipped', 'failed'] as const

@@ -23,24 +23,6 @@ import { type Bound } from '../flow/room.ts'
 import { RepairTally } from './repair-tally.ts'
 import { TargetListing } from './target-listing.ts'
 
-/** What a {@link Reconciler} needs. */
-export interface ReconcilerOptions {
-  readonly hooks: Pick<ConnectorHooks, 'list'>
-  readonly store: StateStore
-  readonly checkpointer: Checkpointer
-  readonly knowledge: PlatformKnowledge
-  readonly clock: Clock
-  readonly reconcile: ResolvedReconcileOptions
-  /** Whether what is gone at the platform is withdrawn from the target. */
-  readonly listenDelete: boolean
-  readonly progress: { readonly isCatchingUp: boolean }
-  /** Where one more event needs room. */
-  readonly room: Bound
-  /** Takes a repair through the lanes. */
-  readonly events: { repair(event: StreamEvent, repair: Repair, onEnded: (outcome: Outcome) => void): void }
-  readonly engine: { hurry(): void }
-}
-
 /** Rows of the id map that are read at a time: what the platform is asked about at a time. */
 const pageSize = maxIdsPerQuestion
 
@@ -332,6 +314,23 @@ export class Reconciler implements DeliveryFeature {
       'The connector began to catch up while target and platform were compared, so that the comparison says nothing any more. It is made again when the catch-up is over.',
     )
   }
+}
+
+export interface ReconcilerOptions {
+  readonly hooks: Pick<ConnectorHooks, 'list'>
+  readonly store: StateStore
+  readonly checkpointer: Checkpointer
+  readonly knowledge: PlatformKnowledge
+  readonly clock: Clock
+  readonly reconcile: ResolvedReconcileOptions
+  /** Whether what is gone at the platform is withdrawn from the target. */
+  readonly listenDelete: boolean
+  readonly progress: { readonly isCatchingUp: boolean }
+  /** Where one more event needs room. */
+  readonly room: Bound
+  /** Takes a repair through the lanes. */
+  readonly events: { repair(event: StreamEvent, repair: Repair, onEnded: (outcome: Outcome) => void): void }
+  readonly engine: { hurry(): void }
 }
 
 /** By which the platform knows it: the same for every route. */

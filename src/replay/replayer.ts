@@ -18,24 +18,6 @@ import { type Logger } from '../util/logger.ts'
 import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
 import { ClaimedRows } from '../checkpoint/claimed-rows.ts'
 
-/** What a {@link Replayer} needs. */
-export interface ReplayerOptions {
-  readonly store: StateStore
-  readonly checkpointer: Checkpointer
-  readonly clock: Clock
-  readonly logger: Logger
-  /** Where one more event needs room. */
-  readonly room: Bound
-  /** Takes a letter's event through the lanes; answers what is wrong with a letter that cannot be read. */
-  readonly pipeline: {
-    /** @param isFirst whether it goes before what waits of its entity. */
-    replay(letter: DeadLetter, onSettled: (outcome: Outcome) => void, isFirst: boolean): string | undefined
-  }
-  readonly engine: { hurry(): void }
-  /** How many letters there are. */
-  readonly bound: { remove(): void }
-}
-
 /** How often is looked for requests, in milliseconds. Without any, a look costs some microseconds. */
 const lookEveryMs = 1000
 
@@ -235,4 +217,21 @@ export class Replayer implements DeliveryFeature {
     }
     this.#problem = problem
   }
+}
+
+export interface ReplayerOptions {
+  readonly store: StateStore
+  readonly checkpointer: Checkpointer
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Where one more event needs room. */
+  readonly room: Bound
+  /** Takes a letter's event through the lanes; answers what is wrong with a letter that cannot be read. */
+  readonly pipeline: {
+    /** @param isFirst whether it goes before what waits of its entity. */
+    replay(letter: DeadLetter, onSettled: (outcome: Outcome) => void, isFirst: boolean): string | undefined
+  }
+  readonly engine: { hurry(): void }
+  /** How many letters there are. */
+  readonly bound: { remove(): void }
 }

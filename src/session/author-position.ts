@@ -9,12 +9,6 @@ import { storedValues } from '../checkpoint/stored-values.ts'
 /** Value of {@link storedValues.voidPosition} for whatever position there is at the next start. */
 export const anyPosition = '*'
 
-/** What {@link startWhereAuthorSays} needs. */
-export interface AuthorPositionOptions extends KeepTryingOptions {
-  readonly hooks: Pick<ConnectorHooks, 'loadPosition'>
-  readonly store: StateStore
-}
-
 /**
  * Lets the position that an author has stored together with effects win over ours, and over the platform's. What a person
  * has done wins over the author's: a reset or an edit at the platform while we were away, `opencti-stream state`, and a
@@ -44,6 +38,11 @@ export async function startWhereAuthorSays(
     // It was here before, but nothing tells what was pushed then.
     isTaken: start.source !== 'local',
   }
+}
+
+export interface AuthorPositionOptions extends KeepTryingOptions {
+  readonly hooks: Pick<ConnectorHooks, 'loadPosition'>
+  readonly store: StateStore
 }
 
 /** A first start would catch up all that exists; one that goes on from elsewhere than the beginning is none. */

@@ -12,15 +12,6 @@ import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 
-/** What a {@link Beginning} needs. */
-export interface BeginningOptions {
-  readonly platform: Pick<Platform, 'nowMs'>
-  readonly settings: ConnectorSettings
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly onNotice: (notice: ConnectorNotice) => void
-}
-
 /**
  * How far before now a catch-up ends at the latest, in milliseconds. The stream is read live from there: were that in the
  * platform's future, what is written until then would come in neither.
@@ -89,6 +80,14 @@ export class Beginning {
     const { clock, platform } = this.#options
     return Math.min(clock.now(), platform.nowMs ?? Number.POSITIVE_INFINITY) - clockMarginMs
   }
+}
+
+export interface BeginningOptions {
+  readonly platform: Pick<Platform, 'nowMs'>
+  readonly settings: ConnectorSettings
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly onNotice: (notice: ConnectorNotice) => void
 }
 
 /** Whether the state is of a catch-up that this client has left unfinished. */

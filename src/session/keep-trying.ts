@@ -5,19 +5,18 @@ import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
 import { type Logger } from '../util/logger.ts'
 
-/** What waiting needs. */
-export interface KeepTryingOptions {
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-}
-
 /**
  * Whether the platform is in trouble, in whatever form it says so, rather than something that a person has to mend: the token,
  * its rights, the stream.
  */
 export function isTroubleOfPlatform({ code }: StreamConnectorError): boolean {
   return code === 'PLATFORM_UNREACHABLE' || code === 'PLATFORM_ERROR'
+}
+
+export interface KeepTryingOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
 }
 
 const waitBounds = { baseMs: 1000, maxMs: 30_000 }

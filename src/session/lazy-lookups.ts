@@ -6,17 +6,6 @@ import { type LoadedSettings } from '../settings/reading/load-settings.ts'
 import { type Clock } from '../util/clock.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 
-/** What {@link LazyLookups} need. */
-export interface LazyLookupsOptions {
-  readonly loaded: LoadedSettings
-  readonly clock: Clock
-  /** From `createPlatformHttp`. */
-  readonly http: KyInstance
-  /** Aborted when what is in flight is given up. */
-  readonly stopped: AbortSignal
-  readonly onNotice: (notice: ConnectorNotice) => void
-}
-
 /** The look-ups of a connector, made when somebody asks for them: most connectors never do. */
 export class LazyLookups {
   readonly #options: PlatformLookupsOptions
@@ -47,4 +36,14 @@ export class LazyLookups {
   noteEvent({ name, entity, isDependency }: StreamEvent): void {
     this.#lookups?.note(entity, { isGone: name === 'delete' || name === 'merge', isDependency })
   }
+}
+
+export interface LazyLookupsOptions {
+  readonly loaded: LoadedSettings
+  readonly clock: Clock
+  /** From `createPlatformHttp`. */
+  readonly http: KyInstance
+  /** Aborted when what is in flight is given up. */
+  readonly stopped: AbortSignal
+  readonly onNotice: (notice: ConnectorNotice) => void
 }

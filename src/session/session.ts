@@ -23,23 +23,6 @@ import { type MovedPosition, movedPosition } from './moved-position.ts'
 import { isTroubleOfPlatform, keepTrying } from './keep-trying.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 
-/** What a {@link Session} needs. */
-export interface SessionOptions {
-  readonly platform: Platform
-  readonly settings: ConnectorSettings
-  readonly store: StateStore
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  /** Learns who it is when the connector is registered. */
-  readonly ownUser: OwnUser
-  /** Makes the present state durable and answers it, as text. */
-  readonly save: () => Promise<string>
-  /** Somebody reset or edited the state at the platform. Resolves when the connector has begun there. */
-  readonly onReset: (state: PlatformState) => Promise<void>
-  readonly onNotice: (notice: ConnectorNotice) => void
-}
-
 /** How the connector starts. */
 export interface SessionStart {
   readonly state: PlatformState
@@ -337,6 +320,22 @@ export class Session {
   #patiently<T>(call: () => Promise<T>, what: string, signal: AbortSignal): Promise<T> {
     return keepTrying(call, what, this.#options, signal, isTroubleOfPlatform)
   }
+}
+
+export interface SessionOptions {
+  readonly platform: Platform
+  readonly settings: ConnectorSettings
+  readonly store: StateStore
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** Learns who it is when the connector is registered. */
+  readonly ownUser: OwnUser
+  /** Makes the present state durable and answers it, as text. */
+  readonly save: () => Promise<string>
+  /** Somebody reset or edited the state at the platform. Resolves when the connector has begun there. */
+  readonly onReset: (state: PlatformState) => Promise<void>
+  readonly onNotice: (notice: ConnectorNotice) => void
 }
 
 /** Whether the platform still has what it had. A reset leaves an empty text, which is another kind of nothing than none. */

@@ -10,22 +10,6 @@ import { type Ending, StreamConnection } from './stream-connection.ts'
 import { defaultStreamLimits, type StreamLimits } from './stream-limits.ts'
 import { type StreamNotice } from './stream-notice.ts'
 
-/** What an {@link EventStream} is given. */
-export interface EventStreamOptions {
-  /**
-   * Sends the request, with its token, headers, proxy and TLS. Its time limits and retries do not apply. It should
-   * have no `afterResponse` hook: ky splits the body in two for each, which costs speed.
-   */
-  readonly http: KyInstance
-  /** The address of the stream. */
-  readonly url: string
-  readonly handler: EventStreamHandler
-  readonly clock: Clock
-  readonly random: Random
-  /** What is left out is as in {@link defaultStreamLimits}. */
-  readonly limits?: { readonly [Name in keyof StreamLimits]?: StreamLimits[Name] | undefined } | undefined
-}
-
 /**
  * An event stream (server-sent events) that is read for as long as it is wanted: whatever the network or the server
  * does, it is reported, and after a wait the stream is opened again where the handler says.
@@ -148,6 +132,22 @@ export class EventStream {
       // The handler has nobody to tell but us.
     }
   }
+}
+
+/** What an {@link EventStream} is given. */
+export interface EventStreamOptions {
+  /**
+   * Sends the request, with its token, headers, proxy and TLS. Its time limits and retries do not apply. It should
+   * have no `afterResponse` hook: ky splits the body in two for each, which costs speed.
+   */
+  readonly http: KyInstance
+  /** The address of the stream. */
+  readonly url: string
+  readonly handler: EventStreamHandler
+  readonly clock: Clock
+  readonly random: Random
+  /** What is left out is as in {@link defaultStreamLimits}. */
+  readonly limits?: { readonly [Name in keyof StreamLimits]?: StreamLimits[Name] | undefined } | undefined
 }
 
 function noticeOf(ending: Ending, openMs: number, retryInMs: number): StreamNotice | undefined {

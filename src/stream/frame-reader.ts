@@ -14,14 +14,6 @@ const fieldBytes = 'id: \nevent: \ndata: \n\n'.length
 
 const none: readonly StreamMessage[] = []
 
-/** What a {@link FrameReader} is given. */
-export interface FrameReaderOptions {
-  /** A larger frame becomes an {@link OversizedFrame}. */
-  readonly maxFrameBytes: number
-  /** Called with the milliseconds of each `retry:` field. */
-  readonly onRetry?: ((retryMs: number) => void) | undefined
-}
-
 /**
  * Turns the bytes of one connection into messages, however they are cut. Make a new one for each connection, so
  * that the beginning of a frame that was cut off never meets the end of another.
@@ -162,6 +154,13 @@ export class FrameReader {
     this.#loneId = undefined
     this.#messages.push({ id, event: '', data: '', bytes: id.length + 'id: \n\n'.length })
   }
+}
+
+export interface FrameReaderOptions {
+  /** A larger frame becomes an {@link OversizedFrame}. */
+  readonly maxFrameBytes: number
+  /** Called with the milliseconds of each `retry:` field. */
+  readonly onRetry?: ((retryMs: number) => void) | undefined
 }
 
 /** What can be said of a frame of which only the beginning is known; undefined if it was no message at all. */

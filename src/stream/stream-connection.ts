@@ -32,17 +32,6 @@ export type Ending =
   | { readonly kind: 'hung-up' }
   | { readonly kind: 'dropped' }
 
-/** What a {@link StreamConnection} is given. */
-export interface StreamConnectionOptions {
-  readonly http: KyInstance
-  readonly url: URL
-  readonly handler: Pick<EventStreamHandler, 'query' | 'onMessages' | 'madeProgress'>
-  readonly clock: Clock
-  readonly limits: StreamLimits
-  readonly onNotice: (notice: StreamNotice) => void
-  readonly onRetry: (retryMs: number) => void
-}
-
 /** One connection, from the request to its end. Used once. */
 export class StreamConnection {
   readonly #options: StreamConnectionOptions
@@ -277,4 +266,14 @@ export class StreamConnection {
     )
     this.#end({ kind: 'silent', silentMs, error })
   }
+}
+
+export interface StreamConnectionOptions {
+  readonly http: KyInstance
+  readonly url: URL
+  readonly handler: Pick<EventStreamHandler, 'query' | 'onMessages' | 'madeProgress'>
+  readonly clock: Clock
+  readonly limits: StreamLimits
+  readonly onNotice: (notice: StreamNotice) => void
+  readonly onRetry: (retryMs: number) => void
 }

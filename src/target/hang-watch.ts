@@ -3,13 +3,6 @@ import { type Clock } from '../util/clock.ts'
 import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 
-/** What a {@link HangWatch} needs. */
-export interface HangWatchOptions {
-  readonly clock: Clock
-  readonly hanging: () => Hanging
-  readonly onNotice: (notice: ConnectorNotice) => void
-}
-
 /** How often is looked, in milliseconds. */
 const lookEveryMs = 5000
 
@@ -47,4 +40,10 @@ export class HangWatch {
     this.#told = told
     this.#isAll = isAll
   }
+}
+
+export interface HangWatchOptions {
+  readonly clock: Clock
+  readonly hanging: () => Hanging
+  readonly onNotice: (notice: ConnectorNotice) => void
 }

@@ -12,16 +12,6 @@ import { type FlushOperation, type Hooks } from '../contract/hooks.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
 import { TargetEffects, type TargetEffectsOptions } from './target-effects.ts'
 
-/** What a {@link HookRunner} needs. */
-export interface HookRunnerOptions extends TargetEffectsOptions {
-  readonly clock: Clock
-  readonly stopped: AbortSignal
-  /** Follows calls for batches. Default: nobody does. */
-  readonly tracing?: { batch(operations: readonly Operation[]): HookTrace | undefined } | undefined
-  /** Whether hooks may make requests through `this.http`. Default: none does. */
-  readonly makesRequests?: (() => boolean) | undefined
-}
-
 /**
  * Calls the author's hooks for an operation: decides by the id map whether an entity has to be created or updated at the
  * target, and remembers what was pushed. What it remembers is written together with the position that depends on it.
@@ -121,6 +111,15 @@ export class HookRunner implements OperationHandler {
   skipped(operation: Operation): void {
     this.#effects.leftAsItIs(operation)
   }
+}
+
+export interface HookRunnerOptions extends TargetEffectsOptions {
+  readonly clock: Clock
+  readonly stopped: AbortSignal
+  /** Follows calls for batches. Default: nobody does. */
+  readonly tracing?: { batch(operations: readonly Operation[]): HookTrace | undefined } | undefined
+  /** Whether hooks may make requests through `this.http`. Default: none does. */
+  readonly makesRequests?: (() => boolean) | undefined
 }
 
 function idOf(id: string | number | undefined): string | undefined {

@@ -17,17 +17,6 @@ export interface OAuthClient {
   readonly audience: string | undefined
 }
 
-/** What {@link OAuthTokens} need. */
-export interface OAuthTokensOptions {
-  readonly client: OAuthClient
-  readonly network: Pick<TargetNetwork, 'send'>
-  readonly clock: Clock
-  /** Is told each token while it is in use. */
-  readonly redactor: Pick<Redactor, 'add' | 'forget'>
-  /** Aborted when what is in flight is given up. */
-  readonly stopped: AbortSignal
-}
-
 /** How long a token is waited for, in milliseconds. */
 const timeoutMs = 30_000
 
@@ -162,6 +151,16 @@ export class OAuthTokens implements Credentials {
       retryAfterMs,
     })
   }
+}
+
+export interface OAuthTokensOptions {
+  readonly client: OAuthClient
+  readonly network: Pick<TargetNetwork, 'send'>
+  readonly clock: Clock
+  /** Is told each token while it is in use. */
+  readonly redactor: Pick<Redactor, 'add' | 'forget'>
+  /** Aborted when what is in flight is given up. */
+  readonly stopped: AbortSignal
 }
 
 /** Some servers answer that they have created a token (201), which the standard does not know. */

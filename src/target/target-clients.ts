@@ -10,20 +10,6 @@ import { createTargetHttp } from './target-http.ts'
 import { type TargetLimits } from './target-limits.ts'
 import { TargetNetwork } from './target-network.ts'
 
-/** What {@link TargetClients} need. */
-export interface TargetClientsOptions {
-  readonly limits: TargetLimits
-  readonly clock: Clock
-  /** What the settings say of the network. */
-  readonly settings: Pick<
-    OpenctiSettings,
-    'http_proxy' | 'https_proxy' | 'no_proxy' | 'https_ca_certificates'
-  >
-  readonly redactor: Redactor
-  /** Aborted when what is in flight is given up. */
-  readonly stopped: AbortSignal
-}
-
 /** The HTTP clients of the author. They share the limits of their routes. */
 export class TargetClients {
   readonly #options: TargetClientsOptions
@@ -93,4 +79,17 @@ export class TargetClients {
       passphrase: passphrase === undefined ? undefined : textOf(passphrase),
     })
   }
+}
+
+export interface TargetClientsOptions {
+  readonly limits: TargetLimits
+  readonly clock: Clock
+  /** What the settings say of the network. */
+  readonly settings: Pick<
+    OpenctiSettings,
+    'http_proxy' | 'https_proxy' | 'no_proxy' | 'https_ca_certificates'
+  >
+  readonly redactor: Redactor
+  /** Aborted when what is in flight is given up. */
+  readonly stopped: AbortSignal
 }

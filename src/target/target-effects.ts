@@ -16,20 +16,6 @@ import { type PushedEntities } from '../id-map/pushed-entities.ts'
 import { missingId } from '../id-map/target-ids.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
 
-/** What {@link TargetEffects} need. */
-export interface TargetEffectsOptions {
-  readonly hooks: Hooks<unknown>
-  readonly delivery: DeliveryOptions
-  readonly logger: Logger
-  readonly checkpointer: Pick<Checkpointer, 'writtenSafe' | 'hurry'>
-  /** What is known of the entities at the target. */
-  readonly idMap: PushedEntities
-  /** What has a say in what is done, in this order: the id map among them. */
-  readonly features: readonly DeliveryFeature[]
-  /** A hook does not end although its time is over and its signal was aborted. */
-  readonly onOverdue?: ((hook: string, operations: readonly Operation[]) => void) | undefined
-}
-
 /**
  * One effect on the target: chooses among the author's hooks by what is known of the entity there, and never has one act on
  * an id that is not known.
@@ -276,6 +262,19 @@ export class TargetEffects {
     const facts = { entity_id: entity.id, entity_type: entity.type, attempt: tries.count }
     this.#options.logger.debug(messages[kind], route === undefined ? facts : { ...facts, route: route.name })
   }
+}
+
+export interface TargetEffectsOptions {
+  readonly hooks: Hooks<unknown>
+  readonly delivery: DeliveryOptions
+  readonly logger: Logger
+  readonly checkpointer: Pick<Checkpointer, 'writtenSafe' | 'hurry'>
+  /** What is known of the entities at the target. */
+  readonly idMap: PushedEntities
+  /** What has a say in what is done, in this order: the id map among them. */
+  readonly features: readonly DeliveryFeature[]
+  /** A hook does not end although its time is over and its signal was aborted. */
+  readonly onOverdue?: ((hook: string, operations: readonly Operation[]) => void) | undefined
 }
 
 /** The messages of the specification of stream connectors. */

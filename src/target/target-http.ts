@@ -11,17 +11,6 @@ import { HookRequests } from './hook-requests.ts'
 import { type TargetNetwork, type TargetRequest } from './target-network.ts'
 import { watchedResponse } from './watched-response.ts'
 
-/** What the HTTP client for a target needs. */
-export interface TargetHttpOptions {
-  readonly bucket: Limiter
-  readonly clock: Clock
-  readonly network: Pick<TargetNetwork, 'send'>
-  /** Who knows the connector by what; nobody else is told. */
-  readonly knownTo?: { readonly origin: string; readonly credentials: Credentials } | undefined
-  /** Aborted when what is in flight is given up. */
-  readonly stopped: AbortSignal
-}
-
 /** How long an answer may take with its body, in milliseconds, unless the author says otherwise. Waiting for a token does not count. */
 const defaultTimeoutMs = 30_000
 
@@ -42,6 +31,16 @@ export function createTargetHttp(options: TargetHttpOptions): KyInstance {
     hooks: { init: [takeOverTimeout] },
     fetch: (input, init) => exchange(input as Request, (init as TimedInit).timeoutMs, options),
   })
+}
+
+export interface TargetHttpOptions {
+  readonly bucket: Limiter
+  readonly clock: Clock
+  readonly network: Pick<TargetNetwork, 'send'>
+  /** Who knows the connector by what; nobody else is told. */
+  readonly knownTo?: { readonly origin: string; readonly credentials: Credentials } | undefined
+  /** Aborted when what is in flight is given up. */
+  readonly stopped: AbortSignal
 }
 
 /** What ky hands on with a request: options that it does not know. */

@@ -8,13 +8,6 @@ interface Kind<Line> {
   last: Line
 }
 
-/** What a {@link FloodGuard} needs. */
-export interface FloodGuardOptions<Line> {
-  readonly clock: Clock
-  /** Writes the summary of lines that were held back: the last of them, how many, and whether they were of many kinds. */
-  readonly sumUp: (last: Line, count: number, inMs: number, isMixed: boolean) => void
-}
-
 /** For so long lines are gathered before they are summed up, in milliseconds. */
 const periodMs = 10_000
 
@@ -92,6 +85,12 @@ export class FloodGuard<Line> {
     }
     return kind
   }
+}
+
+export interface FloodGuardOptions<Line> {
+  readonly clock: Clock
+  /** Writes the summary of lines that were held back: the last of them, how many, and whether they were of many kinds. */
+  readonly sumUp: (last: Line, count: number, inMs: number, isMixed: boolean) => void
 }
 
 /** A message without what differs from event to event: ids and numbers. */

@@ -12,15 +12,6 @@ export interface LabelledDistribution {
   readonly distribution: Distribution
 }
 
-/** What a {@link DistributionMetric} is made of. */
-export interface DistributionMetricOptions {
-  readonly name: string
-  readonly help: string
-  readonly bounds: readonly number[]
-  readonly registry: Registry
-  readonly read: () => readonly LabelledDistribution[]
-}
-
 /**
  * A histogram that is read when it is asked for. The one of the library looks up its labels at each observation, which
  * costs as much as everything else that is counted for an event.
@@ -57,4 +48,12 @@ export class DistributionMetric extends Histogram<string> {
       MetricValueWithName<string>
     >
   }
+}
+
+export interface DistributionMetricOptions {
+  readonly name: string
+  readonly help: string
+  readonly bounds: readonly number[]
+  readonly registry: Registry
+  readonly read: () => readonly LabelledDistribution[]
 }

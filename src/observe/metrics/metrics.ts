@@ -6,19 +6,6 @@ import { histogramTable, type MetricRow, metricTable } from './metric-table.ts'
 import { type OwnMetrics } from './own-metrics.ts'
 import { prefixOf } from './prefix-of.ts'
 
-/** What {@link Metrics} are made of. */
-export interface MetricsOptions {
-  /** First and second part of the names; either may be empty. */
-  readonly namespace: string
-  readonly subsystem: string
-  readonly facts: () => ObservedFacts
-  readonly timings: HookTimings
-  /** What the author counts. Default: nothing. */
-  readonly own?: OwnMetrics | undefined
-  /** Takes secrets out of a text. */
-  readonly clean: (text: string) => string
-}
-
 /** A reason that an author made up may be long, in characters. */
 const maxLabelCharacters = 120
 
@@ -112,6 +99,18 @@ export class Metrics {
     else
       for (const [name, count] of value) yield [this.#options.clean(name).slice(0, maxLabelCharacters), count]
   }
+}
+
+export interface MetricsOptions {
+  /** First and second part of the names; either may be empty. */
+  readonly namespace: string
+  readonly subsystem: string
+  readonly facts: () => ObservedFacts
+  readonly timings: HookTimings
+  /** What the author counts. Default: nothing. */
+  readonly own?: OwnMetrics | undefined
+  /** Takes secrets out of a text. */
+  readonly clean: (text: string) => string
 }
 
 /** What the author counts, in the text format of Prometheus. */

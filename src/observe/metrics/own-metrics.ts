@@ -24,14 +24,6 @@ export interface OwnGauge {
   set(value: number, labels?: MetricLabels): void
 }
 
-/** What {@link OwnMetrics} need. */
-export interface OwnMetricsOptions {
-  /** What comes before each name. */
-  readonly prefix: string
-  /** Takes secrets out of a text. */
-  readonly clean: (text: string) => string
-}
-
 /** A metric of the author's with its values. */
 export interface OwnMetric {
   readonly type: 'counter' | 'gauge'
@@ -138,4 +130,11 @@ export class OwnMetrics {
     rows.set(otherKey, row)
     return row
   }
+}
+
+export interface OwnMetricsOptions {
+  /** What comes before each name. */
+  readonly prefix: string
+  /** Takes secrets out of a text. */
+  readonly clean: (text: string) => string
 }

@@ -8,16 +8,6 @@ import { EventSpan, type SpanTools } from './event-span.ts'
 import { runInSpan } from './run-in-span.ts'
 import { loadTracingApi, type TracingApi } from './tracing-api.ts'
 
-/** What {@link Tracing} needs. */
-export interface TracingOptions {
-  readonly settings: Pick<ConnectorSettings, 'id' | 'live_stream_id'>
-  readonly logger: Logger
-  /** Takes secrets out of a text. */
-  readonly clean: (text: string) => string
-  /** Default: `@opentelemetry/api`, if it is installed. */
-  readonly load?: (() => Promise<TracingApi | undefined>) | undefined
-}
-
 const scope = 'opencti-stream-connector'
 
 /**
@@ -108,4 +98,13 @@ export class Tracing {
     for (const event of this.#open) event.giveUp()
     this.#tools = undefined
   }
+}
+
+export interface TracingOptions {
+  readonly settings: Pick<ConnectorSettings, 'id' | 'live_stream_id'>
+  readonly logger: Logger
+  /** Takes secrets out of a text. */
+  readonly clean: (text: string) => string
+  /** Default: `@opentelemetry/api`, if it is installed. */
+  readonly load?: (() => Promise<TracingApi | undefined>) | undefined
 }

@@ -36,14 +36,6 @@ export interface WriteOptions {
   readonly relatedRestrictions?: readonly string[] | undefined
 }
 
-/** What {@link Platform} is made of. */
-export interface PlatformOptions {
-  readonly clock: Clock
-  readonly maxEvents: number
-  /** Whether events and extensions look as in 7.x. */
-  readonly isSeven: boolean
-}
-
 /** The internal id of the user who writes when nobody else is named. */
 export const analystId = '88ec0c6a-13ce-5e39-b486-354fe4a7084f'
 
@@ -221,6 +213,13 @@ export class Platform {
     this.log.append(this.#clock.now(), (id, idText) => toLogged(id, idText, envelope, current, previous))
     for (const listener of this.#listeners) listener()
   }
+}
+
+export interface PlatformOptions {
+  readonly clock: Clock
+  readonly maxEvents: number
+  /** Whether events and extensions look as in 7.x. */
+  readonly isSeven: boolean
 }
 
 /** The words in the `message` of a creation and of a dependency: for people, not stable on the platform either. */
