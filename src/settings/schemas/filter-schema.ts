@@ -27,16 +27,15 @@ export const tlpSchema = () =>
 const tlp = (description: string, forAuthors: string) =>
   tlpSchema().optional().describe(description).register(settingNotes, { forAuthors })
 
+const predicateType = '((entity: Entity) => boolean)'
+
 /** A question to the code of a connector, which no operator can write down. @internal */
-export const predicate = () =>
+export const predicate = (description: string) =>
   z
     .custom<(entity: Entity) => boolean>((value) => typeof value === 'function', 'must be a function')
     .optional()
-
-const predicateType = '((entity: Entity) => boolean)'
-/** @internal */
-export const predicateNotes = { inCodeOnly: true, written: predicateType, resolved: predicateType }
-
+    .describe(description)
+    .register(settingNotes, { inCodeOnly: true, written: predicateType, resolved: predicateType })
 /** The labels that an entity needs. @internal */
 export const labelFilterSchema = z
   .strictObject({
@@ -96,9 +95,7 @@ export const filterSchema = z
       .optional()
       .describe('Greatest age of an entity, in milliseconds.')
       .register(settingNotes, { forAuthors: 'Absent: any.' }),
-    where: predicate()
-      .describe('Anything else, in code only: `true` lets the entity pass.')
-      .register(settingNotes, predicateNotes),
+    where: predicate('Anything else, in code only: `true` lets the entity pass.'),
   })
   .refine(
     ({ minTlp = 'TLP:CLEAR', maxTlp = 'TLP:RED' }) => tlpNames.indexOf(minTlp) <= tlpNames.indexOf(maxTlp),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type Tlp, tlpNames } from '../../stix/read/tlp.ts'
 import { type ResolvedFilterOptions } from './filter-options.ts'
-import { filterSchema, predicate, predicateNotes, tlpSchema } from './filter-schema.ts'
+import { filterSchema, predicate, tlpSchema } from './filter-schema.ts'
 import { type ResolvedRateLimit, rateLimitSchema } from './rate-limit-schema.ts'
 import { settingNotes } from './setting-notes.ts'
 
@@ -62,12 +62,10 @@ export const routeSchema = z
       .register(settingNotes, nothingMore),
     minScore: minScore.describe('Least score that it takes.'),
     minConfidence: minConfidence.describe('Least confidence that it takes.'),
-    when: predicate()
-      .describe(
-        'Anything else: `true` takes the entity. It must depend on the entity alone: an entity that no longer belongs to the ' +
-          'route is found out by asking again.',
-      )
-      .register(settingNotes, predicateNotes),
+    when: predicate(
+      'Anything else: `true` takes the entity. It must depend on the entity alone: an entity that no longer belongs to the ' +
+        'route is found out by asking again.',
+    ),
     rateLimit: rateLimitSchema
       .optional()
       .describe('A limit on calls through this route, beside that of the connector.')
