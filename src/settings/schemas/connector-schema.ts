@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { beginningForms, catchUpEndForms, readBeginning, readCatchUpEnd } from './read-beginning.ts'
 import { routeChangeSchema } from './route-schema.ts'
+import { whole } from './numbers.ts'
 import { settingNotes } from './setting-notes.ts'
 
 const logLevels = ['debug', 'info', 'warn', 'warning', 'error'] as const
@@ -112,12 +113,7 @@ export const connectorSchema = z
       .describe('Up to when to catch up while there is no state; not set means now.')
       .register(settingNotes, { forAuthors: 'An ISO date; `false` for no catching up.' }),
     expose_metrics: z.boolean().default(false).describe('Serve Prometheus metrics.'),
-    metrics_port: z
-      .int()
-      .min(0)
-      .max(65535)
-      .default(9095)
-      .describe('Port of the metrics; 0 takes a free one.'),
+    metrics_port: whole(0, 65535).default(9095).describe('Port of the metrics; 0 takes a free one.'),
     metrics_host: z.string().trim().default('0.0.0.0').describe('Address that the metrics listen on.'),
     metrics_namespace: metricNamePart().default('').describe('First part of the names of the metrics.'),
     metrics_subsystem: metricNamePart().default('').describe('Second part of the names of the metrics.'),

@@ -1,14 +1,12 @@
 import { z } from 'zod'
+import { between, dayMs, hourMs, monthMs, whole } from './numbers.ts'
 import { settingNotes } from './setting-notes.ts'
-
-/** The longest times that options take, in milliseconds. @internal */
-export const hourMs = 3_600_000
-const dayMs = 24 * hourMs
-/** @internal */
-export const monthMs = 30 * dayMs
 
 /** A choice between everything and only the newest. @internal */
 export const latestOnly = () => z.union([z.literal(false), z.literal('latest')]).default(false)
+
+const withdrawal = z.enum(['delete', 'update', 'skip'])
+const tolerance = () => z.enum(['ok', 'dead-letter']).default('ok')
 
 /**
  * The options of delivery that belong together, by the name of their group.
@@ -18,14 +16,11 @@ export const latestOnly = () => z.union([z.literal(false), z.literal('latest')])
 export const deliveryGroups = {
   retry: z
     .strictObject({
-      attempts: z.int().min(1).max(1000).default(3).describe('Tries of one event in all.'),
-      baseMs: z
-        .number()
-        .min(0)
-        .max(hourMs)
+      attempts: whole(1, 1000).default(3).describe('Tries of one event in all.'),
+      baseMs: between(0, hourMs)
         .default(1000)
         .describe('Ceiling of the first wait, in milliseconds; it doubles.'),
-      maxMs: z.number().min(0).max(dayMs).default(60_000).describe('Ceiling of every wait, in milliseconds.'),
+      maxMs: between(0, dayMs).default(60_000).describe('Ceiling of every wait, in milliseconds.'),
       exhausted: z
         .enum(['dead-letter', 'stop'])
         .default('dead-letter')
@@ -40,24 +35,11 @@ export const deliveryGroups = {
 
   outage: z
     .strictObject({
-      failures: z
-        .int()
-        .min(1)
-        .max(1000)
+      failures: whole(1, 1000)
         .default(5)
         .describe('Failures in a row, over all entities, that mean the target is down.'),
-      probeMinMs: z
-        .number()
-        .min(1)
-        .max(hourMs)
-        .default(1000)
-        .describe('First wait between probes, in milliseconds.'),
-      probeMaxMs: z
-        .number()
-        .min(1)
-        .max(dayMs)
-        .default(30_000)
-        .describe('Longest wait between probes, in milliseconds.'),
+      probeMinMs: between(1, hourMs).default(1000).describe('First wait between probes, in milliseconds.'),
+      probeMaxMs: between(1, dayMs).default(30_000).describe('Longest wait between probes, in milliseconds.'),
     })
     .refine(({ probeMinMs, probeMaxMs }) => probeMinMs <= probeMaxMs, {
       path: ['probeMaxMs'],
@@ -70,27 +52,19 @@ export const deliveryGroups = {
 
   batch: z
     .strictObject({
-      maxItems: z
-        .int()
-        .min(1)
-        .max(100_000)
+      maxItems: whole(1, 100_000)
         .default(100)
         .describe('Operations in a batch.')
         .register(settingNotes, { forAuthors: 'A full batch goes at once.' }),
-      maxBytes: z
-        .int()
-        .min(1)
+      maxBytes: whole(1)
         .optional()
         .describe('Bytes of JSON in a batch.')
         .register(settingNotes, { forAuthors: 'Absent: no limit.' }),
-      maxWaitMs: z
-        .number()
-        .min(0)
-        .max(dayMs)
+      maxWaitMs: between(0, dayMs)
         .default(30_000)
         .describe('How long a batch fills, in milliseconds.')
         .register(settingNotes, { forAuthors: 'The time runs from its first operation.' }),
-      maxInFlight: z.int().min(1).max(1024).default(4).describe('Batches that are under way side by side.'),
+      maxInFlight: whole(1, 1024).default(4).describe('Batches that are under way side by side.'),
       dedupe: latestOnly().describe(
         'latest: of several operations of one entity in a batch only the newest is sent.',
       ),
@@ -100,15 +74,11 @@ export const deliveryGroups = {
 
   queue: z
     .strictObject({
-      maxEvents: z.int().min(1).max(10_000_000).default(10_000).describe('Events held in memory.'),
-      maxBytes: z
-        .int()
-        .min(1024)
+      maxEvents: whole(1, 10_000_000).default(10_000).describe('Events held in memory.'),
+      maxBytes: whole(1024)
         .default(67_108_864)
         .describe('Bytes of events held in memory, at most a 24th of the heap.'),
-      maxFrameBytes: z
-        .int()
-        .min(1024)
+      maxFrameBytes: whole(1024)
         .default(134_217_728)
         .describe('Bytes of one frame, at most a twelfth of the heap; a longer one becomes a dead letter.')
         .register(settingNotes, { field: 'max_frame_bytes' }),
@@ -116,15 +86,46 @@ export const deliveryGroups = {
     .describe('How much is held in memory. At any of these limits the socket is not read.')
     .register(settingNotes, { written: 'QueueOptions', resolved: 'ResolvedQueueOptions' }),
 
+  deadLetters: z
+    .strictObject({
+      max: whole(1, 10_000_000).default(10_000).describe('Dead letters that are kept.'),
+    })
+    .describe('How many dead letters are kept.')
+    .register(settingNotes, { written: 'DeadLetterOptions' }),
+
+  on: z
+    .strictObject({
+      revoked: withdrawal
+        .default('delete')
+        .describe('What becomes of an indicator that was revoked; skip leaves it at the target as it is.'),
+      expired: withdrawal
+        .default('update')
+        .describe(
+          'What becomes of an indicator whose valid_until has passed when an event tells of it; skip leaves it at the target as it is.',
+        ),
+      expiryTimer: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Withdraw an indicator when its valid_until comes, without an event; needs CONNECTOR_ON_EXPIRED=delete.',
+        )
+        .register(settingNotes, { forAuthors: 'It also needs the id map.' }),
+      deleteMissing: tolerance().describe('What a 404 to a delete means.'),
+      createExisting: tolerance().describe('What a 409 to a create means.'),
+    })
+    .refine(({ expired, expiryTimer }) => !expiryTimer || expired === 'delete', {
+      path: ['expiryTimer'],
+      error: 'needs CONNECTOR_ON_EXPIRED to be delete: without an event there is no entity to update',
+    })
+    .describe('What is done in the special moments of an entity’s life.')
+    .register(settingNotes, { written: 'LifecycleOptions', resolved: 'ResolvedLifecycleOptions' }),
+
   reconcile: z
     .strictObject({
-      everyMs: z
-        .number()
-        .min(60_000)
-        .max(monthMs)
+      everyMs: between(60_000, monthMs)
         .optional()
         .describe('Milliseconds between two comparisons of the target with the platform.')
-        .register(settingNotes, { forAuthors: 'Absent: it is not compared again and again.' }),
+        .register(settingNotes, { forAuthors: 'Absent: no comparison on a timer.' }),
       atStart: z
         .boolean()
         .default(false)
@@ -135,16 +136,14 @@ export const deliveryGroups = {
         .default('report')
         .describe('What becomes of entities in the target that are ours, unknown, and gone at the platform.')
         .register(settingNotes, { forAuthors: 'Ours is what the `list` hook calls ours.' }),
-      maxPercent: z
-        .number()
-        .min(0)
-        .max(100)
+      maxPercent: between(0, 100)
         .default(10)
         .describe(
           'The greatest share of the known entities that a comparison withdraws or creates, in percent.',
         )
         .register(settingNotes, {
-          forAuthors: 'Ten are always allowed. More is refused and reported: forcing it is for a person.',
+          forAuthors:
+            'Ten entities are always allowed. More is refused and reported: forcing it is for a person.',
         }),
     })
     .describe(
@@ -154,10 +153,7 @@ export const deliveryGroups = {
 
   health: z
     .strictObject({
-      port: z
-        .int()
-        .min(0)
-        .max(65535)
+      port: whole(0, 65535)
         .optional()
         .describe('Port of the health page; 0 takes a free one.')
         .register(settingNotes, { forAuthors: 'Absent: no page.' }),

@@ -60,8 +60,8 @@ export interface ResolvedLifecycleOptions {
    */
   readonly expired: 'delete' | 'update' | 'skip'
   /**
-   * Withdraw an indicator when its valid_until comes, without an event; needs `expired: 'delete'`. It needs the id
-   * map too.
+   * Withdraw an indicator when its valid_until comes, without an event; needs `expired: 'delete'`. It also needs
+   * the id map.
    */
   readonly expiryTimer: boolean
   /** What a 404 to a delete means. */
@@ -72,10 +72,7 @@ export interface ResolvedLifecycleOptions {
 
 /** `ReconcileSettings` with every default filled in. */
 export interface ResolvedReconcileOptions {
-  /**
-   * Milliseconds between two comparisons of the target with the platform. Absent: it is not compared again and
-   * again.
-   */
+  /** Milliseconds between two comparisons of the target with the platform. Absent: no comparison on a timer. */
   readonly everyMs?: number | undefined
   /** Compare the target with the platform after each start. It is compared once the catch-up is over. */
   readonly atStart: boolean
@@ -85,8 +82,8 @@ export interface ResolvedReconcileOptions {
    */
   readonly orphans: 'report' | 'delete'
   /**
-   * The greatest share of the known entities that a comparison withdraws or creates, in percent. Ten are always
-   * allowed. More is refused and reported: forcing it is for a person.
+   * The greatest share of the known entities that a comparison withdraws or creates, in percent. Ten entities are
+   * always allowed. More is refused and reported: forcing it is for a person.
    */
   readonly maxPercent: number
 }

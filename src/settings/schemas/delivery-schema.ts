@@ -1,12 +1,10 @@
 import { z } from 'zod'
-import { deliveryGroups, hourMs, latestOnly, monthMs } from './delivery-groups.ts'
+import { deliveryGroups, latestOnly } from './delivery-groups.ts'
 import { filterSchema } from './filter-schema.ts'
-import { lifecycleSchema } from './lifecycle-schema.ts'
 import { rateLimitSchema } from './rate-limit-schema.ts'
 import { routesSchema } from './route-schema.ts'
+import { between, hourMs, monthMs, whole } from './numbers.ts'
 import { settingNotes } from './setting-notes.ts'
-
-const { retry, outage, batch, queue, reconcile, health } = deliveryGroups
 
 /**
  * Every option of delivery, said once: its range, its default and its text. The names for operators follow from the place:
@@ -16,12 +14,7 @@ const { retry, outage, batch, queue, reconcile, health } = deliveryGroups
  * @internal
  */
 export const deliverySchema = z.strictObject({
-  concurrency: z
-    .int()
-    .min(1)
-    .max(1024)
-    .default(8)
-    .describe('Hooks that run side by side, for different entities.'),
+  concurrency: whole(1, 1024).default(8).describe('Hooks that run side by side, for different entities.'),
   adaptiveConcurrency: z
     .boolean()
     .default(false)
@@ -42,32 +35,20 @@ export const deliverySchema = z.strictObject({
     }),
   coalesce: latestOnly().describe('latest: while an entity waits, its newer state replaces the older.'),
   rateLimit: rateLimitSchema.prefault({}),
-  retry: retry.prefault({}),
-  outage: outage.prefault({}),
-  batch: batch.prefault({}),
-  queue: queue.prefault({}),
-  hookTimeoutMs: z
-    .number()
-    .min(1)
-    .max(monthMs)
+  retry: deliveryGroups.retry.prefault({}),
+  outage: deliveryGroups.outage.prefault({}),
+  batch: deliveryGroups.batch.prefault({}),
+  queue: deliveryGroups.queue.prefault({}),
+  hookTimeoutMs: between(1, monthMs)
     .optional()
     .describe('How long one hook may take, in milliseconds.')
     .register(settingNotes, { forAuthors: 'Absent: any time.' }),
-  stopGraceMs: z
-    .number()
-    .min(0)
-    .max(hourMs)
+  stopGraceMs: between(0, hourMs)
     .default(8000)
     .describe('How long work may go on after a stop was asked for, in milliseconds.'),
   idMap: z.boolean().default(true).describe('Remember what was pushed, and under which id.'),
-  deadLetters: z
-    .strictObject({
-      max: z.int().min(1).max(10_000_000).default(10_000).describe('Dead letters that are kept.'),
-    })
-    .describe('How many dead letters are kept.')
-    .register(settingNotes, { written: 'DeadLetterOptions' })
-    .prefault({}),
-  on: lifecycleSchema.prefault({}),
+  deadLetters: deliveryGroups.deadLetters.prefault({}),
+  on: deliveryGroups.on.prefault({}),
   skipOwnChanges: z
     .boolean()
     .default(false)
@@ -78,12 +59,12 @@ export const deliverySchema = z.strictObject({
         'the platform, it would hide their work.',
     }),
   metricsIntervalMs: z
-    .union([z.literal(0), z.number().min(1000).max(monthMs)])
+    .union([z.literal(0), between(1000, monthMs)])
     .default(60_000)
     .describe('Milliseconds between two summaries in the log, of level info; 0 for none.')
     .register(settingNotes, { expected: 'a number of milliseconds from 1000 to 2592000000, or 0' }),
-  reconcile: reconcile.prefault({}),
-  health: health.prefault({}),
+  reconcile: deliveryGroups.reconcile.prefault({}),
+  health: deliveryGroups.health.prefault({}),
   filter: filterSchema.prefault({}),
   routes: routesSchema.prefault({}),
 })

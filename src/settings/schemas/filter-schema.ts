@@ -1,19 +1,14 @@
 import { z } from 'zod'
 import { type Entity } from '../../stix/types/entity.ts'
 import { tlpNames, tlpRankOfText } from '../../stix/read/tlp.ts'
+import { between } from './numbers.ts'
 import { settingNotes } from './setting-notes.ts'
 
 /** A fresh schema each time: notes and descriptions belong to one field. */
 const names = (description: string, forAuthors?: string) =>
   z.array(z.string()).readonly().default([]).describe(description).register(settingNotes, { forAuthors })
 const percentage = (description: string) =>
-  z
-    .number()
-    .min(0)
-    .max(100)
-    .optional()
-    .describe(description)
-    .register(settingNotes, { forAuthors: 'Absent: any.' })
+  between(0, 100).optional().describe(description).register(settingNotes, { forAuthors: 'Absent: any.' })
 const inclusion = (description: string, forAuthors?: string) =>
   z
     .enum(['include', 'exclude', 'only'])

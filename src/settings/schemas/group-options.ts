@@ -139,8 +139,8 @@ export interface LifecycleOptions {
    */
   expired?: 'delete' | 'update' | 'skip' | undefined
   /**
-   * Withdraw an indicator when its valid_until comes, without an event; needs `expired: 'delete'`. It needs the id
-   * map too. Environment: `CONNECTOR_ON_EXPIRY_TIMER`.
+   * Withdraw an indicator when its valid_until comes, without an event; needs `expired: 'delete'`. It also needs
+   * the id map. Environment: `CONNECTOR_ON_EXPIRY_TIMER`.
    * @default false
    */
   expiryTimer?: boolean | undefined
@@ -159,8 +159,8 @@ export interface LifecycleOptions {
 /** Comparing the target with the id map and the platform, and mending what differs. Off unless set. */
 export interface ReconcileSettings {
   /**
-   * Milliseconds between two comparisons of the target with the platform. Absent: it is not compared again and
-   * again. A number from 60,000 to 2,592,000,000. Environment: `CONNECTOR_RECONCILE_EVERY_MS`.
+   * Milliseconds between two comparisons of the target with the platform. Absent: no comparison on a timer. A
+   * number from 60,000 to 2,592,000,000. Environment: `CONNECTOR_RECONCILE_EVERY_MS`.
    */
   everyMs?: number | undefined
   /**
@@ -176,8 +176,8 @@ export interface ReconcileSettings {
    */
   orphans?: 'report' | 'delete' | undefined
   /**
-   * The greatest share of the known entities that a comparison withdraws or creates, in percent. Ten are always
-   * allowed. More is refused and reported: forcing it is for a person. A number from 0 to 100.
+   * The greatest share of the known entities that a comparison withdraws or creates, in percent. Ten entities are
+   * always allowed. More is refused and reported: forcing it is for a person. A number from 0 to 100.
    * Environment: `CONNECTOR_RECONCILE_MAX_PERCENT`.
    * @default 10
    */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { between, whole } from './numbers.ts'
 import { settingNotes } from './setting-notes.ts'
 
 /** A limit on calls that is in force. */
@@ -13,17 +14,11 @@ const usual: ResolvedRateLimit = { perSecond: 10, burst: 100 }
 /** A limit on calls of hooks, of the connector as a whole and of a route. @internal */
 export const rateLimitSchema = z
   .strictObject({
-    perSecond: z
-      .number()
-      .min(0)
-      .max(1_000_000)
+    perSecond: between(0, 1_000_000)
       .optional()
       .describe('Calls of hooks per second; 0 is no limit.')
       .register(settingNotes, { forAuthors: `${usual.perSecond} when only \`burst\` is given.` }),
-    burst: z
-      .int()
-      .min(1)
-      .max(1_000_000)
+    burst: whole(1, 1_000_000)
       .optional()
       .describe('Calls of hooks that may be made at once after a rest.')
       .register(settingNotes, { forAuthors: `${usual.burst} when only \`perSecond\` is given.` }),

@@ -3,6 +3,7 @@ import { type Tlp, tlpNames } from '../../stix/read/tlp.ts'
 import { type ResolvedFilterOptions } from './filter-options.ts'
 import { filterSchema, predicate, tlpSchema } from './filter-schema.ts'
 import { type ResolvedRateLimit, rateLimitSchema } from './rate-limit-schema.ts'
+import { whole } from './numbers.ts'
 import { settingNotes } from './setting-notes.ts'
 
 /** What a route takes, with every default filled in. */
@@ -30,7 +31,7 @@ const routeName = z
   .register(settingNotes, { expected: 'a name of up to 40 small letters, digits, _ and -' })
 
 const { types, labels, minTlp, maxTlp, unknownMarkings, minScore, minConfidence } = filterSchema.shape
-const concurrency = z.int().min(1).max(1024)
+const concurrency = whole(1, 1024)
 
 /** An operator writes some options of a route under names like those of other settings. */
 const forOperators = (name: string) => `An operator sets it in \`CONNECTOR_ROUTES\`, as \`${name}\`.`

@@ -56,7 +56,9 @@ export const targetShapes = {
     client_secret: secret().describe('Client secret, as the target has given it.'),
     token_url: address()
       .describe('Address where tokens are fetched (OAuth 2.0, client credentials).')
-      .register(settingNotes, { forAuthors: 'One is fetched in time, and when one is refused.' }),
+      .register(settingNotes, {
+        forAuthors: 'A new token is fetched before the old one expires, and when the target refuses one.',
+      }),
     scope: z
       .string()
       .optional()

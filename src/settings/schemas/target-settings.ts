@@ -42,8 +42,8 @@ export interface TargetSettings {
   /** Client secret, as the target has given it. */
   readonly client_secret?: Secret | string | undefined
   /**
-   * Address where tokens are fetched (OAuth 2.0, client credentials). One is fetched in time, and when one is
-   * refused.
+   * Address where tokens are fetched (OAuth 2.0, client credentials). A new token is fetched before the old one
+   * expires, and when the target refuses one.
    */
   readonly token_url?: string | undefined
   /** What the token shall allow, with spaces in between. Absent: what the target gives by itself. */
