@@ -134,6 +134,14 @@ test('writes each frame once, however often the connection is cut, live and in a
   expect(await caughtUp.doubles()).toEqual([])
 })
 
+test('keeps a frame as often as one connection brings it: a recording is what came', async () => {
+  const { record, file, simulator } = await stage()
+  simulator.faults.duplicateGroups()
+  expect((await record('--limit', '5')).code).toBe(0)
+  const events = (await framesOf(file)).map(({ event }) => event)
+  expect(events).toEqual(['create', 'create', 'create', 'update', 'delete'])
+})
+
 test('a recording goes through a connector in order, and the counters are told', async () => {
   const { run, record, file, folder, malware } = await stage()
   await record('--limit', '4')
