@@ -158,11 +158,14 @@ function sectionMembers(section: string, object: Schema): readonly Member[] {
 /** The fields of a target for every kind of credentials, of which only those that all kinds need must be there. */
 function targetMembers(): readonly Member[] {
   const { none, ...others } = targetShapes
-  const all: Readonly<Record<string, Schema>> = Object.assign({}, ...Object.values(others))
+  const all: Readonly<Record<string, Schema>> = Object.assign(
+    {},
+    ...Object.values(others).map((shape) => shape()),
+  )
   return Object.entries(all).map(([name, schema]) => ({
     name,
     schema,
-    isOptional: !(name in none) || isOptional(schema),
+    isOptional: !(name in none()) || isOptional(schema),
   }))
 }
 

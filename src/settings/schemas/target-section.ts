@@ -8,7 +8,7 @@ const pem = 'PEM text or the path of a file'
 const address = () =>
   z.url({ protocol: /^https?$/, error: 'must be an address that starts with http:// or https://' })
 
-const connection = {
+const connection = () => ({
   url: address()
     .describe('Address of the API of the target.')
     .register(settingNotes, { forAuthors: 'What requests name is below it. Credentials go nowhere else.' }),
@@ -31,27 +31,30 @@ const connection = {
     .optional()
     .describe('Proxy to reach the target through, in place of HTTP_PROXY and HTTPS_PROXY.')
     .register(settingNotes, { expected: 'the address of an http or https proxy', isSecret: true }),
-}
+})
 
-/** The fields of a section for each kind of credentials. */
+/**
+ * The fields of a section for each kind of credentials. Made when asked for: at the top level they would keep zod in
+ * every bundle of the package's helpers.
+ */
 export const targetShapes = {
   none: connection,
-  token: {
-    ...connection,
+  token: () => ({
+    ...connection(),
     token: secret()
       .describe('Token of the API.')
       .register(settingNotes, { forAuthors: 'Sent as `Authorization: Bearer …`.' }),
-  },
-  basic: {
-    ...connection,
+  }),
+  basic: () => ({
+    ...connection(),
     username: z
       .string()
       .describe('User of the API.')
       .register(settingNotes, { forAuthors: 'Sent with `password`, as `Authorization: Basic …`.' }),
     password: secret().describe('Password of that user.'),
-  },
-  oauth2: {
-    ...connection,
+  }),
+  oauth2: () => ({
+    ...connection(),
     client_id: z.string().describe('Client id, as the target has given it.'),
     client_secret: secret().describe('Client secret, as the target has given it.'),
     token_url: address()
@@ -65,11 +68,13 @@ export const targetShapes = {
       .describe('What the token shall allow, with spaces in between.')
       .register(settingNotes, { forAuthors: 'Absent: what the target gives by itself.' }),
     audience: z.string().optional().describe('Whom the token is for, where the target asks for it.'),
-  },
+  }),
 }
 
 /** What {@link targetSettings} answers for each kind of credentials. */
-export type TargetSection<Kind extends keyof typeof targetShapes> = z.ZodObject<(typeof targetShapes)[Kind]>
+export type TargetSection<Kind extends keyof typeof targetShapes> = z.ZodObject<
+  ReturnType<(typeof targetShapes)[Kind]>
+>
 
 /**
  * A section of settings for a target: its address, credentials of one kind, and TLS, all as operators know them from the
@@ -102,5 +107,5 @@ export function targetSettings<Kind extends keyof typeof targetShapes = 'none'>(
   kind?: Kind,
 ): TargetSection<Kind> {
   // Without a kind, it is that of the default.
-  return z.object(targetShapes[kind ?? ('none' as Kind)]) as TargetSection<Kind>
+  return z.object(targetShapes[kind ?? ('none' as Kind)]()) as TargetSection<Kind>
 }
