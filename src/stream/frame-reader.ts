@@ -4,7 +4,7 @@ import { endOfBlankLine, startOfStream } from './blank-line.ts'
 import { type OversizedFrame, type StreamMessage } from './stream-message.ts'
 
 /** How much of the data of an oversized frame is kept, in characters. */
-export const truncatedDataLength = 16 * 1024
+const truncatedDataLength = 16 * 1024
 
 /** How much of a frame is kept to make an {@link OversizedFrame} of: its data, and room for `id:` and `event:`. */
 const maxHeadLength = truncatedDataLength + 4 * 1024

@@ -32,7 +32,7 @@ export const predicate = (description: string) =>
     .describe(description)
     .register(settingNotes, { inCodeOnly: true, written: predicateType, resolved: predicateType })
 /** The labels that an entity needs. @internal */
-export const labelFilterSchema = z
+const labelFilterSchema = z
   .strictObject({
     any: names('Labels of which an entity needs one.'),
     all: names('Labels of which an entity needs each.'),
