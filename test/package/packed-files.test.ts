@@ -130,7 +130,11 @@ test('packs each entry, each example with what it imports, and each page that an
   const has = (path: string) => clean.some((each) => each === path || each.startsWith(`${path}/`))
   // Declarations import each other by the names of the code.
   const isThere = (path: string) => has(path) || has(path.replace(/\.js$/, '.d.ts'))
-  const missing = [...wanted].filter(([path]) => !isThere(path)).map(([path, from]) => `${from}: ${path}`)
+  // The tests that back the table of faults are in the repository, as it says.
+  const isTest = (path: string) => path.startsWith('test/')
+  const missing = [...wanted]
+    .filter(([path]) => !isTest(path) && !isThere(path))
+    .map(([path, from]) => `${from}: ${path}`)
   expect(missing).toEqual([])
   expect(clean).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'CHANGELOG.md', 'package.json']))
   for (const name of ['siem', 'webhook', 'jira', 'crowdstrike'])
