@@ -44,7 +44,7 @@ test(
     for (let seed = 1; seed <= count; seed++) simulator.create(buildIndicator('ipv4', { seed }))
 
     const first = runProgram('crash-child.ts', environment)
-    await until('the pause', () => first.said().includes('Every event is refused'), 40_000)
+    await until('the pause', () => first.said().includes('The target refuses every event'), 40_000)
     await until('the letters', async () => (await letterCount()) > 0)
     first.process.kill('SIGKILL')
     await first.exit

@@ -100,6 +100,13 @@ export function testStorm(kind: StormKind): void {
       }
       const disturbances = noDisturbances()
       const begunAnew = new Set<number>()
+      /** The present life has asked the platform something. */
+      let isAsking = false
+      onTestFinished(
+        simulator.onRequest(() => {
+          isAsking = true
+        }),
+      )
       const lost = { states: 0, resets: 0 }
       for (let kills = 1; kills <= killCount; kills++) {
         const goal = (eventCount * kills) / killCount
@@ -144,10 +151,13 @@ export function testStorm(kind: StormKind): void {
           books.beginAnew()
         }
         running = next
+        isAsking = false
         running.begin()
         next = load(target.life + 1)
       }
       await settled().catch(() => {})
+      // With nothing left to do, all can be settled before the last life listens to signals.
+      await until('the last life to ask the platform', () => isAsking, 60_000)
       expect(await running.end('SIGTERM'), `${hint}\n${running.said}`).toBe(0)
       books.audit()
 

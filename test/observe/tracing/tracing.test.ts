@@ -77,6 +77,7 @@ test('an event is one span from its acceptance to its end, with a span below it 
     'messaging.system': 'opencti',
     'messaging.operation.type': 'process',
     'messaging.message.id': sent.id,
+    'messaging.destination.name': minimalEnvironment.CONNECTOR_LIVE_STREAM_ID,
     'opencti.connector.id': minimalEnvironment.CONNECTOR_ID,
     'opencti.event.name': 'create',
     'opencti.entity.id': sent.data.id,
