@@ -61,7 +61,7 @@ const rules: Readonly<Record<string, z.ZodType>> = {
     .int('must be a whole number')
     .min(0, 'must be 0 or more')
     .max(100, 'must be 100 or less'),
-  support_version: text.regex(/\d+\.\d+/, 'must name a version of OpenCTI, such as >=6.8.0'),
+  support_version: text.regex(/\d\.\d/, 'must name a version of OpenCTI, such as >=6.8.0'),
   subscription_link: z.union([z.literal(''), z.url()], 'must be an address, or null').nullable(),
   source_code: z.url('must be the address of the source code'),
   manager_supported: flag,

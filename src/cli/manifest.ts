@@ -78,7 +78,7 @@ export function isOpen(value: unknown): boolean {
 function shortened(text: unknown): unknown {
   if (typeof text !== 'string' || text.length <= maxShortDescription) return text
   const cut = text.slice(0, maxShortDescription - 1)
-  return `${cut.replace(/\s+\S*$/, '')}…`
+  return `${cut.replace(/\s\S*$/, '').trimEnd()}…`
 }
 
 function contactOf({ author, bugs }: Readonly<Record<string, unknown>>): string | undefined {
