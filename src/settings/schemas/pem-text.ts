@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { readSmallFile } from '../../util/read-small-file.ts'
 
 /**
  * PEM text: itself (with real or with `\n`-escaped line ends), or the path of a file that holds it. Read at once, so
@@ -9,7 +9,7 @@ export function pemText() {
   return z.string().transform((text, context) => {
     if (text.includes('-----BEGIN ')) return text.replaceAll(String.raw`\n`, '\n')
     try {
-      const content = readFileSync(text.trim(), 'utf8')
+      const content = readSmallFile(text.trim())
       if (content.includes('-----BEGIN ')) return content
       context.addIssue({ code: 'custom', message: 'names a file that holds no PEM text' })
     } catch (error) {

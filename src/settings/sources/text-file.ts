@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { SettingsError } from '../../errors/settings-error.ts'
+import { readSmallFile } from '../../util/read-small-file.ts'
 
 /**
  * The text of a file without its byte order mark; `undefined` when there is no such file.
@@ -8,7 +8,7 @@ import { SettingsError } from '../../errors/settings-error.ts'
  */
 export function textFileOf(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8').replace(/^\uFEFF/, '')
+    return readSmallFile(path).replace(/^\uFEFF/, '')
   } catch (error) {
     const { code = 'unreadable' } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined

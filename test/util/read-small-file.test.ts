@@ -1,0 +1,30 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { readSmallFile } from '../../src/util/read-small-file.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
+
+test('a file that a setting names is read whole', async () => {
+  const path = join(await temporaryFolder(), 'ca.pem')
+  await writeFile(path, 'certificate')
+  expect(readSmallFile(path)).toBe('certificate')
+})
+
+test('what has no end, or too much in it, is refused before it is read', async () => {
+  const folder = await temporaryFolder()
+  const large = join(folder, 'large')
+  await writeFile(large, Buffer.alloc(4_194_305))
+  const codeOf = (path: string) => {
+    try {
+      return readSmallFile(path).length
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code
+    }
+  }
+  expect(['/dev/zero', folder, large, join(folder, 'missing')].map(codeOf)).toEqual([
+    'NOT_A_FILE',
+    'EISDIR',
+    'TOO_LARGE',
+    'ENOENT',
+  ])
+})
