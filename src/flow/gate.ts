@@ -236,8 +236,9 @@ export class Gate {
   }
 
   /** The target may have asked for a pause with its answer. */
-  #pauseAsAsked({ facts, ofPlatform, reason }: Verdict, { entity }: Operation): void {
-    if (facts.retryAfterMs === undefined || ofPlatform) return
+  #pauseAsAsked({ kind, facts, ofPlatform, reason }: Verdict, { entity }: Operation): void {
+    // Who refuses one entity for good asks nobody else to wait.
+    if (facts.retryAfterMs === undefined || ofPlatform || kind === 'reject') return
     const forMs = Math.min(facts.retryAfterMs, maxTargetPauseMs)
     this.#bucket.pause(forMs)
     const nowMs = this.#options.clock.monotonic()

@@ -128,3 +128,14 @@ it('what is wrong for every event pauses the connector before it has put twenty 
     bench.engine.stop()
   }
 })
+
+it('asks nobody else to wait when one event is refused for good, whatever its answer says', async () => {
+  const refusal = Object.assign(new Error('no mapping'), { status: 422, retryAfterMs: 600_000 })
+  const bench = new Bench({ concurrency: 1 }, async ({ key }) => {
+    if (key === 'bad') throw refusal
+    return delivered
+  })
+  for (const key of ['before', 'bad', 'after']) bench.push(key)
+  await bench.clock.advance(1000)
+  expect(bench.counters.snapshot()).toMatchObject({ delivered: 2, deadLettered: 1, inFlight: 0 })
+})
