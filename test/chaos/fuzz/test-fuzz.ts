@@ -28,8 +28,11 @@ export function testFuzz<Input>(
   test(
     title,
     async () => {
+      let underWay: Promise<unknown> = Promise.resolve()
       const property = fc.asyncProperty(inputs, async (input) => {
-        await attempt(input)
+        const made = (async () => attempt(input))()
+        underWay = made.catch(() => {})
+        await made
       })
       const result = await fc.check(property, {
         seed,
@@ -38,6 +41,8 @@ export function testFuzz<Input>(
         interruptAfterTimeLimit: seconds * 1000,
         timeout: hangMs,
       })
+      // The time may be over in the midst of an attempt, which puts away by itself what it has made.
+      if (!result.failed) await underWay
       if (result.failed)
         throw new Error(
           `FUZZ_SEED=${result.seed} FUZZ_PATH=${result.counterexamplePath} tries this again\n${fc.defaultReportMessage(result)}`,
