@@ -15,24 +15,24 @@ import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { type Redactor } from '../util/redactor.ts'
 
-/** What the author, the settings and the class give to a run of the connector. */
+/** What the author, the settings, and the class contribute to a run. */
 export interface RuntimeOptions {
   readonly hooks: ConnectorHooks
   readonly loaded: LoadedSettings
   readonly store: StateStore
-  /** What is to be told of the folder of the state. */
+  /** Note about the state folder to log at startup. */
   readonly folderNote?: StateFolderNote | undefined
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  /** Shared with the HTTP clients of the author. */
+  /** Shared with the author's HTTP clients. */
   readonly limits: TargetLimits
-  /** Cleans what goes into dead letters. */
+  /** Redacts dead letters. */
   readonly redactor: Redactor
   readonly onNotice: (notice: ConnectorNotice) => void
 }
 
-/** What an `Assembly` is put together from. */
+/** Everything an `Assembly` is built from. */
 export interface AssemblyOptions extends RuntimeOptions {
   readonly progress: Progress
   readonly lifecycle: { readonly state: ConnectorState }
@@ -40,7 +40,7 @@ export interface AssemblyOptions extends RuntimeOptions {
   readonly lookups: Pick<LazyLookups, 'noteEvent'>
   readonly knowledge: PlatformKnowledge
   readonly ownUser: OwnUser
-  /** Aborted when what is in flight is given up. */
+  /** Aborted when work in flight is abandoned. */
   readonly givenUp: AbortSignal
   readonly onStop: (verdict: Verdict) => void
 }

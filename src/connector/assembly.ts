@@ -34,10 +34,10 @@ import { type AssemblyOptions } from './assembly-options.ts'
 import { DeliveryReports } from './delivery-reports.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 
-/** So many entities of a batch are named where all of them cannot be. */
+/** Maximum number of entities of a batch to name in a notice. */
 const maxNamed = 10
 
-/** The stages between a message and its end, joined. */
+/** Wires up the stages a message passes through. */
 export class Assembly {
   readonly counters = new EventCounters()
   readonly routes: Routes
@@ -46,7 +46,7 @@ export class Assembly {
   readonly deadLetters: DeadLetterBound
   readonly deadLetterCheck: DeadLetterCheck
   readonly engine: Engine
-  /** Room for one more event from the stream. */
+  /** Whether there is room for one more stream event. */
   readonly room: Room
   readonly links: LinkQueue
   readonly pipeline: Pipeline
@@ -57,14 +57,14 @@ export class Assembly {
   readonly #stixIdRecords: StixIdRecords
   readonly #targetIds = new TargetIds()
   readonly #idMap: PushedEntities
-  /** What has a say in what is done at the target. A link is asked for before the entity is remembered. */
+  /** Features with a say in delivery. Links are requested before the entity is remembered. */
   readonly #features: readonly DeliveryFeature[]
   readonly #refusedRuns: RefusedRuns
   readonly #reports: DeliveryReports
   readonly #options: AssemblyOptions
   #opened: Promise<void> | undefined
   #hasState = false
-  /** When {@link clear} was called last, as operations note when they were pushed. */
+  /** When {@link clear} last ran, on the clock of `pushedMs`. */
   #clearedMs = Number.NEGATIVE_INFINITY
 
   constructor(options: AssemblyOptions) {
@@ -81,7 +81,7 @@ export class Assembly {
       filter: new Filter(delivery.filter, clock),
       clean: (text: string) => options.redactor.clean(text),
     }
-    // A frame of half the size that the heap can hold fills the limit alone: two of the largest are one too many.
+    // A frame of half the heap's capacity fills the limit alone: two of the largest would not fit.
     const maxBytes = Math.min(delivery.queue.maxBytes, heapFrameLimit() / 2)
     const inFlight = (this.inFlight = new InFlightLimit({ ...delivery.queue, maxBytes }))
     const checkpointer = (this.checkpointer = new Checkpointer(options))
@@ -91,7 +91,7 @@ export class Assembly {
     const engine = (this.engine = new Engine({ ...shared, bulk: hooks.flush !== undefined }))
     const routes = (this.routes = new Routes(delivery.routes, counters, clock))
     const room = (this.room = new Room([inFlight, checkpointer, bound], engine))
-    // Where there are too many dead letters, replaying them is the way out.
+    // Replaying dead letters is the way out when there are too many of them.
     const roomForReplay = new Room([inFlight, checkpointer], engine)
 
     const letters = new DeadLetterWriter({ ...shared, checkpointer, bound })
@@ -139,23 +139,23 @@ export class Assembly {
     return this.#opened !== undefined
   }
 
-  /** Whether the state was opened, so that it can be saved. */
+  /** Whether the state is open, and so can be saved. */
   get hasState(): boolean {
     return this.#hasState
   }
 
-  /** Opens the state, and what the hooks need. */
+  /** Opens the state and the author's resources. */
   open(): Promise<void> {
     this.#opened ??= this.#open()
     return this.#opened
   }
 
-  /** Takes back what an earlier process had refused for all that came, before anything else is taken in. */
+  /** Resumes events that an earlier process put aside while everything was refused, before any new event. */
   resume(): Promise<void> {
     return this.#refusedRuns.resume()
   }
 
-  /** Does what no event asks for, until `signal` is aborted: replays dead letters, withdraws what has expired. */
+  /** Runs background work until `signal` aborts: dead-letter replay, expiry, reconciliation, links. */
   runBeside(signal: AbortSignal): void {
     void this.replayer.run(signal)
     void this.expiryTimer.run(signal)
@@ -166,7 +166,7 @@ export class Assembly {
     void new HangWatch({ clock, onNotice, hanging: () => this.engine.hanging() }).run(signal)
   }
 
-  /** Takes one message to its end. */
+  /** Processes one message to its end. */
   async process(message: StreamMessage): Promise<Outcome> {
     await this.open()
     await this.resume()
@@ -177,12 +177,12 @@ export class Assembly {
     })
   }
 
-  /** Takes many messages to their end, as the stream would bring them. */
+  /** Processes many messages to their end, as if from the stream. */
   async processAll(messages: AsyncIterable<StreamMessage>): Promise<void> {
     await this.open()
     await this.resume()
     const ended = Promise.withResolvers<void>()
-    // One more than are under way, until the last was taken in.
+    // One extra, until the last message is accepted.
     let left = 1
     const onEnd = () => {
       if (--left === 0) ended.resolve()
@@ -192,14 +192,15 @@ export class Assembly {
       left++
       this.pipeline.accept(message, undefined, onEnd)
     }
-    // Batches need not wait for company that cannot come. Where a stream is read it may, and it may never be done.
+    // Batches need not wait for messages that cannot come. While a stream is read they can, and it may never
+    // end.
     if (this.#options.lifecycle.state === 'idle') void this.engine.drain()
     else this.engine.hurry()
     onEnd()
     await ended.promise
   }
 
-  /** Drops what no hook is at work on: it is of a life that somebody has reset. */
+  /** Drops everything no hook is working on; it predates a reset. */
   clear(): void {
     this.#clearedMs = Math.round(this.#options.clock.monotonic())
     for (const operation of this.engine.clear()) {
@@ -207,7 +208,7 @@ export class Assembly {
     }
   }
 
-  /** How each route does, by its name. */
+  /** Status of each route, by name. */
   routeAccounts(): ReadonlyMap<string, RouteAccount> {
     const accounts = this.routes.all.map(
       (route) =>
@@ -223,7 +224,7 @@ export class Assembly {
     return new Map(accounts)
   }
 
-  /** Gives a route its engine, or what goes through none. */
+  /** Creates the engine of a route, or of events without a route. */
   #addRoute(route: Route | undefined): void {
     const { loaded, limits } = this.#options
     const { delivery } = loaded
@@ -241,7 +242,7 @@ export class Assembly {
     })
   }
 
-  /** What calls the hooks for a route, or for what goes through none. */
+  /** Creates the hook runner of a route, or of events without a route. */
   #handlerOf(route: Route | undefined): HookRunner {
     const { hooks, loaded, clock, limits, logger, onNotice, observation, givenUp } = this.#options
     const names = ['transform', 'find', 'create', 'update', 'delete', 'flush'] as const
@@ -274,7 +275,7 @@ export class Assembly {
     this.#hasState = true
     if (isOpenToOthers === true) {
       logger.error(
-        'Any user of this machine can write to the state folder (CONNECTOR_STATE_DIR), and so change what the connector does and where it starts. Restrict the folder to the connector (chmod 700)',
+        'Any user of this machine can write to the state folder (CONNECTOR_STATE_DIR), which lets them change what the connector does and where it starts. Restrict the folder to the user of the connector (chmod 700)',
       )
     }
     await this.uncleanShutdown.open(store)

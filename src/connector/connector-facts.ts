@@ -5,7 +5,7 @@ import { type Assembly } from './assembly.ts'
 import { type LazyLookups } from '../session/lazy-lookups.ts'
 import { type Progress } from '../session/progress.ts'
 
-/** Where {@link connectorFacts} are read. */
+/** Sources of {@link connectorFacts}. */
 export interface FactSources {
   readonly assembly: Assembly
   readonly progress: Progress
@@ -16,7 +16,7 @@ export interface FactSources {
   readonly nowMs: number
 }
 
-/** Why the state does not do what it is for; undefined when it does. */
+/** What is wrong with the state; undefined if nothing is. */
 function stateProblemOf({ checkpointer, deadLetterCheck }: Assembly): string | undefined {
   const problem = checkpointer.problem ?? checkpointer.readProblem
   if (problem !== undefined) return problem.message
@@ -24,7 +24,7 @@ function stateProblemOf({ checkpointer, deadLetterCheck }: Assembly): string | u
   return unread === undefined ? undefined : `dead letters cannot be read: ${unread.message}`
 }
 
-/** How a connector does at this moment, but for where it stands in its life. */
+/** Current facts about the connector, except its lifecycle state. */
 export function connectorFacts(sources: FactSources): Omit<ObservedFacts, 'state' | 'waitsFor'> {
   const { assembly, progress, lookups, platform, stream, maxDeadLetters, nowMs } = sources
   const { counters, inFlight, engine, checkpointer, deadLetters } = assembly

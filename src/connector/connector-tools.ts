@@ -8,12 +8,12 @@ import {
 import { loadSettings, type LoadSettingsOptions } from '../settings/reading/load-settings.ts'
 import { settingsMarkdown } from '../settings/documents/settings-markdown.ts'
 
-/** Marks the prototype of every `StreamConnector`, of any copy of this package. */
+/** Marks the prototype of every `StreamConnector`, whichever copy of this package made it. */
 export const connectorMark = Symbol.for('opencti-stream-connector.connector')
 
 /**
- * What a class of connectors brings along for tools that may have another copy of this package than the class: schemas and
- * private fields are only known to the copy that made them.
+ * What a connector class offers to tools that may load another copy of this package. Schemas and private
+ * fields only work within the copy that created them.
  */
 export interface ConnectorTools {
   readonly jsonSchema: (
@@ -21,13 +21,13 @@ export interface ConnectorTools {
     options: SettingsJsonSchemaOptions,
   ) => SettingsJsonSchema
   readonly markdown: (definition: SettingsDefinition, defaults?: ConnectorDefaults) => string
-  /** What looks misspelled, or lets nothing pass, of settings that are good: a sentence for each. */
+  /** One sentence for each valid setting that looks misspelled or filters out everything. */
   readonly nearMisses: (definition: SettingsDefinition, options: LoadSettingsOptions) => readonly string[]
-  /** Takes the secret settings of a connector out of a text. */
+  /** Redacts a connector's secrets in a text. */
   readonly clean: (connector: object, text: string) => string
 }
 
-/** Makes the tools of this copy; only a class can say how its secrets are cleaned away. */
+/** Creates this copy's tools. Only the class can say how to redact its secrets. */
 export function connectorTools(clean: ConnectorTools['clean']): ConnectorTools {
   return {
     jsonSchema: settingsJsonSchema,

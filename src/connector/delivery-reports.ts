@@ -8,7 +8,7 @@ import { type AskedPause } from '../flow/gate.ts'
 import { type RecentErrors } from '../observe/status/recent-errors.ts'
 import { type Replayer } from '../replay/replayer.ts'
 
-/** Who {@link DeliveryReports} go to. */
+/** Receivers of {@link DeliveryReports}. */
 export interface DeliveryReportsOptions {
   readonly letters: DeadLetterWriter
   readonly replayer: Pick<Replayer, 'failedAgain'>
@@ -18,7 +18,7 @@ export interface DeliveryReportsOptions {
   readonly onStop: (verdict: Verdict) => void
 }
 
-/** Tells the rest of the connector what becomes of operations, and how the target does. */
+/** Reports finished operations and the target's condition to the rest of the connector. */
 export class DeliveryReports implements DeliveryListener {
   readonly #options: DeliveryReportsOptions
 
@@ -27,7 +27,7 @@ export class DeliveryReports implements DeliveryListener {
   }
 
   onRetry({ kind, entity }: Operation, { reason }: Verdict): void {
-    this.#options.errors.note({ what: `${kind}, tried again`, text: reason, entityId: entity.id })
+    this.#options.errors.note({ what: `${kind}, retried`, text: reason, entityId: entity.id })
   }
 
   onDeadLetter(operation: Operation, verdict: Verdict, isSuspect: boolean): void {

@@ -3,24 +3,26 @@ import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { isDoneWithin } from '../session/keep-trying.ts'
 
-/** How work is finished. */
+/** Options for {@link finishWork}. */
 export interface FinishOptions {
-  /** Whether what waits can still come to its end; if not, only what runs is waited for. */
+  /** Whether queued work can still finish. If not, only running calls are awaited. */
   readonly canFinish: boolean
-  /** How long that may take, in milliseconds. */
+  /** Time limit, in milliseconds. */
   readonly graceMs: number
   readonly clock: Clock
   readonly logger: Logger
-  /** Aborted when what is in flight is given up. */
+  /** Aborted when work in flight is abandoned. */
   readonly givenUp: AbortSignal
-  /** Gives it up. */
+  /** Abandons it. */
   readonly abandon: () => void
 }
 
-/** How long hooks get to end after they were told to give up, in milliseconds. */
+/** Time hooks get to end after their signal aborts, in milliseconds. */
 const giveUpMs = 500
 
-/** Lets work come to its end within the grace time, and gives up the rest: it comes again at the next start. */
+/**
+ * Lets work finish within the grace period and abandons the rest, which is delivered again at the next start.
+ */
 export async function finishWork(engine: Engine, options: FinishOptions): Promise<void> {
   const { canFinish, graceMs, clock, logger, givenUp, abandon } = options
   if (!canFinish) engine.stop()

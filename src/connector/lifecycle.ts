@@ -10,7 +10,7 @@ const moves: Readonly<Record<ConnectorState, readonly ConnectorState[]>> = {
   failed: ['stopping'],
 }
 
-/** Where a connector is in its life: one setter, legal moves only. */
+/** The connector's lifecycle state. Allows legal transitions only. */
 export class Lifecycle {
   readonly #onChange: (state: ConnectorState) => void
   #state: ConnectorState = 'idle'
@@ -23,12 +23,12 @@ export class Lifecycle {
     return this.#state
   }
 
-  /** @throws StreamConnectorError `LIFECYCLE` when this does not follow on what it is. */
+  /** @throws StreamConnectorError `LIFECYCLE` if the transition is illegal. */
   move(to: ConnectorState): void {
     if (!moves[this.#state].includes(to)) {
       throw new StreamConnectorError(
         'LIFECYCLE',
-        `The connector is ${this.#state} and cannot be ${to} now. A connector is started once; make a new one to start again.`,
+        `The connector is ${this.#state} and cannot be ${to} now. A connector starts only once; create a new one to start again.`,
       )
     }
     this.#state = to

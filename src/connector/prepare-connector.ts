@@ -19,20 +19,20 @@ import { TargetLimits } from '../target/target-limits.ts'
 import { wordsOfNotice } from '../observe/notices/words-of-notice.ts'
 import { Runtime } from './runtime.ts'
 
-/** What a connector class says of itself. */
+/** What a connector class says about itself. */
 export interface ConnectorIdentity {
   readonly settings: SettingsDefinition
   readonly defaults: Defaults
   readonly name: string
   readonly hooks: ConnectorHooks
-  /** Is told every secret of the settings. */
+  /** Receives every secret in the settings. */
   readonly redactor: Redactor
 }
 
 /**
- * Reads the settings of a connector and puts its parts together.
+ * Loads the settings and builds a connector's parts.
  *
- * @throws SettingsError with every problem of the settings at once.
+ * @throws SettingsError listing every invalid setting.
  */
 export function prepareConnector(
   { settings, defaults, name, hooks, redactor }: ConnectorIdentity,

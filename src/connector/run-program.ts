@@ -1,7 +1,7 @@
 import { isStreamConnectorError, type ErrorCode } from '../errors/stream-connector-error.ts'
 import { describeError } from '../errors/verdict.ts'
 
-/** What `run()` needs of a connector. */
+/** The part of a connector that `run()` uses. */
 interface Program {
   start(): Promise<void>
   stop(): Promise<void>
@@ -9,12 +9,12 @@ interface Program {
   readonly finished: Promise<void>
 }
 
-/** Told of an error that reached nobody, and whether the program goes on. */
+/** Reports an unhandled error, and whether the program continues. */
 type NoteUnhandled = (program: Program, error: unknown, isGoingOn: boolean) => void
 
 const exitCodes = { stopped: 0, failed: 1, settings: 2, refused: 3 } as const
 
-/** What a person has to mend before another start can go better. A port in use is not among it: it may be free by then. */
+/** Failures a person must fix before a restart can help. A port in use is not one: it may be free by then. */
 const exitCodeOf: Readonly<Partial<Record<ErrorCode, number>>> = {
   STREAM_NOT_CONFIGURED: exitCodes.settings,
   PLATFORM_REFUSED: exitCodes.refused,
@@ -23,9 +23,9 @@ const exitCodeOf: Readonly<Partial<Record<ErrorCode, number>>> = {
 }
 
 /**
- * Runs a connector until it stops, and ends the process. The only place of this package that does so.
+ * Runs a connector until it stops, then ends the process. Nothing else in this package does.
  *
- * @param hint what may be the reason when the connector cannot be made because of a mistake in its code.
+ * @param hint likely reason if a coding mistake keeps the connector from being constructed.
  */
 export async function runProgram(
   make: () => Program,
@@ -46,16 +46,16 @@ export async function runProgram(
     if (signals === 1) void program.stop()
     else {
       program.abandon()
-      // Whatever hangs now has had its chance: what is not finished comes again.
+      // Whatever still hangs had its chance; unfinished events are delivered again.
       process.exit(exitCodes.failed)
     }
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
   let exitCode: number = exitCodes.stopped
-  // Node would end the process, at each start anew while the event that it came from is not saved as done.
+  // Node would exit here, and again at every restart, until the event behind it is saved as done.
   process.on('unhandledRejection', (error) => noteUnhandled(program, error, true))
-  // What was thrown out of a callback may have left something half done: the process ends, but not before it has saved.
+  // An exception from a callback may leave work half done, so the process must end, but only after saving.
   process.on('uncaughtException', (error) => {
     exitCode = exitCodes.failed
     noteUnhandled(program, error, false)
@@ -72,7 +72,7 @@ export async function runProgram(
   }
 }
 
-/** What our own errors say is all there is to know; what else is thrown here comes from a line of the author's class. */
+/** Our own errors say all there is to say. Anything else comes from a line in the author's class. */
 function whyNotMade(error: unknown, hint = ''): string {
   if (!(error instanceof Error)) return describeError(error)
   if (isStreamConnectorError(error)) return error.message

@@ -38,16 +38,16 @@ import { summarize } from './summarize.ts'
 import { raceWithSignal } from '../util/race-with-signal.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 
-/** For who handed over messages that have not ended when the connector stops. */
+/** Rejects messages that were handed in and not finished when the connector stopped. */
 const overBefore = new StreamConnectorError(
   'LIFECYCLE',
-  'The connector has stopped before all that it was handed had come to its end. Hand it to the next one again.',
+  'The connector stopped before it finished every message it was given. Give the messages to the next connector again.',
 )
 
-/** How long the last ping may take, in milliseconds, when there is time. */
+/** Time limit of the last ping if there is time to spare, in milliseconds. */
 const lastPingMs = 5000
 
-/** What is kept of that time for what comes after it, in milliseconds. */
+/** Part of that time kept for the steps that follow, in milliseconds. */
 const lastStepsMs = 500
 
 /** One connector from start to stop: its platform, its stream, and the stages in between. */
@@ -59,23 +59,23 @@ export class Runtime {
   readonly #session: Session
   readonly #http: KyInstance
   readonly #platform: CountedPlatform
-  /** Questions to the platform, for hooks. */
+  /** Platform lookups for hooks. */
   readonly lookups: LazyLookups
   readonly #observation: Observation
-  /** Aborted when the connector is to stop. */
+  /** Aborts when the connector begins to stop. */
   readonly #stopping = new AbortController()
-  /** Aborted when it gives up what is in flight. */
+  /** Aborts when it abandons work in flight. */
   readonly #givenUp = new AbortController()
-  /** Aborted when it has stopped: what is under way then never ends. */
+  /** Aborts when it has stopped; unfinished messages then never finish. */
   readonly #over = new AbortController()
   readonly #finished = Promise.withResolvers<void>()
   #stream: LiveStream | undefined
   #stopped: Promise<void> | undefined
   #failure: Error | undefined
-  /** What the start waits for, in words. */
+  /** What startup is waiting for, for messages. */
   #waitsFor: string | undefined
   #resetting: Promise<void> = Promise.resolve()
-  /** The last state is being handed over: a reset that is noticed now is obeyed at the next start. */
+  /** The last state is being pushed; a reset noticed now takes effect at the next start. */
   #isSavingLast = false
 
   constructor(given: RuntimeOptions) {
@@ -137,12 +137,12 @@ export class Runtime {
     })
   }
 
-  /** What the author counts. */
+  /** The author's metrics. */
   get metrics(): OwnMetrics {
     return this.#observation.own
   }
 
-  /** Aborted when what is in flight is given up. */
+  /** Aborts when work in flight is abandoned. */
   get givenUp(): AbortSignal {
     return this.#givenUp.signal
   }
@@ -172,7 +172,7 @@ export class Runtime {
     return { ...facts, state, waitsFor: this.#waitsFor, movedPosition, secondCopy }
   }
 
-  /** Asks the platform whether the configured stream exists, runs, and may be read. */
+  /** Asks the platform whether the configured stream exists, is running, and is readable. */
   checkStream(signal: AbortSignal): Promise<CheckedStream> {
     const { opencti, connector } = this.#options.loaded.settings
     return checkStream({
@@ -184,13 +184,13 @@ export class Runtime {
     })
   }
 
-  /** Takes one message through the whole pipeline; resolves with what became of it. */
+  /** Runs one message through the whole pipeline; resolves with its outcome. */
   async processMessage(message: StreamMessage): Promise<Outcome> {
     const outcome = await raceWithSignal(this.#over.signal, () => this.#assembly.process(message))
     return scrubbed(outcome, this.#options.redactor)
   }
 
-  /** Compares target, id map and platform, and repairs; rejects when that could not be done whole. */
+  /** Compares target, id map, and platform, and repairs; rejects if that could not be completed. */
   reconcile(options: ReconcileOptions): Promise<ReconcileReport> {
     return this.#assembly.reconcile.now(options, this.#stopping.signal).catch((error: unknown) => {
       scrubError(error, this.#options.redactor)
@@ -198,12 +198,12 @@ export class Runtime {
     })
   }
 
-  /** Takes messages through the whole pipeline, in their order; resolves when all have ended. */
+  /** Runs messages through the whole pipeline, in order; resolves when all are finished. */
   processMessages(messages: AsyncIterable<StreamMessage>): Promise<void> {
     return raceWithSignal(this.#over.signal, () => this.#assembly.processAll(messages))
   }
 
-  /** Resolves when the stream is being read; rejects when that cannot be. */
+  /** Resolves once the stream is being read; rejects if that is impossible. */
   async start(): Promise<void> {
     this.#lifecycle.move('starting')
     try {
@@ -218,25 +218,25 @@ export class Runtime {
     }
   }
 
-  /** Resolves when the connector has stopped; rejects when it stopped because it could not go on. */
+  /** Resolves when the connector has stopped; rejects if a failure stopped it. */
   get finished(): Promise<void> {
     return this.#finished.promise
   }
 
-  /** Stops reading, lets work finish within the grace time, saves, says goodbye. Each call is the same stop. */
+  /** Stops reading, lets work finish within the grace period, saves, and sends a last ping. Idempotent. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()
     return this.#stopped
   }
 
-  /** Gives up what is in flight at once. */
+  /** Abandons work in flight immediately. */
   abandon(): void {
     this.#givenUp.abort(
-      new StreamConnectorError('LIFECYCLE', 'The connector stops and gives up what is in flight.'),
+      new StreamConnectorError('LIFECYCLE', 'The connector is stopping and abandons the work in flight.'),
     )
   }
 
-  /** Tells of an error that reached nobody. @param isGoingOn whether the connector is not stopped for it. */
+  /** Reports an unhandled error. @param isGoingOn whether the connector continues. */
   noteUnhandled(error: unknown, isGoingOn: boolean): void {
     const running = this.#assembly.engine.running().slice(0, 10)
     this.#options.onNotice({
@@ -254,7 +254,7 @@ export class Runtime {
     requireStreamId(connector.live_stream_id)
     logger.info('Settings loaded', { settings: loaded.source, connector_id: connector.id })
     for (const nearMiss of loaded.nearMisses) logger.warn(nearMiss)
-    // With the default log level too: nothing else tells why nothing is delivered.
+    // Errors, so that they show at the default log level: nothing else explains why nothing is delivered.
     for (const deadFilter of loaded.deadFilters) logger.error(deadFilter)
     if (folderNote !== undefined) logger[folderNote.isGrave ? 'error' : 'warn'](folderNote.message)
     await this.#observation.open()
@@ -303,7 +303,7 @@ export class Runtime {
     })
   }
 
-  /** Somebody changed the state at the platform: begin there, without dying of it. */
+  /** Someone changed the state on the platform: restart from there without crashing. */
   async #reset(state: PlatformState): Promise<void> {
     if (this.#isSavingLast) return
     const { clock, loaded, onNotice } = this.#options
@@ -317,8 +317,8 @@ export class Runtime {
       this.#givenUp.signal,
     )
     try {
-      // The old life is saved whole and its positions are forgotten before the new one is: killed before that, the
-      // connector finds the platform's state changed and begins here again.
+      // Save the old state and forget its positions before the new state is saved. If killed in between, the
+      // connector finds the platform's state changed and resets again.
       await this.#assembly.checkpointer.forgetPositions(new Map([[storedValues.voidPosition, anyPosition]]))
     } catch (error) {
       onNotice({ kind: 'state-not-written', error: error as StreamConnectorError })
@@ -334,7 +334,7 @@ export class Runtime {
     this.#options.onNotice({ kind: 'reset', from: this.#progress.position, was })
   }
 
-  /** Hands the last state to the platform, if that answers in time. */
+  /** Pushes the last state to the platform, if it answers in time. */
   async #pingLast(limitMs: number): Promise<void> {
     const late = new AbortController()
     const cancel = systemClock.schedule(limitMs, () => late.abort())
@@ -349,13 +349,14 @@ export class Runtime {
     this.#waitsFor = undefined
     this.#lifecycle.move('stopping')
     this.#stopping.abort(new StreamConnectorError('LIFECYCLE', 'The connector was asked to stop.'))
-    // Who waits for the end of the process counts by the clock of the machine.
+    // Whoever waits for the process to end uses the machine's clock.
     const steps = new StopSteps({ graceMs: loaded.delivery.stopGraceMs, clock: systemClock, logger })
     const closed = this.#stream?.close()
     await steps.take('Ending the stream', () => closed, steps.leftMs(2 * lastStepsMs))
     await steps.take('Finishing work', () =>
       finishWork(engine, {
-        // While the target is down, or after a failure, what waits cannot finish and comes again; what runs still can.
+        // While the target is down, or after a failure, queued work cannot finish and is delivered again;
+        // running work still can.
         canFinish: this.#failure === undefined && !engine.isPaused,
         graceMs: steps.workMs,
         clock,
@@ -365,7 +366,7 @@ export class Runtime {
       }),
     )
     deadLetters.stop()
-    // A reset that was noticed before must not be undone by the last ping.
+    // The last ping must not undo a reset that was noticed before.
     await steps.take('Beginning anew', () => this.#resetting, steps.leftMs(lastStepsMs))
     this.#isSavingLast = true
     if (this.#assembly.isOpened) {

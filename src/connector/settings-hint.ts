@@ -1,6 +1,9 @@
 import { type SettingsDefinition } from '../settings/schemas/define-settings.ts'
 
-/** What may be behind a mistake in the code of a class: without types nothing tells that its settings were forgotten. */
+/**
+ * Likely cause of a coding mistake in a class: without types, nothing points out that its settings are
+ * missing.
+ */
 export function settingsHint({
   name,
   settings,
@@ -10,5 +13,5 @@ export function settingsHint({
 }): string | undefined {
   return Object.keys(settings?.sections ?? {}).length > 0
     ? undefined
-    : `${name} has no settings of its own. If it reads some, write "static settings = settings" in the class.`
+    : `${name} declares no settings. If it reads any, add "static settings = settings" to the class.`
 }

@@ -1,12 +1,12 @@
-/** Where a program that wants to look at a connector leaves word for every copy of this package. */
+/** Where a tool that inspects connectors leaves its callback for every copy of this package. */
 const key = Symbol.for('opencti-stream-connector.held-start')
 
 type Holder = (connector: unknown) => void
 
 /**
- * Until the answered function is called, connectors that are told to start in this process are handed to `onStart`
- * instead: how a tool imports a file that ends in `await SiemConnector.run()` without running it. Kept on `globalThis`, since
- * the tool and the file can have two copies of this package.
+ * Until the returned function is called, starting a connector in this process passes its class to `onStart`
+ * instead. Lets a tool import a file that ends in `await SiemConnector.run()` without running it. Stored on
+ * `globalThis`, because the tool and the file may load different copies of this package.
  *
  * @param onStart receives the class.
  */
@@ -19,8 +19,8 @@ export function interceptStarts(onStart: Holder): () => void {
 }
 
 /**
- * What a start that is held waits for: for ever, so that nothing behind it in the file runs either. Undefined when nobody
- * holds it.
+ * Promise for an intercepted start. It never resolves, so nothing after it in the file runs either. Undefined
+ * if starts are not intercepted.
  */
 export function interceptedStart(connector: unknown): Promise<never> | undefined {
   const onStart = (globalThis as Record<symbol, unknown>)[key]

@@ -5,13 +5,13 @@ import { type Clock } from '../util/clock.ts'
 import { shortened } from '../util/shortened.ts'
 import { type Assembly } from './assembly.ts'
 
-/** Dead letters that are told. */
+/** Number of dead letters to show. */
 const maxLetters = 5
 
 /**
- * What is looked up for the status page: among what waits, and in the store.
+ * Details for the status page, from the queues and the store.
  *
- * @param clean takes secrets out of a text.
+ * @param clean redacts secrets.
  */
 export async function statusDetails(
   { engine, isOpened, deadLetters }: Assembly,
@@ -53,7 +53,8 @@ async function newestLetters(
       error: told(letter.error),
     }))
   } catch {
-    // The state cannot be read, or is closed already: the page says so elsewhere, and the rest of it is worth having.
+    // The state is unreadable or already closed. The page reports that elsewhere, and the rest of it is still
+    // useful.
     return []
   }
 }

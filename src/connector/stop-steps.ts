@@ -4,18 +4,21 @@ import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { isDoneWithin } from '../session/keep-trying.ts'
 
-/** What all steps after the work may take together, in milliseconds: 8 s of work and this are less than the 10 s of Docker. */
+/** Time for all steps after the work, in milliseconds: 8 s of work plus this stay below Docker's 10 s. */
 const reserveMs = 1500
 
-/** What each step gets at least, in milliseconds, however late it is. */
+/** Minimum time for each step, in milliseconds, however late it is. */
 const leastMs = 50
 
-/** The steps of a stop: each is made, whatever becomes of the others, and all of them end within the grace time and a moment. */
+/**
+ * Steps of a stop. Every step runs even if another fails, and together they end within the grace period plus
+ * a reserve.
+ */
 export class StopSteps {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #deadlineMs: number
-  /** The first error of a step. */
+  /** First error of any step. */
   failure: Error | undefined
 
   constructor({ graceMs, clock, logger }: StopStepsOptions) {
@@ -25,29 +28,29 @@ export class StopSteps {
   }
 
   /**
-   * How long a step may take, in milliseconds.
+   * Time left for a step, in milliseconds.
    *
-   * @param keepMs what the steps after it need.
+   * @param keepMs time to keep for later steps.
    */
   leftMs(keepMs = 0): number {
     return Math.max(leastMs, this.#deadlineMs - keepMs - this.#clock.monotonic())
   }
 
-  /** How long work may go on, in milliseconds. */
+  /** Time left for work, in milliseconds. */
   get workMs(): number {
     return Math.max(0, this.#deadlineMs - reserveMs - this.#clock.monotonic())
   }
 
-  /** Makes a step; what it throws is logged, and what does not end is left. */
+  /** Runs a step. Logs what it throws, and moves on if it takes too long. */
   async take(what: string, step: () => unknown, limitMs = this.leftMs()): Promise<void> {
     try {
       const work = (async () => void (await step()))()
-      // It may fail after it was left.
+      // It may still fail after we moved on.
       work.catch(() => {})
       if (await isDoneWithin(work, limitMs, this.#clock)) return
       throw new StreamConnectorError(
         'LIFECYCLE',
-        `It did not end within ${Math.round(limitMs)} ms and was left.`,
+        `It did not finish within ${Math.round(limitMs)} ms and was abandoned.`,
       )
     } catch (error) {
       this.failure ??= error as Error
@@ -57,7 +60,7 @@ export class StopSteps {
 }
 
 export interface StopStepsOptions {
-  /** How long work may go on, in milliseconds. */
+  /** Time limit of the work, in milliseconds. */
   readonly graceMs: number
   readonly clock: Clock
   readonly logger: Logger

@@ -35,16 +35,17 @@ import { runProgram } from './run-program.ts'
 import { type Runtime } from './runtime.ts'
 
 /**
- * The base of every stream connector: extend it and write `transform` and the hooks `create`, `update` and `delete`
- * against the client of your target. Everything between the platform's live stream and those hooks is done here:
- * nothing is lost, nothing is reordered, nothing is silently dropped.
+ * Base class of every stream connector. Extend it, then write `transform` and the hooks `create`, `update`,
+ * and `delete` against your target's client. The SDK does everything between the live stream and those hooks:
+ * no event is lost, reordered, or silently dropped.
  *
- * A hook may take as long as it likes. Hooks of one entity run one after another in the order of the stream, those of
- * different entities side by side. What they throw decides what happens: see `RetryableError`, `PermanentError`,
- * `SkipEvent` and `StopConnector`; errors of HTTP clients are understood by their status.
+ * Hooks may take as long as they like. Those of one entity run one at a time, in stream order; those of
+ * different entities run in parallel. The error a hook throws decides what happens next: see
+ * `RetryableError`, `PermanentError`, `SkipEvent`, and `StopConnector`. HTTP client errors are classified by
+ * status.
  *
- * @typeParam Definition what {@link StreamConnector.settings} was defined with; `NoSettings` where only an item is named.
- * @typeParam Item the target's own shape of an entity.
+ * @typeParam Definition type of {@link StreamConnector.settings}; `NoSettings` to name only an item type.
+ * @typeParam Item the target's representation of an entity.
  *
  * @example
  * ```ts
@@ -71,16 +72,16 @@ import { type Runtime } from './runtime.ts'
  * ```
  */
 export abstract class StreamConnector<Definition extends SettingsDefinition = NoSettings, Item = Entity> {
-  /** The connector's own settings. Default: none. */
+  /** The connector's own settings, if any. */
   static readonly settings: NoSettings = defineSettings({})
-  /** What the connector sets for itself, below what an operator writes; it may follow the settings, as a function of them. */
+  /** Connector defaults; operator settings win. Can be a function of the settings. */
   static readonly defaults: Defaults = {}
 
-  /** All settings: `opencti`, `connector`, and the sections of the connector's own. */
+  /** All settings: `opencti`, `connector`, and the connector's own sections. */
   readonly settings: SettingsOf<Definition>
-  /** The options of delivery that are in force. */
+  /** Resolved delivery options. */
   readonly delivery: DeliveryOptions
-  /** Writes log lines, cleaned of every secret setting. */
+  /** Logger. Secret settings are redacted from every line. */
   readonly logger: Logger
   readonly #runtime: Runtime
   readonly #redactor = new Redactor()
@@ -93,12 +94,12 @@ export abstract class StreamConnector<Definition extends SettingsDefinition = No
     Object.defineProperty(this.prototype, connectorMark, { value: tools })
   }
 
-  /** @throws SettingsError with every problem of the settings at once. */
+  /** @throws SettingsError listing every invalid setting. */
   constructor(options: ConnectorOptions = {}) {
     const { settings, defaults, name } = this.constructor as typeof StreamConnector
     const hooks = this as unknown as ConnectorHooks
     const parts = prepareConnector({ settings, defaults, name, hooks, redactor: this.#redactor }, options)
-    // The definition is the class's own static member, which its type parameter describes.
+    // `Definition` is the type of the class's static `settings`.
     this.settings = parts.loaded.settings as SettingsOf<Definition>
     this.delivery = parts.loaded.delivery
     this.logger = parts.logger
@@ -107,10 +108,10 @@ export abstract class StreamConnector<Definition extends SettingsDefinition = No
   }
 
   /**
-   * An HTTP client for the target, made at its first use: with a limit of 30 s for an answer and its body (`timeout` sets
-   * another one, `false` none), the rate limit, the proxies and the authorities of the settings, and a pause of all
-   * requests when the target answers 429 or 503 with `Retry-After`. Requests that a hook makes end with it. A connector that
-   * uses it has its requests counted against the rate limit, in place of its hooks.
+   * HTTP client for the target, created on first use. Applies the configured rate limit, proxies, and
+   * certificate authorities, and a 30 s timeout for the response including its body (`timeout` overrides it).
+   * All requests pause when the target answers 429 or 503 with `Retry-After`. A hook's requests end with it.
+   * A connector that uses this client has its requests counted against the rate limit, not its hooks.
    *
    * @example
    * ```ts
@@ -132,10 +133,9 @@ export abstract class StreamConnector<Definition extends SettingsDefinition = No
   }
 
   /**
-   * An HTTP client for the channel that a route leads to: as {@link http}, with the limit of the route beside that of the
-   * connector. When the channel asks for a pause and the route has a limit of its own, only the route waits.
-   *
-   * @throws RangeError when the connector has no such route.
+   * HTTP client for the target behind one route. Like {@link http}, plus the route's own limit. If the target
+   * asks for a pause and the route has its own limit, only that route waits.
+   * @throws RangeError if the connector has no such route.
    *
    * @example
    * ```ts
@@ -158,13 +158,12 @@ export abstract class StreamConnector<Definition extends SettingsDefinition = No
   }
 
   /**
-   * An HTTP client for one target: as {@link http}, with its address as prefix, its credentials (a token, name and password, or
-   * OAuth 2.0) and its TLS. What `targetSettings` has declared can be handed over as it is. OAuth tokens are fetched once for
-   * all requests, renewed before they expire and when the target answers 401.
-   *
-   * @param route the route whose limit its requests count against; absent for that of the connector.
-   * @throws TypeError when the credentials are of several kinds or not whole.
-   * @throws RangeError when the connector has no such route.
+   * HTTP client for one target. Like {@link http}, plus the base URL, TLS options, and credentials (token,
+   * username and password, or OAuth 2.0) of a `targetSettings` section. All requests share one OAuth token,
+   * renewed before it expires and after a 401.
+   * @param route route whose limit the requests count against; omit to use the connector's limit.
+   * @throws TypeError if the credentials are incomplete or of more than one kind.
+   * @throws RangeError if the connector has no such route.
    *
    * @example
    * ```ts
@@ -188,68 +187,69 @@ export abstract class StreamConnector<Definition extends SettingsDefinition = No
     return this.#clients.of(target, route)
   }
 
-  /** Counters and gauges of the author's own, served with those of the connector: see {@link OwnMetrics}. */
+  /** Your own counters and gauges, served alongside the connector's metrics. See {@link OwnMetrics}. */
   get metrics(): OwnMetrics {
     return this.#runtime.metrics
   }
 
-  /** Questions to the platform about what the stream does not carry: see {@link PlatformLookups}. Made at its first use. */
+  /** Looks up platform data that the stream does not carry. Created on first use. */
   get platform(): PlatformLookups {
     return this.#runtime.lookups.get()
   }
 
   /**
-   * Turns an entity into the target's own shape. `undefined` says that it does not belong at the target: the event is
-   * skipped, or the entity withdrawn (`delete`, reason `left-filter`) when it was pushed before. To leave what the target
-   * has as it is, throw {@link SkipEvent}.
+   * Converts an entity to the target's representation. Return `undefined` if the entity does not belong in
+   * the target: the event is skipped, or, if the entity was pushed before, `delete` runs with reason
+   * `left-filter`. To leave the target unchanged, throw {@link SkipEvent}.
    *
-   * Errors here are taken for bugs, and the event becomes a dead letter; an error of the network, as of a look-up, is
-   * tried again.
+   * Errors here count as bugs and make the event a dead letter, except network errors, which are retried.
    */
   abstract transform(entity: Entity, context: EventContext): MaybePromise<Item | undefined>
 
   /**
-   * Brings a new entity to the target. The returned id is remembered and offered as `context.externalId` from then on.
-   * 409 (it is there already) makes it an `update`, with the id that `find` answers, unless `on.createExisting` says otherwise.
+   * Creates an entity in the target. The returned id is stored and passed to later hooks as
+   * `context.externalId`. A 409 (already exists) falls back to `update` with the id from `find`, unless
+   * `on.createExisting` says otherwise.
    */
   create?(item: Item, context: EventContext): MaybePromise<string | number | void>
 
-  /** Brings the new state of an entity to the target. 404 (the target has lost it) makes it a `create`. */
+  /** Updates an entity in the target. A 404 (the target lost it) falls back to `create`. */
   update?(item: Item, context: EventContext): MaybePromise<string | number | void>
 
   /**
-   * Withdraws an entity from the target; `context.reason` says why. 404 to a known id (it is gone already) counts as success
-   * unless `on.deleteMissing` says otherwise. Not called while another entity is there under the same id.
+   * Removes an entity from the target; `context.reason` says why. A 404 for a known id (already gone) counts
+   * as success unless `on.deleteMissing` says otherwise. Not called while another entity uses the same id in
+   * the target.
    */
   delete?(context: EventContext): MaybePromise<void>
 
   /**
-   * The target's id of an entity that this connector does not know, or `undefined` when the target has none: for targets that
-   * give ids of their own. Without it, what was created just before a crash, or before the state was lost, cannot be updated or
-   * withdrawn there: such events become dead letters.
+   * Finds the target's id for an entity without a stored one; return `undefined` if the target lacks it.
+   * Implement it if the target assigns ids. Without it, entities created just before a crash or a loss of
+   * state cannot be updated or removed: their events become dead letters.
    */
   find?(entity: Entity, context: EventContext): MaybePromise<string | number | undefined>
 
   /**
-   * Takes many operations at once, in place of `create`, `update` and `delete`. Return one result for each operation,
-   * in the same order, or nothing when all of them were taken.
+   * Delivers a batch in place of `create`, `update`, and `delete`. Return one result per operation, in order,
+   * or nothing if all succeeded.
    */
   flush?(operations: readonly FlushOperation<Item>[]): MaybePromise<readonly FlushResult[] | void>
 
   /**
-   * Everything that the target holds of this connector, in any order: its ids, or objects with `externalId` or `stixId`.
-   * Lets {@link reconcile} find what the target has lost, and what is there that nobody knows.
-   *
-   * A list that cannot be told whole has to throw: what is not in it counts as lost.
+   * Lists everything this connector has in the target, in any order: ids, or objects with `externalId` or
+   * `stixId`. Lets {@link reconcile} find entities the target lost, and entities nobody knows. Throw if the
+   * list cannot be read completely: anything missing from it counts as lost.
    */
   list?(signal: AbortSignal): MaybePromise<Listing>
 
   /**
-   * Where a person finds an entity at the target. The answer is added to the entity at the platform as an external reference,
-   * once, when the target has first taken the entity: without holding up events, tried until it is done, also after a crash.
-   * The event that comes back from it is skipped. The token's user needs the right to change knowledge.
+   * Returns where a person can view an entity in the target. The SDK adds it to the platform entity as an
+   * external reference, once, after the target accepts the entity. This happens in the background, retries
+   * until it succeeds, even across a crash, and its update event is skipped. The token's user must be allowed
+   * to update knowledge.
+   * @param externalId the target's id for the entity, if known.
    *
-   * @param externalId the target's id of it, if it has one.
    * @example
    * ```ts
    * import { StreamConnector, type Entity } from 'opencti-stream-connector'
@@ -263,47 +263,45 @@ export abstract class StreamConnector<Definition extends SettingsDefinition = No
    */
   link?(externalId: string | undefined, entity: Entity): MaybePromise<EntityLink | undefined>
 
-  /** Whether the target is there and takes our credentials. Runs before the stream opens, until it does not throw. */
+  /** Checks that the target is reachable and accepts our credentials, before the stream opens. Retried. */
   check?(signal: AbortSignal): MaybePromise<void>
 
-  /** Opens what the hooks need. Runs once, before anything else. */
+  /** Opens resources the hooks use. Runs once, before any other hook. */
   open?(): MaybePromise<void>
 
   /**
-   * The newest `context.safePosition` that this connector has stored at its target, in the transactions of its effects;
-   * `undefined` when there is none. The stream goes on from there at a start, whatever the state file says, unless somebody
-   * has reset the connector. For effects that happen exactly once: see the guide on delivery. Asked after {@link open},
-   * until it does not throw.
+   * Returns the newest `context.safePosition` this connector stored in the target together with its effects,
+   * or `undefined` if there is none. The stream resumes there regardless of the state file, unless someone
+   * reset the connector. Use it for exactly-once effects: see the delivery guide. Called after {@link open}
+   * and retried until it succeeds.
    */
   loadPosition?(signal: AbortSignal): MaybePromise<string | undefined>
 
-  /** Closes what {@link open} has opened. Runs once, after everything else. */
+  /** Closes what {@link open} opened. Runs once, after everything else. */
   close?(): MaybePromise<void>
 
   /**
-   * The specification's validation of the stream id, and the question to the platform whether the stream exists, runs and
-   * may be read.
-   *
-   * @throws PlatformError whose `code` and message say what is wrong and what to do.
+   * Validates the stream id as the connector specification requires, and asks the platform whether the stream
+   * exists, is running, and is readable.
+   * @throws PlatformError with a `code` and message that say what is wrong and how to fix it.
    */
   checkStream(signal: AbortSignal = AbortSignal.timeout(60_000)): Promise<CheckedStream> {
     return this.#runtime.checkStream(signal)
   }
 
   /**
-   * Takes one message through the whole pipeline, as a test or another source feeds it.
-   *
-   * @returns what became of it, when it has come to its end.
-   * @throws StreamConnectorError `LIFECYCLE` when the connector stops before that.
+   * Runs one message through the whole pipeline, for tests and other event sources.
+   * @returns the outcome, once processing has ended.
+   * @throws StreamConnectorError `LIFECYCLE` if the connector stops first.
    */
   processMessage(message: StreamConnectorMessage): Promise<Outcome> {
     return this.#runtime.processMessage(streamMessage(message))
   }
 
   /**
-   * Takes the messages of another source, such as a recording, through the whole pipeline: in their order, as many at a time
-   * as the stream may have in flight, in batches where there are batches. Resolves when all have come to their end; what
-   * became of them is in {@link status}. No position is kept.
+   * Runs messages from another source, such as a recording, through the pipeline with the ordering, limits,
+   * and batching of the live stream. Resolves when all are finished; {@link status} has the outcomes. Saves
+   * no positions.
    *
    * @example
    * ```ts
@@ -323,12 +321,11 @@ export abstract class StreamConnector<Definition extends SettingsDefinition = No
   }
 
   /**
-   * Compares the target ({@link list}) and the platform with what was pushed, and repairs: withdraws what is gone at the
-   * platform (`context.reason` is `reconciled`), creates what the target has lost, reports what is in the target and unknown.
-   * It waits until the connector has caught up, and for another comparison; it works before {@link start} as well. The option
-   * `reconcile` has it done from time to time.
-   *
-   * @throws StreamConnectorError when the comparison could not be made whole: nothing is taken for gone or lost then.
+   * Compares the target ({@link list}) and the platform with what was pushed, then repairs the differences:
+   * removes what the platform no longer has (`context.reason` is `reconciled`), recreates what the target
+   * lost, and reports unknown entities in the target. Waits for the catch-up and any running comparison.
+   * Works before {@link start}, too. The `reconcile` option schedules it.
+   * @throws StreamConnectorError if the comparison failed; nothing then counts as gone or lost.
    *
    * @example
    * ```ts
@@ -342,33 +339,35 @@ export abstract class StreamConnector<Definition extends SettingsDefinition = No
     return this.#runtime.reconcile(options)
   }
 
-  /** How the connector does right now. */
+  /** Current status of the connector. */
   status(): ConnectorStatus {
     return this.#runtime.status()
   }
 
   /**
-   * Starts the connector in a program of its own making; resolves when the stream is being read. A platform that is away,
-   * a stream that is stopped and a target that is not ready are waited for.
-   *
-   * @throws StreamConnectorError when it cannot start: a stream that does not exist, a token that is refused, a state
-   * that cannot be used.
+   * Starts the connector inside your own program. Resolves once the stream is being read. Waits while the
+   * platform is unavailable, the stream is stopped, or the target is not ready.
+   * @throws StreamConnectorError if the stream does not exist, the token is refused, or the state is
+   *   unusable.
    */
   start(): Promise<void> {
     return interceptedStart(this.constructor) ?? this.#runtime.start()
   }
 
-  /** Resolves when the connector has stopped; rejects when it stopped because it could not go on. */
+  /** Resolves when the connector has stopped. Rejects if a failure stopped it. */
   get finished(): Promise<void> {
     return this.#runtime.finished
   }
 
-  /** Stops reading, lets work finish within `stopGraceMs`, saves, and says goodbye to the platform. Safe to call twice. */
+  /**
+   * Stops reading, gives work in flight `stopGraceMs` to finish, saves, and sends a last ping to the
+   * platform. Safe to call twice.
+   */
   stop(): Promise<void> {
     return this.#runtime.stop()
   }
 
-  /** Gives up what is in flight: a {@link stop} that is under way ends soon. Nothing is lost, only done again. */
+  /** Aborts work in flight so that a running {@link stop} ends soon. The work is redone at the next start. */
   abandon(): void {
     this.#runtime.abandon()
   }
@@ -378,9 +377,10 @@ export abstract class StreamConnector<Definition extends SettingsDefinition = No
   }
 
   /**
-   * Runs the connector as a program: reads the settings, starts, stops on SIGTERM and SIGINT (the second one gives up at
-   * once), and ends the process: 0 after a stop, 2 when the settings are wrong, 3 when the platform refuses the token or the stream, 1 else. A promise of the
-   * connector that is rejected and that nobody waits for is logged with what was at work, and ends nothing.
+   * Runs the connector as a program: starts, stops on SIGTERM or SIGINT (a second signal aborts work in
+   * flight), and exits with 0 after a stop, 2 for invalid settings, 3 if the platform refuses the token or
+   * the stream, and 1 otherwise. Logs unhandled promise rejections, with the hooks then running, and carries
+   * on.
    */
   static async run<Class extends new () => Pick<StreamConnector, 'start' | 'stop' | 'abandon' | 'finished'>>(
     this: Class & WithItsSettings<Class>,

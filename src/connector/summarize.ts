@@ -2,7 +2,7 @@ import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
 import { type RuntimeOptions } from './assembly-options.ts'
 import { metricsOf, type ConnectorStatus } from '../observe/connector-status.ts'
 
-/** Writes the specification's line of metrics into the log now and then, until `signal` is aborted. */
+/** Logs the metrics line of the specification periodically, until `signal` aborts. */
 export async function summarize(
   status: () => ConnectorStatus,
   { loaded, clock, logger }: RuntimeOptions,

@@ -8,20 +8,20 @@ import { changedFieldsOf, previousOf } from '../stix/read/patches.ts'
 import { type Logger } from '../util/logger.ts'
 import { UnknownId } from './unknown-id.ts'
 
-/** What every {@link EventContext} of a connector can ask. */
+/** Facts shared by every {@link EventContext} of a connector. */
 export interface ContextFacts {
-  /** Up to where everything is finished and written. */
+  /** Every event up to here is finished and saved. */
   readonly safePosition: () => Position | undefined
   readonly logger: Logger
 }
 
-/** The call of a hook: makes its signal, and is only asked for it when the hook looks at it. */
+/** A hook call. It creates its signal lazily, when the hook first reads it. */
 export interface SignalSource {
   signal(): AbortSignal
 }
 
 /**
- * What a hook learns beside the entity itself.
+ * Passed to every hook: the entity, the event behind the call, and the call itself.
  *
  * @example
  * ```ts
@@ -53,24 +53,24 @@ export class EventContext {
     this.#facts = facts
   }
 
-  /** What the hook is asked to do at the target: `create`, `update` or `delete`. */
+  /** The operation to perform: `create`, `update`, or `delete`. */
   get event(): OperationKind {
     return this.#operation.kind
   }
 
   /**
-   * The target's id of the entity: what `create` or `find` answered. Undefined while the target does not have the entity,
-   * and where `create` returns nothing.
+   * The target's id for the entity, as returned by `create` or `find`. Undefined if the target does not have
+   * the entity yet, or if `create` returns nothing.
    *
-   * @throws StreamConnectorError `EXTERNAL_ID_UNKNOWN` when the target has the entity under an id that is not known, and
-   * there is no `find`: so that a hook never acts on `undefined`. The event becomes a dead letter.
+   * @throws StreamConnectorError `EXTERNAL_ID_UNKNOWN` if the target has the entity under an unknown id and
+   *   there is no `find`, so that a hook never acts on `undefined`. The event becomes a dead letter.
    */
   get externalId(): string | undefined {
     const id = this.#externalId
     return id instanceof UnknownId ? id.read() : id
   }
 
-  /** The entity; for a delete, its last state that the platform told. */
+  /** The entity. For a delete, its last known state. */
   get entity(): Entity {
     this.#unknownId?.readOwnId()
     return this.#operation.entity
@@ -80,16 +80,17 @@ export class EventContext {
     return this.#externalId instanceof UnknownId ? this.#externalId : undefined
   }
 
-  /** Where the event stands in the stream, `<ms>-<seq>`; absent when it came from elsewhere. */
+  /** The event's stream position, `<ms>-<seq>`. Absent if the event did not come from the stream. */
   get position(): string | undefined {
     const { position } = this.#operation.event
     return position === undefined ? undefined : formatPosition(position)
   }
 
   /**
-   * Up to where every event has come to its end, this one not included, `<ms>-<seq>`: what may be stored at the target in the
-   * transaction of this effect, for `loadPosition` to answer at the next start. The event's own {@link position} may not:
-   * earlier events can still be under way, and others share it. Absent before the first state was saved.
+   * Every event up to this position, `<ms>-<seq>`, is finished; this event is not included. Store it in the
+   * target, in the same transaction as the effect, and return it from `loadPosition` at the next start. Do
+   * not store the event's own {@link position}: earlier events may still be in flight, and other events may
+   * share it. Absent until state is first saved.
    */
   get safePosition(): string | undefined {
     const position = this.#facts.safePosition()
@@ -97,88 +98,88 @@ export class EventContext {
   }
 
   /**
-   * Whether the event comes after a {@link position} that was stored with an earlier effect on the same entity: for targets
-   * that store both in one transaction, so that what comes again after a crash is not done again. True when nothing was
-   * stored, and for an event without a position.
+   * Whether this event is newer than a {@link position} stored with an earlier effect on the same entity.
+   * Lets a target that stores both in one transaction ignore events that are redelivered after a crash. True
+   * if nothing was stored, or if the event has no position.
    *
-   * What a catch-up tells is the state of an entity, under the time of its last change: it comes after any other position.
+   * A catch-up event carries the entity's state at the time of its last change, so it counts as newer than
+   * any other position.
    */
   comesAfter(stored: string | undefined | null): boolean {
     const { position, envelope } = this.#operation.event
     const earlier = stored === undefined || stored === null ? undefined : parsePosition(stored)
     if (position === undefined || earlier === undefined) return true
-    // A withdrawal by time stands where the last event of its entity stood.
+    // A timed withdrawal reuses the position of its entity's last event.
     if (envelope.type === expiredType) return true
     const order = comparePositions(position, earlier)
     return envelope.type === undefined ? order !== 0 : order > 0
   }
 
-  /** The entity's STIX id. It can change when the entity is renamed. */
+  /** The entity's STIX id. May change when the entity is renamed. */
   get entityId(): string {
     return this.entity.id
   }
 
-  /** OpenCTI's own id of the entity, which never changes. */
+  /** The entity's OpenCTI id. Never changes. */
   get internalId(): string | undefined {
     return octiIdOf(this.entity)
   }
 
   /**
-   * The name of the route through which it goes. Undefined where the connector has no routes, and for the delete of what
-   * it pushed before it had any.
+   * Name of the route the event takes. Undefined if the connector has no routes, and for deleting an entity
+   * pushed before it had any.
    */
   get route(): string | undefined {
     return this.#operation.route?.name
   }
 
-  /** Why the entity has to go; only for a delete. */
+  /** Why the entity is removed. Set for deletes only. */
   get reason(): DeleteReason | undefined {
     return this.#operation.reason
   }
 
-  /** The whole event as the platform sent it: what happened, who did it, and how. In a catch-up it tells less. */
+  /** The raw event from the platform: what happened, who did it, and how. Sparser during catch-up. */
   get envelope(): Envelope {
     this.#unknownId?.readOwnId()
     return this.#operation.event.envelope
   }
 
-  /** The same as JSON text, for targets that keep or hand on events as they are. Made when it is asked for. */
+  /** {@link envelope} as JSON text, for targets that store or forward raw events. Serialized on access. */
   get raw(): string {
     return JSON.stringify(this.envelope)
   }
 
-  /** What happened, in the words of the platform, such as `adds label "apt"`. Undefined when it did not tell. */
+  /** The platform's description of the change, such as `adds label "apt"`. Undefined if not sent. */
   get message(): string | undefined {
     return textOf(this.envelope.message)
   }
 
-  /** Who did it: `user_id`, `ip`, `referer` and more, as the platform says. Empty when it did not tell. */
+  /** Who made the change: `user_id`, `ip`, `referer`, and more. Empty if not sent. */
   get origin(): NonNullable<Envelope['origin']> {
     return fieldsOf(this.envelope.origin)
   }
 
-  /** What the event changed, as a JSON Patch (RFC 6902). Empty when the platform did not tell: only for updates and merges. */
+  /** The change as a JSON Patch (RFC 6902). Sent for updates and merges only; otherwise empty. */
   get patch(): readonly PatchOperation[] {
     return (listOf(this.envelope.context?.patch) ?? []) as readonly PatchOperation[]
   }
 
-  /** The JSON Patch that takes the change back; see {@link previous}. Empty when the platform did not tell. */
+  /** JSON Patch that undoes the change; see {@link previous}. Empty if not sent. */
   get reversePatch(): readonly PatchOperation[] {
     return (listOf(this.envelope.context?.reverse_patch) ?? []) as readonly PatchOperation[]
   }
 
   /**
-   * Names of the entity's fields that the event changed, and those before it that it replaced while it waited; empty when
-   * the platform did not tell.
+   * Names of the fields changed by this event and by the events it replaced in the queue. Empty if not sent.
    */
   get changed(): readonly string[] {
     return changedFieldsOf(this.#changes.flatMap(({ envelope }) => listOf(envelope.context?.patch) ?? []))
   }
 
   /**
-   * The entity as it was before the event, and before those that it replaced while it waited; undefined when the platform
-   * did not tell. For what has to be withdrawn at the target when a pattern was changed. A field of which the patch does
-   * not allow to know what it was is left out; see {@link previousOf}.
+   * The entity before this event and before the events it replaced in the queue. Undefined if the platform
+   * did not send the change. Use it to remove the old value from the target, for example after a pattern
+   * changed. Omits fields whose old value the patch does not reveal; see {@link previousOf}.
    */
   previous(): Entity | undefined {
     this.#unknownId?.readOwnId()
@@ -187,36 +188,36 @@ export class EventContext {
     return first === undefined || patch === undefined ? undefined : previousOf(first.entity, patch)
   }
 
-  /** The events that changed the entity since the target was told of it, in their order; none for a source of a merge. */
+  /** Events that changed the entity since the target last saw it, in order. Empty for a merge source. */
   get #changes(): readonly StreamEvent[] {
     const { entity, event, replaced } = this.#operation
     if (entity !== event.entity) return []
     return replaced === undefined ? [event] : [...replaced.map((delivery) => delivery.event), event]
   }
 
-  /** The entity came because another one refers to it. */
+  /** Whether the platform sent this entity only because another entity references it. */
   get isDependency(): boolean {
     return this.#operation.event.isDependency
   }
 
-  /** Which try this is, from 1. */
+  /** Number of this attempt, starting at 1. */
   get attempt(): number {
     return this.#operation.tries.count
   }
 
-  /** Aborted when the call takes longer than the limit for hooks, or when the connector stops at once. */
+  /** Aborts when the call exceeds the hook timeout, or when the connector abandons work in flight. */
   get signal(): AbortSignal {
     this.#signal ??= this.#call.signal()
     return this.#signal
   }
 
-  /** @internal The context goes into another call, with a signal of its own. */
+  /** @internal Moves the context to another call, which has its own signal. */
   enter(call: SignalSource): void {
     this.#call = call
     this.#signal = undefined
   }
 
-  /** A logger whose lines name the event and the entity: `event_id`, `event`, `entity_id`, `entity_type`, `route`. */
+  /** Logger that adds `event_id`, `event`, `entity_id`, `entity_type`, and `route` to every line. */
   get logger(): Logger {
     this.#logger ??= this.#makeLogger()
     return this.#logger

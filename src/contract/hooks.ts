@@ -6,7 +6,8 @@ import { type EventContext } from './event-context.ts'
 import { type Listing } from './reconcile-report.ts'
 
 /**
- * One item of a batch that `flush` is handed: `kind` tells whether there is an `item`, what `transform` made of the entity.
+ * One operation of a batch passed to `flush`. A `create` or `update` has an `item`, the result of
+ * `transform`.
  *
  * @example
  * ```ts
@@ -24,7 +25,7 @@ export type FlushOperation<Item> =
   | { readonly kind: 'create' | 'update'; readonly item: Item; readonly context: EventContext }
   | { readonly kind: 'delete'; readonly item: undefined; readonly context: EventContext }
 
-/** The methods that an author may write; a class that extends `StreamConnector` documents each. */
+/** The hooks an author can implement; documented on `StreamConnector`. */
 export interface Hooks<Item> {
   transform(entity: Entity, context: EventContext): MaybePromise<Item | undefined>
   create?(item: Item, context: EventContext): MaybePromise<string | number | void>
@@ -34,7 +35,7 @@ export interface Hooks<Item> {
   flush?(operations: readonly FlushOperation<Item>[]): MaybePromise<readonly FlushResult[] | void>
 }
 
-/** All methods of a connector class that are called for it. */
+/** Every method the SDK calls on a connector class. */
 export interface ConnectorHooks extends Hooks<unknown> {
   check?(signal: AbortSignal): MaybePromise<void>
   open?(): MaybePromise<void>

@@ -1,5 +1,5 @@
-/** The connector's own user at the platform. */
+/** The platform user the connector runs as. */
 export interface OwnUser {
-  /** OpenCTI's internal id of it; absent until the connector is registered. */
+  /** OpenCTI internal id. Absent until the connector is registered. */
   id?: string | undefined
 }

@@ -1,5 +1,5 @@
 /**
- * What a comparison of target, id map and platform found and mended.
+ * Result of comparing target, id map, and platform.
  *
  * @example
  * ```ts
@@ -10,58 +10,64 @@
  * ```
  */
 export interface ReconcileReport {
-  /** When it began, in milliseconds since 1970. */
+  /** Start time, in milliseconds since 1970. */
   readonly startedAtMs: number
   readonly durationMs: number
   /** Entities in the id map that were compared. */
   readonly known: number
-  /** What the target listed; absent without a `list` hook. */
+  /** Entities the target listed. Undefined without a `list` hook. */
   readonly listed: number | undefined
-  /** In the id map, but no longer at the platform, or no longer to be seen by the token's user. */
+  /** In the id map, but no longer on the platform or no longer visible to the token's user. */
   readonly gone: number
-  /** In the id map and at the platform, but no longer in the target. */
+  /** In the id map and on the platform, but missing from the target. */
   readonly missing: number
   /** In the target, but not in the id map. */
   readonly orphans: number
-  /** The first of the orphans, at most 100, by the target's id. */
+  /** Target ids of the first orphans, at most 100. */
   readonly orphanIds: readonly string[]
-  /** What was gone and has been withdrawn from the target. */
+  /** Gone entities that were removed from the target. */
   readonly withdrawn: number
-  /** What was missing and is in the target again. */
+  /** Missing entities that were recreated in the target. */
   readonly recreated: number
-  /** Orphans that were ours, gone at the platform, and have been withdrawn. */
+  /** Orphans that were ours, are gone from the platform, and were removed. */
   readonly orphansWithdrawn: number
-  /** Left alone because an event came meanwhile, which wins. */
+  /** Left alone because a newer event took precedence. */
   readonly overtaken: number
   /**
-   * Left alone because the connector wants nothing done about them: `transform` answered nothing, a hook is not there, or
-   * deletes are switched off (`CONNECTOR_LIVE_STREAM_LISTEN_DELETE`).
+   * Left alone because the connector does not handle them: `transform` returned nothing, the hook does not
+   * exist, or deletes are disabled (`CONNECTOR_LIVE_STREAM_LISTEN_DELETE`).
    */
   readonly skipped: number
-  /** Repairs that the target would not take; the next comparison tries them again. */
+  /** Repairs the target rejected; the next comparison retries them. */
   readonly failed: number
-  /** What was not done because it would have been too much: look before you force it. */
+  /** Repairs not made because there were too many. Check before you force them. */
   readonly refused: readonly ('withdraw' | 'recreate')[]
 }
 
-/** How a comparison is asked for. */
+/** Options for `StreamConnector.reconcile`. */
 export interface ReconcileOptions {
-  /** Repair also when that is more than `reconcile.maxPercent` of what is known. Default `false`. */
+  /**
+   * Repair even if that exceeds `reconcile.maxPercent` of the known entities.
+   * @default false
+   */
   readonly force?: boolean | undefined
 }
 
-/** What the target holds, one of it: its id there, or more about it. */
+/** One entity in the target: its id, or an object with more detail. */
 export type ListedItem =
   | string
   | number
   | {
-      /** The id that `create` answered. */
+      /** The id `create` returned. */
       readonly externalId?: string | number | undefined
-      /** The entity's STIX id, where the target keeps it. */
+      /** The entity's STIX id, if the target stores it. */
       readonly stixId?: string | undefined
-      /** Whether it bears the mark that this connector gives to what it creates. Default `false`. */
+      /**
+       * Whether it carries the mark this connector puts on what it creates.
+       * @default false
+       */
       readonly isOurs?: boolean | undefined
     }
 
-/** Everything that the target holds, in any order. */
+/** Everything in the target, in any order. */
 export type Listing = Iterable<ListedItem> | AsyncIterable<ListedItem>

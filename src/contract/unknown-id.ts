@@ -1,24 +1,24 @@
 /**
- * Stands for the target's id of an entity when nobody knows it. A hook that must not go on without it gets an error; where
- * it is not certain that the target gives ids at all, what the hook looks at tells whether it relied on this one.
+ * Placeholder for a target id nobody knows. If a hook cannot work without the id, reading it throws. If the
+ * target may not assign ids at all, reads are recorded instead, to tell whether the hook relied on the id.
  */
 export class UnknownId {
   readonly #error: (() => Error) | undefined
   #isRead = false
   #isOwnIdRead = false
 
-  /** @param error makes what is thrown when a hook asks for the id; absent when it is only noted. */
+  /** @param error creates the error to throw when a hook reads the id; omit to only record the read. */
   constructor(error: (() => Error) | undefined) {
     this.#error = error
   }
 
-  /** A hook asks for the id. */
+  /** A hook reads the id. */
   read(): undefined {
     if (this.#error !== undefined) throw this.#error()
     this.#isRead = true
   }
 
-  /** A hook asks for what else tells the entity from others. */
+  /** A hook reads something else that identifies the entity. */
   readOwnId(): void {
     this.#isOwnIdRead = true
   }
@@ -27,7 +27,7 @@ export class UnknownId {
     return this.#isRead
   }
 
-  /** Whether the hook had nothing else to tell the entity from others. */
+  /** Whether the id was the only identification the hook read. */
   get isReliedOn(): boolean {
     return this.#isRead && !this.#isOwnIdRead
   }

@@ -2,8 +2,8 @@ import { type SettingsDefinition } from '../settings/schemas/define-settings.ts'
 import { type SettingsOf } from '../settings/schemas/settings-of.ts'
 
 /**
- * A class whose static `settings` are those that its type parameter names. For any other it is a sentence that the compiler
- * repeats: without it, the settings would be read as far as the class has them, and `this.settings` would lack the rest.
+ * Resolves to a compiler error sentence unless the class's static `settings` match its type parameter.
+ * Without this check, only the settings the class has would load, and `this.settings` would lack the rest.
  */
 export type WithItsSettings<Class> = Class extends {
   readonly settings: SettingsDefinition<infer Sections>
@@ -14,5 +14,5 @@ export type WithItsSettings<Class> = Class extends {
       unknown
     : SettingsOf<Class['settings']> extends Expected
       ? unknown
-      : 'Write `static override readonly settings = settings` in the class: its type parameter names settings that the class does not have'
+      : 'Add `static override readonly settings = settings` to the class: its type parameter names settings that the class does not have'
   : unknown

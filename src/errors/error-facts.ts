@@ -1,34 +1,34 @@
 import { parseRetryAfter } from './retry-after.ts'
 
-/** What an error of any HTTP client or of the operating system says, read from what it carries. */
+/** Facts read from an error of any HTTP client or of the operating system. */
 export interface ErrorFacts {
-  /** HTTP status that the target answered. */
+  /** HTTP status from the target. */
   readonly status?: number | undefined
-  /** A code such as `ECONNREFUSED`, the first that was found on the way to the cause. */
+  /** First code found along the cause chain, such as `ECONNREFUSED`. */
   readonly code?: string | undefined
-  /** How long the target asked us to wait, in milliseconds. */
+  /** Pause the target asked for, in milliseconds. */
   readonly retryAfterMs?: number | undefined
-  /** No answer came: refused, reset, unreachable, timed out, cut. */
+  /** No response: refused, reset, unreachable, timed out, or cut off. */
   readonly isNetwork: boolean
-  /** The answer did not come in time. */
+  /** The response did not arrive in time. */
   readonly isTimeout: boolean
-  /** The mistake is in the program: a value of the wrong type, a name that does not exist. */
+  /** A bug in the program, such as a value of the wrong type or an undefined name. */
   readonly isBug: boolean
 }
 
-/** Codes of Node, undici, axios and got for a connection that failed or an answer that did not come. */
+/** Codes Node, undici, axios, and got use for a failed connection or a missing response. */
 const networkCode =
   /^(E(CONN(REFUSED|RESET|ABORTED)|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NETDOWN|AI_AGAIN|NOTFOUND|ADDRNOTAVAIL|PROTO|SOCKETTIMEDOUT|RR_NETWORK)|UND_ERR_(?!INVALID|ABORTED|NOT_SUPPORTED)\w+|ERR_(NETWORK|HTTP2_\w+|STREAM_PREMATURE_CLOSE|SSL_\w+|TLS_\w+)|CERT_\w+|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+)$/
 
-/** Those of them that mean that an answer, or a part of it, did not come in time. */
+/** Codes for a response, or part of one, that did not arrive in time. */
 const timeoutCode = /^(ESOCKETTIMEDOUT|ETIMEDOUT|UND_ERR_(HEADERS|BODY)_TIMEOUT|HOOK_TIMEOUT)$/
 
-/** How deep a chain of causes is followed. */
+/** Maximum number of causes to follow. */
 const maxDepth = 6
 
 /**
- * Reads an error of `fetch`, ky, undici, axios, got, the AWS and Elastic clients, or of Node itself. Names of classes
- * count only where a library leaves nothing else.
+ * Reads errors from `fetch`, ky, undici, axios, got, the AWS and Elastic clients, and Node itself. Uses class
+ * names only if a library offers nothing better.
  *
  * @param nowMs wall time, for a `Retry-After` that is a date.
  */
@@ -80,7 +80,7 @@ function statusOf(error: Record<string, unknown>): number | undefined {
   return undefined
 }
 
-/** AWS answers 400 to a throttled request and says so in `$retryable`. */
+/** AWS answers 400 to a throttled request and marks it with `$retryable`. */
 function throttled(error: Record<string, unknown>): boolean {
   const retryable = error['$retryable']
   return isRecord(retryable) && retryable['throttling'] === true
@@ -108,7 +108,7 @@ function codeOf(error: Record<string, unknown>): string | undefined {
   return typeof error['code'] === 'string' && error['code'] !== '' ? error['code'] : undefined
 }
 
-/** `AbortSignal.timeout`, ky and the AWS client mark a time-out by name alone. */
+/** `AbortSignal.timeout`, ky, and the AWS client mark a timeout by name only. */
 function isTimeout(error: Record<string, unknown>): boolean {
   return error['name'] === 'TimeoutError'
 }
@@ -118,8 +118,8 @@ function isConnectionOfElastic(error: Record<string, unknown>): boolean {
 }
 
 /**
- * A dropped connection is a `TypeError` of fetch too, but it has a cause. A `SyntaxError` is nearly always the page of a
- * proxy where JSON was expected, and says nothing of the program.
+ * A dropped connection also makes fetch throw a `TypeError`, but with a cause. A `SyntaxError` nearly always
+ * means a proxy's HTML page instead of JSON, not a bug in the program.
  */
 function isBug(error: unknown): boolean {
   if (error instanceof RangeError || error instanceof ReferenceError) return true

@@ -1,21 +1,24 @@
-const cut = 'the connection was cut; try again, and look at the proxies in between'
-const slow = 'it did not answer in time; look whether it is up and not overloaded'
+const cut = 'the connection was dropped; try again, and check the proxies in between'
+const slow = 'it did not answer in time; check that it is up and not overloaded'
 const strange =
-  'its certificate comes from an unknown authority; give that authority as CA (OPENCTI_SSL_CA, or opencti.ssl_ca)'
-const badProxy = 'the proxy did not make the connection; check OPENCTI_PROXY, its user and its rules'
+  'its certificate was issued by an unknown authority; set that authority as the CA (OPENCTI_SSL_CA, or opencti.ssl_ca)'
+const badProxy = 'the proxy did not open the connection; check OPENCTI_PROXY, its user, and its rules'
 const noTls = 'it does not speak TLS on that port; check http:// or https:// in OPENCTI_URL'
-const ownCertificate = 'it does not accept the client certificate; check OPENCTI_SSL_CERT and OPENCTI_SSL_KEY'
+const ownCertificate = 'it rejected the client certificate; check OPENCTI_SSL_CERT and OPENCTI_SSL_KEY'
 
-/** What the codes of Node, OpenSSL and undici mean for an operator. */
+/** What Node, OpenSSL, and undici codes mean to an operator. */
 const meanings = new Map<string, string>([
-  ['ECONNREFUSED', 'nothing listens there; look whether it is up, and check host and port of OPENCTI_URL'],
+  [
+    'ECONNREFUSED',
+    'nothing is listening there; check that it is up, and check the host and port in OPENCTI_URL',
+  ],
   ['ECONNRESET', cut],
   ['EPIPE', cut],
   ['UND_ERR_SOCKET', cut],
-  ['ENOTFOUND', 'there is no such host name; check OPENCTI_URL'],
-  ['EAI_AGAIN', 'the name server does not answer; try again'],
-  ['EHOSTUNREACH', 'there is no way to that host; check the network'],
-  ['ENETUNREACH', 'there is no way to that network; check the network'],
+  ['ENOTFOUND', 'the host name does not exist; check OPENCTI_URL'],
+  ['EAI_AGAIN', 'the DNS server did not answer; try again'],
+  ['EHOSTUNREACH', 'there is no route to that host; check the network'],
+  ['ENETUNREACH', 'there is no route to that network; check the network'],
   ['ETIMEDOUT', slow],
   ['UND_ERR_CONNECT_TIMEOUT', slow],
   ['UND_ERR_HEADERS_TIMEOUT', slow],
@@ -26,13 +29,13 @@ const meanings = new Map<string, string>([
   ['ERR_SSL_PACKET_LENGTH_TOO_LONG', noTls],
   [
     'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
-    'it asks for a client certificate; set OPENCTI_SSL_CERT and OPENCTI_SSL_KEY',
+    'it requires a client certificate; set OPENCTI_SSL_CERT and OPENCTI_SSL_KEY',
   ],
   ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', ownCertificate],
   ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', ownCertificate],
-  ['CERT_HAS_EXPIRED', 'its certificate has expired; have it renewed'],
+  ['CERT_HAS_EXPIRED', 'its certificate has expired; renew it'],
   ['CERT_NOT_YET_VALID', 'its certificate is not valid yet; check the clocks'],
-  ['ERR_TLS_CERT_ALTNAME_INVALID', 'its certificate is for another host name; check the host of OPENCTI_URL'],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', 'its certificate is for another host name; check the host in OPENCTI_URL'],
   ['DEPTH_ZERO_SELF_SIGNED_CERT', strange],
   ['SELF_SIGNED_CERT_IN_CHAIN', strange],
   ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', strange],
@@ -40,12 +43,12 @@ const meanings = new Map<string, string>([
   ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', strange],
 ])
 
-/** Causes are followed no further than this, in case they go round in a circle. */
+/** Maximum number of causes to follow, in case they form a cycle. */
 const maxDepth = 8
 
 /**
- * Why a request to the platform failed and what to do, in a few words, with the code that people search for. `fetch`
- * itself says only "fetch failed" or "terminated"; what happened is in the causes.
+ * Explains why a request to the platform failed and what to do, including the code people search for. `fetch`
+ * itself only says "fetch failed" or "terminated"; the causes hold the reason.
  */
 export function explainNetworkError(error: unknown): string {
   let deepest = error
@@ -53,7 +56,7 @@ export function explainNetworkError(error: unknown): string {
     const { code } = deepest as NodeJS.ErrnoException
     const meaning = typeof code === 'string' ? meanings.get(code) : undefined
     if (meaning !== undefined) return `${meaning} (${code})`
-    // fetch makes an error without a code of it.
+    // This fetch error has no code.
     if (/proxy authentication required/i.test(deepest.message)) return `${badProxy} (HTTP 407)`
     if (deepest.cause === undefined) break
     deepest = deepest.cause

@@ -4,7 +4,7 @@ import {
   type StreamConnectorErrorOptions,
 } from './stream-connector-error.ts'
 
-/** The codes of a {@link PlatformError}. */
+/** Codes of a {@link PlatformError}. */
 export type PlatformErrorCode =
   | Extract<ErrorCode, `PLATFORM_${string}`>
   | 'STREAM_NOT_CONFIGURED'
@@ -12,29 +12,32 @@ export type PlatformErrorCode =
   | 'STREAM_STOPPED'
   | 'STREAM_FORBIDDEN'
 
-/** What a {@link PlatformError} may be given beside its message. */
+/** Options of a {@link PlatformError}. */
 export interface PlatformErrorOptions extends StreamConnectorErrorOptions {
-  /** The HTTP status of the answer, where there was one. */
+  /** HTTP status of the response, if there was one. */
   readonly status?: number | undefined
-  /** Something that the caller can do something about. */
+  /** A problem the caller can act on. */
   readonly problem?: PlatformProblem | undefined
 }
 
 /**
- * - `unknown-connector`: the platform has no connector of this id (any more); register again
- * - `forbidden`: the user of the token lacks a right
- * - `in-trouble`: it failed inside, is overloaded, or answered in a form that is not known; try again later
- * - `invalid-query`: this version of the platform does not know something that was asked for
+ * Problems a caller can act on:
+ * - `unknown-connector`: the platform does not know this connector id (anymore); register again
+ * - `forbidden`: the token's user lacks a permission
+ * - `in-trouble`: the platform failed internally, is overloaded, or sent an unknown kind of answer; try again
+ *   later
+ * - `invalid-query`: this platform version does not support something in the query
  */
 export type PlatformProblem = 'unknown-connector' | 'forbidden' | 'in-trouble' | 'invalid-query'
 
 /**
- * The OpenCTI platform, or something on the way to it, did not do what was asked. `code` tells what kind:
+ * The OpenCTI platform, or something in between, did not do what was asked. `code` says which kind of
+ * failure:
  *
- * - `PLATFORM_UNREACHABLE`: no usable answer, so that it is not known whether the platform acted; try again later
- * - `PLATFORM_REFUSED`: the token, or the rights of its user, do not allow it
+ * - `PLATFORM_UNREACHABLE`: no usable response, so the platform may or may not have acted; try again later
+ * - `PLATFORM_REFUSED`: the token, or its user's permissions, do not allow it
  * - `PLATFORM_ERROR`: the platform answered with an error
- * - `STREAM_…`: the live stream is not configured, unknown, stopped, or not for this user
+ * - `STREAM_…`: the live stream is not configured, unknown, stopped, or off limits to this user
  *
  * @example
  * ```ts
@@ -47,9 +50,9 @@ export type PlatformProblem = 'unknown-connector' | 'forbidden' | 'in-trouble' |
  */
 export class PlatformError extends StreamConnectorError {
   override readonly code: PlatformErrorCode
-  /** The HTTP status of the answer; absent when there was none. */
+  /** HTTP status of the response. Undefined if there was none. */
   readonly status: number | undefined
-  /** Something that the caller can do something about. */
+  /** A problem the caller can act on. */
   readonly problem: PlatformProblem | undefined
 
   static {

@@ -1,13 +1,13 @@
 import { millisecondsOfHttpDate } from '../util/http-date.ts'
 
-/** The longest pause that a target can ask for, in milliseconds. */
+/** Longest pause a target can ask for, in milliseconds. */
 export const maxTargetPauseMs = 15 * 60_000
 
 /**
- * Milliseconds of a `Retry-After` header: seconds, or an HTTP date (RFC 9110, 10.2.3).
+ * Parses a `Retry-After` header: seconds or an HTTP date (RFC 9110, 10.2.3). Returns milliseconds.
  *
- * @param nowMs wall time, against which a date is counted when the answer has no date of its own.
- * @param answeredAt the answer's `Date` header: a date means the same whatever our clock says.
+ * @param nowMs wall time; the reference for a date if the response has no `Date` header.
+ * @param answeredAt the response's `Date` header, which makes the result independent of our clock.
  */
 export function parseRetryAfter(
   value: string | null | undefined,
@@ -22,7 +22,7 @@ export function parseRetryAfter(
   return Math.max(0, dateMs - (millisecondsOfHttpDate(answeredAt ?? '') ?? nowMs))
 }
 
-/** The same of an answer's headers. */
+/** Parses `Retry-After` from response headers. */
 export function retryAfterOf(headers: Headers, nowMs: number): number | undefined {
   return parseRetryAfter(headers.get('retry-after'), nowMs, headers.get('date'))
 }

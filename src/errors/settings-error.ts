@@ -1,21 +1,24 @@
 import { StreamConnectorError } from './stream-connector-error.ts'
 
-/** One setting that keeps the connector from starting. It never holds what was received. */
+/** One invalid setting. Never contains the received value. */
 export interface SettingProblem {
-  /** Name of the environment variable, such as `MY_SIEM_API_KEY`; absent when it concerns no single setting. */
+  /**
+   * Name of the environment variable, such as `MY_SIEM_API_KEY`. Undefined if the problem concerns more than
+   * one setting.
+   */
   readonly environment?: string | undefined
-  /** Where it stands in `config.yml`, such as `my_siem.api_key`. */
+  /** Path in `config.yml`, such as `my_siem.api_key`. */
   readonly yamlPath?: string | undefined
-  /** Whether nobody set it, rather than set it wrongly. */
+  /** Whether the setting is missing, as opposed to invalid. */
   readonly isMissing?: boolean | undefined
-  /** What is wrong, as the rest of a sentence that starts with the name: `is not set`. */
+  /** What is wrong, to follow the setting's name in a sentence: `is not set`. */
   readonly message: string
-  /** What to do, as a sentence of its own. */
+  /** What to do, as a full sentence. */
   readonly remedy: string
 }
 
 /**
- * The settings cannot be used. All problems are reported at once, none with the value that was received.
+ * The settings are invalid. Reports all problems at once, and never a received value.
  *
  * @example
  * ```ts
@@ -33,9 +36,9 @@ export interface SettingProblem {
  * ```
  */
 export class SettingsError extends StreamConnectorError {
-  /** Each problem that was found, in the order of the settings. */
+  /** All problems, in the order of the settings. */
   readonly problems: readonly SettingProblem[]
-  /** Names that are set, unknown, and close to one that is known: sentences of the form "did you mean". */
+  /** "Did you mean" sentences for unknown names that resemble a known setting. */
   readonly hints: readonly string[]
 
   static {

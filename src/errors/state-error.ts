@@ -4,18 +4,19 @@ import {
   type StreamConnectorErrorOptions,
 } from './stream-connector-error.ts'
 
-/** The codes of a {@link StateError}. */
+/** Codes of a {@link StateError}. */
 export type StateErrorCode = Extract<ErrorCode, `STATE_${string}`>
 
 /**
- * The connector's own state (positions, id map, dead letters) cannot be held, read or written. `code` tells which:
+ * The connector's own state (positions, id map, dead letters) cannot be locked, read, or written. `code` says
+ * which:
  *
  * - `STATE_LOCKED`: another connector holds it
- * - `STATE_UNREADABLE`: it, or its folder, cannot be opened, or what the platform keeps of it cannot be read
- * - `STATE_CORRUPT`: the file is damaged, or no state of this package
+ * - `STATE_UNREADABLE`: the file or folder cannot be opened, or the state on the platform cannot be read
+ * - `STATE_CORRUPT`: the file is damaged, or was not written by this package
  * - `STATE_FOREIGN`: it belongs to another connector id
- * - `STATE_NOT_WRITTEN`: a change was not kept; nothing of it was
- * - `STATE_IMPORT_REFUSED`: what was to be imported is not in order; nothing was changed
+ * - `STATE_NOT_WRITTEN`: a change was not saved, not even in part
+ * - `STATE_IMPORT_REFUSED`: the data to import is invalid; nothing was changed
  *
  * @example
  * ```ts

@@ -1,13 +1,13 @@
 import { StreamConnectorError, type StreamConnectorErrorOptions } from './stream-connector-error.ts'
 
-/** What a {@link RetryableError} may be given beside its message. */
+/** Options of a {@link RetryableError}. */
 export interface RetryableErrorOptions extends StreamConnectorErrorOptions {
-  /** How long the target asked us to wait, in milliseconds; all events wait that long, not only this one. */
+  /** Pause the target asked for, in milliseconds. All events wait, not just this one. */
   readonly retryAfterMs?: number | undefined
 }
 
 /**
- * Thrown by a hook: this did not work now, try it again.
+ * Throw from a hook to retry the event later.
  *
  * @example
  * ```ts
@@ -19,7 +19,7 @@ export interface RetryableErrorOptions extends StreamConnectorErrorOptions {
  * ```
  */
 export class RetryableError extends StreamConnectorError {
-  /** How long the target asked us to wait, in milliseconds. */
+  /** Pause the target asked for, in milliseconds. */
   readonly retryAfterMs: number | undefined
 
   static {
@@ -33,7 +33,7 @@ export class RetryableError extends StreamConnectorError {
 }
 
 /**
- * Thrown by a hook: the target will never take this event; it becomes a dead letter at once.
+ * Throw from a hook if the target will never accept this event. It becomes a dead letter immediately.
  *
  * @example
  * ```ts
@@ -55,7 +55,7 @@ export class PermanentError extends StreamConnectorError {
 }
 
 /**
- * Thrown by a hook: this event is not wanted. It is counted as skipped, with the message as its reason.
+ * Throw from a hook to skip an unwanted event. The message is counted as the skip reason.
  *
  * @example
  * ```ts
@@ -71,15 +71,15 @@ export class SkipEvent extends StreamConnectorError {
     this.prototype.name = 'SkipEvent'
   }
 
-  /** @param reason why, in a few words that do not change from event to event: skips are counted by it. */
+  /** @param reason a short, constant reason: skips are counted by it. */
   constructor(reason: string) {
     super('SKIP', reason)
   }
 }
 
 /**
- * Thrown by a hook: the connector cannot go on. It finishes what is in flight, saves, and `run()` exits with 1.
- * The event that threw it is not finished and comes again at the next start.
+ * Throw from a hook if the connector cannot continue. It finishes work in flight, saves, and `run()` exits
+ * with 1. The event that threw stays unfinished and is delivered again at the next start.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** Every `code` that a {@link StreamConnectorError} can carry; `docs/reference/errors.md` says what to do for each. */
+/** Every `code` of a {@link StreamConnectorError}. `docs/reference/errors.md` says what to do about each. */
 export type ErrorCode =
   | 'SETTINGS_INVALID'
   | 'PLATFORM_UNREACHABLE'
@@ -29,17 +29,17 @@ export type ErrorCode =
   | 'SKIP'
   | 'STOP'
 
-/** What any {@link StreamConnectorError} may be given beside its message. */
+/** Options of any {@link StreamConnectorError}. */
 export interface StreamConnectorErrorOptions {
-  /** The error that this one explains. */
+  /** The underlying error. */
   readonly cause?: unknown
 }
 
 const brand = Symbol.for('opencti-stream-connector.error')
 
 /**
- * The root of every error of this package. Tell errors apart by `code`, never by class: two copies of a package
- * can meet in one program.
+ * Base class of every error in this package. Tell errors apart by `code`, not by class: one program can load
+ * two copies of a package.
  *
  * @example
  * ```ts
@@ -53,7 +53,7 @@ const brand = Symbol.for('opencti-stream-connector.error')
  * ```
  */
 export class StreamConnectorError extends Error {
-  /** What went wrong, for programs. */
+  /** What went wrong, for programs to check. */
   readonly code: ErrorCode
 
   static {
@@ -68,7 +68,7 @@ export class StreamConnectorError extends Error {
 }
 
 /**
- * Whether `error` comes from this package, from any copy of it.
+ * Whether `error` comes from any copy of this package.
  *
  * @example
  * ```ts

@@ -1,28 +1,28 @@
 import { StreamConnectorError, type StreamConnectorErrorOptions } from './stream-connector-error.ts'
 
-/** The codes that a {@link StreamError} can carry. */
+/** Codes of a {@link StreamError}. */
 export type StreamErrorCode =
   'STREAM_STOPPED' | 'STREAM_FORBIDDEN' | 'STREAM_REFUSED' | 'STREAM_BROKEN' | 'STREAM_SILENT'
 
-/** What a {@link StreamError} may be given beside its message. */
+/** Options of a {@link StreamError}. */
 export interface StreamErrorOptions extends StreamConnectorErrorOptions {
-  /** The HTTP status that the server answered with. */
+  /** HTTP status of the response. */
   readonly status?: number | undefined
-  /** The server's own words. */
+  /** The server's own message. */
   readonly reason?: string | undefined
 }
 
 /**
- * The event stream could not be opened, or it broke. No error of this class ends a connector: it waits and
- * connects again; the error is what it reports meanwhile.
+ * The event stream could not be opened, or it broke. Never fatal for a connector: it waits, reconnects, and
+ * meanwhile reports this error.
  *
  * | code | what happened |
  * |---|---|
- * | `STREAM_STOPPED` | the server answers 410: somebody stopped the stream |
- * | `STREAM_FORBIDDEN` | the server answers 401 or 403 |
- * | `STREAM_REFUSED` | any other answer that is no event stream |
- * | `STREAM_BROKEN` | no connection, no answer in time, or a connection that was cut |
- * | `STREAM_SILENT` | the connection is open but brings no message, not even a heartbeat |
+ * | `STREAM_STOPPED` | the server answered 410: someone stopped the stream |
+ * | `STREAM_FORBIDDEN` | the server answered 401 or 403 |
+ * | `STREAM_REFUSED` | any other response that is not an event stream |
+ * | `STREAM_BROKEN` | no connection, no timely response, or a dropped connection |
+ * | `STREAM_SILENT` | the connection is open but delivers nothing, not even a heartbeat |
  *
  * @example
  * ```ts
@@ -33,9 +33,12 @@ export interface StreamErrorOptions extends StreamConnectorErrorOptions {
  * ```
  */
 export class StreamError extends StreamConnectorError {
-  /** The HTTP status that the server answered with, when it answered. */
+  /** HTTP status of the response. Undefined if there was none. */
   readonly status: number | undefined
-  /** The server's own words: its reason phrase, the message of its JSON body or of its `error` event. */
+  /**
+   * The server's own message: the reason phrase, the `message` of a JSON body, or the text of its `error`
+   * event.
+   */
   readonly reason: string | undefined
 
   static {

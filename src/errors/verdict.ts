@@ -5,32 +5,35 @@ import { jsonText } from '../util/json-text.ts'
 import { shortened } from '../util/shortened.ts'
 
 /**
- * What is done about an error of a hook:
- * - `retry`: it may work later;
- * - `outage`: it will work for no event until somebody mends the target (401, 403), or the platform that a look-up asked;
- * - `reject`: it will never work for this event;
- * - `skip`: the author does not want this event;
- * - `stop`: the author says that the connector cannot go on.
+ * What to do about an error from a hook:
+ * - `retry`: it may work later
+ * - `outage`: no event will work until someone fixes the target (401, 403), or the platform a lookup queried
+ * - `reject`: this event will never work
+ * - `skip`: the author does not want this event
+ * - `stop`: the author says the connector cannot continue
  */
 export interface Verdict {
   readonly kind: 'retry' | 'outage' | 'reject' | 'skip' | 'stop'
-  /** Why, in words: for logs, dead letters and skip counts. */
+  /** The reason, for logs, dead letters, and skip counts. */
   readonly reason: string
   readonly facts: ErrorFacts
   /**
-   * Whether the error says something of the target as a whole: no answer, overloaded, broken. If so, it is held
-   * against this event only when the target is known to work for others.
+   * Whether the error concerns the target as a whole: no response, overloaded, broken. It then counts against
+   * this event only if the target is known to work for others.
    */
   readonly ofTarget: boolean
-  /** Whether it was a look-up at the OpenCTI platform that failed, or our own state: that says nothing of the target. */
+  /** Whether a platform lookup or our own state failed, which says nothing about the target. */
   readonly ofPlatform: boolean
-  /** Whether the target has too much to do, and says so (429, or 503 with `Retry-After`): that says nothing of the event. */
+  /**
+   * Whether the target says it is overloaded (429, or 503 with `Retry-After`), which says nothing about the
+   * event.
+   */
   readonly isOverload: boolean
 }
 
 const retryableStatuses: ReadonlySet<number> = new Set([408, 425, 429])
 
-/** Codes of errors that will be the same at every try. */
+/** Codes of errors that recur at every attempt. */
 const rejecting: ReadonlySet<string> = new Set([
   'PERMANENT',
   'HOOK_RESULT',
@@ -39,17 +42,17 @@ const rejecting: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Judges an error by what it carries.
+ * Classifies an error by what it carries.
  *
- * @param hook whether it was thrown by a hook that speaks to the target; an unexplained error is then tried again,
- *   elsewhere (`transform`) it is taken for a bug.
+ * @param hook whether it came from a hook that calls the target. An unexplained error is then retried;
+ *   elsewhere (`transform`) it counts as a bug.
  * @param nowMs wall time, for a `Retry-After` that is a date.
  */
 export function judge(error: unknown, hook: boolean, nowMs: number): Verdict {
   try {
     return verdictOf(error, hook, nowMs)
   } catch {
-    // Its own code runs when it is read, and throws.
+    // A getter or proxy of the error itself threw.
     const facts = { isNetwork: false, isTimeout: false, isBug: false }
     const kind = hook ? 'retry' : 'reject'
     return {
@@ -79,13 +82,13 @@ function verdictOf(error: unknown, hook: boolean, nowMs: number): Verdict {
     if (error.code === 'STOP') return verdict('stop')
     if (rejecting.has(error.code)) return verdict('reject')
     if (error.code === 'LOOKUP_TOO_LARGE') return verdict('reject', false, true)
-    // Our own state cannot be read: that says nothing of the event nor of the target, and is waited for.
+    // Our own state is unreadable. Says nothing about the event or the target, so wait.
     if (error.code.startsWith('STATE_')) return verdict('outage', false, true)
     if (error.code === 'RETRYABLE' || error.code === 'HOOK_TIMEOUT') return verdict('retry', true)
   }
   const platform = platformErrorIn(error)
   if (platform !== undefined) {
-    // A platform that is away, or does not take the token, is waited for; what it answers with an error may never work.
+    // Wait for a platform that is down or refuses the token. An error response may never turn into a success.
     if (platform.code !== 'PLATFORM_ERROR') return verdict('outage', false, true)
     return verdict(platform.problem === 'invalid-query' ? 'reject' : 'retry', false, true)
   }
@@ -93,7 +96,7 @@ function verdictOf(error: unknown, hook: boolean, nowMs: number): Verdict {
   if (status !== undefined) {
     if (status === 401 || status === 403 || status === 407) return verdict('outage', true)
     if (retryableStatuses.has(status) || status >= 500) return verdict('retry', true)
-    // Somebody else is writing to the same: over at the next try, or a conflict of this event alone.
+    // Concurrent write: gone at the next attempt, or a conflict of this event alone.
     if (status === 409) return verdict('retry')
     if (status >= 400) return verdict('reject')
   }
@@ -106,24 +109,23 @@ function isOverload({ status, retryAfterMs }: ErrorFacts): boolean {
   return status === 429 || (status === 503 && retryAfterMs !== undefined)
 }
 
-/** With the spaces that indent what follows. */
+/** Line breaks, with the indentation that follows. */
 const lineBreaks = /[\r\n\u2028\u2029]\s*/g
 
 /**
- * An error in one line of words, with the cause where the error itself says little. What is thrown need not be an
- * error at all.
+ * Describes an error in one line, adding the cause if the error alone says little. Accepts any thrown value.
  */
 export function describeError(error: unknown): string {
   try {
     return descriptionOf(error).replaceAll(lineBreaks, ' ')
   } catch {
-    return 'an error that cannot be read was thrown'
+    return 'the thrown error cannot be read'
   }
 }
 
 function descriptionOf(error: unknown): string {
-  if (!(error instanceof Error)) return `a value that is no Error was thrown (${typeof error})`
-  // The names of our own errors are for authors; what they were given to say is for everybody.
+  if (!(error instanceof Error)) return `a value that is not an Error was thrown (${typeof error})`
+  // The names of our own errors are for authors; their messages are for everyone.
   const message = messageOf(error)
   const isPlain = error.name === 'Error' || message.startsWith(error.name) || isStreamConnectorError(error)
   const name = isPlain ? '' : `${error.name}: `
@@ -138,10 +140,10 @@ function messageOf(error: Error): string {
   return typeof message === 'string' ? message : shortened(jsonText(message) ?? '', maxAnswer)
 }
 
-/** How deep an error may be wrapped. */
+/** Maximum number of wrapping errors to unwrap. */
 const maxWrapping = 4
 
-/** The failure of a look-up, also where the author's code has wrapped it. */
+/** Finds a lookup failure, even if the author's code wrapped it. */
 function platformErrorIn(error: unknown): PlatformError | undefined {
   let current = error
   for (let depth = 0; depth < maxWrapping && current instanceof Error; depth++) {
@@ -153,10 +155,10 @@ function platformErrorIn(error: unknown): PlatformError | undefined {
   return undefined
 }
 
-/** The longest part of a target's own words that is repeated, in characters. */
+/** Longest part of a target's response to repeat, in characters. */
 const maxAnswer = 300
 
-/** What the target answered, where the client kept it: ky in `data`, axios in `response.data`. */
+/** The response body, if the client kept it: ky in `data`, axios in `response.data`. */
 function answerText(error: Error, message: string): string {
   const { data, response } = error as { data?: unknown; response?: { data?: unknown } }
   const answer = data ?? response?.data
@@ -165,10 +167,10 @@ function answerText(error: Error, message: string): string {
   return text === '' || message.includes(text) ? '' : `: ${shortened(text, maxAnswer)}`
 }
 
-/** What `fetch` says of everything that goes wrong below it; the cause below it tells. */
+/** `fetch` says this for every lower-level failure; its cause has the reason. */
 const emptyCause = 'fetch failed'
 
-/** What caused an error, in words. */
+/** Describes the cause of an error. */
 function causeOf(error: Error): string {
   let { cause } = error
   if (cause instanceof Error && cause.message === emptyCause && cause.cause instanceof Error)
@@ -179,12 +181,12 @@ function causeOf(error: Error): string {
 function causeText(cause: Error): string {
   const { code } = cause as { code?: unknown }
   const message = messageOf(cause)
-  // What was tried at several addresses has a code and no words.
+  // A failure across several addresses has a code but no message.
   if (message === '') return typeof code === 'string' ? code : ''
   return typeof code === 'string' && !message.includes(code) ? `${code}: ${message}` : message
 }
 
-/** zod, valibot, ajv and others carry a list of what is wrong. */
+/** zod, valibot, ajv, and others attach a list of issues. */
 function isValidationError(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { issues } = error as { issues?: unknown }

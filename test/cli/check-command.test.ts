@@ -187,7 +187,7 @@ describe('what is wrong is found where it is', () => {
     const { code, problem, statuses } = await check([], { OPENCTI_URL: gone.url })
     expect(code).toBe(1)
     expect(problem).toMatchObject({ name: 'Platform', code: 'PLATFORM_UNREACHABLE' })
-    expect(problem!.message).toContain('nothing listens there')
+    expect(problem!.message).toContain('nothing is listening there')
     expect(statuses).toMatchObject({ Token: 'skipped', 'Right to read': 'skipped', State: 'ok' })
   })
 

@@ -73,7 +73,7 @@ const right: Record<string, string> = {
 const wrong: Record<string, readonly [code: string, says: RegExp]> = {
   'settings that the class does not have': [
     connector(base, '', run),
-    /Write `static override readonly settings = settings` in the class/,
+    /Add `static override readonly settings = settings` to the class/,
   ],
   'settings of another class': [
     connector(
@@ -81,7 +81,7 @@ const wrong: Record<string, readonly [code: string, says: RegExp]> = {
       'static override readonly settings = defineSettings({ my_edr: z.object({ url: z.url() }) })',
       run,
     ),
-    /Write `static override readonly settings = settings` in the class/,
+    /Add `static override readonly settings = settings` to the class/,
   ],
   'settings that the type parameter does not name': [
     connector('StreamConnector<NoSettings, Item>', `${own}readonly url = this.settings.my_siem.url`, run),

@@ -118,7 +118,7 @@ describe('a hook that throws what is no error', () => {
       }
       await settled(on)
       expect(await errorsOf(on.store)).toEqual([
-        expect.stringMatching(/a value that is no Error was thrown \((string|undefined|object|number)\)/),
+        expect.stringMatching(/a value that is not an Error was thrown \((string|undefined|object|number)\)/),
       ])
       expect(on.connector.status().retries).toBeGreaterThanOrEqual(2)
     })
@@ -133,7 +133,7 @@ describe('a hook that throws what is no error', () => {
     await until('the dead letter', async () => (await on.store.countDeadLetters()) === 1)
     await settled(on)
     expect(on.connector.status().retries).toBe(0)
-    expect((await errorsOf(on.store))[0]).toMatch(/no Error was thrown/)
+    expect((await errorsOf(on.store))[0]).toMatch(/not an Error was thrown/)
   })
 })
 

@@ -216,7 +216,7 @@ describe('what is thrown', () => {
     for (const thrown of ['a secret', 42, undefined, null, { token: 'x' }, Symbol('s'), () => {}]) {
       const verdict = judge(thrown, true, nowMs)
       expect(verdict.kind).toBe('retry')
-      expect(verdict.reason).toMatch(/^a value that is no Error was thrown/)
+      expect(verdict.reason).toMatch(/^a value that is not an Error was thrown/)
     }
   })
 

@@ -50,8 +50,7 @@ test('a class that forgot its settings is told so, where nothing knows its types
   const failure = (await run(process.execPath, [file], { env, cwd: folder }).catch(
     (error: unknown) => error,
   )) as { code: number; stderr: string }
-  const hint =
-    'Simple has no settings of its own. If it reads some, write "static settings = settings" in the class.'
+  const hint = 'Simple declares no settings. If it reads any, add "static settings = settings" to the class.'
   expect(failure).toMatchObject({ code: 1 })
   expect(failure.stderr).toContain(hint)
   // Where in the author's file it is.

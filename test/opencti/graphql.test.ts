@@ -169,7 +169,7 @@ describe('no usable answer', () => {
   it('but a cut connection', async () => {
     const error = await failure((request) => request.socket.destroy())
     expect(error).toMatchObject({ code: 'PLATFORM_UNREACHABLE', status: undefined })
-    expect(error.message).toMatch(/was cut.*\((ECONNRESET|UND_ERR_SOCKET)\)/)
+    expect(error.message).toMatch(/was dropped.*\((ECONNRESET|UND_ERR_SOCKET)\)/)
   })
 
   it('but half an answer', async () => {
@@ -184,7 +184,7 @@ describe('no usable answer', () => {
     const graphql = new GraphqlClient({ http: createPlatformHttp({ token }), url })
     await expect(graphql.request({ query, schema })).rejects.toMatchObject({
       code: 'PLATFORM_UNREACHABLE',
-      message: expect.stringMatching(/nothing listens there.*OPENCTI_URL.*\(ECONNREFUSED\)/),
+      message: expect.stringMatching(/nothing is listening there.*OPENCTI_URL.*\(ECONNREFUSED\)/),
     })
   })
 

@@ -491,7 +491,7 @@ test('says why a server cannot be reached, and tries on', async () => {
   const { error } = await other.notice('broken')
   expect(error).toBeInstanceOf(StreamError)
   expect(error.message).toBe(
-    `${origin}/good cannot be reached: nothing listens there; look whether it is up, and check host and port of OPENCTI_URL (ECONNREFUSED)`,
+    `${origin}/good cannot be reached: nothing is listening there; check that it is up, and check the host and port in OPENCTI_URL (ECONNREFUSED)`,
   )
   await other.clock.advance(500)
   await other.notice('broken', 2)

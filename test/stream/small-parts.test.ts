@@ -72,7 +72,7 @@ test('heartbeats that come in bursts again and again are told once', () => {
 
 test('explains an error by the cause that says most', () => {
   expect(explainNetworkError(new TypeError('fetch failed', { cause: coded('x', 'CERT_HAS_EXPIRED') }))).toBe(
-    'its certificate has expired; have it renewed (CERT_HAS_EXPIRED)',
+    'its certificate has expired; renew it (CERT_HAS_EXPIRED)',
   )
   expect(explainNetworkError(new TypeError('terminated', { cause: coded('odd', 'E_ODD') }))).toBe(
     'odd (E_ODD)',
