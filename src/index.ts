@@ -132,6 +132,13 @@ export { type CheckedStream } from './opencti/stream-check.ts'
 
 export * from './stix/index.ts'
 
+// Values that a target holds, and lists of them
+
+export { itemKey } from './lists/item-key.ts'
+export { type ItemKind } from './lists/canonical-value.ts'
+export { type HashKind } from './lists/canonical-hash.ts'
+export { itemsOf, type ItemsResult, type NotAnItem, type ValueItem } from './lists/items-of.ts'
+
 // State: dead letters, the id map, positions, and where they are kept
 
 export {

@@ -15,6 +15,7 @@ const ranks: readonly (readonly string[])[] = [
   ['lookups', 'events'],
   ['flow', 'checkpoint'],
   ['contract'],
+  ['lists'],
   ['observe'],
   ['session'],
   ['id-map'],
