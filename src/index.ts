@@ -109,9 +109,9 @@ export { type ResolvedRoute, type RouteConditions } from './settings/schemas/rou
 export { type ConnectorStatus } from './observe/connector-status.ts'
 export { type ConnectorNotice, type ConnectorState } from './contract/notices.ts'
 export { type EventCounts as BooksSnapshot, type Outcome } from './events/event-counters.ts'
-export { type Failing } from './events/recent-endings.ts'
+export { type Failing } from './events/event-counters.ts'
 export { type AskedPause } from './flow/gate.ts'
-export { type RouteAccount } from './flow/route-account.ts'
+export { type RouteAccount } from './flow/engine.ts'
 export { type EndpointAddresses } from './observe/observation.ts'
 export { type Unreadiness } from './observe/facts/readiness.ts'
 

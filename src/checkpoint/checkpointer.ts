@@ -10,9 +10,8 @@ import {
 import { backoffMs, type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { Condition } from '../util/condition.ts'
-import { RecentDeletes } from './recent-deletes.ts'
+import { RecentDeletes, PendingChanges, withoutPosition } from './pending-changes.ts'
 import { KnownKeys } from './known-keys.ts'
-import { PendingChanges, withoutPosition } from './pending-changes.ts'
 import { UnreadKeys } from './unread-keys.ts'
 
 /** What a commit takes along: a part of the connector whose state must be written together with what depends on it. */

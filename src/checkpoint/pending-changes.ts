@@ -3,7 +3,9 @@ import {
   type EntityRecord,
   type NewDeadLetter,
   type StateChanges,
+  type StateStore,
 } from '../store/state-store.ts'
+import { comparePositions, formatPosition, parsePosition, type Position } from '../util/position.ts'
 
 /** Changes of the state that are not written yet: of each entity and each dead letter the newest. */
 export class PendingChanges {
@@ -93,4 +95,99 @@ function* present(entities: ReadonlyMap<string, EntityRecord | undefined>): Iter
 
 function* absent(entities: ReadonlyMap<string, EntityRecord | undefined>): Iterable<string> {
   for (const [key, record] of entities) if (record === undefined) yield key
+}
+
+/**
+ * Beyond this, entities that go are not remembered: after a crash, those are created and deleted once more. So many have
+ * to go while one event that came before them all is still not finished.
+ */
+const maxDepartures = 100_000
+
+/** What a commit changes of the departures. */
+export interface RecentDeleteChanges {
+  readonly putDepartures: ReadonlyMap<string, string>
+  readonly removeDepartures: readonly string[]
+}
+
+/**
+ * Entities that are gone from the target while the saved position still stands before their end. The id map no longer
+ * knows them; without this, a crash would have all of their life told again: created and deleted once more.
+ *
+ * Small for most of the time: when the position passes the end of an entity, it is forgotten.
+ */
+export class RecentDeletes {
+  readonly #positions = new Map<string, Position>()
+  /** What the store does not have yet. */
+  #pending = new Set<string>()
+  readonly #stored = new Set<string>()
+  #passed: Position | undefined
+
+  /** What an earlier process has left. */
+  async open(store: StateStore): Promise<void> {
+    for (const [key, text] of await store.departures()) {
+      const position = parsePosition(text)
+      if (position !== undefined) this.#positions.set(key, position)
+      this.#stored.add(key)
+    }
+  }
+
+  /** An entity has gone with the event at `position`. */
+  add(key: string, position: Position): void {
+    if (this.#positions.size >= maxDepartures && !this.#positions.has(key)) return
+    this.#positions.set(key, position)
+    this.#pending.add(key)
+  }
+
+  /** The position of the event with which an entity has gone, if events before it can come again. */
+  positionOf(key: string): Position | undefined {
+    return this.#positions.get(key)
+  }
+
+  /** Forgets all: positions say nothing any more. The store has to be told elsewhere. */
+  clear(): void {
+    this.#positions.clear()
+    this.#pending.clear()
+    this.#stored.clear()
+  }
+
+  /**
+   * What a commit has to change, when it saves `safe`. Call one of the answered functions when the commit is over.
+   */
+  changes(safe: Position): RecentDeleteChanges & { readonly done: () => void; readonly failed: () => void } {
+    const putDepartures = new Map<string, string>()
+    const pending = this.#pending
+    this.#pending = new Set()
+    for (const key of pending) {
+      const position = this.#positions.get(key)
+      if (position === undefined) continue
+      if (comparePositions(position, safe) > 0) putDepartures.set(key, formatPosition(position))
+      else if (!this.#stored.has(key)) this.#positions.delete(key)
+    }
+    const removeDepartures = this.#passedBy(safe)
+    return {
+      putDepartures,
+      removeDepartures,
+      done: () => {
+        for (const key of putDepartures.keys()) this.#stored.add(key)
+        for (const key of removeDepartures) {
+          this.#stored.delete(key)
+          // It may have come back and gone again meanwhile.
+          if (!this.#pending.has(key)) this.#positions.delete(key)
+        }
+        this.#passed = safe
+      },
+      failed: () => {
+        for (const key of putDepartures.keys()) this.#pending.add(key)
+      },
+    }
+  }
+
+  #passedBy(safe: Position): string[] {
+    if (this.#stored.size === 0) return []
+    if (this.#passed !== undefined && comparePositions(safe, this.#passed) === 0) return []
+    return [...this.#stored].filter((key) => {
+      const position = this.#positions.get(key)
+      return position === undefined || comparePositions(position, safe) <= 0
+    })
+  }
 }

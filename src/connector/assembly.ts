@@ -4,16 +4,13 @@ import { DeadLetterCheck } from '../dead-letters/dead-letter-check.ts'
 import { DeadLetterWriter } from '../dead-letters/dead-letter-writer.ts'
 import { RefusedRuns } from '../dead-letters/refused-runs.ts'
 import { type DeliveryFeature } from '../events/delivery-feature.ts'
-import { EventCounters, type Outcome } from '../events/event-counters.ts'
+import { EventCounters, type Outcome, droppedByReset } from '../events/event-counters.ts'
 import { Filter } from '../events/filter.ts'
-import { droppedByReset } from '../events/outcomes.ts'
 import { type Route } from '../events/route.ts'
 import { Routes } from '../events/routes.ts'
 import { ExpiryTimer } from '../expiry/expiry-timer.ts'
-import { Engine } from '../flow/engine.ts'
-import { InFlightLimit } from '../flow/in-flight-limit.ts'
-import { Room } from '../flow/room.ts'
-import { type RouteAccount } from '../flow/route-account.ts'
+import { Engine, type RouteAccount } from '../flow/engine.ts'
+import { InFlightLimit, Room } from '../flow/in-flight-limit.ts'
 import { PushedEntities } from '../id-map/pushed-entities.ts'
 import { recallRoutes } from '../id-map/recall-routes.ts'
 import { StixIdRecords } from '../id-map/stix-id-records.ts'
@@ -33,9 +30,6 @@ import { requireHooks } from '../target/require-hooks.ts'
 import { type AssemblyOptions } from './assembly-options.ts'
 import { DeliveryReports } from './delivery-reports.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
-
-/** Maximum number of entities of a batch to name in a notice. */
-const maxNamed = 10
 
 /** Wires up the stages a message passes through. */
 export class Assembly {
@@ -64,8 +58,6 @@ export class Assembly {
   readonly #options: AssemblyOptions
   #opened: Promise<void> | undefined
   #hasState = false
-  /** When {@link clear} last ran, on the clock of `pushedMs`. */
-  #clearedMs = Number.NEGATIVE_INFINITY
 
   constructor(options: AssemblyOptions) {
     this.#options = options
@@ -119,7 +111,6 @@ export class Assembly {
       stixIdRecords: this.#stixIdRecords,
       targetIds: this.#targetIds,
       uncleanShutdown: this.uncleanShutdown,
-      isOfFormerLife: ({ pushedMs }) => pushedMs <= this.#clearedMs,
     })
     this.#features = [links, this.#idMap, this.expiryTimer, reconciler, this.replayer]
     this.#reports = new DeliveryReports({
@@ -202,7 +193,7 @@ export class Assembly {
 
   /** Drops everything no hook is working on; it predates a reset. */
   clear(): void {
-    this.#clearedMs = Math.round(this.#options.clock.monotonic())
+    this.#idMap.reset(Math.round(this.#options.clock.monotonic()))
     for (const operation of this.engine.clear()) {
       operation.finish(droppedByReset, droppedByReset)
     }
@@ -238,13 +229,13 @@ export class Assembly {
       handler: this.#handlerOf(route),
       listener: this.#reports,
       bucket: limits.ofHooks(route?.name),
-      takesTokens: () => limits.countsHooks(route?.name),
+      limits,
     })
   }
 
   /** Creates the hook runner of a route, or of events without a route. */
   #handlerOf(route: Route | undefined): HookRunner {
-    const { hooks, loaded, clock, limits, logger, onNotice, observation, givenUp } = this.#options
+    const { hooks, loaded, clock, limits, logger, observation, givenUp } = this.#options
     const names = ['transform', 'find', 'create', 'update', 'delete', 'flush'] as const
     return new HookRunner({
       hooks: observation.timings.watch(hooks, names, route?.name),
@@ -256,15 +247,7 @@ export class Assembly {
       logger,
       stopped: givenUp,
       tracing: observation.tracing,
-      makesRequests: () => limits.countsRequests,
-      onOverdue: (hook, operations) =>
-        onNotice({
-          kind: 'hook-overdue',
-          hook,
-          entityIds: operations.slice(0, maxNamed).map(({ entity }) => entity.id),
-          limitMs: loaded.delivery.hookTimeoutMs!,
-          route: route?.name,
-        }),
+      limits,
     })
   }
 

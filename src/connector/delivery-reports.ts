@@ -7,6 +7,10 @@ import { type DeliveryListener } from '../flow/delivery-listener.ts'
 import { type AskedPause } from '../flow/gate.ts'
 import { type RecentErrors } from '../observe/status/recent-errors.ts'
 import { type Replayer } from '../replay/replayer.ts'
+import { type LoadedSettings } from '../settings/reading/load-settings.ts'
+
+/** So many entities of a batch are named where all of them cannot be. */
+const maxNamed = 10
 
 /** Receivers of {@link DeliveryReports}. */
 export interface DeliveryReportsOptions {
@@ -14,6 +18,7 @@ export interface DeliveryReportsOptions {
   readonly replayer: Pick<Replayer, 'failedAgain'>
   readonly refusedRuns: RefusedRuns
   readonly errors: RecentErrors
+  readonly loaded: Pick<LoadedSettings, 'delivery'>
   readonly onNotice: (notice: ConnectorNotice) => void
   readonly onStop: (verdict: Verdict) => void
 }
@@ -41,6 +46,12 @@ export class DeliveryReports implements DeliveryListener {
     }
     const letter = letters.bury(operation, verdict)
     if (isSuspect) refusedRuns.add(letter)
+  }
+
+  onOverdue(hook: string, operations: readonly Operation[], route: string | undefined): void {
+    const entityIds = operations.slice(0, maxNamed).map(({ entity }) => entity.id)
+    const limitMs = this.#options.loaded.delivery.hookTimeoutMs!
+    this.#options.onNotice({ kind: 'hook-overdue', hook, entityIds, limitMs, route })
   }
 
   onOutage(reason: string | undefined, route: string | undefined): void {

@@ -15,7 +15,7 @@ import { type ConnectorOptions } from '../contract/connector-options.ts'
 import { type ConnectorHooks } from '../contract/hooks.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 import { TargetClients } from '../target/target-clients.ts'
-import { TargetLimits } from '../target/target-limits.ts'
+import { TargetLimits } from '../flow/target-limits.ts'
 import { wordsOfNotice } from '../observe/notices/words-of-notice.ts'
 import { Runtime } from './runtime.ts'
 

@@ -19,7 +19,7 @@ import { connectorFacts } from './connector-facts.ts'
 import { connectorStatus, type ConnectorStatus } from '../observe/connector-status.ts'
 import { type OwnUser } from '../contract/own-user.ts'
 import { type ReconcileOptions, type ReconcileReport } from '../contract/reconcile-report.ts'
-import { HookRequests } from '../target/hook-requests.ts'
+import { HookRequests } from '../target/hook-call.ts'
 import { finishWork } from './finish-work.ts'
 import { LiveStream } from '../intake/live-stream.ts'
 import { type StreamMessage } from '../stream/stream-message.ts'
@@ -98,7 +98,7 @@ export class Runtime {
       logger,
       redactor: options.redactor,
       facts: () => this.#facts(),
-      ownWaits: () => HookRequests.current,
+      calls: HookRequests,
       status: () => ({ ...this.status() }),
       details: () => statusDetails(this.#assembly, store, clock, (text) => options.redactor.clean(text)),
     })

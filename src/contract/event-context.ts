@@ -11,7 +11,7 @@ import { UnknownId } from './unknown-id.ts'
 /** Facts shared by every {@link EventContext} of a connector. */
 export interface ContextFacts {
   /** Every event up to here is finished and saved. */
-  readonly safePosition: () => Position | undefined
+  readonly written: { readonly writtenSafe: Position | undefined }
   readonly logger: Logger
 }
 
@@ -93,7 +93,7 @@ export class EventContext {
    * share it. Absent until state is first saved.
    */
   get safePosition(): string | undefined {
-    const position = this.#facts.safePosition()
+    const position = this.#facts.written.writtenSafe
     return position === undefined ? undefined : formatPosition(position)
   }
 

@@ -1,5 +1,5 @@
 import { type Checkpointer } from '../checkpoint/checkpointer.ts'
-import { type Bound } from '../flow/room.ts'
+import { type Bound } from '../flow/in-flight-limit.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'

@@ -6,11 +6,11 @@ import { type ItemAnswer } from './flush-answer.ts'
 import { type Gate } from './gate.ts'
 import { type Operation } from '../events/operation.ts'
 import { type DeliveryListener } from './delivery-listener.ts'
-import { type OperationHandler } from './operation-handler.ts'
+import { type OperationHandler, type OverdueListener } from './operation-handler.ts'
 import { type Settler } from './settler.ts'
 
 /** Sends batches, and has each of their operations settled by the answer for it. */
-export class BatchSender {
+export class BatchSender implements OverdueListener {
   readonly #options: BatchSenderOptions
 
   constructor(options: BatchSenderOptions) {
@@ -18,13 +18,13 @@ export class BatchSender {
   }
 
   async send(operations: readonly Operation[]): Promise<void> {
-    const { gate, handler, settler, batcher, onSent } = this.#options
+    const { gate, handler, settler, batcher, engine } = this.#options
     gate.enter(operations)
     const startedMs = Math.round(this.#options.clock.monotonic())
     for (const operation of operations) operation.startedMs = startedMs
     let answers: readonly ItemAnswer[] | undefined
     try {
-      answers = await handler.flush(operations, (error) => this.#overdue(operations, error))
+      answers = await handler.flush(operations, this)
       if (settler.returned(operations)) batcher.returned()
     } catch (error) {
       const wasOverdue = settler.returned(operations)
@@ -33,7 +33,7 @@ export class BatchSender {
     }
     if (answers !== undefined) this.#answered(operations, answers)
     batcher.sent()
-    onSent(operations[0]!)
+    engine.sent(operations[0]!)
   }
 
   #answered(operations: readonly Operation[], answers: readonly ItemAnswer[]): void {
@@ -71,13 +71,14 @@ export class BatchSender {
   }
 
   /** The call has outlived its time: that is the target's failure, and other batches may go in its place. */
-  #overdue(operations: readonly Operation[], error: unknown): void {
-    const { gate, settler, batcher, clock, onSent } = this.#options
+  overdue(hook: string, operations: readonly Operation[], error: unknown): void {
+    const { gate, settler, batcher, listener, route, clock, engine } = this.#options
+    listener.onOverdue(hook, operations, route)
     if (settler.isStopped) return
     gate.failed(judge(error, true, clock.now()), operations, operations)
     settler.overdue(operations)
     batcher.sent()
-    onSent(operations[0]!)
+    engine.sent(operations[0]!)
   }
 
   #failed(operations: readonly Operation[], error: unknown, wasOverdue: boolean): void {
@@ -123,7 +124,7 @@ export class BatchSender {
 
 export interface BatchSenderOptions {
   readonly handler: Pick<OperationHandler, 'flush'>
-  readonly listener: Pick<DeliveryListener, 'onStop'>
+  readonly listener: Pick<DeliveryListener, 'onStop' | 'onOverdue'>
   readonly gate: Gate
   readonly settler: Settler
   /** Is told when a batch is over, and takes back what has to be split. */
@@ -131,8 +132,10 @@ export interface BatchSenderOptions {
   /** Tries of one event in all, while the target otherwise works. */
   readonly attempts: number
   readonly clock: Clock
+  /** The name of the route that they go through; absent where there are none. */
+  readonly route?: string | undefined
   /** A batch is over, of which this was the first: others may start. */
-  readonly onSent: (first: Operation) => void
+  readonly engine: { sent(first: Operation): void }
 }
 
 /** Whether the target has dealt with the item, one way or the other. */

@@ -1,16 +1,20 @@
-import { type ResolvedBatchOptions } from '../settings/schemas/delivery-options.ts'
+import { type DeliveryOptions, type ResolvedBatchOptions } from '../settings/schemas/delivery-options.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Operation } from '../events/operation.ts'
+import { BatchSender, type BatchSenderOptions } from './batch-sender.ts'
+import { type OperationHandler } from './operation-handler.ts'
+import { type Untried } from './outage.ts'
 
 /**
  * Gathers operations until there are enough of them, or enough bytes, or the first has waited long enough. An entity has
  * at most one operation in a batch: if one item of it had to be tried again, a later one would have overtaken it. Those
  * that wait behind an item of the batch count towards its size, so that a busy entity does not wait for strangers.
  */
-export class Batcher {
+export class Batcher implements Untried {
   readonly #bounds: ResolvedBatchOptions
   readonly #clock: Clock
   readonly #options: BatcherOptions
+  readonly #sender: BatchSender
   #open: Operation[] = []
   #openBytes = 0
   #openedAtMs = 0
@@ -24,9 +28,12 @@ export class Batcher {
   #cancelTimer: (() => void) | undefined
 
   constructor(options: BatcherOptions) {
-    this.#bounds = options.bounds
+    const { batch, ordering } = options.delivery
+    // What comes after another must not be in one batch with it.
+    this.#bounds = ordering === 'strict' ? { ...batch, maxItems: 1 } : batch
     this.#clock = options.clock
     this.#options = options
+    this.#sender = new BatchSender({ ...options, batcher: this, attempts: options.delivery.retry.attempts })
   }
 
   /** Batches under way. */
@@ -44,9 +51,13 @@ export class Batcher {
     return [...this.#open, ...this.#full.flat()]
   }
 
+  get hasUntried(): boolean {
+    return this.unsent.some(({ isUntried }) => isUntried)
+  }
+
   /** @param blocked how many operations wait behind others, in all lanes. */
   add(operation: Operation, blocked: number): void {
-    const bytes = this.#bounds.maxBytes === undefined ? 0 : this.#options.weigh(operation)
+    const bytes = this.#bounds.maxBytes === undefined ? 0 : this.#options.handler.itemBytes(operation)
     // While full batches wait for their turn, the open one goes on growing.
     const isFull =
       this.#open.length >= this.#bounds.maxItems ||
@@ -129,16 +140,22 @@ export class Batcher {
         if (waitMs > 0) break
         this.#close()
       }
-      waitMs = this.#options.waitMs()
+      waitMs = this.#waitMs
       if (waitMs > 0) break
       this.#inFlight++
-      this.#options.send(this.#full.shift()!)
+      void this.#sender.send(this.#full.shift()!)
     }
     if (waitMs === Number.POSITIVE_INFINITY) return
     this.#cancelTimer = this.#clock.schedule(waitMs, () => {
       this.#cancelTimer = undefined
       this.#pump()
     })
+  }
+
+  /** Milliseconds until another batch may go; infinite when that depends on one that is under way. */
+  get #waitMs(): number {
+    const { gate } = this.#options
+    return gate.isRefusing ? gate.tokenWaitMs : gate.waitMs(this.#inFlight, this)
   }
 
   /** Milliseconds until the open batch goes; 0 when it is ready. */
@@ -150,13 +167,7 @@ export class Batcher {
   }
 }
 
-export interface BatcherOptions {
-  readonly bounds: ResolvedBatchOptions
-  readonly clock: Clock
-  /** The size of an operation's item in bytes; only asked when batches are bounded by bytes. */
-  readonly weigh: (operation: Operation) => number
-  /** Milliseconds until another batch may go; infinite when that depends on one that is under way. */
-  readonly waitMs: () => number
-  /** Sends a batch. {@link Batcher.sent} has to be called when it is over. */
-  readonly send: (operations: readonly Operation[]) => void
+export interface BatcherOptions extends Omit<BatchSenderOptions, 'batcher' | 'attempts'> {
+  readonly delivery: Pick<DeliveryOptions, 'batch' | 'ordering' | 'retry'>
+  readonly handler: Pick<OperationHandler, 'flush' | 'itemBytes'>
 }

@@ -12,6 +12,8 @@ export interface DeliveryListener {
    * @param isSuspect whether nothing was delivered since others were refused too: it may not be the event that is bad.
    */
   onDeadLetter(operation: Operation, verdict: Verdict, isSuspect: boolean): void
+  /** A hook does not end although its time is over and its signal was aborted. */
+  onOverdue(hook: string, operations: readonly Operation[], route: string | undefined): void
   /** The target, or the route of that name, went down (with the reason) or came back (undefined). */
   onOutage(reason: string | undefined, route: string | undefined): void
   /**

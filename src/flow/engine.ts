@@ -3,7 +3,26 @@ import { type Hanging } from './hanging.ts'
 import { type Operation } from '../events/operation.ts'
 import { queueDepth, runningOperations, type QueueDepth } from './queue-depth.ts'
 import { type Route } from '../events/route.ts'
-import { type Trouble } from './route-account.ts'
+import { type EventCounts } from '../events/event-counters.ts'
+import { type AskedPause } from './gate.ts'
+
+/** Why what goes to the target is not taken, or not sent. */
+export interface Trouble {
+  /** Why the target counts as down; absent when it does not. */
+  readonly outage: string | undefined
+  /** Why the last event was refused, while everything is and nothing but probes is sent; absent when that is not so. */
+  readonly refusal: string | undefined
+  /** For how long either has been so, in milliseconds; 0 when neither is. */
+  readonly pausedForMs: number
+  /** The pause that the target has asked for and that is not over; absent when there is none. */
+  readonly askedPause: AskedPause | undefined
+}
+
+/** How one route does at one moment. */
+export interface RouteAccount extends EventCounts, Trouble {
+  /** Hooks, or batches, that may run side by side through it now. */
+  readonly concurrencyLimit: number
+}
 
 /** What the engines of all routes share. */
 export type EngineOptions = Pick<RouteEngineOptions, 'counters' | 'clock' | 'random' | 'logger' | 'bulk'>
@@ -43,13 +62,13 @@ export class Engine {
 
   /** Whether the target, or a route to it, is sent nothing but probes. */
   get isPaused(): boolean {
-    return this.#all.some(({ outageReason }) => outageReason !== undefined)
+    return this.#all.some(({ gate }) => gate.outageReason !== undefined)
   }
 
   /** How it does that what goes through this route, or through none, is taken. */
   troubleOf(route?: Route): Trouble {
     const engine = route === undefined ? this.#main : this.#byRoute.get(route)
-    const { outageReason, isRefusing, pausedForMs, askedPause } = engine ?? this.#main
+    const { outageReason, isRefusing, pausedForMs, askedPause } = (engine ?? this.#main).gate
     return {
       outage: isRefusing ? undefined : outageReason,
       refusal: isRefusing ? outageReason : undefined,
@@ -67,20 +86,20 @@ export class Engine {
 
   /** How long the target, or the route for which it is longest, has been failing, in milliseconds; 0 when all works. */
   get failingForMs(): number {
-    return Math.max(...this.#all.map((engine) => engine.failingForMs))
+    return Math.max(...this.#all.map(({ gate }) => gate.failingForMs))
   }
 
   /** Hooks, or batches, that may run side by side, as things are now: of all routes together where there are any. */
   get limit(): number {
-    if (this.#byRoute.size === 0) return this.#main.limit
+    if (this.#byRoute.size === 0) return this.#main.gate.limit
     let limit = 0
-    for (const engine of this.#byRoute.values()) limit += engine.limit
+    for (const engine of this.#byRoute.values()) limit += engine.gate.limit
     return limit
   }
 
   /** How many of them may run side by side for this route. */
   limitOf(route: Route): number {
-    return this.#byRoute.get(route)?.limit ?? 0
+    return this.#byRoute.get(route)?.gate.limit ?? 0
   }
 
   /** What has not ended, by what becomes of it. Looks through all of it: for those who ask now and then. */
@@ -124,11 +143,11 @@ export class Engine {
     this.#byRoute.get(route)!.pushFirst(operation)
   }
 
-  /** As of {@link RouteEngine.resumeRefusals}, for the route of that name; nothing is done for one that is gone. */
+  /** As of {@link Gate.resumeRefusals}, for the route of that name; nothing is done for one that is gone. */
   resumeRefusals(name: string | undefined, run: number, reason: string | undefined): void {
-    if (name === undefined) this.#main.resumeRefusals(run, reason)
+    if (name === undefined) this.#main.gate.resumeRefusals(run, reason)
     for (const [route, engine] of this.#byRoute) {
-      if (route.name === name) engine.resumeRefusals(run, reason)
+      if (route.name === name) engine.gate.resumeRefusals(run, reason)
     }
   }
 

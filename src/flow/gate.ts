@@ -3,12 +3,11 @@ import { type Verdict } from '../errors/verdict.ts'
 import { type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { AdaptiveLimit } from './adaptive-limit.ts'
-import { FailureShare } from './failure-share.ts'
-import { chargeFailure } from './charge-failure.ts'
-import { type Limiter } from './limiter.ts'
+import { FailureShare, chargeFailure, Refusals } from './evidence.ts'
+import { type DeliveryListener } from './delivery-listener.ts'
+import { type Limiter, type TargetLimits } from './target-limits.ts'
 import { type Operation } from '../events/operation.ts'
-import { Outage, type OutageOptions } from './outage.ts'
-import { Refusals } from './refusals.ts'
+import { Outage, type OutageOptions, type Untried } from './outage.ts'
 
 /**
  * What an operation that is refused for good is: `bad`, among others that are not; `suspect`, as nothing has been delivered
@@ -37,7 +36,9 @@ export class Gate {
   readonly #isAlone: boolean
   readonly #adaptive: AdaptiveLimit | undefined
   readonly #bucket: Limiter
-  readonly #takesTokens: () => boolean
+  readonly #limits: GateOptions['limits']
+  readonly #route: string | undefined
+  readonly #listener: GateOptions['listener']
   readonly #outage: Outage
   /** Of the tries that may have failed because of the target. */
   readonly #failures = new FailureShare()
@@ -50,7 +51,9 @@ export class Gate {
     this.#isAlone = options.isAlone ?? false
     if (options.adapts === true) this.#adaptive = new AdaptiveLimit(options.maxCalls, options.clock)
     this.#bucket = options.bucket
-    this.#takesTokens = options.takesTokens ?? (() => true)
+    this.#limits = options.limits
+    this.#route = options.route
+    this.#listener = options.listener
     this.#outage = new Outage(options.outage, options.clock, options.random)
     this.#options = options
   }
@@ -99,11 +102,11 @@ export class Gate {
   /**
    * Milliseconds until one more may start beside `running` others; infinite when that depends on one of them.
    *
-   * @param hasUntried whether what could start includes what has never been tried; only asked while the target is down.
+   * @param waiting what could start.
    */
-  waitMs(running: number, hasUntried: () => boolean): number {
+  waitMs(running: number, waiting: Untried): number {
     if (this.#outage.reason === undefined && running >= this.#limit) return Number.POSITIVE_INFINITY
-    return Math.max(this.#outage.probeWaitMs(hasUntried), this.#bucket.waitMs())
+    return Math.max(this.#outage.probeWaitMs(waiting), this.#bucket.waitMs())
   }
 
   /** @param call what is started: an operation, or a batch of them. */
@@ -111,7 +114,7 @@ export class Gate {
     const isBatch = Array.isArray(call)
     this.#adaptive?.started(call, isBatch ? call.length : 1)
     if (this.#outage.reason !== undefined) this.probe(call)
-    if (this.#takesTokens()) this.#bucket.take()
+    if (this.#limits?.countsHooks(this.#route) !== false) this.#bucket.take()
   }
 
   /** `call` is started while nothing but probes is. */
@@ -137,8 +140,8 @@ export class Gate {
     this.#adaptive?.worked(call)
     if (this.#outage.reason === undefined) this.#failures.worked(operations)
     const isTaken = this.#refusals.worked()
-    if (this.#outage.succeeded()) this.#options.onOutage(undefined)
-    if (isTaken) this.#options.onTaken()
+    if (this.#outage.succeeded()) this.#listener.onOutage(undefined, this.#route)
+    if (isTaken) this.#listener.onTaken(this.#route)
   }
 
   /** The target has too much to do for `call`, or for a part of it. */
@@ -172,7 +175,7 @@ export class Gate {
     const isThere = verdict.isOverload && verdict.facts.retryAfterMs !== undefined
     const isCertain = verdict.kind === 'outage'
     if (this.#outage.failed(key, verdict.reason, isCertain, call, share, isThere)) {
-      this.#options.onOutage(verdict.reason)
+      this.#listener.onOutage(verdict.reason, this.#route)
     }
   }
 
@@ -192,7 +195,7 @@ export class Gate {
   answered(operations: readonly Operation[], call: object): void {
     this.#adaptive?.ended(call)
     if (this.#outage.reason === undefined) this.#failures.worked(operations)
-    if (this.#outage.answered()) this.#options.onOutage(undefined)
+    if (this.#outage.answered()) this.#listener.onOutage(undefined, this.#route)
   }
 
   /**
@@ -210,7 +213,10 @@ export class Gate {
       this.#refusals.wasBad()
       return 'bad'
     }
-    if (this.#outage.refuses(verdict.reason, call)) this.#options.onRefusing(verdict.reason)
+    if (this.#outage.refuses(verdict.reason, call)) {
+      this.#options.engine.giveBackGathered()
+      this.#listener.onRefusing(verdict.reason, this.#route)
+    }
     return 'kept'
   }
 
@@ -247,7 +253,7 @@ export class Gate {
     this.#asked = { untilMs: nowMs + forMs, reason, entityId: entity.id }
     // Once for each pause, not for all the calls that ask for it.
     if (forMs >= longPauseMs && nowMs + forMs - beforeMs >= longPauseMs)
-      this.#options.onAskedPause({ forMs, reason, entityId: entity.id })
+      this.#listener.onAskedPause({ forMs, reason, entityId: entity.id }, this.#route)
   }
 
   /** While the target is down nothing is held against anybody, so that nothing of it has to count. */
@@ -266,18 +272,16 @@ export interface GateOptions {
   readonly isAlone?: boolean | undefined
   /** Shared with the HTTP client of the author. */
   readonly bucket: Limiter
-  /** Whether each call takes a token: not when the author's HTTP client takes one for each request. Default: always. */
-  readonly takesTokens?: (() => boolean) | undefined
+  /** Whether each call takes a token: not when the author's HTTP client takes one for each request. Default: each does. */
+  readonly limits?: Pick<TargetLimits, 'countsHooks'> | undefined
+  /** The name of the route that it leads to; absent where there are none. */
+  readonly route?: string | undefined
   readonly clock: Clock
   readonly random: Random
-  /** The target went down (with the reason) or came back (undefined). */
-  readonly onOutage: (reason: string | undefined) => void
-  /** Everything is refused, with this reason last; {@link GateOptions.onOutage} tells when that is over. */
-  readonly onRefusing: (reason: string) => void
-  /** The target has asked for a long pause. */
-  readonly onAskedPause: (pause: AskedPause) => void
-  /** An event was delivered after others had been refused. */
-  readonly onTaken: () => void
+  /** Told how the target does. */
+  readonly listener: Pick<DeliveryListener, 'onOutage' | 'onRefusing' | 'onAskedPause' | 'onTaken'>
+  /** Has what it has gathered for batches wait in the lanes again before anybody is told that everything is refused. */
+  readonly engine: { giveBackGathered(): void }
 }
 
 /** Whether the target itself may be what failed, and not the event or the author's code. */

@@ -22,7 +22,6 @@ export class Lanes {
   readonly #lanes = new Map<string, Lane>()
   readonly #ready = new Queue<Operation>()
   readonly #precedence: Precedence | undefined
-  readonly #onReady = (operation: Operation) => this.#ready.push(operation)
   #size = 0
 
   /** @param precedence who else waits for whom; absent when only the operations of one entity wait for one another. */
@@ -120,10 +119,10 @@ export class Lanes {
     this.#ready.unshift(chosen)
   }
 
-  /** Takes the operation that {@link peek} showed. */
-  take(): Operation {
+  /** Takes the operation that {@link peek} showed. @param nowMs on the monotonic clock, in whole milliseconds. */
+  take(nowMs: number): Operation {
     const operation = this.#ready.shift()!
-    operation.isStarted = true
+    operation.startedMs = nowMs
     return operation
   }
 
@@ -137,7 +136,7 @@ export class Lanes {
     this.#size--
     this.#leave(operation.key)
     for (const key of operation.joined) this.#leave(key)
-    this.#precedence?.leave(operation, this.#onReady)
+    this.#precedence?.leave(operation, this.#ready)
   }
 
   /**

@@ -11,6 +11,11 @@ export interface OutageOptions {
   readonly probeMaxMs: number
 }
 
+/** What could start, and whether it includes what has never been tried; only asked while the target is down. */
+export interface Untried {
+  readonly hasUntried: boolean
+}
+
 /** How unlikely failures in a row have to be, for a target that often fails, to mean that it is down. */
 const chance = 1e-3
 
@@ -182,13 +187,13 @@ export class Outage {
   /**
    * Milliseconds until a probe may start; infinite while one is under way; 0 also when there is no outage.
    *
-   * @param hasUntried whether something is there that has never been tried. It says more than what has failed before, and
-   *   need not wait as long when that was all there was.
+   * @param waiting what could start. What has never been tried says more than what has failed before, and need not wait as
+   *   long when that was all there was.
    */
-  probeWaitMs(hasUntried: () => boolean): number {
+  probeWaitMs(waiting: Untried): number {
     if (this.#reason === undefined) return 0
     if (this.#probe !== undefined) return Number.POSITIVE_INFINITY
-    const isEarly = !this.#wasUntried && hasUntried()
+    const isEarly = !this.#wasUntried && waiting.hasUntried
     return Math.max(0, (isEarly ? this.#nextUntriedMs : this.#nextProbeMs) - this.#clock.monotonic())
   }
 

@@ -1,5 +1,6 @@
 import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
 import { type Operation } from '../events/operation.ts'
+import { type Queue } from '../util/queue.ts'
 import { ReferencePrecedence } from './reference-precedence.ts'
 import { StreamPrecedence } from './stream-precedence.ts'
 
@@ -10,8 +11,8 @@ import { StreamPrecedence } from './stream-precedence.ts'
 export interface Precedence {
   /** Takes in an operation, and counts in its `blockedBy` what it has to wait for. */
   enter(operation: Operation): void
-  /** An operation has ended, and has let go of others; `onReady` is told of those that wait for nothing more. */
-  leave(operation: Operation, onReady: (operation: Operation) => void): void
+  /** An operation has ended, and has let go of others; those that wait for nothing more go to `ready`. */
+  leave(operation: Operation, ready: Queue<Operation>): void
   /** Whether a newer operation of the same entity may take the place of an earlier one that waits. */
   mayFold(earlier: Operation, newer: Operation): boolean
   /** Forgets all but these, which have been started. */

@@ -42,12 +42,12 @@ export class ReferencePrecedence implements Precedence {
     for (const id of named) this.#claim(id, { operation, isShared: true })
   }
 
-  leave(operation: Operation, onReady: (operation: Operation) => void): void {
+  leave(operation: Operation, ready: Queue<Operation>): void {
     const claims = this.#claims.get(operation)
     if (claims === undefined) return
     this.#claims.delete(operation)
-    for (const id of claims.own) this.#release(id, onReady)
-    for (const id of claims.named) this.#release(id, onReady)
+    for (const id of claims.own) this.#release(id, ready)
+    for (const id of claims.named) this.#release(id, ready)
   }
 
   /** What the earlier one has not claimed, it has not waited for. */
@@ -86,7 +86,7 @@ export class ReferencePrecedence implements Precedence {
     }
   }
 
-  #release(id: string, onReady: (operation: Operation) => void): void {
+  #release(id: string, ready: Queue<Operation>): void {
     const place = this.#places.get(id)!
     if (--place.holders > 0) return
     const { waiting } = place
@@ -98,7 +98,7 @@ export class ReferencePrecedence implements Precedence {
     do {
       const { operation } = waiting.shift()!
       place.holders++
-      if (--operation.blockedBy === 0) onReady(operation)
+      if (--operation.blockedBy === 0) ready.push(operation)
     } while (place.isShared && waiting.first?.isShared === true)
     if (waiting.size === 0) place.waiting = undefined
   }

@@ -4,14 +4,14 @@ import { type Operation } from '../events/operation.ts'
 /** Operations between two tries: still first in their lanes, in nobody's hands. */
 export class RetryTimers {
   readonly #clock: Clock
-  readonly #onRested: (operation: Operation) => void
+  readonly #engine: { rested(operation: Operation): void }
   /** With what cancels the wait. */
   readonly #cancels = new Map<Operation, () => void>()
 
-  /** @param onRested told when an operation has waited long enough. */
-  constructor(clock: Clock, onRested: (operation: Operation) => void) {
+  /** @param engine told when an operation has waited long enough. */
+  constructor(clock: Clock, engine: { rested(operation: Operation): void }) {
     this.#clock = clock
-    this.#onRested = onRested
+    this.#engine = engine
   }
 
   get size(): number {
@@ -26,7 +26,7 @@ export class RetryTimers {
   wait(operation: Operation, waitMs: number): void {
     const cancel = this.#clock.schedule(waitMs, () => {
       this.#cancels.delete(operation)
-      this.#onRested(operation)
+      this.#engine.rested(operation)
     })
     this.#cancels.set(operation, cancel)
   }

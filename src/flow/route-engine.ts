@@ -3,32 +3,31 @@ import { type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { Condition } from '../util/condition.ts'
 import { type Logger } from '../util/logger.ts'
-import { ActiveOperations } from './active-operations.ts'
-import { BatchSender } from './batch-sender.ts'
+import { ActiveOperations, Settler } from './settler.ts'
 import { Batcher } from './batcher.ts'
 import { type EventCounters, delivered } from '../events/event-counters.ts'
 import { coalesce } from '../events/coalesce.ts'
-import { type AskedPause, Gate } from './gate.ts'
+import { Gate } from './gate.ts'
 import { type Hanging, type HangingCall, hangingCall, hangsAfterMs, nothingHangs } from './hanging.ts'
-import { type Limiter } from './limiter.ts'
+import { type Limiter, type TargetLimits } from './target-limits.ts'
 import { Lanes } from './lanes.ts'
 import { type DeliveryListener } from './delivery-listener.ts'
 import { type Operation } from '../events/operation.ts'
-import { type OperationHandler } from './operation-handler.ts'
+import { type OperationHandler, type OverdueListener } from './operation-handler.ts'
 import { queueDepth, type QueueDepth, type QueueView } from './queue-depth.ts'
 import { precedenceOf } from './precedence.ts'
 import { RetryTimers } from './retry-timers.ts'
-import { Settler } from './settler.ts'
 
 /**
  * Takes operations in stream order to their end: in their lanes, at most so many at a time, within the rate limit,
  * again after failures that pass, aside after failures that do not, and not at all while the target is down.
  */
-export class RouteEngine {
+export class RouteEngine implements OverdueListener {
   readonly #handler: OperationHandler
   readonly #clock: Clock
   readonly #random: Random
-  readonly #gate: Gate
+  /** The door to the target. */
+  readonly gate: Gate
   readonly #batcher: Batcher | undefined
   readonly #coalesces: boolean
   readonly #lanes: Lanes
@@ -36,7 +35,8 @@ export class RouteEngine {
   readonly #resting: RetryTimers
   readonly #settler: Settler
   readonly #idle = new Condition()
-  readonly #hasUntried = () => this.#lanes.hasUntried
+  readonly #listener: DeliveryListener
+  readonly #route: string | undefined
   /** How long the longest call took that ended well, in milliseconds. */
   #longestMs = 0
   #isPumping = false
@@ -46,39 +46,34 @@ export class RouteEngine {
   constructor(options: RouteEngineOptions) {
     const { delivery, handler, listener, clock, bulk } = options
     this.#handler = handler
+    this.#listener = listener
+    this.#route = options.route
     this.#clock = clock
     this.#random = options.random
     this.#lanes = new Lanes(precedenceOf(delivery.ordering))
-    this.#gate = new Gate({
+    this.gate = new Gate({
       ...options,
       adapts: delivery.adaptiveConcurrency,
       maxCalls: bulk ? delivery.batch.maxInFlight : delivery.concurrency,
       outage: delivery.outage,
       isAlone: delivery.ordering === 'strict',
-      onOutage: (reason) => listener.onOutage(reason, options.route),
-      onRefusing: (reason) => {
-        this.#giveBackGathered()
-        listener.onRefusing(reason, options.route)
-      },
-      onAskedPause: (pause) => listener.onAskedPause(pause, options.route),
-      onTaken: () => listener.onTaken(options.route),
+      engine: this,
     })
     this.#coalesces = delivery.coalesce === 'latest' || (bulk && delivery.batch.dedupe === 'latest')
-    this.#resting = new RetryTimers(clock, (operation) => {
-      this.#lanes.again(operation)
-      this.#pump()
-    })
+    this.#resting = new RetryTimers(clock, this)
     this.#settler = new Settler({
       ...options,
       retry: delivery.retry,
-      gate: this.#gate,
+      gate: this.gate,
       lanes: this.#lanes,
       atWork: this.#atWork,
       resting: this.#resting,
-      isStopped: () => this.#isStopped,
-      onEnd: () => this.#checkIdle(),
+      engine: this,
     })
-    if (bulk) this.#batcher = this.#batches(options)
+    if (bulk) {
+      const { gate } = this
+      this.#batcher = new Batcher({ ...options, gate, settler: this.#settler, engine: this })
+    }
   }
 
   /** Operations that have not ended. */
@@ -86,34 +81,9 @@ export class RouteEngine {
     return this.#lanes.size
   }
 
-  /** Why nothing is sent but probes; undefined when that is not so. */
-  get outageReason(): string | undefined {
-    return this.#gate.outageReason
-  }
-
-  /** Whether nothing but probes is sent because everything is refused. */
-  get isRefusing(): boolean {
-    return this.#gate.isRefusing
-  }
-
-  /** How long the target has been failing since it worked last, in milliseconds; 0 when it works. */
-  get failingForMs(): number {
-    return this.#gate.failingForMs
-  }
-
-  /** Hooks, or batches, that may run side by side, as things are now. */
-  get limit(): number {
-    return this.#gate.limit
-  }
-
-  /** For how long nothing but probes has been sent, in milliseconds; 0 when that is not so. */
-  get pausedForMs(): number {
-    return this.#gate.pausedForMs
-  }
-
-  /** The pause that the target has asked for and that is not over; undefined when there is none. */
-  get askedPause(): AskedPause | undefined {
-    return this.#gate.askedPause
+  /** Whether nothing is started any more. */
+  get isStopped(): boolean {
+    return this.#isStopped
   }
 
   /** The calls that take far longer than others. Looks through all that has not ended. */
@@ -128,12 +98,12 @@ export class RouteEngine {
       if (!operation.isStarted || idle.has(operation) || resting.has(operation)) continue
       running++
       // A hook can wait for the end of a pause in the middle of its work.
-      const forMs = Math.round(nowMs - Math.max(operation.startedMs, this.#gate.askedUntilMs))
+      const forMs = Math.round(nowMs - Math.max(operation.startedMs, this.gate.askedUntilMs))
       if (forMs >= afterMs) calls.push(hangingCall(operation, forMs))
     }
     if (calls.length === 0) return nothingHangs
     calls.sort((one, other) => other.forMs - one.forMs)
-    const waits = this.#gate.waitMs(this.#batcher?.inFlight ?? this.#atWork.count, this.#hasUntried)
+    const waits = this.gate.waitMs(this.#batcher?.inFlight ?? this.#atWork.count, this.#lanes)
     const isAll = waits === Number.POSITIVE_INFINITY && calls.length === running
     return { calls, isAll }
   }
@@ -174,16 +144,6 @@ export class RouteEngine {
     this.#pump()
   }
 
-  /**
-   * An earlier process has seen events refused, one after another.
-   *
-   * @param run how many.
-   * @param reason why the last was; absent when nothing was paused for that.
-   */
-  resumeRefusals(run: number, reason: string | undefined): void {
-    this.#gate.resumeRefusals(run, reason)
-  }
-
   /** No more is coming for now: what waits for company in a batch goes as it is. */
   hurry(): void {
     this.#batcher?.hurry()
@@ -216,7 +176,7 @@ export class RouteEngine {
     const unsent = this.#batcher?.clear() ?? []
     const dropped = this.#lanes.clear([...this.#resting.clear(), ...unsent])
     this.#atWork.leave(unsent.length)
-    this.#checkIdle()
+    this.ended()
     return dropped
   }
 
@@ -225,20 +185,20 @@ export class RouteEngine {
     this.#isPumping = true
     try {
       while (this.#lanes.peek() !== undefined) {
-        if (this.#batcher !== undefined && !this.#gate.isRefusing) {
+        if (this.#batcher !== undefined && !this.gate.isRefusing) {
           if (this.#atWork.count >= this.#batcher.capacity) break
         } else {
-          const waitMs = this.#gate.waitMs(this.#atWork.count, this.#hasUntried)
+          const waitMs = this.gate.waitMs(this.#atWork.count, this.#lanes)
           if (waitMs > 0) {
             this.#wake(waitMs)
             break
           }
-          if (this.#gate.outageReason !== undefined) this.#lanes.preferUntried(this.#random)
+          if (this.gate.outageReason !== undefined) this.#lanes.preferUntried(this.#random)
           // What is refused says something only alone: a batch with one bad item would hide that the others are taken.
-          if (this.#batcher !== undefined) this.#gate.probe(this.#lanes.peek()!)
-          else this.#gate.enter(this.#lanes.peek()!)
+          if (this.#batcher !== undefined) this.gate.probe(this.#lanes.peek()!)
+          else this.gate.enter(this.#lanes.peek()!)
         }
-        const operation = this.#lanes.take()
+        const operation = this.#lanes.take(Math.round(this.#clock.monotonic()))
         this.#atWork.begin()
         void this.#run(operation)
       }
@@ -248,7 +208,7 @@ export class RouteEngine {
   }
 
   /** What has been gathered and not sent waits in its lanes again: older events of its entities may come before it. */
-  #giveBackGathered(): void {
+  giveBackGathered(): void {
     const gathered = this.#batcher?.clear() ?? []
     for (const operation of gathered) this.#lanes.again(operation)
     this.#atWork.leave(gathered.length)
@@ -269,67 +229,51 @@ export class RouteEngine {
 
   async #run(operation: Operation): Promise<void> {
     operation.tries.count++
-    operation.startedMs = Math.round(this.#clock.monotonic())
-    operation.onOverdue = this.#onOverdue
     try {
-      const outcome = await this.#handler.deliver(operation)
+      const outcome = await this.#handler.deliver(operation, this)
       if (operation.isOverdue) this.#settler.returned([operation])
       if (outcome === undefined) {
         if (this.#isStopped) this.#settler.keep(operation)
         else this.#batcher!.add(operation, this.#blocked())
-        if (this.#gate.isRefusing) this.#batcher!.hurry()
+        if (this.gate.isRefusing) this.#batcher!.hurry()
         return
       }
       if (outcome === delivered) {
         this.#noteDuration(operation)
-        this.#gate.worked([operation], operation)
-      } else this.#gate.wasted(operation)
+        this.gate.worked([operation], operation)
+      } else this.gate.wasted(operation)
       this.#settler.end(operation, outcome)
     } catch (error) {
       const wasOverdue = operation.isOverdue && this.#settler.returned([operation])
       const verdict = this.#settler.judge(error, operation)
       // That it took too long was told when it did.
       if (!wasOverdue || verdict.facts.code !== 'HOOK_TIMEOUT')
-        this.#gate.failed(verdict, [operation], operation)
+        this.gate.failed(verdict, [operation], operation)
       this.#settler.failed(operation, verdict, operation)
     }
     this.#pump()
   }
 
   /** A call has outlived its time: that is the target's failure, and others may go in its place. */
-  readonly #onOverdue = (operation: Operation, error: unknown): void => {
+  overdue(hook: string, operations: readonly Operation[], error: unknown): void {
+    this.#listener.onOverdue(hook, operations, this.#route)
     if (this.#isStopped) return
-    this.#gate.failed(this.#settler.judge(error, operation), [operation], operation)
-    this.#settler.overdue([operation])
+    const operation = operations[0]!
+    this.gate.failed(this.#settler.judge(error, operation), operations, operation)
+    this.#settler.overdue(operations)
     this.#pump()
   }
 
-  #batches({ delivery, handler, listener, clock }: RouteEngineOptions): Batcher {
-    const batcher: Batcher = new Batcher({
-      // What comes after another must not be in one batch with it.
-      bounds: delivery.ordering === 'strict' ? { ...delivery.batch, maxItems: 1 } : delivery.batch,
-      clock,
-      weigh: (operation) => handler.itemBytes(operation),
-      waitMs: () =>
-        this.#gate.isRefusing
-          ? this.#gate.tokenWaitMs
-          : this.#gate.waitMs(batcher.inFlight, () => batcher.unsent.some(({ isUntried }) => isUntried)),
-      send: (operations) => void sender.send(operations),
-    })
-    const sender = new BatchSender({
-      handler,
-      listener,
-      gate: this.#gate,
-      settler: this.#settler,
-      batcher,
-      attempts: delivery.retry.attempts,
-      clock,
-      onSent: (first) => {
-        this.#noteDuration(first)
-        this.#pump()
-      },
-    })
-    return batcher
+  /** An operation has waited long enough for its next try. */
+  rested(operation: Operation): void {
+    this.#lanes.again(operation)
+    this.#pump()
+  }
+
+  /** A batch is over, of which this was the first: others may start. */
+  sent(first: Operation): void {
+    this.#noteDuration(first)
+    this.#pump()
   }
 
   /** Operations that wait behind others of their entity. */
@@ -337,7 +281,8 @@ export class RouteEngine {
     return this.#lanes.size - this.#lanes.readyCount - this.#atWork.count - this.#resting.size
   }
 
-  #checkIdle(): void {
+  /** An operation has ended, or was dropped. */
+  ended(): void {
     if (this.#lanes.size > 0 || !this.#idle.isAwaited) return
     this.#idle.notifyAll()
     this.#batcher?.calm()
@@ -354,8 +299,8 @@ export interface RouteEngineOptions {
   readonly logger: Logger
   /** Shared with the HTTP client of the author. */
   readonly bucket: Limiter
-  /** Whether each call takes a token: not when the author's HTTP client takes one for each request. Default: always. */
-  readonly takesTokens?: (() => boolean) | undefined
+  /** Whether each call takes a token: not when the author's HTTP client takes one for each request. Default: each does. */
+  readonly limits?: Pick<TargetLimits, 'countsHooks'> | undefined
   /** Whether operations go out in batches. */
   readonly bulk: boolean
   /** The name of the route whose operations it is for; absent where there are none. */

@@ -3,7 +3,6 @@ import { type ResolvedRetryOptions } from '../settings/schemas/delivery-options.
 import { backoffMs, type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
-import { type ActiveOperations } from './active-operations.ts'
 import { type EventCounters, type Outcome } from '../events/event-counters.ts'
 import { type Gate } from './gate.ts'
 import { type Lanes } from './lanes.ts'
@@ -11,6 +10,7 @@ import { type Operation } from '../events/operation.ts'
 import { type DeliveryListener } from './delivery-listener.ts'
 import { type OperationHandler } from './operation-handler.ts'
 import { type RetryTimers } from './retry-timers.ts'
+import { Condition } from '../util/condition.ts'
 
 /**
  * The longest wait after a look-up that failed, in milliseconds: it costs next to nothing while the platform is away. And after
@@ -34,7 +34,7 @@ export class Settler {
 
   /** Whether nothing is started any more. */
   get isStopped(): boolean {
-    return this.#options.isStopped()
+    return this.#options.engine.isStopped
   }
 
   /** What an error of this operation's hooks says. */
@@ -129,11 +129,11 @@ export class Settler {
 
   /** The operation has come to its end. */
   end(operation: Operation, outcome: Outcome): void {
-    const { atWork, lanes, onEnd } = this.#options
+    const { atWork, lanes, engine } = this.#options
     atWork.leave()
     lanes.finish(operation)
     operation.finish(outcome)
-    onEnd()
+    engine.ended()
   }
 
   #giveUp(operation: Operation, verdict: Verdict, call: object): void {
@@ -201,8 +201,31 @@ export interface SettlerOptions {
   readonly resting: RetryTimers
   /** Whether operations go out in batches. */
   readonly bulk: boolean
-  /** Whether nothing is started any more. */
-  readonly isStopped: () => boolean
-  /** An operation has ended. */
-  readonly onEnd: () => void
+  /** Knows whether nothing is started any more, and is told when an operation has ended. */
+  readonly engine: { readonly isStopped: boolean; ended(): void }
+}
+
+/** Counts the operations that are in somebody's hands: a hook is at work on them, or a batch gathers them. */
+export class ActiveOperations {
+  readonly #none = new Condition()
+  #count = 0
+
+  get count(): number {
+    return this.#count
+  }
+
+  begin(count = 1): void {
+    this.#count += count
+  }
+
+  /** So many are in nobody's hands any more. */
+  leave(count = 1): void {
+    this.#count -= count
+    if (this.#count === 0) this.#none.notifyAll()
+  }
+
+  /** Resolves when there are none. */
+  none(): Promise<void> {
+    return this.#count === 0 ? Promise.resolve() : this.#none.wait()
+  }
 }

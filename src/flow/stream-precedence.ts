@@ -16,10 +16,10 @@ export class StreamPrecedence implements Precedence {
     this.#waiting.push(operation)
   }
 
-  leave(operation: Operation, onReady: (operation: Operation) => void): void {
+  leave(operation: Operation, ready: Queue<Operation>): void {
     if (operation !== this.#first) return
     this.#first = this.#waiting.shift()
-    if (this.#first !== undefined && --this.#first.blockedBy === 0) onReady(this.#first)
+    if (this.#first !== undefined && --this.#first.blockedBy === 0) ready.push(this.#first)
   }
 
   /** The newer state would come before all that is between the two. */

@@ -1,14 +1,13 @@
 import { type Checkpointer } from '../checkpoint/checkpointer.ts'
 import { type DeliveryFeature } from '../events/delivery-feature.ts'
 import { type Outcome } from '../events/event-counters.ts'
-import { isTold } from '../events/is-told.ts'
+import { isTold } from '../opencti/stream-event.ts'
 import { type Operation } from '../events/operation.ts'
 import { comparePositions, formatPosition, parsePosition, type Position } from '../util/position.ts'
 import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
 import { type Entity } from '../stix/types/entity.ts'
-import { updatedAtOf } from '../stix/read/entity-life.ts'
+import { updatedAtOf, validUntilOf } from '../stix/read/entity-life.ts'
 import { type EntityRecord, type MaybePromise } from '../store/state-store.ts'
-import { dueAtMs } from './due-at.ts'
 import { type StixIdRecords } from './stix-id-records.ts'
 import { type TargetIds, unknownExternalId } from './target-ids.ts'
 import { type UncleanShutdown } from './unclean-shutdown.ts'
@@ -35,7 +34,8 @@ export class PushedEntities implements DeliveryFeature {
   readonly #progress: MapProgress
   readonly #uncleanShutdown: Pick<UncleanShutdown, 'mayHavePushed'> | undefined
   readonly targetIds: TargetIds
-  readonly #isOfFormerLife: (operation: Operation) => boolean
+  /** What was pushed until then was begun before somebody reset the connector: its positions say nothing any more. */
+  #resetMs = Number.NEGATIVE_INFINITY
 
   constructor(options: PushedEntitiesOptions) {
     this.#delivery = options.delivery
@@ -44,7 +44,15 @@ export class PushedEntities implements DeliveryFeature {
     this.#progress = options.progress
     this.#uncleanShutdown = options.uncleanShutdown
     this.targetIds = options.targetIds
-    this.#isOfFormerLife = options.isOfFormerLife ?? (() => false)
+  }
+
+  /** Somebody has reset the connector. @param nowMs as operations note when they were pushed. */
+  reset(nowMs: number): void {
+    this.#resetMs = nowMs
+  }
+
+  #isOfFormerLife({ pushedMs }: Operation): boolean {
+    return pushedMs <= this.#resetMs
   }
 
   /** What the id map says of an operation's entity, unless the operation can be left out. */
@@ -202,8 +210,6 @@ export interface PushedEntitiesOptions {
   readonly uncleanShutdown?: Pick<UncleanShutdown, 'mayHavePushed'> | undefined
   /** How far the connector has come. */
   readonly progress: MapProgress
-  /** Whether an operation was begun before somebody reset the connector: its position says nothing any more. Default: none was. */
-  readonly isOfFormerLife?: ((operation: Operation) => boolean) | undefined
 }
 
 function updatedMsOf(entity: Entity): number | undefined {
@@ -220,4 +226,15 @@ function timesOf(operation: Operation): Pick<EntityRecord, 'position' | 'caughtU
 /** An older state that was forced upon the target does not make what is between it and the newer one less stale. */
 function positionOf({ newerPosition, event: { position } }: Operation): string | undefined {
   return newerPosition ?? (position === undefined ? undefined : formatPosition(position))
+}
+
+/** When an entity that is pushed has to be withdrawn, in milliseconds since 1970; undefined for never. */
+export function dueAtMs(
+  entity: Entity,
+  { on, filter }: Pick<DeliveryOptions, 'on' | 'filter'>,
+): number | undefined {
+  if (filter.revoked === 'only') return undefined
+  if (!on.expiryTimer || on.expired !== 'delete' || entity.type !== 'indicator') return undefined
+  const atMs = Date.parse(validUntilOf(entity) ?? '')
+  return Number.isNaN(atMs) ? undefined : atMs
 }

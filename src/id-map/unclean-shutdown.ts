@@ -1,4 +1,4 @@
-import { isTold } from '../events/is-told.ts'
+import { isTold } from '../opencti/stream-event.ts'
 import { type Operation } from '../events/operation.ts'
 import { type Position } from '../util/position.ts'
 import { validUntilOf } from '../stix/read/entity-life.ts'

@@ -4,7 +4,7 @@ import { type ConnectorSettings } from '../settings/schemas/connector-settings.t
 import { type StreamNotice } from '../stream/stream-notice.ts'
 import { type Clock } from '../util/clock.ts'
 import { type StartKind } from '../session/progress.ts'
-import { type Bound } from '../flow/room.ts'
+import { type Bound } from '../flow/in-flight-limit.ts'
 import { type ClockOff } from './clock-watch.ts'
 import { type Pipeline } from './pipeline.ts'
 

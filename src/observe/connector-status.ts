@@ -1,5 +1,5 @@
 import { type EventCounts } from '../events/event-counters.ts'
-import { type RouteAccount } from '../flow/route-account.ts'
+import { type RouteAccount } from '../flow/engine.ts'
 import { whyOf } from './facts/channels.ts'
 import { type ObservedFacts } from './facts/observed-facts.ts'
 import { readiness, type Unreadiness } from './facts/readiness.ts'

@@ -4,7 +4,7 @@ import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { type Redactor } from '../util/redactor.ts'
-import { HookTimings, type OwnWaits } from './facts/hook-timings.ts'
+import { HookTimings, type PresentCall } from './facts/hook-timings.ts'
 import { canShare, type HttpAnswer, HttpEndpoint, type HttpService } from './http/http-endpoint.ts'
 import { OwnMetrics } from './metrics/own-metrics.ts'
 import { prefixOf } from './metrics/prefix-of.ts'
@@ -53,7 +53,7 @@ export class Observation {
     this.#options = options
     this.stream = new StreamWatch(options.clock)
     const isAskedFor = options.settings.expose_metrics || options.health.port !== undefined
-    this.timings = new HookTimings(options.clock, isAskedFor, options.ownWaits)
+    this.timings = new HookTimings(options.clock, isAskedFor, options.calls)
     const { settings, logger, redactor } = options
     this.tracing = new Tracing({ settings, logger, clean: (text) => redactor.clean(text) })
     this.own = new OwnMetrics({
@@ -189,7 +189,7 @@ export interface ObservationOptions {
   readonly redactor: Redactor
   readonly facts: () => ObservedFacts
   /** The time of the present call of a hook that is not the target's. */
-  readonly ownWaits: () => OwnWaits | undefined
+  readonly calls: PresentCall
   /** The public status of the connector; `/status` answers it, with more. */
   readonly status: () => StatusSources['status']
   /** What is looked up only for those who ask. */

@@ -80,3 +80,8 @@ export interface StreamEvent {
   /** Roughly what it occupies in memory. */
   readonly bytes: number
 }
+
+/** What a frame tells that was not sent because something happened: it is the state of an entity as it is. */
+export function isTold({ name, envelope, isDependency, position }: StreamEvent): boolean {
+  return position !== undefined && name === 'create' && (envelope.type === undefined || isDependency)
+}

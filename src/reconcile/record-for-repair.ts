@@ -1,7 +1,5 @@
-import { type Outcome } from '../events/event-counters.ts'
-import { type Operation } from '../events/operation.ts'
-import { overtakenOutcome } from '../events/outcomes.ts'
-import { type Repair } from '../events/repair.ts'
+import { type Outcome, overtakenOutcome } from '../events/event-counters.ts'
+import { type Operation, type Repair } from '../events/operation.ts'
 import { type EntityRecord } from '../store/state-store.ts'
 
 /**

@@ -1,6 +1,5 @@
-import { type Outcome } from '../events/event-counters.ts'
-import { overtakenOutcome } from '../events/outcomes.ts'
-import { type Repair } from '../events/repair.ts'
+import { type Outcome, overtakenOutcome } from '../events/event-counters.ts'
+import { type Repair } from '../events/operation.ts'
 import { raceWithSignal } from '../util/race-with-signal.ts'
 import { type ReconcileReport } from '../contract/reconcile-report.ts'
 

@@ -1,11 +1,9 @@
 import { type Checkpointer } from '../checkpoint/checkpointer.ts'
 import { describeError } from '../errors/verdict.ts'
 import { type DeliveryFeature } from '../events/delivery-feature.ts'
-import { type Outcome } from '../events/event-counters.ts'
-import { type Operation } from '../events/operation.ts'
-import { type Origin } from '../events/origin.ts'
-import { droppedByReset, staleOutcome } from '../events/outcomes.ts'
-import { type Bound } from '../flow/room.ts'
+import { type Outcome, droppedByReset, staleOutcome } from '../events/event-counters.ts'
+import { type Operation, type Origin } from '../events/operation.ts'
+import { type Bound } from '../flow/in-flight-limit.ts'
 import { isEarlierPosition } from '../store/earlier-position.ts'
 import {
   type DeadLetter,

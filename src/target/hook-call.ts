@@ -1,8 +1,12 @@
 import { errorFacts } from '../errors/error-facts.ts'
 import { isStreamConnectorError, StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { type HookTrace } from '../events/event-trace.ts'
+import { type Operation } from '../events/operation.ts'
+import { type OverdueListener } from '../flow/operation-handler.ts'
 import { type Clock } from '../util/clock.ts'
-import { HookRequests } from './hook-requests.ts'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { Condition } from '../util/condition.ts'
+import { isThenable } from '../util/is-thenable.ts'
 
 /** How long a hook that ignores its signal is waited for beyond the limit before that is told, as a share of the limit. */
 const patience = 0.5
@@ -18,25 +22,33 @@ export interface HookLimits {
   /** Aborted when the connector gives up what is in flight. */
   readonly stopped: AbortSignal
   /** Whether hooks may make requests through `this.http`. Default: none does. */
-  readonly makesRequests?: (() => boolean) | undefined
+  readonly requests?: { readonly countsRequests: boolean } | undefined
 }
-
-/** Told that a call does not end although its time is over and its signal was aborted. */
-export type OnOverdue = (hook: string, error: StreamConnectorError) => void
 
 /** One call of a hook: makes its signal when somebody asks for it, and ends it when it takes too long. */
 export class HookCall {
   readonly #limits: HookLimits
   readonly #trace: HookTrace | undefined
-  readonly #onOverdue: OnOverdue | undefined
+  readonly #what: Operation | readonly Operation[] | undefined
+  readonly #caller: OverdueListener | undefined
   #controller: AbortController | undefined
   #signal: AbortSignal | undefined
 
-  /** @param trace follows the call; absent when nobody does. */
-  constructor(limits: HookLimits, trace?: HookTrace | undefined, onOverdue?: OnOverdue | undefined) {
+  /**
+   * @param trace follows the call; absent when nobody does.
+   * @param what it is for; absent when nobody waits for its end.
+   * @param caller told when it does not end although its time is over and its signal was aborted.
+   */
+  constructor(
+    limits: HookLimits,
+    trace?: HookTrace | undefined,
+    what?: Operation | readonly Operation[] | undefined,
+    caller?: OverdueListener | undefined,
+  ) {
     this.#limits = limits
     this.#trace = trace
-    this.#onOverdue = onOverdue
+    this.#what = what
+    this.#caller = caller
   }
 
   /** The signal for the hook. */
@@ -62,8 +74,8 @@ export class HookCall {
 
   #run<T>(name: string, call: () => T | Promise<T>): T | Promise<T> {
     // Without a limit the hook's own answer is handed on: a promise around it would cost each event some more turns.
-    const { timeoutMs, makesRequests } = this.#limits
-    const isPlain = makesRequests?.() !== true
+    const { timeoutMs, requests } = this.#limits
+    const isPlain = requests?.countsRequests !== true
     const whole = isPlain ? call : () => new HookRequests(() => this.signal()).run(call)
     return timeoutMs === undefined ? whole() : this.#runWithin(timeoutMs, name, whole)
   }
@@ -83,7 +95,7 @@ export class HookCall {
       this.#controller?.abort(error)
       cancel = clock.schedule(timeoutMs * patience, () => {
         if (withoutEffect.has(name)) givenUp.reject(error)
-        else this.#onOverdue?.(name, error)
+        else this.#tellOverdue(name, error)
       })
     })
     try {
@@ -94,6 +106,11 @@ export class HookCall {
       cancel()
     }
   }
+
+  #tellOverdue(name: string, error: StreamConnectorError): void {
+    const what = this.#what ?? []
+    this.#caller?.overdue(name, (Array.isArray(what) ? what : [what]) as readonly Operation[], error)
+  }
 }
 
 /** What a hook threw after its time: what it says of the event still counts, that it was interrupted says nothing. */
@@ -101,4 +118,98 @@ function lateError(thrown: unknown, timeout: StreamConnectorError): unknown {
   if (thrown === timeout || isStreamConnectorError(thrown) || errorFacts(thrown, 0).status !== undefined)
     return thrown
   return new StreamConnectorError(timeout.code, timeout.message, { cause: thrown })
+}
+
+/** Microtasks that ky takes at most between the call for a request and the request. */
+const beginTurns = 10
+
+const storage = new AsyncLocalStorage<HookRequests>()
+
+/**
+ * What one call of a hook requests through `this.http`, wherever in its code. These requests end when the call is told to
+ * end, though the author hands no signal on, and the call has not ended before they have, though nobody waits for them:
+ * none of them can take effect after the next call for the entity.
+ *
+ * What the call leaves behind, such as a loop that it has started, is on its own once the call is over.
+ */
+export class HookRequests {
+  readonly #signal: () => AbortSignal
+  readonly #ended = new Condition()
+  #announced = 0
+  #begun = 0
+  #underWay = 0
+  #isOver = false
+  /** Requests that wait for their turn, since when, and how long any has waited before, in milliseconds. */
+  #waiting = 0
+  #waitingSinceMs = 0
+  #waitedMs = 0
+
+  /** @param signal the signal of the call; only asked for when there is a request. */
+  constructor(signal: () => AbortSignal) {
+    this.#signal = signal
+  }
+
+  /** The call of a hook in whose code this is asked; undefined outside of one. */
+  static get current(): HookRequests | undefined {
+    const requests = storage.getStore()
+    return requests === undefined || requests.#isOver ? undefined : requests
+  }
+
+  /** Makes the call; what is answered has ended when all its requests have. */
+  run<T>(call: () => T | Promise<T>): T | Promise<T> {
+    let result: T | Promise<T>
+    try {
+      result = storage.run(this, call)
+    } catch (error) {
+      if (this.#announced > 0) return this.#waitFor(Promise.reject(error as Error))
+      this.#isOver = true
+      throw error
+    }
+    if (isThenable(result)) return this.#waitFor(result)
+    if (this.#announced > 0) return this.#waitFor(Promise.resolve(result))
+    this.#isOver = true
+    return result
+  }
+
+  /** A request is about to begin, some microtasks from now. */
+  announce(): void {
+    this.#announced++
+  }
+
+  /** A request begins, which the answered signal may end. {@link end} has to be called when it is over. */
+  begin(): AbortSignal {
+    this.#begun++
+    this.#underWay++
+    return this.#signal()
+  }
+
+  /** A request waits for its turn, by the rate limit or a pause that the target has asked for. */
+  wait(nowMs: number): void {
+    if (this.#waiting++ === 0) this.#waitingSinceMs = nowMs
+  }
+
+  /** Its turn has come. */
+  go(nowMs: number): void {
+    if (--this.#waiting === 0) this.#waitedMs += nowMs - this.#waitingSinceMs
+  }
+
+  /** How long requests have waited for their turn, in milliseconds: that time is not the target's. */
+  get waitedMs(): number {
+    return this.#waitedMs
+  }
+
+  /** A request is over. */
+  end(): void {
+    if (--this.#underWay === 0) this.#ended.notifyAll()
+  }
+
+  async #waitFor<T>(result: PromiseLike<T>): Promise<T> {
+    try {
+      return await result
+    } finally {
+      for (let turn = 0; turn < beginTurns && this.#begun < this.#announced; turn++) await undefined
+      this.#isOver = true
+      if (this.#underWay > 0) await this.#ended.wait()
+    }
+  }
 }

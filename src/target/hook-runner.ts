@@ -3,11 +3,10 @@ import { type Outcome } from '../events/event-counters.ts'
 import { type HookTrace } from '../events/event-trace.ts'
 import { type ItemAnswer, readFlushResults } from '../flow/flush-answer.ts'
 import { type Operation } from '../events/operation.ts'
-import { type OperationHandler } from '../flow/operation-handler.ts'
+import { type OperationHandler, type OverdueListener } from '../flow/operation-handler.ts'
 import { type EntityRecord, type MaybePromise } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
 import { jsonText } from '../util/json-text.ts'
-import { type EventContext } from '../contract/event-context.ts'
 import { type FlushOperation, type Hooks } from '../contract/hooks.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
 import { TargetEffects, type TargetEffectsOptions } from './target-effects.ts'
@@ -29,23 +28,24 @@ export class HookRunner implements OperationHandler {
       clock: options.clock,
       timeoutMs: options.delivery.hookTimeoutMs,
       stopped: options.stopped,
-      makesRequests: options.makesRequests,
+      requests: options.limits,
     }
     this.#effects = new TargetEffects(options, this.#limits)
   }
 
-  deliver(operation: Operation): MaybePromise<Outcome | undefined> {
+  deliver(operation: Operation, caller?: OverdueListener): MaybePromise<Outcome | undefined> {
     operation.isTransforming = false
     if (operation.leftAsItIs !== undefined) {
       this.#effects.leftAsItIs(operation)
       return { kind: 'skipped', reason: operation.leftAsItIs }
     }
-    return this.#ask(operation, undefined, 0)
+    return this.#ask(operation, caller, undefined, 0)
   }
 
   /** Asks the features from this one on whether the operation is to be done; then does it. */
   #ask(
     operation: Operation,
+    caller: OverdueListener | undefined,
     record: EntityRecord | undefined,
     from: number,
   ): MaybePromise<Outcome | undefined> {
@@ -56,29 +56,22 @@ export class HookRunner implements OperationHandler {
       if (feature.before === undefined) continue
       const answer = feature.before(operation, known)
       if (answer instanceof Promise) {
-        return answer.then((said) => (isOutcome(said) ? said : this.#ask(operation, said, index + 1)))
+        return answer.then((said) => (isOutcome(said) ? said : this.#ask(operation, caller, said, index + 1)))
       }
       if (isOutcome(answer)) return answer
       known = answer
     }
     const effects = this.#effects
-    return operation.kind === 'delete' ? effects.delete(operation, known) : effects.push(operation, known)
+    return operation.kind === 'delete'
+      ? effects.delete(operation, known, caller)
+      : effects.push(operation, known, caller)
   }
 
-  async flush(
-    operations: readonly Operation[],
-    onOverdue?: (error: unknown) => void,
-  ): Promise<readonly ItemAnswer[]> {
-    const call = new HookCall(this.#limits, this.#options.tracing?.batch(operations), (hook, error) => {
-      this.#options.onOverdue?.(hook, operations)
-      onOverdue?.(error)
-    })
-    const items = operations.map((operation): FlushOperation<unknown> => {
-      const context = operation.context as EventContext
-      context.enter(call)
-      const { kind, item } = operation
-      return kind === 'delete' ? { kind, item: undefined, context } : { kind, item, context }
-    })
+  async flush(operations: readonly Operation[], caller?: OverdueListener): Promise<readonly ItemAnswer[]> {
+    const trace = this.#options.tracing?.batch(operations)
+    const call = new HookCall(this.#limits, trace, operations, caller)
+    const items = operations.map(forFlush)
+    for (const { context } of items) context.enter(call)
     const answers = readFlushResults(
       await call.run('flush', () => this.#hooks.flush!(items)),
       operations.length,
@@ -93,7 +86,7 @@ export class HookRunner implements OperationHandler {
         this.#effects.lost(operation)
         continue
       }
-      const { externalId } = operation.context as EventContext
+      const { externalId } = items[index]!.context
       if (operation.kind === 'create') this.#options.idMap.targetIds.note(operation.entity, answer.externalId)
       await this.#effects.took(operation, idOf(answer.externalId ?? externalId))
     }
@@ -102,8 +95,9 @@ export class HookRunner implements OperationHandler {
   }
 
   itemBytes(operation: Operation): number {
-    if (operation.item === undefined) return operation.entity.id.length
-    const text = jsonText(operation.item)
+    const { item } = forFlush(operation)
+    if (item === undefined) return operation.entity.id.length
+    const text = jsonText(item)
     // What JSON cannot show is sent in another form, or refused by the hook; it counts as the event that it came from.
     return text === undefined ? operation.event.bytes : Buffer.byteLength(text)
   }
@@ -119,7 +113,11 @@ export interface HookRunnerOptions extends TargetEffectsOptions {
   /** Follows calls for batches. Default: nobody does. */
   readonly tracing?: { batch(operations: readonly Operation[]): HookTrace | undefined } | undefined
   /** Whether hooks may make requests through `this.http`. Default: none does. */
-  readonly makesRequests?: (() => boolean) | undefined
+  readonly limits?: HookLimits['requests']
+}
+
+function forFlush(operation: Operation): FlushOperation<unknown> {
+  return operation.forFlush as FlushOperation<unknown>
 }
 
 function idOf(id: string | number | undefined): string | undefined {

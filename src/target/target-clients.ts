@@ -7,7 +7,7 @@ import { type Clock } from '../util/clock.ts'
 import { type Redactor } from '../util/redactor.ts'
 import { credentialsOf, textOf } from './credentials.ts'
 import { createTargetHttp } from './target-http.ts'
-import { type TargetLimits } from './target-limits.ts'
+import { type TargetLimits } from '../flow/target-limits.ts'
 import { TargetNetwork } from './target-network.ts'
 
 /** The HTTP clients of the author. They share the limits of their routes. */

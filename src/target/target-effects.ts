@@ -10,10 +10,11 @@ import { type EntityRecord } from '../store/state-store.ts'
 import { isThenable } from '../util/is-thenable.ts'
 import { type Logger } from '../util/logger.ts'
 import { type ContextFacts, EventContext } from '../contract/event-context.ts'
-import { type Hooks } from '../contract/hooks.ts'
+import { type FlushOperation, type Hooks } from '../contract/hooks.ts'
 import { type UnknownId } from '../contract/unknown-id.ts'
 import { type PushedEntities } from '../id-map/pushed-entities.ts'
 import { missingId } from '../id-map/target-ids.ts'
+import { type OverdueListener } from '../flow/operation-handler.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
 
 /**
@@ -32,17 +33,20 @@ export class TargetEffects {
     this.#hooks = options.hooks
     this.#idMap = options.idMap
     this.#limits = limits
-    const { checkpointer, logger } = options
-    this.#facts = { safePosition: () => checkpointer.writtenSafe, logger }
+    this.#facts = { written: options.checkpointer, logger: options.logger }
   }
 
   /** Brings the entity's state to the target. Undefined: it waits for its batch. */
-  async push(operation: Operation, record: EntityRecord | undefined): Promise<Outcome | undefined> {
+  async push(
+    operation: Operation,
+    record: EntityRecord | undefined,
+    caller: OverdueListener | undefined,
+  ): Promise<Outcome | undefined> {
     const hooks = this.#hooks
     const { targetIds } = this.#idMap
     if (this.#options.delivery.idMap) operation.kind = record === undefined ? 'create' : 'update'
     operation.isFirst = this.#options.delivery.idMap ? record === undefined : operation.kind === 'create'
-    const call = this.#callFor(operation)
+    const call = this.#callFor(operation, caller)
     let context = this.#context(operation, record?.externalId || undefined, call)
     operation.isTransforming = true
     const transformed = call.run('transform', () => hooks.transform(operation.entity, context))
@@ -53,7 +57,7 @@ export class TargetEffects {
         // What it was is still at the target: by the author's word it does not belong there any more.
         operation.kind = 'delete'
         operation.reason = 'left-filter'
-        return this.delete(operation, record)
+        return this.delete(operation, record, caller)
       }
       this.leftAsItIs(operation)
       return notTransformed
@@ -69,8 +73,11 @@ export class TargetEffects {
       if (unknown !== undefined) context = this.#context(operation, unknown, call)
     }
     if (hooks.flush !== undefined) {
-      operation.item = item
-      operation.context = context
+      operation.forFlush = {
+        kind: operation.kind as 'create' | 'update',
+        item,
+        context,
+      } satisfies FlushOperation<unknown>
       return undefined
     }
     if (operation.kind === 'create') return await this.#create(operation, item, context, call)
@@ -172,14 +179,18 @@ export class TargetEffects {
   }
 
   /** Withdraws the entity from the target. Undefined: it waits for its batch. */
-  async delete(operation: Operation, record: EntityRecord | undefined): Promise<Outcome | undefined> {
+  async delete(
+    operation: Operation,
+    record: EntityRecord | undefined,
+    caller: OverdueListener | undefined,
+  ): Promise<Outcome | undefined> {
     const hooks = this.#hooks
     const { targetIds } = this.#idMap
     if (record === undefined && this.#idMap.isSurelyUnknown(operation)) {
       this.leftAsItIs(operation)
       return { kind: 'skipped', reason: operation.unseen ? 'coalesced' : operation.unlessPushed }
     }
-    const call = this.#callFor(operation)
+    const call = this.#callFor(operation, caller)
     const missingIsFine = this.#options.delivery.on.deleteMissing === 'ok'
     let id: string | UnknownId | undefined = record?.externalId || undefined
     if (id !== undefined) {
@@ -198,8 +209,7 @@ export class TargetEffects {
     const unknown = id === undefined ? targetIds.unknown(record, record !== undefined) : undefined
     const context = this.#context(operation, id ?? unknown, call)
     if (hooks.flush !== undefined) {
-      operation.item = undefined
-      operation.context = context
+      operation.forFlush = { kind: 'delete', item: undefined, context } satisfies FlushOperation<unknown>
       return undefined
     }
     if (hooks.delete === undefined) {
@@ -218,11 +228,9 @@ export class TargetEffects {
     return delivered
   }
 
-  #callFor(operation: Operation): HookCall {
-    return new HookCall(this.#limits, operation.pendingEvent.trace?.hooksOf(operation), (hook, error) => {
-      this.#options.onOverdue?.(hook, [operation])
-      operation.onOverdue?.(operation, error)
-    })
+  /** @param caller told when one of its hooks does not end although its time is over. */
+  #callFor(operation: Operation, caller: OverdueListener | undefined): HookCall {
+    return new HookCall(this.#limits, operation.pendingEvent.trace?.hooksOf(operation), operation, caller)
   }
 
   #context(operation: Operation, externalId: string | UnknownId | undefined, call: HookCall): EventContext {
@@ -273,8 +281,6 @@ export interface TargetEffectsOptions {
   readonly idMap: PushedEntities
   /** What has a say in what is done, in this order: the id map among them. */
   readonly features: readonly DeliveryFeature[]
-  /** A hook does not end although its time is over and its signal was aborted. */
-  readonly onOverdue?: ((hook: string, operations: readonly Operation[]) => void) | undefined
 }
 
 /** The messages of the specification of stream connectors. */

@@ -9,8 +9,7 @@ import {
 import { ManualClock } from 'opencti-stream-connector/testing'
 import { Checkpointer } from '../../src/checkpoint/checkpointer.ts'
 import { ExpiryTimer } from '../../src/expiry/expiry-timer.ts'
-import { delivered } from '../../src/events/event-counters.ts'
-import { overtakenOutcome } from '../../src/events/outcomes.ts'
+import { delivered, overtakenOutcome } from '../../src/events/event-counters.ts'
 
 const owner = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
 

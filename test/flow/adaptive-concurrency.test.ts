@@ -49,7 +49,7 @@ const pushMany = (bench: Bench, count: number, prefix = 'k') => {
 
 it('is as many as are allowed when it is not asked for', async () => {
   const { bench, seen } = bounded({ concurrency: 16 }, 4)
-  expect(bench.engine.limit).toBe(16)
+  expect(bench.engine.gate.limit).toBe(16)
   pushMany(bench, 100)
   await bench.settle()
   expect(seen.peak).toBe(16)
@@ -85,15 +85,15 @@ it('begins where it was after an outage: that says nothing of what the target ta
   const { bench, seen } = bounded({ concurrency: 16, adaptiveConcurrency: true }, 1000)
   pushMany(bench, 600)
   await bench.settle()
-  expect(bench.engine.limit).toBe(16)
+  expect(bench.engine.gate.limit).toBe(16)
   seen.isDown = true
   pushMany(bench, 200, 'down')
   await bench.clock.advance(300_000)
-  expect(bench.engine.limit).toBe(1)
+  expect(bench.engine.gate.limit).toBe(1)
   seen.isDown = false
   await bench.settle()
   // What failed before it was clear that the target is down counts as one overload.
-  expect(bench.engine.limit).toBeGreaterThanOrEqual(14)
+  expect(bench.engine.gate.limit).toBeGreaterThanOrEqual(14)
   expect(bench.deadLetters).toEqual([])
 })
 
@@ -126,11 +126,11 @@ it('makes room for less when a bulk target asks for some items to be sent again'
   )
   pushMany(bench, 2000)
   await bench.clock.advance(10_000)
-  expect(bench.engine.limit).toBe(16)
+  expect(bench.engine.gate.limit).toBe(16)
   isFull = true
   pushMany(bench, 1000, 'again')
   await bench.clock.advance(2000)
-  expect(bench.engine.limit).toBeLessThan(8)
+  expect(bench.engine.gate.limit).toBeLessThan(8)
   isFull = false
   await bench.settle()
   expect(bench.deadLetters).toEqual([])

@@ -131,7 +131,7 @@ describe('a bad item in a batch', () => {
       await bench.settle()
       expect(bench.deadLetters.map(({ key }) => key)).toEqual(['k7'])
       expect(bench.counters.snapshot()).toMatchObject({ delivered: 118, deadLettered: 1, inFlight: 0 })
-      expect(bench.engine.outageReason).toBeUndefined()
+      expect(bench.engine.gate.outageReason).toBeUndefined()
     })
   }
 

@@ -4,7 +4,7 @@ import { RouteEngine } from '../../src/flow/route-engine.ts'
 import { type OperationHandler } from '../../src/flow/operation-handler.ts'
 import { type DeliveryListener } from '../../src/flow/delivery-listener.ts'
 import { Operation, type OperationKind } from '../../src/events/operation.ts'
-import { TokenBucket } from '../../src/flow/token-bucket.ts'
+import { TokenBucket } from '../../src/flow/target-limits.ts'
 import { type Verdict } from '../../src/errors/verdict.ts'
 import { type ItemAnswer } from '../../src/flow/flush-answer.ts'
 import { type StreamEvent } from '../../src/opencti/stream-event.ts'
@@ -93,7 +93,6 @@ export class Bench implements OperationHandler, DeliveryListener {
       random: () => 0.5,
       logger: silentLogger,
       bucket: this.bucket,
-      takesTokens: () => true,
       bulk: bulk !== undefined,
     })
   }
@@ -150,6 +149,8 @@ export class Bench implements OperationHandler, DeliveryListener {
   }
 
   onRetry(): void {}
+
+  onOverdue(): void {}
 
   itemBytes(operation: Operation): number {
     return this.weigh(operation)

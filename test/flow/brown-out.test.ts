@@ -152,7 +152,7 @@ describe('a probe', () => {
     const { bench, calls } = brownOut(0)
     for (let index = 0; index < 6; index++) bench.push(`poison${index}`)
     await bench.clock.advance(10 * 60_000)
-    expect(bench.engine.outageReason).toBeDefined()
+    expect(bench.engine.gate.outageReason).toBeDefined()
     calls.length = 0
     for (let index = 0; index < 10; index++) bench.push(`good${index}`)
     await bench.clock.advance(2000)

@@ -52,7 +52,11 @@ test('a pause that the target asks for is known with its reason and the entity t
   })
   bench.push('a')
   await bench.clock.advance(60_000)
-  expect(bench.engine.askedPause).toEqual({ forMs: 540_000, reason: 'status 429', entityId: 'indicator--a' })
+  expect(bench.engine.gate.askedPause).toEqual({
+    forMs: 540_000,
+    reason: 'status 429',
+    entityId: 'indicator--a',
+  })
   await bench.settle()
-  expect(bench.engine.askedPause).toBeUndefined()
+  expect(bench.engine.gate.askedPause).toBeUndefined()
 })

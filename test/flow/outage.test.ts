@@ -47,7 +47,7 @@ describe('a target that is down for ten minutes', () => {
       const { bench, calls, state } = target({ concurrency: 8 }, downUntil(10 * minuteMs, error))
       for (let index = 0; index < 50; index++) bench.push(`k${index}`)
       await bench.clock.advance(1000)
-      expect(bench.engine.outageReason).toBeDefined()
+      expect(bench.engine.gate.outageReason).toBeDefined()
       state.peak = 0
       const before = calls.length
       await bench.clock.advance(9 * minuteMs)
@@ -73,7 +73,7 @@ describe('a target that is down for ten minutes', () => {
   it('is not run over when it comes back: one at a time, then two, then four', async () => {
     const { bench, calls, state } = target({ concurrency: 16 }, downUntil(minuteMs, refused))
     for (let index = 0; index < 100; index++) bench.push(`k${index}`)
-    while (bench.engine.outageReason !== undefined || bench.clock.monotonic() < 1000) {
+    while (bench.engine.gate.outageReason !== undefined || bench.clock.monotonic() < 1000) {
       await bench.clock.advance(10)
     }
     const backMs = bench.clock.monotonic()
@@ -92,7 +92,7 @@ describe('a target that is down for ten minutes', () => {
       const isSlow = operation.key === 'slow' && operation.tries.count === 1
       if (!isSlow) peak = Math.max(peak, ++running)
       try {
-        await delay(bench.clock, isSlow ? 5000 : bench.engine.outageReason === undefined ? 10 : 20_000)
+        await delay(bench.clock, isSlow ? 5000 : bench.engine.gate.outageReason === undefined ? 10 : 20_000)
         throw refused()
       } finally {
         if (!isSlow) running--
@@ -101,7 +101,7 @@ describe('a target that is down for ten minutes', () => {
     bench.push('slow')
     for (let index = 0; index < 20; index++) bench.push(`k${index}`)
     await bench.clock.advance(1500)
-    expect(bench.engine.outageReason).toBeDefined()
+    expect(bench.engine.gate.outageReason).toBeDefined()
     peak = 0
     await bench.clock.advance(minuteMs)
     expect(peak).toBe(1)

@@ -4,7 +4,7 @@ import { delivered } from '../../src/events/event-counters.ts'
 import { type PendingEvent } from '../../src/events/pending-event.ts'
 import { type ItemAnswer } from '../../src/flow/flush-answer.ts'
 import { type Operation } from '../../src/events/operation.ts'
-import { Refusals } from '../../src/flow/refusals.ts'
+import { Refusals } from '../../src/flow/evidence.ts'
 import { seededRandom } from '../../src/testing/builders/seeded-random.ts'
 import { delay } from '../../src/util/delay.ts'
 import { Bench } from './bench.ts'
@@ -46,7 +46,7 @@ describe.each(['alone', 'batch', 'items'] as const)('events that are all refused
     const { bench, calls } = target(how, () => true)
     for (let index = 0; index < 300; index++) bench.push(`k${index}`)
     await bench.clock.advance(10_000)
-    expect(bench.engine.isRefusing).toBe(true)
+    expect(bench.engine.gate.isRefusing).toBe(true)
     expect(bench.outages).toEqual([expect.stringMatching(/^refuses: (status 422|no such field)/)])
     expect(bench.deadLetters).toHaveLength(19)
     calls.length = 0
@@ -71,7 +71,7 @@ describe.each(['alone', 'batch', 'items'] as const)('events that are all refused
     const { bench } = target(how, ({ key }) => key.startsWith('bad'))
     for (let index = 0; index < 40; index++) bench.push(`bad${index}`)
     await bench.clock.advance(60 * minuteMs)
-    expect(bench.engine.isRefusing).toBe(true)
+    expect(bench.engine.gate.isRefusing).toBe(true)
     const good = bench.push('good')
     await bench.clock.advance(3000)
     expect(bench.endings.get(good)).toEqual([delivered])
@@ -122,7 +122,7 @@ describe('errors that are the author’s', () => {
     expect(bench.endings.get(good)).toEqual([delivered])
     for (let index = 10; index < 200; index++) bench.push(`bad${index}`)
     await bench.clock.advance(minuteMs)
-    expect(bench.engine.isRefusing).toBe(true)
+    expect(bench.engine.gate.isRefusing).toBe(true)
     expect(bench.deadLetters.length).toBeLessThan(10 + 40)
     bench.engine.stop()
   })
@@ -146,7 +146,7 @@ describe('a pause for refusals', () => {
     ]) {
       error = other as typeof error
       await bench.clock.advance(5 * minuteMs)
-      expect(bench.engine.outageReason).toBeDefined()
+      expect(bench.engine.gate.outageReason).toBeDefined()
     }
     expect(bench.deadLetters).toHaveLength(19)
     bench.push('good')

@@ -4,7 +4,7 @@ import { EventCounters, delivered, type Outcome } from '../../src/events/event-c
 import { coalesce } from '../../src/events/coalesce.ts'
 import { PendingEvent } from '../../src/events/pending-event.ts'
 import { Operation, type OperationKind } from '../../src/events/operation.ts'
-import { TokenBucket } from '../../src/flow/token-bucket.ts'
+import { TokenBucket } from '../../src/flow/target-limits.ts'
 import { InFlightLimit } from '../../src/flow/in-flight-limit.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { Bench, eventOf } from './bench.ts'

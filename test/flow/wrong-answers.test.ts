@@ -123,7 +123,7 @@ it('what is wrong for every event pauses the connector before it has put twenty 
     )
     for (let index = 0; index < 100; index++) bench.push(`k${index}`)
     await bench.clock.advance(10 * 60_000)
-    expect(bench.engine.isRefusing).toBe(true)
+    expect(bench.engine.gate.isRefusing).toBe(true)
     expect(bench.deadLetters.length).toBeLessThan(20)
     bench.engine.stop()
   }

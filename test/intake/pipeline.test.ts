@@ -7,7 +7,7 @@ import { Pipeline } from '../../src/intake/pipeline.ts'
 import { EventCounters, delivered, type Outcome } from '../../src/events/event-counters.ts'
 import { RouteEngine } from '../../src/flow/route-engine.ts'
 import { Filter } from '../../src/events/filter.ts'
-import { TokenBucket } from '../../src/flow/token-bucket.ts'
+import { TokenBucket } from '../../src/flow/target-limits.ts'
 import { InFlightLimit } from '../../src/flow/in-flight-limit.ts'
 import { formatPosition } from '../../src/util/position.ts'
 import { deliverySchema } from '../../src/settings/schemas/delivery-schema.ts'
@@ -56,7 +56,7 @@ async function line(filter: FilterOptions = {}, gate?: Promise<void>, catchUpUnt
     random: () => 0,
     logger: silentLogger,
     bucket: new TokenBucket({ perSecond: 1e6, burst: 1e6 }, clock),
-    takesTokens: () => false,
+    limits: { countsHooks: () => false },
     bulk: false,
     listener: quietListener,
     handler: {

@@ -8,7 +8,12 @@ const call = (timeoutMs: number | undefined) => {
   const stopped = new AbortController()
   const overdue: string[] = []
   const limits = { clock, timeoutMs, stopped: stopped.signal }
-  return { clock, stopped, overdue, call: new HookCall(limits, undefined, (hook) => overdue.push(hook)) }
+  return {
+    clock,
+    stopped,
+    overdue,
+    call: new HookCall(limits, undefined, [], { overdue: (hook) => overdue.push(hook) }),
+  }
 }
 
 /** What a hook does that obeys its signal. */

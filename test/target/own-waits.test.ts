@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { TokenBucket } from '../../src/flow/token-bucket.ts'
-import { HookRequests } from '../../src/target/hook-requests.ts'
+import { TokenBucket } from '../../src/flow/target-limits.ts'
+import { HookRequests } from '../../src/target/hook-call.ts'
 import { createTargetHttp } from '../../src/target/target-http.ts'
 import { HookTimings } from '../../src/observe/facts/hook-timings.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
@@ -15,7 +15,7 @@ test('the time of a hook is the target’s: waiting for a token does not count, 
   }
   const { signal } = new AbortController()
   const http = createTargetHttp({ bucket, clock, network: { send }, stopped: signal })
-  const timings = new HookTimings(clock, true, () => HookRequests.current)
+  const timings = new HookTimings(clock, true, HookRequests)
   const hooks = timings.watch(
     {
       create: async () => {

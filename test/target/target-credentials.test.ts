@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { TargetClients } from '../../src/target/target-clients.ts'
-import { TargetLimits } from '../../src/target/target-limits.ts'
+import { TargetLimits } from '../../src/flow/target-limits.ts'
 import { judge } from '../../src/errors/verdict.ts'
 import { deliverySchema } from '../../src/settings/schemas/delivery-schema.ts'
 import { Secret } from '../../src/util/secret.ts'

@@ -5,7 +5,7 @@ import { HookCall } from '../../src/target/hook-call.ts'
 import { createTargetHttp } from '../../src/target/target-http.ts'
 import { TargetNetwork, type TargetNetworkOptions } from '../../src/target/target-network.ts'
 import { judge } from '../../src/errors/verdict.ts'
-import { TokenBucket } from '../../src/flow/token-bucket.ts'
+import { TokenBucket } from '../../src/flow/target-limits.ts'
 import { Secret } from '../../src/util/secret.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { freeAddress, serve, startProxy } from '../opencti/loopback.ts'
@@ -285,7 +285,7 @@ describe('the requests of a hook', () => {
       arrived.resolve()
     })
     const { clock, stop, http } = client()
-    const limits = { clock, timeoutMs: 1000, stopped: stop.signal, makesRequests: () => true }
+    const limits = { clock, timeoutMs: 1000, stopped: stop.signal, requests: { countsRequests: true } }
     return {
       clock,
       http,

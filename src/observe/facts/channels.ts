@@ -1,5 +1,5 @@
-import { type Trouble } from '../../flow/route-account.ts'
-import { type Failing } from '../../events/recent-endings.ts'
+import { type Trouble } from '../../flow/engine.ts'
+import { type Failing } from '../../events/event-counters.ts'
 import { type ObservedFacts } from './observed-facts.ts'
 
 /** One way to the target, and how what goes there is taken. */

@@ -24,6 +24,11 @@ export interface OwnWaits {
   readonly waitedMs: number
 }
 
+/** Knows the call of a hook in whose code it is asked; undefined outside of one. */
+export interface PresentCall {
+  readonly current: OwnWaits | undefined
+}
+
 type Method = (...parameters: unknown[]) => unknown
 
 /**
@@ -33,17 +38,17 @@ type Method = (...parameters: unknown[]) => unknown
 export class HookTimings {
   readonly #clock: Clock
   readonly #isAskedFor: boolean
-  readonly #ownWaits: () => OwnWaits | undefined
+  readonly #calls: PresentCall | undefined
   readonly #figures = new Map<string, HookFigures>()
   readonly batchSizes = new Distribution(sizeBounds)
 
   /**
    * @param isAskedFor whether anybody can ask; if not, nothing is timed.
-   * @param ownWaits asked as a hook is called: the time of its call that is not the target's. Default: all is.
+   * @param calls asked as a hook is called: the time of its call that is not the target's. Default: all is.
    */
-  constructor(clock: Clock, isAskedFor = true, ownWaits: () => OwnWaits | undefined = () => undefined) {
+  constructor(clock: Clock, isAskedFor = true, calls?: PresentCall | undefined) {
     this.#clock = clock
-    this.#ownWaits = ownWaits
+    this.#calls = calls
     this.#isAskedFor = isAskedFor
   }
 
@@ -78,7 +83,7 @@ export class HookTimings {
     return (first, second) => {
       if (sizes !== undefined) sizes.add((first as readonly unknown[]).length)
       const startMs = clock.monotonic()
-      const own = this.#ownWaits()
+      const own = this.#calls?.current
       const tookSeconds = () => Math.max(0, clock.monotonic() - startMs - (own?.waitedMs ?? 0)) / 1000
       let result: unknown
       try {

@@ -1,8 +1,7 @@
 import { type EventCounts } from '../../events/event-counters.ts'
-import { type Trouble } from '../../flow/route-account.ts'
+import { type Trouble, type RouteAccount } from '../../flow/engine.ts'
 import { type Hanging } from '../../flow/hanging.ts'
 import { type QueueDepth } from '../../flow/queue-depth.ts'
-import { type RouteAccount } from '../../flow/route-account.ts'
 import { type PingCounts } from './counted-platform.ts'
 import { type StreamFacts } from './stream-watch.ts'
 

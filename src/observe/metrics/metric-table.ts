@@ -1,4 +1,4 @@
-import { type RouteAccount } from '../../flow/route-account.ts'
+import { type RouteAccount } from '../../flow/engine.ts'
 import { type ObservedFacts } from '../facts/observed-facts.ts'
 import { channelsOf, troubleText } from '../facts/channels.ts'
 import { readiness } from '../facts/readiness.ts'

@@ -1,6 +1,6 @@
 import { type EventCounts } from '../../events/event-counters.ts'
 import { type QueueDepth } from '../../flow/queue-depth.ts'
-import { type RouteAccount } from '../../flow/route-account.ts'
+import { type RouteAccount } from '../../flow/engine.ts'
 import { type Clock } from '../../util/clock.ts'
 import { type HangingCall } from '../../flow/hanging.ts'
 import { channelsOf } from '../facts/channels.ts'

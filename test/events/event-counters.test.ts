@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { RecentEndings } from '../../src/events/recent-endings.ts'
+import { RecentEndings } from '../../src/events/event-counters.ts'
 
 test('nothing delivered of three events is failing, and so is one of twenty', () => {
   const endings = new RecentEndings()

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { MemoryStore } from 'opencti-stream-connector'
-import { RecentDeletes } from '../../src/checkpoint/recent-deletes.ts'
+import { RecentDeletes } from '../../src/checkpoint/pending-changes.ts'
 
 const at = (ms: number) => ({ ms, seq: 0 })
 

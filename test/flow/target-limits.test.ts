@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { TargetClients } from '../../src/target/target-clients.ts'
-import { TargetLimits } from '../../src/target/target-limits.ts'
+import { TargetLimits } from '../../src/flow/target-limits.ts'
 import { deliverySchema } from '../../src/settings/schemas/delivery-schema.ts'
 import { type ConnectorDefaults } from '../../src/settings/schemas/connector-defaults.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
