@@ -138,6 +138,16 @@ export { itemKey } from './lists/item-key.ts'
 export { type ItemKind } from './lists/canonical-value.ts'
 export { type HashKind } from './lists/canonical-hash.ts'
 export { itemsOf, type ItemsResult, type NotAnItem, type ValueItem } from './lists/items-of.ts'
+export { formatList, type FormattedList } from './lists/format-list.ts'
+export { type LeftOut, type LeftOutItem, type ListItem, type ListItems } from './lists/list-item.ts'
+export {
+  type CsvOptions,
+  type HostsOptions,
+  type JsonLinesOptions,
+  type ListOptions,
+  type PlainOptions,
+  type RpzOptions,
+} from './lists/list-options.ts'
 
 // State: dead letters, the id map, positions, and where they are kept
 
