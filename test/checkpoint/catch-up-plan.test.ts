@@ -89,7 +89,7 @@ function timesOf(count: number, seed: number): number[] {
 }
 
 describe('a catch-up in pieces', () => {
-  it('ends with all objects, whatever the pages, the cuts and the kills', () => {
+  it('ends with all objects, whatever the pages, cuts, and kills', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 4000 }),
@@ -112,7 +112,7 @@ describe('a catch-up in pieces', () => {
     )
   })
 
-  it('of 100,000 objects, cut after every 700 and killed thirty times, brings at most half as much again', () => {
+  it('of 100,000 objects, cut after every 700 and killed thirty times, repeats at most half of them', () => {
     const times = Array.from({ length: 100_000 }, (_, index) => 1_700_000_000_000 + index * 37)
     const random = randomOf(5)
     let kills = 0
@@ -129,7 +129,7 @@ describe('a catch-up in pieces', () => {
     expect(received).toBeLessThan(150_000)
   })
 
-  it('takes few connections when nobody cuts them', () => {
+  it('takes few connections if nobody cuts them', () => {
     const times = timesOf(200_000, 3)
     const { done, connections, received } = run({
       times,
@@ -142,19 +142,19 @@ describe('a catch-up in pieces', () => {
     expect(received).toBeLessThan(300_000)
   })
 
-  it('takes objects of one moment as one piece, however many they are', () => {
+  it('takes all objects of one moment as one piece, however many there are', () => {
     const times = [...Array(5).fill(1000), ...Array(30_000).fill(2000), 3000, 4000] as number[]
     const { done } = run({ times, untilMs: 60_000, pageSize: 500, cutAfter: () => Infinity })
     expect(done).toHaveLength(times.length)
   })
 
-  it('ends also when too many objects are of the last moment, which cannot be cut in two', () => {
+  it('ends even if too many objects share the last moment, which cannot be cut in two', () => {
     const times = Array(5000).fill(60_000) as number[]
     const { done } = run({ times, untilMs: 60_001, pageSize: 500, cutAfter: () => Infinity })
     expect(done).toHaveLength(times.length)
   })
 
-  it('says when a connection does not come further', () => {
+  it('reports a connection that makes no progress', () => {
     const plan = new CatchUpPlan(0, 60_000)
     for (let index = 0; index < 100; index++) plan.receive(5)
     expect(plan.breakOff(true)).toBe(true)

@@ -59,8 +59,8 @@ async function desk() {
   return { clock, store, health, state, checkpointer }
 }
 
-describe('what has to become durable', () => {
-  it('is written together, a tenth of a second after the first of it, with the position of that moment', async () => {
+describe('a change that must be durable', () => {
+  it('is written together with others, a tenth of a second after the first one, with the current position', async () => {
     const { clock, store, state, checkpointer } = await desk()
     checkpointer.putEntity(record('a'))
     await clock.advance(60)
@@ -79,7 +79,7 @@ describe('what has to become durable', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('is written at once when there is much of it', async () => {
+  it('is written at once if there are many', async () => {
     const { clock, store, checkpointer } = await desk()
     for (let index = 0; index < 10_000; index++) checkpointer.putEntity(record(`k${index}`))
     await clock.advance(0)
@@ -106,7 +106,7 @@ describe('what has to become durable', () => {
     expect(await store.countEntities()).toBe(4)
   })
 
-  it('can be looked up before it is written, and while it is', async () => {
+  it('can be looked up before and during its write', async () => {
     const { clock, store, checkpointer } = await desk()
     checkpointer.putEntity(record('a', 'old'))
     checkpointer.putEntity(record('b'))
@@ -132,7 +132,7 @@ describe('what has to become durable', () => {
 })
 
 describe('a store that cannot write', () => {
-  it('keeps everything, says so once, and goes on when it can', async () => {
+  it('keeps everything, says so once, and continues when it can write', async () => {
     const { clock, store, health, checkpointer } = await desk()
     store.isFull = true
     checkpointer.putEntity(record('a', 'first'))
@@ -159,7 +159,7 @@ describe('a store that cannot write', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('has no room for more than fifty thousand changes behind a commit that takes long', async () => {
+  it('accepts at most fifty thousand changes behind a slow commit', async () => {
     const { clock, store, checkpointer } = await desk()
     store.takesMs = 30_000
     checkpointer.putEntity(record('first'))
@@ -179,7 +179,7 @@ describe('a store that cannot write', () => {
     expect(await store.countEntities()).toBe(50_001)
   })
 
-  it('forgets all positions of before as soon as it can, and none of what comes after', async () => {
+  it('forgets all earlier positions as soon as it can, and none of the later ones', async () => {
     const { clock, store, checkpointer } = await desk()
     checkpointer.putEntity({ ...record('a'), position: '5-0' })
     await checkpointer.flush()
@@ -217,7 +217,7 @@ describe('a store that cannot write', () => {
       (checkpointer: Checkpointer, number: number) => checkpointer.outdateDeadLetters(`${number}`, '1-0'),
       50_000,
     ],
-  ])('counts %s among what it has room for', async (_, add, count) => {
+  ])('counts %s against its maximum', async (_, add, count) => {
     const { clock, store, checkpointer } = await desk()
     store.takesMs = 30_000
     checkpointer.putEntity(record('first'))
@@ -229,7 +229,7 @@ describe('a store that cannot write', () => {
     expect(checkpointer.room()).toBeUndefined()
   })
 
-  it('makes flush reject, without losing what was to be flushed', async () => {
+  it('makes flush reject, without losing the changes to flush', async () => {
     const { store, checkpointer } = await desk()
     store.isFull = true
     checkpointer.putEntity(record('a'))
@@ -240,7 +240,7 @@ describe('a store that cannot write', () => {
     expect(store.commits.at(-1)).toMatchObject({ durable: true })
   })
 
-  it('does not forget that a durable write was asked for while another one failed', async () => {
+  it('remembers a request for a durable write while another write fails', async () => {
     const { clock, store, checkpointer } = await desk()
     store.isFull = true
     store.takesMs = 1000
@@ -254,7 +254,7 @@ describe('a store that cannot write', () => {
     expect(store.commits.map(({ durable }) => durable)).toEqual([false, true])
   })
 
-  it('leaves no timer behind after a stop, whatever comes late', async () => {
+  it('leaves no timer behind after a stop, whatever arrives late', async () => {
     const { clock, store, checkpointer } = await desk()
     store.isFull = true
     store.takesMs = 1000
@@ -268,7 +268,7 @@ describe('a store that cannot write', () => {
 })
 
 describe('any mix of changes, flushes and failures', () => {
-  it('ends with what was said last, in the store as in the answers on the way', async () => {
+  it('ends with the last values, in the store as in every answer in between', async () => {
     const step = fc.record({
       kind: fc.constantFrom('put', 'delete', 'advance', 'flush', 'trouble', 'letter'),
       value: fc.nat(1000),

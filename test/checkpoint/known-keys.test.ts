@@ -3,8 +3,8 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { KnownKeys } from '../../src/checkpoint/known-keys.ts'
 
-describe('the keys that were written', () => {
-  it('are never taken for unknown', () => {
+describe('written keys', () => {
+  it('never look unknown', () => {
     fc.assert(
       fc.property(fc.array(fc.string(), { maxLength: 200 }), (keys) => {
         const known = new KnownKeys()
@@ -15,7 +15,7 @@ describe('the keys that were written', () => {
     )
   })
 
-  it('leave nearly all others unknown, also when there are half a million', () => {
+  it('leave nearly all others unknown, even if there are half a million', () => {
     const known = new KnownKeys()
     for (let count = 0; count < 500_000; count++) known.add(randomUUID())
     const taken = Array.from({ length: 10_000 }, () => randomUUID()).filter((key) => known.mayHave(key))

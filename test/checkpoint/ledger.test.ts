@@ -7,7 +7,7 @@ const start = () => new Ledger({ from: at('100000-0') })
 const safeOf = (ledger: Ledger) => formatPosition(ledger.safe)
 
 describe('a live stream', () => {
-  it('does not save an id before a greater one was seen, though its only frame is finished', () => {
+  it("never saves an id before it has seen a greater one, even if the id's only frame is finished", () => {
     const ledger = start()
     ledger.settle(ledger.receive(at('100010-0'), 'create:a')!)
     expect(safeOf(ledger)).toBe('100000-0')
@@ -36,7 +36,7 @@ describe('a live stream', () => {
     expect(safeOf(ledger)).toBe('9-10')
   })
 
-  it('moves with the heartbeats of a quiet stream, no further than the newest event of the platform', () => {
+  it("moves with the heartbeats of a quiet stream, but never past the platform's newest event", () => {
     const ledger = start()
     ledger.heartbeat(at('105000-0'))
     expect(safeOf(ledger)).toBe('100000-0')
@@ -52,7 +52,7 @@ describe('a live stream', () => {
     expect(safeOf(ledger)).toBe('150000-3')
   })
 
-  it('keeps no memory of heartbeats that wait behind an event that takes a day', () => {
+  it('stores no heartbeats behind an event that takes a day', () => {
     const ledger = start()
     ledger.connected({ ms: 100_020 + 86_400_000, seq: 0 })
     const slow = ledger.receive(at('100010-0'), 'a')!
@@ -62,7 +62,7 @@ describe('a live stream', () => {
     expect(ledger.safe.ms).toBeGreaterThan(86_400_000)
   })
 
-  it('closes a group also behind heartbeats of a web server whose clock is behind', () => {
+  it('closes a group even after heartbeats of a web server whose clock is behind', () => {
     const ledger = start()
     ledger.settle(ledger.receive(at('100010-0'), 'a')!)
     ledger.heartbeat(at('50000-0'))
@@ -71,7 +71,7 @@ describe('a live stream', () => {
     expect(safeOf(ledger)).toBe('100010-0')
   })
 
-  it('takes a frame that comes again after a reconnect for a duplicate, once, and not its twin', () => {
+  it('takes a frame that repeats after a reconnect for a duplicate, once, but not its twin', () => {
     const ledger = start()
     expect(ledger.receive(at('100010-0'), 'create+a')).toBeDefined()
     ledger.reconnected()
@@ -85,7 +85,7 @@ describe('a live stream', () => {
     ['100010-0', 'comes again'],
     ['100005-0', 'is older than all others'],
   ])(
-    'holds the position back for a frame that %s behind newer ones, and goes on when it is finished',
+    'holds the position back for a frame that %s after newer ones, and moves on when it is finished',
     ([id]) => {
       const ledger = start()
       for (const each of ['100010-0', '100020-0', '100030-0']) ledger.settle(ledger.receive(at(each), each)!)
@@ -101,7 +101,7 @@ describe('a live stream', () => {
     },
   )
 
-  it('begins earlier when the newest event of the platform comes before its position', () => {
+  it("begins earlier if the platform's newest event comes before its position", () => {
     const ledger = new Ledger({ from: at('200000-0') })
     ledger.stepBack(at('150000-0'))
     expect([safeOf(ledger), formatPosition(ledger.resume)]).toEqual(['150000-0', '150000-0'])
@@ -110,7 +110,7 @@ describe('a live stream', () => {
     expect(safeOf(ledger)).toBe('160000-0')
   })
 
-  it('keeps its place for a frame without an id', () => {
+  it('holds the place of a frame without an id', () => {
     const ledger = start()
     ledger.connected(at('190000-0'))
     ledger.settle(ledger.receive(at('100010-0'), 'a')!)
@@ -125,7 +125,7 @@ describe('a live stream', () => {
 describe('a catch-up', () => {
   const catchingUp = () => new Ledger({ from: at('100000-0'), catchUpUntilMs: 200_000 })
 
-  it('moves the position piece by piece, each when all of it is finished', () => {
+  it('moves the position piece by piece, each after the whole piece is finished', () => {
     const ledger = catchingUp()
     const tickets = [150_000, 120_000, 140_000, 110_000].map((ms) =>
       ledger.receive({ ms, seq: 0 }, `create:${ms}`)!,
@@ -141,7 +141,7 @@ describe('a catch-up', () => {
     expect([ledger.catchingUp, ledger.catchUpUntilMs]).toEqual([true, 200_000])
   })
 
-  it('is unfinished until the last of it is finished, also when all of it was received', () => {
+  it('is unfinished until its last object is finished, even if all were received', () => {
     const ledger = catchingUp()
     const ticket = ledger.receive(at('200000-0'), 'create:a')!
     ledger.endCatchUp(at('90000-0'))
@@ -151,7 +151,7 @@ describe('a catch-up', () => {
     expect([safeOf(ledger), ledger.catchUpUntilMs]).toEqual(['90000-0', undefined])
   })
 
-  it('is followed by live events from where its end says, by the clock of the database', () => {
+  it('is followed by live events from its end, by the clock of the database', () => {
     const ledger = catchingUp()
     ledger.endCatchUp(at('90000-0'))
     expect(formatPosition(ledger.resume)).toBe('90000-0')
@@ -160,12 +160,12 @@ describe('a catch-up', () => {
     expect(safeOf(ledger)).toBe('90005-0')
   })
 
-  it('is none when it would end before it begins', () => {
+  it('does not happen if it would end before it begins', () => {
     const ledger = new Ledger({ from: at('100000-0'), catchUpUntilMs: 100_000 })
     expect([ledger.catchingUp, ledger.catchUpUntilMs]).toEqual([false, undefined])
   })
 
-  it('takes the place of live reading, from earlier than that had come', () => {
+  it('replaces live reading from an earlier position', () => {
     const ledger = start()
     ledger.receive(at('100010-0'), 'a')
     ledger.beginCatchUp(40_000, 300_000)
@@ -173,7 +173,7 @@ describe('a catch-up', () => {
     expect([safeOf(ledger), ledger.catchUpUntilMs]).toEqual(['40000-0', 300_000])
   })
 
-  it('begun anew while one is under way is as large as both', () => {
+  it('that starts over during another one covers both', () => {
     const ledger = catchingUp()
     ledger.endPiece(at('150000-0'))
     ledger.beginCatchUp(160_000, 300_000)

@@ -22,7 +22,7 @@ async function stage() {
   return { store, departures, commit }
 }
 
-test('what has gone beyond the saved position is known after a crash, until the position has passed', async () => {
+test('remembers deleted entities beyond the saved position after a crash, until the position has passed', async () => {
   const { store, departures, commit } = await stage()
   departures.add('a', at(5))
   departures.add('b', at(9))
@@ -36,7 +36,7 @@ test('what has gone beyond the saved position is known after a crash, until the 
   expect(removeDepartures).toEqual(['b'])
 })
 
-test('what the position has passed already is never written', async () => {
+test('never writes a delete that the position has already passed', async () => {
   const { store, departures, commit } = await stage()
   departures.add('a', at(5))
   await commit(7)
@@ -44,7 +44,7 @@ test('what the position has passed already is never written', async () => {
   expect(departures.positionOf('a')).toBeUndefined()
 })
 
-test('a commit that failed is made up for by the next', async () => {
+test('makes up for a failed commit with the next one', async () => {
   const { store, departures, commit } = await stage()
   departures.add('a', at(5))
   departures.changes(at(1)).failed()
@@ -53,7 +53,7 @@ test('a commit that failed is made up for by the next', async () => {
   expect([...(await store.departures()).keys()].toSorted()).toEqual(['a', 'b'])
 })
 
-test('what goes again while its first departure is removed stays known', async () => {
+test('remembers an entity that goes again while its first delete is being removed', async () => {
   const { store, departures, commit } = await stage()
   departures.add('a', at(5))
   await commit(1)
@@ -66,7 +66,7 @@ test('what goes again while its first departure is removed stays known', async (
   expect(await store.departures()).toEqual(new Map([['a', '9-0']]))
 })
 
-test('there are never more than a bound', async () => {
+test('never keeps more deletes than the maximum', async () => {
   const { departures } = await stage()
   for (let index = 0; index < 100_010; index++) departures.add(`key ${index}`, at(5))
   expect(departures.positionOf('key 99999')).toBeDefined()

@@ -40,7 +40,7 @@ const allWell = {
   State: 'ok',
 }
 
-test('without a file it looks at all but the target, and leaves nothing behind', async () => {
+test('checks everything but the target without a file, and leaves nothing behind', async () => {
   const { check, simulator, folder } = await stage()
   const { code, statuses, answer, error } = await check([])
   expect({ code, error }).toEqual({ code: 0, error: '' })
@@ -52,13 +52,13 @@ test('without a file it looks at all but the target, and leaves nothing behind',
   expect(await readdir(folder)).toEqual([])
 })
 
-test('a start in the future is told', async () => {
+test('reports a start in the future', async () => {
   const { check } = await stage()
   const { answer } = await check([], { CONNECTOR_LIVE_STREAM_START_TIMESTAMP: '2099-01-01' })
   expect(answer!.checks[0]!.message).toContain('CONNECTOR_LIVE_STREAM_START_TIMESTAMP says to begin at 2099')
 })
 
-test('the connector of the README is looked at, with and without its last line, and never started', async () => {
+test('checks the connector of the README, with and without its last line, and never starts it', async () => {
   const { check, folder, simulator } = await stage()
   const code = await readmeConnector()
   const plain = await writeConnector(folder, code, 'plain.ts')
@@ -76,7 +76,7 @@ test('the connector of the README is looked at, with and without its last line, 
   expect(simulator.connectors).toEqual([])
 })
 
-test('the target is opened, asked and closed; what it says is told without secrets', async () => {
+test('opens, checks and closes the target, and prints what it says without secrets', async () => {
   const { check, folder } = await stage()
   const file = await writeConnector(
     folder,
@@ -98,7 +98,7 @@ export default class Picky extends StreamConnector {
   expect(problem!.message).toBe('check() failed: 401 for [redacted]')
 })
 
-test('a class that could do nothing fails, without its target being opened', async () => {
+test('fails a class that could do nothing, without opening its target', async () => {
   const { check, folder } = await stage()
   const code = `
     import { StreamConnector } from 'opencti-stream-connector'
@@ -112,7 +112,7 @@ test('a class that could do nothing fails, without its target being opened', asy
   expect(answer.problem!.message).toContain('no transform')
 })
 
-test('a name that looks like a misspelled setting is pointed at, also when all is well', async () => {
+test('points out a name that looks like a misspelled setting, even if all is well', async () => {
   const { check, folder } = await stage()
   const file = await writeConnector(folder, simpleConnector())
   for (const words of [[], [file]]) {
@@ -122,7 +122,7 @@ test('a name that looks like a misspelled setting is pointed at, also when all i
   }
 })
 
-test('what a file opens by being imported does not keep the command', async () => {
+test('exits although the imported file keeps something open', async () => {
   const { check, folder } = await stage()
   const opens = "import { createServer } from 'node:http'\ncreateServer().listen(0, '127.0.0.1')\n"
   const file = await writeConnector(folder, opens + simpleConnector())
@@ -134,7 +134,7 @@ test('what a file opens by being imported does not keep the command', async () =
   })
 })
 
-test('an ES module in a package of another type is told apart, with what to do', async () => {
+test('recognizes an ES module in a package of another type, and says what to do', async () => {
   const { check, folder } = await stage()
   await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }\n')
   const file = await writeConnector(folder, simpleConnector(), 'connector.js')
@@ -145,7 +145,7 @@ test('an ES module in a package of another type is told apart, with what to do',
   })
 })
 
-test('a target that never answers is given up', async () => {
+test('gives up on a target that never answers', async () => {
   const { check, folder } = await stage()
   const file = await writeConnector(folder, simpleConnector('check() { return new Promise(() => {}) }'))
   const { code, problem } = await check([file, '--timeout', '0.1'])
@@ -153,7 +153,7 @@ test('a target that never answers is given up', async () => {
   expect(problem!.message).toContain('no answer within 0.1 s')
 })
 
-test('wrong settings end it with 2, all of them named, and no value of them', async () => {
+test('exits with 2 for wrong settings, names all of them, and prints no value', async () => {
   const { check, folder } = await stage()
   const file = await writeConnector(folder, await readmeConnector())
   const wrong = { OPENCTI_URL: 'ftp://Zq7canary9Xv', OPENCTI_TOKEN: '', MY_SIEM_API_BASE_URL: 'Zq7canary9Xv' }
@@ -168,7 +168,7 @@ test('wrong settings end it with 2, all of them named, and no value of them', as
   expect(noStream.problem).toMatchObject({ name: 'Live stream', code: 'STREAM_NOT_CONFIGURED' })
 })
 
-test('settings are found in config.yml beside the file, as the connector finds them', async () => {
+test('finds settings in config.yml beside the file, as the connector does', async () => {
   const { folder, simulator } = await stage()
   const file = await writeConnector(folder, simpleConnector())
   const { OPENCTI_URL: url, OPENCTI_TOKEN: token } = simulator.environment()
@@ -179,8 +179,8 @@ test('settings are found in config.yml beside the file, as the connector finds t
   expect(await runCli(['check', file], {}, { cwd: '/' })).toMatchObject({ code: 0, error: '' })
 })
 
-describe('what is wrong is found where it is', () => {
-  test('a platform that is not there', async () => {
+describe('check finds the fault', () => {
+  test('of a platform that is not there', async () => {
     const { check } = await stage()
     const gone = await startSimulator()
     await gone.close()
@@ -191,7 +191,7 @@ describe('what is wrong is found where it is', () => {
     expect(statuses).toMatchObject({ Token: 'skipped', 'Right to read': 'skipped', State: 'ok' })
   })
 
-  test('a token that is not known', async () => {
+  test('of an unknown token', async () => {
     const { check } = await stage()
     const { problem, statuses } = await check([], { OPENCTI_TOKEN: 'Zq7canary9Xv-token' })
     expect(problem).toMatchObject({ name: 'Token', code: 'PLATFORM_REFUSED' })
@@ -200,7 +200,7 @@ describe('what is wrong is found where it is', () => {
     expect(statuses).toMatchObject({ Platform: 'ok', 'Live stream': 'skipped' })
   })
 
-  test('a stream that is stopped, or not there', async () => {
+  test('of a stream that is stopped or does not exist', async () => {
     const { check, simulator } = await stage()
     simulator.stopStream()
     expect((await check([])).problem).toMatchObject({ name: 'Live stream', code: 'STREAM_STOPPED' })
@@ -208,7 +208,7 @@ describe('what is wrong is found where it is', () => {
     expect(unknown.problem).toMatchObject({ name: 'Live stream', code: 'STREAM_UNKNOWN' })
   })
 
-  test('rights that are missing, on platforms that tell them and on those that do not', async () => {
+  test('of missing rights, on platforms that report them and on those that do not', async () => {
     const { check, simulator } = await stage()
     const reader = simulator.users.add({ capabilities: ['APIACCESS_USETOKEN', 'TAXIIAPI'] })
     const writer = simulator.users.add({ capabilities: ['APIACCESS_USETOKEN', 'CONNECTORAPI'] })
@@ -234,7 +234,7 @@ describe('what is wrong is found where it is', () => {
     expect((await check([], { OPENCTI_TOKEN: admin.token })).statuses).toMatchObject(allWell)
   })
 
-  test('a state that another connector holds, a folder that cannot be written', async () => {
+  test('of a state that another connector holds, and of a folder that cannot be written', async () => {
     const { check, simulator, folder } = await stage()
     const directory = join(folder, 'state')
     const store = new SqliteStore({ directory, connectorId: simulator.connectorId })
@@ -254,7 +254,7 @@ describe('what is wrong is found where it is', () => {
   })
 })
 
-describe('a file that cannot be used ends it with 2 and what to do', () => {
+describe('with a file that cannot be used, it exits with 2 and says what to do', () => {
   const cases: readonly (readonly [string, string, RegExp])[] = [
     ['no connector', 'export const a = 1', /exports no class that extends StreamConnector/],
     ['a syntax error', 'export const =', /cannot be loaded/],
@@ -277,14 +277,14 @@ describe('a file that cannot be used ends it with 2 and what to do', () => {
     })
   }
 
-  test('no file', async () => {
+  test('because the file does not exist', async () => {
     expect(await runCli(['check', 'nowhere.ts'])).toMatchObject({
       code: 2,
       error: expect.stringContaining('There is no file nowhere.ts') as string,
     })
   })
 
-  test('two connectors of which one is the default export, or is run, are no question', async () => {
+  test('unless one of two connectors is the default export or is run', async () => {
     const folder = await temporaryFolder()
     const two = `${simpleConnector()}\nclass Other extends Simple { static defaults = { name: 'The other' } }\n`
     const file = await writeConnector(folder, `${two}export default Other`, 'a.ts')
@@ -301,7 +301,7 @@ describe('a file that cannot be used ends it with 2 and what to do', () => {
   })
 })
 
-test('one line a result, in colors only where they are wanted', async () => {
+test('prints one line per result, with colors only where they are wanted', async () => {
   const { simulator, folder } = await stage()
   const env = simulator.environment({ CONNECTOR_STATE_DIR: folder })
   const plain = await runCli(['check'], env, { cwd: folder })
@@ -317,7 +317,7 @@ test('one line a result, in colors only where they are wanted', async () => {
   expect(none.out).not.toContain('\u001B')
 })
 
-test('hides the warning of Node 22 about SQLite, and no other', async () => {
+test("hides Node 22's warning about SQLite, and no other", async () => {
   const preload =
     'data:text/javascript,process.nextTick(() => { for (const [text, type] of [["SQLite is an experimental feature", "ExperimentalWarning"], ["Another thing", "ExperimentalWarning"], ["SQLite is old", "Warning"]]) process.emitWarning(text, type) })'
   const { error } = await runCli(['--help'], {}, { nodeFlags: ['--import', preload] })

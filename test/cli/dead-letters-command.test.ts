@@ -38,7 +38,7 @@ async function stateWith(letters: Iterable<NewDeadLetter>, id = connectorId, dir
   return folder
 }
 
-test('a dead letter of a running connector is shown, replayed after the repair, and gone', async () => {
+test('shows a dead letter of a running connector, replays it after the repair, and removes it', async () => {
   const folder = await temporaryFolder()
   const simulator = await startSimulator()
   const environment = simulator.environment()
@@ -78,7 +78,7 @@ test('a dead letter of a running connector is shown, replayed after the repair, 
   expect(purge).toMatchObject({ code: 1, out: '', error: expect.stringContaining('do not exist') })
 })
 
-test('the list keeps its columns and tells errors whole in a pipe, and what came from elsewhere cannot steer the terminal', async () => {
+test('the list keeps its columns, prints complete errors in a pipe, and lets no foreign text control the terminal', async () => {
   const folder = await stateWith([
     letter(1),
     letter(2, {
@@ -107,7 +107,7 @@ test('the list keeps its columns and tells errors whole in a pipe, and what came
   expect(page.out).toContain('--after 3')
 })
 
-test('every command speaks JSON', async () => {
+test('every command prints JSON on request', async () => {
   const folder = await stateWith([letter(1), letter(2), letter(3)])
   const json = async (...words: string[]) => {
     const { out, code, error } = await runCli(['dead-letters', ...words, '--json', '--state-dir', folder])
@@ -133,7 +133,7 @@ test('every command speaks JSON', async () => {
   expect(await json('purge', '--older-than', '30d')).toEqual([{ purged: 1 }])
 })
 
-test('a letter that could not be read is said to be none that can be replayed', async () => {
+test('says that an unreadable dead letter cannot be replayed', async () => {
   const folder = await stateWith([letter(1, { key: undefined, data: '{"cut' }), letter(2)])
   const one = await runCli(['dead-letters', 'replay', '1', '--state-dir', folder])
   expect(one.code).toBe(1)
@@ -147,7 +147,7 @@ test('a letter that could not be read is said to be none that can be replayed', 
   expect(show.out).toContain('{"cut')
 })
 
-test('a reader that has seen enough is no failure', async () => {
+test('does not fail if the reader has seen enough', async () => {
   const folder = await stateWith(
     Array.from({ length: 3000 }, (_, index) =>
       letter(index + 1, { data: JSON.stringify({ x: 'y'.repeat(500) }) }),
@@ -163,7 +163,7 @@ test('a reader that has seen enough is no failure', async () => {
   expect({ code, error }).toEqual({ code: 0, error: '' })
 })
 
-test('what is not there is said once, and what is there is done', async () => {
+test('reports a missing id once, and handles the others', async () => {
   const folder = await stateWith([letter(1), letter(2)])
   const run = (...words: string[]) => runCli(['dead-letters', ...words, '--state-dir', folder])
   expect(await run('replay', '7')).toEqual({
@@ -182,7 +182,7 @@ test('what is not there is said once, and what is there is done', async () => {
   })
 })
 
-test('the state is found as a connector finds it that is started here', async () => {
+test('finds the state as a connector started here would', async () => {
   const cwd = await temporaryFolder()
   const folder = await stateWith([letter(1)])
   const otherId = '11111111-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
@@ -202,8 +202,8 @@ test('the state is found as a connector finds it that is started here', async ()
   expect(await list({ CONNECTOR_STATE_DIR: elsewhere })).toBe('2 dead letters.')
 })
 
-describe('exit codes', () => {
-  test('2 for wrong usage, with what to write instead', async () => {
+describe('the exit code', () => {
+  test('is 2 for wrong usage, with what to write instead', async () => {
     const folder = await stateWith([letter(1)])
     const cases: readonly (readonly [string[], RegExp])[] = [
       [['dead-letters', 'replay'], /their ids, or --all/],
@@ -227,7 +227,7 @@ describe('exit codes', () => {
     )
   })
 
-  test('1 when it cannot be done, with what to do', async () => {
+  test('is 1 if something cannot be done, with what to do', async () => {
     const folder = await stateWith([letter(1)])
     await stateWith([], '11111111-4f0f-4c8e-9d8c-1f2a3b4c5d6e', folder)
     const cases: readonly (readonly [string[], RegExp])[] = [
@@ -246,7 +246,7 @@ describe('exit codes', () => {
     }
   })
 
-  test('are in the help', async () => {
+  test('appears in the help', async () => {
     for (const words of [['--help'], ['dead-letters', '--help'], ['dead-letters', 'replay', '--help']]) {
       const { code, out } = await runCli(words)
       expect(code).toBe(0)
@@ -255,14 +255,14 @@ describe('exit codes', () => {
   })
 })
 
-test('a state file whose id cannot name a file is found as well', async () => {
+test('finds a state file even if its id cannot name a file', async () => {
   const folder = await stateWith([letter(1)], 'my connector: 1/2')
   const { code, out } = await runCli(['dead-letters', 'list', '--state-dir', folder])
   expect(code).toBe(0)
   expect(out).toContain('1 dead letter.')
 })
 
-test('the list gives the error what a terminal has left, and never less than 24 columns', () => {
+test("the list gives the error the rest of the terminal's width, and never less than 24 columns", () => {
   const summary = { ...letter(7, { error: 'y'.repeat(200) }), id: 7 }
   expect(rowOf(summary, 140)).toHaveLength(140)
   expect(rowOf(summary, 80)).toHaveLength(100)

@@ -28,7 +28,7 @@ async function recordsOf(store: MemoryStore | SqliteStore): Promise<readonly Ent
   return store.entities({ limit: 100_000 })
 }
 
-test('what is exported and imported elsewhere is the same to the last character', async () => {
+test('an export that is imported elsewhere is the same to the last character', async () => {
   const text = fc.string({ unit: 'binary', minLength: 1 }).filter((value) => !value.includes('\0'))
   const record = fc.record(
     {
@@ -61,7 +61,7 @@ test('what is exported and imported elsewhere is the same to the last character'
   )
 })
 
-test('a large map goes out and in by the command line, with all of its fields', async () => {
+test('exports and imports a large map on the command line, with all of its fields', async () => {
   const [from, to] = [await temporaryFolder(), await temporaryFolder()]
   const store = await openState(from)
   const records = Array.from({ length: 5000 }, (_, index) => ({
@@ -87,7 +87,7 @@ test('a large map goes out and in by the command line, with all of its fields', 
   expect(again.out).toBe(await readFile(file, 'utf8'))
 })
 
-test('a file that is not in order is refused with its lines, and changes nothing', async () => {
+test('refuses a file with errors, naming its lines, and changes nothing', async () => {
   const folder = await temporaryFolder()
   const store = await openState(folder)
   await store.commit({ putEntities: [{ key: 'a', stixId: 's', externalId: 'before' }] })
@@ -126,14 +126,14 @@ test('a file that is not in order is refused with its lines, and changes nothing
   await after.close()
 })
 
-test('a file with nothing but problems is told in a few lines', async () => {
+test('describes a file full of problems in a few lines', async () => {
   const store = new MemoryStore()
   await store.open(connectorId)
   const lines = Array.from({ length: 10_000 }, () => '?')
   await expect(new IdMap(store).import(() => lines)).rejects.toThrow(/line 20 is no JSON; and 9980 more/)
 })
 
-test('an import is refused while the connector runs, an export is not', async () => {
+test('refuses an import while the connector runs, but not an export', async () => {
   const folder = await temporaryFolder()
   const simulator = await startSimulator()
   const id = simulator.environment()['CONNECTOR_ID']!
@@ -154,7 +154,7 @@ test('an import is refused while the connector runs, an export is not', async ()
   expect(key).toBe(openCtiPropertiesOf(simulator.entity(stixId)!).id)
 })
 
-test('a connector takes over from another: it updates what that one has pushed, under its ids', async () => {
+test('takes over from another connector, and updates what that one has pushed, under its ids', async () => {
   const folder = await temporaryFolder()
   const simulator = await startSimulator()
   const known = simulator.create(buildIndicator('domain', { seed: 1 }))
@@ -201,7 +201,7 @@ test('a connector takes over from another: it updates what that one has pushed, 
   expect(seen.toSorted()).toEqual(['delete forty-two', 'update 41', 'update 43', 'update forty-two'])
 })
 
-test('an import that breaks off leaves a map that nobody takes for complete, and can be made again', async () => {
+test('an import that breaks off leaves a map that nobody takes for complete, and can be repeated', async () => {
   class Full extends MemoryStore {
     writes = 0
     override commit(changes: Parameters<MemoryStore['commit']>[0]): Promise<void> {

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../temporary-folder.ts'
 
 const rightsOf = async (path: string) => (await stat(path)).mode & 0o777
 
-test.each(['new', 'old'])('a file that is %s is for its owner alone', async (name) => {
+test.each(['new', 'old'])('makes a file that is %s private to its owner', async (name) => {
   const path = join(await temporaryFolder(), name)
   if (name === 'old') await writeFile(path, 'for all', { mode: 0o644 })
   const file = await openForOwner(path, 'a+')
@@ -17,7 +17,7 @@ test.each(['new', 'old'])('a file that is %s is for its owner alone', async (nam
 })
 
 // As /dev/null would: nobody else could write to it any more.
-test.skipIf(process.platform === 'win32')('what is no file keeps its rights', async () => {
+test.skipIf(process.platform === 'win32')('leaves the mode of anything but a file unchanged', async () => {
   const path = join(await temporaryFolder(), 'pipe')
   execFileSync('mkfifo', ['-m', '644', path])
   const file = await RecordingFile.open(path)

@@ -30,7 +30,7 @@ async function stage() {
 const framesOf = async (file: string) =>
   linesOf(await readFile(file, 'utf8')).map((line) => JSON.parse(line) as { id: string; event: string })
 
-test('records one frame a line, for its owner alone, and says what it is', async () => {
+test('records one frame per line, private to its owner, and says what the file contains', async () => {
   const { record, file, simulator } = await stage()
   const { code, out, error } = await record('--limit', '4')
   expect(code).toBe(0)
@@ -41,7 +41,7 @@ test('records one frame a line, for its owner alone, and says what it is', async
   expect(simulator.connectors).toEqual([])
 })
 
-test('ends at a moment of the stream, also when nothing comes after it', async () => {
+test('ends at a moment of the stream, even if nothing comes after it', async () => {
   const { record, file, simulator } = await stage()
   const result = await record('--until', 'now', '--json')
   expect(result.code).toBe(0)
@@ -51,7 +51,7 @@ test('ends at a moment of the stream, also when nothing comes after it', async (
   expect(JSON.parse(again.out)).toMatchObject({ recorded: 3, last: third })
 })
 
-test('goes on where a recording ends, after a line that was cut off, without a gap or a double', async () => {
+test('resumes where a recording ends, after a line that was cut off, without a gap or a duplicate', async () => {
   const { run, record, file, simulator, only, env, folder } = await stage()
   await record('--limit', '2')
   await appendFile(file, '{"id":"1-0","event":"cre')
@@ -74,7 +74,7 @@ test('goes on where a recording ends, after a line that was cut off, without a g
   expect(ids).toEqual(wanted.map(({ id }) => id))
 })
 
-test('a file that cannot be opened is named, with the reason', async () => {
+test('names a file that it cannot open, with the reason', async () => {
   const folder = await temporaryFolder()
   const missing = join(folder, 'missing.jsonl')
   const played = await runCli(['play', missing])
@@ -86,7 +86,7 @@ test('a file that cannot be opened is named, with the reason', async () => {
   expect(asFolder).toMatchObject({ code: 1, error: 'A file is wanted, and a folder was named.\n' })
 })
 
-test('appends nothing to what is no recording', async () => {
+test('never appends to a file that is not a recording', async () => {
   const { run, folder } = await stage()
   const file = join(folder, 'notes.txt')
   await writeFile(file, 'dear diary\n')
@@ -134,7 +134,7 @@ test('writes each frame once, however often the connection is cut, live and in a
   expect(await caughtUp.doubles()).toEqual([])
 })
 
-test('keeps a frame as often as one connection brings it: a recording is what came', async () => {
+test('keeps a frame as often as one connection brings it', async () => {
   const { record, file, simulator } = await stage()
   simulator.faults.duplicateGroups()
   expect((await record('--limit', '5')).code).toBe(0)
@@ -142,7 +142,7 @@ test('keeps a frame as often as one connection brings it: a recording is what ca
   expect(events).toEqual(['create', 'create', 'create', 'update', 'delete'])
 })
 
-test('a recording goes through a connector in order, and the counters are told', async () => {
+test('plays a recording through a connector in order, and prints the counters', async () => {
   const { run, record, file, folder, malware } = await stage()
   await record('--limit', '4')
   const connector = await writeConnector(folder, `${simpleConnector()}\nawait Simple.run()`)
@@ -169,7 +169,7 @@ test('a recording goes through a connector in order, and the counters are told',
   })
 })
 
-test('a dry run names the route of each operation, and routes of other connectors do no harm', async () => {
+test('a dry run names the route of each operation, and ignores routes of other connectors', async () => {
   const { record, run, file, folder } = await stage()
   await record('--limit', '2')
   const routed = simpleConnector().replace(
@@ -210,7 +210,7 @@ test('a dry run names the route of each operation, and routes of other connector
   })
 })
 
-test('a dry run tells what would be done, and does none of it', async () => {
+test('a dry run prints what it would do, and does none of it', async () => {
   const { record, file, folder } = await stage()
   await record('--limit', '4')
   const bulk = 'flush() { process.stderr.write("flushed") }\n find() { process.stderr.write("found") }'
@@ -235,7 +235,7 @@ test('a dry run tells what would be done, and does none of it', async () => {
   expect(linesOf(withoutModule.out)[0]).toMatch(/^create +Indicator +one\.example$/)
 })
 
-test('what is dead-lettered or corrupt ends it with 1, told by entity and by line', async () => {
+test('exits with 1 if anything is dead-lettered or corrupt, and names the entity and the line', async () => {
   const { record, file, folder, malware } = await stage()
   await record('--limit', '4')
   await appendFile(file, 'half a li')
@@ -255,7 +255,7 @@ test('what is dead-lettered or corrupt ends it with 1, told by entity and by lin
   expect(JSON.parse(linesOf(strict.out).at(-1)!)).toMatchObject({ corruptLines: 1 })
 })
 
-test('the real state is used only when it is asked for, and its position stays', async () => {
+test('uses the real state only on request, and leaves its position', async () => {
   const { run, record, file, folder, simulator, indicator } = await stage()
   await record('--limit', '4')
   const directory = join(folder, 'state')
@@ -277,7 +277,7 @@ test('the real state is used only when it is asked for, and its position stays',
   expect((await run([...words, '--dry-run'], env)).code).toBe(2)
 })
 
-test('nothing has expired that had not when it was recorded', async () => {
+test('expires nothing that had not expired at the time of the recording', async () => {
   const { folder } = await stage()
   const file = join(folder, 'old.jsonl')
   const data = {
@@ -296,7 +296,7 @@ test('nothing has expired that had not when it was recorded', async () => {
   ])
 })
 
-test('a target that is down is waited for until somebody ends it, and said so', async () => {
+test('waits for a target that is down until somebody ends it, and says so', async () => {
   const { record, file, folder, env } = await stage()
   await record('--limit', '4')
   const connector = await writeConnector(
@@ -309,7 +309,7 @@ test('a target that is down is waited for until somebody ends it, and said so', 
   expect(cli.output.out).toMatch(/not finished +\d/)
 })
 
-test('a test plays a recording by itself', async () => {
+test('plays a recording within a test', async () => {
   const { record, file, simulator, indicator, malware } = await stage()
   await record('--limit', '4')
   const recorder = makeRecorder(simulator, { store: new MemoryStore() })
@@ -323,7 +323,7 @@ test('a test plays a recording by itself', async () => {
   )
 })
 
-test('lines are broken where JSON breaks them, and nowhere else', async () => {
+test('breaks lines where JSON does, and nowhere else', async () => {
   const folder = await temporaryFolder()
   const file = join(folder, 'odd.jsonl')
   const name = 'a\u2028b\u2029c\r'

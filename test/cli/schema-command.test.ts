@@ -14,7 +14,7 @@ interface Schema {
   readonly required: string[]
 }
 
-test('the settings of a connector as JSON Schema, with environment names as keys and no value of them', async () => {
+test("prints a connector's settings as JSON Schema, with environment names as keys and no value", async () => {
   const folder = await temporaryFolder()
   const file = await writeConnector(folder, `${await readmeConnector()}\nawait SiemConnector.run()`)
   const { code, out, error } = await runCli(['schema', file], readmeSettings)
@@ -32,7 +32,7 @@ test('the settings of a connector as JSON Schema, with environment names as keys
   expect(out).not.toContain('Zq7canary9Xv')
 })
 
-test('the same as a Markdown table, and without a file for what every connector has', async () => {
+test('prints the same as a Markdown table, and without a file the settings of every connector', async () => {
   const folder = await temporaryFolder()
   const file = await writeConnector(folder, await readmeConnector())
   const own = await runCli(['schema', file, '--markdown'])
@@ -41,7 +41,7 @@ test('the same as a Markdown table, and without a file for what every connector 
   expect(all.out.split('\n')).toHaveLength(settingsMarkdown(defineSettings({})).split('\n').length)
 })
 
-test('writes a manifest from what is known, leaves the rest to people, and keeps what they wrote', async () => {
+test('writes a manifest from what it knows, leaves the rest to people, and keeps what they wrote', async () => {
   const folder = await temporaryFolder()
   const file = await writeConnector(folder, await readmeConnector())
   await writeFile(
@@ -107,7 +107,7 @@ test('writes a manifest from what is known, leaves the rest to people, and keeps
   })
 })
 
-test('what the catalogue would refuse is told at once, with what was probably meant, and nothing is written', async () => {
+test('reports at once what the catalog would refuse, with what was probably meant, and writes nothing', async () => {
   const folder = await temporaryFolder()
   const file = await writeConnector(folder, await readmeConnector())
   const path = join(folder, 'm.json')
@@ -130,7 +130,7 @@ test('what the catalogue would refuse is told at once, with what was probably me
   expect((await runCli(words.slice(0, -1), {}, { cwd: folder })).error).toMatch(/Detection & Response/)
 })
 
-test('the short description is cut between words to what the catalogue shows', async () => {
+test('cuts the short description between words to what the catalog shows', async () => {
   const folder = await temporaryFolder()
   const file = await writeConnector(folder, await readmeConnector())
   const description = 'Indicators '.repeat(30).trim()
@@ -142,7 +142,7 @@ test('the short description is cut between words to what the catalogue shows', a
   expect(manifest['short_description']).toMatch(/^Indicators .* Indicators…$/)
 })
 
-test('a catalog keeps the connectors that are in it, and has the logo of the manifest', async () => {
+test('keeps the other connectors in a catalog, and adds the logo of the manifest', async () => {
   const folder = await temporaryFolder()
   const file = await writeConnector(folder, await readmeConnector())
   await mkdir(join(folder, '__metadata__'))
@@ -178,7 +178,7 @@ test('a catalog keeps the connectors that are in it, and has the logo of the man
   }
 })
 
-test('defaults that are a function are told, and handed to the platform unless other settings change them', async () => {
+test('shows defaults from a function, and passes them to the platform unless they depend on other settings', async () => {
   const folder = await temporaryFolder()
   const connector = (defaults: string) => `
     import { StreamConnector, defineSettings, z } from 'opencti-stream-connector'
@@ -203,7 +203,7 @@ test('defaults that are a function are told, and handed to the platform unless o
   expect(needy.error).toMatch(/fails without settings/)
 })
 
-test('wrong usage ends it with 2', async () => {
+test('exits with 2 for wrong usage', async () => {
   const folder = await temporaryFolder()
   const file = await writeConnector(folder, await readmeConnector())
   const cases: readonly (readonly [string[], RegExp])[] = [
@@ -222,7 +222,7 @@ test('wrong usage ends it with 2', async () => {
   }
 })
 
-test('each command has help with examples and exit codes, for a terminal of 80 columns', async () => {
+test('every command has help with examples and exit codes, for a terminal of 80 columns', async () => {
   const commands = [
     '',
     'check',
@@ -244,11 +244,11 @@ test('each command has help with examples and exit codes, for a terminal of 80 c
   }
 })
 
-test('--version tells the version of the package', async () => {
+test('--version prints the version of the package', async () => {
   expect(await runCli(['--version'])).toEqual({ code: 0, out: `${version}\n`, error: '' })
 })
 
-test('so has each command of a command', async () => {
+test('every subcommand has the same help', async () => {
   const commands = [
     ...['list', 'show', 'replay', 'purge', 'export'].map((name) => ['dead-letters', name]),
     ...['show', 'reset', 'set'].map((name) => ['state', name]),

@@ -24,7 +24,7 @@ export class Leaky extends StreamConnector {
 }
 `
 
-test('no secret is printed by any command, with everything failing', async () => {
+test('no command prints a secret, even if everything fails', async () => {
   const folder = await temporaryFolder()
   const simulator = await startSimulator({ token: `${canary}-token` })
   const echo = { body: `{"errors":[{"message":"Bearer ${canary}-token"}]}`, headers: { 'x-echo': canary } }

@@ -31,7 +31,7 @@ async function stage() {
   return { simulator, connect, state, damage, connectorId }
 }
 
-test('show tells position, id map and dead letters, also while the connector runs', async () => {
+test('show prints the position, id map and dead letters, even while the connector runs', async () => {
   const { simulator, connect, state, connectorId } = await stage()
   const recorder = await connect()
   const { id } = simulator.create(buildIndicator('domain', { seed: 1 }))
@@ -60,7 +60,7 @@ test('show tells position, id map and dead letters, also while the connector run
   expect(out).toContain(`Position        ${recorder.status().position} (`)
 })
 
-test('set and reset are refused while the connector runs', async () => {
+test('refuses set and reset while the connector runs', async () => {
   const { connect, state } = await stage()
   const recorder = await connect()
   const before = recorder.status().position
@@ -73,7 +73,7 @@ test('set and reset are refused while the connector runs', async () => {
   expect(recorder.status().position >= before).toBe(true)
 })
 
-test('set makes the next start begin there, against what the platform has', async () => {
+test('set makes the next start begin there, whatever the platform has', async () => {
   const { simulator, connect, state } = await stage()
   const first = await connect()
   const early = simulator.create(buildIndicator('domain', { seed: 1 }))
@@ -110,7 +110,7 @@ test('reset makes the next start the first one again, and keeps the id map', asy
   expect(third.callsOf(id)).toEqual([])
 })
 
-test('set takes what the settings take, and tells of a position in the future', async () => {
+test('set accepts what the settings accept, and reports a position in the future', async () => {
   const { connect, state } = await stage()
   await (await connect()).stop()
   for (const text of ['1788249600', '2026-09-01T08:00:00', '1788249600000-0']) {
@@ -121,7 +121,7 @@ test('set takes what the settings take, and tells of a position in the future', 
   expect({ code, error }).toEqual({ code: 0, error: expect.stringContaining('lies in the future') as string })
 })
 
-test('show tells what of a state cannot be read', async () => {
+test('show says which part of a state cannot be read', async () => {
   const { connect, state, damage } = await stage()
   await (await connect()).stop()
   await damage('{"start_from":"soon"}')
@@ -131,7 +131,7 @@ test('show tells what of a state cannot be read', async () => {
   await (await connect()).stop()
 })
 
-test('what is no position is refused with those that are', async () => {
+test('refuses an invalid position and lists the valid forms', async () => {
   const { connect, state } = await stage()
   await (await connect()).stop()
   const before = (await state('show')).out
@@ -143,7 +143,7 @@ test('what is no position is refused with those that are', async () => {
   expect((await state('show')).out).toBe(before)
 })
 
-test('nothing is made where no connector was', async () => {
+test('creates nothing where no connector was', async () => {
   const folder = await temporaryFolder()
   const id = ['--connector-id', '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e', '--state-dir', folder]
   for (const words of [['show'], ['reset'], ['set', '0']]) {

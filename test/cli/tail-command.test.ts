@@ -40,7 +40,7 @@ async function stage() {
   return { simulator, env, from, tail, indicator }
 }
 
-test('a line an event, readable, below the day it is of', async () => {
+test('prints one readable line per event, below its day', async () => {
   const { tail, simulator } = await stage()
   const { code, lines, error } = await tail('--limit', '5', '--type', ofOurs)
   expect(code).toBe(0)
@@ -73,7 +73,7 @@ test('filters by type, event, label, score and name', async () => {
   expect(await shown('--name', 'WORM', '--limit', '1')).toEqual(['create'])
 })
 
-test('filters by marking, which is shown short', async () => {
+test('filters by marking, and shows the marking in short form', async () => {
   const { simulator, tail } = await stage()
   const red = simulator.entities().find(({ name }) => name === 'TLP:RED')!
   simulator.create({ ...buildIndicator('url', { seed: 9 }), object_marking_refs: [red.id] })
@@ -81,7 +81,7 @@ test('filters by marking, which is shown short', async () => {
   expect(lines[1]).toMatch(/create {2}Indicator +\d+ {2}RED /)
 })
 
-test('--json prints the frames to the letter', async () => {
+test('--json prints the frames unchanged', async () => {
   const { tail, simulator, indicator } = await stage()
   const { lines } = await tail('--limit', '1', '--json', '--type', ofOurs)
   const frame = JSON.parse(lines[0]!) as Record<string, unknown>
@@ -90,7 +90,7 @@ test('--json prints the frames to the letter', async () => {
   expect(simulator.history.map(({ id }) => id)).toContain(frame['id'])
 })
 
-test('what came from the platform cannot steer the terminal', async () => {
+test('text from the platform cannot control the terminal', async () => {
   const { simulator, tail } = await stage()
   simulator.create({
     ...buildMalware({ seed: 4 }),
@@ -103,7 +103,7 @@ test('what came from the platform cannot steer the terminal', async () => {
   expect(lines[1]).toContain('owned')
 })
 
-test('begins now when nothing else is said, goes on over a cut, and loses and doubles nothing', async () => {
+test('begins now by default, survives a cut, and loses and duplicates nothing', async () => {
   const { simulator, env } = await stage()
   const cli = startCli(['tail', '--type', 'malware'], env)
   await until('the stream', () => streamRequests(simulator).length > 0 && simulator.connections.length > 0)
@@ -132,7 +132,7 @@ test('--recover shows what exists and is not in the history', async () => {
   expect(out).toContain('Ancient')
 })
 
-test('a gap is told in times', async () => {
+test('prints the times of a gap', async () => {
   const { env } = await stage()
   const { error } = await runCli(['tail', '--from', '2020-01-01T00:00:00Z', '--limit', '1'], env)
   expect(error).toMatch(
@@ -149,13 +149,13 @@ test.each(['1577836800', '2020-01-01', '2020-01-01T00:00:00', '1577836800000-0']
   },
 )
 
-test('a beginning in the future is told, not waited for in silence', async () => {
+test('reports a beginning in the future instead of waiting in silence', async () => {
   const { env } = await stage()
   const tail = startCli(['tail', '--from', '2099-01-01'], env)
   await tail.shows(/--from says to begin at 2099-01-01T00:00:00Z, which lies in the future/)
 })
 
-test('a reader that has seen enough is no failure', async () => {
+test('does not fail if the reader has seen enough', async () => {
   const { simulator, env, from } = await stage()
   for (let seed = 100; seed < 1100; seed++) simulator.create(buildMalware({ seed }))
   const main = new URL('../../src/cli/main.ts', import.meta.url).pathname
@@ -171,7 +171,7 @@ test('a reader that has seen enough is no failure', async () => {
   expect(linesOf(error)).toHaveLength(1)
 })
 
-test('has colors in a terminal, and lines that fit it', async () => {
+test('prints colors in a terminal, and lines that fit it', async () => {
   const { simulator, env, from } = await stage()
   simulator.create({ ...buildMalware({ seed: 5 }), name: '龍'.repeat(60), labels: ['a'.repeat(90)] })
   const main = new URL('../../src/cli/main.ts', import.meta.url).pathname
@@ -192,7 +192,7 @@ test('has colors in a terminal, and lines that fit it', async () => {
   expect(plain.at(-1)).toMatch(/龍…$/)
 })
 
-test('what cannot be watched is said at once, with what to do', async () => {
+test('says at once what it cannot watch, and what to do', async () => {
   const { simulator, env } = await stage()
   const run = (changes: Record<string, string>, ...words: string[]) =>
     runCli(['tail', ...words], { ...env, ...changes })

@@ -117,7 +117,7 @@ const wrong: Record<string, readonly [code: string, says: RegExp]> = {
   ],
 }
 
-test('the compiler tells what would fail only at work, and nothing else', () => {
+test('the compiler reports what would otherwise fail at run time, and nothing else', () => {
   const pieces = new Map([
     ...Object.entries(right),
     ...Object.entries(wrong).map(([name, [code]]) => [name, code] as const),

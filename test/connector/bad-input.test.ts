@@ -101,9 +101,9 @@ async function errorsOf(store: StateStore): Promise<string[]> {
   return (await store.deadLetters({ limit: 100 })).map(({ error }) => error)
 }
 
-describe('a hook that throws what is no error', () => {
+describe('a hook that throws something that is not an error', () => {
   for (const thrown of ['text', undefined, null, 7, { no: 'error' }]) {
-    test(`(${JSON.stringify(thrown)}): tried again, then a dead letter that says so; the others go on`, async () => {
+    test(`(${JSON.stringify(thrown)}) is retried, then becomes a dead letter that says so, and the others continue`, async () => {
       const on = await stage(Plain)
       const [bad] = on.publish(1)
       on.connector.onCreate = ({ id }) => {
@@ -124,7 +124,7 @@ describe('a hook that throws what is no error', () => {
     })
   }
 
-  test('in transform: a dead letter at once', async () => {
+  test('in transform makes a dead letter at once', async () => {
     const on = await stage(Plain)
     on.connector.onTransform = () => {
       throw 'text'
@@ -138,7 +138,7 @@ describe('a hook that throws what is no error', () => {
 })
 
 describe('a hook that never returns', () => {
-  test('holds back its own entity only, not the stop, and its event comes again', async () => {
+  test('delays only its own entity, does not delay the stop, and its event comes again', async () => {
     const store = new MemoryStore()
     const on = await stage(Plain, { store, env: { CONNECTOR_STOP_GRACE_MS: '2000' } })
     const [hung] = on.publish(1)
@@ -157,7 +157,7 @@ describe('a hook that never returns', () => {
     expect(next.taken.filter((id) => others.includes(id))).toEqual([])
   })
 
-  test('with a limit of time fails with a message that names the hook and the setting, and is tried again', async () => {
+  test('fails at its time limit with a message that names the hook and the setting, and is retried', async () => {
     const on = await stage(Plain, { env: { CONNECTOR_HOOK_TIMEOUT_MS: '500' } })
     let hangs = true
     on.connector.onCreate = (_, { signal }) =>
@@ -176,14 +176,14 @@ describe('a hook that never returns', () => {
   })
 })
 
-describe('a hook that answers what it should not', () => {
+describe('a hook with an invalid result', () => {
   for (const [what, answer] of [
     ['an object', { id: 7 }],
     ['a response', new Response('created')],
     ['a boolean', true],
     ['a promise in a list', [Promise.resolve('id')]],
   ] as const) {
-    test(`create with ${what}: a dead letter that says what to return`, async () => {
+    test(`of create (${what}) makes a dead letter that says what to return`, async () => {
       const on = await stage(Plain)
       on.connector.onCreate = () => answer
       on.publish(1)
@@ -200,7 +200,7 @@ describe('a hook that answers what it should not', () => {
     ['an object', { items: [] }, /flush\(\) answered a value of type object/],
     ['a number', 3, /flush\(\) answered a value of type number/],
   ] as const) {
-    test(`flush with ${what}: tried again, and in the end dead letters that say what to return`, async () => {
+    test(`of flush (${what}) is retried, then makes dead letters that say what to return`, async () => {
       const on = await stage(Bulk)
       const bad = on.publish(3)
       // Alone, two results for one are as wrong as one for three.
@@ -256,7 +256,7 @@ async function bulkTarget() {
 }
 
 describe('a bulk target', () => {
-  test('that answers 200 with errors inside: what failed goes again or aside, and nothing else', async () => {
+  test('that answers 200 with errors inside gets only the failed items again, or they become dead letters', async () => {
     const target = await bulkTarget()
     const on = await stage(Bulk, {
       prepare: (connector) => {
@@ -282,7 +282,7 @@ describe('a bulk target', () => {
     expect(on.connector.status()).toMatchObject({ delivered: 8, deadLettered: 1 })
   })
 
-  test('whose flush throws after a part of it took effect: all of it goes again, nothing is lost', async () => {
+  test('whose flush throws after a partial effect gets all of it again, and nothing is lost', async () => {
     const target = await bulkTarget()
     let calls = 0
     const on = await stage(Bulk, {
@@ -302,7 +302,7 @@ describe('a bulk target', () => {
     expect(await on.store.countEntities()).toBe(3)
   })
 
-  test('that takes everything and does not answer: the time-out is tried again until there is an answer', async () => {
+  test('that accepts everything without an answer gets the call again until it answers', async () => {
     const target = await bulkTarget()
     target.behavior.isMute = true
     const on = await stage(Bulk, {
@@ -324,7 +324,7 @@ describe('a bulk target', () => {
   })
 })
 
-test('a clock that jumps back by a day, and forth by a year, stops nothing and makes no age negative', async () => {
+test('a clock that jumps back by a day, and ahead by a year, stops nothing and makes no age negative', async () => {
   const fast = fastClock()
   let jumpMs = 0
   const clock: Clock = { ...fast, now: () => fast.now() + jumpMs }
@@ -353,7 +353,7 @@ test('a clock that jumps back by a day, and forth by a year, stops nothing and m
   expect(recorder.status()).toMatchObject({ deadLettered: 0, state: 'running', notReady: [] })
 })
 
-test('100,000 dead letters: it starts, says that there are too many, reads nothing, and goes on when they are purged', async () => {
+test('starts with 100,000 dead letters, says that there are too many, reads nothing, and resumes after a purge', async () => {
   const simulator = await startSimulator()
   const directory = await temporaryFolder()
   const { connectorId } = simulator
@@ -391,7 +391,7 @@ test('100,000 dead letters: it starts, says that there are too many, reads nothi
   expect(recorder.status()).toMatchObject({ deadLettersKept: 0, notReady: [] })
 })
 
-test('as many dead letters as allowed do not hold up a stop', async () => {
+test('a stop works with the maximum of dead letters', async () => {
   const simulator = await startSimulator()
   const store = new MemoryStore()
   const recorder = await startRecorder(simulator, {
@@ -408,7 +408,7 @@ test('as many dead letters as allowed do not hold up a stop', async () => {
   expect(recorder.status().state).toBe('stopped')
 })
 
-test('a state file copied from another connector: does not start, says whose it is, and leaves it alone', async () => {
+test('refuses a state file copied from another connector, says whose it is, and leaves it alone', async () => {
   const simulator = await startSimulator()
   const directory = await temporaryFolder()
   const otherId = '7d2f5b1c-3e0a-4c55-9a35-6b1d3f8e2a10'

@@ -52,7 +52,7 @@ function asBefore() {
   ]
 }
 
-test('what a run that was cut off may have pushed is withdrawn, though its create comes to nothing now', async () => {
+test('withdraws what a killed run may have pushed, even if its create comes to nothing now', async () => {
   const { channels, connector, store } = await stage(true)
   expect(channels.linesOf('')).toEqual(['create other', 'delete deleted deleted', 'delete expired expired'])
   // Not all of that run has come again before there is a position beyond it.
@@ -61,7 +61,7 @@ test('what a run that was cut off may have pushed is withdrawn, though its creat
   expect(store.value(running)).toBeDefined()
 })
 
-test('after a run that ended well, what was never pushed is left alone', async () => {
+test('leaves alone what was never pushed, after a run that ended cleanly', async () => {
   const { channels, connector, store } = await stage(false)
   expect(channels.linesOf('')).toEqual(['create other'])
   await connector.stop()
@@ -69,29 +69,29 @@ test('after a run that ended well, what was never pushed is left alone', async (
   expect(store.value(running)).toBeUndefined()
 })
 
-describe('what a run that was cut off may have been told of as it was, in a catch-up or as a dependency', () => {
+describe('an entity that a killed run may have seen, in a catch-up or as a dependency', () => {
   const secondsAgo = (seconds: number) => `${systemClock.now() - seconds * 1000}-0`
   const found = indicator('found', undefined)
 
-  test('is withdrawn when it was deleted since, though nothing tells of its beginning', async () => {
+  test('is withdrawn if it was deleted since, although nothing mentions its creation', async () => {
     const { channels } = await stage(true, [live('delete', found, secondsAgo(30))])
     expect(channels.linesOf('')).toEqual(['delete found deleted'])
   })
 
-  test('is withdrawn when it was merged away since', async () => {
+  test('is withdrawn if it was merged away since', async () => {
     const target = indicator('target', undefined)
     const { channels } = await stage(true, [live('merge', target, secondsAgo(30), { sources: [found] })])
     expect(channels.linesOf('')).toContain('delete found merged')
   })
 
-  test('is withdrawn when it left the filter since, as the patch or the state of now tells', async () => {
+  test('is withdrawn if it left the filter since, by its patch or its current state', async () => {
     const context = { reverse_patch: [{ op: 'replace', path: '/labels', value: ['wanted'] }] }
     const left = { ...found, labels: ['unwanted'] }
     const { channels } = await stage(true, [live('update', left, secondsAgo(30), context)])
     expect(channels.linesOf('')).toEqual(['delete found left-filter'])
   })
 
-  test('is withdrawn also when it went before this run had come to the present, and left alone from then on', async () => {
+  test('is withdrawn even if it went before this run reached the present, and left alone from then on', async () => {
     const { channels, connector, clock } = await stage(true, [
       live('create', indicator('other', undefined), secondsAgo(30)),
     ])
@@ -102,7 +102,7 @@ describe('what a run that was cut off may have been told of as it was, in a catc
     expect(channels.linesOf('')).toEqual(['create other', 'delete found deleted'])
   })
 
-  test('is left alone when it was gone before that run began, or after it is known what was pushed', async () => {
+  test('is left alone if it was gone before that run began, or after it is known what was pushed', async () => {
     const { channels } = await stage(true, [
       live('delete', found, secondsAgo(3600)),
       live('delete', found, secondsAgo(-30)),
@@ -110,7 +110,7 @@ describe('what a run that was cut off may have been told of as it was, in a catc
     expect(channels.linesOf('')).toEqual([])
   })
 
-  test('is left alone when that run ended well', async () => {
+  test('is left alone if that run ended cleanly', async () => {
     const { channels } = await stage(false, [live('delete', found, secondsAgo(30))])
     expect(channels.linesOf('')).toEqual([])
   })

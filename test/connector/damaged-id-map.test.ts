@@ -8,7 +8,7 @@ import { ChannelConnector, Channels, indicator, live } from './channels.ts'
 
 const connectorId = minimalEnvironment.CONNECTOR_ID
 
-test('a damaged page of the id map is an error in the log, not ready and in the status; events of other entities go on', async () => {
+test('a damaged page of the id map is an error in the log, not ready and in the status, and events of other entities continue', async () => {
   const directory = await temporaryFolder()
   const store = () => new SqliteStore({ directory, connectorId })
   const first = store()

@@ -36,7 +36,7 @@ function expectBalance(connector: ChannelConnector): void {
   expect({ sum: delivered + skipped + deadLettered, inFlight }).toEqual({ sum: received, inFlight: 0 })
 }
 
-test('a dead letter whose route still throws when it is replayed stays, says so, and can be replayed again', async () => {
+test('keeps a dead letter whose route still throws at its replay, says so, and can replay it again', async () => {
   const isBroken = { value: true }
   const { connector, channels, store, replay } = await stage(isBroken)
   await connector.processMessage(live('create', indicator('one', undefined), '1000-0'))
@@ -56,7 +56,7 @@ test('a dead letter whose route still throws when it is replayed stays, says so,
   expectBalance(connector)
 })
 
-test('a merge whose route throws is replayed for all that it touches', async () => {
+test('replays a merge whose route throws for every entity that it touches', async () => {
   const isBroken = { value: false }
   const { connector, channels, store, replay } = await stage(isBroken)
   for (const [index, name] of ['one', 'two', 'three'].entries())
@@ -73,7 +73,7 @@ test('a merge whose route throws is replayed for all that it touches', async () 
   expectBalance(connector)
 })
 
-test('a large event whose route throws is kept whole', async () => {
+test('keeps a large event whose route throws as a whole', async () => {
   const isBroken = { value: true }
   const { connector, channels, store, replay } = await stage(isBroken)
   const description = 'x'.repeat(2_000_000)
@@ -85,7 +85,7 @@ test('a large event whose route throws is kept whole', async () => {
   expect(channels.linesOf('coded')).toEqual(['create one'])
 })
 
-test('a comparison withdraws what is gone, though a route in code cannot judge what is not there any more', async () => {
+test('a comparison withdraws deleted entities, although a route in code cannot judge them any more', async () => {
   const simulator = await startSimulator()
   const store = new MemoryStore()
   const target = new Target()

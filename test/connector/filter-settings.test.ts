@@ -304,12 +304,12 @@ const rows: readonly (readonly [string, string, object, object, string])[] = [
   ],
 ]
 
-test.each(rows)('%s=%s takes what it must and nothing else', async (name, value, taken, kept, reason) => {
+test.each(rows)('%s=%s accepts what it must and nothing else', async (name, value, taken, kept, reason) => {
   expect(await outcomeOf({ [name]: value }, taken)).toBe('delivered')
   expect(await outcomeOf({ [name]: value }, kept)).toBe(`skipped:filter-${reason}`)
 })
 
-test('include takes everything', async () => {
+test('include accepts everything', async () => {
   const env = {
     CONNECTOR_FILTER_REVOKED: 'include',
     CONNECTOR_FILTER_INFERRED: 'include',
@@ -319,8 +319,8 @@ test('include takes everything', async () => {
   expect(await outcomeOf(env, indicator())).toBe('delivered')
 })
 
-describe('markings that are not known', () => {
-  test('pass a ceiling only when told so, and then count for nothing', async () => {
+describe('unknown markings', () => {
+  test('pass a ceiling only on request, and then do not count', async () => {
     const env = { CONNECTOR_FILTER_MAX_TLP: 'TLP:GREEN', CONNECTOR_FILTER_UNKNOWN_MARKINGS: 'include' }
     expect(await outcomeOf(env, marked(own))).toBe('delivered')
     expect(await outcomeOf(env, marked(green, {}))).toBe('delivered')
@@ -329,7 +329,7 @@ describe('markings that are not known', () => {
     expect(await outcomeOf(strict, marked(own))).toBe('skipped:filter-tlp')
   })
 
-  test('of the Permissible Actions Protocol are no level beside a TLP marking, and unknown alone', async () => {
+  test('of the Permissible Actions Protocol do not count beside a TLP marking, and are unknown alone', async () => {
     const env = { CONNECTOR_FILTER_MAX_TLP: 'TLP:GREEN' }
     const named = indicator({
       object_marking_refs: [green],
@@ -339,12 +339,12 @@ describe('markings that are not known', () => {
     expect(await outcomeOf(env, marked(pap))).toBe('skipped:filter-tlp')
   })
 
-  test('pass where nobody asks for a level', async () => {
+  test('pass if nobody asks for a level', async () => {
     expect(await outcomeOf({}, marked(own, null))).toBe('delivered')
   })
 })
 
-test('every filter of the settings is tried here', () => {
+test('every filter setting has a test here', () => {
   const filters = deliveryFields
     .map(({ environment: name }) => name)
     .filter((name) => name.startsWith('CONNECTOR_FILTER_'))
@@ -352,7 +352,7 @@ test('every filter of the settings is tried here', () => {
   expect([...tried].toSorted()).toEqual(filters.toSorted())
 })
 
-test('who wants revoked indicators gets them, also those that have expired, and nothing withdraws them', async () => {
+test('delivers revoked indicators on request, even expired ones, and never withdraws them', async () => {
   const env = {
     CONNECTOR_FILTER_REVOKED: 'only',
     CONNECTOR_ON_EXPIRED: 'delete',
@@ -363,7 +363,7 @@ test('who wants revoked indicators gets them, also those that have expired, and 
   )
 })
 
-test('what can let nothing pass is told at the start as an error, so that the default log level shows it', async () => {
+test('reports a filter that lets nothing pass as an error at the start, so the default log level shows it', async () => {
   const simulator = await startSimulator()
   const errors: string[] = []
   const logger: Logger = {

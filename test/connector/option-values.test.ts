@@ -237,7 +237,7 @@ const options = [...sectionFields('connector', connectorSchema), ...deliveryFiel
   // What has one value alone has nothing to be told apart from; 0 stands for "none" among numbers.
   .filter(({ values }) => values.length > 1)
 
-test('every option with named values is tried', () => {
+test('every option with named values has a test', () => {
   expect(options.map(({ environment }) => environment).toSorted()).toEqual(
     Object.keys(experiments).toSorted(),
   )
@@ -252,7 +252,7 @@ test.each(options)('each value of $environment changes what happens', async ({ e
   }
 })
 
-test('an indicator that is left as it is stays as it is: the target keeps it, and a delete still takes it away', async () => {
+test('an indicator that is left alone stays at the target, and a delete still removes it', async () => {
   for (const [setting, end] of [
     ['CONNECTOR_ON_REVOKED', { revoked: true }],
     ['CONNECTOR_ON_EXPIRED', { valid_until: '2020-01-01T00:00:00.000Z' }],

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { ChannelConnector, Channels, indicator, live } from './channels.ts'
 
-test('messages are at their end when they are, whatever else the connector has to do', async () => {
+test('messages end when they are done, whatever else the connector is doing', async () => {
   const held = Promise.withResolvers<void>()
   const channels = new Channels()
   const connector = ChannelConnector.of({

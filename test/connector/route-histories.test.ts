@@ -78,7 +78,7 @@ function expectInOrder(told: readonly Told[]): void {
   }
 }
 
-test('each route ends with what it takes of the last state of the platform, in order, across a restart', async () => {
+test("each route ends with its part of the platform's last state, in order, across a restart", async () => {
   await fc.assert(
     fc.asyncProperty(histories, async ({ steps, names, restartAt, again, coalesce }) => {
       const channels = new Channels()

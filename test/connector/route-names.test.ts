@@ -42,7 +42,7 @@ async function withExpired(onCall?: ChannelOptions['onCall']) {
   return { channels, connector, store }
 }
 
-test('what expires at a route waits in the lane of its entity there', async () => {
+test('an expiry on a route waits in the lane of its entity there', async () => {
   const gate = Promise.withResolvers<void>()
   const { channels, connector, store } = await withExpired(() => gate.promise)
   await connector.start()
@@ -63,7 +63,7 @@ test('what expires at a route waits in the lane of its entity there', async () =
   expect(await store.entities({ limit: 9 })).toMatchObject([{ key: 'one@chat', position: '2000-0' }])
 })
 
-test('the dead letter of what expired at a route can be replayed', async () => {
+test('replays the dead letter of an expiry on a route', async () => {
   let isLocked = true
   const { channels, connector, store } = await withExpired(() => {
     if (isLocked) throw new PermanentError('locked')
@@ -80,7 +80,7 @@ test('the dead letter of what expired at a route can be replayed', async () => {
   expect(channels.heldBy('chat').size).toBe(0)
 })
 
-test('a map that was written by hand names entities at routes without their keys', async () => {
+test('a handwritten map names entities on routes without their keys', async () => {
   const store = new MemoryStore()
   await store.open(minimalEnvironment.CONNECTOR_ID)
   const lines = [

@@ -27,7 +27,7 @@ function stage(options: Partial<Parameters<typeof ChannelConnector.of>[0]> = {},
 }
 
 describe('the routing of the specification', () => {
-  test('secret knowledge goes to the secure channel, ordinary to the normal one, public to both', async () => {
+  test('sends secret knowledge to the secure channel, ordinary to the normal one, public to both', async () => {
     const { channels, tell } = stage()
     const outcomes = [
       await tell('create', indicator('red', 'TLP:RED')),
@@ -42,7 +42,7 @@ describe('the routing of the specification', () => {
     expect([...channels.heldBy('normal').keys()]).toEqual(['amber', 'green', 'clear', 'unmarked'])
   })
 
-  test('a marking that nobody knows goes to no channel: it could be stricter than any', async () => {
+  test('sends an entity with an unknown marking to no channel, because it could be stricter than any', async () => {
     const { channels, tell } = stage()
     const own = ['marking-definition--0d7a1f0e-0000-4000-8000-000000000001']
     const outcome = await tell('create', indicator('own', undefined, { object_marking_refs: own }))
@@ -50,7 +50,7 @@ describe('the routing of the specification', () => {
     expect(channels.told.size).toBe(0)
   })
 
-  test('an entity that changes its marking moves from one channel to the other', async () => {
+  test('moves an entity that changes its marking from one channel to the other', async () => {
     const { channels, tell } = stage()
     await tell('create', indicator('one', 'TLP:AMBER'))
     await tell('update', indicator('one', 'TLP:RED'))
@@ -65,7 +65,7 @@ describe('the routing of the specification', () => {
     ])
   })
 
-  test('a delete goes through every route that had it, and through no other', async () => {
+  test('deletes through every route that had the entity, and through no other', async () => {
     const { connector, channels, tell } = stage()
     await tell('create', indicator('both', 'TLP:CLEAR'))
     await tell('create', indicator('secret', 'TLP:RED'))
@@ -89,7 +89,7 @@ describe('the routing of the specification', () => {
     })
   })
 
-  test('what fails the filter of the connector leaves every route', async () => {
+  test("withdraws what fails the connector's filter from every route", async () => {
     const { channels, tell } = stage({ defaults: { filter: { labels: { none: ['drop'] } } } })
     await tell('create', indicator('both', 'TLP:CLEAR'))
     await tell('update', indicator('both', 'TLP:CLEAR', { labels: ['drop'] }))
@@ -97,7 +97,7 @@ describe('the routing of the specification', () => {
     expect(channels.linesOf('secure')).toEqual(['create both', 'delete both left-filter'])
   })
 
-  test('a merge withdraws its sources from the routes that had them', async () => {
+  test('withdraws the sources of a merge from the routes that had them', async () => {
     const { channels, tell } = stage()
     await tell('create', indicator('target', 'TLP:AMBER'))
     await tell('create', indicator('source', 'TLP:RED'))
@@ -110,7 +110,7 @@ describe('the routing of the specification', () => {
     ])
   })
 
-  test('without an id map, the patch tells which routes an entity leaves and enters', async () => {
+  test('learns from the patch which routes an entity leaves and enters, without an id map', async () => {
     const { channels, tell } = stage({ ownIds: true, defaults: { idMap: false } })
     await tell('create', indicator('one', 'TLP:AMBER'))
     const reverse_patch = [
@@ -139,7 +139,7 @@ describe('routes that change between two runs', () => {
     return connector
   }
 
-  test('what was pushed before there were routes is withdrawn, once, and said in the log', async () => {
+  test('withdraw what was pushed before there were routes, once, and say so in the log', async () => {
     const store = new MemoryStore()
     const channels = new Channels()
     await run(store, channels, {}, 1)
@@ -150,7 +150,7 @@ describe('routes that change between two runs', () => {
     expect(lines.filter((line) => line.includes('before there were routes'))).toHaveLength(1)
   })
 
-  test('a connector that gives up its routes withdraws from them what it pushes anew', async () => {
+  test('leave a connector without routes that withdraws from them what it pushes again', async () => {
     const store = new MemoryStore()
     const channels = new Channels()
     await run(store, channels, { chat: {}, siem: {} }, 1)
@@ -161,7 +161,7 @@ describe('routes that change between two runs', () => {
     expect(channels.linesOf('')).toEqual(['create one'])
   })
 
-  test('an id map that was moved here is withdrawn from routes that this connector does not have', async () => {
+  test('withdraw what an imported id map has on routes that this connector does not have', async () => {
     const store = new MemoryStore()
     const channels = new Channels()
     const rows = ['chat', 'siem'].map((route) => ({
@@ -179,7 +179,7 @@ describe('routes that change between two runs', () => {
     expect(channels.linesOf('chat')).toEqual(['delete one left-route'])
   })
 
-  test('a connector that never had routes keeps no word of them', async () => {
+  test('leave no trace in a connector that never had routes', async () => {
     const store = new MemoryStore()
     const connector = await run(store, new Channels(), {}, 1)
     expect(connector.status().routes).toEqual({})
@@ -189,8 +189,8 @@ describe('routes that change between two runs', () => {
   })
 })
 
-describe('what fails', () => {
-  test('a dead letter knows its route, and is tried again through no other', async () => {
+describe('after a failure', () => {
+  test('a dead letter knows its route, and is retried through no other', async () => {
     const simulator = await startSimulator()
     const channels = new Channels()
     const store = new MemoryStore()
@@ -229,7 +229,7 @@ describe('what fails', () => {
     expect(indicatorsOf('normal')).toEqual(['create'])
   })
 
-  test('a condition that throws makes one dead letter, which is tried again through all routes', async () => {
+  test('a condition that throws makes one dead letter, which is retried through all routes', async () => {
     const simulator = await startSimulator()
     const channels = new Channels()
     const store = new MemoryStore()
@@ -265,7 +265,7 @@ describe('what fails', () => {
     expect(told('siem').map(({ hook }) => hook)).toEqual(['create'])
   })
 
-  test('a letter of a route that no longer exists says so', async () => {
+  test('a dead letter of a route that no longer exists says so', async () => {
     const simulator = await startSimulator()
     const store = new MemoryStore()
     await store.open(simulator.environment()['CONNECTOR_ID']!)
@@ -285,7 +285,7 @@ describe('what fails', () => {
     expect(letter.error).toContain('the route gone, through which it failed, no longer exists')
   })
 
-  test('a channel that is down holds no other back, and comes back by itself', async () => {
+  test('a channel that is down delays no other, and comes back by itself', async () => {
     const channels = new Channels()
     let isDown = true
     const { connector } = stage(
@@ -314,7 +314,7 @@ describe('what fails', () => {
   })
 })
 
-test('a batch holds operations of one route only', async () => {
+test('a batch only holds operations of one route', async () => {
   const batches: string[][] = []
   class Bulk extends StreamConnector {
     static override readonly defaults = {
@@ -352,7 +352,7 @@ test('a batch holds operations of one route only', async () => {
   ])
 })
 
-test('metrics and status have an account of each route, and none where there are no routes', async () => {
+test('metrics and status report each route, and none if there are no routes', async () => {
   const simulator = await startSimulator()
   const env = {
     ...simulator.environment(),

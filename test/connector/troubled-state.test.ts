@@ -16,7 +16,7 @@ class UnreadableStore extends MemoryStore {
   }
 }
 
-test('a state that cannot be read is waited for, and makes no dead letter of an event', async () => {
+test('waits for an unreadable state, and makes no dead letter of an event', async () => {
   const store = new UnreadableStore()
   const channels = new Channels()
   const connector = ChannelConnector.of({ channels, store, defaults: { routes: {} } })
@@ -32,7 +32,7 @@ test('a state that cannot be read is waited for, and makes no dead letter of an 
   expect(connector.status()).toMatchObject({ deadLettered: 0, outage: undefined })
 })
 
-test('nothing is withdrawn when it expires while there is no room for the dead letter that it may become', async () => {
+test('withdraws no expired entity while there is no room for the dead letter that it may become', async () => {
   const simulator = await startSimulator()
   const store = new MemoryStore()
   await store.open(simulator.connectorId)

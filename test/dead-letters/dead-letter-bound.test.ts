@@ -33,7 +33,7 @@ async function bound(count: number, max = 100) {
   return { clock, store, letters, add }
 }
 
-test('the number tells within a minute that somebody else has purged some, to whoever asks', async () => {
+test('learns within a minute that somebody else has purged some', async () => {
   const { clock, store, letters, add } = await bound(5)
   await store.commit({ removeDeadLetters: [1, 2, 3] })
   add()
@@ -46,7 +46,7 @@ test('the number tells within a minute that somebody else has purged some, to wh
   expect(letters.count).toBe(3)
 })
 
-test('who waits for room at the maximum is let go by a stop, and nobody waits after it', async () => {
+test('a stop releases everybody who waits for room at the maximum, and nobody waits after it', async () => {
   const { clock, letters } = await bound(5, 5)
   const waiting = letters.room()!
   letters.stop()
@@ -56,7 +56,7 @@ test('who waits for room at the maximum is let go by a stop, and nobody waits af
   expect(clock.pending).toBe(0)
 })
 
-test('what is added while it is counted counts', async () => {
+test('counts a dead letter that is added during the count', async () => {
   const { clock, store, letters, add } = await bound(2)
   const count = store.countDeadLetters.bind(store)
   store.countDeadLetters = async () => {
@@ -72,7 +72,7 @@ test('what is added while it is counted counts', async () => {
   expect(letters.count).toBe(3)
 })
 
-test('a state that cannot be read leaves the number as it is known, and is asked again', async () => {
+test('keeps the known number if the state cannot be read, and asks again', async () => {
   const { clock, store, letters } = await bound(2)
   const count = store.countDeadLetters.bind(store)
   store.countDeadLetters = () => Promise.reject(new Error('no'))

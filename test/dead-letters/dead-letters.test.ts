@@ -33,7 +33,7 @@ describe.for(Object.entries(stores))('dead letters in %s', ([, make]) => {
     return { store, deadLetters: new DeadLetters(store, { clock: new ManualClock(100_000) }) }
   }
 
-  test('are listed in order of id, page after page, without their messages', async () => {
+  test('are listed by id, page after page, without their messages', async () => {
     const { deadLetters } = await open(Array.from({ length: 1234 }, (_, index) => deadLetter(index + 1)))
     const listed = await collect(deadLetters.list())
     expect(listed.map(({ id }) => id)).toEqual(Array.from({ length: 1234 }, (_, index) => index + 1))
@@ -46,7 +46,7 @@ describe.for(Object.entries(stores))('dead letters in %s', ([, make]) => {
     expect(await deadLetters.count()).toBe(1234)
   })
 
-  test('of which some cannot be replayed are told apart when a replay is asked for', async () => {
+  test('that cannot be replayed are reported when a replay is requested', async () => {
     const { deadLetters } = await open([deadLetter(1), deadLetter(2, { key: undefined }), deadLetter(3)])
     expect(await deadLetters.requestReplay([1, 2, 99, 1])).toEqual({
       requested: 1,
@@ -158,7 +158,7 @@ describe.for(Object.entries(stores))('dead letters in %s', ([, make]) => {
   })
 })
 
-test('a hundred thousand of them are listed, asked for and purged in a moment', async () => {
+test('lists, requests and purges a hundred thousand of them in a moment', async () => {
   const store = await sqliteStore()
   await store.open(connectorId)
   const padding = 'x'.repeat(1500)

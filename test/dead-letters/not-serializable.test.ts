@@ -73,7 +73,7 @@ class RefusingBatches extends Refusing {
 for (const [how, made] of Object.entries({ 'one at a time': Refusing, 'in batches': RefusingBatches })) {
   describe(`an entity that cannot be serialized, ${how}`, () => {
     for (const [what, spoil] of Object.entries(spoilers)) {
-      test(`${what}: becomes a dead letter with the text of its frame, and what is behind it arrives`, async () => {
+      test(`${what}: becomes a dead letter with the text of its frame, and later events arrive`, async () => {
         const store = new MemoryStore()
         const connector = new made({
           env: minimalEnvironment,
@@ -102,7 +102,7 @@ for (const [how, made] of Object.entries({ 'one at a time': Refusing, 'in batche
   })
 }
 
-test('an error of ten million characters is kept in a dead letter as far as a person reads it', async () => {
+test('keeps as much of an error of ten million characters as a person reads', async () => {
   const store = new MemoryStore()
   class Verbose extends Refusing {
     override create(): void {

@@ -99,7 +99,7 @@ async function lettersAfterStop(store: StateStore) {
 }
 
 describe.each(['hooks', 'transform', 'flush'] as const)('when everything is refused (%s)', (where) => {
-  test('it pauses, and all comes by itself, each entity in its order, when the target takes events', async () => {
+  test('it pauses, and delivers everything by itself, each entity in order, when the target accepts events', async () => {
     const target = new Target()
     target.isRefused = everything
     const { connector, store, tell, kinds } = connectorOf({ target, where })
@@ -125,7 +125,7 @@ describe.each(['hooks', 'transform', 'flush'] as const)('when everything is refu
     await Promise.all(told)
   })
 
-  test('the next process knows as much, and begins with what was put aside', async () => {
+  test('the next process knows that too, and begins with what was set aside', async () => {
     const target = new Target()
     target.isRefused = everything
     const store = new MemoryStore()
@@ -157,7 +157,7 @@ describe.each(['hooks', 'transform', 'flush'] as const)('when everything is refu
   })
 })
 
-test('what is refused among others that are taken stays put aside, and pauses nothing', async () => {
+test('what is refused among accepted events stays a dead letter, and pauses nothing', async () => {
   const target = new Target()
   target.isRefused = (key) => Number(key.slice(1)) % 3 === 0
   const { store, tell, kinds } = connectorOf({ target })
@@ -169,7 +169,7 @@ test('what is refused among others that are taken stays put aside, and pauses no
 })
 
 test.each(['strict', 'reference'] as const)(
-  'where the order is %s, what is good comes to its turn behind what is refused',
+  'with the order %s, a good event gets its turn after refused ones',
   async (ordering) => {
     const target = new Target()
     target.isRefused = (key) => key !== 'good'
@@ -182,7 +182,7 @@ test.each(['strict', 'reference'] as const)(
   },
 )
 
-test('a route that refuses everything holds no other back, and all that it refused comes by itself', async () => {
+test('a route that refuses everything delays no other, and delivers everything by itself later', async () => {
   const target = new Target()
   target.isRefused = (_, route) => route === 'secure'
   const { connector, store, tell } = connectorOf({ target, defaults: { routes: { secure: {}, normal: {} } } })

@@ -14,7 +14,7 @@ async function headingsOf(file: string): Promise<string[]> {
   return [...text.matchAll(/^\/\/ (.+)\n\n(?=export (type )?\{)/gm)].map(([, heading]) => heading!)
 }
 
-test('the API reference has pages for our exports and no others, grouped as the files of the entries are', async () => {
+test('the API reference has pages for our exports and no others, grouped like the entry files', async () => {
   const out = await temporaryFolder()
   const typedoc = join(root, 'node_modules/typedoc/bin/typedoc')
   await promisify(execFile)(process.execPath, [typedoc, '--out', out], { cwd: root })

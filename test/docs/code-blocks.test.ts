@@ -27,7 +27,7 @@ test('every TypeScript block in the documents and comments compiles', () => {
   expect(problemsOf(blocks)).toEqual([])
 }, 120_000)
 
-test('defaults are written so that an editor completes them wherever they are shown', () => {
+test('all defaults are written so that an editor completes them', () => {
   const shown = [
     ...blocks,
     ...filesUnder('examples', '-connector.ts').map(

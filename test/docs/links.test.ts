@@ -11,7 +11,7 @@ const documents = [
   ...markdownIn('examples', true),
 ]
 
-test('every link between the documents leads to a file, and to a heading that it has', () => {
+test('every link between the documents leads to an existing file and heading', () => {
   const problems: string[] = []
   let links = 0
   for (const document of documents) {
@@ -30,13 +30,13 @@ test('every link between the documents leads to a file, and to a heading that it
   expect(problems).toEqual([])
 })
 
-test('headings are found as GitHub names them', () => {
+test('finds headings under the names that GitHub gives them', () => {
   const text =
     '# A `code`, and *more*: it’s\n## Twice\n```sh\n# no heading\n```\n## Twice\n### [A link](x.md)'
   expect([...anchorsOf(text)]).toEqual(['a-code-and-more-its', 'twice', 'twice-1', 'a-link'])
 })
 
-test('links are found beside code, with titles and as images, but not in code', () => {
+test('finds links beside code, with titles and as images, but not in code', () => {
   const text =
     '[a](a.md) ![b](b.png "title") `[c](c.md)`\n```ts\n[d](d.md)\n```\n[e]: e.md\n<img src="f.png" alt="">'
   expect(linksOf(text)).toEqual(['a.md', 'b.png', 'e.md', 'f.png'])

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 
-test('the reference of errors names every code, and none that is gone', () => {
+test('the error reference names every code, and none that is gone', () => {
   const source = read('src/errors/stream-connector-error.ts')
   const union = source.slice(source.indexOf('export type ErrorCode'), source.indexOf('export interface'))
   const codes = [...union.matchAll(/'([A-Z_]+)'/g)].map(([, code]) => code)
@@ -14,7 +14,7 @@ test('the reference of errors names every code, and none that is gone', () => {
   expect(documented.toSorted()).toEqual(codes.toSorted())
 })
 
-test('the reference of settings says what the code reads', () => {
+test('the settings reference lists what the code reads', () => {
   const rows = (text: string) =>
     text
       .split('\n')

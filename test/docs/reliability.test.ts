@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const text = readFileSync(join(root, 'docs/reliability.md'), 'utf8')
 
-test('every row of the table of faults names a test that there is, under its title', () => {
+test('every row of the fault table names an existing test by its title', () => {
   const problems: string[] = []
   const titles = new Map<string, Set<string>>()
   const rows = rowsOf(text)
@@ -25,7 +25,7 @@ test('every row of the table of faults names a test that there is, under its tit
   expect(problems).toEqual([])
 })
 
-test('titles are found with their groups, and with a mark for what varies', () => {
+test('finds titles with their groups, and marks the parts that vary', () => {
   const source = [
     "describe('a group', () => { test.for(cases)('takes %s at $place', () => {}) })",
     'test.skipIf(x)(`waits ${count} ms`, { timeout }, () => {})',

@@ -16,6 +16,6 @@ test('describes an HTTP error in one line, whatever the answer looks like', asyn
   expect(describeError(error)).toMatch(/500.*<html> <body> broken <\/body>/)
 })
 
-test('describes an error whose words have several lines in one', () => {
+test('describes an error with several lines in one', () => {
   expect(describeError(new Error('it failed:\n  - here\r\n  - there'))).toBe('it failed: - here - there')
 })

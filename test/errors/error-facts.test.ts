@@ -19,7 +19,7 @@ const errorOf = async (call: () => unknown): Promise<unknown> => {
 }
 const kindOf = (error: unknown) => judge(error, true, nowMs).kind
 
-describe('errors of real requests', () => {
+describe('an error of a real request', () => {
   let server: Server
   let url = ''
   let closedUrl = ''
@@ -64,7 +64,7 @@ describe('errors of real requests', () => {
     ['ky with a time limit', () => ky(`${url}/never`, { retry: 0, timeout: 20 }), undefined],
     ['ky whose body is cut', () => ky(`${url}/cut`, { retry: 0 }).text(), 'UND_ERR_SOCKET'],
   ] as const) {
-    it(`${name}: no answer came, try again`, async () => {
+    it(`${name} got no answer and is retried`, async () => {
       const error = await errorOf(call)
       expect(errorFacts(error, nowMs)).toMatchObject({ isNetwork: true, isBug: false, status: undefined })
       if (code !== undefined) expect(errorFacts(error, nowMs).code).toBe(code)
@@ -85,20 +85,20 @@ describe('errors of real requests', () => {
     [500, 'retry'],
     [503, 'retry'],
   ] as const) {
-    it(`ky that is answered ${status}: ${kind}`, async () => {
+    it(`through ky with status ${status} is ${kind}`, async () => {
       const error = await errorOf(() => ky(`${url}/${status}`, { retry: 0 }))
       expect(errorFacts(error, nowMs)).toMatchObject({ status, isNetwork: false, retryAfterMs: 7000 })
       expect(kindOf(error)).toBe(kind)
     })
   }
 
-  it('a page of a proxy where JSON was expected is tried again, in a hook that speaks to the target', async () => {
+  it("with a proxy's page instead of JSON is retried, in a hook that calls the target", async () => {
     const error = await errorOf(async () => (await fetch(`${url}/page`)).json())
     expect(kindOf(error)).toBe('retry')
     expect(judge(error, false, nowMs).kind).toBe('reject')
   })
 
-  it('an error that wraps the one of the request is judged by what it wraps', async () => {
+  it("is judged by the request's error if another one wraps it", async () => {
     const cause = await errorOf(() => fetch(closedUrl))
     expect(kindOf(new Error('the SIEM did not answer', { cause }))).toBe('retry')
     const answer = await errorOf(() => ky(`${url}/422`, { retry: 0 }))
@@ -106,7 +106,7 @@ describe('errors of real requests', () => {
   })
 })
 
-describe('errors of other clients, by their shape', () => {
+describe('an error of another client, by its shape', () => {
   for (const [name, error, status, kind, retryAfterMs] of [
     [
       'axios',
@@ -160,7 +160,7 @@ describe('errors of other clients, by their shape', () => {
     })
   }
 
-  it('headers of any kind are read', () => {
+  it('reads headers of any kind', () => {
     const headers = new Headers({ 'retry-after': '5' })
     expect(errorFacts({ response: { status: 429, headers } }, nowMs).retryAfterMs).toBe(5000)
     expect(errorFacts({ response: { status: 429, headers: { 'Retry-After': 5 } } }, nowMs).retryAfterMs).toBe(
@@ -169,8 +169,8 @@ describe('errors of other clients, by their shape', () => {
   })
 })
 
-describe('what is thrown', () => {
-  it('by an author who says what to do is obeyed, with the words that were given', () => {
+describe('a thrown value', () => {
+  it("from an author who says what to do is obeyed, with the author's words", () => {
     expect(judge(new SkipEvent('internal-range'), true, nowMs)).toMatchObject({
       kind: 'skip',
       reason: 'internal-range',
@@ -189,7 +189,7 @@ describe('what is thrown', () => {
     }
   })
 
-  it('by a mistake in the program is not tried again', () => {
+  it('from a programming mistake is not retried', () => {
     const nothing: { field?: { deep: string } } = {}
     for (const mistake of [
       () => nothing.field!.deep,
@@ -207,12 +207,12 @@ describe('what is thrown', () => {
     expect(kindOf(Object.assign(new Error('invalid'), { issues: [{ path: [] }] }))).toBe('reject')
   })
 
-  it('without a word is tried again by a hook, and not by transform', () => {
+  it('without any hint is retried in a hook, but not in transform', () => {
     expect(judge(new Error('?'), true, nowMs)).toMatchObject({ kind: 'retry', ofTarget: false })
     expect(judge(new Error('?'), false, nowMs).kind).toBe('reject')
   })
 
-  it('may be no error at all, and is not printed then', () => {
+  it('can be something other than an error, and is then not printed', () => {
     for (const thrown of ['a secret', 42, undefined, null, { token: 'x' }, Symbol('s'), () => {}]) {
       const verdict = judge(thrown, true, nowMs)
       expect(verdict.kind).toBe('retry')
@@ -220,7 +220,7 @@ describe('what is thrown', () => {
     }
   })
 
-  it('may be one that cannot be read: its message is no text, or reading it throws', () => {
+  it('can be unreadable: its message is not text, or reading it throws', () => {
     const odd = (message: unknown) => Object.assign(new Error('lost'), { message })
     const trap = () => {
       throw new Error('trap')
@@ -247,7 +247,7 @@ describe('what is thrown', () => {
     }
   })
 
-  it('may have causes in a circle', () => {
+  it('can have causes in a circle', () => {
     const error = new Error('round')
     error.cause = error
     expect(kindOf(error)).toBe('retry')
@@ -271,7 +271,7 @@ describe('what is thrown', () => {
 
 describe('Retry-After', () => {
   it.each([Date.UTC(2020, 0), Date.UTC(2026, 8, 1, 8), Date.UTC(2040, 0)])(
-    'counts a date in Retry-After by the clock of who answers, not by ours (%d)',
+    "is a date by the server's clock, not ours (%d)",
     (nowMs) => {
       for (const date of [
         'Tue, 01 Sep 2026 08:00:00 GMT',

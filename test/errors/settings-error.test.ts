@@ -9,7 +9,7 @@ const missing = {
   remedy: 'Set MY_SIEM_API_KEY, or my_siem.api_key in config.yml.',
 }
 
-test('the message is a list that a person can work through', () => {
+test('lists the problems so that a person can work through them', () => {
   const error = new SettingsError(
     [
       missing,
@@ -34,7 +34,7 @@ test('the message is a list that a person can work through', () => {
   expect(isStreamConnectorError(error)).toBe(true)
 })
 
-test('one problem is spoken of in the singular', () => {
+test('uses the singular for one problem', () => {
   expect(new SettingsError([missing]).message).toMatch(
     /^The connector cannot start: one setting needs attention\.\n/,
   )

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { RecentEndings } from '../../src/events/event-counters.ts'
 
-test('nothing delivered of three events is failing, and so is one of twenty', () => {
+test('delivering none of three events, or one of twenty, is failing', () => {
   const endings = new RecentEndings()
   endings.refused('a')
   endings.refused('b')
@@ -16,7 +16,7 @@ test('nothing delivered of three events is failing, and so is one of twenty', ()
   expect(endings.failing).toBeUndefined()
 })
 
-test('what was long ago does not hide what is now', () => {
+test('old endings do not hide the present', () => {
   const endings = new RecentEndings()
   for (let index = 0; index < 1000; index++) endings.delivered()
   for (let index = 0; index < 18; index++) endings.refused('now')

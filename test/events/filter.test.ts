@@ -27,7 +27,7 @@ const withOcti = (fields: object) => {
   }
 }
 
-test('lets everything pass when nothing is set', () => {
+test('lets everything pass if nothing is set', () => {
   for (const entity of [indicator(), buildObservable('url'), buildReport(), buildTlpMarking('TLP:RED')]) {
     expect(rejects({}, entity)).toBeUndefined()
   }
@@ -52,7 +52,7 @@ describe('types', () => {
     expect(rejects({ types: [type] }, entity)).toBe(passes ? undefined : 'filter-type')
   })
 
-  test('a type decides for good: such an entity can never have been pushed', () => {
+  test('an entity of another type can never have been pushed', () => {
     const filter = new Filter(filterSchema.parse({ types: ['report'], labels: { any: ['apt'] } }), clock)
     expect(filter.rejects(asEntity(indicator())!)).toEqual({ reason: 'filter-type', isForGood: true })
     const labels = new Filter(filterSchema.parse({ labels: { any: ['apt'] } }), clock)
@@ -124,7 +124,7 @@ describe('markings', () => {
     expect(rejects({ minTlp: 'TLP:GREEN' }, marked())).toBe('filter-tlp')
   })
 
-  test('a ceiling never lets an unknown marking pass that could be a level of its own', () => {
+  test('a ceiling never lets an unknown marking pass that could be a stricter level', () => {
     const unknown = 'marking-definition--11111111-1111-4111-8111-111111111111'
     expect(rejects({ maxTlp: 'TLP:RED' }, marked(unknown))).toBe('filter-tlp')
     expect(rejects({ maxTlp: 'TLP:RED' }, marked(unknown, tlpMarkingIds['TLP:GREEN']))).toBe('filter-tlp')

@@ -94,7 +94,7 @@ class RouteBench {
 const plenty: Rate = { perSecond: 1e6, burst: 1e6 }
 
 describe('limits', () => {
-  it('a route that waits for its tokens holds no other back', async () => {
+  it('a route that waits for its tokens delays no other', async () => {
     const bench = new RouteBench({ slow: { rateLimit: { perSecond: 1, burst: 1 } }, fast: {} }, plenty)
     for (let index = 0; index < 5; index++) void bench.push(`k${index}`)
     await bench.clock.advance(0)
@@ -104,7 +104,7 @@ describe('limits', () => {
     expect(bench.timesOf('slow')).toEqual([0, 1000, 2000, 3000, 4000])
   })
 
-  it('routes share the bucket of the connector in turn: none of them starves', async () => {
+  it("routes share the connector's bucket in turn, and none of them starves", async () => {
     const bench = new RouteBench({ one: {}, two: {}, three: {} }, { perSecond: 10, burst: 3 })
     for (let index = 0; index < 20; index++) void bench.push(`k${index}`)
     await bench.clock.advance(2000)
@@ -137,7 +137,7 @@ describe('limits', () => {
     expect(bench.timesOf('other')).toEqual(others)
   })
 
-  it('a route has its own bound of hooks side by side', () => {
+  it('a route has its own maximum of parallel hooks', () => {
     const bench = new RouteBench({ single: { concurrency: 1 }, wide: {} }, plenty)
     for (let index = 0; index < 4; index++) void bench.push(`k${index}`)
     // Nothing has ended yet: what was told is at work side by side.
@@ -147,8 +147,8 @@ describe('limits', () => {
   })
 })
 
-describe('the account of an event', () => {
-  it('ends once, as the worst of what became of its parts', async () => {
+describe('the counting of an event', () => {
+  it('ends once, by the worst outcome of its parts', async () => {
     const bench = new RouteBench({ good: {}, bad: {} }, plenty)
     bench.fails = ({ route }) =>
       route!.name === 'bad' ? Object.assign(new Error('no'), { status: 400 }) : undefined
@@ -160,7 +160,7 @@ describe('the account of an event', () => {
     expect(bad).toMatchObject({ received: 1, delivered: 0, deadLettered: 1 })
   })
 
-  it('says what a route did with it rather than that another did not take it', () => {
+  it('prefers what a route did with it over another route that did not take it', () => {
     const outcomes: Outcome[] = []
     const made = new PendingEvent(
       eventOf('one'),
@@ -174,7 +174,7 @@ describe('the account of an event', () => {
     expect(outcomes).toEqual([{ kind: 'skipped', reason: 'transform' }])
   })
 
-  it('keeps the room of an event that is replaced at one route until no route needs it', () => {
+  it('keeps the room of an event that is replaced on one route until no route uses it', () => {
     const counters = new EventCounters()
     const routes = ['a', 'b'].map((name) => new Route({ name, counters, clock: new ManualClock() }))
     const shrunk: number[] = []
@@ -223,7 +223,7 @@ describe('the account of an event', () => {
   })
 })
 
-it('a lane tells its entity, also one whose key holds what separates the route', () => {
+it('a lane knows its entity, even if its key contains the separator of the route', () => {
   for (const key of ['one', 'indicator--1', 'a@b', '@']) {
     for (const name of [undefined, 'chat', 'a-b_1'])
       expect(entityKeyOfLane(laneOf(key, name), name)).toBe(key)

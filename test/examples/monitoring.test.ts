@@ -51,8 +51,8 @@ const dashboard = JSON.parse(read('dashboard.json')) as {
 const panels = dashboard.panels.flatMap((panel) => [panel, ...(panel.panels ?? [])])
 const graphs = panels.filter(({ type }) => type !== 'row')
 
-describe('alerts', () => {
-  test('say how grave they are, what happened, what to do, and where to read on', () => {
+describe('every alert', () => {
+  test('says how severe it is, what happened, what to do, and where to read more', () => {
     const guide = readFileSync(
       fileURLToPath(new URL('../../docs/guides/operations.md', import.meta.url)),
       'utf8',
@@ -67,7 +67,7 @@ describe('alerts', () => {
     }
   })
 
-  test('each have a test that sees them fire', () => {
+  test('has a test in which it fires', () => {
     const { tests } = parse(read('alerts.test.yml')) as {
       tests: { alert_rule_test: { alertname: string; exp_alerts: unknown[] }[] }[]
     }
@@ -97,7 +97,7 @@ describe('the dashboard', () => {
   })
 })
 
-test('alerts and dashboard ask for no metric that a connector does not serve', () => {
+test('alerts and dashboard only query metrics that a connector serves', () => {
   const served = new Set([
     ...metricTable.map(({ name }) => name),
     ...histogramTable.flatMap(({ name }) => ['_bucket', '_sum', '_count'].map((end) => name + end)),
@@ -157,7 +157,7 @@ describe.skipIf(!isTried)(`a real Prometheus${skipped}`, () => {
     promtool('test', 'rules', 'alerts.test.yml')
   })
 
-  test('scrapes a connector; every alert can be evaluated, and every query of the dashboard has data', async () => {
+  test('scrapes a connector, and evaluates every alert and every dashboard query with data', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'monitoring-'))
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
     const simulator = await Simulator.start({ heartbeatMs: 200 })

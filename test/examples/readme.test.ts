@@ -12,7 +12,7 @@ import { temporaryFolder } from '../temporary-folder.ts'
 
 const run = promisify(execFile)
 
-test('the connector of the README keeps the SIEM of the example in step, both as they stand', async () => {
+test("the connector of the README keeps the example's SIEM in sync, both unchanged", async () => {
   const simulator = await startSimulator()
   await using siem = await SiemService.start()
   const folder = await temporaryFolder()
@@ -41,7 +41,7 @@ test('the connector of the README keeps the SIEM of the example in step, both as
   expect(program.said()).toBe('')
 })
 
-test('a class that forgot its settings is told so, where nothing knows its types', async () => {
+test('tells a class without types that it forgot its settings', async () => {
   const folder = await temporaryFolder()
   const simulator = await startSimulator()
   const code = simpleConnector('#url = this.settings.my_siem.url').replaceAll(/^export /gm, '')

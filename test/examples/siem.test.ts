@@ -79,7 +79,7 @@ test('brings creates, updates, deletes and merges to the SIEM', async () => {
   expect(connector.status()).toMatchObject({ deadLettered: 0, retries: 0 })
 })
 
-test('puts one refused entity aside and delivers the others', async () => {
+test('makes a dead letter of one refused entity and delivers the others', async () => {
   siem.poisonName = 'poison'
   await connector.start()
   simulator.create(buildIndicator('domain', { seed: 1, name: 'poison' }))
@@ -88,7 +88,7 @@ test('puts one refused entity aside and delivers the others', async () => {
   await eventually(() => expect(entryOf(good)).toBeDefined())
 })
 
-test('the SIEM refuses as real ones do', async () => {
+test("the example's SIEM refuses as real ones do", async () => {
   const call = async (method: string, path: string, key = siem.apiKey) => {
     const body = method === 'POST' ? JSON.stringify({ opencti_id: 'a', name: 'a' }) : null
     const response = await fetch(`${siem.url}/${path}`, {
@@ -108,7 +108,7 @@ test('the SIEM refuses as real ones do', async () => {
   expect(await call('GET', 'indicators?opencti_id=a')).toBe(200)
 })
 
-test('the connector is under 60 lines and leaves what is not its business to the base class', async () => {
+test('the connector has under 60 lines and leaves everything else to the base class', async () => {
   const path = fileURLToPath(new URL('../../examples/siem/siem-connector.ts', import.meta.url))
   const text = await readFile(path, 'utf8')
   expect(text.trimEnd().split('\n').length).toBeLessThan(60)
@@ -133,7 +133,7 @@ test('a short demo ends with SIEM and platform in agreement', async () => {
   expect(text()).not.toContain('\u001B')
 })
 
-test('the comparison finds what is missing, what differs and what should not be there', async () => {
+test('the comparison finds missing, different, and surplus entries', async () => {
   await connector.start()
   const [same, other, missing, poisoned] = [1, 2, 3, 4].map((seed) =>
     simulator.create(buildIndicator('domain', { seed })),
@@ -159,7 +159,7 @@ test('the comparison finds what is missing, what differs and what should not be 
   ])
 })
 
-test('a bundle is accounted for object by object', async () => {
+test('a bundle run accounts for every object', async () => {
   const file = join(directory, 'bundle.json')
   const author = { type: 'identity', id: 'identity--1f3c0a0c-9a45-4b0a-8a3b-0f6c3f0b7c11', name: 'Acme' }
   const odd = {
@@ -193,7 +193,7 @@ test('a bundle is accounted for object by object', async () => {
   expect(text()).toMatch(/indicator +1 {2}1 skipped: revoked/)
 })
 
-test('says what is wrong with a file that holds no bundle', async () => {
+test('says what is wrong with a file that is not a bundle', async () => {
   const file = join(directory, 'bad.json')
   await expect(readBundle(file)).rejects.toThrow('there is no such file')
   await writeFile(file, '{"type": "bun')
@@ -204,7 +204,7 @@ test('says what is wrong with a file that holds no bundle', async () => {
   await expect(readBundle(file)).rejects.toThrow('object 1 of the bundle')
 })
 
-test('the progress line is rewritten on a terminal, stays below other lines and has no colors when told so', () => {
+test('the progress line is rewritten on a terminal, stays below other lines, and has no colors on request', () => {
   const written: string[] = []
   const output = { isTTY: true, columns: 80, write: (text: string) => written.push(text) }
   const plain = new Screen(output, { NO_COLOR: '1', TERM: 'xterm' })

@@ -61,7 +61,7 @@ function due(key: string, expiresAtMs: number): EntityRecord {
   return { key, stixId: `indicator--${key}`, expiresAtMs }
 }
 
-test('nothing is withdrawn before its time, and all of it then, the soonest first', async () => {
+test('withdraws nothing before its time, and everything then, soonest first', async () => {
   const { store, clock, begun, run } = await stage()
   const nowMs = clock.now()
   await store.commit({
@@ -79,7 +79,7 @@ test('nothing is withdrawn before its time, and all of it then, the soonest firs
   expect(begun.map(({ record }) => record.key)).toEqual(['c', 'soon', 'late'])
 })
 
-test('a time further away than any timer reaches is kept', async () => {
+test('keeps a time beyond what any timer reaches', async () => {
   const { store, clock, begun, run } = await stage()
   await store.commit({ putEntities: [due('a', clock.now() + 100 * 365 * 86_400_000)] })
   void run()
@@ -90,7 +90,7 @@ test('a time further away than any timer reaches is kept', async () => {
   expect(begun).toHaveLength(1)
 })
 
-test('what was pushed while it slept and ends sooner is in time; a clock that is set back waits again', async () => {
+test('notices an indicator pushed while it slept that ends sooner, and waits again if the clock is set back', async () => {
   const { clock, checkpointer, begun, run } = await stage()
   const nowMs = clock.now()
   void run()
@@ -104,7 +104,7 @@ test('what was pushed while it slept and ends sooner is in time; a clock that is
   expect(begun).toHaveLength(1)
 })
 
-test('ten thousand of the same second go one handful after another, each once', async () => {
+test('withdraws ten thousand of the same second one handful after another, each once', async () => {
   const { store, clock, begun, run, most } = await stage()
   const atMs = clock.now() + 1000
   await store.commit({ putEntities: Array.from({ length: 10_000 }, (_, index) => due(`k${index}`, atMs)) })
@@ -126,7 +126,7 @@ test('ten thousand of the same second go one handful after another, each once', 
   expect(await store.countEntities()).toBe(0)
 })
 
-test('what came due while nobody was here, or was cut off in the middle, is withdrawn at the next start', async () => {
+test('withdraws at the next start what expired or was cut off while the connector was off', async () => {
   const first = await stage()
   const nowMs = first.clock.now()
   await first.store.commit({ putEntities: [due('cut', nowMs + 1000), due('away', nowMs + 60_000)] })
@@ -149,7 +149,7 @@ class SlowStore extends MemoryStore {
   }
 }
 
-test('what became a dead letter does not come due again while the store takes its time', async () => {
+test('does not repeat an expiry that became a dead letter while the store is slow', async () => {
   const answer = Promise.withResolvers<void>()
   const slow = new SlowStore()
   const { store, clock, begun, run, checkpointer } = await stage(slow)
@@ -168,7 +168,7 @@ test('what became a dead letter does not come due again while the store takes it
   expect(await store.entities({ limit: 9 })).toEqual([{ key: 'bad', stixId: 'indicator--bad' }])
 })
 
-test('what an event came before, and is due all the same, does not come again and again', async () => {
+test('does not repeat an expiry that an event overtook and that is due anyway', async () => {
   const { store, clock, begun, run } = await stage()
   await store.commit({ putEntities: [due('elsewhere', clock.now()), due('early', clock.now())] })
   void run()
@@ -184,7 +184,7 @@ test('what an event came before, and is due all the same, does not come again an
   expect(begun.map(({ record }) => record.key)).toEqual(['early', 'elsewhere', 'early'])
 })
 
-test('what became a dead letter, or is skipped by the author, does not come due again and again', async () => {
+test('does not repeat an expiry that became a dead letter or that the author skips', async () => {
   const { store, clock, begun, run } = await stage()
   await store.commit({ putEntities: [due('bad', clock.now()), due('skipped', clock.now())] })
   void run()
@@ -196,7 +196,7 @@ test('what became a dead letter, or is skipped by the author, does not come due 
   expect(store.entity('bad')).toEqual({ key: 'bad', stixId: 'indicator--bad' })
 })
 
-test('tells of a part of the id map that it cannot read, until it can', async () => {
+test('reports an unreadable part of the id map, until it is readable', async () => {
   let isDamaged = true
   class Damaged extends MemoryStore {
     override async expiring(page: { atMs: number; limit: number }) {

@@ -47,7 +47,7 @@ const pushMany = (bench: Bench, count: number, prefix = 'k') => {
   for (let index = 0; index < count; index++) bench.push(`${prefix}${index}`)
 }
 
-it('is as many as are allowed when it is not asked for', async () => {
+it('allows the full concurrency if it is off', async () => {
   const { bench, seen } = bounded({ concurrency: 16 }, 4)
   expect(bench.engine.gate.limit).toBe(16)
   pushMany(bench, 100)
@@ -55,7 +55,7 @@ it('is as many as are allowed when it is not asked for', async () => {
   expect(seen.peak).toBe(16)
 })
 
-it('comes near to what the target works on at a time, and keeps all of it busy', async () => {
+it('gets close to the parallelism that the target handles, and keeps all of it busy', async () => {
   const { bench, seen } = bounded({ concurrency: 64, adaptiveConcurrency: true }, 8)
   pushMany(bench, 1500)
   await bench.clock.advance(6000)
@@ -68,7 +68,7 @@ it('comes near to what the target works on at a time, and keeps all of it busy',
   expect(bench.counters.snapshot()).toMatchObject({ delivered: 1500, inFlight: 0 })
 })
 
-it('asks a target that refuses for little more than it takes, and no event is lost by that', async () => {
+it('asks a target that refuses for little more than it accepts, and loses no event', async () => {
   const run = async (adaptiveConcurrency: boolean) => {
     const { bench, seen } = bounded({ concurrency: 64, adaptiveConcurrency, attempts: 20 }, 8, true)
     pushMany(bench, 1000)
@@ -81,7 +81,7 @@ it('asks a target that refuses for little more than it takes, and no event is lo
   expect(await run(false)).toBeGreaterThan(1000)
 })
 
-it('begins where it was after an outage: that says nothing of what the target takes', async () => {
+it("resumes its limit after an outage, which says nothing about the target's parallelism", async () => {
   const { bench, seen } = bounded({ concurrency: 16, adaptiveConcurrency: true }, 1000)
   pushMany(bench, 600)
   await bench.settle()
@@ -97,7 +97,7 @@ it('begins where it was after an outage: that says nothing of what the target ta
   expect(bench.deadLetters).toEqual([])
 })
 
-it('holds for the batches of a bulk target', async () => {
+it('also works for the batches of a bulk target', async () => {
   const batch = { maxItems: 5, maxInFlight: 32, maxWaitMs: 1000 }
   const { bench, seen } = bounded({ adaptiveConcurrency: true, batch, isBulk: true }, 4)
   pushMany(bench, 3000)
@@ -111,7 +111,7 @@ it('holds for the batches of a bulk target', async () => {
   expect(bench.counters.snapshot()).toMatchObject({ delivered: 3000, inFlight: 0 })
 })
 
-it('makes room for less when a bulk target asks for some items to be sent again', async () => {
+it('lowers its limit if a bulk target asks for some items again', async () => {
   let isFull = false
   const batch = { maxItems: 5, maxInFlight: 16, maxWaitMs: 1000 }
   const bench: Bench = new Bench(

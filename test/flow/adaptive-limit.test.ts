@@ -88,8 +88,8 @@ function run(target: Target, forMs: number): Run {
 const seeds = fc.integer({ min: 1, max: 2 ** 31 })
 const knees = fc.integer({ min: 4, max: 40 })
 
-describe('before a target that takes so many calls at a time', () => {
-  it('and queues the others, it comes near to that number and stays there', () => {
+describe('with a target that handles a limited number of calls', () => {
+  it('and queues the rest, it gets close to that number and stays there', () => {
     fc.assert(
       fc.property(knees, fc.double({ min: 0, max: 0.5, noNaN: true }), seeds, (knee, noise, seed) => {
         const { between, served } = run({ servers: () => knee, noise, seed }, 60_000)
@@ -105,7 +105,7 @@ describe('before a target that takes so many calls at a time', () => {
     )
   })
 
-  it('and refuses the others, it asks for little more, and is seldom refused', () => {
+  it('and refuses the rest, it asks for little more, and is seldom refused', () => {
     fc.assert(
       fc.property(knees, fc.double({ min: 0, max: 0.3, noNaN: true }), seeds, (knee, noise, seed) => {
         const target = { servers: () => 1000, allowed: knee, noise, seed }
@@ -120,13 +120,13 @@ describe('before a target that takes so many calls at a time', () => {
     )
   })
 
-  it('it keeps most of what can be had, also when durations are all chance', () => {
+  it('it uses most of the capacity, even if durations are pure chance', () => {
     const { between, served } = run({ servers: () => 16, noise: 'exponential' }, 120_000)
     expect(served).toBeGreaterThan(16 * 1200 * 0.85)
     expect(between(20_000, 120_000).mean).toBeLessThan(32)
   })
 
-  it('it uses what the target has grown by, and gives way when it has shrunk', () => {
+  it('it uses a growing target, and retreats from a shrinking one', () => {
     for (const noise of [0, 0.2]) {
       const grown = run({ servers: (atMs) => (atMs < 60_000 ? 8 : 32), noise }, 120_000)
       expect(grown.between(30_000, 60_000).mean).toBeLessThan(12)
@@ -138,7 +138,7 @@ describe('before a target that takes so many calls at a time', () => {
     }
   })
 
-  it('it takes slowness that does not depend on it for what is usual', () => {
+  it('it takes slowness that it does not cause for normal', () => {
     const slower = run(
       { servers: () => 32, noise: 0.2, serviceMs: (atMs) => (atMs < 60_000 ? 100 : 250) },
       180_000,
@@ -151,14 +151,14 @@ describe('before a target that takes so many calls at a time', () => {
 })
 
 describe('the limit', () => {
-  it('begins with one, doubles while all is well, and never exceeds its maximum', () => {
+  it('begins at one, doubles while all is well, and never exceeds its maximum', () => {
     const { between } = run({ servers: () => 1000, max: 20 }, 10_000)
     expect(between(0, 790)).toEqual({ least: 1, mean: 1, greatest: 1 })
     expect(between(800, 801).greatest).toBe(2)
     expect(between(5000, 10_000)).toMatchObject({ least: 20, greatest: 20 })
   })
 
-  it('is a whole number from one to its maximum whatever happens, and forgets every call that ends', async () => {
+  it('is a whole number from one to its maximum whatever happens, and forgets every finished call', async () => {
     const steps = fc.array(
       fc.tuple(fc.constantFrom('start', 'worked', 'pushedBack', 'ended'), fc.nat(50), fc.nat(400)),
       { minLength: 50, maxLength: 300, size: 'max' },
@@ -213,7 +213,7 @@ describe('the limit', () => {
     return { limit, pass }
   }
 
-  it('shrinks once for one overload, however many calls tell of it', () => {
+  it('shrinks once per overload, however many calls report it', () => {
     const { limit } = grown(20)
     const calls = Array.from({ length: 20 }, () => ({}))
     for (const call of calls) limit.started(call)
@@ -221,7 +221,7 @@ describe('the limit', () => {
     expect(limit.limit).toBe(18)
   })
 
-  it('shrinks by half when the target pushes back at once again', () => {
+  it('shrinks by half if the target pushes back again at once', () => {
     const { limit } = grown(20)
     for (const expected of [18, 9, 4, 2, 1, 1]) {
       const call = {}
@@ -231,7 +231,7 @@ describe('the limit', () => {
     }
   })
 
-  it('does not care how long calls take while it is not reached', () => {
+  it('ignores how long calls take while it is not reached', () => {
     const { limit, pass } = grown(20)
     pass(20, 100, 100, 10)
     pass(500, 10_000, 100, 10)
@@ -240,7 +240,7 @@ describe('the limit', () => {
     expect(limit.limit).toBeLessThan(20)
   })
 
-  it('does not compare small batches with those of the usual size', () => {
+  it('does not compare small batches with normal ones', () => {
     const { limit, pass } = grown(4)
     pass(20, 5, 1)
     pass(200, 100, 100)

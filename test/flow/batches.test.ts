@@ -29,7 +29,7 @@ function bulk(
   return { bench, batches, state, pushAll, sizes: () => batches.map(({ keys }) => keys.length) }
 }
 
-describe('a batch goes', () => {
+describe('a batch is sent', () => {
   it('when it is full', async () => {
     const { bench, pushAll, sizes } = bulk({ batch: { maxItems: 10 } })
     pushAll(25)
@@ -50,7 +50,7 @@ describe('a batch goes', () => {
     expect(batches).toEqual([{ keys: ['k0', 'k1'], atMs: 5000 }])
   })
 
-  it('when one more item would make it too large, and a huge item goes alone', async () => {
+  it('before an item that would make it too large, and a huge item goes alone', async () => {
     const { bench, pushAll, batches } = bulk({ batch: { maxBytes: 100, maxInFlight: 4 } })
     bench.weigh = ({ key }) => (key === 'k3' ? 1000 : 40)
     pushAll(6)
@@ -60,7 +60,7 @@ describe('a batch goes', () => {
     expect(bench.counters.snapshot().delivered).toBe(6)
   })
 
-  it('at once when nothing more is coming, and the next one waits again', async () => {
+  it('at once if nothing more is coming, and the next one waits again', async () => {
     const { bench, pushAll, sizes } = bulk({ batch: { maxItems: 10 } })
     pushAll(3)
     await bench.clock.advance(10)
@@ -79,7 +79,7 @@ describe('a batch goes', () => {
     expect(sizes()).toEqual([3, 2, 4])
   })
 
-  it('with what is waiting behind its entity counted, so that a busy entity does not wait for strangers', async () => {
+  it('with the items that wait behind its entities counted, so a busy entity does not wait for strangers', async () => {
     const { bench, batches } = bulk({ batch: { maxItems: 10 } })
     for (let index = 0; index < 10; index++) bench.push('hot')
     await bench.clock.advance(10)
@@ -89,7 +89,7 @@ describe('a batch goes', () => {
     expect(batches.every(({ keys }) => new Set(keys).size === keys.length)).toBe(true)
   })
 
-  it('beside as many others as are allowed, and never with more items than are allowed', async () => {
+  it('beside as many others as the maximum, and never with more items than the maximum', async () => {
     const { bench, pushAll, state, sizes } = bulk({ batch: { maxItems: 10, maxInFlight: 3, maxWaitMs: 20 } })
     for (let round = 0; round < 60; round++) {
       pushAll(round % 7, round * 10)
@@ -100,7 +100,7 @@ describe('a batch goes', () => {
     expect(Math.max(...sizes())).toBeLessThanOrEqual(10)
   })
 
-  it('never with more items than are allowed, though small ones stand before it', async () => {
+  it('with at most the maximum of items, even if small ones wait before it', async () => {
     const { bench, pushAll, sizes } = bulk({ batch: { maxItems: 10, maxInFlight: 1, maxWaitMs: 20 } })
     pushAll(1)
     await bench.clock.advance(25)
@@ -118,7 +118,7 @@ describe('a bad item in a batch', () => {
     ['answers 400 to', () => Object.assign(new Error('bad request'), { status: 400 })],
     ['answers 500 to', () => Object.assign(new Error('internal error'), { status: 500 })],
   ] as const) {
-    it(`stands alone in the end when the target ${name} the whole batch`, async () => {
+    it(`is alone in the end when the target ${name} the whole batch`, async () => {
       const { bench, pushAll } = bulk({ batch: { maxItems: 20, maxWaitMs: 1000 } }, (operations) => {
         if (operations.some(({ key }) => key === 'k7')) throw error()
         return operations.map(() => ok)
@@ -135,7 +135,7 @@ describe('a bad item in a batch', () => {
     })
   }
 
-  it('is the only one that is tried again when the target answers per item', async () => {
+  it('is the only one retried if the target answers per item', async () => {
     const { bench, pushAll, batches } = bulk({ batch: { maxItems: 10, maxWaitMs: 1000 } }, (operations) =>
       operations.map((operation) =>
         operation.key === 'k3' && operation.tries.count === 1
@@ -150,7 +150,7 @@ describe('a bad item in a batch', () => {
     expect(bench.counters.snapshot()).toMatchObject({ delivered: 10, retries: 1 })
   })
 
-  it('does not make an outage of a target that takes all others, and is given up', async () => {
+  it('does not cause an outage of a target that accepts all others, and is given up', async () => {
     const { bench, pushAll } = bulk({ batch: { maxItems: 50, maxWaitMs: 500 } }, (operations) =>
       operations.map(({ key }) =>
         Number(key.slice(1)) % 5 === 0 && Number(key.slice(1)) < 50
@@ -170,7 +170,7 @@ describe('a bad item in a batch', () => {
 })
 
 describe('a bulk target that is down', () => {
-  it('for ten minutes costs nothing, is probed by one batch at a time, and says when it is back', async () => {
+  it('for ten minutes costs nothing, gets one batch at a time as a probe, and is noticed when it is back', async () => {
     const { bench, pushAll, batches, state } = bulk(
       { batch: { maxItems: 5, maxInFlight: 4 } },
       (operations) => {
@@ -192,7 +192,7 @@ describe('a bulk target that is down', () => {
     expect(bench.outages).toEqual(['down', undefined])
   })
 
-  it('says that it is back also when the first answer is a rejection of the batch', async () => {
+  it('is noticed when it is back, even if its first answer rejects the batch', async () => {
     const { bench, pushAll } = bulk({ batch: { maxItems: 5, maxWaitMs: 10 } }, (operations) => {
       if (bench.clock.monotonic() < 60_000) throw Object.assign(new Error('down'), { status: 401 })
       if (operations.some(({ key }) => key === 'k0')) throw Object.assign(new Error('bad'), { status: 400 })
@@ -204,7 +204,7 @@ describe('a bulk target that is down', () => {
     expect(bench.deadLetters.map(({ key }) => key)).toEqual(['k0'])
   })
 
-  it('is not asked without a pause by what comes before the batch', async () => {
+  it('gets no calls without a pause from what comes before the batch', async () => {
     let asked = 0
     const { bench, pushAll } = bulk({ batch: { maxItems: 5, maxWaitMs: 10 } }, undefined, async () => {
       if (bench.clock.monotonic() >= 600_000) return undefined
@@ -218,8 +218,8 @@ describe('a bulk target that is down', () => {
   })
 })
 
-describe('what flush returns', () => {
-  it('is nothing for all of them, or one result for each', () => {
+describe('the result of flush', () => {
+  it('can be nothing for all of them, or one result each', () => {
     for (const nothing of [undefined, null]) expect(readFlushResults(nothing, 2)).toEqual([ok, ok])
     expect(readFlushResults(['ok', { status: 'ok', externalId: 7 }], 2)).toEqual([
       ok,
@@ -232,7 +232,7 @@ describe('what flush returns', () => {
     expect(readFlushResults([], 0)).toEqual([])
   })
 
-  it('is never taken for success when it says nothing of an item', () => {
+  it('never counts as success for an item that it does not mention', () => {
     for (const results of [['ok'], ['ok', 'ok', 'ok'], {}, 'done', true, 2]) {
       expect(() => readFlushResults(results, 2)).toThrow(expect.objectContaining({ code: 'HOOK_RESULT' }))
     }
@@ -243,7 +243,7 @@ describe('what flush returns', () => {
     }
   })
 
-  it('may be promises that nobody waited for: they are no answers, and none of them ends the process', async () => {
+  it('can be unawaited promises: they are not results, and none of them ends the process', async () => {
     const holes: unknown[] = []
     holes.length = 2
     holes[1] = 'ok'
@@ -259,7 +259,7 @@ describe('what flush returns', () => {
     await new Promise((resolve) => setImmediate(resolve))
   })
 
-  it('may be the wish to stop: nothing of the batch is finished', async () => {
+  it('can be a request to stop: nothing in the batch is finished', async () => {
     const { bench, pushAll } = bulk({ batch: { maxItems: 3 } }, () => {
       throw new StopConnector('no license')
     })
@@ -275,7 +275,7 @@ describe('what flush returns', () => {
     ['rejected', () => Object.assign(new Error('bad request'), { status: 400 })],
     ['failed', () => Object.assign(new Error('internal error'), { status: 500 })],
   ] as const) {
-    it(`may be that it ${what} a batch after the stop: nobody waits for the halves of it`, async () => {
+    it(`can be that it ${what} a batch after the stop: nobody waits for its halves`, async () => {
       const { bench, pushAll } = bulk({ attempts: 1, batch: { maxItems: 4 } }, (operations) => {
         if (operations.some(({ key }) => key === 'k0')) throw error()
         return operations.map(() => ok)

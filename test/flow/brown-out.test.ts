@@ -41,7 +41,7 @@ function brownOut(share: number, options: { readonly fromMs?: number; readonly s
 
 describe('a target that fails a share of its calls', () => {
   for (const share of [0.1, 0.3, 0.5, 0.8, 0.95]) {
-    it(`of ${share} costs none of 100 events that come at once`, async () => {
+    it(`costs none of 100 events that come at once (${share})`, async () => {
       for (const seed of [1, 2, 3]) {
         const { bench } = brownOut(share, { seed })
         for (let index = 0; index < 100; index++) bench.push(`k${index}`)
@@ -51,7 +51,7 @@ describe('a target that fails a share of its calls', () => {
       }
     })
 
-    it(`of ${share} costs none of those that come one after another, when it begins in their midst`, async () => {
+    it(`costs no event if it begins in the middle of a series (${share})`, async () => {
       for (const seed of [1, 2, 3]) {
         const { bench } = brownOut(share, { seed, fromMs: 20_000 })
         for (let index = 0; index < 100; index++) {
@@ -63,7 +63,7 @@ describe('a target that fails a share of its calls', () => {
       }
     })
 
-    it(`of ${share} costs none of the items of batches`, async () => {
+    it(`costs no item of a batch (${share})`, async () => {
       for (const seed of [1, 2, 3]) {
         const random = seededRandom(seed)
         const answer = async (operations: readonly Operation[]): Promise<readonly ItemAnswer[]> => {
@@ -85,7 +85,7 @@ describe('a target that fails a share of its calls', () => {
     })
   }
 
-  it('of a half is not taken for down', async () => {
+  it('of a half does not count as down', async () => {
     for (const seed of [1, 2, 3]) {
       const { bench } = brownOut(0.5, { seed })
       for (let index = 0; index < 300; index++) bench.push(`k${index}`)
@@ -96,8 +96,8 @@ describe('a target that fails a share of its calls', () => {
   })
 })
 
-describe('an event that fails alone, among many that do not,', () => {
-  it('is given up after its tries when no other fails', async () => {
+describe('an event that fails alone, among many good ones,', () => {
+  it('is given up after its tries if no other fails', async () => {
     const { bench } = brownOut(0)
     bench.push('poison')
     for (let index = 0; index < 20; index++) {
@@ -107,7 +107,7 @@ describe('an event that fails alone, among many that do not,', () => {
     expect(bench.deadLetters).toMatchObject([{ key: 'poison', attempts: 3 }])
   })
 
-  it('is given up in reasonable time also when there are several of them', async () => {
+  it('is given up in reasonable time even if there are several', async () => {
     const { bench } = brownOut(0)
     for (let index = 0; index < 5; index++) bench.push(`poison${index}`)
     let index = 0
@@ -121,13 +121,13 @@ describe('an event that fails alone, among many that do not,', () => {
   })
 })
 
-describe('a target that has too much to do', () => {
+describe('an overloaded target', () => {
   for (const [name, error] of [
     ['429', () => withStatus(429)],
     ['429 with Retry-After', () => withStatus(429, '1')],
     ['503 with Retry-After', () => withStatus(503, '1')],
   ] as const) {
-    it(`and answers ${name} to all but ten calls a second uses up no tries`, async () => {
+    it(`that answers ${name} to all but ten calls a second uses up no tries`, async () => {
       let second = 0
       let used = 0
       const bench: Bench = new Bench({ attempts: 1 }, async () => {
@@ -148,7 +148,7 @@ describe('a target that has too much to do', () => {
 })
 
 describe('a probe', () => {
-  it('is of an event that has not failed before, where there is one, and soon when one comes', async () => {
+  it('uses an event that has not failed before, if there is one, and soon when one comes', async () => {
     const { bench, calls } = brownOut(0)
     for (let index = 0; index < 6; index++) bench.push(`poison${index}`)
     await bench.clock.advance(10 * 60_000)

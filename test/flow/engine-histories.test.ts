@@ -191,7 +191,7 @@ describe('any history of operations', () => {
     )
   })
 
-  it('keeps all that in batches too', async () => {
+  it('keeps all that with batches too', async () => {
     await fc.assert(
       fc.asyncProperty(histories, async (history) => {
         const { bench, mostAtATime } = await play(history, true)
@@ -204,7 +204,7 @@ describe('any history of operations', () => {
 
   for (const bulk of [false, true]) {
     const how = bulk ? 'in batches' : 'alone'
-    it(`${how}, can be dropped at any moment, and what comes after keeps all that`, async () => {
+    it(`${how}, can be dropped at any moment, and later operations keep all that`, async () => {
       await fc.assert(
         fc.asyncProperty(histories, fc.nat(40), async (history, at) => {
           const reset = (bench: Bench) => {
@@ -219,7 +219,7 @@ describe('any history of operations', () => {
       )
     })
 
-    it(`${how}, can be stopped at any moment: nothing is waited for that no hook is at work on, and nothing is lost`, async () => {
+    it(`${how}, can be stopped at any moment: it waits only for running hooks, and nothing is lost`, async () => {
       await fc.assert(
         fc.asyncProperty(histories, fc.nat(40), async (history, at) => {
           const halt = async (bench: Bench) => {

@@ -6,7 +6,7 @@ import { Bench } from './bench.ts'
 const never = () => new Promise<never>(() => {})
 
 test.each(['alone', 'in batches'])(
-  'hooks that never end are named, %s, and when nothing else can start',
+  'names hooks that never end, %s, and says when nothing else can start',
   async (how) => {
     const bench: Bench =
       how === 'alone'
@@ -29,7 +29,7 @@ test.each(['alone', 'in batches'])(
   },
 )
 
-test('a hook does not hang that takes as long as others do', async () => {
+test('does not call a hook hanging that takes as long as others', async () => {
   const bench: Bench = new Bench({ concurrency: 2 }, async () => {
     await delay(bench.clock, 90_000)
     return delivered
@@ -41,7 +41,7 @@ test('a hook does not hang that takes as long as others do', async () => {
   await bench.settle()
 })
 
-test('a pause that the target asks for is known with its reason and the entity that was told', async () => {
+test('knows the reason of a pause that the target asked for, and the entity', async () => {
   const bench: Bench = new Bench({ concurrency: 1 }, async ({ tries }) => {
     if (tries.count === 1)
       throw Object.assign(new Error('status 429'), {

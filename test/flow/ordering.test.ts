@@ -48,7 +48,7 @@ const conflicts = {
 } as const
 
 describe.each(['reference', 'strict'] as const)('the order "%s"', (ordering) => {
-  it('holds through retries, skips, dead letters, merges, folded states and resets, and everything ends', async () => {
+  it('holds through retries, skips, dead letters, merges, coalescing and resets, and everything ends', async () => {
     await fc.assert(
       fc.asyncProperty(histories, async ({ plan, concurrency, coalesce, clearAfter }) => {
         const order = new Map<Operation, number>()
@@ -144,7 +144,7 @@ function heldBench(options: BenchOptions) {
 }
 
 describe('by reference', () => {
-  it('has a relationship wait for its ends while they are tried again, and others not', async () => {
+  it('makes a relationship wait while its ends are retried, and nothing else', async () => {
     const { bench, calls, release, fail, turn } = heldBench({ ordering: 'reference' })
     bench.push('malware')
     bench.push('indicator')
@@ -160,7 +160,7 @@ describe('by reference', () => {
     expect(calls.at(-1)).toBe('relationship')
   })
 
-  it('lets those that name the same run side by side, and has its delete wait for them', async () => {
+  it('runs entities that name the same one in parallel, and makes its delete wait for them', async () => {
     const { bench, calls, release, turn } = heldBench({ ordering: 'reference' })
     bench.push('one', { names: ['author'] })
     bench.push('two', { names: ['author'] })
@@ -176,7 +176,7 @@ describe('by reference', () => {
     expect(calls.at(-1)).toBe('three')
   })
 
-  it('puts what names another in a later batch than that', async () => {
+  it('puts an entity that names another in a later batch than that', async () => {
     const batches: string[][] = []
     const bench = new Bench(
       { ordering: 'reference', batch: { maxItems: 10, maxWaitMs: 1000 } },
@@ -193,7 +193,7 @@ describe('by reference', () => {
     expect(batches).toEqual([['a', 'c'], ['b']])
   })
 
-  it('does not fold a state that names what has come in between', async () => {
+  it('does not coalesce a state that names something that came in between', async () => {
     const { bench, calls, release, turn } = heldBench({
       ordering: 'reference',
       coalesce: 'latest',
@@ -212,7 +212,7 @@ describe('by reference', () => {
 })
 
 describe('strictly', () => {
-  it('counts the target as down when the one event that it may send fails again and again, and goes on in order', async () => {
+  it('counts the target as down if its only event fails again and again, and continues in order', async () => {
     let isDown = true
     const calls: string[] = []
     const bench = new Bench({ ordering: 'strict', attempts: 3 }, async ({ key }) => {
@@ -231,7 +231,7 @@ describe('strictly', () => {
   })
 
   it.each([false, true])(
-    'puts aside what fails for reasons of its own, though it alone could tell that the target is back (in batches: %s)',
+    'gives up an event that fails for its own reasons, although only it could show that the target is back (in batches: %s)',
     async (isBulk) => {
       const call = async (key: string) => {
         if (bench.clock.monotonic() < 60_000) throw Object.assign(new Error('down'), { code: 'ECONNREFUSED' })
@@ -258,7 +258,7 @@ describe('strictly', () => {
     },
   )
 
-  it('sends one item after another in batches too, without waiting for company', async () => {
+  it('sends one item after another in batches too, without waiting for more', async () => {
     const batches: string[][] = []
     const bench = new Bench(
       { ordering: 'strict' },

@@ -61,7 +61,7 @@ describe('a target that is down for ten minutes', () => {
     })
   }
 
-  it('costs nothing when only one entity is there', async () => {
+  it('costs nothing if there is only one entity', async () => {
     const { bench, calls } = target({}, downUntil(10 * minuteMs, refused))
     bench.push('only')
     await bench.settle()
@@ -70,7 +70,7 @@ describe('a target that is down for ten minutes', () => {
     expect(calls.length).toBeLessThan(30)
   })
 
-  it('is not run over when it comes back: one at a time, then two, then four', async () => {
+  it('is not flooded when it comes back: one at a time, then two, then four', async () => {
     const { bench, calls, state } = target({ concurrency: 16 }, downUntil(minuteMs, refused))
     for (let index = 0; index < 100; index++) bench.push(`k${index}`)
     while (bench.engine.gate.outageReason !== undefined || bench.clock.monotonic() < 1000) {
@@ -85,7 +85,7 @@ describe('a target that is down for ten minutes', () => {
     expect(state.peak).toBe(16)
   })
 
-  it('is not probed twice at a time when a call from before the outage fails late', async () => {
+  it('gets no second probe when a call from before the outage fails late', async () => {
     let running = 0
     let peak = 0
     const bench: Bench = new Bench({ concurrency: 8 }, async (operation) => {
@@ -127,7 +127,7 @@ describe('a bad event', () => {
     })
   }
 
-  it('does not hold up a new good one, not even with another bad one in a quiet stream', async () => {
+  it('does not delay a new good one, not even beside another bad one in a quiet stream', async () => {
     const { bench } = target({}, (operation) => {
       if (operation.key.startsWith('poison')) throw withStatus(500)
     })
@@ -143,7 +143,7 @@ describe('a bad event', () => {
     expect(bench.deadLetters.map(({ key }) => key).toSorted()).toEqual(['poison1', 'poison2'])
   })
 
-  it('that the target rejects with a reason goes aside at once', async () => {
+  it('that the target rejects with a reason becomes a dead letter at once', async () => {
     for (const error of [
       withStatus(400),
       withStatus(422),
@@ -161,7 +161,7 @@ describe('a bad event', () => {
     }
   })
 
-  it('stops the connector where that is asked for, and is not finished', async () => {
+  it('stops the connector on request, and is not finished', async () => {
     const { bench } = target({ exhausted: 'stop', attempts: 2 }, (operation) => {
       if (operation.key === 'poison') throw new Error('no idea')
     })
@@ -175,8 +175,8 @@ describe('a bad event', () => {
   })
 })
 
-describe('what a target says of itself', () => {
-  it('with 401 opens an outage at once', async () => {
+describe('a target that answers', () => {
+  it('with 401 starts an outage at once', async () => {
     const { bench, calls } = target({ concurrency: 1 }, () => {
       throw withStatus(401)
     })
@@ -188,7 +188,7 @@ describe('what a target says of itself', () => {
     bench.engine.stop()
   })
 
-  it('with 403 for one entity, while it works for others, is held against that entity', async () => {
+  it('with 403 for one entity, while it works for others, counts against that entity', async () => {
     const { bench } = target({ concurrency: 2 }, (operation) => {
       if (operation.key === 'poison') throw withStatus(403)
     })
@@ -201,7 +201,7 @@ describe('what a target says of itself', () => {
     expect(bench.deadLetters).toMatchObject([{ key: 'poison', attempts: 3 }])
   })
 
-  it('with Retry-After makes everybody wait, not only the event that was told', async () => {
+  it('with Retry-After makes every event wait, not only the one that got it', async () => {
     let isFirst = true
     const { bench, calls } = target({ concurrency: 1 }, () => {
       if (!isFirst) return
@@ -214,7 +214,7 @@ describe('what a target says of itself', () => {
     expect(bench.counters.snapshot()).toMatchObject({ delivered: 10, retries: 1 })
   })
 
-  it('with a Retry-After of a year is not believed for more than a quarter of an hour', async () => {
+  it('with a Retry-After of a year is believed for at most a quarter of an hour', async () => {
     let isFirst = true
     const { bench, calls } = target({ concurrency: 1 }, () => {
       if (!isFirst) return
@@ -227,7 +227,7 @@ describe('what a target says of itself', () => {
     expect(calls[1]!.atMs).toBeLessThan(17 * minuteMs)
   })
 
-  it('with a wait that is no number is not heard', async () => {
+  it('with a wait that is not a number is ignored', async () => {
     const { bench, calls } = target({ concurrency: 1, rate: { perSecond: 1, burst: 1 } }, (operation) => {
       if (operation.tries.count === 1 && operation.key === 'k0') {
         throw new RetryableError('full', { retryAfterMs: Number.NaN })

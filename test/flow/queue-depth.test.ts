@@ -12,7 +12,7 @@ const eventsOf = ({ running, waiting, retrying }: QueueDepth) => [
   retrying.events,
 ]
 
-it('tells what a hook is at work on from what waits for its turn and from what waits for its next try', async () => {
+it('tells running operations from those that wait for their turn and those that wait for a retry', async () => {
   const bench: Bench = new Bench({ concurrency: 2 }, async (operation) => {
     await delay(bench.clock, 100)
     if (operation.key === 'bad' && operation.tries.count === 1) throw new RetryableError('not now')

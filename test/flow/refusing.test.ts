@@ -42,7 +42,7 @@ function target(
 }
 
 describe.each(['alone', 'batch', 'items'] as const)('events that are all refused (%s)', (how) => {
-  it('pause it before there are twenty dead letters, and none is added while it is paused', async () => {
+  it('pause it before there are twenty dead letters, and no dead letter is added during the pause', async () => {
     const { bench, calls } = target(how, () => true)
     for (let index = 0; index < 300; index++) bench.push(`k${index}`)
     await bench.clock.advance(10_000)
@@ -58,7 +58,7 @@ describe.each(['alone', 'batch', 'items'] as const)('events that are all refused
     bench.engine.stop()
   })
 
-  it('are delivered, all that were not put aside before, when the target takes events again', async () => {
+  it('are all delivered, except earlier dead letters, when the target accepts events again', async () => {
     const { bench } = target(how, (_, { clock }) => clock.monotonic() < 20 * minuteMs)
     for (let index = 0; index < 300; index++) bench.push(`k${index}`)
     await bench.settle()
@@ -67,7 +67,7 @@ describe.each(['alone', 'batch', 'items'] as const)('events that are all refused
     expect(bench.outages.at(-1)).toBeUndefined()
   })
 
-  it('hold up a good one that comes then for no more than seconds, and are put aside after it', async () => {
+  it('delay a new good one by seconds at most, and become dead letters after it', async () => {
     const { bench } = target(how, ({ key }) => key.startsWith('bad'))
     for (let index = 0; index < 40; index++) bench.push(`bad${index}`)
     await bench.clock.advance(60 * minuteMs)
@@ -80,7 +80,7 @@ describe.each(['alone', 'batch', 'items'] as const)('events that are all refused
     expect(bench.outages).toHaveLength(2)
   })
 
-  it('do not pause it when some are good, however the bad ones are spread', async () => {
+  it('do not pause it if some are good, however the bad ones are distributed', async () => {
     for (const share of [0.05, 0.3, 0.5]) {
       for (const seed of [1, 2, 3]) {
         const random = seededRandom(seed)
@@ -98,7 +98,7 @@ describe.each(['alone', 'batch', 'items'] as const)('events that are all refused
     }
   })
 
-  it('do not pause it for one that is bad alone', async () => {
+  it('do not pause it if only one is bad', async () => {
     const { bench } = target(how, () => true)
     bench.push('only')
     await bench.clock.advance(minuteMs)
@@ -111,7 +111,7 @@ describe('errors that are the author’s', () => {
   it.each([
     ['a bug', () => new TypeError('x is not a function')],
     ['an error that says nothing', () => new Error('no mapping for this kind')],
-  ])('(%s) never count as a target that is down, and pause it when nothing else comes', async (_, error) => {
+  ])('(%s) never count as a target that is down, and pause it if nothing else comes', async (_, error) => {
     const { bench } = target('alone', ({ key }) => key.startsWith('bad'), error)
     for (let index = 0; index < 10; index++) bench.push(`bad${index}`)
     await bench.clock.advance(8000)
@@ -157,7 +157,7 @@ describe('a pause for refusals', () => {
 })
 
 describe('events that wait for others', () => {
-  it('are tried in the end, though what is before them is refused for ever', async () => {
+  it('are tried in the end, although those before them are always refused', async () => {
     let corrected: PendingEvent | undefined
     const { bench } = target('alone', ({ pendingEvent: delivery }) => delivery !== corrected)
     for (let index = 0; index < 30; index++) bench.push(`bad${index}`)
@@ -178,8 +178,8 @@ describe('events that wait for others', () => {
   })
 })
 
-describe('how many in a row are more than chance', () => {
-  it('depends on how many are refused otherwise, and has an end', () => {
+describe('the number of refusals in a row that is more than chance', () => {
+  it('depends on the usual share of refusals, and is limited', () => {
     const runOf = (refused: number, of: number) => {
       const refusals = new Refusals()
       for (let round = 0; round < 20; round++) {

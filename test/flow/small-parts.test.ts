@@ -10,7 +10,7 @@ import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { Bench, eventOf } from './bench.ts'
 
 describe('the token bucket', () => {
-  it('gives a burst at once and then keeps the rate', async () => {
+  it('gives a burst at once, then keeps the rate', async () => {
     const clock = new ManualClock()
     const bucket = new TokenBucket({ perSecond: 10, burst: 5 }, clock)
     const taken: number[] = []
@@ -56,7 +56,7 @@ describe('the token bucket', () => {
     )
   })
 
-  it('does not notice when the wall clock jumps', async () => {
+  it('ignores jumps of the wall clock', async () => {
     const clock = new ManualClock()
     const bucket = new TokenBucket({ perSecond: 1, burst: 1 }, clock)
     bucket.take()
@@ -79,7 +79,7 @@ describe('the token bucket', () => {
     expect(bucket.waitMs()).toBe(5000)
   })
 
-  it('holds the calls of an engine to the rate', async () => {
+  it('limits the calls of an engine to the rate', async () => {
     const starts: number[] = []
     const bench: Bench = new Bench({ concurrency: 16, rate: { perSecond: 10, burst: 3 } }, async () => {
       starts.push(bench.clock.monotonic())
@@ -106,7 +106,7 @@ describe('the window', () => {
     expect([window.events, window.bytes]).toEqual([2, 20])
   })
 
-  it('lets one event pass that is larger than all of it, and opens when it has gone', async () => {
+  it('accepts one event larger than all of it, and opens when that one has gone', async () => {
     const window = new InFlightLimit({ maxEvents: 4, maxBytes: 1000 })
     expect(window.room()).toBeUndefined()
     window.take(20_000_000)
@@ -117,7 +117,7 @@ describe('the window', () => {
     expect(window.room()).toBeUndefined()
   })
 
-  it('opens when an event that stays lets go of its bytes', async () => {
+  it('opens when an event that stays releases its bytes', async () => {
     const window = new InFlightLimit({ maxEvents: 4, maxBytes: 1000 })
     window.take(2000)
     const room = window.room()
@@ -127,7 +127,7 @@ describe('the window', () => {
     expect([window.events, window.bytes]).toEqual([0, 0])
   })
 
-  it('of one event works too', async () => {
+  it('works for a single event too', async () => {
     const window = new InFlightLimit({ maxEvents: 1, maxBytes: 1 })
     window.take(1)
     const room = window.room()
@@ -138,7 +138,7 @@ describe('the window', () => {
 })
 
 describe('the counters', () => {
-  it('balance after any number of endings, and tell a bounded number of reasons apart', () => {
+  it('balance after any number of endings, and distinguish a bounded number of reasons', () => {
     const counters = new EventCounters()
     for (let index = 0; index < 500; index++) counters.receive()
     for (let index = 0; index < 300; index++) counters.close({ kind: 'skipped', reason: `reason ${index}` })
@@ -158,7 +158,7 @@ describe('the counters', () => {
     expect(skippedByReason).toMatchObject({ 'reason 0': 2, other: 200 })
   })
 
-  it('keep of a reason that holds a whole entity no more than its beginning', () => {
+  it('keep only the beginning of a reason that contains a whole entity', () => {
     const counters = new EventCounters()
     for (let index = 0; index < 3; index++)
       counters.close({ kind: 'skipped', reason: `${'x'.repeat(1_000_000)}${index}` })
@@ -167,7 +167,7 @@ describe('the counters', () => {
 })
 
 describe('an event of several parts', () => {
-  it('ends once, when all parts have, with the worst of their outcomes', () => {
+  it('ends once, when all parts have ended, with the worst of their outcomes', () => {
     const skipped: Outcome = { kind: 'skipped', reason: 'never-pushed' }
     const dead: Outcome = { kind: 'dead-lettered', reason: 'bad' }
     for (const [parts, worst] of [
@@ -213,7 +213,7 @@ describe('coalescing', () => {
     ['delete', 'update', undefined],
     ['delete', 'delete', undefined],
   ] as const) {
-    it(`${earlier} and ${newer}: ${result ?? 'both'}`, () => {
+    it(`of ${earlier} and ${newer} leaves ${result ?? 'both'}`, () => {
       const first = operation(earlier)
       const second = operation(newer)
       const isDone = coalesce(first.operation, second.operation)
@@ -230,7 +230,7 @@ describe('coalescing', () => {
     expect(coalesce(operation('update').operation, operation('update', ['b']).operation)).toBe(false)
   })
 
-  it('costs the same for the thousandth state of an entity as for the second', () => {
+  it("costs the same for an entity's thousandth state as for its second", () => {
     const first = operation('update')
     coalesce(first.operation, operation('update').operation)
     const { replaced } = first.operation
@@ -240,7 +240,7 @@ describe('coalescing', () => {
     expect(new Set(replaced).size).toBe(1000)
   })
 
-  it('tells the target the newest state once, and ends every event when that ends', async () => {
+  it('sends the target the newest state once, and ends every event with it', async () => {
     const seen: unknown[] = []
     const release = Promise.withResolvers<void>()
     const bench: Bench = new Bench({ coalesce: 'latest' }, async (each) => {
@@ -286,7 +286,7 @@ describe('lanes', () => {
     expect(log.slice(4).toSorted()).toEqual(['create source', 'update target'])
   })
 
-  it('can be emptied: what runs ends, the rest is handed back, and new work goes on', async () => {
+  it('can be emptied: running work ends, the rest is returned, and new work continues', async () => {
     const release = Promise.withResolvers<void>()
     const bench: Bench = new Bench({ concurrency: 2 }, async () => {
       await release.promise

@@ -27,7 +27,7 @@ function channel(status: number): Promise<string> {
   })
 }
 
-test('a channel that asks for a pause makes only its route wait, when that has a limit of its own', async () => {
+test('a channel that asks for a pause delays only its route, if that has its own limit', async () => {
   const { limits, clients } = limitsOf({ routes: { secure: { rateLimit: { perSecond: 1000 } }, normal: {} } })
   const url = await channel(429)
   await expect(clients.plain('secure').get(url)).rejects.toMatchObject({ response: { status: 429 } })
@@ -36,7 +36,7 @@ test('a channel that asks for a pause makes only its route wait, when that has a
   expect(limits.ofHooks().waitMs()).toBe(0)
 })
 
-test('a channel of a route without a limit of its own makes everything wait', async () => {
+test('a channel of a route without its own limit delays everything', async () => {
   const { limits, clients } = limitsOf({ routes: { secure: { rateLimit: { perSecond: 1000 } }, normal: {} } })
   const url = await channel(503)
   await expect(clients.plain('normal').get(url)).rejects.toMatchObject({ response: { status: 503 } })
@@ -44,7 +44,7 @@ test('a channel of a route without a limit of its own makes everything wait', as
   expect(limits.ofHooks().waitMs()).toBe(7000)
 })
 
-test('requests of a route count against its limit and against that of the connector', async () => {
+test("requests of a route count against its limit and the connector's", async () => {
   const { clock, limits, clients } = limitsOf({
     rateLimit: { perSecond: 1, burst: 3 },
     routes: { secure: { rateLimit: { perSecond: 1, burst: 2 } }, normal: {} },
@@ -64,7 +64,7 @@ test('requests of a route count against its limit and against that of the connec
   await third
 })
 
-test('the client is made once, and none for a route that does not exist', () => {
+test('creates a client once, and none for an unknown route', () => {
   const { limits, clients } = limitsOf({ routes: { secure: {} } })
   expect(limits.countsHooks()).toBe(true)
   expect(clients.plain(undefined)).toBe(clients.plain(undefined))

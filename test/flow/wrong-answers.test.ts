@@ -59,7 +59,7 @@ function bulk(answer: (count: number) => unknown, isDown: (nowMs: number) => boo
 }
 
 describe.each(wrong)('one event for whose batches flush %s', (_, answer) => {
-  it('is put aside alone, and the others of its batch are delivered', async () => {
+  it('becomes a dead letter alone, and the others of its batch are delivered', async () => {
     const bench = bulk(answer)
     for (const key of ['a', 'b', 'c', 'bad', 'd', 'e', 'f', 'g']) bench.push(key)
     await bench.clock.advance(30_000)
@@ -68,7 +68,7 @@ describe.each(wrong)('one event for whose batches flush %s', (_, answer) => {
     expect(bench.outages).toEqual([])
   })
 
-  it('is put aside also when there is no other, or one at a time', async () => {
+  it('becomes a dead letter even if there is no other, or one at a time', async () => {
     const bench = bulk(answer)
     bench.push('bad')
     for (let index = 0; index < 5; index++) {
@@ -80,7 +80,7 @@ describe.each(wrong)('one event for whose batches flush %s', (_, answer) => {
     expect(bench.outages).toEqual([])
   })
 
-  it('does not hide that a target that was down is back, and is not what says so', async () => {
+  it('does not hide that a target is back, and does not announce it', async () => {
     const bench = bulk(answer, (nowMs) => nowMs < 60_000)
     for (const key of ['bad', 'a', 'b', 'c']) bench.push(key)
     await bench.clock.advance(60_000)
@@ -92,7 +92,7 @@ describe.each(wrong)('one event for whose batches flush %s', (_, answer) => {
   })
 })
 
-it('an answer that says nothing of one item alone costs no other a second try', async () => {
+it('a result without an answer for one item costs no other a second try', async () => {
   const sent: string[][] = []
   const bench: Bench = new Bench(
     { batch: { maxItems: 4, maxWaitMs: 1000 } },
@@ -111,7 +111,7 @@ it('an answer that says nothing of one item alone costs no other a second try', 
   expect(bench.deadLetters.map(({ key }) => key)).toEqual(['bad'])
 })
 
-it('what is wrong for every event pauses the connector before it has put twenty aside', async () => {
+it('a result that is wrong for every event pauses the connector before twenty dead letters', async () => {
   for (const [, answer] of wrong) {
     const bench: Bench = new Bench(
       { batch: { maxItems: 8, maxWaitMs: 1000 } },
@@ -129,7 +129,7 @@ it('what is wrong for every event pauses the connector before it has put twenty 
   }
 })
 
-it('asks nobody else to wait when one event is refused for good, whatever its answer says', async () => {
+it('one event that is refused for good makes no other wait, whatever the answer says', async () => {
   const refusal = Object.assign(new Error('no mapping'), { status: 422, retryAfterMs: 600_000 })
   const bench = new Bench({ concurrency: 1 }, async ({ key }) => {
     if (key === 'bad') throw refusal

@@ -18,7 +18,7 @@ function catchingUp(untilMs = 1_000_000) {
   return { ledger, keeper, catchUp, reconnect, firstEndMs: catchUp.open() }
 }
 
-test('knows what the connection before has brought, and nothing else', () => {
+test('knows exactly what the previous connection brought', () => {
   const { catchUp, reconnect } = catchingUp()
   for (const ms of [5, 3, 4]) expect(catchUp.receive(at(ms), `create:${ms}`, true)).toBeDefined()
   reconnect()
@@ -28,7 +28,7 @@ test('knows what the connection before has brought, and nothing else', () => {
   expect(catchUp.receive(at(4), 'create+:4', false)).toBeDefined()
 })
 
-test('what is known holds the position back no longer, what came first does', () => {
+test('known objects no longer hold the position back, but the first new one does', () => {
   const { ledger, catchUp, reconnect } = catchingUp(100)
   const ticket = catchUp.receive(at(5), 'create:a', true)!
   reconnect()
@@ -40,7 +40,7 @@ test('what is known holds the position back no longer, what came first does', ()
   expect(ledger.safe).toEqual(at(90))
 })
 
-test('live events are the business of the ledger', () => {
+test('leaves live events to the ledger', () => {
   const { catchUp } = catchingUp(100)
   catchUp.receive(at(50), 'create:a', true)
   while (!catchUp.finishPiece(0)) catchUp.open()
@@ -48,7 +48,7 @@ test('live events are the business of the ledger', () => {
   expect(catchUp.receive(at(200), 'update:a', true)).toBeDefined()
 })
 
-test('asks for all of it, then for smaller pieces behind a cut, and keeps how large they are', () => {
+test('asks for everything, then for smaller pieces after a cut, and keeps their size', () => {
   const { ledger, keeper, catchUp, reconnect, firstEndMs } = catchingUp()
   expect(firstEndMs).toBe(1_000_000)
   for (let ms = 1000; ms < 101_000; ms += 1000) catchUp.receive(at(ms), `create:${ms}`, true)
@@ -61,14 +61,14 @@ test('asks for all of it, then for smaller pieces behind a cut, and keeps how la
   expect(next.open()).toBeLessThan(120_000)
 })
 
-test('live reading begins at the earliest place that any connection has shown to be necessary', () => {
+test('begins live reading at the earliest place that any connection needed', () => {
   const { ledger, catchUp } = catchingUp(100_000)
   for (const ms of [80_000, 60_000, 70_000]) catchUp.beginLiveAt(at(ms))
   catchUp.finishPiece(0)
   expect(ledger.resume).toEqual(at(60_000))
 })
 
-test('many dependencies of few objects are not remembered without bound', () => {
+test('remembers a bounded number of dependencies of few objects', () => {
   const { catchUp } = catchingUp()
   const tickets: (Ticket | undefined)[] = []
   for (let index = 0; index < 150_000; index++)

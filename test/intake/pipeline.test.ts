@@ -101,7 +101,7 @@ const envelope = (type: string, data: unknown, more: Record<string, unknown> = {
   JSON.stringify({ version: '4', type, data, ...more })
 
 describe('an event on its way', () => {
-  it('is in the counters and holds room until its effect is there, and so is the position', async () => {
+  it('counts and takes room until its effect is there, and holds the position', async () => {
     const gate = Promise.withResolvers<void>()
     const { accept, counters, calls, clock, ledger, inFlight, engine } = await line({}, gate.promise)
     accept('create', '1001-0', envelope('create', indicator('a')))
@@ -135,7 +135,7 @@ describe('an event on its way', () => {
     expect(store.value('position')).toBe('1004-0')
   })
 
-  it('of which only the beginning is there becomes a dead letter that names its entity, whatever else it says', async () => {
+  it('that is incomplete becomes a dead letter that names its entity, whatever else it says', async () => {
     const { accept, checkpointer, store } = await line()
     const id = 'report--6b616fc1-1505-48e3-8b2c-0d19337bff38'
     const misleading = { message: '"data":{"id":"malware--6b616fc1-1505-48e3-8b2c-0d19337bff38"' }
@@ -147,7 +147,7 @@ describe('an event on its way', () => {
     expect(letter!.error).toMatch(/the frame of 50 bytes is larger than .* limit of \d+ bytes/)
   })
 
-  it('that cannot be read is told from others of its size and time, also in a catch-up', async () => {
+  it('that cannot be read is distinguished from others of its size and time, even in a catch-up', async () => {
     const { accept, counters, checkpointer, ledger, outcomes, store } = await line({}, undefined, 5000)
     const unreadable = ['{"version":"4","data":{"a"', '{"version":"4","data":{"b"']
     for (const data of unreadable) accept('create', '2000-0', data)
@@ -160,7 +160,7 @@ describe('an event on its way', () => {
     expect((await store.deadLetters({ limit: 9 })).map(({ data }) => data)).toEqual(unreadable)
   })
 
-  it('of a name that nobody knows, of our own doing, or sent again, is skipped with its reason', async () => {
+  it('is skipped with a reason if its name is unknown, if it is our own change, or if it comes again', async () => {
     const { accept, counters, ledger, calls, engine } = await line()
     accept('rename', '1001-0', '{}')
     accept(
@@ -204,7 +204,7 @@ describe('the filter', () => {
   })
 
   // Not kept yet: a catch-up tells every change as a create, and a create that does not pass is skipped unseen.
-  it('lets an entity of a catch-up that no longer passes be withdrawn', async () => {
+  it('withdraws an entity of a catch-up that no longer passes', async () => {
     const { accept, calls, engine } = await line(labels)
     accept(
       'create',
@@ -263,7 +263,7 @@ describe('a merge', () => {
     },
   )
 
-  it('deletes nothing of a type that never passes', async () => {
+  it('never deletes an entity of a type that never passes', async () => {
     const { accept, calls, engine } = await line({ types: ['indicator'] })
     const malware = (internal: string) => indicator(internal, { type: 'malware', extensions: {} })
     const context = { sources: [malware('b')] }
@@ -284,7 +284,7 @@ describe('a merge', () => {
   })
 })
 
-it('puts an event aside when a filter in code throws, and goes on', async () => {
+it('makes a dead letter of an event when a filter in code throws, and continues', async () => {
   const where = (entity: { id: string }) => {
     if (entity.id.endsWith('b')) throw new Error('the list is not loaded')
     return true

@@ -121,7 +121,7 @@ describe('any history of a stream', () => {
     )
   })
 
-  it('never skips an event that the platform has dropped without telling, wherever the connector stands', () => {
+  it('never skips an event that the platform dropped without saying so, wherever the connector is', () => {
     fc.assert(
       fc.property(offsets, pageSize, age, steps({ trim: 2 }), (clocks, size, ageMs, history) => {
         const model = new PlatformModel(clocks, size, ageMs)

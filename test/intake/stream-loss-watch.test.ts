@@ -23,7 +23,7 @@ function watched() {
   return { clock, told, lost }
 }
 
-it('tells once of a stream that is away for two minutes, with the newest reason, and once that it is back', async () => {
+it('reports a stream that is down for two minutes once, with the newest reason, and once that it is back', async () => {
   const { clock, told, lost } = watched()
   lost.note(connected)
   lost.note(flowing)
@@ -44,7 +44,7 @@ it('tells once of a stream that is away for two minutes, with the newest reason,
   expect(clock.pending).toBe(0)
 })
 
-it('says nothing of a restart, nor of a connection that was given up on purpose', async () => {
+it('does not report a restart, nor a connection that was given up on purpose', async () => {
   const { clock, told, lost } = watched()
   lost.note(broken('restart'))
   await clock.advance(100_000)
@@ -58,7 +58,7 @@ it('says nothing of a restart, nor of a connection that was given up on purpose'
   expect(told).toEqual([])
 })
 
-it.each([1000, 60_000])('is not taken in by connections that bring nothing new in %d ms', async (openMs) => {
+it.each([1000, 60_000])('is not fooled by connections that bring nothing new in %d ms', async (openMs) => {
   const { clock, told, lost } = watched()
   for (let turn = 0; turn < 30; turn++) {
     lost.note(connected)
@@ -69,7 +69,7 @@ it.each([1000, 60_000])('is not taken in by connections that bring nothing new i
   expect(told).toEqual(['lost: The platform reports an error in the stream'])
 })
 
-it('says nothing of short connections that each bring something new', async () => {
+it('does not report short connections that each bring something new', async () => {
   const { clock, told, lost } = watched()
   for (let turn = 0; turn < 100; turn++) {
     lost.note(connected)
@@ -81,7 +81,7 @@ it('says nothing of short connections that each bring something new', async () =
   expect(told).toEqual([])
 })
 
-it('leaves no timer when it is closed', async () => {
+it('leaves no timer after it is closed', async () => {
   const { clock, told, lost } = watched()
   lost.note(broken('gone'))
   lost.note(connected)

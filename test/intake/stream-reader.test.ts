@@ -78,7 +78,7 @@ const caughtUp = (id: string): StreamMessage =>
 
 const message = (event: string, id?: string, data = '{}'): StreamMessage => ({ event, id, data, bytes: 10 })
 
-test('a catch-up is over with a live event behind its end, which comes again on a connection that tells what is held', () => {
+test('a catch-up ends with a live event beyond its end, which comes again on the next connection', () => {
   const { ledger, accepted, reader, connect, reasons, gaps } = catchingUp()
   expect(connect()['recover']).toBe(new Date(untilMs).toISOString())
   reader.onMessages([caughtUp('10-0'), caughtUp('20-0'), message('create', `${untilMs + 9}-0`)])
@@ -90,7 +90,7 @@ test('a catch-up is over with a live event behind its end, which comes again on 
   expect(gaps).toMatchObject([{ firstAvailable: `${untilMs + 5}-0` }])
 })
 
-test('the next piece does not wait for ever for what hangs in the one before', async () => {
+test('the next piece does not wait forever for what hangs in the previous one', async () => {
   const { clock, ledger, reader, connect, reasons } = catchingUp()
   connect()
   for (let ms = 10; ms < 50; ms++) reader.onMessages([caughtUp(`${ms}-0`)])
@@ -104,13 +104,13 @@ test('the next piece does not wait for ever for what hangs in the one before', a
   expect(Number.parseInt(connect()['from']!, 10)).toBeGreaterThan(20)
 })
 
-test('a quiet stream that is younger than the catch-up is no gap', () => {
+test('a quiet stream that is younger than the catch-up is not a gap', () => {
   const { connect, gaps } = catchingUp()
   connect(`${untilMs - 86_400_000}-0`, `${untilMs - 86_400_000}-0`)
   expect(gaps).toEqual([])
 })
 
-test('a gap is noticed however short the catch-up was', () => {
+test('notices a gap however short the catch-up was', () => {
   const { connect, reader, gaps } = catchingUp()
   connect()
   reader.onMessages([caughtUp('10-0'), message('heartbeat', `${untilMs + 9}-0`)])
@@ -121,7 +121,7 @@ test('a gap is noticed however short the catch-up was', () => {
   expect(gap!.sinceMs).toBeLessThan(untilMs - 1000)
 })
 
-test('an object that changed while it was caught up is no end of it, and neither is its heartbeat', () => {
+test('an object that changes during a catch-up does not end it, and neither does its heartbeat', () => {
   const { ledger, accepted, reader, connect } = catchingUp()
   connect()
   const changed = `${untilMs + 9}-0`
@@ -132,7 +132,7 @@ test('an object that changed while it was caught up is no end of it, and neither
   expect(ledger.catchingUp).toBe(false)
 })
 
-test('a catch-up is over although the clock of the web server is behind its end', () => {
+test("a catch-up ends although the web server's clock is behind its end", () => {
   const { ledger, reader, connect } = catchingUp()
   connect()
   reader.onMessages([message('heartbeat', '5-0'), caughtUp('10-0')])
@@ -142,7 +142,7 @@ test('a catch-up is over although the clock of the web server is behind its end'
   expect(ledger.catchingUp).toBe(false)
 })
 
-test('a connection that brings nothing of a catch-up that the one before had not is told', () => {
+test('reports a connection that brings nothing new of a catch-up', () => {
   const { reader, connect, stalled } = catchingUp()
   connect()
   reader.onMessages([caughtUp('10-0'), caughtUp('11-0')])
@@ -152,7 +152,7 @@ test('a connection that brings nothing of a catch-up that the one before had not
   expect(stalled()).toBe(3)
 })
 
-test('a position behind the newest event of the platform is not waited for', () => {
+test("does not wait for a position behind the platform's newest event", () => {
   const { ledger, connect, futures, reasons } = live()
   connect('1-0', '900-0')
   expect(ledger.resume.ms).toBeLessThan(900)
@@ -160,19 +160,19 @@ test('a position behind the newest event of the platform is not waited for', () 
   expect(futures).toEqual([])
 })
 
-test('what a person chose as the beginning is not preceded by older events', () => {
+test('sends no older events before the beginning that a person chose', () => {
   const { ledger, connect } = live('first')
   connect('1-0', '900-3')
   expect(formatPosition(ledger.resume)).toBe('900-3')
 })
 
-test('a position in the future is told', () => {
+test('reports a position in the future', () => {
   const { connect, futures } = reading(new Ledger({ from: { ms: untilMs + 3_600_000, seq: 0 } }))
   connect('1-0', `${untilMs}-0`)
   expect(futures).toEqual([`${untilMs + 3_600_000}-0 ${untilMs - 3_600_000}-0`])
 })
 
-test('a quiet connection is renewed now and then, less and less often while nothing comes', async () => {
+test('renews a quiet connection now and then, less and less often while nothing comes', async () => {
   const { clock, reader, connect, reasons } = live()
   for (const minutes of [10, 20, 40, 60, 60]) {
     connect('1-0', '1000-0')
@@ -185,7 +185,7 @@ test('a quiet connection is renewed now and then, less and less often while noth
   }
 })
 
-test('clocks that are off by more than a minute are told once', () => {
+test('reports clocks that are off by more than a minute once', () => {
   const { reader, connect, clocksOff } = live()
   for (let turn = 0; turn < 3; turn++) {
     connect()
@@ -202,7 +202,7 @@ test('clocks that are off by more than a minute are told once', () => {
   expect(clocksOff.map(({ clock }) => clock).toSorted()).toEqual(['database', 'web-server'])
 })
 
-test('how far the platform is ahead counts from the newest id, also when both came at once', () => {
+test('measures the distance to the platform from the newest id, even if both came at once', () => {
   const { reader, heads, connect } = catchingUp()
   connect()
   reader.onMessages([
@@ -213,7 +213,7 @@ test('how far the platform is ahead counts from the newest id, also when both ca
   expect(heads).toEqual([12_000])
 })
 
-test('a connection makes progress by new events, not by those that come again', () => {
+test('a connection makes progress by new events, not by repeated ones', () => {
   const { reader, connect } = live()
   reader.query()
   expect(reader.madeProgress()).toBe(false)
@@ -228,7 +228,7 @@ test('a connection makes progress by new events, not by those that come again', 
   expect(reader.madeProgress()).toBe(true)
 })
 
-test('a connection makes progress by heartbeats beyond what was known, not by the position that was asked for', () => {
+test('a connection makes progress by heartbeats beyond the known position, not by the one that was asked for', () => {
   const { reader } = live()
   reader.query()
   reader.onMessages([message('heartbeat', '1000-0'), message('heartbeat')])
@@ -240,7 +240,7 @@ test('a connection makes progress by heartbeats beyond what was known, not by th
   expect(reader.madeProgress()).toBe(false)
 })
 
-test('a connection makes progress by events, also behind heartbeats of a clock that is far ahead', () => {
+test('a connection makes progress by events, even after heartbeats of a clock that is far ahead', () => {
   const { reader } = live()
   reader.query()
   reader.onMessages([message('heartbeat', '90000000-0')])
@@ -249,7 +249,7 @@ test('a connection makes progress by events, also behind heartbeats of a clock t
   expect(reader.madeProgress()).toBe(true)
 })
 
-test('a connection that brings the same part of a catch-up again makes no progress', () => {
+test('a connection that repeats a part of a catch-up makes no progress', () => {
   const { reader, connect } = catchingUp()
   const part = [caughtUp('30-0'), caughtUp('10-0'), caughtUp('20-0')]
   connect()

@@ -35,7 +35,7 @@ async function stage() {
   return { simulator, store, ids, first, second }
 }
 
-test('the stored position wins over ours, and what was pushed stays known', async () => {
+test('the stored position wins over ours, and the connector still knows what it pushed', async () => {
   const { simulator, store, ids, first } = await stage()
   const { recorder, from } = await startFrom(simulator, store, first)
   expect(from).toBe(first)
@@ -43,7 +43,7 @@ test('the stored position wins over ours, and what was pushed stays known', asyn
   expect(recorder.callsOf(ids[1]!)).toEqual([])
 })
 
-test('without a state file it wins over the platform’s, no catch-up is made, and deletes are passed on', async () => {
+test("without a state file it wins over the platform's, without a catch-up, and deletes are passed on", async () => {
   const { simulator, ids, first } = await stage()
   for (const state of [undefined, '{"start_from":"1700000000000-0","recover_until":false}', null]) {
     if (state !== undefined) simulator.setState(simulator.connectorId, state)
@@ -57,7 +57,7 @@ test('without a state file it wins over the platform’s, no catch-up is made, a
   await until('the delete', () => recorder.callsOf(ids[0]!).includes('delete:deleted'))
 })
 
-test('a first catch-up that was not over goes on', async () => {
+test('continues a first catch-up that was not complete', async () => {
   const { simulator } = await stage()
   simulator.setState(simulator.connectorId, null)
   const { from, recover } = await startFrom(simulator, new MemoryStore(), '0-0')
@@ -65,7 +65,7 @@ test('a first catch-up that was not over goes on', async () => {
   expect(recover).toBeDefined()
 })
 
-test('a reset or an edit at the platform while away wins, until another position is stored', async () => {
+test('a reset or an edit at the platform while the connector is off wins, until another position is stored', async () => {
   const { simulator, store, first, second } = await stage()
   simulator.resetState()
   const elsewhere = '1700000000000-7'
@@ -83,13 +83,13 @@ test('a reset or an edit at the platform while away wins, until another position
   expect((await startFrom(simulator, store, second)).from).toBe(first)
 })
 
-test('a reset wins also when the state file is gone', async () => {
+test('a reset wins even if the state file is gone', async () => {
   const { simulator, first } = await stage()
   simulator.resetState()
   expect((await startFrom(simulator, new MemoryStore(), first)).from).toBe('0-0')
 })
 
-test('a reset while running is not undone by what was stored before', async () => {
+test('an earlier stored position does not undo a reset at run time', async () => {
   const { simulator, store, second } = await stage()
   const { recorder } = await startFrom(simulator, store, second)
   simulator.resetState()
@@ -106,7 +106,7 @@ test('a reset while running is not undone by what was stored before', async () =
   expect(store.value(storedValues.voidPosition)).toBe(stored)
 })
 
-test('what is no position stops the start with the reason, a target that is away is waited for', async () => {
+test('an invalid position stops the start with the reason, and the start waits for a target that is down', async () => {
   const { simulator, store, first } = await stage()
   const recorder = makeRecorder(simulator, { store })
   recorder.loadPosition = () => '2026-09-01'
@@ -127,7 +127,7 @@ function isBefore(simulator: Simulator, position: string | undefined, entityId: 
   return position === undefined || comparePositions(parsePosition(position)!, event) < 0
 }
 
-test('the safe position is never past an event that has not ended', async () => {
+test('the safe position never passes an event that has not ended', async () => {
   const simulator = await startSimulator()
   const recorder = makeRecorder(simulator)
   const gate = Promise.withResolvers<void>()
@@ -149,7 +149,7 @@ test('the safe position is never past an event that has not ended', async () => 
   await until('the slow one', () => recorder.status().inFlight === 0)
 })
 
-test('the safe position is never past a dead letter that is not on disk', async () => {
+test('the safe position never passes a dead letter that is not on disk', async () => {
   class SlowStore extends MemoryStore {
     disk = Promise.resolve()
     override async commit(changes: Parameters<MemoryStore['commit']>[0]): Promise<void> {

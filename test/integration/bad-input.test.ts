@@ -69,7 +69,7 @@ describe('frames', () => {
     ],
   }
   test.for(Object.entries(unreadable))(
-    '%s: a dead letter with the raw text; the others go on',
+    '%s becomes a dead letter with the raw text, and the others continue',
     async ([, [send, error, raw]]) => {
       const { simulator, recorder, store } = await onStage()
       const before = recorder.streamKinds.length
@@ -137,7 +137,7 @@ describe('frames', () => {
     expect(recorder.streamKinds.slice(before)).not.toContain('broken')
   })
 
-  test('a frame over the limit: a dead letter that names the setting, and the stream goes on', async () => {
+  test('a frame over the limit becomes a dead letter that names the setting, and the stream continues', async () => {
     const { simulator, recorder, store } = await onStage({ CONNECTOR_MAX_FRAME_BYTES: '20000' })
     simulator.faults.largeFrame(100_000)
     const notice = await until('the notice', () => recorder.notice('dead-lettered'))
@@ -148,14 +148,14 @@ describe('frames', () => {
     expect(letter!.data).toContain('"report"')
   })
 
-  test('a frame of many megabytes is delivered whole', async () => {
+  test('delivers a frame of many megabytes whole', async () => {
     const { simulator, recorder } = await onStage()
     const report = simulator.faults.largeFrame(8_000_000)
     await until('the report', () => recorder.callsOf(report.id).length > 0)
     expect(recorder.calls.find(({ entityId }) => entityId === report.id)!.entity).toEqual(report)
   })
 
-  test('an unknown event name: skipped with a reason, told once, and its id counts', async () => {
+  test('skips an unknown event name with a reason, reports it once, and counts its id', async () => {
     const { simulator, recorder } = await onStage()
     for (const name of ['telemetry', 'telemetry', 'audit', 'telemetry']) simulator.faults.unknownEvent(name)
     await until('the skips', () => recorder.status().skippedByReason['unknown-event'] === 4)
@@ -169,7 +169,7 @@ describe('frames', () => {
     await proveReading(simulator, recorder)
   })
 
-  test('a bug in transform becomes a dead letter at once; the others go on', async () => {
+  test('a bug in transform makes a dead letter at once, and the others continue', async () => {
     const { simulator, recorder, store } = await onStage()
     recorder.onCall = ({ entity }) => {
       if (entity['description' as never] === 'poison') throw new TypeError('cannot read "x" of undefined')
@@ -185,7 +185,7 @@ describe('frames', () => {
 })
 
 describe('the state on disk', () => {
-  test('a corrupt file: does not start, says what to move away, and leaves it alone', async () => {
+  test('with a corrupt file, the connector does not start, says what to move away, and leaves the file alone', async () => {
     const simulator = await startSimulator()
     const directory = await temporaryFolder()
     const path = join(directory, `${simulator.connectorId}.sqlite`)
@@ -198,7 +198,7 @@ describe('the state on disk', () => {
   })
 
   test.skipIf(process.getuid?.() === 0)(
-    'a folder that may not be written: does not start, says who must own it',
+    'in a folder that is not writable, the connector does not start, and says who must own it',
     async () => {
       const simulator = await startSimulator()
       const directory = await temporaryFolder()
@@ -209,7 +209,7 @@ describe('the state on disk', () => {
     },
   )
 
-  test('a folder that is a file: does not start, says so', async () => {
+  test('in a folder that is a file, the connector does not start, and says so', async () => {
     const simulator = await startSimulator()
     const path = join(await temporaryFolder(), 'state')
     await writeFile(path, '')
@@ -218,7 +218,7 @@ describe('the state on disk', () => {
     await expect(recorder.finished).rejects.toThrow(/CONNECTOR_STATE_DIR.*is a file/)
   })
 
-  test('a state file that is a folder: does not start', async () => {
+  test('in a state file that is a folder, the connector does not start', async () => {
     const simulator = await startSimulator()
     const directory = await temporaryFolder()
     await mkdir(join(directory, `${simulator.connectorId}.sqlite`))
@@ -226,7 +226,7 @@ describe('the state on disk', () => {
     await expect(recorder.start()).rejects.toMatchObject({ code: 'STATE_UNREADABLE' })
   })
 
-  test('a second connector on the same file: refused, while the first goes on undisturbed', async () => {
+  test('in use by another connector, a second one is refused and does not disturb the first', async () => {
     const simulator = await startSimulator()
     const directory = await temporaryFolder()
     const first = await startRecorder(simulator, { store: await storeIn(simulator, directory) })
@@ -240,7 +240,7 @@ describe('the state on disk', () => {
     expect(first.status().state).toBe('running')
   })
 
-  test('a full disk: says so, takes in no more, loses nothing, and goes on when there is room', async () => {
+  test('on a full disk, the connector says so, accepts no more events, loses nothing, and resumes when there is room', async () => {
     const simulator = await startSimulator()
     const store = new FullDisk({ directory: await temporaryFolder(), connectorId: simulator.connectorId })
     const recorder = await startRecorder(simulator, { store })
@@ -262,7 +262,7 @@ describe('the state on disk', () => {
     expect(recorder.status().stateProblem).toBeUndefined()
   })
 
-  test('a folder that is deleted while it runs: nothing is taken for done since, and a restart does it', async () => {
+  test('in a folder deleted at run time, nothing counts as done since, and a restart repeats it', async () => {
     const simulator = await startSimulator()
     const directory = await temporaryFolder()
     const recorder = await startRecorder(simulator, { store: await storeIn(simulator, directory) })
@@ -278,7 +278,7 @@ describe('the state on disk', () => {
   })
 
   test.skipIf(process.platform === 'win32')(
-    'files that cannot grow: the process lives, and after a kill nothing is lost',
+    'in files that cannot grow, the process lives, and a kill loses nothing',
     async () => {
       const simulator = await startSimulator()
       const target = await CrashTarget.start()
@@ -339,7 +339,7 @@ class FullDisk extends SqliteStore {
 describe('a program', () => {
   const secretToken = '5f2c9a51-aaaa-4bbb-8ccc-1234567890ab'
 
-  test('wrong settings: exit 2, all of them in one report, and no value of theirs', async () => {
+  test('exits with 2 for wrong settings, with all of them in one report, and no value', async () => {
     const program = runProgram('./crash-child.ts', {
       OPENCTI_URL: 'not-an-address',
       OPENCTI_TOKEN: secretToken,
@@ -356,7 +356,7 @@ describe('a program', () => {
     expect(program.said()).not.toMatch(/\n\s+at /)
   })
 
-  test('an unknown stream: exit 3 with a message that says what to do', async () => {
+  test('exits with 3 for an unknown stream, with a message that says what to do', async () => {
     const simulator = await startSimulator()
     const program = runProgram('./crash-child.ts', {
       ...simulator.environment({ CONNECTOR_LIVE_STREAM_ID: 'ac6fdb8f-2d43-4c37-a10b-5fbeb53f0b1f' }),
@@ -369,7 +369,7 @@ describe('a program', () => {
     expect(program.said()).not.toContain(simulator.token)
   })
 
-  test('a corrupt state: exit 1 with a message that says what to do', async () => {
+  test('exits with 1 for a corrupt state, with a message that says what to do', async () => {
     const simulator = await startSimulator()
     const directory = await temporaryFolder()
     await writeFile(
@@ -385,7 +385,7 @@ describe('a program', () => {
     expect(program.said()).toMatch(/is damaged or is no connector state/)
   })
 
-  test('a platform that is away at the start is waited for', async () => {
+  test('waits for a platform that is down at the start', async () => {
     const simulator = await startSimulator()
     await simulator.faults.takePlatformDown()
     const recorder = makeRecorder(simulator)
@@ -401,7 +401,7 @@ describe('a program', () => {
     await proveReading(simulator, recorder)
   })
 
-  test('a target that is not ready at the start is waited for', async () => {
+  test('waits for a target that is not ready at the start', async () => {
     const simulator = await startSimulator()
     const recorder = makeRecorder(simulator)
     let checks = 0

@@ -31,7 +31,7 @@ async function carelessProgram(environment: Record<string, string> = {}) {
   return { simulator, told, run, create }
 }
 
-test('a promise that is rejected and that nobody awaits is told with what was at work, and ends nothing', async () => {
+test('reports a rejected promise that nobody awaits with the running hooks, and ends nothing', async () => {
   const { told, run, create } = await carelessProgram()
   const program = run()
   const { id } = create('floating')
@@ -50,7 +50,7 @@ test('a promise that is rejected and that nobody awaits is told with what was at
   expect(told).toEqual(['floating', 'plain', 'more'])
 })
 
-test('an error that is thrown where nobody catches it ends the process, but not before what was at work is done and saved', async () => {
+test('an error that nobody catches ends the process only after the work in progress is done and saved', async () => {
   const { told, run, create } = await carelessProgram()
   const program = run()
   create('thrown')
@@ -65,7 +65,7 @@ test('an error that is thrown where nobody catches it ends the process, but not 
   expect(told).toEqual(['thrown', 'plain'])
 })
 
-test('a stop ends within ten seconds while a hook, close() and the platform hang, and has saved', async () => {
+test('a stop ends within ten seconds and saves, even if a hook, close() and the platform hang', async () => {
   const { simulator, told, run, create } = await carelessProgram({ CLOSE_HANGS: 'yes' })
   const program = run()
   create('plain')

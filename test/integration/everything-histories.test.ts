@@ -298,7 +298,7 @@ class History {
 const { HISTORY_SEED: seed, HISTORY_PATH: path } = process.env
 const again = seed === undefined || path === undefined ? {} : { seed: Number(seed), path }
 
-test('with everything switched on, whatever happens, target, store and counters end as the platform says', async () => {
+test('with everything turned on, whatever happens, target, store and counters end like the platform', async () => {
   await fc.assert(
     fc.asyncProperty(
       setting,

@@ -16,7 +16,7 @@ const eventCount = 640
 
 for (const hooks of ['single', 'flush'] as const) {
   test(
-    `effects happen exactly once through ${killCount} kills, ${hooks} hooks, with the state file lost again and again`,
+    `effects happen exactly once through ${killCount} kills, ${hooks} hooks, although the state file is lost again and again`,
     { timeout: 120_000 },
     async ({ annotate }) => {
       const seed = Number(process.env['EXACT_SEED'] ?? Date.now() % 1_000_000)

@@ -61,7 +61,7 @@ function expectBalance(recorder: StreamConnector): void {
   expect(inFlight).toBe(0)
 }
 
-test('an indicator goes when its time comes, over a restart, unless it holds for longer or is gone by then', async () => {
+test('withdraws an indicator when its time comes, across a restart, unless it was extended or is already gone', async () => {
   const simulator = await startSimulator()
   const store = new MemoryStore()
   const clock = movable()
@@ -91,7 +91,7 @@ test('an indicator goes when its time comes, over a restart, unless it holds for
   await until('it is back', () => second.callsOf(going).includes('create'))
 })
 
-test('an update that prolongs it, and is first in its lane, wins', async () => {
+test('an update that extends it, and comes first in its lane, wins', async () => {
   const simulator = await startSimulator()
   const clock = movable()
   const recorder = await start(simulator, new MemoryStore(), clock)
@@ -110,7 +110,7 @@ test('an update that prolongs it, and is first in its lane, wins', async () => {
   expectBalance(recorder)
 })
 
-test('a withdrawal that the target refuses is a dead letter, which keeps its reason when it is replayed', async () => {
+test('a withdrawal that the target refuses becomes a dead letter, and keeps its reason in the replay', async () => {
   const simulator = await startSimulator()
   const clock = movable()
   const store = new MemoryStore()
@@ -129,7 +129,7 @@ test('a withdrawal that the target refuses is a dead letter, which keeps its rea
   expectBalance(recorder)
 })
 
-test('with bulk hooks, many of the same moment go in batches, each once, in a queue that holds few', async () => {
+test('with bulk hooks, expiries of the same moment go in batches, each once, through a small queue', async () => {
   const simulator = await startSimulator()
   const clock = movable()
   const store = new MemoryStore()
@@ -168,7 +168,7 @@ test('with bulk hooks, many of the same moment go in batches, each once, in a qu
   expectBalance(recorder)
 })
 
-test('it is off by default, and needs on.expired to be delete', async () => {
+test('is off by default, and requires on.expired to be delete', async () => {
   const simulator = await startSimulator()
   const clock = movable()
   const store = new MemoryStore()

@@ -30,7 +30,7 @@ async function stoppedWhileCatchingUp(store: MemoryStore) {
   return simulator
 }
 
-test('a gap that opens behind a catch-up is said and repaired', async () => {
+test('reports and repairs a gap that opens after a catch-up', async () => {
   const store = new MemoryStore()
   const simulator = await stoppedWhileCatchingUp(store)
   moved.aheadMs = 10 * minuteMs
@@ -44,7 +44,7 @@ test('a gap that opens behind a catch-up is said and repaired', async () => {
   expect(next.notices.filter(({ kind }) => kind === 'gap')).toHaveLength(1)
 })
 
-test('a history that holds everything behind a catch-up is no gap', async () => {
+test('reports no gap if the history holds everything since a catch-up', async () => {
   const store = new MemoryStore()
   const simulator = await stoppedWhileCatchingUp(store)
   const kept = simulator.create(buildIndicator('ipv4', { seed: 2 }))
@@ -55,7 +55,7 @@ test('a history that holds everything behind a catch-up is no gap', async () => 
   expect(next.notice('gap')).toBeUndefined()
 })
 
-test('a catch-up of the last minute goes on after a kill: the delete before its position is read, and no gap is told', async () => {
+test('continues a catch-up of the last minute after a kill, reads the delete before its position, and reports no gap', async () => {
   const store = new MemoryStore()
   const simulator = await startSimulator()
   const withdrawn = simulator.create(buildIndicator('domain', { seed: 1 }))

@@ -90,7 +90,7 @@ test.each(
     (['Target', 'BulkTarget'] as const).map((name) => [way, name] as const),
   ),
 )(
-  'with %s, a call that outlives its time never puts an older version over a newer one (%s)',
+  'with %s, a call that runs past its time limit never overwrites a newer version (%s)',
   async (way, name) => {
     const { names, url } = await slowTarget()
     const { notices, [name]: Class } = classOf(url, way)
@@ -134,7 +134,7 @@ test.each(
   },
 )
 
-test('hooks that never end keep their own entities, not the places of others, and not the stop', async () => {
+test('hooks that never end hold their own entities, but not the places of others, and not the stop', async () => {
   const notices: ConnectorNotice[] = []
   const taken: string[] = []
   class Hanging extends StreamConnector<never, string> {

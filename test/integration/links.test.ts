@@ -79,7 +79,7 @@ function referencesAt(simulator: Simulator, { id }: StixObject): string[] {
   return [...text.matchAll(/"https:\/\/siem\.example\/(S\d+)"/g)].map(([, name]) => name!)
 }
 
-test('writes back where an entity is, for indicators and observables, and skips what comes back', async () => {
+test('writes back where an entity is, for indicators and observables, and skips the echo', async () => {
   const { simulator, env } = await platform()
   const linker = await startLinker(simulator, { env })
   const indicator = simulator.create(buildIndicator('domain', { seed: 1 }))
@@ -94,7 +94,7 @@ test('writes back where an entity is, for indicators and observables, and skips 
   expect(simulator.entities().filter(({ type }) => type === 'external-reference')).toHaveLength(2)
 })
 
-test('links once: not at an update, and not what has the link already', async () => {
+test('links once: not at an update, and not if the entity already has the link', async () => {
   const { simulator, env } = await platform()
   const linker = await startLinker(simulator, {
     env,
@@ -133,7 +133,7 @@ test('hides nothing that a person does as the same user', async () => {
   await until('both updates', () => linker.callsOf(malware.id).length === 3)
 })
 
-test('an event does not wait for the platform, and a link does until the platform is there', async () => {
+test('no event waits for the platform, but a link does', async () => {
   const { simulator, env } = await platform()
   const linker = await startLinker(simulator, { env })
   simulator.faults.failGraphql(3, { status: 503 })
@@ -143,7 +143,7 @@ test('an event does not wait for the platform, and a link does until the platfor
   expect(linker.notices.some(({ kind }) => kind === 'link-failed')).toBe(false)
 })
 
-test('a user without the right is told once; the links wait, also in the state, until he has it', async () => {
+test('reports a user without the right once; the links wait, even in the state, until it is given', async () => {
   const { simulator, env } = await platform([])
   const state = stateDirectory()
   const linker = await startLinker(simulator, { env, store: state.make() })
@@ -164,7 +164,7 @@ test('a user without the right is told once; the links wait, also in the state, 
   expect(await store.countValues('link:')).toBe(0)
 })
 
-test('a link whose entity is gone is left out and says so; the others come', async () => {
+test('drops a link whose entity is gone and says so, and writes the others', async () => {
   const { simulator, env } = await platform()
   const linker = await startLinker(simulator, {
     env,
@@ -227,7 +227,7 @@ test.each([
   },
 )
 
-test('links that cannot be read from the state are left out, and the others written', async () => {
+test('drops links that cannot be read from the state, and writes the others', async () => {
   const { simulator, env } = await platform()
   const state = stateDirectory()
   const malware = simulator.create(buildMalware({ seed: 1 }))
@@ -262,7 +262,7 @@ test('knows the entity by its internal id', async () => {
   expect(edit).toMatchObject({ variables: { id: openCtiPropertiesOf(malware).id } })
 })
 
-test('an entity that has gone from the target before its link was written needs none', async () => {
+test('writes no link for an entity that left the target before', async () => {
   const { simulator, env } = await platform()
   const linker = await startLinker(simulator, { env })
   simulator.faults.failGraphql(1000, { status: 503 })
@@ -282,7 +282,7 @@ test('an entity that has gone from the target before its link was written needs 
   expect(simulator.entities().filter(({ type }) => type === 'external-reference')).toHaveLength(1)
 })
 
-test('a hook that never returns is given up after the time limit of hooks, and costs no event', async () => {
+test('gives up a hook that never returns at the time limit of hooks, at no cost to the event', async () => {
   const { simulator, env } = await platform()
   const linker = await startLinker(simulator, {
     env: { ...env, CONNECTOR_HOOK_TIMEOUT_MS: '500' },
@@ -296,7 +296,7 @@ test('a hook that never returns is given up after the time limit of hooks, and c
   expect(linker.callsOf(malware.id)).toEqual(['create', 'delete:deleted'])
 })
 
-test('keeps every link while the platform is away, however many, also over a restart, and then writes many at a time', async () => {
+test('keeps every link while the platform is down, however many, across a restart, and then writes many at a time', async () => {
   const { simulator, env } = await platform()
   const state = stateDirectory()
   const linker = await startLinker(simulator, { env, store: state.make() })

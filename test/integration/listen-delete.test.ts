@@ -17,7 +17,7 @@ const message = (event: string, data: unknown, more: Record<string, unknown> = {
   data: { version: '4', type: event, data, ...more },
 })
 
-test.each(['delete', 'update'])('a delete frame whose envelope says %s is skipped', async (type) => {
+test.each(['delete', 'update'])('skips a delete frame whose envelope says %s', async (type) => {
   const recorder = await stage(off)
   const indicator = buildIndicator('ipv4', { seed: 1 })
   await recorder.processMessage(message('create', indicator))
@@ -29,7 +29,7 @@ test.each(['delete', 'update'])('a delete frame whose envelope says %s is skippe
   expect(recorder.callsOf(indicator.id)).toEqual(['create', 'update'])
 })
 
-test('what is merged away stays, and the merge is an update of its target', async () => {
+test('keeps merged sources, and updates the target of the merge', async () => {
   const recorder = await stage(off)
   const [target, source] = [buildMalware({ seed: 1 }), buildMalware({ seed: 2 })]
   for (const each of [target, source]) await recorder.processMessage(message('create', each))
@@ -39,7 +39,7 @@ test('what is merged away stays, and the merge is an update of its target', asyn
   expect(recorder.callsOf(source.id)).toEqual(['create'])
 })
 
-test('what the connector withdraws by settings of its own still goes', async () => {
+test("still withdraws what the connector's own settings demand", async () => {
   const recorder = await stage({ ...off, CONNECTOR_FILTER_MIN_SCORE: '50', CONNECTOR_ON_EXPIRED: 'delete' })
   const [revoked, expired] = [1, 2].map((seed) => buildIndicator('ipv4', { seed, x_opencti_score: 80 }))
   const low = buildIndicator('ipv4', { seed: 3, x_opencti_score: 80 })
@@ -52,7 +52,7 @@ test('what the connector withdraws by settings of its own still goes', async () 
   expect(recorder.callsOf(low.id)).toEqual(['create', 'delete:left-filter'])
 })
 
-test('unless it is switched off, all of that is withdrawn', async () => {
+test('withdraws all of that unless it is switched off', async () => {
   const recorder = await stage({})
   const [target, source, gone] = [1, 2, 3].map((seed) => buildMalware({ seed }))
   for (const each of [target, source, gone]) await recorder.processMessage(message('create', each))
@@ -62,7 +62,7 @@ test('unless it is switched off, all of that is withdrawn', async () => {
   expect(recorder.callsOf(gone!.id)).toEqual(['create', 'delete:deleted'])
 })
 
-test('a delete that was put aside before it was switched off is not made up for', async () => {
+test('does not make up for a delete that became a dead letter before it was switched off', async () => {
   const simulator = await startSimulator()
   const store = new MemoryStore()
   const indicator = buildIndicator('ipv4', { seed: 1 })

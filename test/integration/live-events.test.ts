@@ -41,7 +41,7 @@ function filterByLabel(simulator: Simulator): void {
 
 const profiles: PlatformProfile[] = ['6.x', '7.x-mid', '7.x-new']
 describe.for(profiles)('live events of %s', (profile) => {
-  test('a creation: create, with the new document', async () => {
+  test('a creation is a create, with the new document', async () => {
     const { simulator, recorder } = await onStage(profile)
     const created = simulator.create(buildIndicator('ipv4', { seed: 1 }))
     await until('the call', () => recorder.callsOf(created.id).length > 0)
@@ -52,7 +52,7 @@ describe.for(profiles)('live events of %s', (profile) => {
     expect(call!.position).toBe(simulator.lastEventId)
   })
 
-  test('a change: update, with the new document, what changed and what it was before', async () => {
+  test('a change is an update, with the new document, the changes, and the former values', async () => {
     const { simulator, recorder } = await onStage(profile)
     const created = simulator.create(buildIndicator('ipv4', { seed: 1, x_opencti_score: 80 }))
     simulator.update(created.id, { x_opencti_score: 40 })
@@ -64,7 +64,7 @@ describe.for(profiles)('live events of %s', (profile) => {
     expect(update.changed.length).toBeGreaterThan(0)
   })
 
-  test('a change that enters the filter: create, although the envelope says update', async () => {
+  test('a change that enters the filter is a create, although the envelope says update', async () => {
     const { simulator, recorder } = await onStage(profile)
     filterByLabel(simulator)
     const created = simulator.create(buildIndicator('ipv4', { seed: 1, labels: ['outside'] }))
@@ -76,7 +76,7 @@ describe.for(profiles)('live events of %s', (profile) => {
     expect(call!.entity['labels' as never]).toEqual(['inside'])
   })
 
-  test('a change that leaves the filter: delete, because it left', async () => {
+  test('a change that leaves the filter is a delete with that reason', async () => {
     const { simulator, recorder } = await onStage(profile)
     filterByLabel(simulator)
     const created = simulator.create(buildIndicator('ipv4', { seed: 1, labels: ['inside'] }))
@@ -103,7 +103,7 @@ describe.for(profiles)('live events of %s', (profile) => {
     expect(recorder.callsOf(other.id)).toEqual(['create'])
   })
 
-  test('a change outside the filter: nothing', async () => {
+  test('a change outside the filter is nothing', async () => {
     const { simulator, recorder } = await onStage(profile)
     filterByLabel(simulator)
     const created = simulator.create(buildIndicator('ipv4', { seed: 1, labels: ['outside'] }))
@@ -113,7 +113,7 @@ describe.for(profiles)('live events of %s', (profile) => {
     expect(recorder.callsOf(created.id)).toEqual([])
   })
 
-  test('a deletion: delete, with the last state', async () => {
+  test('a deletion is a delete, with the last state', async () => {
     const { simulator, recorder } = await onStage(profile)
     const created = simulator.create(buildIndicator('ipv4', { seed: 1 }))
     simulator.delete(created.id)
@@ -122,7 +122,7 @@ describe.for(profiles)('live events of %s', (profile) => {
     expect(recorder.calls.at(-1)!.entity).toMatchObject({ id: created.id, pattern: created['pattern'] })
   })
 
-  test('a merge: update of the target, delete of each source', async () => {
+  test('a merge is an update of the target and a delete of each source', async () => {
     const { simulator, recorder } = await onStage(profile)
     const [target, one, two] = [1, 2, 3].map((seed) => simulator.create(buildMalware({ seed })))
     const merged = simulator.merge(target!.id, [one!.id, two!.id])
@@ -134,7 +134,7 @@ describe.for(profiles)('live events of %s', (profile) => {
     expect(update.entity).toEqual(merged)
   })
 
-  test('a merge whose target is outside the filter: nothing', async () => {
+  test('a merge whose target is outside the filter is nothing', async () => {
     const { simulator, recorder } = await onStage(profile)
     filterByLabel(simulator)
     const target = simulator.create(buildMalware({ seed: 1, labels: ['outside'] }))
@@ -158,7 +158,7 @@ describe.for(profiles)('live events of %s', (profile) => {
     ])
   })
 
-  test('an object held by a report of the filter: its change is an update', async () => {
+  test('a change of an object in a report of the filter is an update', async () => {
     const { simulator, recorder } = await onStage(profile)
     const held = simulator.create(buildIndicator('ipv4', { seed: 1, labels: ['outside'] }))
     await until('the creation', () => recorder.callsOf(held.id).length > 0)
@@ -170,7 +170,7 @@ describe.for(profiles)('live events of %s', (profile) => {
     expect(scoreOf(recorder.calls.findLast(({ entityId }) => entityId === held.id)!.entity)).toBe(5)
   })
 
-  test('references come first and are told apart', async () => {
+  test('references come first and are recognized', async () => {
     const { simulator, recorder } = await onStage(profile)
     filterByLabel(simulator)
     const referred = simulator.create(buildMalware({ seed: 1, labels: ['outside'] }))
@@ -182,7 +182,7 @@ describe.for(profiles)('live events of %s', (profile) => {
     expect(recorder.calls.find(({ entityId }) => entityId === report.id)!.isDependency).toBe(false)
   })
 
-  test('a relation that only touches the filter comes under its own name when dependencies are on', async () => {
+  test('a relationship that only touches the filter comes under its own name if dependencies are on', async () => {
     const { simulator, recorder } = await onStage(profile, { CONNECTOR_LIVE_STREAM_NO_DEPENDENCIES: 'false' })
     filterByLabel(simulator)
     const inside = simulator.create(buildIndicator('ipv4', { seed: 1, labels: ['inside'] }))

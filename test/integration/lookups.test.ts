@@ -60,7 +60,7 @@ function indicatorsOf(simulator: Simulator, count: number, from = 1): StixObject
 const asked = (simulator: Simulator, operation: string) =>
   simulator.requests.filter((request) => request.kind === 'graphql' && request.operation === operation).length
 
-test('a connector that looks nothing up asks nothing', async () => {
+test('a connector without look-ups asks nothing', async () => {
   const simulator = await startSimulator()
   const reporter = await startReporter(simulator)
   reporter.ask = () => Promise.resolve('nobody')
@@ -88,7 +88,7 @@ test('asks once for the author of many entities, and again when the stream says 
   expect(asked(simulator, 'identities')).toBe(2)
 })
 
-test('asks for the authors of many events at once within the limits of the platform: no event is lost over it', async () => {
+test("asks for the authors of many events within the platform's limits, and loses no event", async () => {
   const simulator = await startSimulator()
   const reporter = await startReporter(simulator, {
     env: { CONNECTOR_FILTER_TYPES: 'indicator', CONNECTOR_CONCURRENCY: '24' },
@@ -115,7 +115,7 @@ test('asks for the authors of many events at once within the limits of the platf
   expect(asked(simulator, 'identities')).toBe(1)
 })
 
-test('a platform that is away while transform asks makes no dead letter, no outage of the target, and costs no attempts', async () => {
+test('a platform outage while transform asks makes no dead letter, no outage of the target, and costs no attempts', async () => {
   const simulator = await startSimulator()
   const reporter = await startReporter(simulator, { env: { CONNECTOR_FILTER_TYPES: 'indicator' } })
   simulator.faults.failGraphql(1_000_000, { status: 503 })
@@ -142,7 +142,7 @@ test('a platform that is away while transform asks makes no dead letter, no outa
   )
 })
 
-test('the same for a platform that goes away altogether and comes back', async () => {
+test('a platform that goes away completely and comes back costs nothing either', async () => {
   const simulator = await startSimulator()
   const reporter = await startReporter(simulator, { env: { CONNECTOR_FILTER_TYPES: 'indicator' } })
   const gate = Promise.withResolvers<void>()
@@ -162,7 +162,7 @@ test('the same for a platform that goes away altogether and comes back', async (
   expect(reporter.status().deadLettered).toBe(0)
 })
 
-test('a missing right holds events until it is given, also where the author wraps the error', async () => {
+test('a missing right holds events until it is given, even if the author wraps the error', async () => {
   const simulator = await startSimulator()
   const poor = simulator.users.add({
     capabilities: ['APIACCESS_USETOKEN', 'CONNECTORAPI', 'TAXIIAPI', 'MODULES'],
@@ -182,7 +182,7 @@ test('a missing right holds events until it is given, also where the author wrap
   await until('everything', () => reporter.status().delivered === 3)
 })
 
-test('what the platform answers with an error is tried as often as allowed, then put aside; others are not held up', async () => {
+test('retries what the platform answers with an error as often as allowed, then makes a dead letter, without delaying others', async () => {
   const simulator = await startSimulator()
   const reporter = await startReporter(simulator, { env: { CONNECTOR_FILTER_TYPES: 'indicator' } })
   const { ask } = reporter
@@ -198,7 +198,7 @@ test('what the platform answers with an error is tried as often as allowed, then
   expect(reporter.notice('dead-lettered')?.error).toContain('does not hand out the file')
 })
 
-test('an outage of the target ends though the entity that probes it needs a platform that is away', async () => {
+test('an outage of the target ends although the entity that probes it depends on a platform that is down', async () => {
   const simulator = await startSimulator()
   const reporter = await startReporter(simulator, {
     env: { CONNECTOR_FILTER_TYPES: 'indicator', CONNECTOR_OUTAGE_FAILURES: '2', CONNECTOR_CONCURRENCY: '2' },
@@ -224,7 +224,7 @@ test('an outage of the target ends though the entity that probes it needs a plat
   expect(reporter.status()).toMatchObject({ deadLettered: 0, outage: undefined })
 })
 
-test('pings do not wait behind look-ups that take for ever', async () => {
+test('pings do not wait behind look-ups that take forever', async () => {
   const simulator = await startSimulator()
   const reporter = await startReporter(simulator, { env: { CONNECTOR_FILTER_TYPES: 'indicator' } })
   const pings = () => simulator.connector()!.pings.length
@@ -246,7 +246,7 @@ test('pings do not wait behind look-ups that take for ever', async () => {
   reporter.abandon()
 })
 
-test('a bulk sink may look up in flush as well', async () => {
+test('a bulk target can look up in flush as well', async () => {
   const simulator = await startSimulator()
   const marking = simulator.create(buildMarking('SOC ONLY'))
   const names: string[] = []

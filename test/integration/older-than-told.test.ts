@@ -3,7 +3,7 @@ import { buildIdentity, buildMalware } from 'opencti-stream-connector/testing'
 import { makeRecorder, startSimulator } from './stage.ts'
 import { until } from './until.ts'
 
-test('an event that a dependency came ahead of is left out, also while the stream is being opened again', async () => {
+test('skips an event that a dependency overtook, even while the stream is reopening', async () => {
   const simulator = await startSimulator({ profile: '7.x-new' })
   const author = buildIdentity({ seed: 1, description: 'v1' })
   simulator.load([author])

@@ -49,7 +49,7 @@ class Graph extends StreamConnector {
 }
 
 test.each(['reference', 'strict'])(
-  'with the order "%s" a target that asks for it is never asked too early',
+  'with the order "%s", a strict target never gets a call too early',
   async (ordering) => {
     const simulator = await startSimulator()
     const connector = new Graph({

@@ -17,7 +17,7 @@ async function platformWithHistory(isOriginFiltered: boolean) {
   return { simulator, ids, env: { OPENCTI_TOKEN: withoutOrganisations(simulator) } }
 }
 
-test('a catch-up that the platform fails over, since it would refuse it, is left out loudly; no event is lost', async () => {
+test('skips a catch-up that the platform fails over instead of refusing it, with an error, and loses no event', async () => {
   const { simulator, ids, env } = await platformWithHistory(true)
   const store = new MemoryStore()
   const recorder = await startRecorder(simulator, { env, store })
@@ -39,7 +39,7 @@ test('a catch-up that the platform fails over, since it would refuse it, is left
   expect(next.notice('catch-up-refused')).toBeUndefined()
 })
 
-test('a refusal of the platform is told too', async () => {
+test('reports a refusal of the platform too', async () => {
   const { simulator } = await platformWithHistory(true)
   // It tells those alone who may see organizations.
   const recorder = await startRecorder(simulator, { env: { OPENCTI_TOKEN: simulator.admin.token } })
@@ -52,7 +52,7 @@ test('a refusal of the platform is told too', async () => {
 })
 
 test.for(['Cannot read properties of undefined (reading ’x’)', 'the index is not there'])(
-  'a catch-up that fails for another reason (%s) is asked for until it comes',
+  'asks for a catch-up that fails for another reason (%s) until it comes',
   async (message) => {
     const { simulator, ids, env } = await platformWithHistory(false)
     // One for the look at the stream before it is read.
@@ -65,7 +65,7 @@ test.for(['Cannot read properties of undefined (reading ’x’)', 'the index is
   },
 )
 
-test('on a stream with origin filters, another failure than that of the refusal is waited for', async () => {
+test('waits for any other failure on a stream with origin filters', async () => {
   const { simulator, env } = await platformWithHistory(true)
   simulator.faults.failConnects(4, 'the index is not there', { contentType: true })
   const recorder = await startRecorder(simulator, { env })

@@ -41,7 +41,7 @@ test('puts everything into the query and nothing into headers, and rebuilds it a
   }
 })
 
-test('asks for deletes, and for no dependencies and no inferences, unless told otherwise', async () => {
+test('asks for deletes, and for no dependencies and no inferences, by default', async () => {
   const simulator = await startSimulator()
   await startRecorder(simulator)
   expect(streamRequests(simulator)[0]!.query).toMatchObject({
@@ -51,7 +51,7 @@ test('asks for deletes, and for no dependencies and no inferences, unless told o
   })
 })
 
-test('passes on what the settings say of deletes, dependencies and inferences', async () => {
+test('passes on the settings for deletes, dependencies and inferences', async () => {
   const simulator = await startSimulator()
   await startRecorder(simulator, {
     env: {
@@ -67,7 +67,7 @@ test('passes on what the settings say of deletes, dependencies and inferences', 
   })
 })
 
-test('starts at the beginning and catches up until now when nothing is configured', async () => {
+test('starts at the beginning and catches up until now by default', async () => {
   const simulator = await startSimulator()
   // About now: clocks may differ, so it is free to end a little earlier.
   const earliestMs = Date.now() - 120_000
@@ -92,7 +92,7 @@ const starts: [spelling: string, from: string][] = [
   ['0', '0-0'],
   ['0-0', '0-0'],
 ]
-test.for(starts)('a start configured as %s is sent as %s', async ([spelling, from]) => {
+test.for(starts)('sends a start configured as %s as %s', async ([spelling, from]) => {
   const simulator = await startSimulator()
   await startRecorder(simulator, { env: { CONNECTOR_LIVE_STREAM_START_TIMESTAMP: spelling } })
   expect(streamRequests(simulator)[0]!.query['from']).toBe(from)
@@ -110,7 +110,7 @@ const refused = [
   '1700000000000-',
   '1700000000000-0-0',
 ]
-test.for(refused)('a start configured as %s is refused before anything is sent', async (spelling) => {
+test.for(refused)('refuses a start configured as %s before it sends anything', async (spelling) => {
   const simulator = await startSimulator()
   const start = () => startRecorder(simulator, { env: { CONNECTOR_LIVE_STREAM_START_TIMESTAMP: spelling } })
   await expect(start()).rejects.toMatchObject({ code: 'SETTINGS_INVALID' })
@@ -137,16 +137,19 @@ test('asks for no catch-up that would end before it begins', async () => {
   expect(streamRequests(simulator)[0]!.query).not.toHaveProperty('recover')
 })
 
-test.for(['none', 'no', 'false', 'None', 'False'])('asks for no catch-up when told %s', async (word) => {
-  const simulator = await startSimulator()
-  simulator.load([buildIndicator('ipv4', { seed: 1 })])
-  const recorder = await startRecorder(simulator, { env: { CONNECTOR_LIVE_STREAM_RECOVER_ISO_DATE: word } })
-  expect(recorder.status().catchingUp).toBe(false)
-  expect(streamRequests(simulator)[0]!.query).not.toHaveProperty('recover')
-  await until('the state', () => platformState(simulator)?.['recover_until'] === false)
-})
+test.for(['none', 'no', 'false', 'None', 'False'])(
+  'asks for no catch-up if the setting is %s',
+  async (word) => {
+    const simulator = await startSimulator()
+    simulator.load([buildIndicator('ipv4', { seed: 1 })])
+    const recorder = await startRecorder(simulator, { env: { CONNECTOR_LIVE_STREAM_RECOVER_ISO_DATE: word } })
+    expect(recorder.status().catchingUp).toBe(false)
+    expect(streamRequests(simulator)[0]!.query).not.toHaveProperty('recover')
+    await until('the state', () => platformState(simulator)?.['recover_until'] === false)
+  },
+)
 
-test('asks for no catch-up once it is over', async () => {
+test('asks for no catch-up after the first one is complete', async () => {
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator)
   await caughtUp(recorder)
@@ -158,14 +161,14 @@ test('asks for no catch-up once it is over', async () => {
   expect(streamRequests(simulator).at(-1)!.query).not.toHaveProperty('recover')
 })
 
-test('keeps the base path of the platform, for GraphQL and the stream alike', async () => {
+test("keeps the platform's base path, for GraphQL and the stream alike", async () => {
   const simulator = await startSimulator({ basePath: '/cti' })
   const recorder = await startRecorder(simulator)
   await caughtUp(recorder)
   expect(simulator.connections).toHaveLength(1)
 })
 
-test('obeys no-recover: goes on live from where the platform says, and never asks again', async () => {
+test("obeys no-recover: goes live from the platform's position, and never asks again", async () => {
   const simulator = await startSimulator({ profile: '7.x-new' })
   simulator.load([buildIndicator('ipv4', { seed: 1 })])
   simulator.stream.originFilter = () => true

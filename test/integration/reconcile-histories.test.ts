@@ -123,7 +123,7 @@ class History {
 
 const stateOf = (object: StixObject) => `${object.id} ${String(object['description'])}`
 
-test('whatever was lost, after a comparison the target holds what the platform holds, and all that is foreign', async () => {
+test('after a comparison the target holds what the platform holds, plus everything foreign, whatever was lost', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(action, { minLength: 5, maxLength: 25 }), async (actions) => {
       const simulator = await Simulator.start({ heartbeatMs: 20, idleReadMs: 20 })

@@ -49,7 +49,7 @@ function vanish(simulator: Simulator, id: string): void {
 
 const idOf = (object: { id: string }) => object.id
 
-test('withdraws nothing where deletes are switched off, and asks nobody to look', async () => {
+test('withdraws nothing if deletes are switched off, and asks nobody to look', async () => {
   const off = { CONNECTOR_LIVE_STREAM_LISTEN_DELETE: 'false', CONNECTOR_RECONCILE_ORPHANS: 'delete' }
   const { mirror, malwares, simulator, target } = await onStage(5, { env: off })
   for (const { id } of malwares.slice(0, 4)) vanish(simulator, id)
@@ -68,7 +68,7 @@ test('finds nothing to do when target and platform agree', async () => {
   expect(mirror.notices.at(-1)).toEqual({ kind: 'reconciled', report })
 })
 
-test('withdraws a relationship that went with its end, of which the platform says nothing', async () => {
+test('withdraws a relationship that went with its end without an event', async () => {
   const { simulator, target, malwares, mirror } = await onStage(3)
   const [source, other] = malwares
   const relation = simulator.create(buildRelationship(source!, 'related-to', other!, { seed: 50 }))
@@ -82,7 +82,7 @@ test('withdraws a relationship that went with its end, of which the platform say
   expect(mirror.calls.at(-1)).toBe(`delete ${relation.id} reconciled`)
 })
 
-test('tells the internal id and the id at the target of what it withdraws', async () => {
+test("gives the hook the internal id and the target's id of what it withdraws", async () => {
   const seen: unknown[] = []
   const { simulator, malwares, mirror } = await onStage(3, {
     onCall: (hook, { internalId, externalId, reason, entity }) => {
@@ -101,7 +101,7 @@ test('tells the internal id and the id at the target of what it withdraws', asyn
   ])
 })
 
-test('creates anew what the target has lost, as the platform has it now', async () => {
+test("recreates what the target has lost, in the platform's current state", async () => {
   const { target, malwares, mirror } = await onStage(4)
   const lost = malwares[2]!.id
   target.lose(lost)
@@ -112,7 +112,7 @@ test('creates anew what the target has lost, as the platform has it now', async 
   expect(await mirror.reconcile()).toMatchObject({ missing: 0, gone: 0, orphans: 0 })
 })
 
-test('an event that came before a repair keeps its place: it is not delivered again after a restart', async () => {
+test('an event that came before a repair is not delivered again after a restart', async () => {
   const state = stateDirectory()
   const { simulator, target, malwares, mirror, start } = await onStage(2, { store: state.make() })
   simulator.update(malwares[0]!.id, { description: 'changed' })
@@ -126,7 +126,7 @@ test('an event that came before a repair keeps its place: it is not delivered ag
   expect(target.ours).toEqual(malwares.map(idOf).toSorted())
 })
 
-test('what no longer passes the filter is not brought back, and forgotten', async () => {
+test('does not bring back what no longer passes the filter, and forgets it', async () => {
   const { simulator, target, malwares, mirror, start } = await onStage(3, { store: new MemoryStore() })
   await mirror.stop()
   vanish(simulator, malwares[0]!.id)
@@ -138,7 +138,7 @@ test('what no longer passes the filter is not brought back, and forgotten', asyn
   expect(await after.reconcile()).toMatchObject({ known: 2, missing: 0 })
 })
 
-test('never deletes what it does not know, only says that it is there', async () => {
+test('never deletes what it does not know, and only reports it', async () => {
   const { target, mirror } = await onStage(2)
   target.held.set('foreign', { stixId: 'malware--1', isOurs: false })
   const ours = { stixId: 'malware--2', isOurs: true }
@@ -149,7 +149,7 @@ test('never deletes what it does not know, only says that it is there', async ()
   expect(target.held.has('foreign') && target.held.has('ours')).toBe(true)
 })
 
-test('deletes orphans when it is told to, but only ours that are gone at the platform', async () => {
+test('deletes orphans on request, but only ours that are gone at the platform', async () => {
   const { simulator, target, mirror } = await onStage(2, { env: { CONNECTOR_RECONCILE_ORPHANS: 'delete' } })
   const still = simulator.create(buildIndicator('ipv4', { seed: 900 }))
   target.held.set('foreign', { stixId: 'malware--1', isOurs: false })
@@ -160,7 +160,7 @@ test('deletes orphans when it is told to, but only ours that are gone at the pla
   expect(target.held.has('foreign') && target.held.has('still')).toBe(true)
 })
 
-test('a list that breaks off says nothing: nothing is done', async () => {
+test('does nothing if the list breaks off', async () => {
   const { simulator, target, malwares, mirror } = await onStage(5, {
     list: async function* (held): AsyncGenerator<ListedItem> {
       yield* [...held.held.keys()].slice(0, 2)
@@ -182,12 +182,12 @@ test.each([
   ['something that is no list', () => 5],
   ['an item without an id', () => [{}]],
   ['an item that is nothing', () => [null]],
-])('%s is refused in words', async (_, list) => {
+])('refuses %s with a message', async (_, list) => {
   const { mirror } = await onStage(1, { list: list as never })
   await expect(mirror.reconcile()).rejects.toMatchObject({ code: 'HOOK_RESULT' })
 })
 
-test('a platform that is away says nothing: nothing is done', async () => {
+test('does nothing if the platform is down', async () => {
   const { simulator, target, malwares, mirror } = await onStage(3)
   vanish(simulator, malwares[0]!.id)
   simulator.faults.failGraphql(20, { status: 503 })
@@ -195,7 +195,7 @@ test('a platform that is away says nothing: nothing is done', async () => {
   expect(target.ours).toHaveLength(3)
 })
 
-test('a token that sees nothing any more does not empty the target', async () => {
+test('does not empty the target if the token has lost its rights', async () => {
   const { simulator, target, malwares, mirror } = await onStage(30)
   for (const { id } of malwares.slice(0, 20)) vanish(simulator, id)
   const report = await mirror.reconcile()
@@ -205,14 +205,14 @@ test('a token that sees nothing any more does not empty the target', async () =>
   expect(target.ours).toHaveLength(10)
 })
 
-test('everything gone is never believed, however little it is', async () => {
+test('never believes that everything is gone, however little there is', async () => {
   const { simulator, target, malwares, mirror } = await onStage(2)
   for (const { id } of malwares) vanish(simulator, id)
   expect(await mirror.reconcile()).toMatchObject({ gone: 2, withdrawn: 0, refused: ['withdraw'] })
   expect(target.ours).toHaveLength(2)
 })
 
-test('a target that lists nothing is not filled again unasked', async () => {
+test('does not fill a target again unasked if it lists nothing', async () => {
   const { target, mirror } = await onStage(3, { list: () => [] })
   expect(await mirror.reconcile()).toMatchObject({ missing: 3, recreated: 0, refused: ['recreate'] })
   expect(target.ours).toHaveLength(3)
@@ -244,7 +244,7 @@ test('an event that arrives while a repair is on its way wins', async () => {
   expect(target.ours).toHaveLength(3)
 })
 
-test('a repair that stands behind an event of its entity is left out', async () => {
+test('drops a repair that waits behind an event of its entity', async () => {
   const target = new Target()
   const held = Promise.withResolvers<void>()
   let isHolding = false
@@ -270,7 +270,7 @@ test('a repair that stands behind an event of its entity is left out', async () 
   expect(target.held.size).toBe(4)
 })
 
-test('also when the comparison breaks off before, as in a stop', async () => {
+test('drops it even if the comparison breaks off before, as in a stop', async () => {
   const target = new Target()
   const held = Promise.withResolvers<void>()
   const { simulator, malwares, mirror } = await onStage(4, {
@@ -293,7 +293,7 @@ test('also when the comparison breaks off before, as in a stop', async () => {
   ])
 })
 
-test('what the target refuses is counted, kept in no dead letter, and tried again by the next comparison', async () => {
+test('counts what the target refuses, makes no dead letter, and retries it in the next comparison', async () => {
   let isBad = true
   const { simulator, target, malwares, mirror } = await onStage(3, {
     onCall: (hook) => {
@@ -308,7 +308,7 @@ test('what the target refuses is counted, kept in no dead letter, and tried agai
   expect(target.ours).toHaveLength(2)
 })
 
-test('the counters are of the stream alone', async () => {
+test('leaves the counters to the stream', async () => {
   const { simulator, target, malwares, mirror } = await onStage(4)
   const { received, delivered } = mirror.status()
   vanish(simulator, malwares[0]!.id)
@@ -317,7 +317,7 @@ test('the counters are of the stream alone', async () => {
   expect(mirror.status()).toMatchObject({ received, delivered, inFlight: 0, bytesInFlight: 0 })
 })
 
-test('compares after the start, and from time to time', async () => {
+test('compares after the start, and at each interval', async () => {
   const env = { CONNECTOR_RECONCILE_AT_START: 'true', CONNECTOR_RECONCILE_EVERY_MS: '60000' }
   const { target, malwares, mirror } = await onStage(3, { env })
   const comparisons = () => mirror.notices.filter(({ kind }) => kind === 'reconciled').length
@@ -337,7 +337,7 @@ test('works before the start too, on the state of an earlier run', async () => {
   expect(target.ours).toHaveLength(2)
 })
 
-test('a stop in the midst of it ends it, and the next one finishes the work', async () => {
+test('a stop ends a running comparison, and the next one finishes the work', async () => {
   const state = stateDirectory()
   const hanging = Promise.withResolvers<void>()
   let isHanging = false
@@ -372,7 +372,7 @@ test.each([
       await new Promise(() => {})
     },
   ],
-])('a list that %s does not hold up a stop, nor who asked for the comparison', async (_, list) => {
+])('a list that %s delays neither a stop nor whoever asked for the comparison', async (_, list) => {
   const called = Promise.withResolvers<void>()
   const { mirror } = await onStage(1, {
     list: (() => {
@@ -387,12 +387,12 @@ test.each([
   expect(await ends).toMatchObject(reports.map(() => ({ status: 'rejected', reason: { code: 'LIFECYCLE' } })))
 })
 
-test('asks for an id map', async () => {
+test('requires an id map', async () => {
   const { mirror } = await onStage(0, { env: { CONNECTOR_ID_MAP: 'false' } })
   await expect(mirror.reconcile()).rejects.toMatchObject({ code: 'RECONCILE_FAILED' })
 })
 
-test('each route is compared for itself', async () => {
+test('compares each route separately', async () => {
   const { simulator, target, malwares, mirror } = await onStage(0, {
     isRouted: true,
   })

@@ -37,7 +37,7 @@ const passingRefusals = [
   { status: 429 },
 ]
 
-describe('what fails at the start, because only a person can mend it', () => {
+describe('the start fails, because only a person can fix it, with', () => {
   const cases: Record<string, (simulator: Simulator) => [Record<string, string>, ErrorCode, RegExp]> = {
     'a wrong token': () => [{ OPENCTI_TOKEN: 'wrong-token' }, 'PLATFORM_REFUSED', /OPENCTI_TOKEN/],
     'an unknown stream id': () => [
@@ -92,7 +92,7 @@ describe('what fails at the start, because only a person can mend it', () => {
   })
 })
 
-describe('what is waited for at the start', () => {
+describe('the start waits for', () => {
   test('a stopped stream, until somebody starts it', async () => {
     const simulator = await startSimulator()
     simulator.stopStream()
@@ -120,14 +120,14 @@ describe('what is waited for at the start', () => {
     )
   })
 
-  test('a platform that answers something else than GraphQL', async () => {
+  test('a platform that answers with something other than GraphQL', async () => {
     const simulator = await startSimulator()
     simulator.faults.failGraphql(2, { status: 502, body: '<html>Bad gateway</html>' })
     const recorder = await startRecorder(simulator)
     await proveReading(simulator, recorder)
   })
 
-  test('a public stream that becomes readable after its configuration was mended', async () => {
+  test('a public stream that becomes readable after its configuration is fixed', async () => {
     const simulator = await startSimulator()
     simulator.stream.public = true
     simulator.faults.refuseConnects(1, { status: 500, reason: 'Public stream user is missing' })
@@ -136,8 +136,8 @@ describe('what is waited for at the start', () => {
   })
 })
 
-describe('refusals while running', () => {
-  test('410: the stream was stopped; it waits and goes on when it is started', async () => {
+describe('while running, the connector', () => {
+  test('waits for a stopped stream (410), and resumes when it is started', async () => {
     const simulator = await startSimulator()
     const recorder = await startRecorder(simulator)
     await caughtUp(recorder)
@@ -151,7 +151,7 @@ describe('refusals while running', () => {
     expect(recorder.status().state).toBe('running')
   })
 
-  test('401: the right was taken away; it waits and goes on when it is given back', async () => {
+  test('waits for a lost right (401), and resumes when it is given back', async () => {
     const simulator = await startSimulator()
     const recorder = await startRecorder(simulator)
     await caughtUp(recorder)
@@ -169,7 +169,7 @@ describe('refusals while running', () => {
     await until('the event that was missed', () => recorder.callsOf(missed.id).length > 0)
   })
 
-  test('401: a token that expired is waited for too, and told as an error when that lasts', async () => {
+  test('waits for an expired token (401) too, and reports an error if that lasts', async () => {
     const simulator = await startSimulator()
     const recorder = await startRecorder(simulator)
     await caughtUp(recorder)
@@ -189,7 +189,7 @@ describe('refusals while running', () => {
     )
   })
 
-  test.for(passingRefusals)('$status: it asks again and loses nothing', async (refusal) => {
+  test.for(passingRefusals)('asks again after $status and loses nothing', async (refusal) => {
     const simulator = await startSimulator()
     const recorder = await startRecorder(simulator)
     await caughtUp(recorder)
@@ -205,7 +205,7 @@ describe('refusals while running', () => {
     expect(recorder.callsOf(missed.id)).toEqual(['create'])
   })
 
-  test('6.x answers 500 while its history is empty; the connector waits for it', async () => {
+  test('waits for a 6.x that answers 500 while its history is empty', async () => {
     const simulator = await startSimulator({ profile: '6.x' })
     const recorder = await startRecorder(simulator)
     await caughtUp(recorder)
@@ -218,10 +218,10 @@ describe('refusals while running', () => {
   })
 })
 
-describe('the 200 that is an error (7.x)', () => {
+describe('a 200 that is an error (7.x)', () => {
   const message = 'Recovery mode is only possible with a start date.'
 
-  test('without a content type: says the message, waits and goes on', async () => {
+  test('without a content type is reported, waited for and survived', async () => {
     const simulator = await startSimulator({ profile: '7.x-new' })
     const recorder = await startRecorder(simulator)
     await caughtUp(recorder)
@@ -233,7 +233,7 @@ describe('the 200 that is an error (7.x)', () => {
     await proveReading(simulator, recorder)
   })
 
-  test('with a content type: closes the connection that the server leaves open, and goes on', async () => {
+  test('with a content type makes it close the connection that the server leaves open, and continue', async () => {
     const simulator = await startSimulator({ profile: '7.x-new' })
     const recorder = await startRecorder(simulator)
     await caughtUp(recorder)
@@ -250,7 +250,7 @@ describe('the 200 that is an error (7.x)', () => {
     await proveReading(simulator, recorder)
   })
 
-  test('in the middle of a stream: reports it, connects again and loses nothing', async () => {
+  test('in the middle of a stream is reported, and the next connection loses nothing', async () => {
     const simulator = await startSimulator({ profile: '7.x-new' })
     const recorder = await startRecorder(simulator)
     await caughtUp(recorder)
@@ -265,7 +265,7 @@ describe('the 200 that is an error (7.x)', () => {
     expect(recorder.callsOf(missed.id)).toEqual(['create'])
   })
 
-  test('while its history is empty: waits for it', async () => {
+  test("is waited for while the platform's history is empty", async () => {
     const simulator = await startSimulator({ profile: '7.x-new' })
     const recorder = await startRecorder(simulator)
     await caughtUp(recorder)

@@ -10,7 +10,7 @@ import { until } from './until.ts'
 const count = 60
 
 test(
-  'what was put aside while everything was refused comes by itself after kill -9, and is not put aside twice',
+  'what became a dead letter while everything was refused is delivered by itself after kill -9, and set aside only once',
   { timeout: 120_000 },
   async () => {
     const simulator = await Simulator.start({ heartbeatMs: 200, idleReadMs: 50 })

@@ -28,7 +28,7 @@ async function statusOf(recorder: Recorder): Promise<{ headline: { state: string
 const seeds = (count: number) =>
   Array.from({ length: count }, (_, index) => buildIndicator('ipv4', { seed: index + 1 }))
 
-test('registers and pings once before the stream is opened', async () => {
+test('registers and pings once before it opens the stream', async () => {
   const simulator = await startSimulator()
   await startRecorder(simulator)
   const order = simulator.requests.map((request) =>
@@ -44,7 +44,7 @@ test('registers and pings once before the stream is opened', async () => {
   expect(simulator.connector()!.registrations[0]).toMatchObject({ type: 'STREAM', name: 'Recorder' })
 })
 
-test('echoes a state that the platform has, never null', async () => {
+test("echoes the platform's state, never null", async () => {
   const simulator = await startSimulator()
   const state = '{"start_from":"1700000000000-0","recover_until":false}'
   simulator.setState(simulator.connectorId, state)
@@ -52,7 +52,7 @@ test('echoes a state that the platform has, never null', async () => {
   expect(simulator.connector()!.pings[0]).toMatchObject({ state, ignored: false })
 })
 
-test('pings with the state, as text, also while a hook takes long', async () => {
+test('pings with the state, as text, even while a hook is slow', async () => {
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator, { env: { CONNECTOR_STOP_GRACE_MS: '0' } })
   await caughtUp(recorder)
@@ -65,7 +65,7 @@ test('pings with the state, as text, also while a hook takes long', async () => 
   expect(sent['start_from']).toMatch(/^\d+-\d+$/)
 })
 
-test('a reset while running starts anew, without dying', async () => {
+test('a reset at run time starts over, in the same process', async () => {
   const simulator = await startSimulator()
   const { objects } = simulator.load(seeds(5))
   const recorder = await startRecorder(simulator)
@@ -98,7 +98,7 @@ test('a reset while running starts anew, without dying', async () => {
   expect(recorder.notices.filter(({ kind }) => kind === 'reset')).toHaveLength(1)
 })
 
-test('a reset while running drops what waits and finishes what a hook is at work on', async () => {
+test('a reset at run time drops waiting work and finishes running hooks', async () => {
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator, { env: { CONNECTOR_CONCURRENCY: '1' } })
   await caughtUp(recorder)
@@ -116,7 +116,7 @@ test('a reset while running drops what waits and finishes what a hook is at work
   expect(received).toBe(delivered + skipped + deadLettered + inFlight)
 })
 
-test('a reset while away: starts anew once, and the first ping uses the flag up', async () => {
+test('a reset while it is off starts over once, and the first ping uses the flag up', async () => {
   const simulator = await startSimulator()
   const store = new MemoryStore()
   const { objects } = simulator.load(seeds(5))
@@ -144,7 +144,7 @@ test('a reset while away: starts anew once, and the first ping uses the flag up'
   expect(fromTheBeginning).toHaveLength(1)
 })
 
-test('a state that was edited at the platform while running is adopted', async () => {
+test('adopts a state that was edited at the platform at run time', async () => {
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator)
   await caughtUp(recorder)
@@ -167,7 +167,7 @@ test('a state that was edited at the platform while running is adopted', async (
   await until('the key of somebody else', () => platformState(simulator)['note'] === 'by hand')
 })
 
-test('a state that was edited while the disk refuses a write is adopted all the same', async () => {
+test('adopts a state that was edited while the disk refuses a write', async () => {
   const simulator = await startSimulator()
   let refused = 0
   class RefusingOnce extends MemoryStore {
@@ -190,7 +190,7 @@ test('a state that was edited while the disk refuses a write is adopted all the 
   expect(recorder.callsOf(ids[2]!)).toEqual(['create', 'update'])
 })
 
-test('a state that was edited while away wins over the local one', async () => {
+test('a state that was edited while it was off wins over the local one', async () => {
   const simulator = await startSimulator()
   const store = new MemoryStore()
   const first = await startRecorder(simulator, { store })
@@ -209,7 +209,7 @@ test('a state that was edited while away wins over the local one', async () => {
   expect(next.notice('reset')).toEqual({ kind: 'reset', from, was: first.status().position })
 })
 
-test('a position that somebody else writes while it runs is told, with both, and loses nothing', async () => {
+test('reports a position that somebody else writes at run time, with both, and loses nothing', async () => {
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator, { env: { CONNECTOR_HEALTH_PORT: '0' } })
   await caughtUp(recorder)
@@ -236,7 +236,7 @@ test('a position that somebody else writes while it runs is told, with both, and
   expect(recorder.notice('reset')).toBeUndefined()
 })
 
-test('without a change at the platform the local state wins, which is newer', async () => {
+test('the local state wins, which is newer, if nothing changed at the platform', async () => {
   const simulator = await startSimulator()
   const store = new MemoryStore()
   const first = await startRecorder(simulator, { store })
@@ -257,7 +257,7 @@ test('without a change at the platform the local state wins, which is newer', as
   expect(next.callsOf(id)).toEqual([])
 })
 
-test('a lost ping answer: the next ping mends it', async () => {
+test('makes up for a lost ping answer with the next ping', async () => {
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator)
   await caughtUp(recorder)
@@ -269,7 +269,7 @@ test('a lost ping answer: the next ping mends it', async () => {
   await until('an event', () => recorder.callsOf(id).length > 0)
 })
 
-test('a lost answer that carried a reset: the reset is obeyed all the same', async () => {
+test('obeys a reset in a lost ping answer', async () => {
   const simulator = await startSimulator()
   simulator.load(seeds(3))
   const recorder = await startRecorder(simulator)
@@ -284,7 +284,7 @@ test('a lost answer that carried a reset: the reset is obeyed all the same', asy
   expect(streamRequests(simulator)[count]!.query['from']).toBe('0-0')
 })
 
-test('a lost answer of the first ping that carried a reset: starts anew', async () => {
+test('starts over after a lost answer to the first ping that carried a reset', async () => {
   const simulator = await startSimulator()
   const store = new MemoryStore()
   simulator.load(seeds(3))
@@ -299,7 +299,7 @@ test('a lost answer of the first ping that carried a reset: starts anew', async 
   expect(streamRequests(simulator)[count]!.query['from']).toBe('0-0')
 })
 
-test('a first ping that fails is no reset, although the platform has no state yet', async () => {
+test('a first ping that fails is not a reset, although the platform has no state yet', async () => {
   const simulator = await startSimulator()
   simulator.load(seeds(3))
   const recorder = await startRecorder(simulator)
@@ -310,7 +310,7 @@ test('a first ping that fails is no reset, although the platform has no state ye
   expect(streamRequests(simulator).filter(({ query }) => query['from'] === '0-0')).toHaveLength(1)
 })
 
-test('a reset is seen at the next start also when the platform never took a state before it', async () => {
+test('sees a reset at the next start even if the platform never took a state before it', async () => {
   const simulator = await startSimulator()
   const store = new MemoryStore()
   const first = await startRecorder(simulator, { store })
@@ -327,7 +327,7 @@ test('a reset is seen at the next start also when the platform never took a stat
   expect(streamRequests(simulator)[count]!.query['from']).toBe('0-0')
 })
 
-test('a lost registration answer is no trouble', async () => {
+test('does not mind a lost registration answer', async () => {
   const simulator = await startSimulator()
   simulator.faults.loseRegistrationAnswers(1)
   const recorder = await startRecorder(simulator)
@@ -335,7 +335,7 @@ test('a lost registration answer is no trouble', async () => {
   expect(simulator.connector()!.registrations.length).toBe(2)
 })
 
-test.for([null, '', 'null', '{}', '[]', '""'])('a state of %j is a first start', async (state) => {
+test.for([null, '', 'null', '{}', '[]', '""'])('treats a state of %j as a first start', async (state) => {
   const simulator = await startSimulator()
   simulator.setState(simulator.connectorId, state)
   const recorder = await startRecorder(simulator)
@@ -345,7 +345,7 @@ test.for([null, '', 'null', '{}', '[]', '""'])('a state of %j is a first start',
   await until('the state', () => platformState(simulator)?.['start_from'] !== undefined)
 })
 
-test('a connector that the platform has forgotten registers again and goes on', async () => {
+test('registers again if the platform has forgotten it, and continues', async () => {
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator)
   await caughtUp(recorder)
@@ -372,7 +372,7 @@ test('a connector that the platform has forgotten registers again and goes on', 
   await until('the state', () => platformState(simulator)?.['start_from'] === recorder.status().position)
 })
 
-test('keys of others are kept, through restarts', async () => {
+test('keeps the keys of others, across restarts', async () => {
   const simulator = await startSimulator()
   const store = new MemoryStore()
   simulator.setState(
@@ -394,7 +394,7 @@ test('keys of others are kept, through restarts', async () => {
   })
 })
 
-test('keys of others are kept when there is no position beside them', async () => {
+test('keeps the keys of others even without a position', async () => {
   const simulator = await startSimulator()
   simulator.setState(simulator.connectorId, JSON.stringify({ note: 'keep me' }))
   const recorder = await startRecorder(simulator)
@@ -403,7 +403,7 @@ test('keys of others are kept when there is no position beside them', async () =
   expect(platformState(simulator)).toMatchObject({ note: 'keep me' })
 })
 
-test('the keys of old clients are read, and no longer written', async () => {
+test('reads the keys of old clients, and no longer writes them', async () => {
   const simulator = await startSimulator()
   simulator.create(seeds(1)[0]!)
   const last = simulator.lastEventId
@@ -419,7 +419,7 @@ test('the keys of old clients are read, and no longer written', async () => {
   expect(Object.keys(platformState(simulator)).toSorted()).toEqual(['recover_until', 'start_from'])
 })
 
-test('a catch-up that the Python client has left unfinished begins anew: its position can lie past what was sent', async () => {
+test('starts a catch-up over that the Python client left unfinished, because its position can be past what was sent', async () => {
   const simulator = await startSimulator()
   const { objects } = simulator.load(seeds(5))
   const middle = { start_from: `${Date.now() - 90_000}-0`, recover_until: new Date().toISOString() }
@@ -432,7 +432,7 @@ test('a catch-up that the Python client has left unfinished begins anew: its pos
 })
 
 test.for([false, 'false', 'no', 'none', 'False'])(
-  'the state of a Python connector with recover_until %j is taken over',
+  'takes over the state of a Python connector with recover_until %j',
   async (recoverUntil) => {
     const simulator = await startSimulator()
     const before = simulator.create(buildIndicator('ipv4', { seed: 1 }))
@@ -465,7 +465,7 @@ test('pings once more on a stop, with the last position', async () => {
   expect(platformState(simulator)['start_from']).toBe(recorder.status().position)
 })
 
-test('a platform that knows no connector info is pinged without it', async () => {
+test('pings a platform that knows no connector info without it', async () => {
   const simulator = await startSimulator({ profile: '6.x' })
   const recorder = await startRecorder(simulator)
   await caughtUp(recorder)
@@ -473,7 +473,7 @@ test('a platform that knows no connector info is pinged without it', async () =>
   expect(recorder.notice('ping-failed')).toBeUndefined()
 })
 
-test('a reset that is under way when the connector stops is not overwritten by the last ping', async () => {
+test('the last ping of a stop does not overwrite a reset in progress', async () => {
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator)
   await caughtUp(recorder)

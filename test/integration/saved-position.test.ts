@@ -31,7 +31,7 @@ function publishReport(simulator: Simulator, seed: number): { report: string; re
   return { report: simulator.create(buildReport([reference], { seed })).id, reference: reference.id }
 }
 
-test('1: a position is never taken from a dependency: a kill before the main frame still delivers it', async () => {
+test('1: never takes a position from a dependency: a kill before the main frame still delivers it', async () => {
   const store = new MemoryStore()
   const { simulator, recorder } = await reportsOnly(store)
   simulator.faults.cutBeforeMain(1)
@@ -48,7 +48,7 @@ test('1: a position is never taken from a dependency: a kill before the main fra
   await until('the main frame', () => next.callsOf(report).length > 0)
 })
 
-test('1: a position is never taken from a heartbeat between dependencies and the main frame', async () => {
+test('1: never takes a position from a heartbeat between dependencies and the main frame', async () => {
   const store = new MemoryStore()
   const { simulator, recorder } = await reportsOnly(store)
   simulator.faults.heartbeatsBeforeMain(1)
@@ -63,7 +63,7 @@ test('1: a position is never taken from a heartbeat between dependencies and the
   await until('the report', () => recorder.callsOf(report).length > 0)
 })
 
-test('2: a position is safe when a greater id was seen, not before', async () => {
+test('2: a position is safe only after a greater id', async () => {
   const { simulator, recorder } = await reportsOnly()
   simulator.faults.heartbeats = false
   const first = publishReport(simulator, 23)
@@ -75,7 +75,7 @@ test('2: a position is safe when a greater id was seen, not before', async () =>
   await until('the position of the first', () => recorder.status().position === id)
 })
 
-test('2: on a quiet stream the next heartbeat makes it safe', async () => {
+test('2: the next heartbeat makes it safe on a quiet stream', async () => {
   const { simulator, recorder } = await reportsOnly()
   const { report } = publishReport(simulator, 25)
   await until('the position', () => recorder.status().position === lastEventOf(simulator, report))
@@ -94,7 +94,7 @@ test('3: heartbeats of a quiet stream move the position to the newest event, and
 })
 
 test.for([9000, 60_000, 3_600_000, 86_400_000])(
-  '3: an event that comes behind heartbeats of a web server whose clock is %i ms ahead is not lost',
+  '3: never loses an event that follows heartbeats of a web server whose clock is %i ms ahead',
   async (skewMs) => {
     const store = new MemoryStore()
     const simulator = await startSimulator()
@@ -128,7 +128,7 @@ test('3: heartbeats never move the position past an unfinished event', async () 
   await until('the position', () => !isBefore(recorder.status().position, lastEventOf(simulator, report)))
 })
 
-test('4: while a catch-up goes on, start_from stays where it began, saved and at the platform', async () => {
+test('4: start_from stays at the beginning during a catch-up, saved and at the platform', async () => {
   const simulator = await startSimulator({ catchUpPage: 10 })
   simulator.load(Array.from({ length: 50 }, (_, index) => buildIndicator('ipv4', { seed: index + 1 })))
   const store = new MemoryStore()
@@ -170,7 +170,7 @@ test('4: a restart in the middle of a catch-up loses nothing', async () => {
   expect([...seen].filter((id) => id.startsWith('indicator--'))).toHaveLength(objects)
 })
 
-test('4: a cut during a catch-up goes on with it, and delivers every object', async () => {
+test('4: continues a catch-up after a cut, and delivers every object', async () => {
   const simulator = await startSimulator({ catchUpPage: 10 })
   const { objects } = simulator.load(
     Array.from({ length: 60 }, (_, index) => buildIndicator('ipv4', { seed: index + 1 })),
@@ -185,7 +185,7 @@ test('4: a cut during a catch-up goes on with it, and delivers every object', as
   expect([...seen].filter((id) => id.startsWith('indicator--'))).toHaveLength(objects)
 })
 
-test('4: an object that changed while the catch-up went on has its newest state in the end', async () => {
+test('4: an object that changes during the catch-up ends in its newest state', async () => {
   const simulator = await startSimulator()
   const [target] = Array.from({ length: 30 }, (_, index) => buildMalware({ seed: index + 1 }))
   simulator.load(Array.from({ length: 30 }, (_, index) => buildMalware({ seed: index + 1 })))
@@ -202,7 +202,7 @@ test('4: an object that changed while the catch-up went on has its newest state 
   expect(last.entity['description' as never]).toBe('changed meanwhile')
 })
 
-test('5: ids are compared as numbers', async () => {
+test('5: compares ids as numbers', async () => {
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator)
   await caughtUp(recorder)
@@ -218,7 +218,7 @@ test('5: ids are compared as numbers', async () => {
   expect(objects.map(({ id }) => recorder.callsOf(id))).toEqual(objects.map(() => ['create', 'update']))
 })
 
-test('6: a catch-up that is over is not asked for again, by us or by the Python client', async () => {
+test('6: nobody repeats a complete catch-up, neither we nor the Python client', async () => {
   const store = new MemoryStore()
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator, { store })
@@ -237,7 +237,7 @@ test('6: a catch-up that is over is not asked for again, by us or by the Python 
   expect(streamRequests(simulator).at(-1)!.query).not.toHaveProperty('recover')
 })
 
-test('7: from is always sent: events between two idle reads are not missed', async () => {
+test('7: always sends from, so it misses no event between two idle reads', async () => {
   const simulator = await startSimulator({ idleReadMs: 10, heartbeatMs: 10 })
   const recorder = await startRecorder(simulator, { env: { CONNECTOR_LIVE_STREAM_RECOVER_ISO_DATE: 'none' } })
   const ids: string[] = []
@@ -251,7 +251,7 @@ test('7: from is always sent: events between two idle reads are not missed', asy
   for (const { query } of streamRequests(simulator)) expect(query['from']).toMatch(/^\d+-\d+$/)
 })
 
-test('a reconnect goes on after what was received; a restart after what was saved', async () => {
+test('a reconnect resumes after what was received, a restart after what was saved', async () => {
   const store = new MemoryStore()
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator, { store, env: { CONNECTOR_STOP_GRACE_MS: '0' } })
@@ -271,7 +271,7 @@ test('a reconnect goes on after what was received; a restart after what was save
   expect(isBefore(streamRequests(simulator).at(-1)!.query['from']!, first)).toBe(true)
 })
 
-test('a gap in retention is said and repaired with a catch-up', async () => {
+test('reports a gap in retention and repairs it with a catch-up', async () => {
   const store = new MemoryStore()
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator, { store })
@@ -293,7 +293,7 @@ test('a gap in retention is said and repaired with a catch-up', async () => {
   expect(next.callsOf(before.id).filter((call) => call === 'create')).toEqual([])
 })
 
-test('a message that is processed without a stream leaves the saved position alone', async () => {
+test('a message that is processed without a stream does not change the saved position', async () => {
   const simulator = await startSimulator()
   const store = new MemoryStore()
   const first = await startRecorder(simulator, { store })
@@ -312,7 +312,7 @@ test('a message that is processed without a stream leaves the saved position alo
   await store.close()
 })
 
-test('a connector that was fed messages before its first start still catches up', async () => {
+test('a connector that got messages before its first start still catches up', async () => {
   const simulator = await startSimulator()
   simulator.load([buildIndicator('domain', { seed: 5 })])
   const store = new MemoryStore()

@@ -35,7 +35,7 @@ async function kill(simulator: Simulator, recorder: Recorder): Promise<void> {
 }
 
 describe('two copies of one connector', () => {
-  test('on two state folders tell of one another, in the log and on their pages, and both go on', async () => {
+  test('on two state folders report each other, in the log and on their pages, and both continue', async () => {
     const simulator = await startSimulator()
     const [one, other] = [await startRecorder(simulator, withPage), await startRecorder(simulator, withPage)]
     await until('both headlines', async () => {
@@ -53,7 +53,7 @@ describe('two copies of one connector', () => {
     expect(one.notice('moved')).toBeUndefined()
   })
 
-  test('are noticed also when the folder of one is a copy of that of the other', async () => {
+  test('are noticed even if one folder is a copy of the other', async () => {
     const simulator = await startSimulator()
     const connectorId = simulator.connectorId
     const [directory, copy] = [await temporaryFolder(), await temporaryFolder()]
@@ -68,7 +68,7 @@ describe('two copies of one connector', () => {
     await until('both notices', () => [one, other].every((each) => certain(each).length === 1))
   })
 
-  test('the second is told at its start that one may be running, and with its first ping that one is', async () => {
+  test('are reported to the second at its start as possible, and with its first ping as certain', async () => {
     const simulator = await startSimulator()
     const one = await startRecorder(simulator)
     await until('its name', () => platformState(simulator)['written_by'] !== undefined)
@@ -78,7 +78,7 @@ describe('two copies of one connector', () => {
     expect(one.status().state).toBe('running')
   })
 
-  test('one that starts again goes on from its own position, never from that of the other', async () => {
+  test('keep their own positions: one that starts again never takes that of the other', async () => {
     const simulator = await startSimulator()
     const store = new MemoryStore()
     const one = await startRecorder(simulator, { store })
@@ -98,7 +98,7 @@ describe('two copies of one connector', () => {
 })
 
 describe('what only looks like a second copy is never called one', () => {
-  test('a stop and a start, with the same folder and with a new one: nothing is told', async () => {
+  test('a stop and a start, with the same folder or a new one, report nothing', async () => {
     const simulator = await startSimulator()
     const store = new MemoryStore()
     for (const each of [store, store, new MemoryStore()]) {
@@ -110,7 +110,7 @@ describe('what only looks like a second copy is never called one', () => {
     }
   })
 
-  test('a kill, with the folder kept: nothing is told', async () => {
+  test('a kill that leaves the folder reports nothing', async () => {
     const simulator = await startSimulator()
     const store = new MemoryStore()
     for (let life = 0; life < 3; life++) {
@@ -121,7 +121,7 @@ describe('what only looks like a second copy is never called one', () => {
     }
   })
 
-  test('a kill whose folder is lost: said at the start as what it can be', async () => {
+  test('a kill that loses the folder is reported at the start as possible', async () => {
     const simulator = await startSimulator()
     const killed = await startRecorder(simulator)
     await pings(simulator, 2)
@@ -138,7 +138,7 @@ describe('what only looks like a second copy is never called one', () => {
     expect(await headlineOf(next)).toBe('well')
   })
 
-  test('a restored backup: said at the start, and what came after it is done again, not lost', async () => {
+  test('a restored backup is reported at the start, and later events are repeated, not lost', async () => {
     const simulator = await startSimulator()
     const connectorId = simulator.connectorId
     const [directory, backup] = [await temporaryFolder(), await temporaryFolder()]
@@ -157,7 +157,7 @@ describe('what only looks like a second copy is never called one', () => {
     expect(told(restored)).toEqual([expect.objectContaining({ isCertain: false })])
   })
 
-  test('a state of an older version, or of the Python client, which bear no name', async () => {
+  test('a state without a name, of an older version or of the Python client, reports nothing', async () => {
     const simulator = await startSimulator()
     const store = new MemoryStore()
     const first = await startRecorder(simulator, { store })

@@ -71,7 +71,7 @@ test.for(['SIGTERM', 'SIGINT'] as const)(
   },
 )
 
-test('work that outlasts the grace time is given up, not lost', async () => {
+test('gives up work that outlasts the grace time, without losing it', async () => {
   const { simulator, target, program, id } = await busyProgram({ CONNECTOR_STOP_GRACE_MS: '50' })
   program.process.kill('SIGTERM')
   expect(await program.exit, program.said()).toBe(0)
@@ -80,7 +80,7 @@ test('work that outlasts the grace time is given up, not lost', async () => {
   await until('the event again', () => recorder.callsOf(id).length > 0)
 })
 
-test('the second signal gives up at once', async () => {
+test('gives up at once on a second signal', async () => {
   const { simulator, target, program } = await busyProgram({ CONNECTOR_STOP_GRACE_MS: '600000' })
   program.process.kill('SIGTERM')
   await simulator.waitForDisconnection()
@@ -91,7 +91,7 @@ test('the second signal gives up at once', async () => {
   expect(target.answered()).toBe(0)
 })
 
-test('a signal while the platform is waited for exits 0', async () => {
+test('exits with 0 on a signal while it waits for the platform', async () => {
   const simulator = await startSimulator()
   await simulator.faults.takePlatformDown()
   const directory = await temporaryFolder()
@@ -133,7 +133,7 @@ test('stop() without a start, and during a start, is a stop', async () => {
   expect(waiting.status().state).toBe('stopped')
 })
 
-test('a message that was handed over and has not ended when it stops is given back, not waited for without end', async () => {
+test('returns a message that has not ended when it stops, instead of waiting forever', async () => {
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator, { env: { CONNECTOR_STOP_GRACE_MS: '500' } })
   await caughtUp(recorder)
@@ -150,14 +150,14 @@ test('a message that was handed over and has not ended when it stops is given ba
   await expect(recorder.processMessage(message)).rejects.toThrow(/stopped before/)
 })
 
-test('a connector that was stopped is not started again', async () => {
+test('refuses to start again after a stop', async () => {
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator)
   await recorder.stop()
   await expect(recorder.start()).rejects.toMatchObject({ code: 'LIFECYCLE' })
 })
 
-test('every clean-up runs, even if one throws', async () => {
+test('runs every clean-up, even if one throws', async () => {
   const simulator = await startSimulator()
   let isClosed = false
   class Store extends MemoryStore {
@@ -187,7 +187,7 @@ test('every clean-up runs, even if one throws', async () => {
   await simulator.waitForDisconnection()
 })
 
-test('the last ping does not hold up the stop when the platform is away', async () => {
+test('the last ping does not delay the stop if the platform is down', async () => {
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator)
   await simulator.faults.takePlatformDown()
@@ -249,7 +249,7 @@ test('a hook that ends after the stop starts nothing again', async () => {
   expect(pending()).toBe(0)
 })
 
-test('leaves no timer behind when it is stopped with a stream that is stopped', async () => {
+test('leaves no timer behind if its stream was stopped', async () => {
   const simulator = await startSimulator()
   const { clock, pending } = countingClock()
   const recorder = await startRecorder(simulator, { clock })
@@ -260,7 +260,7 @@ test('leaves no timer behind when it is stopped with a stream that is stopped', 
   expect(pending()).toBe(0)
 })
 
-test('stops on StopConnector: what is done is saved, and finished rejects', async () => {
+test('stops on StopConnector, saves what is done, and rejects finished', async () => {
   const { StopConnector } = await import('opencti-stream-connector')
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator)

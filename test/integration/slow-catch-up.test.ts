@@ -3,7 +3,7 @@ import { buildIndicator } from 'opencti-stream-connector/testing'
 import { caughtUp, startRecorder, startSimulator } from './stage.ts'
 import { until } from './until.ts'
 
-test('a catch-up ends although the target is so slow that its connection is given up again and again', async () => {
+test('a catch-up completes although the target is so slow that its connection is given up again and again', async () => {
   const simulator = await startSimulator({ catchUpPage: 10 })
   // Large, so that not all of them come with one read of the socket.
   const description = 'x'.repeat(100_000)

@@ -42,7 +42,7 @@ function hold(recorder: Recorder, entityId: string, hook: string): () => void {
 
 const impatient = { CONNECTOR_STOP_GRACE_MS: '100' }
 
-test('a hook that outlasts the grace time of a reset hides none of the events that come again', async () => {
+test('a hook that outlasts the grace time of a reset hides none of the repeated events', async () => {
   const { simulator, recorder, from } = await upToDate(undefined, impatient)
   const { id } = simulator.create(buildIndicator('ipv4', { seed: 2 }))
   await until('the create', () => recorder.callsOf(id).length === 1)
@@ -57,7 +57,7 @@ test('a hook that outlasts the grace time of a reset hides none of the events th
   expect(recorder.callsOf(id)).toEqual(['create', 'update', 'update', 'update'])
 })
 
-test('a delete that outlasts the grace time of a reset hides none of the events that come again', async () => {
+test('a delete that outlasts the grace time of a reset hides none of the repeated events', async () => {
   const { simulator, recorder, from } = await upToDate(undefined, impatient)
   const { id } = simulator.create(buildIndicator('ipv4', { seed: 2 }))
   await until('the create', () => recorder.callsOf(id).length === 1)
@@ -98,7 +98,7 @@ async function sentBackInVain() {
   return { simulator, recorder, store, from, id }
 }
 
-test('a reset takes effect when the state can be written, and pings do not undo it meanwhile', async () => {
+test('a reset takes effect as soon as the state can be written, and pings do not undo it until then', async () => {
   const { simulator, recorder, store, from, id } = await sentBackInVain()
   const { tries } = store
   await until('pings that come to nothing', () => recorder.notice('ping-failed') && store.tries > tries + 2)
@@ -108,7 +108,7 @@ test('a reset takes effect when the state can be written, and pings do not undo 
   expect(recorder.notices.filter(({ kind }) => kind === 'reset')).toHaveLength(1)
 })
 
-test('pings while hooks get their grace time do not undo the reset', async () => {
+test('pings during the grace time of hooks do not undo the reset', async () => {
   const { simulator, recorder, from } = await upToDate(undefined, { CONNECTOR_STOP_GRACE_MS: '3600000' })
   const { id } = simulator.create(buildIndicator('ipv4', { seed: 2 }))
   const release = hold(recorder, id, 'create')
@@ -123,7 +123,7 @@ test('pings while hooks get their grace time do not undo the reset', async () =>
   await until('the event again', () => recorder.callsOf(id).length === 2)
 })
 
-test('a reset that could not be written before a stop is obeyed at the next start', async () => {
+test('obeys a reset at the next start that it could not write before a stop', async () => {
   const { simulator, recorder, store, from, id } = await sentBackInVain()
   await recorder.stop()
   expect(platformState(simulator)['start_from']).toBe(from)
@@ -133,7 +133,7 @@ test('a reset that could not be written before a stop is obeyed at the next star
   await until('the event again', () => next.callsOf(id).length === 1)
 })
 
-test('a reset that comes while an earlier one waits for hooks is the one that counts', async () => {
+test('the later of two resets counts if the earlier one waits for hooks', async () => {
   const { simulator, recorder, from } = await upToDate(undefined, { CONNECTOR_STOP_GRACE_MS: '3600000' })
   const { id } = simulator.create(buildIndicator('ipv4', { seed: 2 }))
   const release = hold(recorder, id, 'create')

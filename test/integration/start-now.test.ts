@@ -16,7 +16,7 @@ class Chat extends Recorder {
 }
 
 test.each([-3_600_000, 0, 3_600_000])(
-  'a connector that begins now takes what happens from then on, and nothing that was (a clock that is %d ms off)',
+  'starting now delivers only later events (a clock that is %d ms off)',
   async (offMs) => {
     const simulator = await startSimulator()
     for (let seed = 1; seed <= 5; seed++) simulator.create(buildIndicator('domain', { seed }))
@@ -40,7 +40,7 @@ function scheduled(delayMs: number, callback: () => void): () => void {
   return () => clearTimeout(timer)
 }
 
-test('a start that an operator names wins over the code', async () => {
+test('a start set by an operator wins over the code', async () => {
   const simulator = await startSimulator()
   const before = simulator.create(buildIndicator('domain'))
   const env = { CONNECTOR_LIVE_STREAM_START_TIMESTAMP: '0' }

@@ -47,7 +47,7 @@ const unreadable: [state: string, named: string][] = [
   ['{broken', 'it is no JSON object'],
 ]
 test.for(unreadable)(
-  'with a state at the platform of %s nothing is read, said or changed',
+  'reads, reports and changes nothing with a state at the platform of %s',
   async ([state, named]) => {
     const simulator = await startSimulator()
     simulator.load([buildIndicator('ipv4', { seed: 1 })])
@@ -63,7 +63,7 @@ test.for(unreadable)(
   },
 )
 
-test('a state that was made unreadable while away does not begin anew, and goes on once it is mended', async () => {
+test('a state that was made unreadable while it was off is not a first start, and works again after it is fixed', async () => {
   const simulator = await startSimulator()
   const kept = new MemoryStore()
   const first = await startRecorder(simulator, { store: kept })
@@ -84,7 +84,7 @@ test('a state that was made unreadable while away does not begin anew, and goes 
 })
 
 test.each([true, false])(
-  'a state that is made unreadable while running (reset too: %j) is told, and the connector goes on',
+  'reports a state that is made unreadable at run time (reset too: %j), and continues',
   async (isReset) => {
     const simulator = await startSimulator()
     const recorder = await startRecorder(simulator)
@@ -105,7 +105,7 @@ test.each([true, false])(
   },
 )
 
-test('a catch-up that is switched off at the platform stays off when the position is missing', async () => {
+test('a catch-up that is switched off at the platform stays off if the position is missing', async () => {
   const simulator = await startSimulator()
   simulator.setState(simulator.connectorId, '{"recover_until":false,"mine":1}')
   const recorder = await startRecorder(simulator)
@@ -114,7 +114,7 @@ test('a catch-up that is switched off at the platform stays off when the positio
   expect(platformState(simulator)).toMatchObject({ recover_until: false, mine: 1 })
 })
 
-test('the start that official connectors configure by another name is understood', async () => {
+test('understands the start under the name that official connectors use', async () => {
   const simulator = await startSimulator()
   await startRecorder(simulator, { env: { CONNECTOR_START_TIMESTAMP: '1725926400000' } })
   expect(streamRequests(simulator)[0]!.query).toMatchObject({
@@ -123,7 +123,7 @@ test('the start that official connectors configure by another name is understood
   })
 })
 
-test('a start that is configured in the future is told, with the name of its setting', async () => {
+test('reports a start in the future, with the name of its setting', async () => {
   const simulator = await startSimulator()
   const start = new Date(Date.now() + 3_600_000).toISOString()
   const recorder = await startRecorder(simulator, { env: { CONNECTOR_LIVE_STREAM_START_TIMESTAMP: start } })
@@ -132,7 +132,7 @@ test('a start that is configured in the future is told, with the name of its set
   expect(text).toContain(start.slice(0, 19))
 })
 
-test.each([0, -3_600_000])('a start that is configured %i ms from now is not', async (aheadMs) => {
+test.each([0, -3_600_000])('does not report a start that is %i ms from now', async (aheadMs) => {
   const simulator = await startSimulator()
   const start = String(Date.now() + aheadMs)
   const recorder = await startRecorder(simulator, { env: { CONNECTOR_LIVE_STREAM_START_TIMESTAMP: start } })

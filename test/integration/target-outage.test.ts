@@ -39,7 +39,7 @@ class Pusher extends StreamConnector<NoSettings, Pushed> {
 }
 
 test(
-  'a target that is away for 20 s costs nothing: no event, no try, no order; /readyz says so, and it catches up',
+  'a target that is down for 20 s costs no event, no try and no order; /readyz says so, and it catches up',
   { timeout: 120_000 },
   async () => {
     const simulator = await Simulator.start({ heartbeatMs: 1000, idleReadMs: 200 })

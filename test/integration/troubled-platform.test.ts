@@ -28,7 +28,7 @@ const troubles: Record<string, { status: number; body: string }> = {
   'errors that are words': { status: 200, body: '{"errors":["no"]}' },
 }
 
-describe('a platform in trouble at the start is waited for', () => {
+describe('waits for a platform in trouble at the start', () => {
   for (const [what, refusal] of Object.entries(troubles)) {
     test.for([0, 1, 2])(`${what}, after %i good answers`, async (good) => {
       const simulator = await startSimulator()
@@ -47,7 +47,7 @@ describe('a platform in trouble at the start is waited for', () => {
   }
 })
 
-describe('what only a person can mend ends the program with an exit code of its own', () => {
+describe('exits with its own code for what only a person can fix', () => {
   test.for([
     ['a wrong token (AUTH_REQUIRED)', { OPENCTI_TOKEN: 'wrong-token' }, 3],
     ['a missing right (FORBIDDEN_ACCESS)', { capabilities: 'KNOWLEDGE' }, 3],

@@ -19,7 +19,7 @@ async function platformWithHistory(): Promise<Simulator> {
   return simulator
 }
 
-test.for([3, -3])('with a clock that is %i hours ahead nothing is lost', async (hours) => {
+test.for([3, -3])('loses nothing with a clock that is %i hours ahead', async (hours) => {
   const simulator = await platformWithHistory()
   const recorder = await startRecorder(simulator, { clock: clockAhead(hours * hourMs) })
   const created = [6, 7].map((seed) => simulator.create(buildIndicator('ipv4', { seed })).id)
@@ -31,7 +31,7 @@ test.for([3, -3])('with a clock that is %i hours ahead nothing is lost', async (
   await until('the delete', () => recorder.callsOf(created[0]!).includes('delete:deleted'))
 })
 
-test('with a clock that is hours behind, a history that is shorter than that is a gap that is repaired', async () => {
+test('repairs the gap if a clock is hours behind and the history is shorter than that', async () => {
   const simulator = await platformWithHistory()
   simulator.faults.trimHistory(1)
   const recorder = await startRecorder(simulator, { clock: clockAhead(-5 * hourMs) })
@@ -39,7 +39,7 @@ test('with a clock that is hours behind, a history that is shorter than that is 
   await until('all of it', () => all.every((id) => recorder.callsOf(id).length > 0))
 })
 
-test('a reset with a clock that is hours ahead loses nothing', async () => {
+test('a reset loses nothing with a clock that is hours ahead', async () => {
   const simulator = await platformWithHistory()
   const recorder = await startRecorder(simulator, { clock: clockAhead(3 * hourMs) })
   const { id } = simulator.create(buildIndicator('ipv4', { seed: 6 }))
@@ -51,7 +51,7 @@ test('a reset with a clock that is hours ahead loses nothing', async () => {
 })
 
 test.for(['the settings', 'the state at the platform'])(
-  'the end of the catch-up that %s put into the future is now',
+  'moves the end of a catch-up that %s put into the future to now',
   async (where) => {
     const simulator = await platformWithHistory()
     const future = new Date(Date.now() + 24 * hourMs).toISOString()
@@ -79,7 +79,7 @@ async function provesLive(
   expect(recorder.callsOf(buildIndicator('ipv4', { seed: 1 }).id)).not.toEqual([])
 }
 
-test('heartbeats of a web server whose clock is hours behind lose nothing', async () => {
+test('loses nothing with heartbeats of a web server whose clock is hours behind', async () => {
   const simulator = await platformWithHistory()
   const recorder = await startRecorder(simulator)
   await caughtUp(recorder)

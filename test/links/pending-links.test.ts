@@ -32,7 +32,7 @@ test('a link that came while an older one of its entity was being written stays'
   expect(pending.size).toBe(0)
 })
 
-test('none is lost, none comes back, and none is handed out twice, over commits that fail and restarts', async () => {
+test('loses no link, brings none back, and hands none out twice, across failed commits and restarts', async () => {
   const key = fc.integer({ min: 0, max: 9 }).map(String)
   const step = fc.oneof(
     fc.record({ do: fc.constant('add' as const), key }),
@@ -97,7 +97,7 @@ test('none is lost, none comes back, and none is handed out twice, over commits 
   )
 })
 
-test('leaves out what cannot be read, and says how many', async () => {
+test('leaves out unreadable links, and says how many', async () => {
   const { store, pending, unreadable } = await opened()
   await store.commit({
     values: new Map([

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { byEachId } from '../../src/lookups/by-each-id.ts'
 
-test('an id is what it is now before it is what it was, in whatever order they are listed', () => {
+test('prefers the current id over a former one, in whatever order they are listed', () => {
   const now = { id: 'internal-1', standard_id: 'malware--1', x_opencti_stix_ids: [] }
   const renamed = {
     id: 'internal-2',
@@ -24,6 +24,6 @@ test('an id is what it is now before it is what it was, in whatever order they a
   }
 })
 
-test('what is listed without ids is not found', () => {
+test('does not find what is listed without ids', () => {
   expect(byEachId([{}, { id: null, standard_id: '', x_opencti_stix_ids: null }]).size).toBe(0)
 })

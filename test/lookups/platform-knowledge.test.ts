@@ -23,7 +23,7 @@ async function start(capabilities = ['APIACCESS_USETOKEN', 'CONNECTORAPI', 'KNOW
 
 const internal = (object: StixObject) => openCtiPropertiesOf(object).id
 
-test('tells what exists, by internal, standard and former ids, also of relationships', async () => {
+test('finds what exists by internal, standard and former ids, including relationships', async () => {
   const { simulator, knowledge } = await start()
   const [one, two] = [1, 2].map((seed) => simulator.create(buildMalware({ seed })))
   const relation = simulator.create(buildRelationship(one!, 'related-to', two!, { seed: 3 }))
@@ -36,7 +36,7 @@ test('tells what exists, by internal, standard and former ids, also of relations
   expect(await knowledge.existing([])).toEqual(new Set())
 })
 
-test('tells only what the user may see', async () => {
+test('only shows what the user may see', async () => {
   const { simulator } = await start()
   const object = simulator.create(buildMalware({ seed: 1 }))
   const user = simulator.users.add({ capabilities: ['APIACCESS_USETOKEN', 'KNOWLEDGE'], canSee: () => false })
@@ -53,7 +53,7 @@ test('says that the user may not read knowledge', async () => {
   })
 })
 
-test('an answer that is not whole is none', async () => {
+test('rejects an incomplete answer', async () => {
   const url = await serve((_, response) => {
     const list = { edges: [], pageInfo: { hasNextPage: true } }
     response.end(JSON.stringify({ data: { stixObjectOrStixRelationships: list } }))
@@ -62,13 +62,13 @@ test('an answer that is not whole is none', async () => {
   await expect(knowledge.existing(['malware--1'])).rejects.toMatchObject({ code: 'PLATFORM_ERROR' })
 })
 
-test('tells present states, in the order of the question', async () => {
+test('returns current states, in the order of the question', async () => {
   const { simulator, knowledge } = await start()
   const [one, two] = [1, 2].map((seed) => simulator.create(buildMalware({ seed })))
   expect(await knowledge.stixOf([two!.id, 'malware--none', internal(one!)])).toEqual([two, undefined, one])
 })
 
-test('tells many present states with one question, markings and relationships among them', async () => {
+test('returns many current states with one query, including markings and relationships', async () => {
   const { simulator, knowledge } = await start()
   const many = Array.from({ length: 30 }, (_, index) => simulator.create(buildMalware({ seed: index + 1 })))
   const relation = simulator.create(buildRelationship(many[0]!, 'related-to', many[1]!, { seed: 40 }))
@@ -84,7 +84,7 @@ describe.each([
   ['an indicator', () => buildIndicator('ipv4', { seed: 1 })],
   ['an observable', () => buildObservable('ipv4-addr', { seed: 1 })],
 ])('%s', (_, build) => {
-  test('is given an external reference once', async () => {
+  test('gets an external reference once', async () => {
     const { simulator, user, knowledge } = await start()
     const object = simulator.create(build())
     const reference = { source_name: 'My SIEM', url: 'https://siem.example/1', external_id: '1' }
@@ -103,7 +103,7 @@ describe.each([
   })
 })
 
-test('a relationship is given one too; what is not there is an error', async () => {
+test('adds a reference to a relationship too, and rejects an unknown id', async () => {
   const { simulator, knowledge } = await start()
   const [one, two] = [1, 2].map((seed) => simulator.create(buildMalware({ seed })))
   const relation = simulator.create(buildRelationship(one!, 'related-to', two!, { seed: 3 }))

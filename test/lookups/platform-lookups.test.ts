@@ -96,7 +96,7 @@ describe.each(['6.x', '7.x-mid', '7.x-new'] as const)('on %s', (profile) => {
   })
 })
 
-describe('answers that are kept', () => {
+describe('the cache', () => {
   it('asks once for what many ask for at the same time', async () => {
     const { simulator, lookups } = await start()
     const marking = simulator.create(buildMarking())
@@ -128,7 +128,7 @@ describe('answers that are kept', () => {
     expect(asked(simulator)).toBe(1)
   })
 
-  it('asks for more authors than a page holds by pages, and for each former id', async () => {
+  it('asks for more authors than a page holds in pages, and for each former id', async () => {
     const { simulator, lookups } = await start()
     const authors = Array.from({ length: 501 }, (_, index) =>
       buildIdentity({ seed: index + 1, name: `Author ${index}` }),
@@ -143,7 +143,7 @@ describe('answers that are kept', () => {
     expect(asked(simulator)).toBe(2)
   })
 
-  it('asks platforms whose lists take no filters of ids for each author, and remembers that', async () => {
+  it('asks for each author alone on platforms whose lists do not filter by id, and remembers that', async () => {
     const asks: string[] = []
     const url = await serve((request, response) => {
       let body = ''
@@ -172,7 +172,7 @@ describe('answers that are kept', () => {
     expect(asks.toSorted()).toEqual([...Array.from({ length: 4 }, () => 'LookUpAuthor'), 'LookUpAuthors'])
   })
 
-  it('keeps them for their time, and "there is none" for less', async () => {
+  it('keeps answers for their time, and "there is none" for less', async () => {
     const clock = new ManualClock()
     const { simulator, lookups } = await start({ lookupClock: clock })
     const author = simulator.create(buildIdentity({ name: 'Before' }))
@@ -195,7 +195,7 @@ describe('answers that are kept', () => {
     expect(asked(simulator)).toBe(4)
   })
 
-  it('asks anew when the stream says something else', async () => {
+  it('asks again when the stream says something else', async () => {
     const { simulator, lookups } = await start()
     const marking = simulator.create(buildMarking('OLD'))
     expect((await lookups.markingOf(marking.id))?.name).toBe('OLD')
@@ -211,7 +211,7 @@ describe('answers that are kept', () => {
     expect(await lookups.markingOf(renamed.id)).toBeUndefined()
   })
 
-  it('does not keep an answer that was under way when the stream said something else', async () => {
+  it('does not keep an answer that was on its way when the stream said something else', async () => {
     const { simulator, lookups } = await start()
     const author = simulator.create(buildIdentity({ name: 'Old' }))
     simulator.faults.graphqlDelayMs = 50
@@ -237,8 +237,8 @@ describe('answers that are kept', () => {
   })
 })
 
-describe('bounds', () => {
-  it('refuses a container with more objects than were wanted, and takes one with as many', async () => {
+describe('a look-up', () => {
+  it('refuses a container with more objects than the maximum, and accepts one with exactly that', async () => {
     const { simulator, lookups } = await start()
     const seeds = Array.from({ length: 600 }, (_, index) => buildIndicator('domain', { seed: index + 1 }))
     simulator.load(seeds)
@@ -273,7 +273,7 @@ describe('bounds', () => {
     })
   })
 
-  it('gives up a file that says it is too large before it is read, and one that never ends', async () => {
+  it('gives up a file that declares itself too large before it reads it, and one that never ends', async () => {
     let closed = 0
     const url = await serve((request, response) => {
       response.on('close', () => closed++)
@@ -295,7 +295,7 @@ describe('bounds', () => {
     await expect.poll(() => closed).toBe(2)
   })
 
-  it('takes a file that came with the event without asking', async () => {
+  it('returns a file that came with the event without asking', async () => {
     const { simulator, lookups } = await start()
     const data = Buffer.from('small').toString('base64')
     const file = { name: 'a', uri: 'unknown', data }
@@ -305,7 +305,7 @@ describe('bounds', () => {
     expect(asked(simulator)).toBe(0)
   })
 
-  it('has at most eight questions under way', async () => {
+  it('has at most eight queries running', async () => {
     let most = 0
     const waiting: ServerResponse[] = []
     const url = await serve((request, response) => {
@@ -324,7 +324,7 @@ describe('bounds', () => {
 })
 
 describe('hostile input', () => {
-  it('takes any text for an id and asks for nothing that is none', async () => {
+  it('accepts any text as an id, and asks for nothing that is not one', async () => {
     const { simulator, lookups } = await start()
     for (const id of ['', 'x'.repeat(10_000), 5 as unknown as string, null as unknown as string]) {
       expect(await lookups.markingOf(id)).toBeUndefined()
@@ -378,7 +378,7 @@ describe('hostile input', () => {
 })
 
 describe('giving up', () => {
-  it('leaves others alone when one caller gives up, and the platform when all do', async () => {
+  it('stops for one caller that gives up without affecting others, and spares the platform when all do', async () => {
     const { simulator, lookups } = await start()
     const author = simulator.create(buildIdentity())
     simulator.faults.graphqlDelayMs = 50
@@ -423,7 +423,7 @@ describe('giving up', () => {
     for (const { status } of await Promise.allSettled([...many, ...more])) expect(status).toBe('rejected')
   })
 
-  it('gives everything up when the connector does', async () => {
+  it('ends everything when the connector gives up', async () => {
     const url = await serve(() => {})
     const stopped = new AbortController()
     const lookups = new PlatformLookups({
@@ -437,7 +437,7 @@ describe('giving up', () => {
   })
 })
 
-describe('a platform that is away', () => {
+describe('a platform that is down', () => {
   it('is tried now and then, not by everybody, and is back with the first answer', async () => {
     const clock = new ManualClock()
     const { simulator, lookups, health } = await start({ lookupClock: clock })
@@ -464,7 +464,7 @@ describe('a platform that is away', () => {
     expect(lookups.problem).toBeUndefined()
   })
 
-  it('is not thought away because of a question that it does not understand, or a file that is not there', async () => {
+  it('is not suspected because of a query that it does not understand, or a missing file', async () => {
     const { lookups, health } = await start()
     await expect(lookups.graphql('{ nonsense }')).rejects.toMatchObject({ problem: 'invalid-query' })
     await expect(lookups.file('/storage/get/import/gone')).rejects.toMatchObject({ code: 'PLATFORM_ERROR' })
@@ -472,7 +472,7 @@ describe('a platform that is away', () => {
     expect(health).toEqual([])
   })
 
-  it('is one that does not know the token', async () => {
+  it('includes one that does not know the token', async () => {
     const { lookupsFor, health } = await start()
     const lookups = lookupsFor('wrong')
     const failure = await lookups.file('/storage/get/x').catch((error: unknown) => error)
@@ -482,7 +482,7 @@ describe('a platform that is away', () => {
   })
 })
 
-it('goes the way of all requests to the platform: token, headers, proxy', async () => {
+it('uses the same path as all requests to the platform: token, headers, proxy', async () => {
   const proxy = await startProxy()
   const { simulator, lookups } = await start({ proxy: proxy.url })
   const report = simulator.create(buildReport())
@@ -493,7 +493,7 @@ it('goes the way of all requests to the platform: token, headers, proxy', async 
   expect(simulator.requests[0]?.headers.authorization).toBe(`Bearer ${simulator.token}`)
 })
 
-it('asks a platform that cannot name objects without their names', async () => {
+it('asks without names if a platform cannot name objects', async () => {
   let queries = 0
   const url = await serve((request, response) => {
     void (async () => {

@@ -5,7 +5,7 @@ import { Secret } from '../../src/util/secret.ts'
 const http_proxy = new Secret('http://plain:3128')
 const https_proxy = new Secret('http://secure:3128')
 
-test('each scheme has its own proxy, and none stands in for the other', () => {
+test('each scheme has its own proxy, and neither replaces the other', () => {
   expect(proxyFor(new URL('http://siem'), { http_proxy, https_proxy, no_proxy: [] })).toBe(http_proxy)
   expect(proxyFor(new URL('https://siem'), { http_proxy, https_proxy, no_proxy: [] })).toBe(https_proxy)
   expect(proxyFor(new URL('https://siem'), { http_proxy, no_proxy: [] })).toBeUndefined()
@@ -57,7 +57,7 @@ test.each([
   ['http://[fd12::1]', 'fd00::/8', true],
   ['http://[fd12::1]', '10.0.0.0/8', false],
   ['http://[fd12::1]', 'fd00::/129', false],
-])('%s with NO_PROXY %s: reached without a proxy: %s', (url, entry, isExempt) => {
+])('%s with NO_PROXY %s goes without a proxy: %s', (url, entry, isExempt) => {
   const proxy = proxyFor(new URL(url), { http_proxy, https_proxy, no_proxy: ['unrelated.example', entry] })
   expect(proxy === undefined).toBe(isExempt)
 })

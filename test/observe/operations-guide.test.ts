@@ -37,7 +37,7 @@ test('the guide names every metric with its type, and none that is gone', () => 
   expect(documented.toSorted()).toEqual(served.toSorted())
 })
 
-test('the guide names the label of every metric that has one', () => {
+test('the guide names the label of every metric with one', () => {
   const rows = rowsOf('Metric')
   for (const { name, label } of metricTable)
     if (label !== undefined) expect(rows.get(name)).toContain(`\`${label}\``)

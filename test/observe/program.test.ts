@@ -7,7 +7,7 @@ import { temporaryFolder } from '../temporary-folder.ts'
 
 const program = fileURLToPath(new URL('fixtures/connector.ts', import.meta.url))
 
-test('a program whose port is in use says so and ends with exit code 1', async () => {
+test('a program whose port is in use says so and exits with 1', async () => {
   const simulator = await startSimulator()
   const directory = await temporaryFolder()
   const other = createServer()

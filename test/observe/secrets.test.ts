@@ -114,7 +114,7 @@ class Leaky extends StreamConnector<typeof settings, string> {
   }
 }
 
-test('with everything failing, no secret is in a log line, metric, status, notice, error or dead letter', async () => {
+test('no log line, metric, status, notice, error or dead letter contains a secret, even if everything fails', async () => {
   const simulator = await startSimulator({ token: `${canary}-token` })
   const echo = {
     body: JSON.stringify({ errors: [{ message: `Bearer ${canary}-token` }] }),
@@ -212,7 +212,7 @@ test('with everything failing, no secret is in a log line, metric, status, notic
   expect(written.join('')).toContain('[redacted]')
 })
 
-test('an error that ends the start carries no secret', async () => {
+test('an error that ends the start contains no secret', async () => {
   const simulator = await startSimulator()
   class Closed extends Leaky {
     override open(): void {
@@ -231,7 +231,7 @@ test('an error that ends the start carries no secret', async () => {
   expect(written.join('')).not.toContain(canary)
 })
 
-test('a logger of the author is handed no secret either', async () => {
+test("the author's logger gets no secret either", async () => {
   const simulator = await startSimulator()
   const lines: unknown[] = []
   const note = (...parameters: unknown[]) => void lines.push(parameters)

@@ -20,8 +20,8 @@ const entity = {
   extensions: { [openCtiExtension]: { id: 'b2f9b6de-5c5d-43e7-9a18-3d2e4f500006' } },
 }
 
-describe('the names of frames', () => {
-  test('four of them speak of an entity', () => {
+describe('a frame name', () => {
+  test('is about an entity in four cases', () => {
     expect(['create', 'update', 'delete', 'merge'].every(isEventName)).toBe(true)
   })
 
@@ -35,14 +35,14 @@ describe('the names of frames', () => {
     'Create',
     'constructor',
     '__proto__',
-  ])('%j does not', (name) => {
+  ])('is not about one if it is %j', (name) => {
     expect(isEventName(name)).toBe(false)
   })
 })
 
 describe('an event that can be read', () => {
   test.for([undefined, null, 'x', 5, [], {}, { sources: null }, { sources: [] }, { sources: [null, 5] }])(
-    'may be a merge with the context %j',
+    'can be a merge with the context %j',
     (context) => {
       expect(read({ data: entity, context }, 'merge').name).toBe('merge')
     },
@@ -92,7 +92,7 @@ describe('an event that can be read', () => {
     expect(read(JSON.stringify(envelope)).envelope).toEqual(envelope)
   })
 
-  test('may be parsed already, and may be the entity alone', () => {
+  test('can be parsed already, and can be the entity alone', () => {
     expect(read({ data: entity }).entity).toBe(entity)
     expect(read(entity).entity).toBe(entity)
     expect(read(entity).envelope).toEqual({ data: entity })
@@ -106,7 +106,7 @@ describe('an event that can be read', () => {
     [null, false],
     ['init-dependencies', false],
     [undefined, false],
-  ] as const)('with the origin %j: dependency %j', ([origin, isDependency]) => {
+  ] as const)('with the origin %j has the dependency %j', ([origin, isDependency]) => {
     expect(read({ data: entity, origin }).isDependency).toBe(isDependency)
   })
 })
@@ -134,7 +134,7 @@ describe('an event that cannot be read says why', () => {
     expect(isUnreadable(event) && event.problem).toMatch(problem)
   })
 
-  test.for([{}, 'malware--1', 5, true])('a merge whose sources are %j', (sources) => {
+  test.for([{}, 'malware--1', 5, true])('for a merge whose sources are %j', (sources) => {
     const event = decode({ data: entity, context: { sources } }, 'merge')
     expect(event).toMatchObject({
       problem: expect.stringMatching(/"sources"/) as string,
@@ -146,7 +146,7 @@ describe('an event that cannot be read says why', () => {
     expect(isUnreadable(decode({ data: entity, context: { sources } }, 'update'))).toBe(false)
   })
 
-  test('and what is known of the entity', () => {
+  test('and keeps what is known of the entity', () => {
     expect(decode('{"data":{"type":"malware"}}')).toMatchObject({ entityType: 'malware' })
     expect(decode('{"data":{"id":"malware--1"}}')).toMatchObject({ entityId: 'malware--1' })
   })
@@ -157,7 +157,7 @@ describe('an event that cannot be read says why', () => {
   })
 })
 
-test('hostile data never throws, and what is let through has an id, a type and a key', () => {
+test('never throws on hostile data, and only passes what has an id, a type and a key', () => {
   const value = fc.anything({ withBigInt: false, withNullPrototype: true, maxDepth: 3 })
   const almost = fc.record(
     {

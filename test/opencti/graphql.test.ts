@@ -42,8 +42,8 @@ async function failure(listener: RequestListener): Promise<PlatformError> {
 
 const errors = (error: object) => JSON.stringify({ errors: [{ message: 'No.', ...error }], data: null })
 
-describe('a question', () => {
-  it('is one POST below the base path, and its checked data is the answer', async () => {
+describe('a query', () => {
+  it('is one POST below the base path, and returns the validated data', async () => {
     let seen: unknown
     const url = await serve((request, response) => {
       request
@@ -58,7 +58,7 @@ describe('a question', () => {
     expect(seen).toEqual(['POST', '/opencti/graphql', { query, variables: { a: 1 } }])
   })
 
-  it('that hangs is given up when its time is over, and the platform is called unreachable', async () => {
+  it('that hangs is given up at its time limit, and the platform counts as unreachable', async () => {
     const clock = new ManualClock()
     let arrived: () => void
     const asked = new Promise<void>((resolve) => (arrived = resolve))
@@ -92,7 +92,7 @@ describe('a refusal', () => {
     errors({ extensions: { data: { http_status: 401 } } }),
     errors({ data: { http_status: 401 } }),
     errors({ message: 'You must be logged in to do this.' }),
-  ])('of the token: %s', async (body) => {
+  ])('of the token is recognized: %s', async (body) => {
     const error = await failure(answering(200, body))
     expect(error).toMatchObject({ code: 'PLATFORM_REFUSED', problem: undefined })
     expect(error.message).toContain('OPENCTI_TOKEN')
@@ -103,13 +103,13 @@ describe('a refusal', () => {
     errors({ name: 'ForbiddenAccess' }),
     errors({ data: { http_status: 403 } }),
     errors({ message: 'You are not allowed to do this.' }),
-  ])('of a right: %s', async (body) => {
+  ])('of a right is recognized: %s', async (body) => {
     const error = await failure(answering(200, body))
     expect(error).toMatchObject({ code: 'PLATFORM_REFUSED', problem: 'forbidden' })
     expect(error.message).toContain('CONNECTORAPI')
   })
 
-  it.each([401, 403])('of a proxy, by HTTP %i', async (status) => {
+  it.each([401, 403])('of a proxy is recognized by HTTP %i', async (status) => {
     expect(await failure(answering(status, '<html>do-not-show</html>'))).toMatchObject({
       code: 'PLATFORM_REFUSED',
       status,
@@ -118,7 +118,7 @@ describe('a refusal', () => {
 })
 
 describe('an error of the platform', () => {
-  it('says what the platform said, in one bounded line', async () => {
+  it("is reported in the platform's words, in one bounded line", async () => {
     const error = await failure(answering(200, errors({ message: `Broken\n${'x'.repeat(1000)}` })))
     expect(error).toMatchObject({ code: 'PLATFORM_ERROR', problem: undefined })
     expect(error.message).toMatch(/: Broken x{200}/)
@@ -136,13 +136,13 @@ describe('an error of the platform', () => {
     expect(await failure(answering(400, errors(error)))).toMatchObject({ code: 'PLATFORM_ERROR', problem })
   })
 
-  it('is also an answer in an unknown form, whose place is named', async () => {
+  it('includes an answer in an unknown form, whose place it names', async () => {
     const error = await failure(answering(200, '{"data":{"about":{"version":{"text":"do-not-show"}}}}'))
     expect(error).toMatchObject({ code: 'PLATFORM_ERROR', message: expect.stringContaining('about.version') })
   })
 })
 
-describe('no usable answer', () => {
+describe('reports an unusable answer', () => {
   it.each([
     [200, '<html>do-not-show</html>', /not OpenCTI.*OPENCTI_URL/],
     [200, '', /not OpenCTI/],
@@ -152,13 +152,13 @@ describe('no usable answer', () => {
     [429, '{"message":"Too many requests, do-not-show"}', /too many requests/],
     [502, '<html>do-not-show</html>', /HTTP 502/],
     [503, '{"message":"do-not-show"}', /HTTP 503/],
-  ])('HTTP %i with %j', async (status, body, message) => {
+  ])('with HTTP %i and %j', async (status, body, message) => {
     const error = await failure(answering(status, body))
     expect(error).toMatchObject({ code: 'PLATFORM_UNREACHABLE', status })
     expect(error.message).toMatch(message)
   })
 
-  it('but a redirect, which names the origin alone', async () => {
+  it('that is a redirect, by its origin alone', async () => {
     const error = await failure(
       answering(302, '', { location: 'https://login.example/sso?ticket=do-not-show' }),
     )
@@ -166,20 +166,20 @@ describe('no usable answer', () => {
     expect(error.message).toMatch(/redirects to https:\/\/login\.example \(HTTP 302\).*OPENCTI_URL/)
   })
 
-  it('but a cut connection', async () => {
+  it('from a cut connection', async () => {
     const error = await failure((request) => request.socket.destroy())
     expect(error).toMatchObject({ code: 'PLATFORM_UNREACHABLE', status: undefined })
     expect(error.message).toMatch(/was dropped.*\((ECONNRESET|UND_ERR_SOCKET)\)/)
   })
 
-  it('but half an answer', async () => {
+  it('that is only half there', async () => {
     const error = await failure((request, response) => {
       response.writeHead(200, { 'content-length': '100' }).write('{"data":', () => request.socket.destroy())
     })
     expect(error.code).toBe('PLATFORM_UNREACHABLE')
   })
 
-  it('but nothing that listens', async () => {
+  it('when nothing listens', async () => {
     const url = await freeAddress()
     const graphql = new GraphqlClient({ http: createPlatformHttp({ token }), url })
     await expect(graphql.request({ query, schema })).rejects.toMatchObject({
@@ -188,7 +188,7 @@ describe('no usable answer', () => {
     })
   })
 
-  it('but an endless one, which is not gathered in memory', async () => {
+  it('that is endless, without collecting it in memory', async () => {
     const error = await failure((_, response) => {
       const more = () => {
         while (response.write(Buffer.alloc(1_048_576, 32)));

@@ -45,7 +45,7 @@ async function failureOf(promise: Promise<unknown>): Promise<unknown> {
 }
 
 describe('every request', () => {
-  it('carries the token, who we are and the custom headers', async () => {
+  it('has the token, our name and the custom headers', async () => {
     const url = await serve(echo)
     const http = make({
       version: '1.2.3',
@@ -61,7 +61,7 @@ describe('every request', () => {
     expect([method, body]).toEqual(['POST', '{"a":1}'])
   })
 
-  it('takes the answer as it comes: no retry, no error for a status', async () => {
+  it('returns the response as it is: no retry, no error for a status', async () => {
     let requests = 0
     const url = await serve((_, response) => {
       requests++
@@ -72,7 +72,7 @@ describe('every request', () => {
   })
 
   it.each([{}, { verify: false }])(
-    'never follows a redirect, which could carry the token away: %j',
+    'never follows a redirect, which could take the token along: %j',
     async (options) => {
       let strangers = 0
       const stranger = await serve((_, response) => {
@@ -85,7 +85,7 @@ describe('every request', () => {
     },
   )
 
-  it('goes to the platform alone where its address is given', async () => {
+  it('only goes to the platform if its address is given', async () => {
     let strangers = 0
     const stranger = await serve((_, response) => {
       strangers++
@@ -97,9 +97,9 @@ describe('every request', () => {
   })
 })
 
-describe('what cannot be sent', () => {
+describe('refuses to send', () => {
   it.each(['', 'two words', 'line\nbreak', 'tökén-of-a-user'])(
-    'is a token like %j, which the error does not show',
+    'a token like %j, without showing it in the error',
     (bad) => {
       let error: unknown
       try {
@@ -112,7 +112,7 @@ describe('what cannot be sent', () => {
     },
   )
 
-  it('is a custom header with a line break, which the error does not show', () => {
+  it('a custom header with a line break, without showing it in the error', () => {
     let error: unknown
     try {
       make({ customHeaders: { 'X-Key': 'secret\nvalue' } })
@@ -124,7 +124,7 @@ describe('what cannot be sent', () => {
   })
 })
 
-it('goes out over TLS as it does without, also where an authority is given', async () => {
+it('works over TLS as without, even with a custom authority', async () => {
   const url = await serve(echo, certificates.server)
   const http = make({ ca: certificates.ca })
   expect(await http.post(url, { json: { b: 2 } }).json<Echo>()).toMatchObject({
@@ -142,14 +142,14 @@ describe('a proxy', () => {
     expect(proxy.seen).toEqual([`CONNECT ${new URL(url).host}`])
   })
 
-  it('takes http by its whole address, for it may allow tunnels to port 443 alone', async () => {
+  it('gets http by its full address, because it may only allow tunnels to port 443', async () => {
     const url = await serve(echo)
     const proxy = await startProxy()
     expect((await make({ proxy: proxy.url }).get(`${url}/a?b=c`).json<Echo>()).method).toBe('GET')
     expect(proxy.seen).toEqual([`GET ${url}/a?b=c`])
   })
 
-  it.each(['http', 'https'])('is given its name and password for %s', async (protocol) => {
+  it.each(['http', 'https'])('gets its name and password for %s', async (protocol) => {
     const url = await serve(echo, protocol === 'https' ? certificates.server : undefined)
     const proxy = await startProxy('user:pass')
     const http = make({ ca: certificates.ca, proxy: proxy.url })
@@ -177,13 +177,13 @@ describe('a proxy', () => {
   })
 })
 
-describe('a body that streams', () => {
+describe('a streaming body', () => {
   // A reader alone does not keep the response, and with it the abort signal, from being collected.
   setFlagsFromString('--expose-gc')
   const collectGarbage = runInNewContext('gc') as () => void
 
   it.each(['plain', 'with TLS options', 'through a proxy'])(
-    'ends at an abort, also after a garbage collection: %s',
+    'ends at an abort, even after a garbage collection: %s',
     async (way) => {
       const isTls = way !== 'plain'
       let hungUp: () => void

@@ -9,8 +9,8 @@ import {
 
 const startFrom = { ms: 1_700_000_000_000, seq: 3 }
 
-describe('the text of the platform', () => {
-  it.each([undefined, null, '', ' ', 'null', '{}', '[]', '""'])('%j is no state', (text) => {
+describe("the platform's text", () => {
+  it.each([undefined, null, '', ' ', 'null', '{}', '[]', '""'])('%j is not a state', (text) => {
     expect(parsePlatformState(text)).toBeUndefined()
   })
 
@@ -21,7 +21,7 @@ describe('the text of the platform', () => {
     'true',
     '{broken',
     "{'start_from': '1700000000000-0'}",
-  ])('%s is a state that cannot be read, not one that is not there', (text) => {
+  ])('%s is an unreadable state, not a missing one', (text) => {
     expect(parsePlatformState(text)).toEqual({
       startFrom: undefined,
       recoverUntil: undefined,
@@ -41,7 +41,7 @@ describe('the text of the platform', () => {
     })
   })
 
-  it('is read by its old names too, which the new ones beat', () => {
+  it('is read by its old names too, and new ones override them', () => {
     const old = { connectorLastEventId: '1700000000000-3', connectorStartTime: '2026-09-01T08:00:00Z' }
     const expected = { startFrom, recoverUntil: '2026-09-01T08:00:00.000Z', foreign: {}, problems: [] }
     expect(parsePlatformState(JSON.stringify(old))).toEqual(expected)
@@ -93,7 +93,7 @@ describe('the text of the platform', () => {
     ['recover_until', 'abc'],
     ['recover_until', true],
     ['connectorStartTime', '31.12.2026'],
-  ])('names %s when it holds %j, and keeps the other keys', (key, value) => {
+  ])('names %s if it holds %j, and keeps the other keys', (key, value) => {
     const isStart = ['start_from', 'connectorLastEventId'].includes(key)
     const other = isStart ? { recover_until: false } : { start_from: '1700000000000-3' }
     const state = parsePlatformState(JSON.stringify({ [key]: value, ...other, mine: 1 }))!
@@ -104,7 +104,7 @@ describe('the text of the platform', () => {
     })
   })
 
-  it('reads back where a catch-up of its own stands, also in a time that has as few digits as seconds', () => {
+  it('keeps the place of its own catch-up, even in times with as few digits as seconds', () => {
     const ours = { start_from: '1764135000-0', caught_up_to: '1764135000-0' }
     expect(parsePlatformState(JSON.stringify(ours))).toMatchObject({
       startFrom: { ms: 1_764_135_000, seq: 0 },
@@ -125,7 +125,7 @@ describe('the text of the platform', () => {
     })
   })
 
-  it('keeps what belongs to others, in its order, whatever its names', () => {
+  it('keeps the keys of others, in their order, whatever their names', () => {
     const text =
       '{"b":1,"start_from":"1700000000000-3","a":{"c":[null]},"recover_until":false,"__proto__":{"x":1}}'
     const again = serializePlatformState(parsePlatformState(text)!)
@@ -139,7 +139,7 @@ describe('the text of the platform', () => {
     expect(samePlatformState(again, text)).toBe(true)
   })
 
-  it('says the same after being read and written', () => {
+  it('is the same after it is read and written', () => {
     const states = fc.record({
       start_from: fc
         .tuple(fc.integer({ min: 1_000_000_000_000, max: 4_000_000_000_000 }), fc.nat())
@@ -156,18 +156,18 @@ describe('the text of the platform', () => {
   })
 })
 
-describe('the name of who wrote it', () => {
+describe('the name of the writer', () => {
   const signed = (written_by: unknown) =>
     JSON.stringify({ start_from: '1-0', recover_until: false, written_by })
   const name = { run: '3f9a1c2e', host: 'siem-1', at: '2026-09-01T08:00:00.000Z' }
 
-  it('is read, is none of the keys of others, and makes no other state', () => {
+  it('is read, is not one of the keys of others, and makes no other state', () => {
     expect(parsePlatformState(signed(name))).toMatchObject({ writtenBy: name, foreign: {}, problems: [] })
     expect(samePlatformState(signed(name), signed({ ...name, run: '0' }))).toBe(true)
     expect(samePlatformState(signed(name), '{"start_from":"1-0","recover_until":false}')).toBe(true)
   })
 
-  it.each(['a text', 7, null, { run: 1 }, [name], { ...name, at: 'never' }])('%j says nothing', (other) => {
+  it.each(['a text', 7, null, { run: 1 }, [name], { ...name, at: 'never' }])('%j is ignored', (other) => {
     expect(parsePlatformState(signed(other))).toMatchObject({ writtenBy: undefined, problems: [] })
   })
 })
@@ -179,7 +179,7 @@ describe('two texts are the same state', () => {
     [null, ''],
     ['null', '{}'],
     [text, '{ "b": 2, "a": 1, "recover_until": "no", "connectorLastEventId": "1700000000000-3" }'],
-  ])('%j and %j', (one, other) => {
+  ])('if they are %j and %j', (one, other) => {
     expect(samePlatformState(one, other)).toBe(true)
     expect(samePlatformState(other, one)).toBe(true)
   })
@@ -192,12 +192,12 @@ describe('two texts are the same state', () => {
     text.replace(',"b":2', ''),
     text.replace('"1700000000000-3"', '"soon"'),
     'soon',
-  ])('or not: %j', (other) => {
+  ])('unless they are %j', (other) => {
     expect(samePlatformState(text, other)).toBe(false)
   })
 })
 
-describe('a first start', () => {
+describe('a first start follows', () => {
   const nowMs = Date.UTC(2026, 8, 1, 8, 0, 0, 500)
 
   it.each([
@@ -210,7 +210,7 @@ describe('a first start', () => {
       '2026-01-01T00:00:00.000Z',
     ],
     [{ recover: true, startTimestamp: '1700000000000-3' }, '1700000000000-3', '2026-09-01T08:00:00Z'],
-  ])('with %j', (first, start_from, recover_until) => {
+  ])('from %j', (first, start_from, recover_until) => {
     const text = serializePlatformState(firstPlatformState(first, nowMs))
     expect(JSON.parse(text)).toEqual({ start_from, recover_until })
   })

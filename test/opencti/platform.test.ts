@@ -46,7 +46,7 @@ describe.each(['6.x', '7.x-mid', '7.x-new'] as const)('on %s', (profile) => {
     expect((await platform.register(connector, signal)).state).toBe(state)
   })
 
-  it('learns of a reset by the next ping', async () => {
+  it('learns of a reset with the next ping', async () => {
     const { simulator, platform } = await start({ profile })
     await platform.register(connector, signal)
     await platform.ping(id, state, signal)
@@ -66,13 +66,13 @@ describe.each(['6.x', '7.x-mid', '7.x-new'] as const)('on %s', (profile) => {
     expect(await platform.readState(id, signal)).toBe('')
   })
 
-  it('is told when it has to register again', async () => {
+  it('learns when it has to register again', async () => {
     const { platform } = await start({ profile })
     await expect(platform.ping(id, state, signal)).rejects.toMatchObject({ problem: 'unknown-connector' })
     await expect(platform.readState(id, signal)).rejects.toMatchObject({ problem: 'unknown-connector' })
   })
 
-  it('describes a stream, and knows nothing of others', async () => {
+  it('describes a stream, and knows nothing about others', async () => {
     const { simulator, platform } = await start({ profile })
     const described = { id: simulator.streamId, name: 'Everything', isRunning: true }
     expect(await platform.streamCollection(simulator.streamId, signal)).toEqual(described)
@@ -84,13 +84,13 @@ describe.each(['6.x', '7.x-mid', '7.x-new'] as const)('on %s', (profile) => {
     expect(await platform.streamCollection(id, signal)).toBeUndefined()
   })
 
-  it('tells what the stream holds, where the platform does', async () => {
+  it('reports what the stream holds, if the platform says so', async () => {
     const { simulator, platform } = await start({ profile })
     const info = await platform.streamInfo(signal)
     expect(info).toEqual({ firstEventId: simulator.history[0]?.id, lastEventId: simulator.lastEventId })
   })
 
-  it('tells its version', async () => {
+  it('reports its version', async () => {
     const { platform } = await start({ profile })
     expect(await platform.about(signal)).toMatch(profile === '6.x' ? /^6\./ : /^7\./)
   })
@@ -107,7 +107,7 @@ describe.each(['6.x', '7.x-mid', '7.x-new'] as const)('on %s', (profile) => {
     }
   })
 
-  it('says which right is missing, or does without where it can', async () => {
+  it('says which right is missing, or does without it if possible', async () => {
     const { simulator, platformFor } = await start({ profile })
     const platform = platformFor(simulator.users.add({ capabilities: ['APIACCESS_USETOKEN'] }).token)
     await expect(platform.register(connector, signal)).rejects.toMatchObject({ problem: 'forbidden' })
@@ -119,7 +119,7 @@ describe.each(['6.x', '7.x-mid', '7.x-new'] as const)('on %s', (profile) => {
 })
 
 describe('an older platform', () => {
-  it('is pinged without connectorInfo once it has said that it does not know it', async () => {
+  it('is pinged without connectorInfo after it has said that it does not know it', async () => {
     const { platform, queries } = await scripted((query) =>
       query.includes('connectorInfo')
         ? { errors: [{ message: 'Unknown argument "connectorInfo" on field "Mutation.pingConnector".' }] }
@@ -130,14 +130,14 @@ describe('an older platform', () => {
     expect(queries.map((query) => query.includes('connectorInfo'))).toEqual([true, false, false])
   })
 
-  it('is asked with connectorInfo again when the ping without it failed too', async () => {
+  it('is asked with connectorInfo again if the ping without it failed too', async () => {
     const { platform, queries } = await scripted(() => ({ errors: [{ message: 'Unknown type "X".' }] }))
     await expect(platform.ping(id, state, signal)).rejects.toMatchObject({ problem: 'invalid-query' })
     await expect(platform.ping(id, state, signal)).rejects.toMatchObject({ problem: 'invalid-query' })
     expect(queries.map((query) => query.includes('connectorInfo'))).toEqual([true, false, true, false])
   })
 
-  it('need not know streamInfo, nor tell the state', async () => {
+  it('does not have to know streamInfo, nor return the state', async () => {
     const { platform } = await scripted(() => ({
       errors: [{ message: 'Cannot query field "x" on type "Query".' }],
     }))
@@ -145,7 +145,7 @@ describe('an older platform', () => {
     expect(await platform.readState(id, signal)).toBeUndefined()
   })
 
-  it('may answer an unknown stream with an error, and leave out what it does not know', async () => {
+  it('can answer an unknown stream with an error, and leave out what it does not know', async () => {
     const broken = await scripted(() => ({ errors: [{ message: 'Cannot find this' }], data: null }))
     expect(await broken.platform.streamCollection(id, signal)).toBeUndefined()
     const sparse = await scripted(() => ({ data: { streamCollection: { id } } }))

@@ -29,7 +29,7 @@ function checkAt(url: string, streamId: string, token: string, clock?: ManualClo
 
 describe('a stream id', () => {
   it.each([undefined, '', '  ', 'ChangeMe', 'changeme', 'CHANGEME', 'raw', 'RAW'])(
-    '%j is none',
+    'is not %j',
     (streamId) => {
       expect(() => requireStreamId(streamId)).toThrow(
         expect.objectContaining({
@@ -40,7 +40,7 @@ describe('a stream id', () => {
     },
   )
 
-  it('is taken without the blanks around it', () => {
+  it('is accepted with blanks around it', () => {
     expect(requireStreamId(` ${unknownId} `)).toBe(unknownId)
   })
 })
@@ -52,7 +52,7 @@ describe.each(['6.x', '7.x-new'] as const)('the check on %s', (profile) => {
     await expect.poll(() => simulator.connections.length).toBe(0)
   })
 
-  it('under a base path, too', async () => {
+  it('works under a base path too', async () => {
     const { check } = await start({ profile, basePath: '/opencti' })
     expect((await check()).name).toBe('Everything')
   })
@@ -65,7 +65,7 @@ describe.each(['6.x', '7.x-new'] as const)('the check on %s', (profile) => {
     })
   })
 
-  it('says that a stream is stopped, also to a user without any right', async () => {
+  it('says that a stream is stopped, even to a user without any right', async () => {
     const { simulator, check, checkAs } = await start({ profile })
     simulator.stopStream()
     await expect(check()).rejects.toMatchObject({ code: 'STREAM_STOPPED' })
@@ -106,7 +106,7 @@ describe.each(['6.x', '7.x-new'] as const)('the check on %s', (profile) => {
     expect(await check('live', simulator.admin.token)).toEqual({ id: 'live', name: 'live' })
   })
 
-  it('believes the stream itself where the description is refused', async () => {
+  it('believes the stream itself if the description is refused', async () => {
     const { simulator, checkAs } = await start({ profile })
     simulator.stream.public = true
     expect(await checkAs({ capabilities: ['APIACCESS_USETOKEN', 'CONNECTORAPI'] })).toMatchObject({
@@ -114,7 +114,7 @@ describe.each(['6.x', '7.x-new'] as const)('the check on %s', (profile) => {
     })
   })
 
-  it('says that the platform is away', async () => {
+  it('says that the platform is down', async () => {
     const { simulator, check } = await start({ profile })
     await simulator.close()
     await expect(check()).rejects.toMatchObject({ code: 'PLATFORM_UNREACHABLE' })
@@ -122,7 +122,7 @@ describe.each(['6.x', '7.x-new'] as const)('the check on %s', (profile) => {
   })
 })
 
-describe('what else can answer at the stream', () => {
+describe('the check understands', () => {
   const token = '5e57c739-391a-4eb3-b6be-7d15ca92d5ed'
   const at = async (listener: RequestListener) => {
     const error = await checkAt(await serve(listener), 'live', token).then(
@@ -155,7 +155,7 @@ describe('what else can answer at the stream', () => {
     })
   })
 
-  it('a redirect, a page that is not there, a cut connection', async () => {
+  it('a redirect, a missing page, a cut connection', async () => {
     const redirect: RequestListener = (_, response) =>
       void response.writeHead(302, { location: 'https://x.example/?t=1' }).end()
     expect(await at(redirect)).toMatchObject({
@@ -169,13 +169,13 @@ describe('what else can answer at the stream', () => {
     })
   })
 
-  it('a refusal whose words a proxy has taken away', async () => {
+  it('a refusal whose words a proxy has removed', async () => {
     expect(await at((_, response) => void response.writeHead(401, '').end())).toMatchObject({
       code: 'STREAM_FORBIDDEN',
     })
   })
 
-  it('nothing, in which case it does not wait for ever', async () => {
+  it('no answer at all, without waiting forever', async () => {
     const clock = new ManualClock()
     let arrived: () => void
     const asked = new Promise<void>((resolve) => (arrived = resolve))

@@ -11,7 +11,7 @@ const request: StreamRequest = {
   withInferences: false,
 }
 
-test('says everything, also what is the default of the platform', () => {
+test("sends everything explicitly, even the platform's defaults", () => {
   expect(streamQuery(request)).toEqual({
     from: '1700000000000-7',
     'listen-delete': 'true',
@@ -35,7 +35,7 @@ test.for([
   ['2023-11-14T22:13:20.001Z', true],
   ['2026-01-01T00:00:00Z', true],
   ['not a date', false],
-] as const)('a catch-up until %s is asked for: %j', ([recoverUntil, isAsked]) => {
+] as const)('asks for a catch-up until %s: %j', ([recoverUntil, isAsked]) => {
   const query = streamQuery({ ...request, recoverUntil })
   expect(query['recover']).toBe(isAsked ? recoverUntil : undefined)
   expect('recover' in query).toBe(isAsked)

@@ -53,7 +53,7 @@ test.each(['', '--minify --sourcemap'])(
   60_000,
 )
 
-test('helpers over entities alone are some kilobytes, of any bundler that shakes, and need no Node', async () => {
+test('the entity helpers alone are a few kilobytes with any tree-shaking bundler, and run without Node', async () => {
   const program = (entry: string) =>
     `import { tlpOf, observablesOf } from '${entry}'\n` +
     `const indicator = ${JSON.stringify(buildIndicator('domain'))}\n` +

@@ -88,7 +88,7 @@ function start(env: Record<string, string>, user: { uid?: number; gid?: number }
 
 const nobody = 65_534
 
-test('a stranger’s connector, deployed as the composer does as a user without any rights, runs and delivers', async ({
+test("a stranger's connector, deployed by the composer as a user without any rights, runs and delivers", async ({
   skip,
 }) => {
   const user = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {}
@@ -142,7 +142,7 @@ test('a stranger’s connector, deployed as the composer does as a user without 
   expect(await readdir(join(env.TMPDIR, folder!))).toContain(`${simulator.connectorId}.sqlite`)
 }, 90_000)
 
-test('where nothing can be written it ends with one line that says so, and what to do', async ({ skip }) => {
+test('exits with one line that says what to do if it cannot write anywhere', async ({ skip }) => {
   if (process.getuid?.() !== 0) skip('Only root can start a process as another user.')
   if (!(await canRun({ uid: nobody, gid: nobody }))) skip(`Node cannot be read by the user ${nobody}.`)
   const closed = join(made.folder, 'closed')

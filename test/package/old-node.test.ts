@@ -35,7 +35,7 @@ const entries = [
 ]
 
 test.each(entries.flatMap((entry) => [`import '${entry}'`, `import('${entry}')`, `require('${entry}')`]))(
-  'a Node that is too old is told so in one sentence: %s',
+  'tells a Node that is too old in one sentence: %s',
   async (code) => {
     const file = join(made.folder, code.startsWith('require') ? 'old.cjs' : 'old.mjs')
     await writeFile(file, `${code}\n`)
@@ -45,12 +45,12 @@ test.each(entries.flatMap((entry) => [`import '${entry}'`, `import('${entry}')`,
   },
 )
 
-test('the command line of a Node that is too old says one line, and exits with 1', async () => {
+test('the command line prints one line on a Node that is too old, and exits with 1', async () => {
   const said = await saidBy([join(target, 'dist/cli.js'), '--help'])
   expect(said).toMatch(new RegExp(`^${sentence.source}\n$`))
 })
 
-test('the minimum is what package.json says', async () => {
+test('the minimum matches package.json', async () => {
   const { engines } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
     engines: { node: string }
   }
@@ -58,7 +58,7 @@ test('the minimum is what package.json says', async () => {
   expect(await readFile(join(root, 'src/check-node.cjs'), 'utf8')).toContain(`[${major}, ${minor}]`)
 })
 
-test('every file of the package looks at its Node before anything else', async () => {
+test('every file of the package checks its Node before anything else', async () => {
   const names = (await readdir(join(target, 'dist'))).filter(
     (name) => name.endsWith('.js') && name !== 'cli.js',
   )

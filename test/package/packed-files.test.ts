@@ -88,7 +88,7 @@ beforeAll(async () => {
 
 afterAll(() => made[Symbol.asyncDispose]())
 
-test('packs nothing of what lies about in a checkout', async () => {
+test('packs nothing that was left behind in a checkout', async () => {
   expect(trapped).toEqual(clean)
   const target = await made.install()
   const { stdout } = await run('grep', ['-rlF', secret, target]).catch((error: { stdout: string }) => error)
@@ -96,7 +96,7 @@ test('packs nothing of what lies about in a checkout', async () => {
 })
 
 test.each(['README.md.bak', 'LICENSE.key', 'license.pem', 'readme.txt', 'COPYING.orig', 'LICENCE'])(
-  'refuses to pack beside %s, which npm would take along',
+  'refuses to pack beside %s, which npm would include',
   async (name) => {
     const path = join(made.project, name)
     await writeFile(path, secret)
@@ -106,7 +106,7 @@ test.each(['README.md.bak', 'LICENSE.key', 'license.pem', 'readme.txt', 'COPYING
   },
 )
 
-test('packs each entry, each example with what it imports, and each page that another one points to', async () => {
+test('packs each entry, each example with its imports, and each page that another one links to', async () => {
   const { exports, bin } = JSON.parse(await readFile(join(made.project, 'package.json'), 'utf8')) as {
     exports: Record<string, string | Record<string, string>>
     bin: Record<string, string>
@@ -142,7 +142,7 @@ test('packs each entry, each example with what it imports, and each page that an
       expect(clean).toContain(`examples/${name}/${file}`)
 })
 
-test('is small: no source twice, none beside the maps that carry them', async () => {
+test('is small: no source appears twice, or outside its map', async () => {
   const seen = new Map<string, string>()
   for (const path of clean.filter((each) => each.endsWith('.map'))) {
     const map = JSON.parse(await readFile(join(made.project, path), 'utf8')) as {
@@ -159,7 +159,7 @@ test('is small: no source twice, none beside the maps that carry them', async ()
   expect(seen.size).toBeGreaterThan(300)
 })
 
-test('is not published before its owner has said where it lives', async () => {
+test('refuses to publish before its owner has filled in its addresses', async () => {
   const failed = await run(process.execPath, ['scripts/check-package.js', '--publish'], {
     cwd: made.project,
   }).catch((error: { stderr: string }) => error)

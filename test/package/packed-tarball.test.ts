@@ -52,14 +52,14 @@ test('runs a connector in plain JavaScript as an ES module', async () => {
   expect(JSON.parse(stdout.trim())).toEqual([expect.stringContaining('domain-name:value')])
 })
 
-test('runs a connector in plain JavaScript that says require', async () => {
+test('runs a connector in plain JavaScript with require', async () => {
   const load = `const { ${names} } = require('opencti-stream-connector')\nconst { Simulator, buildIndicator } = require('opencti-stream-connector/testing')`
   await writeFile(join(folder, 'require.cjs'), `${javascript(load)};(async () => {${drive}})()`)
   const { stdout } = await run(process.execPath, ['require.cjs'], { cwd: folder })
   expect(JSON.parse(stdout.trim())).toEqual([expect.stringContaining('domain-name:value')])
 })
 
-test('tells OpenTelemetry of each event when the program has it, and never asks for it else', async () => {
+test('reports each event to OpenTelemetry if the program has it, and never asks for it otherwise', async () => {
   const load = `import { ${names} } from 'opencti-stream-connector'\nimport { Simulator, buildIndicator } from 'opencti-stream-connector/testing'`
   const watch = `
     import { trace } from '@opentelemetry/api'
@@ -79,7 +79,7 @@ test('tells OpenTelemetry of each event when the program has it, and never asks 
     )
 })
 
-test('brings the GraphQL of the simulator along: who installs the package gets no dependency for it, and who only extends the class no code', async () => {
+test("includes the simulator's GraphQL, without a dependency for the installer or code for those who only extend the class", async () => {
   const target = join(folder, 'node_modules', 'opencti-stream-connector')
   const dist = join(target, 'dist')
   const { dependencies } = JSON.parse(await readFile(join(target, 'package.json'), 'utf8')) as {
@@ -96,7 +96,7 @@ test('brings the GraphQL of the simulator along: who installs the package gets n
   expect(reached.size).toBeGreaterThan(1)
 })
 
-test('type-checks the connector of the README in a project of its own, declarations included', async () => {
+test('type-checks the connector of the README in a separate project, including declarations', async () => {
   const [connector] = codeBlocksOf(await readFile(join(root, 'README.md'), 'utf8'))
   await writeFile(join(folder, 'connector.ts'), connector!.code)
   const compilerOptions = {
@@ -114,7 +114,7 @@ test('type-checks the connector of the README in a project of its own, declarati
   )
 }, 60_000)
 
-test('offers an editor nothing that only the package itself may call', async () => {
+test('shows an editor nothing that only the package itself may call', async () => {
   const dist = join(folder, 'node_modules/opencti-stream-connector/dist')
   const declarations = (await readdir(dist)).filter((name) => name.endsWith('.d.ts'))
   const texts = await Promise.all(declarations.map((name) => readFile(join(dist, name), 'utf8')))
@@ -124,7 +124,7 @@ test('offers an editor nothing that only the package itself may call', async () 
   expect(context).not.toMatch(/\benter\(/)
 })
 
-test('loads neither SQLite nor undici before they are needed', async () => {
+test('loads neither SQLite nor undici before their first use', async () => {
   const dist = join(folder, 'node_modules/opencti-stream-connector/dist')
   for (const name of await readdir(dist)) {
     if (name.endsWith('.js'))
@@ -135,7 +135,7 @@ test('loads neither SQLite nor undici before they are needed', async () => {
 })
 
 test.each(['node_modules/opencti-stream-connector/dist/cli.js', join(root, 'src/cli/main.ts')])(
-  'the connector of the README is looked at without running, by the command of its own copy and of another: %s',
+  'checks the connector of the README without running it, by the command of its own copy and of another: %s',
   async (cli) => {
     const [connector] = codeBlocksOf(await readFile(join(root, 'README.md'), 'utf8'))
     const file = join(folder, 'readme.ts')
@@ -168,7 +168,7 @@ test.each(['node_modules/opencti-stream-connector/dist/cli.js', join(root, 'src/
   },
 )
 
-test('writes large commits in a thread, also where a bundler has made one file of everything', async () => {
+test('writes large commits in a thread, even in one bundled file', async () => {
   const program = `
     import { SqliteStore } from 'opencti-stream-connector'
     const store = new SqliteStore({ directory: './threads', connectorId: 'threads' })
@@ -197,7 +197,7 @@ test('writes large commits in a thread, also where a bundler has made one file o
   await rm(alone, { recursive: true })
 })
 
-test('says what the command line can do', async () => {
+test('prints the help of the command line', async () => {
   const cli = 'node_modules/opencti-stream-connector/dist/cli.js'
   const { stdout } = await run(process.execPath, [cli, '--help'], { cwd: folder })
   expect(stdout).toContain('simulate')

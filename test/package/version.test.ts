@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { version } from '../../src/util/version.ts'
 
-test('the package calls itself what package.json says', () => {
+test('the package has the version of package.json', () => {
   const { version: stated } = JSON.parse(
     readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
   ) as {

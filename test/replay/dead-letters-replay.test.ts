@@ -70,7 +70,7 @@ function expectBalance(recorder: Recorder): void {
   expect(received).toBe(delivered + skipped + deadLettered + inFlight)
 }
 
-test('a poison event between good ones is one dead letter, and is delivered after the target is repaired', async () => {
+test('makes one dead letter of a poison event between good ones, and delivers it after the target is repaired', async () => {
   const { simulator, store, recorder, deadLetters, refused } = await stage()
   const poison = indicator(2)
   refused.set(poison.id, new PermanentError('unknown field'))
@@ -89,7 +89,7 @@ test('a poison event between good ones is one dead letter, and is delivered afte
   expectBalance(recorder)
 })
 
-test('one that fails again stays, with the new error and more tries, and is not tried again by itself', async () => {
+test('keeps one that fails again, with the new error and more tries, and does not retry it by itself', async () => {
   const { simulator, store, recorder, deadLetters, refused } = await stage()
   const poison = indicator(2)
   refused.set(poison.id, new PermanentError('first reason'))
@@ -118,7 +118,7 @@ test('one that fails again stays, with the new error and more tries, and is not 
   await letterCount(store, 0)
 })
 
-test('one that is older than what the target has is stale; forced, it is delivered', async () => {
+test('calls one stale that is older than what the target has, and delivers it by force', async () => {
   const { simulator, store, recorder, deadLetters, refused } = await stage()
   const { id } = simulator.create(indicator(2))
   await until('the create', () => recorder.callsOf(id).length === 1)
@@ -148,7 +148,7 @@ test('one that is older than what the target has is stale; forced, it is deliver
   expectBalance(recorder)
 })
 
-test('one does not bring back an entity that was deleted since', async () => {
+test('brings back no entity that was deleted since', async () => {
   const { simulator, store, recorder, deadLetters, refused } = await stage()
   const [never, once] = [indicator(2), indicator(3)]
   simulator.create(once)
@@ -173,7 +173,7 @@ test('one does not bring back an entity that was deleted since', async () => {
   expect(recorder.callsOf(never.id)).toEqual(['create'])
 })
 
-test('one does not bring back an older state over an event that its author skipped since', async () => {
+test('puts no older state over an event that its author skipped since', async () => {
   const { simulator, store, recorder, deadLetters, refused } = await stage()
   const { id } = indicator(2)
   refused.set(id, new PermanentError('refused'))
@@ -193,7 +193,7 @@ test('one does not bring back an older state over an event that its author skipp
   expectBalance(recorder)
 })
 
-test('one does not bring back an entity whose delete had no hook', async () => {
+test('brings back no entity whose delete had no hook', async () => {
   class Adder extends StreamConnector {
     static override readonly defaults = { name: 'Adder' }
     readonly added: string[] = []
@@ -225,7 +225,7 @@ test('one does not bring back an entity whose delete had no hook', async () => {
   expect(adder.added).not.toContain(id)
 })
 
-test('one waits in the lane behind the newer event of its entity, and is then stale', async () => {
+test('waits in the lane behind the newer event of its entity, and is then stale', async () => {
   const { simulator, store, recorder, deadLetters, refused } = await stage()
   const { id } = simulator.create(indicator(2))
   await until('the create', () => recorder.callsOf(id).length === 1)
@@ -249,7 +249,7 @@ test('one waits in the lane behind the newer event of its entity, and is then st
   expect(recorder.calls.at(-1)!.entity).toMatchObject({ name: 'newer' })
 })
 
-test('an outage and a stop in the middle of a replay lose nothing, and do not try it twice', async () => {
+test('loses nothing in an outage and a stop in the middle, and does not try twice', async () => {
   const directory = await temporaryFolder()
   const simulator = await startSimulator()
   const connectorId = simulator.environment()['CONNECTOR_ID']!
@@ -287,7 +287,7 @@ test('an outage and a stop in the middle of a replay lose nothing, and do not tr
   expect(second.recorder.callsOf(poison.id)).toEqual(['create'])
 })
 
-test('many are tried once each, side by side', async () => {
+test('tries many once each, in parallel', async () => {
   const { simulator, store, recorder, deadLetters, refused } = await stage({ CONNECTOR_CONCURRENCY: '16' })
   const items = Array.from({ length: 770 }, (_, index) => indicator(1000 + index))
   // Some between them are taken: it would pause otherwise.
@@ -306,7 +306,7 @@ test('many are tried once each, side by side', async () => {
   expectBalance(recorder)
 })
 
-test('of a merge, only the part that failed is tried again', async () => {
+test('retries only the failed part of a merge', async () => {
   const { simulator, store, recorder, deadLetters, refused } = await stage()
   const [target, source] = [indicator(2), indicator(3)]
   simulator.create(target)
@@ -323,7 +323,7 @@ test('of a merge, only the part that failed is tried again', async () => {
   expect(recorder.callsOf(target.id)).toEqual(['create', 'update'])
 })
 
-test('a frame that could not be read is kept, cannot be replayed, and stands in nobody’s way', async () => {
+test('keeps an unreadable frame, refuses to replay it, and does not let it delay others', async () => {
   const { simulator, store, recorder, deadLetters } = await stage()
   simulator.create(indicator(1))
   simulator.faults.malformedFrame()
@@ -334,7 +334,7 @@ test('a frame that could not be read is kept, cannot be replayed, and stands in 
   expect(await store.countDeadLetters()).toBe(1)
 })
 
-test('one goes out in a batch as well, and does not wait for company', async () => {
+test('goes out in a batch as well, without waiting for more', async () => {
   const simulator = await startSimulator()
   const store = new MemoryStore()
   const taken: string[] = []
@@ -371,7 +371,7 @@ test('one goes out in a batch as well, and does not wait for company', async () 
   expect(taken.filter((id) => id === indicator(2).id)).toHaveLength(1)
 })
 
-test('when there are as many as allowed, replaying them is the way out', async () => {
+test('is the way out if the dead letters have reached their maximum', async () => {
   const { simulator, store, recorder, deadLetters, refused } = await stage({
     CONNECTOR_DEAD_LETTERS_MAX: '3',
   })
@@ -387,7 +387,7 @@ test('when there are as many as allowed, replaying them is the way out', async (
   await until('reading to go on', () => recorder.callsOf(id).length === 1)
 })
 
-test('a request that was made while the connector was stopped is done when it starts', async () => {
+test('obeys a request made while the connector was stopped when it starts', async () => {
   const { simulator, store, recorder, deadLetters, refused } = await stage()
   const poison = indicator(2)
   refused.set(poison.id, new PermanentError('refused'))
@@ -403,7 +403,7 @@ test('a request that was made while the connector was stopped is done when it st
   expect(next.callsOf(poison.id)).toEqual(['create'])
 })
 
-test('one that is under way is not started twice, however long it takes', async () => {
+test('starts none twice that is under way, however long it takes', async () => {
   const { simulator, store, recorder, deadLetters, refused } = await stage()
   const poison = indicator(2)
   refused.set(poison.id, new PermanentError('refused'))
@@ -426,7 +426,7 @@ test('one that is under way is not started twice, however long it takes', async 
   expect(calls).toBe(1)
 })
 
-test('one that was delivered is not delivered again while that cannot be written', async () => {
+test('delivers none twice while the result cannot be written', async () => {
   const simulator = await startSimulator()
   let isDiskFull = false
   class FullDisk extends MemoryStore {
@@ -459,7 +459,7 @@ test('one that was delivered is not delivered again while that cannot be written
   expect(recorder.callsOf(poison.id)).toEqual(['create'])
 })
 
-test('one that its author skips is decided and goes, whatever the reason is called', async () => {
+test('removes one that its author skips, whatever the reason is called', async () => {
   const { simulator, store, recorder, deadLetters, refused } = await stage()
   const items = [indicator(2), indicator(3)]
   for (const { id } of items) refused.set(id, new PermanentError('refused'))

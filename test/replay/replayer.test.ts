@@ -57,7 +57,7 @@ async function stage(count: number, data = '{}') {
   return { clock, store, begun, lanes }
 }
 
-test('one that ends among a thousand others, while its page is gone through, is not tried once more', async () => {
+test('does not retry one that ends among a thousand others while their page is processed', async () => {
   const { clock, store, begun, lanes } = await stage(1100)
   const slow = 1005
   let endSlow: ((outcome: Outcome) => void) | undefined
@@ -79,7 +79,7 @@ test('one that ends among a thousand others, while its page is gone through, is 
   expect(begun.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 1100 }, (_, index) => index + 1))
 })
 
-test('no more messages are read at a time than there is room for', async () => {
+test('reads no more messages at a time than there is room for', async () => {
   const { clock, store, begun } = await stage(40, 'x'.repeat(1000))
   await store.requestReplay({ force: false })
   await clock.advance(1000)
@@ -87,7 +87,7 @@ test('no more messages are read at a time than there is room for', async () => {
   expect(store.mostCharacters).toBeLessThanOrEqual(1000)
 })
 
-test('one that was purged, or answered, after its page was read is not tried', async () => {
+test('does not try one that was purged, or answered, after its page was read', async () => {
   const { clock, store, begun, lanes } = await stage(3)
   lanes.onBegin = ({ id }, end) => {
     if (id === 1) void store.commit({ removeDeadLetters: [2] })

@@ -10,7 +10,7 @@ function begun(from: string): Progress {
   return progress
 }
 
-it('knows how far the head of the stream is ahead before the first event has come', () => {
+it('knows how far ahead the head of the stream is before the first event comes', () => {
   const progress = begun('100000-0')
   expect(progress.behindHeadMs).toBe(0)
   progress.headAt(160_000)
@@ -24,14 +24,14 @@ it('knows how far the head of the stream is ahead before the first event has com
   expect(progress.behindHeadMs).toBe(5000)
 })
 
-it('says nothing of a head that lies half a century after the beginning of time', () => {
+it('reports nothing for a head half a century after the beginning of time', () => {
   const progress = begun('0-0')
   progress.headAt(1_700_000_000_000)
   expect(progress.behindHeadMs).toBe(0)
 })
 
 it.for(['{', '[]', '{"pace":{"spanMs":-1,"objects":"x"}}', '{"live":7}', '[[[['])(
-  'goes on without the notes of a catch-up that cannot be read: %s',
+  'continues without unreadable notes of a catch-up: %s',
   (text) => {
     const progress = new Progress()
     progress.knowCatchUp(text)
@@ -39,7 +39,7 @@ it.for(['{', '[]', '{"pace":{"spanMs":-1,"objects":"x"}}', '{"live":7}', '[[[[']
   },
 )
 
-it('counts from the oldest event that is not finished, whatever has finished after it', () => {
+it('counts from the oldest unfinished event, whatever has finished after it', () => {
   const progress = begun('100000-0')
   const first = progress.ledger.receive(at('110000-0'), 'create:a')!
   const second = progress.ledger.receive(at('120000-0'), 'create:b')!

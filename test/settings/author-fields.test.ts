@@ -87,13 +87,13 @@ test.each([
   expect(readYaml(schema, text)).toEqual(value)
 })
 
-test('a list of placeholders is not set, an empty list is', () => {
+test('a list of placeholders counts as not set, an empty list as set', () => {
   expect(readYaml(z.array(z.string()).optional(), '[ChangeMe, ""]')).toBeUndefined()
   expect(readYaml(z.array(z.string()).optional(), '[]')).toEqual([])
   expect(read(z.array(z.string()).optional(), ',')).toEqual([])
 })
 
-test('secrets inside of objects and lists are secrets, also for redaction', () => {
+test('secrets inside objects and lists are secrets, also for redaction', () => {
   const schema = z.object({
     users: z.array(z.object({ name: z.string(), password: secret() })),
     extra: z.record(z.string(), secret()),
@@ -156,14 +156,14 @@ test.each([
     z.string().refine(async () => true),
     'has an asynchronous check in its schema, but settings are read at once',
   ],
-] as const)('tells what is wrong with %s, never what was received', (_, schema, message) => {
+] as const)('says what is wrong with %s, without the received value', (_, schema, message) => {
   const error = settingsErrorOf(() => read(schema, 'canary-text'))
   expect(error.problems.map((problem) => problem.message)).toEqual([message])
   expect(error.message).not.toContain('canary')
   expect(error.problems[0]).toMatchObject({ environment: 'MY_VALUE', yamlPath: 'my.value' })
 })
 
-test('a rule over several fields is told at the section or at the field that it names', () => {
+test('reports a rule over several fields at the section or at the field that it names', () => {
   const both = z.object({ user: z.string().optional(), password: secret().optional() })
   const definition = defineSettings({
     one: both.refine(({ user }) => user !== 'canary-user', 'must not be that user'),

@@ -198,7 +198,7 @@ function onlyOwn({ properties, ...schema }: ContractSchema): ContractSchema {
 const filledIn = { CONNECTOR_LIVE_STREAM_ID: 'live' }
 
 describe.each(Object.entries(kinds))('a setting of the kind %s', (_name, { schema: zod, texts }) => {
-  test('compiles in the platform’s Ajv, of its types and formats alone', () => {
+  test("compiles in the platform's Ajv, with only its types and formats", () => {
     const { contract, schema } = schemaOf(zod)
     requireReadable(contract)
     const property = schema.properties['OWN_VALUE']!
@@ -208,7 +208,7 @@ describe.each(Object.entries(kinds))('a setting of the kind %s', (_name, { schem
       expect(property).not.toHaveProperty(keyword)
   })
 
-  test.each([...texts])('is never refused by the platform where the connector takes it: %j', async (text) => {
+  test.each([...texts])('is never refused by the platform if the connector accepts it: %j', async (text) => {
     const { schema, definition } = schemaOf(zod)
     const directory = await temporaryFolder()
     const environment = environmentOf(schema, { ...filledIn, OWN_VALUE: text })
@@ -219,7 +219,7 @@ describe.each(Object.entries(kinds))('a setting of the kind %s', (_name, { schem
   })
 })
 
-test('a default survives the environment unchanged, or is no default there', async () => {
+test('a default survives the environment unchanged, or is not a default there', async () => {
   const directory = await temporaryFolder()
   const leaf = fc.oneof(
     fc.string().map((value) => z.string().default(value)),
@@ -268,7 +268,7 @@ test('a default survives the environment unchanged, or is no default there', asy
   )
 })
 
-test('only what was chosen gets into the environment: what every connector has stays out of it', () => {
+test('only chosen values get into the environment, and what every connector has stays out', () => {
   const definition = defineSettings({ my_siem: z.object({ port: z.int().default(443) }) })
   const schema = contractSchemaOf(definition, { name: 'My SIEM', concurrency: 2 })
   expect(environmentOf(schema, filledIn)).toEqual({

@@ -43,7 +43,7 @@ describe('defaults that follow the settings', () => {
     })
   })
 
-  test('are no problem of their own where a setting is missing, and one where their function throws', () => {
+  test('cause no extra problem if a setting is missing, and one if their function throws', () => {
     const problemsOf = (call: () => unknown) => {
       try {
         call()
@@ -63,7 +63,7 @@ describe('defaults that follow the settings', () => {
     expect(JSON.stringify(found)).not.toContain('canary')
   })
 
-  test('are those of a connector', () => {
+  test('apply to a connector', () => {
     class Blocklist extends StreamConnector<typeof settings> {
       static override readonly settings = settings
       static override readonly defaults = defaults
@@ -96,7 +96,7 @@ describe('a setting with older names', () => {
     ['SIEM_API_TOKEN', { SIEM_API_TOKEN: 'old-secret' }, {}],
     ['SIEM_TOKEN', { SIEM_TOKEN: 'old-secret' }, {}],
     ['siem.token', {}, { 'config.yml': 'siem:\n  token: old-secret\n' }],
-  ])('is read under %s, and told of without its value', (name, env, files) => {
+  ])('is read under %s, and reported without its value', (name, env, files) => {
     const loaded = load(env, files)
     expect(loaded.settings.my_siem.api_key.reveal()).toBe('old-secret')
     expect(loaded.secrets).toContain('old-secret')
@@ -106,7 +106,7 @@ describe('a setting with older names', () => {
     ])
   })
 
-  test('is read under its own name first, without a word', () => {
+  test('is read under its own name first, without a report', () => {
     const loaded = load({ MY_SIEM_API_KEY: 'new-secret', SIEM_TOKEN: 'old-secret', SIEM_BATCH: '7' })
     expect(loaded.settings.my_siem).toMatchObject({ size: 7 })
     expect(loaded.settings.my_siem.api_key.reveal()).toBe('new-secret')
@@ -115,7 +115,7 @@ describe('a setting with older names', () => {
     ])
   })
 
-  test('cannot share one with another setting, nor have one that is none', () => {
+  test('cannot share one with another setting, nor have an invalid one', () => {
     const two = {
       first: z.object({ a: formerly(z.string(), 'old.a') }),
       second: z.object({ a: formerly(z.string(), 'old.a') }),
@@ -125,7 +125,7 @@ describe('a setting with older names', () => {
   })
 })
 
-test('the settings of a target are read like others, and its secrets are known', () => {
+test('reads the settings of a target like others, and knows its secrets', () => {
   const settings = defineSettings({
     edr: targetSettings('oauth2').extend({ list: z.string().default('opencti') }),
   })

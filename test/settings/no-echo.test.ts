@@ -75,7 +75,7 @@ function loadAndPrint(env: Record<string, string>, directory: string): string {
   }
 }
 
-test('no error and no way to print it tells a value that was received from the environment', () => {
+test('no error, however it is printed, reveals a value from the environment', () => {
   const directory = folderWith()
   assert(
     property(uniqueArray(constantFrom(...names), { minLength: 1, maxLength: 12 }), wrong, (chosen, value) => {
@@ -92,7 +92,7 @@ test('no error and no way to print it tells a value that was received from the e
   )
 })
 
-test('nor one from config.yml or .env', () => {
+test('no error reveals one from config.yml or .env', () => {
   for (const value of [
     canary,
     `[${canary}, {${canary}: ${canary}}]`,
@@ -113,7 +113,7 @@ test('nor one from config.yml or .env', () => {
   }
 })
 
-test('a piece of a secret is as little told as the whole', () => {
+test('no error reveals a piece of a secret either', () => {
   const leaky = defineSettings({
     my: z.object({
       key: z

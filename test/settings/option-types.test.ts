@@ -18,7 +18,7 @@ import { type DeepReadonly } from '../../src/settings/schemas/settings-of.ts'
 import { type TargetSection } from '../../src/settings/schemas/target-section.ts'
 import { type TargetSettings } from '../../src/settings/schemas/target-settings.ts'
 
-test('the interfaces of options are written from the schemas: else run npm run generate', async () => {
+test('the option interfaces match the schemas: if not, run npm run generate', async () => {
   const written = await optionTypes()
   expect(written.size).toBe(8)
   for (const [file, text] of written) {
@@ -34,7 +34,7 @@ test('an author writes what the schemas read', () => {
   expectTypeOf<z.input<typeof routeSchema>>().toEqualTypeOf<RouteOptions>()
 })
 
-test('what is in force is what the schemas answer', () => {
+test('the effective options are what the schemas return', () => {
   expectTypeOf<DeepReadonly<z.output<typeof deliverySchema>>>().toEqualTypeOf<DeliveryOptions>()
   expectTypeOf<DeepReadonly<z.output<typeof filterSchema>>>().toEqualTypeOf<ResolvedFilterOptions>()
   expectTypeOf<DeepReadonly<z.output<typeof routeChangeSchema>>>().toEqualTypeOf<RouteChanges>()
@@ -42,7 +42,7 @@ test('what is in force is what the schemas answer', () => {
   expectTypeOf<z.output<typeof openctiSchema>>().toEqualTypeOf<OpenctiSettings>()
 })
 
-test('a section of settings for a target can be handed to targetHttp, whatever its credentials', () => {
+test('a settings section for a target can be passed to targetHttp, whatever its credentials', () => {
   expectTypeOf<z.output<TargetSection<'none'>>>().toExtend<TargetSettings>()
   expectTypeOf<z.output<TargetSection<'token'>>>().toExtend<TargetSettings>()
   expectTypeOf<z.output<TargetSection<'basic'>>>().toExtend<TargetSettings>()

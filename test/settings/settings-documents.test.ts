@@ -18,7 +18,7 @@ const definition = defineSettings({
   }),
 })
 
-test('the JSON Schema has environment names as keys and follows the catalogue’s conventions', () => {
+test("the JSON Schema has environment names as keys and follows the catalog's conventions", () => {
   const schema = settingsJsonSchema(definition, { name: 'My SIÉM  (cloud)', defaults: { concurrency: 2 } })
   expect(schema.$schema).toBe('https://json-schema.org/draft/2020-12/schema')
   expect(schema.$id).toBe('https://www.filigran.io/connectors/my-siem-cloud_config.schema.json')
@@ -68,7 +68,7 @@ test('the JSON Schema has environment names as keys and follows the catalogue’
   expect(JSON.stringify(schema)).not.toContain('canary')
 })
 
-test('the Markdown table has a line for each setting', () => {
+test('the Markdown table has one line per setting', () => {
   const markdown = settingsMarkdown(definition, { name: 'My SIEM', filter: { types: ['indicator'] } })
   const lines = markdown.trim().split('\n')
   expect(lines).toHaveLength(fieldsOf(definition).length + 2)
@@ -84,6 +84,6 @@ test('the Markdown table has a line for each setting', () => {
   expect(markdown).not.toContain('canary')
 })
 
-test('every setting of ours has a description', () => {
+test('every one of our settings has a description', () => {
   expect(fieldsOf({ sections: {} }).filter(({ description }) => description === undefined)).toEqual([])
 })

@@ -174,35 +174,32 @@ const conditionsOf = (properties: readonly Property[]) =>
     ? properties.filter(({ narrows }) => narrows !== true)
     : properties
 
-test('every type of observable is here', () => {
+test('every observable type has a test here', () => {
   const known = observableTypes.map((type) => type.toLowerCase().replace('stixfile', 'file'))
   expect(Object.keys(types).toSorted()).toEqual(known.toSorted())
 })
 
-test.each(Object.entries(types))(
-  '%s means the same as a pattern with its conditions, all of them',
-  (type, all) => {
-    for (let set = 1; set < 1 << all.length; set += 1) {
-      const properties = all.filter((_, index) => (set & (1 << index)) !== 0)
-      const entity = entityOf(type, properties)
-      const pattern = patternOf(
-        type,
-        conditionsOf(properties).map(({ comparison }) => comparison),
-      )
-      const told = observablesOf(entity)
-      const expected = observablesOf(pattern)
-      // Thousands of combinations: the message is only made when one differs.
-      if (JSON.stringify(told.observables) !== JSON.stringify(expected.observables)) {
-        expect({ entity, ...told }).toEqual({ entity, ...expected })
-      }
-      const [reason, ...more] = reasonsOf(entity)
-      if (expected.observables.length === 1 ? reason !== undefined : !reasonsOf(pattern).includes(reason!)) {
-        expect({ entity, reason }).toEqual({ entity, reason: reasonsOf(pattern) })
-      }
-      if (more.length > 0) expect(more).toEqual([])
+test.each(Object.entries(types))('%s means the same as a pattern with all of its conditions', (type, all) => {
+  for (let set = 1; set < 1 << all.length; set += 1) {
+    const properties = all.filter((_, index) => (set & (1 << index)) !== 0)
+    const entity = entityOf(type, properties)
+    const pattern = patternOf(
+      type,
+      conditionsOf(properties).map(({ comparison }) => comparison),
+    )
+    const told = observablesOf(entity)
+    const expected = observablesOf(pattern)
+    // Thousands of combinations: the message is only made when one differs.
+    if (JSON.stringify(told.observables) !== JSON.stringify(expected.observables)) {
+      expect({ entity, ...told }).toEqual({ entity, ...expected })
     }
-  },
-)
+    const [reason, ...more] = reasonsOf(entity)
+    if (expected.observables.length === 1 ? reason !== undefined : !reasonsOf(pattern).includes(reason!)) {
+      expect({ entity, reason }).toEqual({ entity, reason: reasonsOf(pattern) })
+    }
+    if (more.length > 0) expect(more).toEqual([])
+  }
+})
 
 describe('values of any kind', () => {
   const anything = fc.oneof(
@@ -220,7 +217,7 @@ describe('values of any kind', () => {
     return `${name} = '${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
   }
 
-  test.each(Object.entries(types))('%s loses no condition, and invents no value', (type, all) => {
+  test.each(Object.entries(types))('%s loses no condition and invents no value', (type, all) => {
     const told = all.filter(({ narrows, fields }) => narrows !== true && !('hashes' in fields))
     const scalars = told.map(({ fields }) => Object.keys(fields)[0]!)
     fc.assert(
@@ -259,7 +256,7 @@ test.each<[string, Record<string, unknown>, string]>([
     { type: 'x-thing', value: 'x', extensions: { [observableExtension]: { extension_type: 'new-sco' } } },
     'type',
   ],
-])('nothing is told, with the reason, where %s', (_, fields, reason) => {
+])('reports the reason and no observable where %s', (_, fields, reason) => {
   expect(observablesOf(asEntity({ id: 'a--1', ...fields })!).observables).toEqual([])
   expect(reasonsOf(asEntity({ id: 'a--1', ...fields })!)).toEqual([reason])
 })
@@ -274,13 +271,13 @@ test.each<[string, Record<string, unknown>]>([
     { type: 'email-addr', value: 'a', display_name: 'A', belongs_to_ref: 'user-account--1' },
   ],
   ['a network', { type: 'ipv4-addr', value: 'a', belongs_to_refs: ['autonomous-system--1'] }],
-])('%s is told by its value', (_, fields) => {
+])('%s is matched by its value', (_, fields) => {
   const { observables, notExpressible } = observablesOf(asEntity({ id: 'a--1', ...fields })!)
   expect(observables).toMatchObject([{ value: 'a' }])
   expect(notExpressible).toEqual([])
 })
 
-test('a file is told by its hashes wherever it lies, and not by its name alone', () => {
+test('a file is matched by its hashes wherever it is, but not by its name alone', () => {
   const hashes = { MD5: 'bb'.repeat(16) }
   const file = { id: 'file--1', type: 'file', name: 'svchost.exe', parent_directory_ref: 'directory--1' }
   expect(reasonsOf(asEntity(file)!)).toEqual(['reference'])
@@ -289,7 +286,7 @@ test('a file is told by its hashes wherever it lies, and not by its name alone',
   ])
 })
 
-test('empty lists and extensions of the platform are no conditions', () => {
+test("empty lists and the platform's extensions are not conditions", () => {
   const entity = asEntity({
     id: 'process--1',
     type: 'process',

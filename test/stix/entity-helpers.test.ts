@@ -31,7 +31,7 @@ const withOpenCti = (fields: Record<string, unknown>) =>
   entity({ extensions: { [openCtiExtension]: fields } })
 
 describe.each(samples)('$type', ({ entity: document, octiType, place, name }) => {
-  test('tells its ids, type and dates', () => {
+  test('has ids, type and dates', () => {
     expect(octiIdOf(document)).toBe(expected.internalId)
     expect(entityKeyOf(document)).toBe(expected.internalId)
     expect(octiTypeOf(document)).toBe(octiType)
@@ -41,7 +41,7 @@ describe.each(samples)('$type', ({ entity: document, octiType, place, name }) =>
     expect(isRevoked(document)).toBe(false)
   })
 
-  test('tells what was said of it, wherever it stands', () => {
+  test('has its descriptive fields, wherever they are', () => {
     expect(labelsOf(document)).toEqual(expected.labels)
     expect(scoreOf(document)).toBe(expected.score)
     expect(descriptionOf(document)).toBe(expected.description)
@@ -51,7 +51,7 @@ describe.each(samples)('$type', ({ entity: document, octiType, place, name }) =>
     expect(nameOf(document)).toBe(name)
   })
 
-  test('tells nothing that is not there', () => {
+  test('has nothing that is not in the document', () => {
     const bare = asEntity({ id: document.id, type: document.type })!
     expect(octiIdOf(bare)).toBeUndefined()
     expect(entityKeyOf(bare)).toBe(document.id)
@@ -88,7 +88,7 @@ describe('labelsOf', () => {
     expect(labelsOf(entity({ labels: [{ value: 'a' }, { value: 'b' }] }))).toEqual(['a', 'b'])
   })
 
-  test('leaves out what is no label and keeps the others', () => {
+  test('leaves out invalid labels and keeps the others', () => {
     expect(labelsOf(entity({ labels: ['a', null, 7, '', ['b'], { value: 3 }, { value: 'c' }] }))).toEqual([
       'a',
       'c',
@@ -115,7 +115,7 @@ describe('scoreOf and confidenceOf', () => {
     [null, undefined],
     [[50], undefined],
     [true, undefined],
-  ])('takes %j for %j', (value, number) => {
+  ])('reads %j as %j', (value, number) => {
     expect(scoreOf(withOpenCti({ score: value }))).toBe(number)
     expect(confidenceOf(entity({ confidence: value }))).toBe(number)
   })
@@ -140,34 +140,37 @@ describe('severityOf', () => {
   })
 })
 
-describe('life', () => {
+describe('the life of an entity', () => {
   const end = '2026-12-01T08:00:00.000Z'
   const endMs = Date.parse(end)
 
-  test('an indicator expires at the first moment at which it does not hold', () => {
+  test('ends at the first moment at which an indicator is no longer valid', () => {
     expect(isExpired(entity({ valid_until: end }), endMs - 1)).toBe(false)
     expect(isExpired(entity({ valid_until: end }), endMs)).toBe(true)
   })
 
   test.each([undefined, null, 'soon', '80', '2026-02-30T00:00:00Z', 1_700_000_000_000, {}])(
-    '%j never expires',
+    'never ends with %j',
     (value) => {
       expect(validUntilOf(entity({ valid_until: value }))).toBeUndefined()
       expect(isExpired(entity({ valid_until: value }), Number.MAX_SAFE_INTEGER)).toBe(false)
     },
   )
 
-  test.each(['UTC', 'America/New_York', 'Asia/Tokyo'])('a time without zone is UTC in %s too', (zone) => {
-    const script = `import { isExpired, validUntilOf } from ${JSON.stringify(new URL('../../src/stix/read/entity-life.ts', import.meta.url).href)}
+  test.each(['UTC', 'America/New_York', 'Asia/Tokyo'])(
+    'takes a time without a zone as UTC in %s too',
+    (zone) => {
+      const script = `import { isExpired, validUntilOf } from ${JSON.stringify(new URL('../../src/stix/read/entity-life.ts', import.meta.url).href)}
       const entity = { id: 'indicator--1', type: 'indicator', valid_until: '2026-11-26T09:00:00' }
       const endMs = Date.UTC(2026, 10, 26, 9)
       console.log(isExpired(entity, endMs - 1), isExpired(entity, endMs), Date.parse(validUntilOf(entity)) === endMs)`
-    const output = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
-      env: { ...process.env, TZ: zone, NODE_NO_WARNINGS: '1' },
-      encoding: 'utf8',
-    })
-    expect(output.trim()).toBe('false true true')
-  })
+      const output = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
+        env: { ...process.env, TZ: zone, NODE_NO_WARNINGS: '1' },
+        encoding: 'utf8',
+      })
+      expect(output.trim()).toBe('false true true')
+    },
+  )
 
   test.each([
     '2026-12-01T08:00Z',
@@ -177,20 +180,20 @@ describe('life', () => {
     '2026-12-01T10:00:00+0200',
     '2026-12-01T08:00:00',
     '2026-12-01 08:00:00.000000',
-  ])('valid_until in the form %j is read', (valid_until) => {
+  ])('is read from valid_until in the form %j', (valid_until) => {
     expect(isExpired(entity({ valid_until }), endMs - 1)).toBe(false)
     expect(isExpired(entity({ valid_until }), endMs)).toBe(true)
     expect(Date.parse(validUntilOf(entity({ valid_until }))!)).toBe(endMs)
   })
 
-  test('only true revokes and infers', () => {
+  test('is revoked or inferred only by true', () => {
     expect(isRevoked(entity({ revoked: true }))).toBe(true)
     expect(isRevoked(entity({ revoked: 'true' }))).toBe(false)
     expect(isInferred(withOpenCti({ is_inferred: true }))).toBe(true)
     expect(isInferred(withOpenCti({ is_inferred: 1 }))).toBe(false)
   })
 
-  test('reads the dates of the specification, then those of the author', () => {
+  test('has the dates of the specification, then those of the author', () => {
     const created_at = '2026-01-14T10:00:00.000Z'
     expect(createdAtOf(entity({ created_at, created: '2020-01-01T00:00:00Z' }))).toBe(created_at)
     expect(updatedAtOf(entity({ updated_at: created_at }))).toBe(created_at)
@@ -200,7 +203,7 @@ describe('life', () => {
 })
 
 describe('extensionOf and fieldOf', () => {
-  test('finds an extension only by an id that is there', () => {
+  test('finds an extension only by an existing id', () => {
     const document = entity({ extensions: { [mitreExtension]: { id: 'T1059' }, broken: [1] } })
     expect(extensionOf(document, mitreExtension)).toEqual({ id: 'T1059' })
     for (const id of ['broken', 'constructor', '__proto__', 'toString']) {
@@ -208,7 +211,7 @@ describe('extensionOf and fieldOf', () => {
     }
   })
 
-  test('looks in the extensions first, but for the type and id always at the top', () => {
+  test('looks in the extensions first, except for type and id, which are always at the top', () => {
     const { entity: document } = sample('ipv4-addr', 'IPv4-Addr', 'standard', 'x', {
       score: 1,
       x_mine: 'kept',
@@ -279,14 +282,14 @@ describe('hashesOf', () => {
     expect(hashesOf(entity({ hashes: [{ algorithm: spelling, hash: 'ab' }] }))).toEqual({ [name]: 'ab' })
   })
 
-  test('writes digests in small letters and leaves the case of fuzzy hashes', () => {
+  test('writes digests in lowercase and keeps the case of fuzzy hashes', () => {
     expect(hashesOf(entity({ hashes: { MD5: ' ABCD ', SSDEEP: '3:AbC' } }))).toEqual({
       MD5: 'abcd',
       SSDEEP: '3:AbC',
     })
   })
 
-  test('takes no name that could reach a prototype', () => {
+  test('ignores names that could reach a prototype', () => {
     const hashes = JSON.parse('{"__proto__":"x","MD5":7,"":"y","SHA1":""}') as unknown
     const found = hashesOf(entity({ hashes }))
     expect(found).toEqual({})
@@ -295,7 +298,7 @@ describe('hashesOf', () => {
 })
 
 test.each([null, [], 'text', 7, {}, { id: 1, type: 'a' }, { id: 'a', type: '' }])(
-  '%j is no entity',
+  '%j is not an entity',
   (document) => {
     expect(asEntity(document)).toBeUndefined()
   },

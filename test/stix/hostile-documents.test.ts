@@ -94,7 +94,7 @@ const extensionNames = ['id', 'type', 'score', 'created_at', 'observable_values'
 extensionNames.push('base_score', 'source_value', 'where_sighted_values', 'kill_chain_phases', 'is_inferred')
 
 describe.each(helpers)('%s', (_, ask, isAllowed) => {
-  test('never throws, whatever stands where a value belongs', () => {
+  test('never throws, whatever is in place of a value', () => {
     const offences: string[] = []
     const check = (document: unknown, what: string, value: unknown) => {
       if (!isAllowed(ask(document as Entity))) offences.push(`${what}: ${JSON.stringify(value)}`)
@@ -134,7 +134,7 @@ describe.each(helpers)('%s', (_, ask, isAllowed) => {
     )
   })
 
-  test('changes nothing in what it is asked about', () => {
+  test('changes nothing in its input', () => {
     for (const { entity } of samples) {
       const before = structuredClone(entity)
       ask(entity)
@@ -219,7 +219,7 @@ test('no helper gives a value that the document does not hold', () => {
   )
 })
 
-test('patches may hold anything', () => {
+test('accepts any patch', () => {
   const { entity } = samples[0]!
   for (const value of hostile) {
     for (const patch of [
@@ -236,7 +236,7 @@ test('patches may hold anything', () => {
   }
 })
 
-test('a document that is nested a hundred thousand times is no trouble', () => {
+test('reads a document that is nested a hundred thousand times', () => {
   let deep: unknown = []
   for (let depth = 0; depth < 100_000; depth += 1) deep = [deep]
   const entity = {

@@ -27,7 +27,7 @@ describe('tlpOf', () => {
     )
   })
 
-  test('is TLP:CLEAR when nothing is said, as the specification sets', () => {
+  test('is TLP:CLEAR if there is no marking, as the specification requires', () => {
     for (const refs of [undefined, null, '', [], [null, 7, {}], [custom]]) {
       expect(tlpOf(entity({ object_marking_refs: refs }))).toBe('TLP:CLEAR')
     }
@@ -134,7 +134,7 @@ describe('markingsOf', () => {
     }
   })
 
-  test('takes the stricter of two levels that one marking tells', () => {
+  test('takes the stricter of two levels that one marking names', () => {
     const both = { id: tlpMarkingIds['TLP:GREEN'], definition_type: 'TLP', definition: 'TLP:RED' }
     expect(tlpOf(entity({ objectMarking: [both] }))).toBe('TLP:RED')
   })
@@ -164,7 +164,7 @@ describe('markingsOf', () => {
     expect(markingsOf(entity({ objectMarking: value })).unknown).toEqual(['unreadable'])
   })
 
-  test('what a part of the entity tells of its language is no marking', () => {
+  test('does not take the language of a part of the entity for a marking', () => {
     expect(markingsOf(entity({ granular_markings: [{ lang: 'fr', selectors: ['name'] }] })).unknown).toEqual(
       [],
     )
@@ -176,7 +176,7 @@ test('compareTlp orders from the most open to the strictest', () => {
   expect(compareTlp('TLP:AMBER', 'TLP:AMBER')).toBe(0)
 })
 
-test('compareTlp takes what is no TLP name for stricter than all', () => {
+test('compareTlp takes anything but a TLP name for stricter than all', () => {
   expect(compareTlp('constructor' as Tlp, 'TLP:RED')).toBeGreaterThan(0)
 })
 
@@ -191,6 +191,6 @@ test.each([
   ['PAP:RED', undefined],
   ['TLP:RED+STRICT', undefined],
   ['__proto__', undefined],
-])('parseTlp takes %j for %j', (text, name) => {
+])('parseTlp reads %j as %j', (text, name) => {
   expect(parseTlp(text)).toBe(name)
 })

@@ -63,7 +63,7 @@ describe('from a pattern', () => {
       ],
     ],
     ["[domain-name:value = 'a'] REPEATS 1 TIMES", [{ type: 'Domain-Name', value: 'a' }]],
-  ])('%s gives what alone makes it match', (pattern, observables) => {
+  ])('%s gives what matches alone', (pattern, observables) => {
     expect(observablesOf(indicator(pattern))).toEqual({ observables, notExpressible: [] })
   })
 
@@ -100,14 +100,14 @@ describe('from a pattern', () => {
     ["[ipv4-addr:value = h'ab']", 'value', 1],
     ['[autonomous-system:number = 99999999999999999999]', 'value', 1],
     ['[ipv4-addr:value = 1.1.1.1]', 'syntax', 22],
-  ])('%s gives nothing and says why and where', (pattern, reason, offset) => {
+  ])('%s gives nothing, with the reason and the place', (pattern, reason, offset) => {
     expect(observablesOf(indicator(pattern))).toEqual({
       observables: [],
       notExpressible: [{ reason, offset, line: 1, column: offset + 1, message: expect.stringMatching(/\w/) }],
     })
   })
 
-  test('what can be told is told beside what cannot', () => {
+  test('what can be expressed is listed beside what cannot', () => {
     const { observables, notExpressible } = observablesOf(
       indicator("[ipv4-addr:value = '1.1.1.1' OR\n (url:value LIKE 'x%' AND url:value = 'xy')]"),
     )
@@ -195,19 +195,19 @@ describe('from observable_values', () => {
     ["[url:value = 'it\\'s']", [url("it's")], []],
     ["[ipv4-addr:value = '1.1.1.1' OR ipv4-addr:value IN ('2.2.2.2')]", [ip('1.1.1.1'), ip('2.2.2.2')], []],
     ["[ipv4-addr:value = '1.1.1.1' and ipv4-addr:value = '2.2.2.2']", [], ['syntax']],
-  ])('does not believe them when the pattern is %s', (pattern, observables, reasons) => {
+  ])('does not trust them if the pattern is %s', (pattern, observables, reasons) => {
     const entity = indicator(pattern, [ip('1.1.1.1'), url('http://a')])
     expect(observablesOf(entity).observables).toEqual(observables)
     expect(reasonsOf(entity)).toEqual(reasons)
   })
 
-  test('does not believe them when the pattern names more than they do', () => {
+  test('does not trust them if the pattern names more than they do', () => {
     const entity = indicator("[ipv4-addr:value = '1.1.1.1' OR file:size = 7]", [ip('1.1.1.1')])
     expect(observablesOf(entity).observables).toEqual([ip('1.1.1.1')])
     expect(reasonsOf(entity)).toEqual(['property'])
   })
 
-  test('keeps them when the pattern is plain but cannot be read, and says so', () => {
+  test('keeps them if the pattern is plain but unreadable, and says so', () => {
     const entity = indicator('ipv4-addr:value = 1', [ip('1.1.1.1')])
     expect(observablesOf(entity).observables).toEqual([ip('1.1.1.1')])
     expect(reasonsOf(entity)).toEqual([])
@@ -217,7 +217,7 @@ describe('from observable_values', () => {
 })
 
 test.each(['yara', 'sigma', 'snort', 'suricata', 'pcre', 'kql', 'spl', 'eql', 'tanium-signal'])(
-  'a pattern in %s is reported by its language, whatever the platform read out of it',
+  'reports a pattern in %s by its language, whatever the platform read out of it',
   (language) => {
     expect(observablesOf(indicator("[ipv4-addr:value = '1.1.1.1']", [ip('1.1.1.1')], language))).toEqual({
       observables: [],
@@ -235,12 +235,12 @@ test.each(['yara', 'sigma', 'snort', 'suricata', 'pcre', 'kql', 'spl', 'eql', 't
   },
 )
 
-test('an indicator without a pattern says so', () => {
+test('says that an indicator has no pattern', () => {
   for (const pattern of [undefined, null, '', 7, []])
     expect(reasonsOf(indicator(pattern))).toEqual(['no-pattern'])
 })
 
-test('a pattern without a language is taken for STIX', () => {
+test('takes a pattern without a language for STIX', () => {
   expect(observablesOf(indicator("[url:value = 'x']", undefined, null)).observables).toEqual([url('x')])
   expect(observablesOf(indicator("[url:value = 'x']", undefined, ' STIX ')).observables).toEqual([url('x')])
 })
@@ -252,17 +252,17 @@ describe('from an entity', () => {
     expect(notExpressible).toEqual([])
   })
 
-  test.each(domainSamples.filter(({ type }) => type !== 'indicator'))('$type is none', ({ entity }) => {
+  test.each(domainSamples.filter(({ type }) => type !== 'indicator'))('$type is not one', ({ entity }) => {
     expect(observablesOf(entity)).toEqual({ observables: [], notExpressible: [] })
   })
 
-  test('one that nothing tells from others is reported', () => {
+  test('reports an entity that nothing distinguishes from others', () => {
     expect(reasonsOf(asEntity({ id: 'file--1', type: 'file', size: 7 })!)).toEqual(['property'])
     expect(reasonsOf(asEntity({ id: 'url--1', type: 'url', value: ['x'] })!)).toEqual(['property'])
   })
 })
 
-test('no value of a negated comparison is ever given', () => {
+test('never gives the value of a negated comparison', () => {
   const operator = fc.constantFrom('=', '!=', 'NOT =', 'NOT !=')
   const parts = fc.array(fc.tuple(operator, fc.boolean()), { minLength: 1, maxLength: 6 })
   fc.assert(

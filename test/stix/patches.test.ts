@@ -15,7 +15,7 @@ const entity: Entity = {
 }
 
 describe('previousOf', () => {
-  test('gives the document before the update and touches neither the document nor the patch', () => {
+  test('returns the document before the update and changes neither the document nor the patch', () => {
     const patch = [
       { op: 'replace', path: '/pattern', value: "[url:value = 'a']" },
       { op: 'add', path: '/extensions', value: { [openCtiExtension]: { score: 1 } } },
@@ -59,7 +59,7 @@ describe('previousOf', () => {
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
   })
 
-  test('tells the fields that can be told, and leaves out those that the user may not see', () => {
+  test('returns the fields that it can, and leaves out those that the user may not see', () => {
     const report = asEntity({
       id: 'report--1',
       type: 'report',
@@ -87,7 +87,7 @@ describe('previousOf', () => {
     expect({ report, patch }).toEqual(before)
   })
 
-  test('tells nothing of a document whose id, or whose type, cannot be told', () => {
+  test('says nothing about a document whose id or type it cannot tell', () => {
     for (const path of ['/id/0', '/type/x/y'])
       expect(
         previousOf(entity, [
@@ -97,7 +97,7 @@ describe('previousOf', () => {
       ).toBeUndefined()
   })
 
-  test('whatever of a patch can be applied, no field has a value that it never had', () => {
+  test('gives no field a value that it never had, whatever part of a patch applies', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...samples),
@@ -119,7 +119,7 @@ describe('previousOf', () => {
     )
   })
 
-  test('an empty patch gives the same document', () => {
+  test('returns the same document for an empty patch', () => {
     expect(previousOf(entity, [])).toEqual(entity)
   })
 })
@@ -136,7 +136,7 @@ test.each([
   ['replace', '/labels/-'],
   ['replace', '/labels/-1'],
   ['replace', '/labels/4294967290'],
-])('a patch that would %s %s reaches no prototype and makes no list longer', (op, path) => {
+])('a patch that would %s %s reaches no prototype and lengthens no list', (op, path) => {
   const entity = asEntity({ id: 'indicator--1', type: 'indicator', name: 'x', labels: ['a', 'b'] })!
   const before = previousOf(entity, [{ op, path, value: 4_000_000_000 }])
   expect(before ?? entity).not.toHaveProperty('polluted')
@@ -147,7 +147,7 @@ test.each([
 })
 
 describe('changedFieldsOf', () => {
-  test('tells fields at the top and in extensions by their own names, each once, without bookkeeping', () => {
+  test('lists fields at the top and in extensions by their own names, each once, without bookkeeping', () => {
     expect(
       changedFieldsOf([
         { op: 'add', path: '/labels/1', value: 'x' },
@@ -161,7 +161,7 @@ describe('changedFieldsOf', () => {
     ).toEqual(['labels', 'score', 'a/b~c'])
   })
 
-  test('tells every field of an extension that comes as a whole', () => {
+  test('lists every field of an extension that comes as a whole', () => {
     const extension = { extension_type: 'property-extension', score: 1, updated_at: '' }
     expect(changedFieldsOf([{ op: 'add', path: '/extensions/x', value: extension }])).toEqual(['score'])
     expect(changedFieldsOf([{ op: 'add', path: '/extensions', value: { x: extension } }])).toEqual(['score'])
@@ -204,7 +204,7 @@ describe('truncatedObjectRefs', () => {
     expect(truncatedObjectRefs(report, patch)).toBe(isTruncated)
   })
 
-  test('what has no references has lost none', () => {
+  test('finds nothing missing in an entity without references', () => {
     expect(truncatedObjectRefs(entity, [operation('add', 9)])).toBe(false)
   })
 })

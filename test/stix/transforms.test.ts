@@ -18,7 +18,7 @@ const specified = asEntity({
   labels: [{ value: 'c2' }],
 })!
 
-test('toIndicator gives the keys and defaults of the specification', () => {
+test('toIndicator has the keys and defaults of the specification', () => {
   expect(toIndicator(specified)).toEqual({
     id: 'indicator--1',
     name: 'Malicious IP',
@@ -43,7 +43,7 @@ test('toIndicator gives the keys and defaults of the specification', () => {
   })
 })
 
-test('toGeneric gives the keys and defaults of the specification', () => {
+test('toGeneric has the keys and defaults of the specification', () => {
   expect(toGeneric(specified)).toEqual({
     id: 'indicator--1',
     type: 'indicator',

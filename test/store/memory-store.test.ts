@@ -8,7 +8,7 @@ describe('MemoryStore', () => {
     return { store, reopen: () => store }
   })
 
-  it('keeps copies: what the caller changes later does not reach it', async () => {
+  it('keeps copies, which later changes by the caller do not reach', async () => {
     const store = new MemoryStore()
     await store.open('id')
     const entity = { key: 'k', stixId: 'before' }

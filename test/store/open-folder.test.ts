@@ -10,7 +10,7 @@ test.for([
   [0o1777, 1],
   [0o770, 0],
   [0o700, 0],
-] as const)('tells at the start of a state folder of mode %o: %i times', async ([mode, times]) => {
+] as const)('reports a state folder of mode %o at the start: %i times', async ([mode, times]) => {
   const directory = await temporaryFolder()
   chmodSync(directory, mode)
   const store = new SqliteStore({ directory, connectorId: minimalEnvironment.CONNECTOR_ID })

@@ -28,7 +28,7 @@ describe('kill -9 in the middle of commits', () => {
   it.each([
     ['', 20],
     ['made in their own thread ', 700],
-  ])('%sloses nothing that was committed, keeps no half, and lets go of the lock', async (_, entities) => {
+  ])('%sloses nothing that was committed, keeps no half, and releases the lock', async (_, entities) => {
     const { directory, make } = stateDirectory()
     let last = 0
     for (const commits of [1, 40, 7, 90, 23]) {
@@ -56,7 +56,7 @@ describe('kill -9 in the middle of commits', () => {
 })
 
 describe('two processes', () => {
-  it('never hold the same state, and the second may have it when the first was killed', async () => {
+  it('never hold the same state, and the second gets it after the first was killed', async () => {
     const { directory, make } = stateDirectory()
     const first = start('hold', directory)
     expect((await first.lines.next()).value).toBe('open')
@@ -73,7 +73,7 @@ describe('two processes', () => {
     expect((await third.lines.next()).value).toBe('STATE_LOCKED')
   })
 
-  it('may hold states of different connector ids in one folder', async () => {
+  it('can hold states of different connector ids in one folder', async () => {
     const { directory, make } = stateDirectory()
     const first = start('hold', directory)
     expect((await first.lines.next()).value).toBe('open')
@@ -81,11 +81,11 @@ describe('two processes', () => {
   })
 })
 
-describe('a disk that takes no more', () => {
+describe('a disk that accepts no more', () => {
   it.each([
     ['', 1],
     ['of their own thread ', 2000],
-  ])('makes commits %sfail as a whole, with what to do; what was kept before stays', async (_, entities) => {
+  ])('makes commits %sfail as a whole, with what to do, and keeps earlier ones', async (_, entities) => {
     const { directory, make } = stateDirectory()
     // A limit for the size of files, in units of 1 KiB; Node ignores the signal that comes with it.
     const command = 'ulimit -f 1024; exec "$0" "$@"'
@@ -123,8 +123,8 @@ describe('a disk that takes no more', () => {
   })
 })
 
-describe('a process that may have no threads', () => {
-  it('makes large commits all the same', async () => {
+describe('a process without threads', () => {
+  it('still makes large commits', async () => {
     const { directory, make } = stateDirectory()
     const limits = ['--permission', '--allow-fs-read=*', '--allow-fs-write=*']
     const { child, lines } = start('commit-loop', directory, 700, limits)

@@ -117,7 +117,7 @@ async function everythingIn(store: StateStore) {
 }
 
 describe('the file', () => {
-  it('of the version before routes is brought up to date with all that is in it', async () => {
+  it('of the version before routes is migrated with everything in it', async () => {
     const { file, make } = stateDirectory()
     const store = make()
     await store.open(connectorId)
@@ -146,7 +146,7 @@ describe('the file', () => {
     await again.close()
   })
 
-  it('and its folder are for their owner alone, whatever the umask', async () => {
+  it('and its folder are private to their owner, whatever the umask', async () => {
     const { directory, make } = stateDirectory()
     const umask = process.umask(0)
     try {
@@ -176,7 +176,7 @@ describe('the file', () => {
     expect((statSync(file).mode & 0o777).toString(8)).toBe('640')
   })
 
-  it('has a name that every file system takes, and another for each id', async () => {
+  it('has a name that every file system accepts, and another for each id', async () => {
     const { directory, make } = stateDirectory()
     for (const id of ['../../etc/passwd', '.. .. etc passwd', '', '.', 'ü'.repeat(300)]) {
       await make({ connectorId: id }).open(id)
@@ -209,14 +209,14 @@ describe('the file', () => {
   })
 })
 
-describe('a state that cannot be used is refused', () => {
+describe('refuses an unusable state', () => {
   const refusal = async (open: () => Promise<unknown>) =>
     open().then(
       () => expect.fail('it should have been refused'),
       (error: unknown) => error as Error & { code: string },
     )
 
-  it('when it is garbage: by moving it away one starts anew', async () => {
+  it('that is garbage, until somebody moves it away', async () => {
     const { file, make } = stateDirectory()
     writeFileSync(file, 'this is no database, and has been long enough to look like one'.repeat(20))
     const error = await refusal(() => make().open(connectorId))
@@ -224,7 +224,7 @@ describe('a state that cannot be used is refused', () => {
     expect(error.message).toMatch(/Move .*\.sqlite.* away.*position that the platform keeps/)
   })
 
-  it('when a part of it is missing', async () => {
+  it('that lacks a part', async () => {
     const { file, make } = stateDirectory()
     const store = make()
     await store.open(connectorId)
@@ -236,7 +236,7 @@ describe('a state that cannot be used is refused', () => {
     expect((await refusal(() => make().open(connectorId))).code).toBe('STATE_CORRUPT')
   })
 
-  it('when it is overwritten in the middle, as soon as that is read', async () => {
+  it('that is overwritten in the middle, as soon as it reads that', async () => {
     const { file, make } = stateDirectory()
     const store = make()
     await store.open(connectorId)
@@ -254,7 +254,7 @@ describe('a state that cannot be used is refused', () => {
     expect((await refusal(() => again.entities({ limit: 5000 }))).code).toBe('STATE_CORRUPT')
   })
 
-  it('when it is the database of something else, which stays as it is', async () => {
+  it('that is another database, and leaves it unchanged', async () => {
     const { file, make } = stateDirectory()
     const database = new DatabaseSync(file)
     database.exec('CREATE TABLE theirs (a)')
@@ -264,7 +264,7 @@ describe('a state that cannot be used is refused', () => {
     expect(readFileSync(file).equals(before)).toBe(true)
   })
 
-  it('when a newer version wrote it', async () => {
+  it('that a newer version wrote', async () => {
     const { file, make } = stateDirectory()
     const store = make()
     await store.open(connectorId)
@@ -279,7 +279,7 @@ describe('a state that cannot be used is refused', () => {
     })
   })
 
-  it('when the folder is a file, or lies below one', async () => {
+  it('whose folder is a file, or is below one', async () => {
     const { directory, make } = stateDirectory()
     writeFileSync(join(directory, 'file'), '')
     for (const path of ['file', 'file/below']) {
@@ -291,7 +291,7 @@ describe('a state that cannot be used is refused', () => {
     }
   })
 
-  it('when this user may not write there', async () => {
+  it('where this user may not write', async () => {
     const { directory, make } = stateDirectory()
     const closed = join(directory, 'closed')
     mkdirSync(closed, { mode: 0o500 })
@@ -303,7 +303,7 @@ describe('a state that cannot be used is refused', () => {
     })
   })
 
-  it('when its lock may be read only, which would hold nobody off', async () => {
+  it('whose lock is read-only, which would keep nobody out', async () => {
     const { directory, file, make } = stateDirectory()
     const store = make()
     await store.open(connectorId)
@@ -318,14 +318,14 @@ describe('a state that cannot be used is refused', () => {
     })
   })
 
-  it('when the place of the lock is taken by something else, and lets go of nothing it holds', async () => {
+  it("whose lock's place is taken by something else, and releases nothing that holds it", async () => {
     const { directory, make } = stateDirectory()
     mkdirSync(join(directory, `${connectorId}.lock`))
     expect((await refusal(() => make().open(connectorId))).code).toBe('STATE_UNREADABLE')
     expect(existsSync(join(directory, `${connectorId}.sqlite`))).toBe(false)
   })
 
-  it('and can be opened once the reason is gone: a refusal keeps no lock', async () => {
+  it('and opens it after the reason is gone, because a refusal keeps no lock', async () => {
     const { file, make } = stateDirectory()
     writeFileSync(file, 'garbage'.repeat(200))
     const store = make()
@@ -335,12 +335,12 @@ describe('a state that cannot be used is refused', () => {
   })
 })
 
-describe('a state that is taken away while it is held', () => {
+describe('a state that is taken away at run time', () => {
   const position = (store: SqliteStore, text: string) =>
     store.commit({ values: new Map([['position', text]]) })
   const isGone = { code: 'STATE_NOT_WRITTEN', message: expect.stringMatching(/deleted or replaced.*restart/) }
 
-  it('takes no more changes with the folder deleted, which would be gone with the process', async () => {
+  it('accepts no changes in a deleted folder, which would be gone with the process', async () => {
     const { directory, make } = stateDirectory()
     const store = make()
     await store.open(connectorId)
@@ -356,7 +356,7 @@ describe('a state that is taken away while it is held', () => {
   })
 
   it.each(['.sqlite', '.sqlite-wal', '.sqlite-shm', '.lock'])(
-    'takes none without its %s, until that is back',
+    'accepts none without its %s, until that is back',
     async (end) => {
       const { directory, make } = stateDirectory()
       const store = make()
@@ -372,7 +372,7 @@ describe('a state that is taken away while it is held', () => {
     },
   )
 
-  it('is held by one at a time, also when somebody removes the lock', async () => {
+  it('has one holder at a time, even if somebody removes the lock', async () => {
     const { directory, make } = stateDirectory()
     const first = make()
     await first.open(connectorId)
@@ -418,7 +418,7 @@ describe('tools beside the connector', () => {
   })
 
   it.each(['shared', 'read-only'] as const)(
-    'make nothing that is not there, and do not take what is another’s: %s',
+    "create nothing that does not exist, and do not touch another's state: %s",
     async (access) => {
       const { directory, make } = stateDirectory()
       await expect(make({ access }).open(connectorId)).rejects.toMatchObject({

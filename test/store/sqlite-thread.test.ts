@@ -22,8 +22,8 @@ async function threadedStore() {
   return { ...place, store }
 }
 
-describe('large commits, in a thread of their own', () => {
-  it('wait for it while it begins, and this thread does not', async () => {
+describe('large commits, in a separate thread', () => {
+  it('wait for it while it starts, but this thread does not', async () => {
     const store = stateDirectory().make()
     await store.open(connectorId)
     const commit = store.commit({ putEntities: entities('a') })
@@ -32,7 +32,7 @@ describe('large commits, in a thread of their own', () => {
     expect(store.entity('a-1')).toBeDefined()
   })
 
-  it('can be read from the moment that they are made', async () => {
+  it('can be read as soon as they are made', async () => {
     const { store } = await threadedStore()
     const before = await store.countEntities()
     const commit = store.commit({
@@ -55,7 +55,7 @@ describe('large commits, in a thread of their own', () => {
     expect(await store.departures()).toEqual(new Map([['gone', '4-0']]))
   })
 
-  it('come one after the other with small ones, and with what else is written', async () => {
+  it('run one after another with small ones, and with all other writes', async () => {
     const { store } = await threadedStore()
     await store.commit({ addDeadLetters: [letter({ key: 'a-0' })] })
     const order: string[] = []
@@ -73,7 +73,7 @@ describe('large commits, in a thread of their own', () => {
     expect(store.entity('b-2999')).toBeDefined()
   })
 
-  it('that cannot be made are told, change nothing, and the next one is made', async () => {
+  it('that fail are reported, change nothing, and do not stop the next one', async () => {
     const { store } = await threadedStore()
     const before = await store.countEntities()
     const bad = [...entities('a'), { key: 'bad', stixId: null as unknown as string }]
@@ -108,7 +108,7 @@ function connectionTo(file: string): SqliteConnection {
 }
 
 describe('while another program writes', () => {
-  it('commits wait for it in the thread, small ones too, and this thread goes on', async () => {
+  it('commits wait for it in the thread, small ones too, and this thread continues', async () => {
     const { file, make } = stateDirectory()
     const store = make()
     await store.open(connectorId)
@@ -127,7 +127,7 @@ describe('while another program writes', () => {
     expect(store.value('position')).toBe('5-0')
   })
 
-  it('commits are told after a while, and made when they are asked for again', async () => {
+  it('commits fail after a while, and work when they are repeated', async () => {
     const { file, make } = stateDirectory()
     const store = make()
     await store.open(connectorId)
@@ -145,8 +145,8 @@ describe('while another program writes', () => {
   })
 })
 
-describe('a thread that cannot be had', () => {
-  it('leaves commits to the thread that asked for them', async () => {
+describe('a thread that cannot start', () => {
+  it('leaves commits to the calling thread', async () => {
     const { directory, file, store } = await threadedStore()
     const thread = new SqliteThread(`${directory}/none/state.sqlite`, connectionTo(file))
     onTestFinished(() => thread.close())
@@ -156,7 +156,7 @@ describe('a thread that cannot be had', () => {
     await thread.close()
   })
 
-  it('is closed while it begins', async () => {
+  it('can be closed while it starts', async () => {
     const { file } = await threadedStore()
     const thread = new SqliteThread(file, connectionTo(file))
     await thread.close()

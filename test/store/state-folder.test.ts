@@ -25,13 +25,13 @@ async function stateIn(folder: string, owner: number): Promise<void> {
   await chown(folder, owner, owner)
 }
 
-test('is the one that was named, whoever may write there', async () => {
+test('is the named folder, whoever may write there', async () => {
   const { cwd, home } = await places()
   const chosen = await chosenAs({ uid: process.getuid?.(), cwd, home, named: '/data', connectorId })
   expect(chosen).toEqual({ path: '/data', isFallback: false })
 })
 
-test('is ./state where that can be made', async () => {
+test('is ./state if that can be created', async () => {
   const { cwd, home } = await places()
   const chosen = await chosenAs({ uid: process.getuid?.(), cwd, home, named: './state', connectorId })
   expect(chosen).toEqual({ path: './state', isFallback: false })
@@ -44,7 +44,7 @@ describe.skipIf(!isRoot)(
     const as = (given: { cwd: string; home: string }) =>
       chosenAs({ ...given, uid: anybody, named: './state', connectorId })
 
-    test('is in the home of the user where that can be written, else among the temporary files', async () => {
+    test("is in the user's home if that is writable, else among the temporary files", async () => {
       const { cwd, home } = await places()
       expect(await as({ cwd, home })).toEqual({
         path: expect.stringContaining(`opencti-stream-connector-${anybody}`) as string,
@@ -57,7 +57,7 @@ describe.skipIf(!isRoot)(
       })
     })
 
-    test('never leaves a state behind: not one in ./state that it cannot write or see, nor one elsewhere', async () => {
+    test('never leaves a state behind: neither one in ./state that it cannot write or see, nor one elsewhere', async () => {
       const { cwd, home } = await places()
       await stateIn(join(cwd, 'state'), 0)
       expect(await as({ cwd, home })).toEqual({ path: './state', isFallback: false })
@@ -72,13 +72,13 @@ describe.skipIf(!isRoot)(
       expect(await as(other)).toMatchObject({ isFallback: true })
     })
 
-    test('passes by a ./state of somebody else that holds nothing of this connector', async () => {
+    test("ignores somebody else's ./state without anything of this connector", async () => {
       const { cwd, home } = await places()
       await mkdir(join(cwd, 'state'), { mode: 0o755 })
       expect(await as({ cwd, home })).toMatchObject({ isFallback: true })
     })
 
-    test('among temporary files is never a folder that somebody else has made', async () => {
+    test('is never a folder among the temporary files that somebody else created', async () => {
       const { cwd, home } = await places()
       const temporary = join(home, 'tmp')
       await mkdir(temporary)
@@ -109,14 +109,14 @@ test.each([
     `${root}\n28 27 8:1 /docker/volumes/${'ab'.repeat(32)}/_data /app/state rw shared:1 - ext4 /dev/sda rw`,
     /without a name/,
   ],
-])('tells in one line that the state lies in %s, and what is lost then', (_name, mounts, words) => {
+])('reports in one line that the state is in %s, and what can be lost', (_name, mounts, words) => {
   const note = stateFolderNote({ path: '/app/state', isFallback: false }, within(mounts))
   expect(note).toMatchObject({ isGrave: true, message: expect.stringMatching(words) as string })
   expect(note!.message).toMatch(/dead letters and the id map are lost/)
   expect(note!.message).not.toContain('\n')
 })
 
-test('tells of a temporary folder, as grave only when nobody has named it', () => {
+test('reports a temporary folder, as serious only if nobody has named it', () => {
   expect(stateFolderNote({ path: '/tmp/a', isFallback: false }, within(root))).toMatchObject({
     isGrave: false,
   })
@@ -126,7 +126,7 @@ test('tells of a temporary folder, as grave only when nobody has named it', () =
   })
 })
 
-test('says nothing of a volume or a disk', () => {
+test('does not report a volume or a disk', () => {
   const disk = '27 1 254:0 / / rw - ext4 /dev/vda rw'
   const volume = String.raw`28 27 8:1 /docker/volumes/my-siem/_data /my\040app/state rw - ext4 /dev/sda rw`
   expect(stateFolderNote({ path: '/opt/state', isFallback: false }, within(disk))).toBeUndefined()

@@ -51,7 +51,7 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
       expect(await other.open(owner)).toEqual({ fresh: false })
     })
 
-    it('refuses to be done twice', async () => {
+    it('refuses to happen twice', async () => {
       const store = await opened()
       await expect(store.open(owner)).rejects.toMatchObject({ code: 'STATE_LOCKED' })
     })
@@ -65,7 +65,7 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
       await expect(store.requestReplay({ force: false })).rejects.toMatchObject({ code: 'STATE_NOT_WRITTEN' })
     })
 
-    it('is undone by closing, twice if need be', async () => {
+    it('is undone by closing, twice if necessary', async () => {
       const store = await opened()
       await store.close()
       await store.close()
@@ -74,7 +74,7 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
     })
   })
 
-  it('keeps everything over a restart', async () => {
+  it('keeps everything across a restart', async () => {
     const { store, reopen } = await make()
     await store.open(owner)
     const entity = {
@@ -136,7 +136,7 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
   })
 
   describe('entities', () => {
-    it('are answered as they were put, without what was absent', async () => {
+    it('are returned as they were put, without absent fields', async () => {
       const store = await opened({
         putEntities: [{ key: 'k', stixId: 's', externalId: undefined, position: undefined }],
       })
@@ -201,7 +201,7 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
       expect(await keys()).toEqual([])
     })
 
-    it('that are gone are remembered apart, until they are removed or positions are forgotten', async () => {
+    it('that are gone are remembered separately, until they are removed or positions are forgotten', async () => {
       const store = await opened()
       await store.commit({
         putDepartures: new Map([
@@ -225,7 +225,7 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
       expect([...(await store.departures())]).toEqual([['d', '9-0']])
     })
 
-    it('forget their positions, but not those put in the same changes', async () => {
+    it('forget their positions, but not those in the same changes', async () => {
       const store = await opened({
         putEntities: [{ key: 'old', stixId: 's', externalId: 'x', position: '1-0' }],
       })
@@ -255,7 +255,7 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
       expect(await store.deadLetter(3)).toBeUndefined()
     })
 
-    it('never get an id that was used, not even over a restart', async () => {
+    it('never get a used id, not even across a restart', async () => {
       const { store, reopen } = await make()
       await store.open(owner)
       await store.commit({ addDeadLetters: [letter(), letter(), letter()] })
@@ -293,7 +293,7 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
       expect((await store.deadLetters({ ...page, limit: 9 })).map(({ id }) => id)).toEqual([4, 2, 1])
     })
 
-    it('are marked for another try, by id or all that could be read', async () => {
+    it('are marked for another try, by id or all that are readable', async () => {
       const store = await opened({
         addDeadLetters: [letter(), letter(), letter({ key: undefined }), letter()],
       })
@@ -332,7 +332,7 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
       ])
     })
 
-    it('know the route through which they failed', async () => {
+    it('know their route', async () => {
       const store = await opened({
         addDeadLetters: [
           letter({ key: 'a@chat', route: 'chat' }),
@@ -351,7 +351,7 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
       expect((await store.deadLetters({ limit: 9 })).map(({ route }) => route)).toEqual([undefined])
     })
 
-    it('are outdated by a newer position of their entity, those of the same changes too', async () => {
+    it('are outdated by a newer position of their entity, even in the same changes', async () => {
       const store = await opened({
         addDeadLetters: [
           letter({ key: 'a', position: '9-0' }),
@@ -375,7 +375,7 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
   })
 
   describe('a commit', () => {
-    it('does what it is given in one go, deleting after putting', async () => {
+    it('happens as a whole, and deletes after it puts', async () => {
       const store = await opened({
         putEntities: [
           { key: 'a', stixId: '1' },
@@ -416,7 +416,7 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
       },
     )
 
-    it('of nothing is fine, durable or not', async () => {
+    it('of nothing works, durable or not', async () => {
       const store = await opened({}, { durable: true }, { values: new Map(), putEntities: [] })
       expect(await store.countEntities()).toBe(0)
     })

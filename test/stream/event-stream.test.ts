@@ -105,7 +105,7 @@ test('delivers a frame of 20 MB whole', async () => {
   expect(reading.messages[1]!.truncated).toBeUndefined()
 })
 
-test('puts the beginning of an oversized frame in its place and goes on', async () => {
+test('puts the beginning of an oversized frame in its place and continues', async () => {
   const reading = read('/oversize', {}, { maxFrameBytes: 1_000_000 })
   await reading.received(3)
   expect(reading.ids).toEqual(['1-0', '2-0', '3-0'])
@@ -116,23 +116,20 @@ test('puts the beginning of an oversized frame in its place and goes on', async 
   expect(oversized!.bytes).toBeLessThan(4_010_000)
 })
 
-test.each(['cut-mid-frame', 'cut-mid-utf8'])(
-  'never delivers the half of a frame: %s',
-  async (misbehavior) => {
-    const reading = script(`${misbehavior},good`)
-    const broken = await reading.notice('broken')
-    expect(broken.error).toMatchObject({
-      code: 'STREAM_BROKEN',
-      message: expect.stringMatching(/broke off: .*\(UND_ERR_SOCKET\)$/) as string,
-    })
-    expect(broken.retryInMs).toBe(500)
-    await reading.clock.advance(500)
-    await reading.received(2)
-    expect(reading.ids).toEqual(['1-0', '1-0'])
-  },
-)
+test.each(['cut-mid-frame', 'cut-mid-utf8'])('never delivers half a frame: %s', async (misbehavior) => {
+  const reading = script(`${misbehavior},good`)
+  const broken = await reading.notice('broken')
+  expect(broken.error).toMatchObject({
+    code: 'STREAM_BROKEN',
+    message: expect.stringMatching(/broke off: .*\(UND_ERR_SOCKET\)$/) as string,
+  })
+  expect(broken.retryInMs).toBe(500)
+  await reading.clock.advance(500)
+  await reading.received(2)
+  expect(reading.ids).toEqual(['1-0', '1-0'])
+})
 
-test('never delivers the half of a frame that a clean end left', async () => {
+test('never delivers half a frame that a clean end left', async () => {
   const reading = script('eof-mid-frame,good')
   await reading.notice('ended')
   await reading.clock.advance(500)
@@ -140,7 +137,7 @@ test('never delivers the half of a frame that a clean end left', async () => {
   expect(reading.ids).toEqual(['1-0', '1-0'])
 })
 
-test('opens again after a clean end, with a new query, within a second', async () => {
+test('reopens after a clean end, with a new query, within a second', async () => {
   let from = 0
   const reading = read('/clean-eof', { query: () => ({ from: `${++from}-0` }) })
   const ended = await reading.notice('ended')
@@ -159,7 +156,7 @@ test('waits longer and longer for a server that accepts and drops at once', asyn
   }
 })
 
-test('waits no longer for a server that cuts each connection, as long as each brings something new', async () => {
+test('does not wait longer for a server that cuts each connection, as long as each brings something new', async () => {
   const reading = read('/clean-eof', { madeProgress: () => true })
   for (let turn = 1; turn <= 10; turn++) {
     const ended = await reading.notice('ended', turn)
@@ -169,7 +166,7 @@ test('waits no longer for a server that cuts each connection, as long as each br
   expect(reading.kinds.slice(0, 4)).toEqual(['connecting', 'connected', 'flowing', 'ended'])
 })
 
-test('a connection that still brings messages after a minute was good, though nothing in them is new', async () => {
+test('calls a connection good that still brings messages after a minute, even if nothing in them is new', async () => {
   const reading = script('500,500,slow-heartbeats,500', { madeProgress: () => false })
   await reading.notice('refused')
   await reading.clock.advance(500)
@@ -208,7 +205,7 @@ test('waits briefly again after a connection that was good', async () => {
   expect((await reading.notice('silent')).retryInMs).toBe(500)
 })
 
-test('gives a server that does not answer 30 s, whatever limit the HTTP client has', async () => {
+test('gives a server 30 s to answer, whatever limit the HTTP client has', async () => {
   const reading = read('/stall-before-headers')
   await until(
     () => server.open === 1,
@@ -275,7 +272,7 @@ test.each([
   )
 })
 
-test('gives a large message on a slow line all the time that it takes', async () => {
+test('gives a large message on a slow line all the time it takes', async () => {
   const reading = read('/parts')
   await reading.received(1)
   await part(reading, 'id: 2-0\nevent: create\ndata: "')
@@ -319,7 +316,7 @@ test('reads nothing while the handler is busy', async () => {
   )
 })
 
-test('hangs up on a server that it keeps waiting, and comes back as soon as there is room', async () => {
+test('closes a connection that it keeps waiting, and comes back as soon as there is room', async () => {
   const busy = gate()
   let last = 0
   const reading = read('/flood', {
@@ -358,7 +355,7 @@ test.each([
       throw new StreamConnectorError('STREAM_BROKEN', 'the frame is no envelope')
     },
   ],
-])('reports a handler that %s, closes, and opens again after a wait', async (_, onMessages) => {
+])('reports a handler that %s, closes, and reopens after a wait', async (_, onMessages) => {
   const reading = read('/good', { onMessages })
   const broken = await reading.notice('broken')
   expect(broken).toMatchObject({
@@ -374,7 +371,7 @@ test.each([
   expect((await reading.notice('broken', 2)).retryInMs).toBe(1000)
 })
 
-test('reports a handler that fails only after it was hung up on', async () => {
+test('reports a handler that fails only after the connection was closed', async () => {
   const busy = gate()
   const reading = read('/flood', { onMessages: () => busy.opened })
   await reading.received(1)
@@ -405,7 +402,7 @@ test('survives notices that throw or reject, and handlers that return some value
   await reading.notice('ended')
 })
 
-test('opens again now when it is told to, from wherever it is', async () => {
+test('reopens at once on request, in any state', async () => {
   const reading = script('good,410,stall-before-headers,good')
   await reading.received(1)
   reading.stream.reconnect('the state was reset')
@@ -425,7 +422,7 @@ test('opens again now when it is told to, from wherever it is', async () => {
   expect(reading.clock.monotonic()).toBe(0)
 })
 
-test('waits for a busy handler before it opens again, so that messages never overtake one another', async () => {
+test('waits for a busy handler before it reopens, so messages never overtake one another', async () => {
   const busy = gate()
   let calls = 0
   const reading = read('/good', { onMessages: () => (++calls === 1 ? busy.opened : undefined) })
@@ -460,7 +457,7 @@ test.each(['stall-before-headers', 'good', 'flood', '500', '410', 'no-type-silen
   },
 )
 
-test('stops at once though the handler is busy for ever, or fails later', async () => {
+test('stops at once even if the handler is busy forever, or fails later', async () => {
   const busy = gate()
   const reading = read('/flood', { onMessages: () => busy.opened })
   await reading.received(1)
@@ -481,7 +478,7 @@ test('says what is wrong with an address without repeating it', () => {
   expect(() => new Reading('http://user:hunter2@127.0.0.1/')).toThrow(/^(?!.*hunter2)/)
 })
 
-test('says why a server cannot be reached, and tries on', async () => {
+test('says why it cannot reach a server, and keeps trying', async () => {
   const reading = read('/good')
   const gone = await MisbehavingServer.start()
   const { origin } = gone
@@ -521,7 +518,7 @@ test('never follows a redirect to another origin, token or not', async () => {
   expect(elsewhere.requests).toEqual([])
 })
 
-test('does not run in circles', async () => {
+test('never follows redirects in a circle', async () => {
   const reading = read('/redirect-round')
   expect((await reading.notice('refused')).error.message).toContain('redirects again and again')
   expect(server.requests).toHaveLength(6)

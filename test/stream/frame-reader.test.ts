@@ -99,7 +99,7 @@ describe('any cut of the bytes gives the same messages', () => {
   })
 })
 
-test('an id without data is a message of its own, in its place', () => {
+test('an id without data is a separate message, in its place', () => {
   expect(
     withoutBytes(all('id: 1\n\nid: 2\n\ndata: x\n\nid: 3\ndata: y\n\nid: 4\nevent: heartbeat\n\n')),
   ).toEqual([
@@ -115,7 +115,7 @@ test('a message does not inherit the id of an earlier one', () => {
   expect(all('id: 1\ndata: x\n\ndata: y\n\n').map(({ id }) => id)).toEqual(['1', undefined])
 })
 
-test('tells the size of messages within a few per cent', () => {
+test('reports the size of messages within a few percent', () => {
   const text = `id: 1-0\nevent: create\ndata: "${'€'.repeat(1000)}"\n\n`
   const [message] = all(text)
   expect(message!.bytes / Buffer.byteLength(text)).toBeCloseTo(1, 1)
@@ -147,14 +147,14 @@ test('a frame of many chunks costs in proportion to its size', () => {
   expect(costMs(80)).toBeLessThan(costMs(5) * 100 + 200)
 })
 
-test('passes on how long the server asks to wait', () => {
+test('passes on the wait that the server asks for', () => {
   const asked: number[] = []
   const reader = new FrameReader({ maxFrameBytes: 1000, onRetry: (ms) => asked.push(ms) })
   reader.push(Buffer.from('retry: 3000\n\nretry: soon\n\n'))
   expect(asked).toEqual([3000])
 })
 
-test('finds the same blank lines as a look at each line', () => {
+test('finds the same blank lines as a line-by-line search', () => {
   const text = fc.string({ unit: fc.constantFrom('\n', '\r', 'a'), maxLength: 12 })
   fc.assert(
     fc.property(text, text, fc.constantFrom('first' as const, 'last' as const), (before, after, which) => {

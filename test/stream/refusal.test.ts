@@ -33,7 +33,7 @@ async function refused(path: string, waitMs = 0): Promise<Refused> {
   return find() as Refused
 }
 
-describe('says in the words of the server why the stream did not open, and waits as that deserves', () => {
+describe("says in the server's words why the stream did not open, and waits accordingly", () => {
   test.each([
     [
       '/401',
@@ -74,7 +74,7 @@ test('says what came instead of a stream', async () => {
   expect((await refused('/no-type-html')).error.message).toContain('something like a web page')
 })
 
-test('does not wait for ever for an explanation', async () => {
+test('does not wait forever for an explanation', async () => {
   expect((await refused('/endless-error', 20_000)).reason).toBe('Internal Server Error')
   expect((await refused('/no-type-silent', 20_000)).error.message).toContain(
     'and nothing instead of an event stream',

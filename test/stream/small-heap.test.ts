@@ -6,7 +6,7 @@ import { MisbehavingServer } from './misbehaving-server.ts'
 
 const child = join(import.meta.dirname, 'children/small-heap.ts')
 
-test('a frame that the heap cannot hold does not end the process, and stands in its place', async () => {
+test('a frame that the heap cannot hold is replaced in its place and does not end the process', async () => {
   const server = await MisbehavingServer.start()
   onTestFinished(() => server.stop())
   const { stdout } = await promisify(execFile)(process.execPath, [

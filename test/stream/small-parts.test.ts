@@ -5,7 +5,7 @@ import { SilenceWatchdog } from '../../src/stream/silence-watchdog.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { type Clock } from '../../src/util/clock.ts'
 
-test('an event loop that was busy is no silence: what arrived meanwhile is read first', () => {
+test('a busy event loop is not a silence: it first reads what has arrived', () => {
   let nowMs = 0
   let alarm: { atMs: number; callback: () => void } | undefined
   const clock: Clock = {
@@ -35,7 +35,7 @@ test('an event loop that was busy is no silence: what arrived meanwhile is read 
   expect(silences).toEqual([60_000])
 })
 
-test('only bytes that are of use put the silence off', async () => {
+test('only useful bytes postpone the silence', async () => {
   const clock = new ManualClock()
   const silences: number[] = []
   const watchdog = new SilenceWatchdog(clock, 60_000, (silentMs) => silences.push(silentMs))
@@ -58,7 +58,7 @@ test('only bytes that are of use put the silence off', async () => {
   expect(silences).toEqual([60_000, 60_000])
 })
 
-test('heartbeats that come in bursts again and again are told once', () => {
+test('reports heartbeats that come in bursts once', () => {
   const heartbeat = { id: '1-0', event: 'heartbeat', data: '', bytes: 40 }
   const create = { id: '1-0', event: 'create', data: '', bytes: 40 }
   const detector = new BurstDetector()
@@ -70,7 +70,7 @@ test('heartbeats that come in bursts again and again are told once', () => {
   expect(detector.add(15_000, [heartbeat, heartbeat, heartbeat])).toBeUndefined()
 })
 
-test('explains an error by the cause that says most', () => {
+test('explains an error by its most specific cause', () => {
   expect(explainNetworkError(new TypeError('fetch failed', { cause: coded('x', 'CERT_HAS_EXPIRED') }))).toBe(
     'its certificate has expired; renew it (CERT_HAS_EXPIRED)',
   )

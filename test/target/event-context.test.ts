@@ -100,7 +100,7 @@ test('says nothing where the platform said nothing, whatever is in its place', a
   }
 })
 
-test('previous and changed reach back to what the target has, before the events that were replaced', async () => {
+test('previous and changed reach back to what the target has, before the replaced events', async () => {
   class Slow extends Witness {
     static override readonly defaults = { name: 'Slow', coalesce: 'latest' as const, concurrency: 1 }
     readonly mayGoOn = Promise.withResolvers<void>()
@@ -134,7 +134,7 @@ test('previous and changed reach back to what the target has, before the events 
   expect(updates[0]!.context.entity).toEqual(named('c', ['y']))
 })
 
-test('a source of a merge was not changed by it', async () => {
+test('does not call the source of a merge changed by it', async () => {
   const connector = witness(Witness)
   const source = buildIndicator('domain', { seed: 2, name: 'source' })
   await connector.processMessage({ event: 'create', data: source })
@@ -149,7 +149,7 @@ test('a source of a merge was not changed by it', async () => {
   expect([removal!.changed, removal!.previous()]).toEqual([[], undefined])
 })
 
-test('is, from a live stream, the text that came over the wire', async () => {
+test('is the text from the wire on a live stream', async () => {
   const simulator = await startSimulator()
   const env = simulator.environment({ CONNECTOR_LIVE_STREAM_RECOVER: 'false' })
   const connector = new Witness({ env, store: new MemoryStore(), logger: silentLogger })

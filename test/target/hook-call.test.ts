@@ -36,7 +36,7 @@ describe('one call of a hook', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('names the hook and the setting when it takes too long', async () => {
+  it('names the hook and the setting if it takes too long', async () => {
     const { clock, call: hook } = call(1000)
     const result = hook.run('create', () => untilAborted(hook)).catch((error: unknown) => error)
     await clock.advance(1000)
@@ -45,7 +45,7 @@ describe('one call of a hook', () => {
     })
   })
 
-  it('is over only when a hook that may have an effect has ended, however late, and tells that it waits', async () => {
+  it('is over only when a hook that may have an effect has ended, however late, and reports the wait', async () => {
     const { clock, call: hook, overdue } = call(1000)
     const late = Promise.withResolvers<string>()
     let ended: unknown
@@ -61,7 +61,7 @@ describe('one call of a hook', () => {
     expect(ended).toBe('T7')
   })
 
-  it('hands on what a late hook says of its event, and takes what only says that it was interrupted for its time', async () => {
+  it("passes on a late hook's verdict on its event, and takes a mere interruption for a time-out", async () => {
     const cases: [unknown, object][] = [
       [Object.assign(new Error('no'), { status: 422 }), { status: 422 }],
       [new PermanentError('never'), { code: 'PERMANENT' }],
@@ -88,7 +88,7 @@ describe('one call of a hook', () => {
     await clock.advance(1000)
   })
 
-  it('sees the end of the connector, with a limit and without', () => {
+  it('sees the end of the connector, with and without a limit', () => {
     for (const timeoutMs of [undefined, 1000]) {
       const { stopped, call: hook } = call(timeoutMs)
       const signal = hook.signal()

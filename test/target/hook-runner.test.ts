@@ -93,7 +93,7 @@ function operation(
 const skipped = (reason: string): Outcome => ({ kind: 'skipped', reason })
 
 describe('the id map', () => {
-  it('makes a create of what is new and an update of what is known, whatever the event says', async () => {
+  it('turns new entities into a create and known ones into an update, whatever the event says', async () => {
     const { runner, log } = await desk()
     expect(await runner.deliver(operation('update'))).toBe(delivered)
     expect(await runner.deliver(operation('create'))).toBe(delivered)
@@ -107,7 +107,7 @@ describe('the id map', () => {
     ])
   })
 
-  it('lets the event decide when there is none', async () => {
+  it('leaves the decision to the event if there is none', async () => {
     const { runner, log } = await desk({
       delivery: { idMap: false },
       hooks: { create: () => void log.push('create') },
@@ -133,7 +133,7 @@ describe('the id map', () => {
     expect(log).toHaveLength(4)
   })
 
-  it('lets a delete of what was never pushed be skipped, and only when it knows of everything', async () => {
+  it('skips a delete of what was never pushed, but only if it knows everything', async () => {
     const complete = await desk()
     expect(await complete.runner.deliver(operation('delete'))).toEqual(skipped('never-pushed'))
     expect(complete.log).toEqual([])
@@ -146,14 +146,14 @@ describe('the id map', () => {
 })
 
 describe('find', () => {
-  it('makes an update of what the target has already', async () => {
+  it('turns an entity that the target already has into an update', async () => {
     const { runner, log } = await desk({ hooks: { find: () => 4711 } })
     await runner.deliver(operation('create'))
     await runner.deliver(operation('delete'))
     expect(log).toEqual(['update indicator--a 4711', 'delete indicator--a 4711 deleted'])
   })
 
-  it('is not asked for what is known, and its word for nothing is a create', async () => {
+  it('is not asked for known entities, and its empty answer means a create', async () => {
     let asked = 0
     const find = () => {
       asked++
@@ -167,8 +167,8 @@ describe('find', () => {
   })
 })
 
-describe('what the target answers', () => {
-  it('with 404 to an update makes a create, whose id is remembered', async () => {
+describe("the target's answer", () => {
+  it('of 404 to an update makes a create, and its id is remembered', async () => {
     let isLost = false
     let ids = 0
     const { runner, checkpointer } = await desk({
@@ -185,7 +185,7 @@ describe('what the target answers', () => {
     expect(await checkpointer.entity('a')).toMatchObject({ externalId: '2' })
   })
 
-  it('with 409 to a create or 404 to a delete is success, by option', async () => {
+  it('of 409 to a create or 404 to a delete counts as success, by option', async () => {
     const hooks: Partial<Hooks<unknown>> = {
       create: () => {
         throw status(409)
@@ -212,7 +212,7 @@ describe('what the target answers', () => {
     await expect(strict.runner.deliver(operation('delete'))).rejects.toMatchObject({ status: 404 })
   })
 
-  it('with a failure is remembered as nothing', async () => {
+  it('of a failure leaves nothing remembered', async () => {
     const { runner, checkpointer } = await desk({
       hooks: {
         create: () => {
@@ -224,7 +224,7 @@ describe('what the target answers', () => {
     expect(await checkpointer.entity('a')).toBeUndefined()
   })
 
-  it('with something that is no id is the hook’s mistake, not an id', async () => {
+  it("of something that is not an id is the hook's mistake, not an id", async () => {
     for (const id of [{ id: 7 }, true, [1], () => {}]) {
       const { runner, checkpointer } = await desk({ hooks: { create: () => id as unknown as string } })
       await expect(runner.deliver(operation('create'))).rejects.toMatchObject({ code: 'HOOK_RESULT' })
@@ -234,7 +234,7 @@ describe('what the target answers', () => {
 })
 
 describe('an author', () => {
-  it('skips an event by transforming it into nothing', async () => {
+  it('skips an event by returning nothing from transform', async () => {
     for (const nothing of [undefined, null]) {
       const { runner, log } = await desk({ hooks: { transform: () => nothing as undefined } })
       expect(await runner.deliver(operation('create'))).toEqual(skipped('transform'))
@@ -244,7 +244,7 @@ describe('an author', () => {
     expect(await runner.deliver(operation('create'))).toBe(delivered)
   })
 
-  it('withdraws what was pushed by transforming it into nothing, and has it back by transforming it again', async () => {
+  it('withdraws an entity by returning nothing from transform, and brings it back by returning it again', async () => {
     let isWanted = true
     const transform = (entity: { id: string }) => (isWanted ? entity.id : undefined)
     const { runner, checkpointer, log } = await desk({ hooks: { transform } })
@@ -265,7 +265,7 @@ describe('an author', () => {
     ])
   })
 
-  it('withdraws in a batch too, and an item that goes again goes as the same', async () => {
+  it('withdraws in a batch too, and a retried item stays the same', async () => {
     const seen: string[] = []
     let answer = 'retry' as 'retry' | 'ok'
     const { runner, checkpointer } = await desk({
@@ -289,7 +289,7 @@ describe('an author', () => {
     expect(await checkpointer.entity('a')).toBeUndefined()
   })
 
-  it('withdraws nothing without a delete hook, nor without an id map: it is not known what was pushed', async () => {
+  it('withdraws nothing without a delete hook or an id map, because it is not known what was pushed', async () => {
     const hooks = { transform: () => undefined }
     const without = await desk({ hooks: { ...hooks, delete: undefined } as never })
     without.checkpointer.putEntity({ key: 'a', stixId: 'indicator--a' })
@@ -301,7 +301,7 @@ describe('an author', () => {
     expect(log).toEqual([])
   })
 
-  it('may throw anything, and it is handed on as it is', async () => {
+  it('can throw anything, and it is passed on unchanged', async () => {
     for (const thrown of ['text', undefined, null, 7]) {
       const { runner } = await desk({
         hooks: {
@@ -314,7 +314,7 @@ describe('an author', () => {
     }
   })
 
-  it('gets items in a batch, and only what the target took is remembered', async () => {
+  it('gets items in a batch, and only what the target accepted is remembered', async () => {
     const seen: string[] = []
     const { runner, checkpointer } = await desk({
       hooks: {
@@ -339,7 +339,7 @@ describe('an author', () => {
 })
 
 describe('a hook that takes too long', () => {
-  it('sees its signal aborted, and fails with HOOK_TIMEOUT when it has ended', async () => {
+  it('sees its signal aborted, and fails with HOOK_TIMEOUT after it has ended', async () => {
     let signal: AbortSignal | undefined
     const { runner, clock } = await desk({
       delivery: { hookTimeoutMs: 1000 },
@@ -367,7 +367,7 @@ describe('a hook that takes too long', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('is done when it ends well after all, however late', async () => {
+  it('counts as done if it succeeds after all, however late', async () => {
     const { runner, clock } = await desk({
       delivery: { hookTimeoutMs: 1000 },
       hooks: { create: () => new Promise<string>((resolve) => clock.schedule(9000, () => resolve('late'))) },

@@ -6,7 +6,7 @@ import { HookTimings } from '../../src/observe/facts/hook-timings.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { delay } from '../../src/util/delay.ts'
 
-test('the time of a hook is the target’s: waiting for a token does not count, for all its requests together', async () => {
+test("a hook's time is the target's: waiting for a token does not count, for all its requests together", async () => {
   const clock = new ManualClock()
   const bucket = new TokenBucket({ perSecond: 1, burst: 1 }, clock)
   const send = async () => {

@@ -16,7 +16,7 @@ abstract class Untransformed extends StreamConnector {
 test.each([
   ['without a hook that does anything', Idle, 'neither create, update, delete nor flush'],
   ['without transform', Untransformed as unknown as typeof Idle, 'no transform'],
-])('a class %s does not start, and puts nothing aside', async (_, Connector, words) => {
+])('a class %s does not start, and makes no dead letter', async (_, Connector, words) => {
   const simulator = await startSimulator()
   await using connector = new Connector({ env: simulator.environment(), store: new MemoryStore() })
   await expect(connector.start()).rejects.toMatchObject({

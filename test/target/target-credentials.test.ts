@@ -46,7 +46,7 @@ describe('a target knows the connector', () => {
     expect(redactor.clean(`said ${expected}`)).not.toMatch(/t0ken-7|pass:word|OnBhc3M6d29yZ/)
   })
 
-  test('and nobody else is told: another host sees no credentials, and a header of the author wins', async () => {
+  test("and nobody else does: another host sees no credentials, and the author's header wins", async () => {
     const { clients } = stage()
     const http = clients.of({ url: await mirror(), token: 't0ken-7' }, undefined)
     const other = await mirror()
@@ -58,7 +58,7 @@ describe('a target knows the connector', () => {
     { token: 'a', username: 'b', password: 'c' },
     { username: 'b' },
     { client_id: 'a', client_secret: 'b' },
-  ])('by one kind of credentials that is whole, or the author is told (%o)', (credentials) => {
+  ])('by exactly one complete kind of credentials, or the author gets an error (%o)', (credentials) => {
     expect(() => stage().clients.of({ url: 'https://siem.example', ...credentials }, undefined)).toThrow(
       'either token, or',
     )
@@ -140,7 +140,7 @@ async function oauth(
 }
 
 describe('OAuth 2.0', () => {
-  test('fetches one token for all who ask at once, and keeps it out of every text', async () => {
+  test('fetches one token for everybody who asks at once, and keeps it out of every text', async () => {
     const { clients, target, state, release, redactor } = await oauth({ expiresIn: 3600 })
     state.isSlow = true
     const http = clients.of(target, undefined)
@@ -170,7 +170,7 @@ describe('OAuth 2.0', () => {
     expect(redactor.clean('access-token-2')).toBe('[redacted]')
   })
 
-  test('goes on with the token that still holds when another cannot be had', async () => {
+  test('continues with a valid token if it cannot get another', async () => {
     const { clients, target, state, clock } = await oauth({ expiresIn: 3600 })
     const http = clients.of(target, undefined)
     await http.get('items')
@@ -182,7 +182,7 @@ describe('OAuth 2.0', () => {
     expect(judge(error, true, 0)).toMatchObject({ kind: 'retry', ofTarget: true })
   })
 
-  test('renews a token that was revoked once, however many requests it was refused to, and sends them again whole', async () => {
+  test('renews a revoked token once, however many requests it fails, and repeats them completely', async () => {
     const { clients, target, state } = await oauth()
     const http = clients.of(target, undefined)
     await http.get('items')
@@ -194,7 +194,7 @@ describe('OAuth 2.0', () => {
     expect(done).toEqual(Array.from({ length: 8 }, () => 'Bearer access-token-2 {"value":"all of it"}'))
   })
 
-  test('hands on a 401 to a fresh token, which means that the target is not to be used', async () => {
+  test('passes on a 401 to a fresh token, which means that the target refuses', async () => {
     const { clients, target, state } = await oauth()
     const api = await serve((_, response) => response.writeHead(401).end())
     const error = await failure(clients.of({ ...target, url: api }, undefined).get('items'))
@@ -205,7 +205,7 @@ describe('OAuth 2.0', () => {
   test.each([
     ['in the body alone', { wants: 'body' as const }],
     ['and says that a token was created', { status: 201 }],
-  ])('knows a server that takes the client %s', async (_, answer) => {
+  ])('recognizes a server that takes the client %s', async (_, answer) => {
     const { clients, target, state } = await oauth(answer)
     const http = clients.of(target, undefined)
     await http.get('items')
@@ -214,7 +214,7 @@ describe('OAuth 2.0', () => {
     expect(state.asked.filter((line) => line.endsWith('false')).length).toBeLessThan(2)
   })
 
-  test('takes a client that is refused for an outage, and says so without a secret', async () => {
+  test('treats a refused client as an outage, and says so without a secret', async () => {
     const { clients, target, redactor } = await oauth()
     const error = await failure(
       clients.of({ ...target, client_secret: 'wrong-secret' }, undefined).get('items'),

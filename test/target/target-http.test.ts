@@ -48,7 +48,7 @@ test.each([
     'Wed, 01 Sep 2027 08:00:07 GMT',
     { date: 'Wed, 01 Sep 2027 08:00:00 GMT' },
   ],
-])('slows every request when the target asks for it in %s', async (_, retryAfter, headers) => {
+])('slows every request if the target asks for it in %s', async (_, retryAfter, headers) => {
   const url = await serve((_request, response) => {
     response.writeHead(429, { 'retry-after': retryAfter, ...headers }).end()
   })
@@ -59,7 +59,7 @@ test.each([
   expect(judge(error, true, 0).facts.retryAfterMs).toBe(7000)
 })
 
-test('ends at once when what is in flight is given up, also while it waits for a token', async () => {
+test('ends at once when the request is given up, even while it waits for a token', async () => {
   const url = await serve((_, response) => response.end())
   const { clock, stop, http } = client(0.01)
   await http.get(url)
@@ -70,7 +70,7 @@ test('ends at once when what is in flight is given up, also while it waits for a
   expect(clock.pending).toBe(0)
 })
 
-describe('the time for an answer', () => {
+describe('the time limit', () => {
   /** A target that sends so much and then nothing. */
   const stalling = async (...parts: readonly string[]) => {
     const arrived = Promise.withResolvers<void>()
@@ -85,7 +85,7 @@ describe('the time for an answer', () => {
   test.each([
     ['that does not come', []],
     ['that stops in the middle of its body', ['{"id":']],
-  ])('is 30 s for an answer %s, and it can be tried again', async (_, parts) => {
+  ])('is 30 s for an answer %s, which can be retried', async (_, parts) => {
     const { url, arrived } = await stalling(...parts)
     const { clock, http } = client()
     const request = failure(http.get(url).json())
@@ -105,7 +105,7 @@ describe('the time for an answer', () => {
     ['shorter', 1000, 1000],
     ['longer', 600_000, 600_000],
     ['longer, for all requests', undefined, 90_000],
-  ])('is what the author says, where that is %s', async (_, timeout, limitMs) => {
+  ])('is what the author says, if that is %s', async (_, timeout, limitMs) => {
     const { url, arrived } = await stalling()
     const { clock, http } = client()
     const request = failure(
@@ -118,7 +118,7 @@ describe('the time for an answer', () => {
     expect(await request).toMatchObject({ message: `The target did not answer within ${limitMs} ms.` })
   })
 
-  test('has no end where the author wants none', async () => {
+  test('can be removed by the author', async () => {
     const { url, arrived } = await stalling()
     const { clock, http, stop } = client()
     const request = failure(http.get(url, { timeout: false }))
@@ -128,7 +128,7 @@ describe('the time for an answer', () => {
     expect(await request).toMatchObject({ message: 'given up' })
   })
 
-  test('does not count the wait for a token', async () => {
+  test('does not include the wait for a token', async () => {
     const url = await serve((_, response) => response.end('ok'))
     const { clock, http } = client(0.01)
     await http.get(url)
@@ -145,7 +145,7 @@ describe('the time for an answer', () => {
     expect(clock.pending).toBe(0)
   })
 
-  test('hands on all of an answer, with its address, however large it is', async () => {
+  test('lets all of an answer through, with its address, however large it is', async () => {
     const large = 'é'.repeat(500_000)
     const url = await serve((_, response) =>
       response.writeHead(200, { 'set-cookie': ['a=1', 'b=2'] }).end(large),
@@ -174,7 +174,7 @@ describe('a redirect', () => {
   const options = { headers: { authorization: 'Bearer s3cr3t' }, json: { name: 'secret knowledge' } }
 
   test.each([301, 302, 303, 307, 308])(
-    'to another host (%d) carries nothing there, and says so',
+    'to another host (%d) takes nothing there, and says so',
     async (status) => {
       let visits = 0
       const other = await serve((_, response) => {
@@ -196,7 +196,7 @@ describe('a redirect', () => {
     },
   )
 
-  test.each([307, 308])('within the target (%d) goes with all that it has', async (status) => {
+  test.each([307, 308])('within the target (%d) takes everything along', async (status) => {
     seen.length = 0
     const url = await redirecting(status, () => '/there')
     const { http } = client()
@@ -207,7 +207,7 @@ describe('a redirect', () => {
     ])
   })
 
-  test.each([301, 302])('%d never makes a GET of what should change something', async (status) => {
+  test.each([301, 302])('of %d never turns a write into a GET', async (status) => {
     seen.length = 0
     const url = await redirecting(status, () => '/there')
     const { http } = client()
@@ -227,8 +227,8 @@ describe('a redirect', () => {
   })
 })
 
-describe('the network', () => {
-  test('is gone through by the proxy that is meant for the address, unless the address is exempt', async () => {
+describe('a proxy', () => {
+  test('is the one for the address, unless the address is exempt', async () => {
     const url = await serve((request, response) => response.end(`${request.method} ${request.url}`))
     const proxy = await startProxy('user:pass-word')
     const proxies = { http_proxy: new Secret(proxy.url), no_proxy: [] as string[] }
@@ -242,7 +242,7 @@ describe('the network', () => {
     expect(proxy.seen).toHaveLength(1)
   })
 
-  test('that refuses a tunnel has failed, whatever it answers: the target has seen nothing', async () => {
+  test('that refuses a tunnel has failed, whatever it answers, because the target has seen nothing', async () => {
     for (const status of [403, 407, 502]) {
       const server = createServer()
       server.on('connect', (_, socket) => socket.end(`HTTP/1.1 ${status} no\r\n\r\n`))
@@ -297,7 +297,7 @@ describe('the requests of a hook', () => {
     }
   }
 
-  test('end with its time, though their author hands no signal on', async () => {
+  test('end at its time limit, even if their author passes no signal', async () => {
     const { clock, http, url, arrived, call, broken } = await hooked()
     const api = http.extend({ prefix: url })
     const result = failure(Promise.resolve(call.run('update', async () => api.put('x', { json: {} }).text())))
@@ -308,7 +308,7 @@ describe('the requests of a hook', () => {
     expect(clock.pending).toBe(0)
   })
 
-  test('come to their end before it does, though nobody waits for them', async () => {
+  test('end before it does, even if nobody awaits them', async () => {
     const { clock, http, url, arrived, answers, call } = await hooked()
     let ended = false
     const forgetful = async () =>
@@ -324,7 +324,7 @@ describe('the requests of a hook', () => {
     await expect.poll(() => ended).toBe(true)
   })
 
-  test('are on their own when it is over', async () => {
+  test('are independent after it has ended', async () => {
     const { clock, http, url, arrived, answers, call } = await hooked()
     const begin = Promise.withResolvers<void>()
     let loop: Promise<unknown> | undefined

@@ -160,7 +160,7 @@ async function live<C extends Careless>(
 const told = (outcome: Outcome): string =>
   'reason' in outcome ? `${outcome.kind}: ${outcome.reason}` : outcome.kind
 
-test('never calls delivered what a target has under an id that nobody knows, and never asks it about "undefined"', async () => {
+test('never counts as delivered what a target has under an unknown id, and never asks it about "undefined"', async () => {
   const target = new Target()
   await (await live(Careless, target)).say('create')
   const second = await live(Careless, target)
@@ -171,7 +171,7 @@ test('never calls delivered what a target has under an id that nobody knows, and
   expect(target.requests.join()).not.toContain('undefined')
 })
 
-test('learns the id from find after a 409, and brings the present state', async () => {
+test('learns the id from find after a 409, and sends the current state', async () => {
   const target = new Target()
   await (await live(Finding, target)).say('create')
   const second = await live(Finding, target)
@@ -181,7 +181,7 @@ test('learns the id from find after a 409, and brings the present state', async 
   expect(target.entries.size).toBe(0)
 })
 
-test('after a 409 asks find once more, for what came between', async () => {
+test('after a 409 asks find once more, for what came in between', async () => {
   const target = new Target()
   let asked = 0
   class Late extends Finding {
@@ -194,7 +194,7 @@ test('after a 409 asks find once more, for what came between', async () => {
   expect([...target.entries.values()]).toEqual([changed])
 })
 
-test('is no success when the target has an entity that find does not find', async () => {
+test('is not a success if the target has an entity that find does not find', async () => {
   const target = new Target()
   class Blind extends Finding {
     override find(): undefined {}
@@ -205,7 +205,7 @@ test('is no success when the target has an entity that find does not find', asyn
   expect(target.requests.filter((each) => each === 'POST')).toHaveLength(4)
 })
 
-test.each([OwnIds, NoIds])('goes on without a map where ids are those of the entities: %o', async (Class) => {
+test.each([OwnIds, NoIds])('works without a map if the ids are those of the entities: %o', async (Class) => {
   const target = new Target()
   const first = await live(Class, target)
   await first.say('create', buildIndicator('ipv4', { seed: 8 }))
@@ -224,7 +224,7 @@ test.each([OwnIds, NoIds])('goes on without a map where ids are those of the ent
   expect(target.entries.has(indicator.id)).toBe(false)
 })
 
-test('withdraws by the entity’s own id when everything is lost, and says so when that finds nothing', async () => {
+test("withdraws by the entity's own id if everything is lost, and says so if that finds nothing", async () => {
   const target = new Target()
   target.entries.set(indicator.id, indicator)
   expect(await (await live(OwnIds, target, { isLost: true })).say('delete')).toBe('delivered')
@@ -247,7 +247,7 @@ test('does not believe a target that deletes whatever it is asked to', async () 
   expect(await (await live(quiet, target, { isLost: true })).say('delete')).toMatch(/^dead-lettered/)
 })
 
-test('knows after a restart that the target gives ids, and then does not even try', async () => {
+test('knows after a restart that the target assigns ids, and then does not even try', async () => {
   const target = new Target()
   const first = await live(Careless, target, { isLost: true })
   await first.say('create', buildIndicator('ipv4', { seed: 9 }))
@@ -258,7 +258,7 @@ test('knows after a restart that the target gives ids, and then does not even tr
   expect(target.requests).toHaveLength(requests)
 })
 
-test('learns from an id map that was imported that the target gives ids', async () => {
+test('learns from an imported id map that the target assigns ids', async () => {
   const target = new Target()
   const known = buildIndicator('ipv4', { seed: 9 })
   const id = target.create(known)
@@ -280,7 +280,7 @@ test('skips the delete of what find does not find', async () => {
   expect(target.requests).toEqual([])
 })
 
-test('delivers the letters when the author has written find', async () => {
+test('delivers the dead letters after the author has written find', async () => {
   const target = new Target()
   await (await live(Careless, target)).say('create')
   const second = await live(Careless, target)
@@ -293,7 +293,7 @@ test('delivers the letters when the author has written find', async () => {
   expect(target.entries.size).toBe(0)
 })
 
-test('knows what find has found also without an update hook, so that it can go', async () => {
+test('knows what find has found even without an update hook, so it can be deleted', async () => {
   const target = new Target()
   await (await live(Careless, target)).say('create')
   const second = await live(Finding, target, {
@@ -325,7 +325,7 @@ test('leaves at the target what another entity has under the same id, until that
   expect(target.entries.size).toBe(0)
 })
 
-test.each(['update', 'delete'] as const)('tries a conflict of an %s again before it judges', async (hook) => {
+test.each(['update', 'delete'] as const)('retries a conflict of an %s before it judges', async (hook) => {
   const target = new Target()
   let conflicts = 0
   class Conflicting extends Careless {

@@ -70,7 +70,7 @@ async function stage() {
 }
 
 for (const make of [Shelf, BulkShelf]) {
-  test(`${make.name}: what transform wants no more goes from the target, also after a restart, and can come back`, async () => {
+  test(`${make.name}: withdraws what transform drops, even after a restart, and can bring it back`, async () => {
     const { simulator, start } = await stage()
     const { id } = simulator.create(buildIndicator('domain', { seed: 1, name: 'wanted' }))
     const never = simulator.create(buildIndicator('domain', { seed: 2, name: 'unwanted' }))

@@ -22,7 +22,7 @@ function textsIn(value: unknown): string[] {
     : []
 }
 
-test('an indicator of each kind is what the platform sends', () => {
+test('an indicator of each kind matches what the platform sends', () => {
   for (const kind of indicatorKinds) {
     const indicator = buildIndicator(kind)
     expect(indicator).toMatchObject({
@@ -41,7 +41,7 @@ test('an indicator of each kind is what the platform sends', () => {
   expect(buildIndicator('yara').pattern_type).toBe('yara')
 })
 
-test('ids are those that the platform computes', () => {
+test('computes the ids that the platform computes', () => {
   expect(buildObservable('ipv4-addr', { value: '203.0.113.7' }).id).toBe(
     'ipv4-addr--9ddd739e-87b1-587d-83f2-62ef1130af2f',
   )
@@ -63,7 +63,7 @@ describe('an observable', () => {
     ),
   )
 
-  test('has labels, score and description where its kind has them', () => {
+  test('has labels, score and description if its kind does', () => {
     for (const kind of observableKinds) {
       const observable = buildObservable(kind) as StixObject
       const extension = observable.extensions![observableExtension]!
@@ -109,7 +109,7 @@ describe('a knowledge base', () => {
     expect(build(1)).not.toBe(build(2))
   })
 
-  test('has as many different objects as asked for, and each refers to earlier ones only', async () => {
+  test('has exactly the requested number of objects, and each only refers to earlier ones', async () => {
     const objects = [...buildKnowledgeBase({ seed: 5, size: 3000 })]
     expect(new Set(objects.map(({ id }) => id)).size).toBe(3000)
     await using simulator = await Simulator.start()

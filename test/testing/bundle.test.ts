@@ -50,7 +50,7 @@ test('gives objects the extensions of the platform, with the same internal ids e
   expect(second.entity(indicator.id)).toEqual(indicator)
 })
 
-test('makes the markings of any make the ones of the platform', async () => {
+test("turns the markings of any source into the platform's", async () => {
   const { simulator } = await loaded()
   const indicator = simulator.entity(idOf('indicator', '03'))!
   expect(indicator['object_marking_refs']).toEqual([
@@ -62,7 +62,7 @@ test('makes the markings of any make the ones of the platform', async () => {
   expect(simulator.entity(tlpMarkingIds['TLP:AMBER'])).toMatchObject({ name: 'TLP:AMBER' })
 })
 
-test('puts what observables and techniques bring where the platform has it, and keeps unknown types', async () => {
+test('puts the properties of observables and techniques where the platform does, and keeps unknown types', async () => {
   const { simulator } = await loaded()
   const address = simulator.entity('ipv4-addr--0f4b1c1e-7d7a-5c26-9a5c-5f3f6c1b0a07')!
   expect(address.extensions![observableExtension]).toEqual({
@@ -79,7 +79,7 @@ test('puts what observables and techniques bring where the platform has it, and 
   expect(openCtiPropertiesOf(tactic)).toMatchObject({ extension_type: 'new-sdo', type: 'X-Mitre-Tactic' })
 })
 
-test('comes with a catch-up, but for relations that lack an end', async () => {
+test('comes with a catch-up, except relationships that lack an end', async () => {
   const { simulator } = await loaded()
   simulator.stream.filter = ({ type }) => type === 'relationship'
   const stream = await OpenStream.open(simulator, {
@@ -100,7 +100,7 @@ test('comes with a catch-up, but for relations that lack an end', async () => {
   await stream.close()
 })
 
-test('comes as events when asked, and the second time as updates of what changed', async () => {
+test('comes as events on request, and the second time as updates of what changed', async () => {
   const { simulator } = await loaded({ asEvents: true })
   expect(simulator.history.slice(5).map(({ type }) => type)).toEqual(
     Array.from({ length: 10 }, () => 'create'),

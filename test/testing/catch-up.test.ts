@@ -40,7 +40,7 @@ async function secondsOfCatchUp(simulator: Simulator, count: number): Promise<nu
 }
 
 test.each(['6.x', '7.x-mid', '7.x-new'] as const)(
-  'sends pages that rise, and inside a page any order: on %s',
+  'sends rising pages in any inner order: on %s',
   async (profile) => {
     const { simulator } = await startOnManualClock({ profile, catchUpPage: 20 })
     simulator.load(sixty())
@@ -54,7 +54,7 @@ test.each(['6.x', '7.x-mid', '7.x-new'] as const)(
   },
 )
 
-test('sends one index of the database after the other inside a page', async () => {
+test('sends one database index after another inside a page', async () => {
   const { simulator } = await startOnManualClock()
   const observable = (seed: number) => buildObservable('ipv4-addr', { ...plain, seed })
   simulator.load(
@@ -67,7 +67,7 @@ test('sends one index of the database after the other inside a page', async () =
   await stream.close()
 })
 
-test('shuffles in the same way for the same seed, and in another at each connection', async () => {
+test('shuffles the same way for the same seed, and differently at each connection', async () => {
   const orders: number[][] = []
   for (const seed of [7, 7, 8]) {
     const { simulator } = await startOnManualClock({ seed })
@@ -80,7 +80,7 @@ test('shuffles in the same way for the same seed, and in another at each connect
   expect(other).not.toEqual(first)
 })
 
-test('is cut after so many objects, each time', async () => {
+test('is cut after a number of objects, each time', async () => {
   const { simulator } = await startOnManualClock({ catchUpPage: 10 })
   simulator.load(sixty())
   simulator.faults.cutCatchUpAfterObjects = 25
@@ -93,7 +93,7 @@ test('is cut after so many objects, each time', async () => {
   expect(await secondsOfCatchUp(simulator, 60)).toHaveLength(60)
 })
 
-test('sends what is there while others write: each object once, as it is', async () => {
+test('sends current objects while others write, each once', async () => {
   const { simulator, clock } = await startOnManualClock()
   const objects = sixty()
   simulator.load(objects)
@@ -129,7 +129,7 @@ test('includes both ends of its range and never what was deleted', async () => {
   await stream.close()
 })
 
-test('goes on live after the recovery date, with what happened meanwhile', async () => {
+test('goes live after the recovery date, with what happened meanwhile', async () => {
   const clock = new ManualClock()
   const simulator = await startSimulator({ clock })
   await clock.advance(1000)
@@ -145,7 +145,7 @@ test('goes on live after the recovery date, with what happened meanwhile', async
   await stream.close()
 })
 
-test('is ignored when it ends before it begins', async () => {
+test('is ignored if it ends before it begins', async () => {
   const { simulator } = await startOnManualClock()
   simulator.load([dated(1, '01', '10')])
   const indicator = simulator.create(buildIndicator('url', plain))
@@ -156,7 +156,7 @@ test('is ignored when it ends before it begins', async () => {
   await stream.close()
 })
 
-test('sends references before what needs them, all under one id, and nothing twice', async () => {
+test('sends references before what refers to them, all under one id, and nothing twice', async () => {
   const { simulator } = await startOnManualClock()
   const author = buildIdentity()
   const indicator = buildIndicator('sha256', { created_by_ref: author.id })
@@ -210,7 +210,7 @@ test('sends an object that was a dependency before only as that', async () => {
   await stream.close()
 })
 
-test('skips relations whose ends the reader may not see', async () => {
+test('skips relationships whose ends the reader may not see', async () => {
   const { simulator } = await startOnManualClock()
   const indicator = buildIndicator('domain', plain)
   const malware = buildMalware(plain)
@@ -228,7 +228,7 @@ test('skips relations whose ends the reader may not see', async () => {
   await stream.close()
 })
 
-test('is refused with a frame when the stream filters on origins', async () => {
+test('is refused with a frame if the stream filters on origins', async () => {
   const { simulator } = await startOnManualClock()
   simulator.stream.originFilter = () => true
   const query = { from: '0-0', recover: '2026-09-01T00:00:00Z' }
@@ -246,7 +246,7 @@ test('is refused with a frame when the stream filters on origins', async () => {
   await failing.close()
 })
 
-test('sends its groups in an order of its own on request', async () => {
+test('sends its groups in a custom order on request', async () => {
   const { simulator } = await startOnManualClock()
   simulator.load([dated(1, '01', '10'), dated(2, '02', '11'), dated(3, '03', '12')])
   simulator.faults.catchUpOrder = 'reversed'

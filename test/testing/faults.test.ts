@@ -30,7 +30,7 @@ async function openRaw(simulator: Simulator) {
 }
 
 describe('connecting', () => {
-  test('is refused as often as asked, with status, reason, headers and body', async () => {
+  test('is refused as often as requested, with status, reason, headers and body', async () => {
     const { simulator } = await startOnManualClock()
     simulator.faults.refuseConnects(1, { status: 502, reason: 'No Upstream', body: '<html>' })
     simulator.faults.refuseConnects(1, { status: 429, headers: { 'retry-after': '3' } })
@@ -139,7 +139,7 @@ describe('an open stream', () => {
     expect(bytes.toString()).not.toContain('"type":"create"')
   })
 
-  test('stalls without a byte and goes on where it was', async () => {
+  test('stalls without a byte and resumes where it was', async () => {
     const { simulator, clock } = await startOnManualClock()
     const stream = await open(simulator)
     await stream.nextOf('connected')
@@ -180,7 +180,7 @@ describe('an open stream', () => {
     await stream.close()
   })
 
-  test('takes any text, broken frames and unknown ones', async () => {
+  test('carries any text, broken frames and unknown ones', async () => {
     const { simulator } = await startOnManualClock()
     const stream = await open(simulator)
     await stream.nextOf('connected')
@@ -216,7 +216,7 @@ describe('an open stream', () => {
   })
 })
 
-test('a trimmed history is a gap that only connected tells of', async () => {
+test('a trimmed history is a gap that only connected reveals', async () => {
   const { simulator, clock } = await startOnManualClock()
   for (const seed of [1, 2, 3]) simulator.create(buildIndicator('domain', { ...plain, seed }))
   await clock.advance(10)
@@ -229,7 +229,7 @@ test('a trimmed history is a gap that only connected tells of', async () => {
   await stream.close()
 })
 
-test('only as many events stay as the retention says', async () => {
+test('keeps only as many events as the retention says', async () => {
   const { simulator } = await startOnManualClock({ retention: 3 })
   for (let seed = 1; seed <= 2500; seed++) simulator.create(buildIndicator('domain', { ...plain, seed }))
   expect(simulator.history).toHaveLength(3)
@@ -239,7 +239,7 @@ test('only as many events stay as the retention says', async () => {
   await stream.close()
 })
 
-test('a client that does not read holds a 7.x back and fills the memory of a 6.x', async () => {
+test('a client that does not read delays a 7.x and fills the memory of a 6.x', async () => {
   for (const profile of ['6.x', '7.x-new'] as const) {
     const { simulator } = await startOnManualClock({ profile })
     for (let count = 0; count < 40; count++) simulator.faults.largeFrame(1_000_000)
@@ -257,7 +257,7 @@ test('a client that does not read holds a 7.x back and fills the memory of a 6.x
   }
 })
 
-test('a platform that goes away comes back on the same port with all that it knew', async () => {
+test('a platform that goes away comes back on the same port with everything it knew', async () => {
   const { simulator } = await startOnManualClock()
   const { reading } = await openRaw(simulator)
   await simulator.faults.takePlatformDown()
@@ -271,7 +271,7 @@ test('a platform that goes away comes back on the same port with all that it kne
   await stream.close()
 })
 
-test('GraphQL fails and loses answers as often as asked', async () => {
+test('GraphQL fails and loses answers as often as requested', async () => {
   const { simulator } = await startOnManualClock()
   const id = simulator.connectorId
   const register = 'mutation R($input: RegisterConnectorInput) { registerConnector(input: $input) { id } }'
@@ -295,7 +295,7 @@ test('GraphQL fails and loses answers as often as asked', async () => {
   expect(await askGraphql(simulator, ping, { id, state: '{}' })).toMatchObject({ status: 200 })
 })
 
-test('clear ends every fault that waits', async () => {
+test('clear ends every waiting fault', async () => {
   const { simulator } = await startOnManualClock()
   const { faults } = simulator
   faults.refuseConnects(5, { status: 500 })

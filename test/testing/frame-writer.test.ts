@@ -5,7 +5,7 @@ import { systemClock } from 'opencti-stream-connector'
 import { expect, onTestFinished, test } from 'vitest'
 import { FrameWriter } from '../../src/testing/live/frame-writer.ts'
 
-test('a connection that is cut while its client leaves is told as closed', async () => {
+test('reports a connection as closed that is cut while its client leaves', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   onTestFinished(() => void server.close())
   await once(server, 'listening')

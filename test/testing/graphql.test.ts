@@ -13,7 +13,7 @@ const input = (simulator: Simulator, more: Record<string, unknown> = {}) => ({
   input: { id: simulator.connectorId, name: 'Test', type: 'STREAM', scope: ['all'], ...more },
 })
 
-test('registers, keeps the state of pings, and remembers what it was told', async () => {
+test('registers, keeps the state of pings, and remembers what it got', async () => {
   const { simulator } = await startOnManualClock()
   const { data } = await askGraphql(simulator, register, input(simulator))
   expect(data).toEqual({
@@ -114,7 +114,7 @@ describe('an older platform', () => {
     expect((await askGraphql(simulator, '{ redisStreamInfo { streamSize } }')).errors).toBeUndefined()
   })
 
-  test('can be had of any profile', async () => {
+  test('is available in any profile', async () => {
     const { simulator } = await startOnManualClock()
     simulator.faults.rejectInputFields('auto')
     const { errors } = await askGraphql(simulator, register, input(simulator, { auto: true }))
@@ -155,7 +155,7 @@ test('describes streams and the history', async () => {
   expect(list.data).toEqual({ streamCollections: { edges: [] } })
 })
 
-test('refuses who may not, as a GraphQL error', async () => {
+test('refuses a user without the right, as a GraphQL error', async () => {
   const { simulator } = await startOnManualClock()
   const reader = simulator.users.add({ capabilities: ['APIACCESS_USETOKEN', 'TAXIIAPI'] })
   const codeOf = async (token: string | null) =>
@@ -172,7 +172,7 @@ test('refuses who may not, as a GraphQL error', async () => {
   expect(simulator.connector()!.isResetPending).toBe(true)
 })
 
-test('reads aliases, comments, inline values and block texts, and says what is no GraphQL', async () => {
+test('reads aliases, comments, inline values and block texts, and reports what is not GraphQL', async () => {
   const { simulator } = await startOnManualClock()
   const query = `
     # a comment

@@ -3,7 +3,7 @@ import { buildIndicator } from 'opencti-stream-connector/testing'
 import { OpenStream } from './open-stream.ts'
 import { startOnManualClock } from './start-simulator.ts'
 
-test('carry the starting position first, then an id made up from the clock', async () => {
+test('carry the starting position first, then an id from the clock', async () => {
   const { simulator, clock } = await startOnManualClock()
   const from = simulator.lastEventId
   const stream = await OpenStream.open(simulator, { from })
@@ -92,7 +92,7 @@ test('can be silenced, skewed, and put before the main frame of an event', async
   await stream.close()
 })
 
-test('made up on a clock that is ahead can be ahead of what comes', async () => {
+test('from a clock that is ahead can be ahead of later events', async () => {
   const { simulator, clock } = await startOnManualClock()
   simulator.faults.heartbeatSkewMs = 60_000
   const stream = await OpenStream.open(simulator, { from: simulator.lastEventId })
@@ -105,7 +105,7 @@ test('made up on a clock that is ahead can be ahead of what comes', async () => 
   await stream.close()
 })
 
-test('a reader that gets nothing but internal events jumps to the present', async () => {
+test('move a reader that only gets internal events to the present', async () => {
   const { simulator, clock } = await startOnManualClock()
   const from = simulator.lastEventId
   simulator.faults.publishInternal(3)

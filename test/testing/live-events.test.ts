@@ -62,7 +62,7 @@ describe('a write', () => {
     await stream.close()
   })
 
-  test('that changes nothing is no event', async () => {
+  test('that changes nothing is not an event', async () => {
     const { simulator } = await start()
     const indicator = simulator.create(buildIndicator('domain'))
     const { length } = simulator.history
@@ -87,7 +87,7 @@ describe('a write', () => {
     expect(simulator.entity(report.id)!['object_refs']).toEqual([renamed.id])
   })
 
-  test('says who did it, when told', async () => {
+  test('says who did it, on request', async () => {
     const { simulator } = await start()
     simulator.create(buildIndicator('domain'), { by: simulator.user.id, eventId: '17-0' })
     const { envelope } = simulator.history.at(-1)!
@@ -95,7 +95,7 @@ describe('a write', () => {
     expect(envelope.event_id).toBe('17-0')
   })
 
-  test('takes the relations of a deleted object along, without events', async () => {
+  test('takes the relationships of a deleted object along, without events', async () => {
     const { simulator } = await start()
     const [indicator, malware] = [simulator.create(buildIndicator('md5')), simulator.create(buildMalware())]
     const relation = simulator.create(buildRelationship(indicator, 'indicates', malware))
@@ -105,7 +105,7 @@ describe('a write', () => {
     expect(simulator.history).toHaveLength(length + 1)
   })
 
-  test('to a stored object behind the back of the simulator fails', async () => {
+  test("fails if it targets an object behind the simulator's back", async () => {
     const { simulator } = await start()
     const indicator = simulator.create(buildIndicator('domain')) as StixObject
     expect(() => (indicator['name'] = 'other')).toThrow(TypeError)
@@ -148,7 +148,7 @@ describe('an update that leaves the filter', () => {
     },
   )
 
-  test('is nothing with deletes switched off', async () => {
+  test('is nothing if deletes are switched off', async () => {
     const { simulator } = await start()
     const indicator = simulator.create(buildIndicator('domain', plain))
     simulator.stream.filter = scoreAbove(50)
@@ -176,7 +176,7 @@ test('an update that enters the filter is a create with the type update', async 
   }
 })
 
-test('a merge names its sources, moves their relations and forgets them', async () => {
+test('a merge names its sources, moves their relationships and forgets them', async () => {
   const { simulator } = await start()
   const target = simulator.create(buildMalware({ ...plain, seed: 1 }))
   const source = simulator.create(buildMalware({ ...plain, seed: 2 }))
@@ -199,7 +199,7 @@ test('a merge names its sources, moves their relations and forgets them', async 
   await stream.close()
 })
 
-test('a merge whose target does not match the filter tells nothing of its sources', async () => {
+test('a merge whose target does not match the filter says nothing about its sources', async () => {
   const { simulator } = await start()
   const [target, source] = [1, 2].map((seed) => simulator.create(buildMalware({ ...plain, seed })))
   simulator.stream.filter = ({ id }) => id === source!.id || id.startsWith('tool')
@@ -211,7 +211,7 @@ test('a merge whose target does not match the filter tells nothing of its source
   await stream.close()
 })
 
-test.each(['6.x', '7.x-new'] as const)('events and extensions carry what those of %s do', async (profile) => {
+test.each(['6.x', '7.x-new'] as const)('events and extensions have the shape of %s', async (profile) => {
   const { simulator } = await start({ profile })
   const author = simulator.create(
     buildIdentity({ ...plain, x_opencti_modified_at: '2026-08-02T00:00:00.000Z' }),
@@ -281,7 +281,7 @@ describe('dependencies', () => {
     await stream.close()
   })
 
-  test('are sent again when the memory of the connection is full', async () => {
+  test('are sent again if the memory of the connection is full', async () => {
     const { simulator } = await start({ dependencyCacheSize: 1 })
     const author = simulator.create(buildIdentity())
     const from = simulator.lastEventId
@@ -305,7 +305,7 @@ describe('dependencies', () => {
     await stream.close()
   })
 
-  test('bring a relation outside the filter when one end is inside, even deleted with deletes off', async () => {
+  test('bring a relationship outside the filter if one end is inside, even deleted with deletes off', async () => {
     const { simulator } = await start()
     const indicator = simulator.create(buildIndicator('md5', plain))
     const malware = simulator.create(buildMalware(plain))
@@ -325,7 +325,7 @@ describe('dependencies', () => {
   })
 })
 
-test('an update of an object outside the filter arrives when a container inside holds it', async () => {
+test('an update of an object outside the filter arrives if a container inside holds it', async () => {
   const { simulator } = await start()
   const malware = simulator.create(buildMalware(plain))
   simulator.create(buildReport([malware], plain))
@@ -355,7 +355,7 @@ test('the newest platform cuts references of a report to what the reader may see
   }
 })
 
-test('inferred objects come only when asked for', async () => {
+test('sends inferred objects only on request', async () => {
   const { simulator } = await start()
   const from = simulator.lastEventId
   simulator.create(buildIndicator('domain', { ...plain, x_opencti_is_inferred: true }))

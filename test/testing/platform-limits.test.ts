@@ -25,7 +25,7 @@ test.each(profiles)(
   },
 )
 
-test('a fragment does not hide a repeated call, and a mutation is called once', async () => {
+test('a fragment does not hide a repeated call, and a mutation may only be called once', async () => {
   const { simulator } = await startOnManualClock()
   const hidden = await askGraphql(
     simulator,
@@ -85,7 +85,7 @@ test.each([
 })
 
 test.each(profiles)(
-  'a state that is no JSON fails that ping and the next, from 7.x on: on %s',
+  'a state that is not JSON fails that ping and the next, from 7.x on: on %s',
   async (profile) => {
     const { simulator } = await startOnManualClock({ profile })
     const id = simulator.connectorId
@@ -114,7 +114,7 @@ test.each(profiles)(
   },
 )
 
-test('takes a user who may not use tokens for nobody, from 7.x on', async () => {
+test('treats a user who may not use tokens as nobody, from 7.x on', async () => {
   for (const profile of profiles) {
     const { simulator } = await startOnManualClock({ profile })
     const { token } = simulator.users.add({ capabilities: ['CONNECTORAPI', 'TAXIIAPI'] })
@@ -124,7 +124,7 @@ test('takes a user who may not use tokens for nobody, from 7.x on', async () => 
   }
 })
 
-test("gives the connector's user what the stock role of connectors may do", async () => {
+test("gives the connector's user the rights of the stock role for connectors", async () => {
   const { simulator } = await startOnManualClock()
   const { data } = await askGraphql(simulator, '{ me { capabilities { name } } connectors { id } }')
   const { me } = data as unknown as { me: { capabilities: { name: string }[] } }
@@ -135,7 +135,7 @@ test("gives the connector's user what the stock role of connectors may do", asyn
   expect(names).not.toContain('KNOWLEDGE_ORGANIZATION_RESTRICT')
 })
 
-test('tells of the limit of requests in each answer', async () => {
+test('reports the request limit in each answer', async () => {
   const { simulator, clock } = await startOnManualClock()
   const headersOf = async () => {
     const { headers } = await fetch(`${simulator.url}/stream/unknown`)

@@ -56,12 +56,12 @@ describe('from', () => {
     expect(await firstEventFrom(`from=${ids[0]}`)).toBe(ids[1])
   })
 
-  test('as a date is the id with sequence 0, which is not delivered itself', async () => {
+  test('treats a date as the id with sequence 0, which is not delivered itself', async () => {
     expect(await firstEventFrom(`from=${new Date(nowMs).toISOString()}`)).toBe(`${nowMs}-1`)
   })
 
   test.each([`${nowMs - 5000}`, 'abc', 'now', 'live', '$', 'no', 'false', `${nowMs}-0-0`, ''])(
-    '%s is ignored without a word: the stream begins at the present',
+    'ignores %s silently: the stream begins at the present',
     async (from) => {
       expect(await firstEventFrom(`from=${from}`)).toBeUndefined()
     },
@@ -85,7 +85,7 @@ test('the query wins over the headers, and the From header over Last-Event-ID', 
   expect(await firstEventFrom('', { ...headers, from: ids[0]! })).toBe(ids[1])
 })
 
-test('tells in connected how far the history reaches', async () => {
+test('reports in connected how far the history reaches', async () => {
   const stream = await OpenStream.open(simulator, 'from=0-0')
   const frame = await stream.next()
   expect(frame).toMatchObject({ id: undefined, event: 'connected' })

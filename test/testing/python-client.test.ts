@@ -111,7 +111,7 @@ test('reads an indicator with its author, markings, labels and observables', asy
   })
 })
 
-test('reads a report with everything that it holds, and identities by their kind', async () => {
+test('reads a report with everything in it, and identities by their kind', async () => {
   const { simulator } = await startOnManualClock()
   const [organization, person] = ['organization', 'individual'].map((identity_class, index) =>
     simulator.create(buildIdentity({ seed: index + 1, identity_class })),
@@ -135,7 +135,7 @@ test('reads a report with everything that it holds, and identities by their kind
 
 describe('lists', () => {
   test.each(['6.x', '7.x-new'] as const)(
-    'tell of everything of a platform in full: on %s',
+    'return everything of a platform completely: on %s',
     async (profile) => {
       const { simulator } = await startOnManualClock({ profile })
       simulator.load(buildKnowledgeBase({ size: 400 }))
@@ -147,7 +147,7 @@ describe('lists', () => {
     },
   )
 
-  test('find by filters, in the order that is asked for', async () => {
+  test('filter, in the requested order', async () => {
     const { simulator } = await startOnManualClock()
     const indicators = [10, 60, 90].map((x_opencti_score, index) =>
       simulator.create(buildIndicator('domain', { seed: index + 1, x_opencti_score })),
@@ -183,7 +183,7 @@ describe('lists', () => {
     expect(found!.standard_id).toBe(indicators[1]!.id)
   })
 
-  test('show nothing that the user may not read', async () => {
+  test('contain nothing that the user may not read', async () => {
     const { simulator } = await startOnManualClock()
     const indicator = simulator.create(buildIndicator('domain'))
     const user = simulator.users.add({
@@ -197,7 +197,7 @@ describe('lists', () => {
   })
 })
 
-test('makes an external reference once and hangs it on objects of each kind', async () => {
+test('creates an external reference once and adds it to objects of each kind', async () => {
   const { simulator } = await startOnManualClock()
   const { token } = simulator.admin
   const add = async (input: object) => {

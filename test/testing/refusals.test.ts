@@ -29,7 +29,7 @@ test('refuses with the reason in the status line and an empty, chunked body', as
   expect(answer.headers['content-type']).toBeUndefined()
 })
 
-test('takes a wrong token for no token', async () => {
+test('treats a wrong token like a missing one', async () => {
   const simulator = await startSimulator()
   const answer = await refusal(simulator, `/stream/${simulator.streamId}`, 'wrong')
   expect(answer).toMatchObject({ status: 401, reason: notAuthenticated })
@@ -48,7 +48,7 @@ test('answers 401, never 404, for a stream that does not exist', async () => {
   })
 })
 
-test('answers 410 for a stopped stream, also to a stranger', async () => {
+test('answers 410 for a stopped stream, even to a stranger', async () => {
   const simulator = await startSimulator()
   simulator.stopStream()
   for (const token of [simulator.token, null]) {
@@ -78,7 +78,7 @@ test('keeps the raw stream and live for those who may bypass', async () => {
 })
 
 describe('a private stream', () => {
-  test('needs the capability', async () => {
+  test('requires the capability', async () => {
     const simulator = await startSimulator()
     const user = simulator.users.add({ capabilities: ['APIACCESS_USETOKEN', 'CONNECTORAPI'] })
     const answer = await refusal(simulator, `/stream/${simulator.streamId}`, user.token)
@@ -97,7 +97,7 @@ describe('a private stream', () => {
     await response.body?.cancel()
   })
 
-  test('with a filter on markings needs one of them', async () => {
+  test('with a filter on markings requires one of them', async () => {
     const simulator = await startSimulator()
     const user = simulator.users.add({ markings: ['marking-definition--a'] })
     const { id } = simulator.collections.add({ markings: ['marking-definition--b'] })
@@ -105,7 +105,7 @@ describe('a private stream', () => {
     expect(await refusal(simulator, `/stream/${id}`, user.token)).toMatchObject({ status: 401, reason })
   })
 
-  test('asks for the second factor from 7.x on', async () => {
+  test('requires the second factor from 7.x on', async () => {
     const simulator = await startSimulator()
     const user = simulator.users.add({ twoFactor: 'not-activated' })
     const reason = 'You must activate your two-factor authentication to access this resource'
@@ -114,7 +114,7 @@ describe('a private stream', () => {
   })
 })
 
-test('a stream that is deleted ends where it is read, and is one that does not exist', async () => {
+test('a deleted stream ends for its readers, and no longer exists', async () => {
   const { simulator, clock } = await startOnManualClock()
   const { id } = simulator.collections.add({ name: 'Short-lived' })
   const stream = await OpenStream.open(simulator, { from: '0-0' }, { streamId: id })
@@ -128,7 +128,7 @@ test('a stream that is deleted ends where it is read, and is one that does not e
   expect(answer).toMatchObject({ status: 401, reason: notAuthorized })
 })
 
-test('lets nobody slow the connection of somebody else', async () => {
+test("lets nobody slow somebody else's connection", async () => {
   const simulator = await startSimulator()
   const stream = await OpenStream.open(simulator, { from: '0-0' })
   const path = `/stream/connection/${stream.connection!.id}`
@@ -147,7 +147,7 @@ test('lets nobody slow the connection of somebody else', async () => {
   await stream.close()
 })
 
-test('takes a start that is no position for the present, also with a recovery', async () => {
+test('treats an invalid start position as the present, even with a recovery', async () => {
   const { simulator } = await startOnManualClock()
   const stream = await OpenStream.open(simulator, { from: 'abc-def', recover: '2026-08-01T00:00:00Z' })
   expect(stream.response.status).toBe(200)

@@ -104,7 +104,7 @@ test("gives the connector's user what a connector needs, and the rights that wer
     expect(help.out).toContain(name)
 })
 
-test.each(['65536', '-1', '8080.5', ''])('takes no port %j, which is wrong usage', async (port) => {
+test.each(['65536', '-1', '8080.5', ''])('refuses the port %j as wrong usage', async (port) => {
   const { code, error } = await runCli(['simulate', '--port', port])
   expect(code).toBe(2)
   expect(error).toContain('It takes a whole number from 0 to 65535.')
@@ -120,7 +120,7 @@ test('says which port is taken, and what to do', async () => {
   )
 })
 
-test('says what is wrong with a file that is no bundle', async () => {
+test('says what is wrong with a file that is not a bundle', async () => {
   const file = join(await temporaryFolder(), 'none.json')
   await writeFile(file, '{"type":"report"}')
   const { child, output } = run('--port', '0', '--bundle', file)

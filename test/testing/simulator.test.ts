@@ -9,7 +9,7 @@ import {
 import { askGraphql, OpenStream } from './open-stream.ts'
 import { startSimulator } from './start-simulator.ts'
 
-test('tells a connector all that it needs in its environment', async () => {
+test('gives a connector everything it needs in its environment', async () => {
   const simulator = await startSimulator({ token: 'a-token-for-tests' })
   expect(simulator.environment({ CONNECTOR_NAME: 'Mine' })).toEqual({
     OPENCTI_URL: simulator.url,
@@ -22,7 +22,7 @@ test('tells a connector all that it needs in its environment', async () => {
   })
 })
 
-test('logs what clients ask, and shows their connections', async () => {
+test('logs the requests of clients, and shows their connections', async () => {
   const simulator = await startSimulator()
   const waiting = simulator.waitForConnection()
   const stream = await OpenStream.open(
@@ -72,7 +72,7 @@ test('closes while a client does not read', async () => {
   expect(simulator.connections).toEqual([])
 })
 
-test('a wait is given up with its signal', async () => {
+test('gives up a wait with its signal', async () => {
   const simulator = await startSimulator()
   await expect(simulator.waitForConnection(AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough')
 })
@@ -89,7 +89,7 @@ test('two connections are independent of each other', async () => {
   await Promise.all([first.close(), second.close()])
 })
 
-test('honors the pause of a client in 6.x, which it can change while it reads', async () => {
+test('honors the pause of a 6.x client, which it can change while it reads', async () => {
   const clock = new ManualClock()
   const simulator = await startSimulator({ clock, profile: '6.x', heartbeatMs: 60_000 })
   const stream = await OpenStream.open(simulator, { from: '0-0', delay: '1000' })
@@ -129,7 +129,7 @@ test('publishes ten thousand events and serves them and a catch-up at once', asy
   }
 })
 
-test('invented changes are the same for the same seed', async () => {
+test('invents the same changes for the same seed', async () => {
   const clock = new ManualClock()
   const told: string[][] = []
   for (let round = 0; round < 2; round++) {

@@ -7,18 +7,15 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test.each([30, 365, 10_000])(
-  'waits of %d days are as long as they say, beyond what a timer of Node takes',
-  (days) => {
-    vi.useFakeTimers()
-    const called = vi.fn()
-    systemClock.schedule(days * dayMs, called)
-    vi.advanceTimersByTime(days * dayMs - 1)
-    expect(called).not.toHaveBeenCalled()
-    vi.advanceTimersByTime(1)
-    expect(called).toHaveBeenCalledOnce()
-  },
-)
+test.each([30, 365, 10_000])('waits %d days exactly, beyond what a Node timer reaches', (days) => {
+  vi.useFakeTimers()
+  const called = vi.fn()
+  systemClock.schedule(days * dayMs, called)
+  vi.advanceTimersByTime(days * dayMs - 1)
+  expect(called).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(1)
+  expect(called).toHaveBeenCalledOnce()
+})
 
 test('a long wait can be canceled at any time, and leaves no timer', () => {
   vi.useFakeTimers()
@@ -30,7 +27,7 @@ test('a long wait can be canceled at any time, and leaves no timer', () => {
   expect(vi.getTimerCount()).toBe(0)
 })
 
-test('a wait without end never ends, one below nothing ends at once', () => {
+test('an endless wait never ends, and a negative one ends at once', () => {
   vi.useFakeTimers()
   const never = vi.fn()
   const now = vi.fn()

@@ -18,12 +18,12 @@ test('breaks at line feeds alone, and keeps empty lines', async () => {
   expect(await linesOf('a\u2028b\n')).toEqual(['a\u2028b'])
 })
 
-test('joins what lies in several chunks, also within a character', async () => {
+test('joins what is spread over several chunks, even within a character', async () => {
   const long = '€'.repeat(1_200_000)
   expect(await linesOf(`first\n${long}\nlast\n`)).toEqual(['first', long, 'last'])
 })
 
-test('takes a line of the greatest length and refuses a longer one, wherever it stands', async () => {
+test('accepts a line of the maximum length and refuses a longer one, wherever it is', async () => {
   expect(await linesOf('abc\ndef\n', 3)).toEqual(['abc', 'def'])
   await expect(linesOf('abc\ndefg\nh', 3)).rejects.toThrow('has a line of more than 3 characters')
   await expect(linesOf('abc\ndefg', 3)).rejects.toThrow('has a line of more than 3 characters')

@@ -37,7 +37,7 @@ test.each([
   '31.01.2026',
   'tomorrow',
   '1767225600000',
-])('%j is no ISO date', (text) => {
+])('%j is not an ISO date', (text) => {
   expect(millisecondsOfIsoDate(text)).toBeUndefined()
 })
 
@@ -53,7 +53,7 @@ test.each([
   ['2026-01-31t10:20:30z', '2026-01-31T10:20:30.000Z'],
   ['2026-01-31T10:20:30+0200', '2026-01-31T08:20:30.000Z'],
   ['2016-12-31T23:59:60Z', '2017-01-01T00:00:00.000Z'],
-])('%j is handed on as %j, which Date.parse reads alike on every machine', (text, handedOn) => {
+])('%j is passed on as %j, which Date.parse reads alike on every machine', (text, handedOn) => {
   expect(isoDateText(text)).toBe(handedOn)
   expect(Date.parse(handedOn)).toBe(millisecondsOfIsoDate(text))
 })

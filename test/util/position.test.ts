@@ -8,7 +8,7 @@ const positions = fc.record({
 })
 
 describe('positions', () => {
-  it('come back as they were written', () => {
+  it('read back as they were written', () => {
     fc.assert(
       fc.property(positions, (position) => {
         expect(parsePosition(formatPosition(position))).toEqual(position)

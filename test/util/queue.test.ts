@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { Queue } from '../../src/util/queue.ts'
 
 describe('a queue', () => {
-  it('gives what an array would give', () => {
+  it('returns what an array would return', () => {
     const steps = fc.array(fc.option(fc.integer(), { nil: undefined }), { maxLength: 200 })
     fc.assert(
       fc.property(steps, (items) => {
@@ -26,7 +26,7 @@ describe('a queue', () => {
     )
   })
 
-  it('gives its memory back while it is never empty', () => {
+  it('releases its memory even if it is never empty', () => {
     const queue = new Queue<number>()
     queue.push(0)
     for (let index = 1; index <= 100_000; index++) {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { raceWithSignal } from '../../src/util/race-with-signal.ts'
 
 describe('raceWithSignal', () => {
-  it('answers what the call answers, and leaves nothing at the signal', async () => {
+  it('returns what the call returns, and leaves nothing at the signal', async () => {
     const { signal } = new AbortController()
     expect(await raceWithSignal(signal, async () => 7)).toBe(7)
     await expect(
@@ -21,7 +21,7 @@ describe('raceWithSignal', () => {
     await expect(result).rejects.toThrow('stopped')
   })
 
-  it('makes no call when the signal is aborted already', async () => {
+  it('makes no call if the signal is already aborted', async () => {
     let calls = 0
     const call = async () => calls++
     await expect(raceWithSignal(AbortSignal.abort(new Error('stopped')), call)).rejects.toThrow('stopped')

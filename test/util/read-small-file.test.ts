@@ -4,13 +4,13 @@ import { expect, test } from 'vitest'
 import { readSmallFile } from '../../src/util/read-small-file.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
-test('a file that a setting names is read whole', async () => {
+test('reads a file that a setting names whole', async () => {
   const path = join(await temporaryFolder(), 'ca.pem')
   await writeFile(path, 'certificate')
   expect(readSmallFile(path)).toBe('certificate')
 })
 
-test('what has no end, or too much in it, is refused before it is read', async () => {
+test('refuses what is endless or too large before it reads it', async () => {
   const folder = await temporaryFolder()
   const large = join(folder, 'large')
   await writeFile(large, Buffer.alloc(4_194_305))

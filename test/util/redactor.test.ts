@@ -42,11 +42,11 @@ test('removes the longer of two secrets whole, and leaves short words alone', ()
   expect(redactorOf('abc').clean('abc def')).toBe('abc def')
 })
 
-test('takes a secret for text, not for a pattern', () => {
+test('treats a secret as text, not as a pattern', () => {
   expect(redactorOf('a.b*c+(d)[e]').clean('x a.b*c+(d)[e] y axbxc')).toBe('x [redacted] y axbxc')
 })
 
-test('takes secrets of any length and any number', () => {
+test('accepts secrets of any length and any number', () => {
   const long = [25_000, 100_000, 1_000_000].map((length) => `x${String(length).repeat(length / 5)}`)
   const many = Array.from({ length: 2000 }, (_, index) => `canary-${index}-of-many`)
   const redactor = redactorOf(...long, ...many)
@@ -54,6 +54,6 @@ test('takes secrets of any length and any number', () => {
     expect(redactor.clean(`a ${secret} b`)).toBe('a [redacted] b')
 })
 
-test('takes a secret with half a character in it', () => {
+test('accepts a secret with half a character in it', () => {
   expect(redactorOf('half-\ud800-one').clean('a half-\ud800-one b')).toBe('a [redacted] b')
 })

@@ -26,7 +26,7 @@ describe('repeatUntilAborted', () => {
     expect(calledAtMs).toEqual([1000, 2000])
   })
 
-  it('makes the first call at once where that is asked for', async () => {
+  it('makes the first call at once on request', async () => {
     const { clock, stop, calledAtMs, done } = repeated({ isAtOnce: true })
     await clock.advance(1500)
     stop.abort()
@@ -42,7 +42,7 @@ describe('repeatUntilAborted', () => {
     expect(calledAtMs).toEqual([0, 10, 20])
   })
 
-  it('never begins a call before the one before has ended', async () => {
+  it('never begins a call before the previous one has ended', async () => {
     const clock = new ManualClock()
     const stop = new AbortController()
     const ending = Promise.withResolvers<void>()

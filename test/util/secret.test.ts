@@ -5,7 +5,7 @@ import { isSecretSchema, Secret, secret } from '../../src/util/secret.ts'
 
 const canary = 'canary-4f1d2c'
 
-test('a secret tells its value only to reveal()', () => {
+test('a secret only reveals its value to reveal()', () => {
   const value = new Secret(canary)
   expect(value.reveal()).toBe(canary)
   const printed = [

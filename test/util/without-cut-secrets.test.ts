@@ -27,7 +27,7 @@ const spelled = fc.constantFrom(
   Buffer.from(canary).toString('base64'),
 )
 
-test('where a text was cut, no more than three characters of a secret are left, however it is spelled', () => {
+test('leaves at most three characters of a secret where a text was cut, however it is spelled', () => {
   const filling = fc.string({ unit: fc.constantFrom('x', ' ', '.', '"', '…', '😀'), maxLength: 60 })
   fc.assert(
     fc.property(filling, spelled, filling, fc.nat(120), filling, (before, secret, after, max, behind) => {
@@ -39,7 +39,7 @@ test('where a text was cut, no more than three characters of a secret are left, 
   )
 })
 
-test('the same where others have cut it, with dots or in the middle of a quotation', () => {
+test('does the same where others have cut it, with dots or in the middle of a quotation', () => {
   for (let length = 4; length < canary.length; length++) {
     const piece = canary.slice(0, length)
     expect(redactor.clean(`at ${piece}... and more`)).toMatch(/^at \[redacted\]"?\.\.\. and more$/)

@@ -9,7 +9,7 @@ import { scaled } from '../scale.ts'
 const hourMs = 3_600_000
 const jumpsMs = [5, -9, 30 * 24, -60 * 24, 1, 29 * 24].map((hours) => hours * hourMs)
 
-test('a wall clock that jumps by hours and by months, both ways, while it runs: nothing lost, nothing twice, no position in the future', async () => {
+test('loses nothing, repeats nothing, and saves no position in the future when the wall clock jumps by hours and by months, both ways', async () => {
   const simulator = await startSimulator()
   let aheadMs = 0
   const fast = fastClock()

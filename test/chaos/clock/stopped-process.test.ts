@@ -15,7 +15,7 @@ import { scaled } from '../scale.ts'
 const stoppedMs = scaled(1000, 65_000)
 
 test(
-  `SIGSTOP of the connector for ${stoppedMs / 1000} s: nothing lost, nothing twice`,
+  `loses nothing and repeats nothing when SIGSTOP halts the connector for ${stoppedMs / 1000} s`,
   { timeout: stoppedMs + 60_000 },
   async () => {
     const simulator = await startSimulator()
@@ -48,7 +48,7 @@ test(
 )
 
 test(
-  'SIGSTOP of the platform for longer than any patience: told, waited for, nothing lost, nothing twice',
+  'reports and waits for a platform that SIGSTOP halts for longer than any patience, and loses and repeats nothing',
   { timeout: 120_000 },
   async () => {
     const platform = new ChildLife(new URL('./platform-child.ts', import.meta.url), {})

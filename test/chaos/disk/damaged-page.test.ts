@@ -53,7 +53,7 @@ async function delivers(simulator: Simulator, recorder: Recorder, seed: number):
 const letterTables = isFullChaos ? ['dead_letter', 'dead_letter_count', 'outdated'] : ['dead_letter_count']
 const vitalTables = isFullChaos ? ['value', 'meta', 'departure'] : ['value']
 
-describe('a damaged page is told, and delivery of all others goes on', () => {
+describe('a damaged page is reported, and delivery of all other events continues', () => {
   test.for(letterTables)('before the start, in %s', async (table) => {
     const simulator = await startSimulator()
     const directory = await filledState(simulator.connectorId)
@@ -66,7 +66,7 @@ describe('a damaged page is told, and delivery of all others goes on', () => {
     expect(recorder.status().stateProblem).toMatch(/^dead letters cannot be read: /)
   })
 
-  test('in mid-run, in dead letters that were read before', async () => {
+  test('at run time, in dead letters that it has read before', async () => {
     const simulator = await startSimulator()
     const directory = await filledState(simulator.connectorId)
     const store = new SqliteStore({ directory, connectorId: simulator.connectorId })
@@ -79,7 +79,7 @@ describe('a damaged page is told, and delivery of all others goes on', () => {
     await delivers(simulator, recorder, 6)
   })
 
-  test('in mid-run, in the id map: what is not of that page goes on', async () => {
+  test('at run time, in the id map, for entities outside that page', async () => {
     const simulator = await startSimulator()
     const directory = await filledState(simulator.connectorId)
     const store = new SqliteStore({ directory, connectorId: simulator.connectorId })
@@ -96,7 +96,7 @@ describe('a damaged page is told, and delivery of all others goes on', () => {
   })
 })
 
-describe('a state whose position cannot be read is no first start: it ends the start, says why and what to do', () => {
+describe('a state whose position cannot be read is never a first start: the start fails with the reason and what to do', () => {
   test.for(vitalTables)('damaged in %s', async (table) => {
     const simulator = await startSimulator()
     const directory = await filledState(simulator.connectorId)

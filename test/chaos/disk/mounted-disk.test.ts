@@ -30,7 +30,7 @@ const isDone = (recorder: Recorder, ids: readonly string[]) =>
   ids.every((id) => recorder.callsOf(id).length > 0)
 
 onDisk('tmpfs', () => {
-  test('full in mid-run: reading pauses and says so, goes on when there is room, loses nothing and does nothing twice', async () => {
+  test('a disk that fills up at run time pauses reading with a report until there is room, and loses and repeats nothing', async () => {
     const directory = await mountedDisk('tmpfs')
     const simulator = await startSimulator()
     const { connectorId } = simulator
@@ -68,7 +68,7 @@ onDisk('tmpfs', () => {
     expect(next.calls).toHaveLength(1)
   })
 
-  test('small: the log of the state leaves room for the state', async () => {
+  test('a small disk keeps room for the state beside its write-ahead log', async () => {
     const directory = await mountedDisk('tmpfs')
     const store = new SqliteStore({ directory, connectorId: 'small' })
     onTestFinished(() => store.close())
@@ -79,7 +79,7 @@ onDisk('tmpfs', () => {
     expect(statSync(join(directory, 'small.sqlite-wal')).size).toBeLessThanOrEqual((bsize * blocks) / 4)
   })
 
-  test('full at the start: it ends with what to do, and starts when there is room', async () => {
+  test('a full disk at the start ends it with what to do, and the next start works when there is room', async () => {
     const directory = await mountedDisk('tmpfs')
     const simulator = await startSimulator()
     const store = () => new SqliteStore({ directory, connectorId: simulator.connectorId })
@@ -93,7 +93,7 @@ onDisk('tmpfs', () => {
     await until('the events', () => isDone(recorder, ids))
   })
 
-  test('read-only before the start: it ends with what to do, having called nothing', async () => {
+  test('a read-only disk ends the start with what to do, before any call', async () => {
     const directory = await mountedDisk('tmpfs')
     const simulator = await startSimulator()
     const store = () => new SqliteStore({ directory, connectorId: simulator.connectorId })
@@ -110,7 +110,7 @@ onDisk('tmpfs', () => {
 })
 
 onDisk('ext4', () => {
-  test('read-only in mid-run, over an error of the file system: reading pauses and says so; after a repair nothing is lost', async () => {
+  test('a file system error that makes the disk read-only at run time pauses reading with a report, and a repair loses nothing', async () => {
     const directory = await mountedDisk('ext4')
     const simulator = await startSimulator()
     const { connectorId } = simulator
@@ -135,7 +135,7 @@ onDisk('ext4', () => {
     await until('all of it', () => ids.every((id) => [recorder, next].some((each) => isDone(each, [id]))))
   })
 
-  test('so slow that it does not answer for seconds: all waits, then goes on, with nothing lost and nothing twice', async () => {
+  test('a disk that does not answer for seconds delays everything, and loses and repeats nothing', async () => {
     const directory = await mountedDisk('ext4')
     const simulator = await startSimulator()
     const target = await CrashTarget.start()

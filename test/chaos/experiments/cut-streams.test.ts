@@ -12,7 +12,7 @@ const cuts: Record<string, (simulator: Simulator) => void> = {
 }
 
 test.for(Object.keys(cuts))(
-  'a stream cut after 30 events, %s, delivers each event once, also when the platform then goes away for seconds',
+  'a stream cut after 30 events, %s, delivers each event once, even if the platform then goes down for seconds',
   { timeout },
   async (how) => {
     const experiment = await Experiment.start({ clockFactor: outage.clockFactor })

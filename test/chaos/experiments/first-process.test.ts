@@ -10,7 +10,7 @@ async function end(experiment: Experiment, program: Program): Promise<void> {
 }
 
 test(
-  'as PID 1, a connector with a throwing hook goes on, and SIGTERM ends it with code 0 and everything saved',
+  'as PID 1, a connector with a throwing hook continues, and SIGTERM ends it with code 0 and everything saved',
   { timeout },
   async (context) => {
     needFirstProcess(context)
@@ -31,7 +31,7 @@ test(
 )
 
 test(
-  'as PID 1, a connector with batches survives an outage of the platform, and loses and duplicates nothing',
+  'as PID 1, a connector with batches survives a platform outage, and loses and duplicates nothing',
   { timeout },
   async (context) => {
     needFirstProcess(context)

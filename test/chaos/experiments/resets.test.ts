@@ -4,7 +4,7 @@ import { until } from '../../integration/until.ts'
 import { Experiment, patienceMs, timeout } from './experiment.ts'
 
 test.for(['single', 'flush'] as const)(
-  'a reset in the UI is obeyed with %s hooks: everything arrives again, and the process lives',
+  'obeys a reset in the UI with %s hooks: everything arrives again, and the process lives',
   { timeout },
   async (hooks) => {
     const experiment = await Experiment.start({
@@ -44,7 +44,7 @@ test.for(['single', 'flush'] as const)(
 )
 
 test(
-  'a connector goes on from the state that the Python client leaves after a reset, a position and nothing else',
+  'resumes from the state that the Python client leaves after a reset, which holds only a position',
   { timeout },
   async () => {
     const experiment = await Experiment.start()

@@ -21,7 +21,7 @@ test(
 )
 
 test(
-  'no position passes a waiting batch of 1,000 events, and a kill meanwhile loses and duplicates nothing',
+  'no position passes a waiting batch of 1,000 events, and a kill in between loses and duplicates nothing',
   { timeout },
   async () => {
     const experiment = await Experiment.start({

@@ -73,7 +73,7 @@ test('a date in config.yml needs no quotes', { timeout }, async () => {
   await experiment.end(program)
 })
 
-test('slashes at the end of the address change nothing', { timeout }, async () => {
+test('slashes at the end of an address change nothing', { timeout }, async () => {
   const experiment = await Experiment.start()
   experiment.environment['OPENCTI_URL'] += '//'
   const program = await experiment.connect()

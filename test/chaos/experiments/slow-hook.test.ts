@@ -12,7 +12,7 @@ const factor = scaled(30, 3, 'SLOW_HOOK_CLOCK')
 const hookMs = 75_000 / factor
 
 test(
-  'a hook that takes 75 s is waited for: no position passes it, other entities go on, and it is called once',
+  'waits for a hook that takes 75 s: no position passes it, other entities continue, and it is called once',
   { timeout: hookMs + 60_000 },
   async () => {
     const experiment = await Experiment.start({

@@ -22,7 +22,7 @@ const switches = [
 ] as const
 
 test.for(switches)(
-  'every spelling of on and off is read for %s %s, from the environment and from YAML',
+  'reads every spelling of on and off for %s %s, from the environment and from YAML',
   ([section, field]) => {
     const environment = `${section}_${field}`.toUpperCase()
     for (const [meaning, texts] of Object.entries(spellings)) {
@@ -51,7 +51,7 @@ test('an empty variable hides neither YAML nor the default', () => {
 })
 
 test.for(['true', 'many', '9095.5', '0x10'])(
-  '%s in place of a number is refused with both names of the setting',
+  'refuses %s instead of a number with both names of the setting',
   (text) => {
     const { problems }: SettingsError = settingsErrorOf(() => read({ CONNECTOR_METRICS_PORT: text }))
     expect(problems).toMatchObject([
@@ -64,7 +64,7 @@ test('an empty section of YAML counts as absent', () => {
   expect(read({}, 'opencti:\nconnector:\n').connector.log_level).toBe('error')
 })
 
-test('a start in seconds is not read as 1970', () => {
+test('never reads a start in seconds as 1970', () => {
   const { connector } = read({ CONNECTOR_LIVE_STREAM_START_TIMESTAMP: '1767225600' })
   expect(connector.live_stream_start_timestamp).toBe('1767225600000-0')
 })

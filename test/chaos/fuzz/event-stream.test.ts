@@ -33,7 +33,7 @@ const inputs = fc.record({
 })
 
 testFuzz(
-  'the reader of streams loses no good frame between bad bytes, however they are cut',
+  'the stream reader loses no good frame between bad bytes, however they are cut',
   inputs,
   async (input) => {
     const good = input.frames.map((_, index) => goodFrame(index, `${1000 + index}-0`))

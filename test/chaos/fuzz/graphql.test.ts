@@ -81,7 +81,7 @@ const endings = [
 ]
 
 testFuzz(
-  'a platform may answer anything: it is waited for, or the start ends with what a person can mend',
+  'waits for a platform whatever it answers, or ends the start with what a person can fix',
   inputs,
   async (input) => {
     await using simulator = await startPlatform()

@@ -191,7 +191,7 @@ class OddBulk extends Odd {
 }
 
 testFuzz(
-  'hooks may return and throw anything: each event ends in the counters, and the others are delivered',
+  'whatever hooks return or throw, each event ends in the counters, and the others are delivered',
   inputs,
   async (input) => {
     await using simulator = await startPlatform()

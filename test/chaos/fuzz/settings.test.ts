@@ -48,7 +48,7 @@ const inputs = fc.record({
 })
 
 testFuzz(
-  'a setting with any text is taken, or told by its names and without its text',
+  'accepts a setting with any text, or reports its names without the text',
   inputs,
   ({ name, text }) => {
     const { environment, yamlPath } = fields.find(({ environmentNames }) => environmentNames.includes(name))!

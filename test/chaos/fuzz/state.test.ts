@@ -61,7 +61,7 @@ function damaged(bytes: Buffer, { kind, at, length }: Damage): Buffer {
 let count = 0
 
 testFuzz(
-  'a damaged state is told, or it is as it was at a commit: no position is beyond it',
+  'reports a damaged state, or reads it as of some commit, never with a position beyond it',
   fc.array(damage, { minLength: 1, maxLength: 3 }),
   async (damages) => {
     const directory = join(folder, `copy-${count++}`)

@@ -9,7 +9,7 @@ import { temporaryFolder } from '../../temporary-folder.ts'
 import { scaled } from '../scale.ts'
 
 test(
-  'three at once on one folder: one runs, the others end with 1 and one line that says why; after a kill the next one has it',
+  'of three processes on one folder, one runs and the others exit with 1 and one line that says why; after a kill the next one gets the folder',
   { timeout: 120_000 },
   async () => {
     const simulator = await startSimulator()
@@ -45,7 +45,7 @@ test(
   },
 )
 
-test('three on three folders: each tells of another, all go on, and each goes its own way', async () => {
+test('three processes on three folders report each other, and all continue from their own positions', async () => {
   const simulator = await startSimulator()
   const start = () => startRecorder(simulator, { store: new MemoryStore() })
   const all = [await start(), await start(), await start()]

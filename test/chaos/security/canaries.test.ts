@@ -67,7 +67,7 @@ class Leaky extends StreamConnector<typeof settings, Entity> {
   }
 }
 
-test('a secret of any length and form, wherever an answer is cut, is in no output: neither whole nor its beginning', async () => {
+test('no output contains a secret of any length and form, or its beginning, wherever an answer is cut', async () => {
   const simulator = await startSimulator()
   const url = await serve((request, response) => {
     response.writeHead(422, { 'content-type': 'text/plain' })

@@ -60,7 +60,7 @@ class Leaky extends StreamConnector<typeof settings, Entity> {
   }
 }
 
-test('a secret in a header, or in a part of an address, is in no output and in no file that is exported', async () => {
+test('no output and no exported file contains a secret from a header or a part of an address', async () => {
   const simulator = await startSimulator()
   const target = await serve((request, response) => {
     const { url, headers } = request

@@ -15,7 +15,7 @@ const halves = [
   'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n',
 ]
 
-test('a thousand clients that never finish a request hold up neither the connector nor /readyz', async () => {
+test('a thousand clients that never finish a request delay neither the connector nor /readyz', async () => {
   const simulator = await startSimulator()
   const connector = makeObserved(simulator)
   await connector.start()

@@ -41,7 +41,7 @@ describe.each(['http', 'https'] as const)('a redirect from https to %s elsewhere
   const redirecting = (status: number, location: string) =>
     serve((_, response) => void response.writeHead(status, { location: `${location}/there` }).end(), server)
 
-  test.each(statuses)('by %i takes the token of the platform nowhere', async (status) => {
+  test.each(statuses)("never takes the platform's token along with status %i", async (status) => {
     const { heard, ...elsewhere } = await strangers()
     const http = createPlatformHttp({ token: 'the-token', ca })
     const url = await redirecting(status, elsewhere[scheme])
@@ -52,7 +52,7 @@ describe.each(['http', 'https'] as const)('a redirect from https to %s elsewhere
   test.each<[string, Partial<TargetSettings>]>([
     ['token', { token: new Secret('the-target-token') }],
     ['password', { username: 'name', password: 'the-password' }],
-  ])('takes the %s of a target nowhere, by any status', async (_, credentials) => {
+  ])('never takes the %s of a target along, with any status', async (_, credentials) => {
     const { heard, ...elsewhere } = await strangers()
     for (const status of statuses) {
       const url = await redirecting(status, elsewhere[scheme])
@@ -66,7 +66,7 @@ describe.each(['http', 'https'] as const)('a redirect from https to %s elsewhere
     expect(heard).toEqual([])
   })
 
-  test.each(statuses)('by %i takes the client secret of OAuth nowhere', async (status) => {
+  test.each(statuses)('never takes the OAuth client secret along with status %i', async (status) => {
     const { heard, ...elsewhere } = await strangers()
     const url = await redirecting(status, elsewhere[scheme])
     const http = clientsOf().of(

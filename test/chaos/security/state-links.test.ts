@@ -10,7 +10,7 @@ function withLooseUmask(): void {
   onTestFinished(() => void process.umask(umask))
 }
 
-test('a link at the place of the state to a file of somebody else is refused, and that file stays as it is', async () => {
+test("a link in place of the state to somebody else's file is refused, and that file stays unchanged", async () => {
   const { file, make } = stateDirectory()
   const foreign = join(await temporaryFolder(), 'precious.txt')
   writeFileSync(foreign, 'precious '.repeat(1000))
@@ -20,7 +20,7 @@ test('a link at the place of the state to a file of somebody else is refused, an
 })
 
 test.each(['', '.lock'])(
-  'a link to nothing at the place of the state%s makes no file that others may read',
+  'a link to nothing in place of the state%s creates no file that others can read',
   async (kind) => {
     withLooseUmask()
     const { file, make } = stateDirectory()
@@ -32,7 +32,7 @@ test.each(['', '.lock'])(
   },
 )
 
-test('a state folder that is a link keeps its files for their owner alone', async () => {
+test('a state folder that is a link keeps its files private to their owner', async () => {
   withLooseUmask()
   const real = await temporaryFolder()
   const { directory, make } = stateDirectory()

@@ -90,9 +90,9 @@ const table: readonly (readonly [string, ServerOptions, Way, string | RegExp])[]
 const canBeAsked = (kind: string, { verify, cert }: Way) =>
   kind !== 'this.http' || (verify === undefined && cert === undefined)
 
-describe.each(Object.keys(clients))('a server asked by %s', (kind) => {
+describe.each(Object.keys(clients))('a server that %s calls', (kind) => {
   test.each(table.filter(([, , way]) => canBeAsked(kind, way)))(
-    'that shows %s hears the request, or nothing at all',
+    'and that shows %s gets the request, or nothing at all',
     async (_, shown, way, expected) => {
       const heard: string[] = []
       const answer: RequestListener = (request, response) => {
@@ -118,7 +118,7 @@ describe.each(Object.keys(clients))('a server asked by %s', (kind) => {
     },
   )
 
-  test('that speaks plain text in place of TLS hears nothing', async () => {
+  test('and that speaks plain text instead of TLS gets nothing', async () => {
     const heard: string[] = []
     const url = await serve((request, response) => response.end(heard.push(request.url ?? '')))
     const outcome = await clients[kind]!(url.replace('http:', 'https:'), { ca }).catch(
@@ -129,7 +129,7 @@ describe.each(Object.keys(clients))('a server asked by %s', (kind) => {
   })
 })
 
-test('what cannot be used for TLS is a wrong setting, which shows neither passphrase nor key', async () => {
+test('reports unusable TLS material as a wrong setting, without the passphrase or key', async () => {
   const url = await serve(() => expect.unreachable(), server)
   const wrong = { ...own, passphrase: 'wrong words' }
   for (const [kind, ask] of Object.entries(clients)) {

@@ -35,7 +35,7 @@ const maxAlive = 5000
 const troubleEvery = Math.ceil(eventCount / 10)
 
 test(
-  `${eventCount} events through a heap of ${heapMb} MB: each comes to the target once and in order, memory and handles stay as they were`,
+  `${eventCount} events through a heap of ${heapMb} MB reach the target once and in order, and memory and handles stay as they were`,
   { timeout: 120_000 + eventCount * 2 },
   async ({ annotate }) => {
     const simulator = await Simulator.start({ heartbeatMs: 100, idleReadMs: 100, retention: maxAhead * 4 })

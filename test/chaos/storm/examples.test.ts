@@ -11,7 +11,7 @@ const example = (name: string) => () =>
 const timeout = 120_000 + killCount * 10_000
 
 test(
-  `the webhook connector: after ${killCount} kills, a lost state, a brown-out and 429, what was received is the platform`,
+  `the webhook receiver has what the platform has after ${killCount} kills, a lost state, a brown-out and 429`,
   { timeout },
   async () => {
     const receiver = await WebhookReceiver.start()
@@ -35,7 +35,7 @@ test(
 )
 
 test(
-  `the Jira connector: after ${killCount} kills, a lost state, a brown-out and 429, every report has one issue, up to date`,
+  `the Jira connector has one current issue per report after ${killCount} kills, a lost state, a brown-out and 429`,
   { timeout },
   async () => {
     const jira = await JiraService.start()
@@ -60,7 +60,7 @@ test(
 )
 
 test(
-  `the CrowdStrike connector: after ${killCount} kills, a lost state, a brown-out, 429 and revoked tokens, Falcon holds what the platform does`,
+  `Falcon has what the platform has after ${killCount} kills, a lost state, a brown-out, 429 and revoked tokens`,
   { timeout },
   async () => {
     const falcon = await FalconService.start()

@@ -34,7 +34,7 @@ async function platformWithHistory(): Promise<Simulator> {
 }
 
 test(
-  `a catch-up of ${objects} objects, cut after every ${cutAfter} and killed ${kills} times, is complete, and brings each object ${most} times at most`,
+  `a catch-up of ${objects} objects, cut after every ${cutAfter} and killed ${kills} times, completes and brings each object at most ${most} times`,
   { timeout: 900_000 },
   async () => {
     const simulator = await platformWithHistory()

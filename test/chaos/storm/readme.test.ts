@@ -43,7 +43,7 @@ const variants: readonly Variant[] = [
 ]
 
 test.each(variants)(
-  `the connector of the README, $title: after ${killCount} kills, a lost state, a brown-out, 429 and a SIEM that is down, the SIEM is as the platform`,
+  `the connector of the README, $title, leaves the SIEM like the platform after ${killCount} kills, a lost state, a brown-out, 429 and an outage`,
   { timeout: 120_000 + killCount * 10_000 },
   async ({ change, environment, check }) => {
     const siem = await SiemService.start()

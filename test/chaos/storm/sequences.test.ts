@@ -41,50 +41,50 @@ function check(journal: string, lives = calm, skips = false, list = versions) {
 
 const fine = { disorders: 0, gaps: 0 }
 
-describe('the check of sequences', () => {
-  test('takes what happened, once each, in one life or in several', () => {
+describe('the sequence check', () => {
+  test('accepts each effect once, in one life or in several', () => {
     expect(check('0:1 0:2 0:3 0:4')).toEqual(fine)
     expect(check('0:1 1:2 2:3 3:4')).toEqual(fine)
   })
 
-  test('takes the repeated end of what an earlier life did', () => {
+  test("accepts a repeat of an earlier life's last effects", () => {
     expect(check('0:1 0:2 0:3 1:2 1:3 1:4')).toEqual(fine)
   })
 
-  test('finds an effect that goes back within a life', () => {
+  test('catches an effect that goes back within a life', () => {
     expect(check('0:1 0:3 0:2 0:4').disorders).toBe(1)
   })
 
-  test('finds a create behind the delete', () => {
+  test('catches a create after the delete', () => {
     expect(check('0:1 0:2 0:4 0:3')).toEqual({ disorders: 1, gaps: 1 })
   })
 
-  test('finds a life that goes back to what was never told', () => {
+  test('catches a life that goes back to something the platform never sent', () => {
     expect(check('0:1 0:3 1:2 1:3 1:4').disorders).toBe(1)
   })
 
-  test('finds a version that never came, and an end that is not the last', () => {
+  test('catches a missing version, and an end that is not the last version', () => {
     expect(check('0:1 0:3 0:4').gaps).toBe(1)
     expect(check('0:1 0:2 0:3').gaps).toBe(2)
     expect(check('').gaps).toBe(3)
   })
 
-  test('takes a state that is told in place of those that led to it', () => {
+  test('accepts a state that stands for the versions before it', () => {
     expect(check('0:3:told 0:4')).toEqual(fine)
   })
 
-  test('takes a newer state in place of those that waited only where that is asked for', () => {
+  test('accepts a newer state that replaces waiting ones only where that is allowed', () => {
     expect(check('0:1 0:3 0:4', calm, true)).toEqual(fine)
     expect(check('0:1 0:2', calm, true, versions.slice(0, 3)).gaps).toBe(2)
   })
 
-  test('takes everything anew after a beginning from nothing', () => {
+  test('accepts everything again after a start from nothing', () => {
     const lives = { ...calm, begunAnew: new Set([1]) }
     expect(check('0:2:told 1:1 1:2 1:3 1:4', lives)).toEqual(fine)
     expect(check('0:2 1:1 1:2 1:3 1:4').disorders).toBe(1)
   })
 
-  test('takes an older event behind the state of a dependency only when it came after the connection', () => {
+  test('accepts an older event after the state of a dependency only if the event came after the connection', () => {
     const at = (newest: string) => ({ ...calm, newestAtOpening: new Map([[0, newest]]) })
     expect(check('0:3:told 0:1 0:2 0:3 0:4', at('0-5'))).toEqual(fine)
     expect(check('0:3:told 0:1 0:2 0:3 0:4', at('2-0')).disorders).toBe(1)

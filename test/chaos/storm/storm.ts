@@ -33,7 +33,7 @@ const anewEvery = scaled(5, 10)
 /** Declares the test for one kind of connector. Each kind has a file of its own, so that they run side by side. */
 export function testStorm(kind: StormKind): void {
   test(
-    `${killCount} kills in ${eventCount} events, ${kind}: each record at the target goes through the platform's versions in order, none is missing, and only unsaved work is done twice`,
+    `after ${killCount} kills in ${eventCount} events, ${kind}, each record at the target has gone through the platform's versions in order, none is missing, and only unsaved work was repeated`,
     { timeout: 200_000 + killCount * 10_000 },
     async ({ annotate }) => {
       const seed = Number(process.env['STORM_SEED'] ?? Date.now() % 1_000_000)

@@ -6,7 +6,7 @@ import { until } from '../../integration/until.ts'
 import { ask } from '../ask.ts'
 import { FailingStore, makeObserved, readiness } from '../stage.ts'
 
-test('is ready when everything works, and no longer when it has stopped', async () => {
+test('is ready while everything works, and not after a stop', async () => {
   const simulator = await startSimulator()
   const recorder = makeObserved(simulator)
   await recorder.start()
@@ -19,7 +19,7 @@ test('is ready when everything works, and no longer when it has stopped', async 
   expect(recorder.status().notReady.map(({ part }) => part)).toContain('connector')
 })
 
-test('says what it waits for while the platform is away, and is ready when it has come', async () => {
+test('says what it waits for while the platform is down, and is ready when it is back', async () => {
   const simulator = await startSimulator()
   await simulator.faults.takePlatformDown()
   const recorder = makeObserved(simulator)
@@ -66,7 +66,7 @@ test('turns false within seconds when the target is down, with the reason, and b
   expect(await metrics()).toContain('opencti_stream_target_up 1')
 })
 
-test('a single event that keeps failing turns it false after five seconds', async () => {
+test('turns false after five seconds of a single event that keeps failing', async () => {
   const simulator = await startSimulator()
   const recorder = makeObserved(simulator)
   await recorder.start()

@@ -14,7 +14,7 @@ const silent: StreamNotice = {
 }
 const ended: StreamNotice = { kind: 'ended', openMs: 1000, retryInMs: 500 }
 
-test('a connection after a silent one is suspect until it has brought something', () => {
+test('suspects a connection after a silent one until it brings something', () => {
   const watch = new StreamWatch(new ManualClock())
   watch.note(connected)
   expect(watch.facts()).toMatchObject({ isConnected: true, isSuspect: false, problem: undefined })
@@ -26,7 +26,7 @@ test('a connection after a silent one is suspect until it has brought something'
   expect(watch.facts()).toMatchObject({ isConnected: true, isSuspect: false, problem: undefined })
 })
 
-test('connections that end again and again without anything new become suspect, a restart does not', async () => {
+test('suspects connections that end again and again without anything new, but not a restart', async () => {
   const clock = new ManualClock()
   const watch = new StreamWatch(clock)
   watch.note(connected)

@@ -51,7 +51,7 @@ test('answers GET and HEAD, and nothing else', async () => {
   expect((await ask(`${url}/etc/passwd`)).status).toBe(404)
 })
 
-test('an error inside says nothing to the outside', async () => {
+test('an internal error reveals nothing', async () => {
   const { url, errors } = await opened(service())
   const answer = await ask(`${url}/broken`)
   expect(answer.status).toBe(500)
@@ -59,12 +59,12 @@ test('an error inside says nothing to the outside', async () => {
   expect(errors).toHaveLength(1)
 })
 
-test('headers without end are refused', async () => {
+test('refuses endless headers', async () => {
   const { url } = await opened(service())
   expect((await ask(`${url}/healthz`, { headers: { 'x-long': 'x'.repeat(20_000) } })).status).toBe(431)
 })
 
-test('more than 64 connections are not kept', async () => {
+test('keeps at most 64 connections', async () => {
   const { url } = await opened(service())
   const { port } = new URL(url)
   const sockets = Array.from({ length: 80 }, () => connect(Number(port), '127.0.0.1'))
@@ -83,7 +83,7 @@ test('more than 64 connections are not kept', async () => {
   expect(ended).toBe(16)
 })
 
-test('connections that say nothing do not keep out a probe', async () => {
+test('silent connections do not keep out a probe', async () => {
   const { url } = await opened(service())
   const sockets = await Promise.all(
     Array.from({ length: 64 }, async () => {
@@ -99,7 +99,7 @@ test('connections that say nothing do not keep out a probe', async () => {
   expect(await ask(`${url}/healthz`)).toMatchObject({ status: 200, body: 'alive' })
 })
 
-test('a client that asks on without waiting for answers is cut off, before much is done for it', async () => {
+test('cuts off a client that keeps asking without waiting for answers, before it costs much', async () => {
   let answered = 0
   const answer = async () => {
     answered++
@@ -114,14 +114,14 @@ test('a client that asks on without waiting for answers is cut off, before much 
   expect(answered).toBeLessThanOrEqual(4)
 })
 
-test('one connection may ask again and again', async () => {
+test('lets one connection ask again and again', async () => {
   const { url } = await opened(service())
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   onTestFinished(() => agent.destroy())
   for (let turn = 0; turn < 20; turn++) expect((await ask(`${url}/healthz`, { agent })).status).toBe(200)
 })
 
-test('a request body of any size is not read', async () => {
+test('reads no request body, whatever its size', async () => {
   const { url } = await opened(service())
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
   const closed = closeOf(socket)
@@ -137,7 +137,7 @@ test('a request body of any size is not read', async () => {
   expect(socket.bytesWritten).toBeLessThan(100_000_000)
 })
 
-test('a port in use is said in words', async () => {
+test('names a port that is in use', async () => {
   const { url } = await opened(service())
   const port = Number(new URL(url).port)
   const second = new HttpEndpoint([service({ port })], () => {})
@@ -148,7 +148,7 @@ test('a port in use is said in words', async () => {
   await second.close()
 })
 
-test('a close cuts connections that are kept open, and leaves the port free', async () => {
+test('close cuts connections that are kept open, and frees the port', async () => {
   const { url, endpoint } = await opened(service())
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
   await new Promise((resolve) => socket.once('connect', resolve))
@@ -159,7 +159,7 @@ test('a close cuts connections that are kept open, and leaves the port free', as
   await expect(ask(`${url}/healthz`)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
 })
 
-test('services of one port share a server, and each keeps to its own address', async () => {
+test('services on one port share a server, and each keeps to its own address', async () => {
   const metrics = service({
     host: '0.0.0.0',
     setting: 'CONNECTOR_METRICS_PORT',
@@ -174,7 +174,7 @@ test('services of one port share a server, and each keeps to its own address', a
   expect((await ask(`${other}/healthz`)).status).toBe(404)
 })
 
-test('only equal ports that can be one are shared', () => {
+test('only shares equal ports that can be one', () => {
   const at = (host: string, port: number) => service({ host, port })
   expect(canShare(at('127.0.0.1', 9095), at('0.0.0.0', 9095))).toBe(true)
   expect(canShare(at('127.0.0.1', 9095), at('127.0.0.1', 9095))).toBe(true)

@@ -40,7 +40,7 @@ test('writes the JSON lines of OpenCTI connectors', () => {
   ])
 })
 
-test('no secret stands in a line, however it came there', () => {
+test('no line contains a secret, however it got there', () => {
   const { logger, lines, parsed } = logging()
   const error = Object.assign(new Error(`401 for ${canary}`, { cause: new Error(canary) }), {
     options: { headers: { authorization: canary } },
@@ -63,7 +63,7 @@ test('no secret stands in a line, however it came there', () => {
   expect(parsed()[0]!['message']).toBe('with [redacted]')
 })
 
-test('what is written for people cannot be forged by a name', () => {
+test('no name can forge a line for people', () => {
   const { logger, lines } = logging({ json: false, colors: false })
   logger.info('first\n12:00:00 ERROR forged \u001b[2J', { name: 'a\u009b2J\nb\u202e', number: 20261124 })
   expect(lines).toHaveLength(1)
@@ -71,7 +71,7 @@ test('what is written for people cannot be forged by a name', () => {
   expect(lines[0]).toContain('number=[redacted]')
 })
 
-test('colors only what is written for people on a terminal', () => {
+test('only colors lines for people on a terminal', () => {
   const { logger, lines } = logging({ json: false, colors: true })
   logger.error('red')
   expect(lines[0]).toContain('\u001b[31m')
@@ -90,7 +90,7 @@ test('a message of endless length, depth or width stays small', () => {
   expect(lines[0]!.length).toBeLessThan(10_000)
 })
 
-test('repeated errors are summed up', async () => {
+test('summarizes repeated errors', async () => {
   const { logger, parsed, clock } = logging()
   for (let index = 0; index < 415; index++)
     logger.error('Event saved to dead letter queue', { entity_id: `indicator--${index}` })
@@ -107,7 +107,7 @@ test('repeated errors are summed up', async () => {
   expect(parsed()).toHaveLength(5)
 })
 
-test('at most ten lines a second come out, however different they are, and all are counted', async () => {
+test('writes at most ten lines a second, however different they are, and counts all', async () => {
   const { logger, parsed, clock } = logging()
   const perSecond: number[] = []
   let said = 0
@@ -133,13 +133,13 @@ test('at most ten lines a second come out, however different they are, and all a
   expect(parsed().length / 60).toBeLessThan(10)
 })
 
-test('info lines are never held back', () => {
+test('never holds back info lines', () => {
   const { logger, parsed } = logging()
   for (let index = 0; index < 100; index++) logger.info('Event processed')
   expect(parsed()).toHaveLength(100)
 })
 
-test('prints nothing of a secret that is longer than what is printed of a text', () => {
+test('prints no part of a secret that is longer than the printed part of a text', () => {
   const lines: string[] = []
   const redactor = new Redactor()
   const secret = 'Zq7canary9Xv'.repeat(2100)

@@ -43,7 +43,7 @@ function talkative(isTalking: boolean) {
   return { connector, lines, children: () => children }
 }
 
-test('what a hook logs names its event and its entity', async () => {
+test('every line of a hook names its event and its entity', async () => {
   const { connector, lines, children } = talkative(true)
   const entity = buildIndicator('ipv4', { seed: 1 })
   await connector.processMessage({ event: 'create', data: entity, id: '1700000000000-7' })
@@ -60,7 +60,7 @@ test('what a hook logs names its event and its entity', async () => {
   expect(children()).toBe(2)
 })
 
-test('no logger is made for an event whose hooks log nothing', async () => {
+test('creates no logger for an event whose hooks log nothing', async () => {
   const { connector, children } = talkative(false)
   await connector.processMessage({ event: 'create', data: buildIndicator('ipv4', { seed: 1 }) })
   await connector.stop()

@@ -48,7 +48,7 @@ async function failing() {
   return { simulator, connector, lines }
 }
 
-test('a thousand dead letters are few lines, and none is left out of the count', async () => {
+test('summarizes a thousand dead letters in a few lines, and counts all', async () => {
   const { simulator, connector, lines } = await failing()
   await connector.start()
   for (let seed = 1; seed <= 1100; seed++) simulator.create(buildIndicator('sha256', { seed }))
@@ -63,7 +63,7 @@ test('a thousand dead letters are few lines, and none is left out of the count',
   expect(about.length).toBeLessThan(100)
 })
 
-test('a target that stays down says so once, not for each event or probe', async () => {
+test('reports a target that stays down once, not for each event or probe', async () => {
   const { simulator, connector, lines } = await failing()
   connector.isDown = true
   await connector.start()

@@ -10,7 +10,7 @@ import { systemClock } from '../../../src/util/clock.ts'
 import { ask, samplesOf } from '../ask.ts'
 import { makeObserved } from '../stage.ts'
 
-test('the metrics say what the counters say', async () => {
+test('the metrics match the counters', async () => {
   const simulator = await startSimulator()
   const recorder = makeObserved(simulator)
   await recorder.start()
@@ -62,7 +62,7 @@ test('the metrics say what the counters say', async () => {
   expect([...samples.keys()].some((name) => name.startsWith('nodejs_'))).toBe(true)
 })
 
-test('the queue and its age are told exactly, and how far the head of the stream is ahead', async () => {
+test('reports the queue and its age exactly, and how far ahead the head of the stream is', async () => {
   const simulator = await startSimulator()
   const recorder = makeObserved(simulator, { clock: systemClock, env: { CONNECTOR_CONCURRENCY: '2' } })
   await recorder.start()
@@ -96,7 +96,7 @@ test('the queue and its age are told exactly, and how far the head of the stream
   expect(after.get('opencti_stream_behind_head_seconds')).toBe(0)
 })
 
-test('how many hooks may run side by side is told, also while that is being found out and while the target is down', async () => {
+test('reports the concurrency limit, even while it adapts and while the target is down', async () => {
   const simulator = await startSimulator()
   const recorder = makeObserved(simulator, {
     env: { CONNECTOR_ADAPTIVE_CONCURRENCY: 'true', CONNECTOR_CONCURRENCY: '4' },
@@ -128,7 +128,7 @@ test('how many hooks may run side by side is told, also while that is being foun
   expect(await told()).toBe(1)
 })
 
-test('names carry namespace and subsystem, as pycti writes them', async () => {
+test('names have the namespace and subsystem, as pycti writes them', async () => {
   const simulator = await startSimulator()
   const recorder = makeObserved(simulator, {
     env: { CONNECTOR_METRICS_NAMESPACE: 'soc', CONNECTOR_METRICS_SUBSYSTEM: 'siem' },
@@ -141,7 +141,7 @@ test('names carry namespace and subsystem, as pycti writes them', async () => {
   expect(samples.has('process_cpu_seconds_total')).toBe(true)
 })
 
-test('nothing is served unless it is asked for', async () => {
+test('serves nothing unless it is asked to', async () => {
   const simulator = await startSimulator()
   const recorder = makeObserved(simulator, { env: { CONNECTOR_EXPOSE_METRICS: 'false' } })
   await recorder.start()
@@ -159,7 +159,7 @@ test('a distribution puts each value under the first bound that it does not exce
   expect(new Distribution([1]).quantile(0.5)).toBe(0)
 })
 
-test('timing a hook costs less than two microseconds a call, and keeps what the hook is', async () => {
+test('timing a hook costs less than two microseconds per call, and leaves the hook as it is', async () => {
   class Hooks {
     #calls = 0
     extra: (() => string) | undefined
@@ -189,7 +189,7 @@ test('timing a hook costs less than two microseconds a call, and keeps what the 
   expect((best / count) * 1000).toBeLessThan(2)
 })
 
-test('hooks are not touched when nobody can ask, and a lazy promise does its work once', async () => {
+test('leaves hooks alone if nobody can ask, and a lazy promise works once', async () => {
   let works = 0
   // As query builders do: the work begins when somebody waits for it, each time.
   const work = new Proxy({} as PromiseLike<number>, {
@@ -205,7 +205,7 @@ test('hooks are not touched when nobody can ask, and a lazy promise does its wor
   expect(timings.figures.get('create')!.ok.count).toBe(1)
 })
 
-test('counters and gauges of the author stand beside ours, without secrets, and bounded', async () => {
+test("serves the author's counters and gauges beside ours, without secrets, and bounded", async () => {
   const simulator = await startSimulator()
   const recorder = makeObserved(simulator, {
     env: { CONNECTOR_METRICS_NAMESPACE: 'soc', OPENCTI_SSL_PASSPHRASE: 'a-secret-phrase' },
@@ -230,7 +230,7 @@ test('counters and gauges of the author stand beside ours, without secrets, and 
   expect(samples.get('soc_opencti_stream_ready')).toBeDefined()
 })
 
-test('what is no count, no number or no label of an own metric is refused where it is given, and changes nothing', async () => {
+test("refuses an invalid count, number or label of the author's metric at once, and changes nothing", async () => {
   const recorder = makeObserved(await startSimulator())
   const counter = recorder.metrics.counter({ name: 'sent_total', help: 'Sent.', labels: ['zone'] })
   const gauge = recorder.metrics.gauge({ name: 'level', help: 'Level.', labels: ['a', 'b'] })
@@ -251,7 +251,7 @@ test('what is no count, no number or no label of an own metric is refused where 
   expect(own).toEqual(['sent_total{zone="one"} 2.5', 'level{a="x",b="y"} -3', 'untouched_total 0'])
 })
 
-test('a name that is taken, or is none, is refused when the metric is made', async () => {
+test('refuses a taken or invalid name when the metric is created', async () => {
   const { metrics } = makeObserved(await startSimulator())
   metrics.gauge({ name: 'queued', help: 'Queued.' })
   for (const name of ['queued', 'opencti_stream_ready', 'opencti_stream_batch_size', 'not a name', ''])

@@ -4,7 +4,7 @@ import { HookTimings } from '../../../src/observe/facts/hook-timings.ts'
 import { RecentErrors } from '../../../src/observe/status/recent-errors.ts'
 import { RecentLatency } from '../../../src/observe/status/recent-latency.ts'
 
-test('the same error again counts up and becomes the newest; others are told apart', async () => {
+test('a repeated error counts up and becomes the newest, and different ones stay apart', async () => {
   const clock = new ManualClock()
   const errors = new RecentErrors(clock, (text) => text)
   const firstAtMs = clock.now()
@@ -25,7 +25,7 @@ test('the same error again counts up and becomes the newest; others are told apa
   ])
 })
 
-test('errors that differ in nothing but ids are one, told in the words of the newest', () => {
+test('errors that only differ in ids are one, with the newest text', () => {
   const errors = new RecentErrors(new ManualClock(), (text) => text)
   const uuid = (digit: number) => `0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6${digit}`
   for (let digit = 0; digit < 9; digit++)
@@ -37,7 +37,7 @@ test('errors that differ in nothing but ids are one, told in the words of the ne
   ])
 })
 
-test('errors are bounded in number and in size, and cut only after secrets were taken out', () => {
+test('errors are bounded in number and size, and are cut only after secrets are removed', () => {
   const errors = new RecentErrors(new ManualClock(), (text) => text.replaceAll('a-secret', '[redacted]'))
   for (let index = 0; index < 100; index++) errors.note({ what: 'create', text: `no. ${index}` })
   expect(errors.all).toHaveLength(8)
@@ -52,7 +52,7 @@ test('errors are bounded in number and in size, and cut only after secrets were 
   expect(errors.all[0]?.entityId).toBe('[redacted]')
 })
 
-test('latency is that of the last minutes, not of the weeks before', () => {
+test('latency covers the last minutes, not the weeks before', () => {
   const clock = new ManualClock()
   const timings = new HookTimings(clock)
   const watched = timings.watch({ create: () => {} }, ['create'])

@@ -52,7 +52,7 @@ async function openPage(url: string, options?: { javaScript?: boolean }) {
   return page
 }
 
-test('the page allows nothing but its own script and style, and is kept nowhere', async () => {
+test('the page allows nothing but its own script and style, and nobody caches it', async () => {
   const { url } = await started()
   const { status, headers, body } = await ask(url)
   expect(status).toBe(200)
@@ -81,7 +81,7 @@ test('the page allows nothing but its own script and style, and is kept nowhere'
   expect(body).not.toMatch(/\son\w+=|\sstyle=/)
 })
 
-test('before its script runs the page says of a catch-up and of a stream that is held back what the script says', async () => {
+test('the page says the same of a catch-up and of a held stream before its script runs', async () => {
   const { url } = await started()
   const report = JSON.parse((await ask(`${url}status`)).body) as StatusReport
   const fieldsOf = (changes: Partial<StatusReport>) => {
@@ -96,7 +96,7 @@ test('before its script runs the page says of a catch-up and of a stream that is
   expect(fieldsOf({ stream: { ...stream, heldBack: true } })).toMatchObject({ stream: 'held back' })
 })
 
-test('the headline says "catching up" until what was received of a catch-up has reached the target', async () => {
+test('the headline says "catching up" until the catch-up has reached the target', async () => {
   const simulator = await startSimulator()
   for (let seed = 1; seed <= 20; seed++) simulator.create(buildIndicator('ipv4', { seed }))
   // Not the fast clock: after a minute of it the hooks would count as hanging.
@@ -117,7 +117,7 @@ test('the headline says "catching up" until what was received of a catch-up has 
   })
 })
 
-test('page and status are only told under our own names; probes and scrapers may use any', async () => {
+test('page and status only answer under our own names, and probes and scrapers under any', async () => {
   const { recorder, url } = await started({ CONNECTOR_HEALTH_ALLOWED_HOSTS: 'soc.example.org' })
   const { health, metrics } = recorder.status().endpoints
   const at = async (address: string, host: string) => (await ask(address, { headers: { host } })).status
@@ -131,7 +131,7 @@ test('page and status are only told under our own names; probes and scrapers may
     expect(await at(address, 'siem-connector.soc.svc')).toBe(200)
 })
 
-test('the status tells what waits longest, what went wrong last and the newest dead letters', async () => {
+test('the status lists the longest waits, the last errors and the newest dead letters', async () => {
   const { simulator, recorder, url } = await started()
   const goOn = Promise.withResolvers<void>()
   onTestFinished(() => goOn.resolve())
@@ -271,7 +271,7 @@ inBrowser('a name that leads to this machine is of no use to who owns it', async
   expect(await page.text()).toContain('CONNECTOR_HEALTH_ALLOWED_HOSTS')
 })
 
-test('every reason for which the connector itself skips an event is explained', async () => {
+test('explains every reason for which the connector itself skips an event', async () => {
   const root = fileURLToPath(new URL('../../../src', import.meta.url))
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.ts'),

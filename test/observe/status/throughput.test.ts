@@ -9,7 +9,7 @@ function watched() {
   return { clock, counts, throughput }
 }
 
-test('tells what came in each interval, oldest first', async () => {
+test('reports the events of each interval, oldest first', async () => {
   const { clock, counts, throughput } = watched()
   counts.received = 1000
   throughput.start()
@@ -42,7 +42,7 @@ test('remembers fifteen minutes and no more, however long it runs', async () => 
   expect(received.at(-1)).toBe(400)
 })
 
-test('spreads what came while it could not look over the intervals that it missed', async () => {
+test('spreads what it missed while it could not look over the missed intervals', async () => {
   const { clock, counts, throughput } = watched()
   let nowMs = 0
   const stalled = new Throughput(
@@ -64,7 +64,7 @@ test('spreads what came while it could not look over the intervals that it misse
   expect(stalled.history().received).toHaveLength(180)
 })
 
-test('looks no more once it is stopped', async () => {
+test('stops looking after a stop', async () => {
   const { clock, throughput } = watched()
   throughput.start()
   throughput.start()

@@ -93,7 +93,7 @@ test('an event is one span from its acceptance to its end, with a span below it 
   expect(request!.parentSpanContext?.spanId).toBe(create!.spanContext().spanId)
 })
 
-test('failed attempts are written down without secrets, and the error is handed on as it is', async () => {
+test('records failed attempts without secrets, and passes the error on unchanged', async () => {
   const spans = watchSpans()
   const connector = make(Target)
   const secret = minimalEnvironment.OPENCTI_TOKEN
@@ -119,7 +119,7 @@ test('failed attempts are written down without secrets, and the error is handed 
   expect(error.message).toContain(secret)
 })
 
-test('the end of an event says why: dead-lettered is an error, skipped is none', async () => {
+test('the end of an event says why: dead-lettered is an error, skipped is not', async () => {
   const spans = watchSpans()
   const connector = make(Target, { CONNECTOR_FILTER_LABELS: 'wanted' })
   const labeled = (seed: number) => ({
@@ -153,7 +153,7 @@ test('the end of an event says why: dead-lettered is an error, skipped is none',
   expect(spans.named('hook create').map(({ status }) => status.code)).toEqual([2, 0])
 })
 
-test('a batch has a span of its own with links to its events, and each event knows how its item fared', async () => {
+test('a batch has its own span with links to its events, and each event knows the outcome of its item', async () => {
   class Bulk extends StreamConnector {
     transform(entity: Entity): Entity {
       return entity
@@ -180,7 +180,7 @@ test('a batch has a span of its own with links to its events, and each event kno
   expect(event.attributes).toMatchObject({ 'opencti.attempts': 2, 'opencti.outcome': 'delivered' })
 })
 
-test('a hook that takes too long ends its span with the time limit', async () => {
+test('a hook that takes too long ends its span at the time limit', async () => {
   const spans = watchSpans()
   const connector = make(Target, { CONNECTOR_HOOK_TIMEOUT_MS: '1000' })
   connector.onCreate = (_, { attempt, signal }) =>
@@ -194,7 +194,7 @@ test('a hook that takes too long ends its span with the time limit', async () =>
   expect(first!.status.message).toContain('CONNECTOR_HOOK_TIMEOUT_MS')
 })
 
-test('events of the stream begin traces of their own; what does not end is given up when the connector stops', async () => {
+test('events of the stream begin their own traces, and unfinished ones are given up when the connector stops', async () => {
   const spans = watchSpans()
   const simulator = await startSimulator()
   const tracer = trace.getTracer('program')
@@ -222,7 +222,7 @@ test('events of the stream begin traces of their own; what does not end is given
   })
 })
 
-test('a message that a program feeds within a span stands below it', async () => {
+test('a message that a program feeds within a span is below it', async () => {
   const spans = watchSpans()
   const connector = make(Target)
   await trace.getTracer('program').startActiveSpan('import', async (span) => {
@@ -233,7 +233,7 @@ test('a message that a program feeds within a span stands below it', async () =>
   expect(spans.named('event create')[0]!.parentSpanContext?.spanId).toBe(parent!.spanContext().spanId)
 })
 
-test('what a sampler leaves out costs no records and changes nothing', async () => {
+test('an event that a sampler leaves out costs no records and changes nothing', async () => {
   const spans = watchSpans(new AlwaysOffSampler())
   const connector = make(Target)
   connector.onCreate = (_, { attempt }) => {
@@ -251,7 +251,7 @@ const makeTracing = (load: () => ReturnType<typeof loadTracingApi>, warnings: st
     load,
   })
 
-test('nothing happens when no provider is registered, or the API is not installed', async () => {
+test('does nothing if no provider is registered, or the API is not installed', async () => {
   const withoutProvider = makeTracing(loadTracingApi)
   await withoutProvider.open()
   expect(withoutProvider.begin('create', '1-0', true)).toBeUndefined()
@@ -265,7 +265,7 @@ test('nothing happens when no provider is registered, or the API is not installe
   expect(notInstalled.begin('create', '1-0', true)).toBeUndefined()
 })
 
-test('an installation that is broken is said, and nothing more', async () => {
+test('reports a broken installation, and nothing more', async () => {
   const warnings: string[] = []
   const broken = makeTracing(() => Promise.reject(new SyntaxError('unexpected token')), warnings)
   await broken.open()

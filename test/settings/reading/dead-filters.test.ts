@@ -25,14 +25,14 @@ describe('a value that no entity has', () => {
     ['CONNECTOR_FILTER_OBSERVABLE_TYPES', 'domain', 'Domain-Name'],
     ['CONNECTOR_FILTER_OBSERVABLE_TYPES', 'Stix-File', 'StixFile'],
     ['CONNECTOR_FILTER_PATTERN_TYPES', 'yarra', 'yara'],
-  ])('%s=%s is told, with the name that was meant', (name, value, meant) => {
+  ])('is reported for %s=%s, with the name that was probably meant', (name, value, meant) => {
     const [sentence, ...more] = told({ [name]: value })
     expect(sentence).toMatch(new RegExp(`^${name} names .*: did you mean ${meant}\\?$`))
     expect(sentence).not.toContain(`${value} `)
     expect(more).toEqual([])
   })
 
-  test('is told by its place, without a guess where nothing is near', () => {
+  test('is reported by its place, without a guess if nothing is close', () => {
     expect(told({ CONNECTOR_FILTER_TYPES: 'indicator,qqqqq' })).toEqual([
       'CONNECTOR_FILTER_TYPES names a type that is not known in place 2: nothing may ever pass by it.',
     ])
@@ -56,7 +56,7 @@ describe('a value that no entity has', () => {
       'CONNECTOR_FILTER_AUTHORS',
       'identity--5a7a3c6e-1111-5222-8333-444455556666,3b6b0e5e-70a8-44b9-9d5f-f4b0f4a3c002',
     ],
-  ])('%s=%s is fine', (name, value) => {
+  ])('is not %s=%s', (name, value) => {
     expect(told({ [name]: value })).toEqual([])
   })
 })
@@ -88,7 +88,7 @@ test.each<[string, Readonly<Record<string, string>>, ConnectorDefaults]>([
     { routes: { one: { types: ['report'] }, two: { types: ['Indicator'] } } },
   ],
   ['did you mean report', {}, { routes: { one: { types: ['reprot'] } } }],
-])('what lets nothing pass is told: %s', (words, env, defaults) => {
+])('reports what lets nothing pass: %s', (words, env, defaults) => {
   const sentences = told(env, defaults)
   expect(sentences).toHaveLength(1)
   expect(sentences[0]).toContain(words)
@@ -101,6 +101,6 @@ test.each<[Readonly<Record<string, string>>, ConnectorDefaults]>([
   [{ CONNECTOR_FILTER_LABELS_ANY: 'a,b', CONNECTOR_FILTER_LABELS_NONE: 'a' }, {}],
   [{ CONNECTOR_FILTER_TYPES: 'observable,indicator', CONNECTOR_FILTER_MIN_CONFIDENCE: '5' }, {}],
   [{ CONNECTOR_FILTER_INFERRED: 'only', CONNECTOR_LIVE_STREAM_WITH_INFERENCES: 'true' }, {}],
-])('what can let something pass is not told: %j', (env, defaults) => {
+])('does not report what can let something pass: %j', (env, defaults) => {
   expect(told(env, defaults).filter((sentence) => !sentence.includes('not known'))).toEqual([])
 })

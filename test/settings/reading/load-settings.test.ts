@@ -24,7 +24,7 @@ const valid = {
 const load = (env: Record<string, string | undefined>, files: Record<string, string> = {}) =>
   loadSettings(definition, { env: { ...valid, ...env }, directory: folderWith(files) })
 
-test('an author’s section is typed and read', () => {
+test("types and reads an author's section", () => {
   const { settings, secrets, source } = load({})
   expectTypeOf(settings.my_siem.api_key).toEqualTypeOf<Secret>()
   expect(settings.my_siem.api_base_url).toBe('https://siem')
@@ -59,14 +59,14 @@ test('.env is read only when there is no config.yml', () => {
   expect(load({}, { '.env': dotenv, 'config.yml': '' }).settings.my_siem.level).toBe('from-schema')
 })
 
-test('the source names the file that was read', () => {
+test('names the file that it read as the source', () => {
   const directory = folderWith({ 'config.yml': '' })
   expect(loadSettings(definition, { env: valid, directory }).source).toBe(
     `environment, ${join(directory, 'config.yml')}`,
   )
 })
 
-test('name and scope come from the code when no operator sets them', () => {
+test('takes name and scope from the code if no operator sets them', () => {
   const env = { ...valid, CONNECTOR_NAME: undefined }
   const defaults = { name: 'In code', scope: ['siem'] }
   const directory = folderWith()
@@ -80,7 +80,7 @@ test('name and scope come from the code when no operator sets them', () => {
   expect(problems[0]).toMatchObject({ environment: 'CONNECTOR_NAME', message: 'is not set' })
 })
 
-test('YAML keeps the characters where text is wanted', () => {
+test('YAML keeps the characters where text is expected', () => {
   const texts = defineSettings({
     t: z.object({ at: z.string(), zip: z.string(), yes: z.string(), at2: z.iso.datetime() }),
   })
@@ -116,7 +116,7 @@ test.each([
   '!!binary aGk=',
   '"~"',
   '"null"',
-])('%s of YAML stays the text that was written, with any version of YAML', (written) => {
+])('%s in YAML stays the text that was written, in any version of YAML', (written) => {
   const text = written.replace(/^!!\S+ /, '').replaceAll('"', '')
   for (const start of ['', '%YAML 1.1\n---\n', '%YAML 1.2\n---\n']) {
     const files = { 'config.yml': `${start}my_siem:\n  level: ${written}\n` }
@@ -129,27 +129,27 @@ test.each(['', '~', 'null', '!!null'])('a field with "%s" in YAML is not set', (
   expect(load({}, files).settings.my_siem.level).toBe('from-schema')
 })
 
-test('an empty section, an empty file and a file of comments are fine', () => {
+test('accepts an empty section, an empty file and a file of comments', () => {
   for (const text of ['connector:\nmy_siem:\n', '', '# nothing\n', '---\n', 'my_siem: ~\n']) {
     expect(load({}, { 'config.yml': text }).settings.my_siem.level).toBe('from-schema')
   }
 })
 
-test('aliases and merge keys of YAML are followed', () => {
+test('follows aliases and merge keys of YAML', () => {
   const yaml =
     'x-common: &common\n  level: shared\n  api_base_url: https://shared\nmy_siem:\n  <<: *common\n  api_base_url: https://own\n'
   const { my_siem } = load({ MY_SIEM_API_BASE_URL: undefined }, { 'config.yml': yaml }).settings
   expect(my_siem).toMatchObject({ level: 'shared', api_base_url: 'https://own' })
 })
 
-test('of several maps that are merged the first wins, and the own fields over all, wherever they are written', () => {
+test('the first of several merged maps wins, and own fields win over all, wherever they are written', () => {
   const yaml =
     'a: &a {level: one}\nb: &b {level: two, api_base_url: https://b}\nmy_siem:\n  level: own\n  <<: [*a, *b, {more: 1}]\nother: {<<: *a}\n'
   const { my_siem } = load({ MY_SIEM_API_BASE_URL: undefined }, { 'config.yml': yaml }).settings
   expect(my_siem).toMatchObject({ level: 'own', api_base_url: 'https://b' })
 })
 
-test('a key in quotes is a name like another, also "<<"', () => {
+test('a quoted key is a name like any other, even "<<"', () => {
   const yaml = 'my_siem:\n  "<<": {level: merged}\n  "level": own\n'
   expect(load({}, { 'config.yml': yaml }).settings.my_siem.level).toBe('own')
 })
@@ -169,17 +169,20 @@ test.each([
   ['my_siem:\n  ? [canary]\n  : b\n', 'is not valid YAML at line 2, column 5'],
   ['- canary\n', 'has no sections at line 1'],
   ['canary\n', 'has no sections at line 1'],
-])('a broken config.yml is one problem with its place and none of its content: %j', (text, message) => {
-  const error = settingsErrorOf(() => load({ OPENCTI_TOKEN: '' }, { 'config.yml': text }))
-  expect(error.problems).toHaveLength(1)
-  expect(error.problems[0]).toMatchObject({
-    yamlPath: 'config.yml',
-    message: expect.stringContaining(message),
-  })
-  expect(error.message).not.toContain('canary')
-})
+])(
+  'reports a broken config.yml as one problem with its place and none of its content: %j',
+  (text, message) => {
+    const error = settingsErrorOf(() => load({ OPENCTI_TOKEN: '' }, { 'config.yml': text }))
+    expect(error.problems).toHaveLength(1)
+    expect(error.problems[0]).toMatchObject({
+      yamlPath: 'config.yml',
+      message: expect.stringContaining(message),
+    })
+    expect(error.message).not.toContain('canary')
+  },
+)
 
-test('a flood of aliases is refused, not expanded', () => {
+test('refuses a flood of aliases instead of expanding it', () => {
   const levels = Array.from(
     { length: 9 },
     (_, index) => `l${index + 1}: &l${index + 1} [${`*l${index},`.repeat(9)}]`,
@@ -201,7 +204,7 @@ test.each([
 })
 
 test.each([150, 300, 700, 1450, 1500, 5000, 50_000])(
-  'a config.yml of %i levels is told with its place',
+  'reports a config.yml of %i levels with its place',
   (levels) => {
     for (const text of [
       `x: ${'['.repeat(levels)}a${']'.repeat(levels)}`,
@@ -215,7 +218,7 @@ test.each([150, 300, 700, 1450, 1500, 5000, 50_000])(
   },
 )
 
-test('a config.yml that cannot be read is one problem', () => {
+test('reports an unreadable config.yml as one problem', () => {
   const directory = folderWith()
   mkdirSync(join(directory, 'config.yml'))
   const error = settingsErrorOf(() => loadSettings(definition, { env: valid, directory }))
@@ -228,7 +231,7 @@ test('a config.yml that cannot be read is one problem', () => {
   ).toContain('EACCES')
 })
 
-test('something else than a section in its place is told', () => {
+test('reports anything but a section in its place', () => {
   const error = settingsErrorOf(() => load({}, { 'config.yml': 'my_siem: canary\n' }))
   expect(error.problems).toEqual([
     expect.objectContaining({ yamlPath: 'my_siem', message: 'must be a section with fields below it' }),
@@ -254,7 +257,7 @@ test('__proto__ reaches no prototype, from YAML or JSON', () => {
   expect((settings.m.o as Record<string, unknown>)['polluted']).toBeUndefined()
 })
 
-test('unknown fields of a section are allowed, unless its author forbids them', () => {
+test('allows unknown fields in a section, unless its author forbids them', () => {
   const yaml = { 'config.yml': 'my_siem:\n  canary: 5\n' }
   expect(load({}, yaml).settings.my_siem).not.toHaveProperty('canary')
   const strict = defineSettings({ my_siem: z.strictObject({ level: z.string().default('x') }) })
@@ -263,7 +266,7 @@ test('unknown fields of a section are allowed, unless its author forbids them', 
   expect(error.message).not.toContain('canary')
 })
 
-test('all problems are reported at once, each with its names and what to do', () => {
+test('reports all problems at once, each with its names and what to do', () => {
   const error = settingsErrorOf(() =>
     loadSettings(definition, {
       env: { OPENCTI_URL: 'nowhere', OPENCTI_TOKEN: 'ChangeMe', CONNECTOR_CONCURRENCY: '0' },
@@ -289,7 +292,7 @@ test('all problems are reported at once, each with its names and what to do', ()
   expect(error.message).toContain('Correct my_siem.api_base_url in config.yml.')
 })
 
-test('a misspelled name is pointed out when something is missing', () => {
+test('points out a misspelled name if something is missing', () => {
   const env = {
     ...valid,
     MY_SIEM_API_KEY: undefined,
@@ -309,7 +312,7 @@ test('a misspelled name is pointed out when something is missing', () => {
   expect(error.message).not.toContain('canary')
 })
 
-test('a misspelled name is no problem of its own', () => {
+test('a misspelled name alone is not a problem', () => {
   expect(load({ CONNECTOR_CONCURENCY: '5' }).nearMisses).toEqual([
     'CONNECTOR_CONCURENCY is set, but is no setting: did you mean CONNECTOR_CONCURRENCY?',
   ])
@@ -317,7 +320,7 @@ test('a misspelled name is no problem of its own', () => {
   expect(error.hints).toEqual([])
 })
 
-test('a name that connectors in Python have is told by the name that it has here, unless that is set', () => {
+test('reports the name here for a name from Python connectors, unless that is set', () => {
   const former = {
     METRICS_PORT: '9113',
     METRICS_ENABLE: 'true',

@@ -18,7 +18,7 @@ const problemOf = (env: Record<string, string>) => {
   return problems[0]!
 }
 
-test('nothing set gives the defaults of the ecosystem', () => {
+test("uses the ecosystem's defaults if nothing is set", () => {
   expect(load({})).toEqual({
     id: minimalEnvironment.CONNECTOR_ID,
     name: 'Example',
@@ -97,7 +97,7 @@ test('a scope may be a YAML list', () => {
   expect(load({}, 'connector:\n  scope:\n    - " a "\n    - ""\n    - b\n').scope).toEqual(['a', 'b'])
 })
 
-test('a stream that is missing, or still a placeholder, stands among the problems, and is left to checkStream() where there are none', () => {
+test('lists a missing or placeholder stream with the other problems, and leaves it to checkStream() if there are none', () => {
   expect(load({}).live_stream_id).toBeUndefined()
   for (const text of ['', 'ChangeMe', 'changeme', 'CHANGEME', ' ChangeMe ']) {
     expect(load({ CONNECTOR_LIVE_STREAM_ID: text }).live_stream_id).toBeUndefined()
@@ -114,7 +114,7 @@ test('a stream that is missing, or still a placeholder, stands among the problem
   }
 })
 
-test('what is no time says so, without its value', () => {
+test('says that a time is invalid, without its value', () => {
   for (const text of ['yesterday', '17672256', '2026-02-30']) {
     const { message } = problemOf({ CONNECTOR_LIVE_STREAM_START_TIMESTAMP: text })
     expect(message).toContain('must be seconds or milliseconds since 1970')
@@ -122,7 +122,7 @@ test('what is no time says so, without its value', () => {
   }
 })
 
-test('the start is read by the name that official connectors had for it, which the present one beats', () => {
+test('reads the start by the name that official connectors used, and the current name overrides it', () => {
   const former = { CONNECTOR_START_TIMESTAMP: '1767225600000' }
   expect(load(former).live_stream_start_timestamp).toBe('1767225600000-0')
   const both = { ...former, CONNECTOR_LIVE_STREAM_START_TIMESTAMP: '2026-01-02' }
@@ -144,7 +144,7 @@ test.each([
   expect(problemOf({ [name]: text })).toMatchObject({ environment: name, message })
 })
 
-test('names of pycti that mean nothing here are accepted without a word', () => {
+test('accepts names of pycti that mean nothing here without a report', () => {
   const foreign = {
     CONNECTOR_AUTO: 'ChangeMe',
     CONNECTOR_QUEUE_THRESHOLD: 'x',
@@ -163,7 +163,7 @@ test.each([
   ['CONNECTOR_HEALTH_PORT', '-1'],
   ['CONNECTOR_METRICS_PORT', '65536'],
   ['CONNECTOR_METRICS_PORT', '80.5'],
-])('%s=%s is no port', (name, text) => {
+])('%s=%s is not a port', (name, text) => {
   expect(problemOf({ [name]: text })).toMatchObject({
     environment: name,
     remedy: `Correct ${name} in the environment.`,

@@ -26,7 +26,7 @@ test('two settings never share one environment variable', () => {
   )
 })
 
-test('a name that cannot be an environment name is refused at once', () => {
+test('refuses a name that cannot be an environment name at once', () => {
   expect(() => defineSettings({ 'my-siem': z.object({}) })).toThrow(/"my-siem"/)
   expect(() => defineSettings({ my_siem: z.object({ 'api key': z.string() }) })).toThrow(/"api key"/)
   expect(() => defineSettings({ my_siem: z.object({ ['__proto__']: z.string() }) })).toThrow(/"__proto__"/)

@@ -12,7 +12,7 @@ const load = (env: Record<string, string> = {}, defaults: ConnectorDefaults = {}
 const where = (entity: { id: string }) => entity.id === 'x'
 const delivery = (env?: Record<string, string>, defaults?: ConnectorDefaults) => load(env, defaults).delivery
 
-test('nothing set gives the documented defaults', () => {
+test('uses the documented defaults if nothing is set', () => {
   expect(delivery()).toEqual({
     concurrency: 8,
     adaptiveConcurrency: false,
@@ -124,7 +124,7 @@ test.each(rows)('%s=%s reaches an operator’s option', (name, text, path, value
   expect(fromYaml).toHaveProperty(path, value)
 })
 
-test('every option has a row above', () => {
+test('every option has a row in the tests', () => {
   expect(deliveryFields.map(({ environment }) => environment).toSorted()).toEqual(
     rows.map(([name]) => name).toSorted(),
   )
@@ -142,7 +142,7 @@ test('an operator’s value wins over the code’s, and leaves its neighbors', (
   expect(defaults.retry).toEqual({ attempts: 7, baseMs: 5 })
 })
 
-test('none takes away what the code gave', () => {
+test('none removes what the code set', () => {
   const defaults: ConnectorDefaults = {
     hookTimeoutMs: 5,
     filter: { minScore: 50, types: ['indicator'] },
@@ -163,7 +163,7 @@ test('none takes away what the code gave', () => {
   expect(options.rateLimit).toBeUndefined()
 })
 
-test('one half of a rate limit brings the other', () => {
+test('one half of a rate limit implies the other', () => {
   expect(delivery({ CONNECTOR_RATE_LIMIT_PER_SECOND: '3' }).rateLimit).toEqual({ perSecond: 3, burst: 100 })
   expect(delivery({}, { rateLimit: { burst: 4 } }).rateLimit).toEqual({ perSecond: 10, burst: 4 })
 })
@@ -180,7 +180,7 @@ test.each([
   expect(delivery({ CONNECTOR_FILTER_MAX_TLP: text }).filter.maxTlp).toBe(tlp)
 })
 
-test('a function of the code passes through to the filter', () => {
+test('passes a function in the code through to the filter', () => {
   expect(delivery({}, { filter: { where } }).filter.where).toBe(where)
 })
 
@@ -191,7 +191,7 @@ test('the options are frozen all the way down', () => {
   expect(Object.isFrozen(options.retry)).toBe(true)
 })
 
-test('a mistake in the code is told apart from one of the operator', () => {
+test('tells a mistake in the code from one of the operator', () => {
   const defaults = { batch: { maxItem: 5 }, concurrency: 0, conc: 1 } as ConnectorDefaults
   const error = settingsErrorOf(() => load({ CONNECTOR_RETRY_ATTEMPTS: 'many' }, defaults))
   expect(error.problems).toEqual([
@@ -223,7 +223,7 @@ test.each([
   ['CONNECTOR_RECONCILE_MAX_PERCENT', '101', 'must be at most 100'],
   ['CONNECTOR_ON_EXPIRY_TIMER', 'true', 'needs CONNECTOR_ON_EXPIRED to be delete'],
   ['CONNECTOR_ADAPTIVE_CONCURRENCY', '8', 'must be true or false'],
-])('%s=%s is refused, with its name, its path and why', (environment, text, message) => {
+])('refuses %s=%s, with its name, its path and why', (environment, text, message) => {
   const path = `connector.${environment.replace('CONNECTOR_', '').toLowerCase()}`
   const { problems } = settingsErrorOf(() => load({ [environment]: text }))
   expect(problems).toEqual([
@@ -236,7 +236,7 @@ test.each([
   ])
 })
 
-test('bounds that contradict each other are refused', () => {
+test('refuses contradictory bounds', () => {
   const error = settingsErrorOf(() =>
     load({
       CONNECTOR_RETRY_BASE_MS: '5000',

@@ -31,7 +31,7 @@ test.each([
   ['https://opencti.example.com/', 'https://opencti.example.com'],
   ['http://localhost:8080//', 'http://localhost:8080'],
   [' https://host/base/path/ ', 'https://host/base/path'],
-])('the address %s is kept without a slash at its end', (text, url) => {
+])('keeps the address %s without a slash at its end', (text, url) => {
   expect(opencti({ OPENCTI_URL: text }).url).toBe(url)
 })
 
@@ -42,11 +42,11 @@ test.each([
   'javascript:alert(1)',
   'https://h/?a=b',
   'https://h/#a',
-])('the address %s is refused', (text) => {
+])('refuses the address %s', (text) => {
   expect(problemOf({ OPENCTI_URL: text }).environment).toBe('OPENCTI_URL')
 })
 
-test('an address with a password is refused without showing it', () => {
+test('refuses an address with a password without showing it', () => {
   const error = settingsErrorOf(() => load({ OPENCTI_URL: 'https://me:canary@host' }))
   expect(error.message).toContain('must not contain a user name or a password')
   expect(error.message).not.toContain('canary')
@@ -59,7 +59,7 @@ test('the token is a secret', () => {
   expect(JSON.stringify(settings)).not.toContain(minimalEnvironment.OPENCTI_TOKEN)
 })
 
-test('TLS certificates are checked unless somebody says otherwise', () => {
+test('checks TLS certificates unless somebody says otherwise', () => {
   expect(opencti({}).ssl_verify).toBe(true)
   for (const text of ['false', 'FALSE', 'False', '0', 'no', 'Off', 'f', 'N']) {
     expect(opencti({ OPENCTI_SSL_VERIFY: text }).ssl_verify, text).toBe(false)
@@ -77,7 +77,7 @@ test('the path of a CA file in OPENCTI_SSL_VERIFY becomes the CA', () => {
   expect(opencti({ OPENCTI_SSL_VERIFY: file, OPENCTI_SSL_CA: other }).ssl_ca?.trim()).toBe(other.trim())
 })
 
-test('a file that cannot be read is told without its name', () => {
+test('reports an unreadable file without its name', () => {
   const problem = problemOf({ OPENCTI_SSL_VERIFY: '/nowhere/canary.pem' })
   expect(problem.environment).toBe('OPENCTI_SSL_VERIFY')
   expect(JSON.stringify(problem)).not.toContain('canary')
@@ -86,7 +86,7 @@ test('a file that cannot be read is told without its name', () => {
   expect(problemOf({ OPENCTI_SSL_CA: noPem }).message).toBe('names a file that holds no PEM text')
 })
 
-test('CA, certificate and key come as text, as escaped text or from a file', () => {
+test('reads CA, certificate and key as text, as escaped text, or from a file', () => {
   const settings = opencti({
     HTTPS_CA_CERTIFICATES: pem,
     OPENCTI_SSL_CERT: pem.replaceAll('\n', String.raw`\n`),
@@ -99,7 +99,7 @@ test('CA, certificate and key come as text, as escaped text or from a file', () 
   expect(settings.ssl_passphrase?.reveal()).toBe('open-sesame')
 })
 
-test('the authorities of HTTPS_CA_CERTIFICATES are for every address, those of OPENCTI_SSL_CA for the platform', () => {
+test('uses the CAs of HTTPS_CA_CERTIFICATES for every address, and those of OPENCTI_SSL_CA for the platform', () => {
   const other = pem.replace('MIIB', 'MIIC')
   const settings = opencti({ HTTPS_CA_CERTIFICATES: pem, OPENCTI_SSL_CA: other })
   expect(settings.https_ca_certificates?.trim()).toBe(pem.trim())
@@ -107,14 +107,14 @@ test('the authorities of HTTPS_CA_CERTIFICATES are for every address, those of O
   expect(settings.ssl_ca).toContain(pem.trim())
 })
 
-test('a certificate without its key is refused', () => {
+test('refuses a certificate without its key', () => {
   expect(problemOf({ OPENCTI_SSL_CERT: pem })).toMatchObject({
     environment: 'OPENCTI_SSL_CERT',
     message: 'and OPENCTI_SSL_KEY only work together; one of them is not set',
   })
 })
 
-test('custom headers come as text, as JSON or as a YAML map, and are secrets', () => {
+test('reads custom headers as text, as JSON, or as a YAML map, and treats them as secrets', () => {
   expect(revealed({})).toEqual({})
   expect(revealed({ OPENCTI_CUSTOM_HEADERS: 'X-One: 1; X-Two:a:b;' })).toEqual({
     'X-One': '1',
@@ -125,7 +125,7 @@ test('custom headers come as text, as JSON or as a YAML map, and are secrets', (
   expect(load({ OPENCTI_CUSTOM_HEADERS: 'X-One:canary' }).secrets).toContain('canary')
 })
 
-test('headers that cannot be sent are refused', () => {
+test('refuses headers that cannot be sent', () => {
   for (const text of ['canary', 'bad name:canary', ':canary', '{"X":"can\\nary"}']) {
     const error = settingsErrorOf(() => load({ OPENCTI_CUSTOM_HEADERS: text }))
     expect(error.problems[0]!.environment).toBe('OPENCTI_CUSTOM_HEADERS')
@@ -138,7 +138,7 @@ test('JSON logging is on unless switched off', () => {
   expect(opencti({ OPENCTI_JSON_LOGGING: 'FALSE' }).json_logging).toBe(false)
 })
 
-test('the proxy for the platform is its own, else that of the scheme, unless the host is exempt', () => {
+test('the platform has its own proxy, else that of the scheme, unless the host is exempt', () => {
   const ambient = { HTTPS_PROXY: 'http://secure:3128', HTTP_PROXY: 'plain:3128' }
   expect(proxy({})).toBeUndefined()
   expect(proxy(ambient)).toBe('http://secure:3128')
@@ -152,7 +152,7 @@ test('the proxy for the platform is its own, else that of the scheme, unless the
   )
 })
 
-test('the password of a proxy is among the secrets', () => {
+test('the password of a proxy is a secret', () => {
   const { secrets } = load({ OPENCTI_PROXY: 'http://me:p%40ssword@proxy:1' })
   expect(secrets).toEqual(expect.arrayContaining(['http://me:p%40ssword@proxy:1', 'p%40ssword', 'p@ssword']))
 })

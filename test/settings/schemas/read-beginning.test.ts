@@ -68,7 +68,7 @@ describe('where to begin', () => {
     ['1700000000000'],
     Number.NaN,
     Number.POSITIVE_INFINITY,
-  ])('%j is refused, in words that do not hold it', (value) => {
+  ])('%j is refused, without the value', (value) => {
     const read = readBeginning(value)
     expect(read).toEqual({ problem: expect.stringMatching(/^must be /) })
     if (typeof value === 'string' && value.length > 4) expect(JSON.stringify(read)).not.toContain(value)
@@ -100,7 +100,7 @@ describe('where to begin', () => {
 
 describe('where a catch-up ends', () => {
   it.each([false, 'false', 'False', 'no', 'none', 'None', 'NULL', 'off', 'n', '', ' ', '0', 0, '0-0'])(
-    '%j is nowhere: there is none',
+    'is nowhere for %j',
     (value) => {
       expect(readCatchUpEnd(value)).toBe(false)
     },
@@ -127,7 +127,7 @@ describe('where a catch-up ends', () => {
     {},
     null,
     'tomorrow',
-  ])('%j is refused', (value) => {
+  ])('is refused for %j', (value) => {
     expect(readCatchUpEnd(value)).toEqual({ problem: expect.stringMatching(/^must be an ISO date/) })
   })
 })

@@ -32,7 +32,7 @@ test('the routes of the code come in its order, with every default filled in', (
   expect(load(undefined, {})).toEqual([])
 })
 
-test('an operator changes limits and leaves what the route takes', () => {
+test('an operator changes limits but not what the route takes', () => {
   const changes = { secure: { rate_limit_per_second: 2, rate_limit_burst: '3', concurrency: 1 } }
   const [secure, normal] = load(JSON.stringify(changes))
   expect(secure).toMatchObject({
@@ -44,7 +44,7 @@ test('an operator changes limits and leaves what the route takes', () => {
   expect(load('{"secure":{"rate_limit_per_second":0}}')[0]!.rateLimit).toBeUndefined()
 })
 
-test('markings of an operator take the place of all that the code gave, in config.yml too', () => {
+test("an operator's markings replace all from the code, in config.yml too", () => {
   const yaml = 'connector:\n  routes:\n    secure: { tlp: [red, white] }\n    normal: { min_tlp: green }\n'
   const [secure, normal] = load(undefined, code, yaml)
   expect(secure!.conditions).toMatchObject({ tlp: ['TLP:RED', 'TLP:CLEAR'], minTlp: undefined })
@@ -62,7 +62,7 @@ test.each([
   ['{"secure":{"concurrency":0}}', /at least 1/, /CONNECTOR_ROUTES/],
   ['{"secure":{"labels":["a"]}}', /fields that are not known/, /CONNECTOR_ROUTES/],
   ['secure', /must be a JSON object such as/, /CONNECTOR_ROUTES/],
-])('says what is wrong with %s, and does not repeat it', (text, message, remedy) => {
+])('says what is wrong with %s, without repeating it', (text, message, remedy) => {
   const [problem, ...others] = problemsOf(text)
   expect(others).toEqual([])
   expect(problem).toMatchObject({
@@ -78,7 +78,7 @@ test.each([
   [{ secure: { minTlp: 'TLP:RED', maxTlp: 'TLP:GREEN' } }, /routes\.secure\.minTlp/, /stricter/],
   [{ secure: { minScore: 101 } }, /routes\.secure\.minScore/, /at most 100/],
   [Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`r${index}`, {}])), /routes/, /at most 32/],
-] as const)('tells a mistake of the code: %o', (routes, path, message) => {
+] as const)('reports a mistake in the code: %o', (routes, path, message) => {
   const [problem] = problemsOf(undefined, { routes } as ConnectorDefaults)
   expect(problem!.yamlPath).toMatch(path)
   expect(problem!.yamlPath).toContain('static defaults')

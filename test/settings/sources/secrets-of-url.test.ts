@@ -3,7 +3,7 @@ import { secretsOfUrl } from '../../../src/settings/sources/secrets-of-url.ts'
 
 const shown = (text: string, isSecret: boolean) => secretsOfUrl(text, isSecret).filter((part) => part !== '')
 
-it('secrets of an address are the password, and what the query calls a key or token', () => {
+it('the secrets of an address are its password and the query parameters named like a key or token', () => {
   expect(shown('postgres://user:p%20ss@db.example/state', false)).toEqual(['p%20ss', 'p ss'])
   expect(shown('https://siem.example/v1/items?format=json&api_key=k3y&accessToken=a%2Fb', false)).toEqual([
     'k3y',
@@ -12,7 +12,7 @@ it('secrets of an address are the password, and what the query calls a key or to
   expect(shown('https://siem.example/v1/items-of-a-long-name?format=json', false)).toEqual([])
 })
 
-it('secrets of an address are also path, query and what looks made up in them, where the address is a secret', () => {
+it('the secrets of a secret address also include its path, query, and parts that look generated', () => {
   expect(shown('HTTPS://Hooks.example/services/T0AB/0123456789abcdef?page=1&sig=abcdefgh', true)).toEqual([
     'https://hooks.example/services/T0AB/0123456789abcdef?page=1&sig=abcdefgh',
     '/services/T0AB/0123456789abcdef?page=1&sig=abcdefgh',
@@ -23,7 +23,7 @@ it('secrets of an address are also path, query and what looks made up in them, w
   expect(shown('http://proxy.example:3128', true)).toEqual(['http://proxy.example:3128/'])
 })
 
-it('there are no secrets of an address in what is no address', () => {
+it('text that is not an address has no secrets of one', () => {
   for (const text of ['', 'a:b', 'user:password', 'https://', 'key://%'])
     expect(shown(text, true).length).toBeLessThan(2)
 })

@@ -20,7 +20,7 @@ function connectorNamed(name: string): string {
   return `connector:\n  name: ${name}\n`
 }
 
-test('config.yml is looked for beside the main script, above it, then in the working directory', () => {
+test('looks for config.yml beside the main script, above it, then in the working directory', () => {
   const root = folderWith({ 'config.yml': connectorNamed('above') })
   const cwd = folderWith({ 'config.yml': connectorNamed('working directory') })
   const main = join(root, 'src', 'main.mjs')
@@ -37,7 +37,7 @@ test('config.yml is looked for beside the main script, above it, then in the wor
   expect(nameFound(link, folderWith())).toBe('beside')
 })
 
-test('.env is looked for in the same places, but any config.yml is preferred to it', () => {
+test('looks for .env in the same places, but prefers any config.yml to it', () => {
   const dotenv = 'CONNECTOR_NAME=from dotenv\n'
   const folder = folderWith({ 'main.mjs': script, '.env': dotenv })
   expect(nameFound(join(folder, 'main.mjs'), folderWith())).toBe('from dotenv')
