@@ -98,10 +98,10 @@ export async function optionTypes(): Promise<ReadonlyMap<URL, string>> {
   return new Map(await Promise.all(texts))
 }
 
-const header = '// Written from the schemas by `npm run generate`: change those.'
+const header = '// Generated from the schemas by `npm run generate`. Edit those instead.'
 
-const aboutDefaults = `What a connector sets for itself, in \`static defaults\`. An operator overrides each of these by environment or \`config.yml\`;\
- for those that can be absent, the text \`none\` there takes away what the code gave.
+const aboutDefaults = `Defaults a connector sets for itself in \`static defaults\`. Operators override each one in the environment or \`config.yml\`;\
+ for options that can be unset, the text \`none\` clears the value from the code.
 
 @example
 \`\`\`ts
@@ -116,8 +116,8 @@ const defaults: ConnectorDefaults = {
 }
 \`\`\``
 
-const aboutTarget = `Where a target is, how it knows the connector, and how it is reached: what \`targetHttp\` takes. It has the names\
- of the settings that \`targetSettings\` declares; of the credentials one kind, or none.
+const aboutTarget = `Base URL, credentials, TLS, and proxy of a target, for \`targetHttp\`. Uses the names of the settings that\
+ \`targetSettings\` declares. Set one kind of credentials, or none.
 
 @example
 \`\`\`ts
@@ -127,7 +127,7 @@ const target: TargetSettings = { url: 'https://siem.example.org/api', token: pro
 \`\`\``
 
 const aboutDelivery =
-  'What every option of delivery is in the end: environment over `config.yml` over code over default. Frozen.'
+  'Resolved delivery options: environment over `config.yml` over code over default. Frozen.'
 
 const routeExample = `@example
 \`\`\`ts
@@ -137,7 +137,7 @@ const secure: RouteOptions = { tlp: ['TLP:AMBER+STRICT', 'TLP:RED'], rateLimit: 
 console.log(secure)
 \`\`\``
 
-const aboutResolved = (name: string) => `\`${name}\` with every default filled in.`
+const aboutResolved = (name: string) => `\`${name}\` with all defaults applied.`
 
 /** The fields of an object in the options of delivery, below `path`. */
 function membersOf(object: Schema, path: readonly string[] = []): readonly Member[] {

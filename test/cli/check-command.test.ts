@@ -55,7 +55,7 @@ test('checks everything but the target without a file, and leaves nothing behind
 test('reports a start in the future', async () => {
   const { check } = await stage()
   const { answer } = await check([], { CONNECTOR_LIVE_STREAM_START_TIMESTAMP: '2099-01-01' })
-  expect(answer!.checks[0]!.message).toContain('CONNECTOR_LIVE_STREAM_START_TIMESTAMP says to begin at 2099')
+  expect(answer!.checks[0]!.message).toContain('CONNECTOR_LIVE_STREAM_START_TIMESTAMP sets the start to 2099')
 })
 
 test('checks the connector of the README, with and without its last line, and never starts it', async () => {

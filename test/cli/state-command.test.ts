@@ -118,7 +118,7 @@ test('set accepts what the settings accept, and reports a position in the future
     expect((await state('show')).out).toContain('1788249600000-0 (2026-09-01 08:00:00 UTC)')
   }
   const { code, error } = await state('set', '2099-01-01')
-  expect({ code, error }).toEqual({ code: 0, error: expect.stringContaining('lies in the future') as string })
+  expect({ code, error }).toEqual({ code: 0, error: expect.stringContaining('is in the future') as string })
 })
 
 test('show says which part of a state cannot be read', async () => {

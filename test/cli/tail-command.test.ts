@@ -152,7 +152,7 @@ test.each(['1577836800', '2020-01-01', '2020-01-01T00:00:00', '1577836800000-0']
 test('reports a beginning in the future instead of waiting in silence', async () => {
   const { env } = await stage()
   const tail = startCli(['tail', '--from', '2099-01-01'], env)
-  await tail.shows(/--from says to begin at 2099-01-01T00:00:00Z, which lies in the future/)
+  await tail.shows(/--from sets the start to 2099-01-01T00:00:00Z, which is in the future/)
 })
 
 test('does not fail if the reader has seen enough', async () => {

@@ -378,5 +378,5 @@ test('reports a filter that lets nothing pass as an error at the start, so the d
   const connector = new Everything({ env, store: new MemoryStore(), logger })
   onTestFinished(() => connector.stop())
   await connector.start()
-  expect(errors).toEqual(['CONNECTOR_FILTER_TYPES names a type that is not known: did you mean indicator?'])
+  expect(errors).toEqual(['CONNECTOR_FILTER_TYPES names an unknown type: did you mean indicator?'])
 })

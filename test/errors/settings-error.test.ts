@@ -19,14 +19,14 @@ test('lists the problems so that a person can work through them', () => {
         remedy: 'Correct the file there.',
       },
     ],
-    ['MY_SIEM_APIKEY is set, but is no setting: did you mean MY_SIEM_API_KEY?'],
+    ['MY_SIEM_APIKEY is set but is not a setting. Did you mean MY_SIEM_API_KEY?'],
   )
   expect(error.message).toBe(
     [
       'The connector cannot start: 2 settings need attention.',
       '  - MY_SIEM_API_KEY (my_siem.api_key) is not set. Set MY_SIEM_API_KEY, or my_siem.api_key in config.yml.',
       '  - config.yml is not valid YAML at line 2, column 1. Correct the file there.',
-      '  - MY_SIEM_APIKEY is set, but is no setting: did you mean MY_SIEM_API_KEY?',
+      '  - MY_SIEM_APIKEY is set but is not a setting. Did you mean MY_SIEM_API_KEY?',
     ].join('\n'),
   )
   expect(error.name).toBe('SettingsError')

@@ -180,6 +180,6 @@ test('is off by default, and requires on.expired to be delete', async () => {
   await until('its row', async () => (await store.countEntities()) > 0)
   expect(await store.expiring({ atMs: Infinity, limit: 9 })).toEqual([])
   expect(() => makeRecorder(simulator, { env: { CONNECTOR_ON_EXPIRY_TIMER: 'true' } })).toThrow(
-    /CONNECTOR_ON_EXPIRY_TIMER.*needs CONNECTOR_ON_EXPIRED to be delete/,
+    /CONNECTOR_ON_EXPIRY_TIMER.*requires CONNECTOR_ON_EXPIRED=delete/,
   )
 })

@@ -121,23 +121,23 @@ test.each([
   ['a date', z.date(), 'must be an ISO date'],
   ['a URL', z.url(), 'must be a URL'],
   ['a UUID', z.uuid(), 'must be a UUID'],
-  ['a form', z.string().regex(/^\d+$/), 'does not have the form that is expected'],
+  ['a form', z.string().regex(/^\d+$/), 'does not have the expected format'],
   ['a form with a message', z.string().regex(/^\d+$/, 'must be digits only.'), 'must be digits only'],
   ['a length', z.string().min(20), 'must have at least 20 characters'],
   ['a count', z.array(z.string()).min(2), 'must have at least 2 items'],
   ['items', z.array(z.number()), 'must be a number (in item 1)'],
   ['a union', z.union([z.number(), z.boolean()]), 'must be a number or true or false'],
   ['a later step', z.string().transform(Number).pipe(z.number()), 'must be a number'],
-  ['a rule', z.string().refine(() => false), 'is not accepted'],
+  ['a rule', z.string().refine(() => false), 'is not valid'],
   [
     'a rule with a message',
     z.string().refine(() => false, 'Key of the wrong kind'),
-    'is not accepted: Key of the wrong kind',
+    'is not valid: Key of the wrong kind',
   ],
   [
     'a rule that tells the value',
     z.string().refine(() => false, { error: (issue) => `bad: ${String(issue.input)}` }),
-    'is not accepted',
+    'is not valid',
   ],
   [
     'a type that tells the value',
@@ -149,12 +149,12 @@ test.each([
     z.string().transform((text) => {
       throw new Error(text)
     }),
-    'could not be read: the schema of the connector’s code threw an error',
+    'could not be read: the schema in the connector’s code threw an error',
   ],
   [
     'an asynchronous check',
     z.string().refine(async () => true),
-    'has an asynchronous check in its schema, but settings are read at once',
+    'has an asynchronous check in its schema, but settings are read synchronously',
   ],
 ] as const)('says what is wrong with %s, without the received value', (_, schema, message) => {
   const error = settingsErrorOf(() => read(schema, 'canary-text'))

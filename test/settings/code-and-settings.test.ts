@@ -102,7 +102,7 @@ describe('a setting with older names', () => {
     expect(loaded.secrets).toContain('old-secret')
     const present = name.includes('.') ? 'my_siem.api_key' : 'MY_SIEM_API_KEY'
     expect(loaded.nearMisses).toEqual([
-      `${name} is an older name of ${present}. It is still read; write the new one.`,
+      `${name} is the old name of ${present}. It still works, but use the new name.`,
     ])
   })
 

@@ -128,7 +128,7 @@ test('no error reveals a piece of a secret either', () => {
     loadSettings(leaky, { env, directory: folderWith() })
     expect.unreachable()
   } catch (error) {
-    expect((error as SettingsError).message).toContain('MY_KEY (my.key) is not accepted.')
+    expect((error as SettingsError).message).toContain('MY_KEY (my.key) is not valid.')
     expect((error as SettingsError).message).not.toContain(canary.slice(0, 5))
   }
 })

@@ -78,7 +78,7 @@ test('the Markdown table has one line per setting', () => {
   }
   expect(markdown).toContain('| `CONNECTOR_NAME` | `connector.name` | text | no | `My SIEM` |')
   expect(markdown).toContain(
-    '| `CONNECTOR_FILTER_TYPES` | `connector.filter_types` | a list with commas between its items | no | `indicator` |',
+    '| `CONNECTOR_FILTER_TYPES` | `connector.filter_types` | a comma-separated list | no | `indicator` |',
   )
   expect(markdown).toContain(String.raw`| yes |  | Address \| of the API. |`)
   expect(markdown).not.toContain('canary')

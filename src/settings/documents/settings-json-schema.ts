@@ -87,7 +87,7 @@ function propertyOf(row: SettingRow, isOfCode: boolean, isConditional: boolean):
   const property = isWanted && defaultValue !== undefined ? withDefault(bare, row) : withoutDefault(bare)
   const text = 'default' in property ? '' : defaultText(defaultValue)
   const howToWrite =
-    bare.type === 'array' && property.type === 'string' ? 'Commas between several.' : undefined
+    bare.type === 'array' && property.type === 'string' ? 'Separate several with commas.' : undefined
   const condition = isConditional ? ', unless other settings change it' : ''
   return described(
     property,

@@ -58,7 +58,7 @@ function unknownRoute(names: readonly string[]): SettingProblem {
     message: 'names a route that the connector does not have',
     remedy:
       names.length === 0
-        ? 'This connector has no routes: remove it.'
+        ? 'This connector has no routes; remove it.'
         : `Its routes are: ${names.join(', ')}.`,
   }
 }

@@ -38,11 +38,11 @@ function* deadRoute({ name, conditions }: ResolvedRoute, types: readonly string[
   yield* unknownValues(where, conditions.types, checkType)
   yield* contradictions(where, conditions)
   if (!canBeBoth(conditions.types, types))
-    yield `${where} takes nothing: CONNECTOR_FILTER_TYPES lets none of its types pass.`
+    yield `${where} accepts nothing: CONNECTOR_FILTER_TYPES excludes all of its types.`
 }
 
 const noInferences =
-  'CONNECTOR_FILTER_INFERRED is only, but the platform sends no inferred entity: nothing passes. Set CONNECTOR_LIVE_STREAM_WITH_INFERENCES to true.'
+  'CONNECTOR_FILTER_INFERRED is only, but the platform sends no inferred entities, so nothing passes. Set CONNECTOR_LIVE_STREAM_WITH_INFERENCES to true.'
 
 /** What is wrong with a value: a sentence's end, and what was probably meant. Undefined for one that is fine. */
 type Check = (value: string) => { readonly problem: string; readonly meant?: string | undefined } | undefined
@@ -51,12 +51,12 @@ type Check = (value: string) => { readonly problem: string; readonly meant?: str
 const checkType: Check = (value) =>
   isKnownTypeName(value) || typeNameOf(value).startsWith('x-')
     ? undefined
-    : { problem: 'a type that is not known', meant: nearestName(typeNameOf(value), knownTypeNames) }
+    : { problem: 'an unknown type', meant: nearestName(typeNameOf(value), knownTypeNames) }
 
 const checkObservableType: Check = (value) =>
   kindOfOpenCtiType(value) !== undefined || value.trim().toLowerCase() === 'unknown'
     ? undefined
-    : { problem: 'a type of observable that is not known', meant: nearestName(value, observableTypes) }
+    : { problem: 'an unknown observable type', meant: nearestName(value, observableTypes) }
 
 const patternTypes = 'stix pcre sigma snort suricata yara tanium-signal'.split(' ')
 
@@ -64,21 +64,21 @@ const patternTypes = 'stix pcre sigma snort suricata yara tanium-signal'.split('
 const checkPatternType: Check = (value) => {
   const word = value.trim().toLowerCase()
   const meant = word.length < 4 || patternTypes.includes(word) ? undefined : nearestName(word, patternTypes)
-  return meant === undefined ? undefined : { problem: 'a pattern type that is not known', meant }
+  return meant === undefined ? undefined : { problem: 'an unknown pattern type', meant }
 }
 
 const idForm = /^(?:identity--.+|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/i
 
 const checkId: Check = (value) =>
-  idForm.test(value.trim()) ? undefined : { problem: 'no id of an author, such as identity--… or a UUID' }
+  idForm.test(value.trim()) ? undefined : { problem: 'a value that is not an author id (identity--… or a UUID)' }
 
 function unknownValues(where: string, values: readonly string[], check: Check): readonly string[] {
   return values.flatMap((value, index) => {
     const found = check(value)
     if (found === undefined) return []
-    const place = values.length === 1 ? '' : ` in place ${index + 1}`
+    const place = values.length === 1 ? '' : ` at position ${index + 1}`
     const question =
-      found.meant === undefined ? 'nothing may ever pass by it.' : `did you mean ${found.meant}?`
+      found.meant === undefined ? 'nothing may ever match it.' : `did you mean ${found.meant}?`
     return [`${where} names ${found.problem}${place}: ${question}`]
   })
 }
@@ -87,7 +87,7 @@ function unknownValues(where: string, values: readonly string[], check: Check): 
 function foreignTypes(types: readonly string[], ofCode: readonly string[]): readonly string[] {
   if (types.every((type) => canBeBoth([type], ofCode))) return []
   const list = ofCode.join(', ')
-  return [`CONNECTOR_FILTER_TYPES names a type that this connector is not made for. It is made for: ${list}.`]
+  return [`CONNECTOR_FILTER_TYPES names a type that this connector does not support. Supported types: ${list}.`]
 }
 
 const canBeBoth = (some: readonly string[], others: readonly string[]) =>
@@ -102,15 +102,15 @@ function* contradictions(where: string, conditions: DeliveryOptions['filter']): 
     string[],
   ]
   const isExcluded = (label: string) => none.includes(label)
-  if (all.some(isExcluded)) yield `${where} excludes a label that it demands: nothing passes.`
+  if (all.some(isExcluded)) yield `${where} excludes a label that it requires, so nothing passes.`
   if (any.length > 0 && any.every(isExcluded))
-    yield `${where} excludes all labels of which it demands one: nothing passes.`
+    yield `${where} requires one of several labels but excludes all of them, so nothing passes.`
   if (minConfidence !== undefined && !canBeBoth(types, ['domain-object', 'relationship']))
-    yield `${where} demands a confidence, which none of its types has: nothing passes. Observables have a score.`
+    yield `${where} requires a confidence, which none of its types has, so nothing passes. Observables have a score.`
   if (minScore !== undefined && !canBeBoth(types, ['domain-object', 'observable']))
-    yield `${where} demands a score, which none of its types has: nothing passes.`
+    yield `${where} requires a score, which none of its types has, so nothing passes.`
   if (revoked === 'only' && !canBeBoth(types, ['domain-object', 'relationship']))
-    yield `${where} takes only what is revoked, which none of its types can be: nothing passes.`
+    yield `${where} accepts only revoked entities, but none of its types can be revoked, so nothing passes.`
 }
 
 const lowered = (names: readonly string[]) => names.map((name) => name.toLowerCase())

@@ -45,7 +45,7 @@ export function expectedOf(schema: z.core.$ZodType): string {
     case 'array':
     case 'set':
     case 'tuple':
-      return 'a list with commas between its items'
+      return 'a comma-separated list'
     case 'object':
     case 'record':
     case 'map':
@@ -56,7 +56,7 @@ export function expectedOf(schema: z.core.$ZodType): string {
     case 'pipe':
       return expectedOf(def.out)
     default:
-      return 'a value that fits'
+      return 'a valid value'
   }
 }
 

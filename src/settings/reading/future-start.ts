@@ -9,7 +9,7 @@ const clockMarginMs = 60_000
  */
 export function futureText(startMs: number, nowMs: number): string | undefined {
   if (startMs <= nowMs + clockMarginMs) return undefined
-  return `says to begin at ${timeText(startMs)}, which lies in the future: the clock of this machine says ${timeText(nowMs)}.`
+  return `sets the start to ${timeText(startMs)}, which is in the future: this machine's clock says ${timeText(nowMs)}.`
 }
 
 /** The same of the start that the settings say, with what to do. */
@@ -19,7 +19,7 @@ export function futureStart(
 ): string | undefined {
   if (start === undefined || start === 'now') return undefined
   const text = futureText(Number.parseInt(start, 10), nowMs)
-  return text && `CONNECTOR_LIVE_STREAM_START_TIMESTAMP ${text} Correct it, or leave it out.`
+  return text && `CONNECTOR_LIVE_STREAM_START_TIMESTAMP ${text} Correct or remove it.`
 }
 
 function timeText(ms: number): string {

@@ -39,7 +39,7 @@ function authorMessage(issue: z.core.$ZodIssue, received: readonly ReceivedValue
   const isPredicate = /^(?:must|is|are|has|have|holds|names|and|does|do|cannot|needs|should|may)\b/.test(
     message,
   )
-  return isPredicate ? message : `is not accepted: ${message}`
+  return isPredicate ? message : `is not valid: ${message}`
 }
 
 function messageByCode(issue: z.core.$ZodIssue, schema: z.core.$ZodType): string {
@@ -52,7 +52,7 @@ function messageByCode(issue: z.core.$ZodIssue, schema: z.core.$ZodType): string
       return `must ${limit('most', issue.origin, issue.maximum, issue.inclusive)}`
     case 'invalid_format':
       return issue.format === 'regex'
-        ? 'does not have the form that is expected'
+        ? 'does not have the expected format'
         : `must be ${expectedOf(schema)}`
     case 'not_multiple_of':
       return `must be a multiple of ${issue.divisor}`
@@ -60,13 +60,13 @@ function messageByCode(issue: z.core.$ZodIssue, schema: z.core.$ZodType): string
     case 'invalid_union':
       return `must be ${expectedOf(schema)}`
     case 'unrecognized_keys':
-      return 'has fields that are not known'
+      return 'has unknown fields'
     case 'invalid_key':
-      return 'has a name inside that is not accepted'
+      return 'contains a name that is not valid'
     case 'invalid_element':
-      return 'has an item that is not accepted'
+      return 'contains an item that is not valid'
     default:
-      return 'is not accepted'
+      return 'is not valid'
   }
 }
 

@@ -24,7 +24,7 @@ function givenUpNames(sources: WrittenSettings, fields: readonly SettingField[])
     const isFormer = field.formerNames.some((name) => name.replace('.', '_').toUpperCase() === spelt)
     if (written === undefined || !isFormer) return []
     const present = written.origin === 'config.yml' ? field.yamlPath : field.environment
-    return [`${written.name} is an older name of ${present}. It is still read; write the new one.`]
+    return [`${written.name} is the old name of ${present}. It still works, but use the new name.`]
   })
 }
 
@@ -43,8 +43,8 @@ function misspellings(sources: WrittenSettings, fields: readonly SettingField[])
       if (meant === undefined) return []
       const name = isYaml ? meant.yamlPath : meant.environment
       return successor === undefined
-        ? [`${shown} is set, but is no setting: did you mean ${name}?`]
-        : [`${shown} is set, but is not read: the setting is ${name} here.`]
+        ? [`${shown} is set but is not a setting. Did you mean ${name}?`]
+        : [`${shown} is set but has no effect. This SDK uses ${name}.`]
     })
 }
 

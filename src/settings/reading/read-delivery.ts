@@ -62,7 +62,7 @@ function codeProblem(issue: z.core.$ZodIssue): SettingProblem {
     issue.code === 'unrecognized_keys'
       ? `has no option ${issue.keys.join(', ')}`
       : issueMessage(issue, deliverySchema, issue.path, [])
-  return { yamlPath: where, message, remedy: 'Correct the connector’s code.' }
+  return { yamlPath: where, message, remedy: 'Fix the connector’s code.' }
 }
 
 /** A copy of nested plain objects; everything else is handed on. */

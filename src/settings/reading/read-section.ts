@@ -39,7 +39,7 @@ export function readSection(sources: WrittenSettings, request: SectionRequest): 
   if (sources.config.get(request.name) instanceof NotASection) {
     const problem = {
       yamlPath: request.name,
-      message: 'must be a section with fields below it',
+      message: 'must be a section with fields',
       remedy: 'Correct it in config.yml.',
     }
     return { problems: [problem] }
@@ -140,10 +140,10 @@ class SectionReader {
         const remedy = remedyFor(field, this.#written.get(field.field))
         const isAsync = (error as Error | undefined)?.constructor?.name === '$ZodAsyncError'
         const message = isAsync
-          ? 'has an asynchronous check in its schema, but settings are read at once'
-          : 'could not be read: the schema of the connector’s code threw an error'
+          ? 'has an asynchronous check in its schema, but settings are read synchronously'
+          : 'could not be read: the schema in the connector’s code threw an error'
         return [
-          { environment, yamlPath, message, remedy: isAsync ? 'Take the check out of the schema.' : remedy },
+          { environment, yamlPath, message, remedy: isAsync ? 'Remove the check from the schema.' : remedy },
         ]
       }
     })

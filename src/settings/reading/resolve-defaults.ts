@@ -47,8 +47,8 @@ export function resolveDefaults(
     // What it says may hold the value of a setting.
     const problem = {
       yamlPath: 'static defaults',
-      message: 'could not be made: the function of the connector’s code threw an error',
-      remedy: 'Correct the connector’s code.',
+      message: 'could not be computed: the function in the connector’s code threw an error',
+      remedy: 'Fix the connector’s code.',
     }
     return { defaults: {}, problems: [problem] }
   }

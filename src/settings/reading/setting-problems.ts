@@ -15,7 +15,7 @@ export function missingProblem(field: SettingField, hasPlaceholder: boolean): Se
     environment: field.environment,
     yamlPath: field.yamlPath,
     isMissing: true,
-    message: hasPlaceholder ? 'still holds the placeholder of the sample' : 'is not set',
+    message: hasPlaceholder ? 'still has the placeholder value from the sample' : 'is not set',
     remedy: `Set ${field.environment}, or ${field.yamlPath} in config.yml, to ${expectedOf(field.schema)}${purpose}.`,
   }
 }
@@ -46,6 +46,6 @@ export function remedyFor(field: SettingField, written: WrittenSetting | undefin
     case '.env':
       return `Correct ${written.name} in .env.`
     default:
-      return `Correct it in the connector’s code (static defaults), or set ${field.environment} to another value.`
+      return `Fix it in the connector’s code (static defaults), or set ${field.environment} to another value.`
   }
 }

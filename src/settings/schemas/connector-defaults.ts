@@ -1,4 +1,4 @@
-// Written from the schemas by `npm run generate`: change those.
+// Generated from the schemas by `npm run generate`. Edit those instead.
 
 import { type FilterOptions } from './filter-options.ts'
 import { type RouteOptions } from './route-options.ts'
@@ -15,8 +15,8 @@ import {
 } from './group-options.ts'
 
 /**
- * What a connector sets for itself, in `static defaults`. An operator overrides each of these by environment or
- * `config.yml`; for those that can be absent, the text `none` there takes away what the code gave.
+ * Defaults a connector sets for itself in `static defaults`. Operators override each one in the environment or
+ * `config.yml`; for options that can be unset, the text `none` clears the value from the code.
  *
  * @example
  * ```ts
@@ -32,100 +32,100 @@ import {
  * ```
  */
 export interface ConnectorDefaults {
-  /** Name of the connector, as the platform shows it. Environment: `CONNECTOR_NAME`. */
+  /** Name of the connector, as shown on the platform. Environment: `CONNECTOR_NAME`. */
   name?: string | undefined
   /**
-   * What the connector declares to be for; it filters nothing. Environment: `CONNECTOR_SCOPE`.
+   * Scope the connector declares on the platform; does not filter events. Environment: `CONNECTOR_SCOPE`.
    * @default ['not-applicable']
    */
   scope?: readonly string[] | undefined
   /**
-   * Where to start while there is no state; not set means the beginning, unless the code of the connector says
-   * otherwise. `now` leaves out what exists, as a chat wants it; `0` is the beginning.
+   * Where to start if there is no saved state; unset means the beginning, unless the connector’s code says
+   * otherwise. `now` leaves out everything that already exists, as a chat connector wants; `0` is the beginning.
    * Environment: `CONNECTOR_LIVE_STREAM_START_TIMESTAMP`.
    */
   start?: string | undefined
   /**
-   * Hooks that run side by side, for different entities. A whole number from 1 to 1,024.
+   * Maximum number of hooks running in parallel, each for a different entity. A whole number from 1 to 1,024.
    * Environment: `CONNECTOR_CONCURRENCY`.
    * @default 8
    */
   concurrency?: number | undefined
   /**
-   * Find out how many hooks, or batches, at a time the target takes well, up to `concurrency` or
-   * `batch.maxInFlight`. It begins with one. Environment: `CONNECTOR_ADAPTIVE_CONCURRENCY`.
+   * Adapt the number of parallel hooks or batches to what the target handles well, up to `concurrency` or
+   * `batch.maxInFlight`. Starts at one. Environment: `CONNECTOR_ADAPTIVE_CONCURRENCY`.
    * @default false
    */
   adaptiveConcurrency?: boolean | undefined
   /**
-   * What waits for what: entity, also those that an entity names (reference), or everything (strict). With
-   * `reference`, a relationship, sighting or container waits for the entities that it names, and a delete for what
-   * named its entity before. With `strict`, the whole stream goes one event at a time.
-   * Environment: `CONNECTOR_ORDERING`.
+   * What must stay in order: the events of one entity (entity), also across entities that reference each other
+   * (reference), or the whole stream (strict). With `reference`, a relationship, sighting, or container waits for
+   * the entities it references, and a delete waits for events that referenced its entity. With `strict`, events are
+   * delivered one at a time. Environment: `CONNECTOR_ORDERING`.
    * @default 'entity'
    */
   ordering?: 'entity' | 'reference' | 'strict' | undefined
   /**
-   * latest: while an entity waits, its newer state replaces the older. Environment: `CONNECTOR_COALESCE`.
+   * latest: while an entity is queued, a newer state replaces the older one. Environment: `CONNECTOR_COALESCE`.
    * @default false
    */
   coalesce?: false | 'latest' | undefined
-  /** A limit on calls of hooks. Off unless one of its two options is set. */
+  /** Rate limit of hook calls. Off unless one of its options is set. */
   rateLimit?: RateLimitOptions | undefined
-  /** How often and when an event is tried again after an error that may pass. */
+  /** How to retry an event after a transient error. */
   retry?: RetryOptions | undefined
-  /** When the target counts as down, and how it is probed then. While it is down, no event loses a try. */
+  /** When the target counts as down, and how to probe it. An outage costs events no attempts. */
   outage?: OutageOptions | undefined
-  /** How operations are gathered for a connector that overrides `flush`. */
+  /** How to batch operations for a connector that implements `flush`. */
   batch?: BatchOptions | undefined
-  /** How much is held in memory. At any of these limits the socket is not read. */
+  /** Memory limits. Reading from the socket pauses when one is reached. */
   queue?: QueueOptions | undefined
   /**
-   * How long one hook may take, in milliseconds. Absent: any time. A number from 1 to 2,592,000,000.
+   * Time limit of a hook call, in milliseconds. Unset: no limit. A number from 1 to 2,592,000,000.
    * Environment: `CONNECTOR_HOOK_TIMEOUT_MS`.
    */
   hookTimeoutMs?: number | undefined
   /**
-   * How long work may go on after a stop was asked for, in milliseconds. A number from 0 to 3,600,000.
+   * Time to finish work after a stop is requested, in milliseconds. A number from 0 to 3,600,000.
    * Environment: `CONNECTOR_STOP_GRACE_MS`.
    * @default 8000
    */
   stopGraceMs?: number | undefined
   /**
-   * Remember what was pushed, and under which id. Environment: `CONNECTOR_ID_MAP`.
+   * Remember which entities were pushed, and under which target id. Environment: `CONNECTOR_ID_MAP`.
    * @default true
    */
   idMap?: boolean | undefined
-  /** How many dead letters are kept. */
+  /** Limits on dead letters. */
   deadLetters?: DeadLetterOptions | undefined
-  /** What is done in the special moments of an entity’s life. */
+  /** How to handle revocation, expiry, and conflicts with the target. */
   on?: LifecycleOptions | undefined
   /**
-   * Skip changes that the connector’s own user made. For connectors that write back to the platform with a separate
-   * user. With the token of somebody who also works at the platform, it would hide their work.
+   * Skip changes made by the connector’s own user. For connectors that write to the platform as a dedicated user.
+   * Do not set it with the token of a person: it would hide that person’s work.
    * Environment: `CONNECTOR_SKIP_OWN_CHANGES`.
    * @default false
    */
   skipOwnChanges?: boolean | undefined
   /**
-   * Milliseconds between two summaries in the log, of level info; 0 for none. A number of milliseconds from 1,000
-   * to 2,592,000,000, or 0. Environment: `CONNECTOR_METRICS_INTERVAL_MS`.
+   * Interval between metric summaries in the log (level info), in milliseconds; 0 to disable. A number of
+   * milliseconds from 1,000 to 2,592,000,000, or 0. Environment: `CONNECTOR_METRICS_INTERVAL_MS`.
    * @default 60000
    */
   metricsIntervalMs?: number | undefined
-  /** Comparing the target with the id map and the platform, and mending what differs. Off unless set. */
+  /** Compares the target with the id map and the platform and repairs differences. Off by default. */
   reconcile?: ReconcileSettings | undefined
-  /** The page that says whether the connector lives and is ready. */
+  /** HTTP endpoint for liveness, readiness, and the status page. */
   health?: HealthOptions | undefined
   /**
-   * Which entities reach the hooks; the others are skipped and counted with the reason. Everything that is named
-   * must hold. A filter never hides the delete of something that was pushed.
+   * Which entities reach the hooks. Others are skipped and counted by reason. All conditions must hold. A filter
+   * never hides the delete of an entity that was pushed.
    */
   filter?: FilterOptions | undefined
   /**
-   * Ways to the target, by name: small letters, digits, `_` and `-`. Each that takes an entity gets it, once, with
-   * an id, a lane and limits of its own, and the hooks see its name as `context.route`. An operator changes some of
-   * a route’s options. Environment: `CONNECTOR_ROUTES`.
+   * Routes to the target, by name: lowercase letters, digits, `_`, and `-`. Every route that accepts an entity
+   * delivers it once, with its own id, lane, and limits. Hooks see the name as `context.route`. Operators can
+   * change some options of a route. Environment: `CONNECTOR_ROUTES`.
    */
   routes?: Record<string, RouteOptions> | undefined
 }

@@ -41,7 +41,7 @@ const metricNamePart = () =>
   z
     .string()
     .trim()
-    .regex(/^(?:[a-z_]\w*)?$/i, { error: 'must be letters, digits and _, and begin with no digit' })
+    .regex(/^(?:[a-z_]\w*)?$/i, { error: 'must consist of letters, digits, and _, and not start with a digit' })
 
 /**
  * Reads the section `connector`, apart from the options of delivery that stand beside these fields.
@@ -50,78 +50,78 @@ const metricNamePart = () =>
  */
 export const connectorSchema = z
   .object({
-    id: z.string().trim().describe('Identity of this connector at the platform.').register(settingNotes, {
-      expected: 'a UUID of its own',
+    id: z.string().trim().describe('Id of this connector on the platform.').register(settingNotes, {
+      expected: 'a unique UUID',
     }),
     name: z
       .string()
       .trim()
-      .describe('Name of the connector, as the platform shows it.')
+      .describe('Name of the connector, as shown on the platform.')
       .register(settingNotes, { inDefaults: 'name' }),
     scope: z
       .array(z.string())
       .default(['not-applicable'])
-      .describe('What the connector declares to be for; it filters nothing.')
+      .describe('Scope the connector declares on the platform; does not filter events.')
       .register(settingNotes, { inDefaults: 'scope' }),
-    type: z.literal('STREAM').default('STREAM').describe('Always STREAM.'),
+    type: z.literal('STREAM').default('STREAM').describe('Type of the connector; always STREAM.'),
     log_level: z
       .enum(logLevels)
       .transform((level) => (level === 'warning' ? 'warn' : level))
       .prefault('error')
-      .describe('The least grave level that is logged.')
+      .describe('Lowest level to log.')
       .register(settingNotes, { resolved: "'debug' | 'info' | 'warn' | 'error'" }),
     live_stream_id: z
       .string()
       .trim()
       .optional()
-      .describe('Id of the stream to listen to.')
+      .describe('Id of the live stream to read.')
       .register(settingNotes, {
-        expected: 'the id of a stream of the platform',
+        expected: 'the id of a live stream on the platform',
         forAuthors:
-          'Absent when it is not set or still `ChangeMe`, which `checkStream()` reports before anything else at a start.',
+          'Undefined if unset or still `ChangeMe`; `checkStream()` reports that first at startup.',
       }),
     live_stream_listen_delete: z
       .boolean()
       .default(true)
       .describe(
-        'Withdraw what the platform deletes, merges away or takes out of the stream; false keeps it in the target.',
+        'Remove entities the platform deletes, merges away, or drops from the stream; false keeps them in the target.',
       )
       .register(settingNotes, {
         forAuthors:
-          'What is withdrawn because it was revoked, has expired, or no longer passes the connector’s own filter is not concerned.',
+          'Does not affect entities removed because they are revoked, expired, or no longer pass the connector’s own filter.',
       }),
     live_stream_no_dependencies: z
       .boolean()
       .default(true)
-      .describe('Leave out what an entity refers to; false floods the connector.'),
-    live_stream_with_inferences: z.boolean().default(false).describe('Deliver inferred entities too.'),
+      .describe('Omit the entities that an entity references; false floods the connector.'),
+    live_stream_with_inferences: z.boolean().default(false).describe('Also deliver inferred entities.'),
     live_stream_start_timestamp: startTimestamp
       .optional()
       .describe(
-        'Where to start while there is no state; not set means the beginning, unless the code of the connector says otherwise.',
+        'Where to start if there is no saved state; unset means the beginning, unless the connector’s code says otherwise.',
       )
       .register(settingNotes, {
         inDefaults: 'start',
-        forAuthors: '`now` leaves out what exists, as a chat wants it; `0` is the beginning.',
+        forAuthors: '`now` leaves out everything that already exists, as a chat connector wants; `0` is the beginning.',
       }),
     live_stream_recover: z
       .boolean()
       .default(true)
-      .describe('Catch up with what is older than the stream’s retention.'),
+      .describe('Catch up on entities older than the stream’s retention.'),
     live_stream_recover_iso_date: recoverDate
       .optional()
-      .describe('Up to when to catch up while there is no state; not set means now.')
-      .register(settingNotes, { forAuthors: 'An ISO date; `false` for no catching up.' }),
+      .describe('End of the catch-up if there is no saved state; unset means now.')
+      .register(settingNotes, { forAuthors: 'An ISO date; `false` disables the catch-up.' }),
     expose_metrics: z.boolean().default(false).describe('Serve Prometheus metrics.'),
-    metrics_port: whole(0, 65535).default(9095).describe('Port of the metrics; 0 takes a free one.'),
-    metrics_host: z.string().trim().default('0.0.0.0').describe('Address that the metrics listen on.'),
-    metrics_namespace: metricNamePart().default('').describe('First part of the names of the metrics.'),
-    metrics_subsystem: metricNamePart().default('').describe('Second part of the names of the metrics.'),
+    metrics_port: whole(0, 65535).default(9095).describe('Port of the metrics endpoint; 0 picks a free one.'),
+    metrics_host: z.string().trim().default('0.0.0.0').describe('Address the metrics endpoint listens on.'),
+    metrics_namespace: metricNamePart().default('').describe('First part of all metric names.'),
+    metrics_subsystem: metricNamePart().default('').describe('Second part of all metric names.'),
     routes: z
       .record(z.string(), routeChangeSchema)
       .optional()
       .describe(
-        'Changes of the routes that the connector has, by their name, as JSON or YAML: tlp, min_tlp, max_tlp, rate_limit_per_second, rate_limit_burst, concurrency.',
+        'Changes to the connector’s routes, by name, as JSON or YAML: tlp, min_tlp, max_tlp, rate_limit_per_second, rate_limit_burst, concurrency.',
       )
       .register(settingNotes, {
         expected: 'a JSON object such as {"secure":{"min_tlp":"TLP:AMBER","rate_limit_per_second":5}}',
@@ -131,7 +131,7 @@ export const connectorSchema = z
       .string()
       .default('./state')
       .describe(
-        'Folder of the state file, on a volume. Where ./state cannot be written, the default is a folder of the user’s own, which may be a temporary one.',
+        'Folder of the state file; put it on a volume. If ./state is not writable, the default is a per-user folder, which may be temporary.',
       ),
   })
-  .describe('What the connector is and what it listens to: the section `connector` of the settings.')
+  .describe('The connector and its stream: the `connector` section of the settings.')

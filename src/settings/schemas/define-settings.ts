@@ -60,7 +60,7 @@ export function defineSettings<const Sections extends SettingsSections>(
   for (const [section, schema] of Object.entries<z.ZodObject>(sections)) {
     if (section === 'opencti' || section === 'connector') {
       throw new Error(
-        `defineSettings: the section "${section}" exists already in every connector; give yours another name`,
+        `defineSettings: the section "${section}" already exists in every connector; choose another name`,
       )
     }
     if (definitionOf(schema).type !== 'object') {
@@ -84,6 +84,6 @@ export function defineSettings<const Sections extends SettingsSections>(
 function checkName(name: string): void {
   if (/^[a-z][a-z0-9_]*$/i.test(name)) return
   throw new Error(
-    `defineSettings: "${name}" cannot be part of an environment name; use letters, digits and _`,
+    `defineSettings: "${name}" cannot be part of an environment variable name; use letters, digits, and _`,
   )
 }

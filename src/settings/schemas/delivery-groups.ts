@@ -16,37 +16,37 @@ const tolerance = () => z.enum(['ok', 'dead-letter']).default('ok')
 export const deliveryGroups = {
   retry: z
     .strictObject({
-      attempts: whole(1, 1000).default(3).describe('Tries of one event in all.'),
+      attempts: whole(1, 1000).default(3).describe('Maximum number of attempts per event.'),
       baseMs: between(0, hourMs)
         .default(1000)
-        .describe('Ceiling of the first wait, in milliseconds; it doubles.'),
-      maxMs: between(0, dayMs).default(60_000).describe('Ceiling of every wait, in milliseconds.'),
+        .describe('Upper bound of the first retry delay, in milliseconds; doubles with each retry.'),
+      maxMs: between(0, dayMs).default(60_000).describe('Upper bound of any retry delay, in milliseconds.'),
       exhausted: z
         .enum(['dead-letter', 'stop'])
         .default('dead-letter')
-        .describe('What follows the last try.'),
+        .describe('What to do after the last attempt.'),
     })
     .refine(({ baseMs, maxMs }) => baseMs <= maxMs, {
       path: ['maxMs'],
       error: 'must not be less than CONNECTOR_RETRY_BASE_MS',
     })
-    .describe('How often and when an event is tried again after an error that may pass.')
+    .describe('How to retry an event after a transient error.')
     .register(settingNotes, { written: 'RetryOptions', resolved: 'ResolvedRetryOptions' }),
 
   outage: z
     .strictObject({
       failures: whole(1, 1000)
         .default(5)
-        .describe('Failures in a row, over all entities, that mean the target is down.'),
-      probeMinMs: between(1, hourMs).default(1000).describe('First wait between probes, in milliseconds.'),
-      probeMaxMs: between(1, dayMs).default(30_000).describe('Longest wait between probes, in milliseconds.'),
+        .describe('Consecutive failures, across all entities, after which the target counts as down.'),
+      probeMinMs: between(1, hourMs).default(1000).describe('First delay between probes, in milliseconds.'),
+      probeMaxMs: between(1, dayMs).default(30_000).describe('Longest delay between probes, in milliseconds.'),
     })
     .refine(({ probeMinMs, probeMaxMs }) => probeMinMs <= probeMaxMs, {
       path: ['probeMaxMs'],
       error: 'must not be less than CONNECTOR_OUTAGE_PROBE_MIN_MS',
     })
     .describe(
-      'When the target counts as down, and how it is probed then. While it is down, no event loses a try.',
+      'When the target counts as down, and how to probe it. An outage costs events no attempts.',
     )
     .register(settingNotes, { written: 'OutageOptions', resolved: 'ResolvedOutageOptions' }),
 
@@ -54,100 +54,100 @@ export const deliveryGroups = {
     .strictObject({
       maxItems: whole(1, 100_000)
         .default(100)
-        .describe('Operations in a batch.')
-        .register(settingNotes, { forAuthors: 'A full batch goes at once.' }),
+        .describe('Maximum number of operations in a batch.')
+        .register(settingNotes, { forAuthors: 'A full batch is sent immediately.' }),
       maxBytes: whole(1)
         .optional()
-        .describe('Bytes of JSON in a batch.')
-        .register(settingNotes, { forAuthors: 'Absent: no limit.' }),
+        .describe('Maximum JSON size of a batch, in bytes.')
+        .register(settingNotes, { forAuthors: 'Unset: no limit.' }),
       maxWaitMs: between(0, dayMs)
         .default(30_000)
-        .describe('How long a batch fills, in milliseconds.')
-        .register(settingNotes, { forAuthors: 'The time runs from its first operation.' }),
-      maxInFlight: whole(1, 1024).default(4).describe('Batches that are under way side by side.'),
+        .describe('Maximum time to fill a batch, in milliseconds.')
+        .register(settingNotes, { forAuthors: 'Counted from its first operation.' }),
+      maxInFlight: whole(1, 1024).default(4).describe('Maximum number of batches in flight.'),
       dedupe: latestOnly().describe(
-        'latest: of several operations of one entity in a batch only the newest is sent.',
+        'latest: if a batch has several operations for one entity, send only the newest.',
       ),
     })
-    .describe('How operations are gathered for a connector that overrides `flush`.')
+    .describe('How to batch operations for a connector that implements `flush`.')
     .register(settingNotes, { written: 'BatchOptions', resolved: 'ResolvedBatchOptions' }),
 
   queue: z
     .strictObject({
-      maxEvents: whole(1, 10_000_000).default(10_000).describe('Events held in memory.'),
+      maxEvents: whole(1, 10_000_000).default(10_000).describe('Maximum number of events in memory.'),
       maxBytes: whole(1024)
         .default(67_108_864)
-        .describe('Bytes of events held in memory, at most a 24th of the heap.'),
+        .describe('Maximum size of all events in memory, in bytes; capped at 1/24 of the heap.'),
       maxFrameBytes: whole(1024)
         .default(134_217_728)
-        .describe('Bytes of one frame, at most a twelfth of the heap; a longer one becomes a dead letter.')
+        .describe('Maximum size of one stream frame, in bytes; capped at 1/12 of the heap. A larger frame becomes a dead letter.')
         .register(settingNotes, { field: 'max_frame_bytes' }),
     })
-    .describe('How much is held in memory. At any of these limits the socket is not read.')
+    .describe('Memory limits. Reading from the socket pauses when one is reached.')
     .register(settingNotes, { written: 'QueueOptions', resolved: 'ResolvedQueueOptions' }),
 
   deadLetters: z
     .strictObject({
-      max: whole(1, 10_000_000).default(10_000).describe('Dead letters that are kept.'),
+      max: whole(1, 10_000_000).default(10_000).describe('Maximum number of dead letters; reading stops when it is reached.'),
     })
-    .describe('How many dead letters are kept.')
+    .describe('Limits on dead letters.')
     .register(settingNotes, { written: 'DeadLetterOptions' }),
 
   on: z
     .strictObject({
       revoked: withdrawal
         .default('delete')
-        .describe('What becomes of an indicator that was revoked; skip leaves it at the target as it is.'),
+        .describe('What to do with a revoked indicator; skip leaves it unchanged in the target.'),
       expired: withdrawal
         .default('update')
         .describe(
-          'What becomes of an indicator whose valid_until has passed when an event tells of it; skip leaves it at the target as it is.',
+          'What to do with an indicator whose valid_until has passed when its event arrives; skip leaves it unchanged in the target.',
         ),
       expiryTimer: z
         .boolean()
         .default(false)
         .describe(
-          'Withdraw an indicator when its valid_until comes, without an event; needs CONNECTOR_ON_EXPIRED=delete.',
+          'Remove an indicator as soon as its valid_until passes, without an event; requires CONNECTOR_ON_EXPIRED=delete.',
         )
-        .register(settingNotes, { forAuthors: 'It also needs the id map.' }),
-      deleteMissing: tolerance().describe('What a 404 to a delete means.'),
-      createExisting: tolerance().describe('What a 409 to a create means.'),
+        .register(settingNotes, { forAuthors: 'Also requires the id map.' }),
+      deleteMissing: tolerance().describe('How to treat a 404 in response to a delete.'),
+      createExisting: tolerance().describe('How to treat a 409 in response to a create.'),
     })
     .refine(({ expired, expiryTimer }) => !expiryTimer || expired === 'delete', {
       path: ['expiryTimer'],
-      error: 'needs CONNECTOR_ON_EXPIRED to be delete: without an event there is no entity to update',
+      error: 'requires CONNECTOR_ON_EXPIRED=delete: without an event there is no entity to update',
     })
-    .describe('What is done in the special moments of an entity’s life.')
+    .describe('How to handle revocation, expiry, and conflicts with the target.')
     .register(settingNotes, { written: 'LifecycleOptions', resolved: 'ResolvedLifecycleOptions' }),
 
   reconcile: z
     .strictObject({
       everyMs: between(60_000, monthMs)
         .optional()
-        .describe('Milliseconds between two comparisons of the target with the platform.')
-        .register(settingNotes, { forAuthors: 'Absent: no comparison on a timer.' }),
+        .describe('Interval between comparisons of the target with the platform, in milliseconds.')
+        .register(settingNotes, { forAuthors: 'Unset: no periodic comparison.' }),
       atStart: z
         .boolean()
         .default(false)
         .describe('Compare the target with the platform after each start.')
-        .register(settingNotes, { forAuthors: 'It is compared once the catch-up is over.' }),
+        .register(settingNotes, { forAuthors: 'Runs once the catch-up is complete.' }),
       orphans: z
         .enum(['report', 'delete'])
         .default('report')
-        .describe('What becomes of entities in the target that are ours, unknown, and gone at the platform.')
-        .register(settingNotes, { forAuthors: 'Ours is what the `list` hook calls ours.' }),
+        .describe('What to do with our own entities in the target that are not in the id map and gone from the platform.')
+        .register(settingNotes, { forAuthors: 'The `list` hook says which are ours.' }),
       maxPercent: between(0, 100)
         .default(10)
         .describe(
-          'The greatest share of the known entities that a comparison withdraws or creates, in percent.',
+          'Maximum share of the known entities that one comparison may remove or recreate, in percent.',
         )
         .register(settingNotes, {
           forAuthors:
-            'Ten entities are always allowed. More is refused and reported: forcing it is for a person.',
+            'Ten entities are always allowed. Anything beyond is refused and reported, for a person to force.',
         }),
     })
     .describe(
-      'Comparing the target with the id map and the platform, and mending what differs. Off unless set.',
+      'Compares the target with the id map and the platform and repairs differences. Off by default.',
     )
     .register(settingNotes, { written: 'ReconcileSettings', resolved: 'ResolvedReconcileOptions' }),
 
@@ -155,19 +155,19 @@ export const deliveryGroups = {
     .strictObject({
       port: whole(0, 65535)
         .optional()
-        .describe('Port of the health page; 0 takes a free one.')
-        .register(settingNotes, { forAuthors: 'Absent: no page.' }),
-      host: z.string().default('127.0.0.1').describe('Address that the health page listens on.'),
+        .describe('Port of the health endpoint; 0 picks a free one.')
+        .register(settingNotes, { forAuthors: 'Unset: no endpoint.' }),
+      host: z.string().default('127.0.0.1').describe('Address the health endpoint listens on.'),
       allowedHosts: z
         .array(
           z.string().regex(/^[a-z0-9._-]+$/i, {
-            error: 'must be names without scheme, port, path and wildcards, such as soc.example.org',
+            error: 'must be host names without scheme, port, path, or wildcards, such as soc.example.org',
           }),
         )
         .readonly()
         .default([])
-        .describe('Names under which a proxy hands on the status page; addresses and localhost always work.'),
+        .describe('Additional host names, such as that of a reverse proxy, the status page answers to; IP addresses and localhost always work.'),
     })
-    .describe('The page that says whether the connector lives and is ready.')
+    .describe('HTTP endpoint for liveness, readiness, and the status page.')
     .register(settingNotes, { written: 'HealthOptions' }),
 }

@@ -1,160 +1,164 @@
-// Written from the schemas by `npm run generate`: change those.
+// Generated from the schemas by `npm run generate`. Edit those instead.
 
 import { type ResolvedFilterOptions } from './filter-options.ts'
 import { type ResolvedRoute } from './route-schema.ts'
 import { type ResolvedRateLimit } from './rate-limit-schema.ts'
 
-/** `RetryOptions` with every default filled in. */
+/** `RetryOptions` with all defaults applied. */
 export interface ResolvedRetryOptions {
-  /** Tries of one event in all. */
+  /** Maximum number of attempts per event. */
   readonly attempts: number
-  /** Ceiling of the first wait, in milliseconds; it doubles. */
+  /** Upper bound of the first retry delay, in milliseconds; doubles with each retry. */
   readonly baseMs: number
-  /** Ceiling of every wait, in milliseconds. */
+  /** Upper bound of any retry delay, in milliseconds. */
   readonly maxMs: number
-  /** What follows the last try. */
+  /** What to do after the last attempt. */
   readonly exhausted: 'dead-letter' | 'stop'
 }
 
-/** `OutageOptions` with every default filled in. */
+/** `OutageOptions` with all defaults applied. */
 export interface ResolvedOutageOptions {
-  /** Failures in a row, over all entities, that mean the target is down. */
+  /** Consecutive failures, across all entities, after which the target counts as down. */
   readonly failures: number
-  /** First wait between probes, in milliseconds. */
+  /** First delay between probes, in milliseconds. */
   readonly probeMinMs: number
-  /** Longest wait between probes, in milliseconds. */
+  /** Longest delay between probes, in milliseconds. */
   readonly probeMaxMs: number
 }
 
-/** `BatchOptions` with every default filled in. */
+/** `BatchOptions` with all defaults applied. */
 export interface ResolvedBatchOptions {
-  /** Operations in a batch. A full batch goes at once. */
+  /** Maximum number of operations in a batch. A full batch is sent immediately. */
   readonly maxItems: number
-  /** Bytes of JSON in a batch. Absent: no limit. */
+  /** Maximum JSON size of a batch, in bytes. Unset: no limit. */
   readonly maxBytes?: number | undefined
-  /** How long a batch fills, in milliseconds. The time runs from its first operation. */
+  /** Maximum time to fill a batch, in milliseconds. Counted from its first operation. */
   readonly maxWaitMs: number
-  /** Batches that are under way side by side. */
+  /** Maximum number of batches in flight. */
   readonly maxInFlight: number
-  /** latest: of several operations of one entity in a batch only the newest is sent. */
+  /** latest: if a batch has several operations for one entity, send only the newest. */
   readonly dedupe: false | 'latest'
 }
 
-/** `QueueOptions` with every default filled in. */
+/** `QueueOptions` with all defaults applied. */
 export interface ResolvedQueueOptions {
-  /** Events held in memory. */
+  /** Maximum number of events in memory. */
   readonly maxEvents: number
-  /** Bytes of events held in memory, at most a 24th of the heap. */
+  /** Maximum size of all events in memory, in bytes; capped at 1/24 of the heap. */
   readonly maxBytes: number
-  /** Bytes of one frame, at most a twelfth of the heap; a longer one becomes a dead letter. */
+  /** Maximum size of one stream frame, in bytes; capped at 1/12 of the heap. A larger frame becomes a dead letter. */
   readonly maxFrameBytes: number
 }
 
-/** `LifecycleOptions` with every default filled in. */
+/** `LifecycleOptions` with all defaults applied. */
 export interface ResolvedLifecycleOptions {
-  /** What becomes of an indicator that was revoked; skip leaves it at the target as it is. */
+  /** What to do with a revoked indicator; skip leaves it unchanged in the target. */
   readonly revoked: 'delete' | 'update' | 'skip'
   /**
-   * What becomes of an indicator whose valid_until has passed when an event tells of it; skip leaves it at the
-   * target as it is.
+   * What to do with an indicator whose valid_until has passed when its event arrives; skip leaves it unchanged in
+   * the target.
    */
   readonly expired: 'delete' | 'update' | 'skip'
   /**
-   * Withdraw an indicator when its valid_until comes, without an event; needs `expired: 'delete'`. It also needs
-   * the id map.
+   * Remove an indicator as soon as its valid_until passes, without an event; requires `expired: 'delete'`. Also
+   * requires the id map.
    */
   readonly expiryTimer: boolean
-  /** What a 404 to a delete means. */
+  /** How to treat a 404 in response to a delete. */
   readonly deleteMissing: 'ok' | 'dead-letter'
-  /** What a 409 to a create means. */
+  /** How to treat a 409 in response to a create. */
   readonly createExisting: 'ok' | 'dead-letter'
 }
 
-/** `ReconcileSettings` with every default filled in. */
+/** `ReconcileSettings` with all defaults applied. */
 export interface ResolvedReconcileOptions {
-  /** Milliseconds between two comparisons of the target with the platform. Absent: no comparison on a timer. */
+  /** Interval between comparisons of the target with the platform, in milliseconds. Unset: no periodic comparison. */
   readonly everyMs?: number | undefined
-  /** Compare the target with the platform after each start. It is compared once the catch-up is over. */
+  /** Compare the target with the platform after each start. Runs once the catch-up is complete. */
   readonly atStart: boolean
   /**
-   * What becomes of entities in the target that are ours, unknown, and gone at the platform. Ours is what the
-   * `list` hook calls ours.
+   * What to do with our own entities in the target that are not in the id map and gone from the platform. The
+   * `list` hook says which are ours.
    */
   readonly orphans: 'report' | 'delete'
   /**
-   * The greatest share of the known entities that a comparison withdraws or creates, in percent. Ten entities are
-   * always allowed. More is refused and reported: forcing it is for a person.
+   * Maximum share of the known entities that one comparison may remove or recreate, in percent. Ten entities are
+   * always allowed. Anything beyond is refused and reported, for a person to force.
    */
   readonly maxPercent: number
 }
 
-/** What every option of delivery is in the end: environment over `config.yml` over code over default. Frozen. */
+/** Resolved delivery options: environment over `config.yml` over code over default. Frozen. */
 export interface DeliveryOptions {
-  /** Hooks that run side by side, for different entities. */
+  /** Maximum number of hooks running in parallel, each for a different entity. */
   readonly concurrency: number
   /**
-   * Find out how many hooks, or batches, at a time the target takes well, up to `concurrency` or
-   * `batch.maxInFlight`. It begins with one.
+   * Adapt the number of parallel hooks or batches to what the target handles well, up to `concurrency` or
+   * `batch.maxInFlight`. Starts at one.
    */
   readonly adaptiveConcurrency: boolean
   /**
-   * What waits for what: entity, also those that an entity names (reference), or everything (strict). With
-   * `reference`, a relationship, sighting or container waits for the entities that it names, and a delete for what
-   * named its entity before. With `strict`, the whole stream goes one event at a time.
+   * What must stay in order: the events of one entity (entity), also across entities that reference each other
+   * (reference), or the whole stream (strict). With `reference`, a relationship, sighting, or container waits for
+   * the entities it references, and a delete waits for events that referenced its entity. With `strict`, events are
+   * delivered one at a time.
    */
   readonly ordering: 'entity' | 'reference' | 'strict'
-  /** latest: while an entity waits, its newer state replaces the older. */
+  /** latest: while an entity is queued, a newer state replaces the older one. */
   readonly coalesce: false | 'latest'
-  /** A limit on calls of hooks. Off unless one of its two options is set. */
+  /** Rate limit of hook calls. Off unless one of its options is set. */
   readonly rateLimit: ResolvedRateLimit | undefined
-  /** How often and when an event is tried again after an error that may pass. */
+  /** How to retry an event after a transient error. */
   readonly retry: ResolvedRetryOptions
-  /** When the target counts as down, and how it is probed then. While it is down, no event loses a try. */
+  /** When the target counts as down, and how to probe it. An outage costs events no attempts. */
   readonly outage: ResolvedOutageOptions
-  /** How operations are gathered for a connector that overrides `flush`. */
+  /** How to batch operations for a connector that implements `flush`. */
   readonly batch: ResolvedBatchOptions
-  /** How much is held in memory. At any of these limits the socket is not read. */
+  /** Memory limits. Reading from the socket pauses when one is reached. */
   readonly queue: ResolvedQueueOptions
-  /** How long one hook may take, in milliseconds. Absent: any time. */
+  /** Time limit of a hook call, in milliseconds. Unset: no limit. */
   readonly hookTimeoutMs?: number | undefined
-  /** How long work may go on after a stop was asked for, in milliseconds. */
+  /** Time to finish work after a stop is requested, in milliseconds. */
   readonly stopGraceMs: number
-  /** Remember what was pushed, and under which id. */
+  /** Remember which entities were pushed, and under which target id. */
   readonly idMap: boolean
-  /** How many dead letters are kept. */
+  /** Limits on dead letters. */
   readonly deadLetters: {
-    /** Dead letters that are kept. */
+    /** Maximum number of dead letters; reading stops when it is reached. */
     readonly max: number
   }
-  /** What is done in the special moments of an entity’s life. */
+  /** How to handle revocation, expiry, and conflicts with the target. */
   readonly on: ResolvedLifecycleOptions
   /**
-   * Skip changes that the connector’s own user made. For connectors that write back to the platform with a separate
-   * user. With the token of somebody who also works at the platform, it would hide their work.
+   * Skip changes made by the connector’s own user. For connectors that write to the platform as a dedicated user.
+   * Do not set it with the token of a person: it would hide that person’s work.
    */
   readonly skipOwnChanges: boolean
-  /** Milliseconds between two summaries in the log, of level info; 0 for none. */
+  /** Interval between metric summaries in the log (level info), in milliseconds; 0 to disable. */
   readonly metricsIntervalMs: number
-  /** Comparing the target with the id map and the platform, and mending what differs. Off unless set. */
+  /** Compares the target with the id map and the platform and repairs differences. Off by default. */
   readonly reconcile: ResolvedReconcileOptions
-  /** The page that says whether the connector lives and is ready. */
+  /** HTTP endpoint for liveness, readiness, and the status page. */
   readonly health: {
-    /** Port of the health page; 0 takes a free one. Absent: no page. */
+    /** Port of the health endpoint; 0 picks a free one. Unset: no endpoint. */
     readonly port?: number | undefined
-    /** Address that the health page listens on. */
+    /** Address the health endpoint listens on. */
     readonly host: string
-    /** Names under which a proxy hands on the status page; addresses and localhost always work. */
+    /**
+     * Additional host names, such as that of a reverse proxy, the status page answers to; IP addresses and localhost
+     * always work.
+     */
     readonly allowedHosts: readonly string[]
   }
   /**
-   * Which entities reach the hooks; the others are skipped and counted with the reason. Everything that is named
-   * must hold. A filter never hides the delete of something that was pushed.
+   * Which entities reach the hooks. Others are skipped and counted by reason. All conditions must hold. A filter
+   * never hides the delete of an entity that was pushed.
    */
   readonly filter: ResolvedFilterOptions
   /**
-   * Ways to the target, by name: small letters, digits, `_` and `-`. Each that takes an entity gets it, once, with
-   * an id, a lane and limits of its own, and the hooks see its name as `context.route`. An operator changes some of
-   * a route’s options. Environment: `CONNECTOR_ROUTES`.
+   * Routes to the target, by name: lowercase letters, digits, `_`, and `-`. Every route that accepts an entity
+   * delivers it once, with its own id, lane, and limits. Hooks see the name as `context.route`. Operators can
+   * change some options of a route. Environment: `CONNECTOR_ROUTES`.
    */
   readonly routes: readonly ResolvedRoute[]
 }

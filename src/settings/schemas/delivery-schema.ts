@@ -14,26 +14,26 @@ import { settingNotes } from './setting-notes.ts'
  * @internal
  */
 export const deliverySchema = z.strictObject({
-  concurrency: whole(1, 1024).default(8).describe('Hooks that run side by side, for different entities.'),
+  concurrency: whole(1, 1024).default(8).describe('Maximum number of hooks running in parallel, each for a different entity.'),
   adaptiveConcurrency: z
     .boolean()
     .default(false)
     .describe(
-      'Find out how many hooks, or batches, at a time the target takes well, up to CONNECTOR_CONCURRENCY or CONNECTOR_BATCH_MAX_IN_FLIGHT.',
+      'Adapt the number of parallel hooks or batches to what the target handles well, up to CONNECTOR_CONCURRENCY or CONNECTOR_BATCH_MAX_IN_FLIGHT.',
     )
-    .register(settingNotes, { forAuthors: 'It begins with one.' }),
+    .register(settingNotes, { forAuthors: 'Starts at one.' }),
   ordering: z
     .enum(['entity', 'reference', 'strict'])
     .default('entity')
     .describe(
-      'What waits for what: entity, also those that an entity names (reference), or everything (strict).',
+      'What must stay in order: the events of one entity (entity), also across entities that reference each other (reference), or the whole stream (strict).',
     )
     .register(settingNotes, {
       forAuthors:
-        'With `reference`, a relationship, sighting or container waits for the entities that it names, and a delete for what ' +
-        'named its entity before. With `strict`, the whole stream goes one event at a time.',
+        'With `reference`, a relationship, sighting, or container waits for the entities it references, and a delete waits for ' +
+        'events that referenced its entity. With `strict`, events are delivered one at a time.',
     }),
-  coalesce: latestOnly().describe('latest: while an entity waits, its newer state replaces the older.'),
+  coalesce: latestOnly().describe('latest: while an entity is queued, a newer state replaces the older one.'),
   rateLimit: rateLimitSchema.prefault({}),
   retry: deliveryGroups.retry.prefault({}),
   outage: deliveryGroups.outage.prefault({}),
@@ -41,27 +41,27 @@ export const deliverySchema = z.strictObject({
   queue: deliveryGroups.queue.prefault({}),
   hookTimeoutMs: between(1, monthMs)
     .optional()
-    .describe('How long one hook may take, in milliseconds.')
-    .register(settingNotes, { forAuthors: 'Absent: any time.' }),
+    .describe('Time limit of a hook call, in milliseconds.')
+    .register(settingNotes, { forAuthors: 'Unset: no limit.' }),
   stopGraceMs: between(0, hourMs)
     .default(8000)
-    .describe('How long work may go on after a stop was asked for, in milliseconds.'),
-  idMap: z.boolean().default(true).describe('Remember what was pushed, and under which id.'),
+    .describe('Time to finish work after a stop is requested, in milliseconds.'),
+  idMap: z.boolean().default(true).describe('Remember which entities were pushed, and under which target id.'),
   deadLetters: deliveryGroups.deadLetters.prefault({}),
   on: deliveryGroups.on.prefault({}),
   skipOwnChanges: z
     .boolean()
     .default(false)
-    .describe('Skip changes that the connector’s own user made.')
+    .describe('Skip changes made by the connector’s own user.')
     .register(settingNotes, {
       forAuthors:
-        'For connectors that write back to the platform with a separate user. With the token of somebody who also works at ' +
-        'the platform, it would hide their work.',
+        'For connectors that write to the platform as a dedicated user. Do not set it with the token of a person: it would hide ' +
+        'that person’s work.',
     }),
   metricsIntervalMs: z
     .union([z.literal(0), between(1000, monthMs)])
     .default(60_000)
-    .describe('Milliseconds between two summaries in the log, of level info; 0 for none.')
+    .describe('Interval between metric summaries in the log (level info), in milliseconds; 0 to disable.')
     .register(settingNotes, { expected: 'a number of milliseconds from 1000 to 2592000000, or 0' }),
   reconcile: deliveryGroups.reconcile.prefault({}),
   health: deliveryGroups.health.prefault({}),

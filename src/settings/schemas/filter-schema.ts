@@ -8,7 +8,7 @@ import { settingNotes } from './setting-notes.ts'
 const names = (description: string, forAuthors?: string) =>
   z.array(z.string()).readonly().default([]).describe(description).register(settingNotes, { forAuthors })
 const percentage = (description: string) =>
-  between(0, 100).optional().describe(description).register(settingNotes, { forAuthors: 'Absent: any.' })
+  between(0, 100).optional().describe(description).register(settingNotes, { forAuthors: 'Unset: any.' })
 const inclusion = (description: string, forAuthors?: string) =>
   z
     .enum(['include', 'exclude', 'only'])
@@ -34,63 +34,63 @@ export const predicate = (description: string) =>
 /** The labels that an entity needs. @internal */
 const labelFilterSchema = z
   .strictObject({
-    any: names('Labels of which an entity needs one.'),
-    all: names('Labels of which an entity needs each.'),
-    none: names('Labels that keep an entity out.'),
+    any: names('Require at least one of these labels.'),
+    all: names('Require all of these labels.'),
+    none: names('Exclude entities with any of these labels.'),
   })
-  .describe('Labels to have or not to have.')
+  .describe('Required and excluded labels.')
   .register(settingNotes, { written: 'LabelFilterOptions' })
 
 /** Which entities reach the hooks. @internal */
 export const filterSchema = z
   .strictObject({
     types: names(
-      'Types that reach the hooks: STIX types such as indicator, OpenCTI types such as IPv4-Addr, or groups such as Stix-Cyber-Observable.',
-      'More groups: `Stix-Domain-Object`, `Stix-Core-Relationship`, `Container`, `Case` …; in short `observable`, ' +
-        '`domain-object`, `relationship`, `container`, `meta-object`. Any case; empty for all.',
+      'Entity types to deliver: STIX types such as indicator, OpenCTI types such as IPv4-Addr, or groups such as Stix-Cyber-Observable.',
+      'More groups: `Stix-Domain-Object`, `Stix-Core-Relationship`, `Container`, `Case` …; short forms: `observable`, ' +
+        '`domain-object`, `relationship`, `container`, `meta-object`. Case-insensitive; empty for all.',
     ),
-    patternTypes: names('Of indicators, the pattern types that pass.', 'Such as `stix`; empty for all.'),
+    patternTypes: names('Pattern types of indicators to deliver.', 'For example `stix`; empty for all.'),
     observableTypes: names(
-      'Of indicators, the main observable types that pass, such as IPv4-Addr.',
-      'Empty for all. Where an indicator does not tell its own, its values and its pattern do; `Unknown` is for those of ' +
-        'which nothing tells it.',
+      'Main observable types of indicators to deliver, such as IPv4-Addr.',
+      'Empty for all. If an indicator does not declare the type, its values and its pattern decide; `Unknown` matches ' +
+        'indicators whose type cannot be determined.',
     ),
     labels: labelFilterSchema.prefault({}),
     maxTlp: tlp(
-      'The strictest marking that passes.',
-      'Absent: any. An entity without a TLP marking is `TLP:CLEAR`; one with an unknown marking is kept back, see ' +
+      'Deliver entities up to this TLP marking.',
+      'Unset: any. An entity without a TLP marking counts as `TLP:CLEAR`; one with an unknown marking is excluded, see ' +
         '`unknownMarkings`.',
     ),
-    minTlp: tlp('The most open marking that passes.', 'Absent: any.'),
+    minTlp: tlp('Deliver entities from this TLP marking up.', 'Unset: any.'),
     unknownMarkings: z
       .enum(['exclude', 'include'])
       .default('exclude')
       .describe(
-        'What CONNECTOR_FILTER_MAX_TLP makes of an entity with a marking that is no TLP or cannot be read; include goes by its TLP alone.',
+        'Whether CONNECTOR_FILTER_MAX_TLP excludes entities with a non-TLP or unreadable marking; include looks at the TLP marking only.',
       )
       .register(settingNotes, {
         forAuthors:
-          'The same holds for `tlp` of a route. `exclude` keeps the entity back, since its marking may be stricter than any. Beside a TLP ' +
-          'marking, one of the Permissible Actions Protocol (`PAP:…`) is no such marking.',
+          'Also applies to a route’s `tlp`. `exclude` is the safe choice: the unknown marking may be stricter than any. Next to a TLP ' +
+          'marking, a Permissible Actions Protocol marking (`PAP:…`) does not count as unknown.',
       }),
-    minScore: percentage('Least score that passes.'),
-    minConfidence: percentage('Least confidence that passes.'),
+    minScore: percentage('Minimum score.'),
+    minConfidence: percentage('Minimum confidence.'),
     authors: names(
-      'Ids of the authors that pass, STIX ids or those of the platform.',
+      'Ids of the authors whose entities to deliver; STIX or OpenCTI ids.',
       'The author of an entity is its `created_by_ref`. Empty for all.',
     ),
     revoked: inclusion(
-      'What becomes of revoked entities.',
-      'With `only`, an indicator that is revoked is delivered and not withdrawn, whatever `on.revoked` and `on.expired` say.',
+      'Whether to deliver revoked entities.',
+      'With `only`, a revoked indicator is delivered instead of removed, whatever `on.revoked` and `on.expired` say.',
     ),
-    inferred: inclusion('What becomes of inferred entities.'),
+    inferred: inclusion('Whether to deliver inferred entities.'),
     maxAgeMs: z
       .number()
       .min(1)
       .optional()
-      .describe('Greatest age of an entity, in milliseconds.')
-      .register(settingNotes, { forAuthors: 'Absent: any.' }),
-    where: predicate('Anything else, in code only: `true` lets the entity pass.'),
+      .describe('Maximum age of an entity, in milliseconds.')
+      .register(settingNotes, { forAuthors: 'Unset: any.' }),
+    where: predicate('Custom condition, in code only; return `true` to deliver the entity.'),
   })
   .refine(
     ({ minTlp = 'TLP:CLEAR', maxTlp = 'TLP:RED' }) => tlpNames.indexOf(minTlp) <= tlpNames.indexOf(maxTlp),
@@ -100,8 +100,8 @@ export const filterSchema = z
     },
   )
   .describe(
-    'Which entities reach the hooks; the others are skipped and counted with the reason. Everything that is named must ' +
-      'hold. A filter never hides the delete of something that was pushed.',
+    'Which entities reach the hooks. Others are skipped and counted by reason. All conditions must hold. A filter never ' +
+      'hides the delete of an entity that was pushed.',
   )
   .register(settingNotes, { written: 'FilterOptions', resolved: 'ResolvedFilterOptions' })
 

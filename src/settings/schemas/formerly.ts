@@ -21,7 +21,7 @@ export function formerly<Schema extends z.ZodType>(schema: Schema, ...names: rea
   const wrong = names.find((name) => !/^(?:[a-z][a-z0-9_]*\.)?[a-z][a-z0-9_]*$/i.test(name))
   if (wrong !== undefined) {
     throw new TypeError(
-      `formerly: "${wrong}" is neither a place in config.yml, such as siem.token, nor a name`,
+      `formerly: "${wrong}" is neither a path in config.yml, such as siem.token, nor an environment variable name`,
     )
   }
   settingNotes.add(schema, { ...settingNotes.get(schema), formerNames: names })

@@ -8,20 +8,20 @@ import { type OpenctiSettings } from './opencti-settings.ts'
 import { settingNotes } from './setting-notes.ts'
 import { withoutEnd } from '../../util/without-end.ts'
 
-const certificates = 'PEM text or the path of a file'
+const certificates = 'PEM text or the path to a file'
 
 const platformUrl = z
-  .url({ protocol: /^https?$/, error: 'must be an address that starts with http:// or https://' })
+  .url({ protocol: /^https?$/, error: 'must be a URL that starts with http:// or https://' })
   .refine((url) => !URL.canParse(url) || new URL(url).username + new URL(url).password === '', {
-    error: 'must not contain a user name or a password; the token belongs in OPENCTI_TOKEN',
+    error: 'must not contain a user name or password; the token belongs in OPENCTI_TOKEN',
   })
   .refine((url) => !/[?#]/.test(url), { error: 'must not contain a query or a fragment' })
   // A slash at the end would double in every path that is added (pycti asks for //stream).
   .transform((url) => withoutEnd(new URL(url).href, '/'))
-  .describe('Address of the OpenCTI platform, with its base path if it has one.')
+  .describe('URL of the OpenCTI platform, including its base path if any.')
   .register(settingNotes, {
-    expected: 'the address of the platform, such as https://opencti.example.com',
-    forAuthors: 'It has no slash at the end.',
+    expected: 'the URL of the platform, such as https://opencti.example.com',
+    forAuthors: 'Without a trailing slash.',
     resolved: 'string',
   })
 
@@ -32,7 +32,7 @@ const customHeaders = z
     z.string().regex(tokenHeaderName),
     z
       .string()
-      .refine(isHeaderValue, { error: 'must not hold line ends or other control characters' })
+      .refine(isHeaderValue, { error: 'must not contain line breaks or other control characters' })
       .transform((value) => new Secret(value)),
   )
   .register(settingNotes, {
@@ -56,17 +56,17 @@ export const openctiFields = z
       .union([z.boolean(), pemText()])
       .default(true)
       .describe(
-        'Check the TLS certificate of the platform; a path or PEM text also names the authorities to trust.',
+        'Verify the platform’s TLS certificate; a path or PEM text also sets the authorities to trust.',
       )
       .register(settingNotes, {
-        expected: 'true, false, or the path of a CA file',
+        expected: 'true, false, or the path to a CA file',
         fromText: (text) => booleanOfText(text) ?? text,
         resolved: 'boolean',
       }),
     ssl_ca: pemText()
       .optional()
       .describe(
-        `Certificate authorities to trust for the platform beside those of the system: ${certificates}.`,
+        `Certificate authorities to trust for the platform, in addition to the system’s: ${certificates}.`,
       )
       .register(settingNotes, {
         expected: `${certificates} with certificate authorities`,
@@ -75,7 +75,7 @@ export const openctiFields = z
     https_ca_certificates: pemText()
       .optional()
       .describe(
-        `Certificate authorities to trust beside those of the system, for the platform and for the target: ${certificates}.`,
+        `Certificate authorities to trust for the platform and the target, in addition to the system’s: ${certificates}.`,
       )
       .register(settingNotes, {
         environment: ['HTTPS_CA_CERTIFICATES'],
@@ -92,46 +92,46 @@ export const openctiFields = z
     ssl_key: pemText()
       .transform((text) => new Secret(text))
       .optional()
-      .describe(`Key of the client certificate: ${certificates}.`)
+      .describe(`Private key of the client certificate: ${certificates}.`)
       .register(settingNotes, {
-        expected: `${certificates} with the key of the client certificate`,
+        expected: `${certificates} with the private key of the client certificate`,
         isSecret: true,
       }),
-    ssl_passphrase: secret().optional().describe('Passphrase of the client certificate’s key.'),
+    ssl_passphrase: secret().optional().describe('Passphrase of the private key.'),
     custom_headers: customHeaders
       .prefault({})
-      .describe('Headers for every request to the platform, the stream included: name1:value1;name2:value2.')
+      .describe('Headers for every request to the platform, including the stream: name1:value1;name2:value2.')
       .register(settingNotes, { isSecret: true, resolved: 'Readonly<Record<string, Secret>>' }),
     json_logging: z.boolean().default(true).describe('Write log lines as JSON.'),
     proxy: proxyUrl()
       .optional()
-      .describe('Proxy to reach the platform through; it wins over HTTP_PROXY and HTTPS_PROXY.')
-      .register(settingNotes, { expected: 'the address of an http or https proxy', isSecret: true }),
+      .describe('Proxy for the platform; overrides HTTP_PROXY and HTTPS_PROXY.')
+      .register(settingNotes, { expected: 'the URL of an http or https proxy', isSecret: true }),
     http_proxy: proxyUrl()
       .optional()
-      .describe('Proxy for http addresses.')
+      .describe('Proxy for http URLs.')
       .register(settingNotes, {
         environment: ['HTTP_PROXY', 'http_proxy'],
-        expected: 'the address of an http or https proxy',
+        expected: 'the URL of an http or https proxy',
         isSecret: true,
       }),
     https_proxy: proxyUrl()
       .optional()
-      .describe('Proxy for https addresses.')
+      .describe('Proxy for https URLs.')
       .register(settingNotes, {
         environment: ['HTTPS_PROXY', 'https_proxy'],
-        expected: 'the address of an http or https proxy',
+        expected: 'the URL of an http or https proxy',
         isSecret: true,
       }),
     no_proxy: z
       .array(z.string())
       .default([])
       .describe(
-        'Hosts, domains, IP addresses and ranges of them (10.0.0.0/8, fd00::/8) that are reached without a proxy; * for all.',
+        'Hosts, domains, IP addresses, and CIDR ranges (10.0.0.0/8, fd00::/8) to reach without a proxy; * for all.',
       )
       .register(settingNotes, { environment: ['NO_PROXY', 'no_proxy'] }),
   })
-  .describe('How the platform is reached: the section `opencti` of the settings.')
+  .describe('How to reach the platform: the `opencti` section of the settings.')
 
 /**
  * Reads the section `opencti`. A CA in `ssl_verify` moves to `ssl_ca`, the proxies are settled for `url`.
@@ -141,7 +141,7 @@ export const openctiFields = z
 export const openctiSchema = openctiFields
   .refine(({ ssl_cert, ssl_key }) => (ssl_cert === undefined) === (ssl_key === undefined), {
     path: ['ssl_cert'],
-    error: 'and OPENCTI_SSL_KEY only work together; one of them is not set',
+    error: 'and OPENCTI_SSL_KEY must be set together; one of them is missing',
   })
   .transform(({ ssl_verify, ssl_ca, proxy, ...rest }): OpenctiSettings => {
     return {

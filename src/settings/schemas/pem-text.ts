@@ -11,12 +11,12 @@ export function pemText() {
     try {
       const content = readSmallFile(text.trim())
       if (content.includes('-----BEGIN ')) return content
-      context.addIssue({ code: 'custom', message: 'names a file that holds no PEM text' })
+      context.addIssue({ code: 'custom', message: 'names a file that does not contain PEM text' })
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       context.addIssue({
         code: 'custom',
-        message: `must be PEM text, or a file that can be read (${code ?? 'unreadable'})`,
+        message: `must be PEM text or a readable file (${code ?? 'unreadable'})`,
       })
     }
     return z.NEVER

@@ -16,16 +16,16 @@ export const rateLimitSchema = z
   .strictObject({
     perSecond: between(0, 1_000_000)
       .optional()
-      .describe('Calls of hooks per second; 0 is no limit.')
-      .register(settingNotes, { forAuthors: `${usual.perSecond} when only \`burst\` is given.` }),
+      .describe('Hook calls per second; 0 for no limit.')
+      .register(settingNotes, { forAuthors: `Defaults to ${usual.perSecond} if only \`burst\` is set.` }),
     burst: whole(1, 1_000_000)
       .optional()
-      .describe('Calls of hooks that may be made at once after a rest.')
-      .register(settingNotes, { forAuthors: `${usual.burst} when only \`perSecond\` is given.` }),
+      .describe('Hook calls allowed at once after being idle.')
+      .register(settingNotes, { forAuthors: `Defaults to ${usual.burst} if only \`perSecond\` is set.` }),
   })
   .transform(({ perSecond, burst }): ResolvedRateLimit | undefined => {
     if ((perSecond === undefined && burst === undefined) || perSecond === 0) return undefined
     return { perSecond: perSecond ?? usual.perSecond, burst: burst ?? usual.burst }
   })
-  .describe('A limit on calls of hooks. Off unless one of its two options is set.')
+  .describe('Rate limit of hook calls. Off unless one of its options is set.')
   .register(settingNotes, { written: 'RateLimitOptions', resolved: 'ResolvedRateLimit | undefined' })

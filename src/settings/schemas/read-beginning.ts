@@ -9,10 +9,10 @@ export interface Refused {
 
 /** What every place takes that asks where to begin, to follow "must be". */
 export const beginningForms =
-  'seconds or milliseconds since 1970, <ms>-<seq>, an ISO date such as 2026-09-01T08:00:00Z (UTC where it has no zone), or 0'
+  'seconds or milliseconds since 1970, <ms>-<seq>, an ISO date such as 2026-09-01T08:00:00Z (UTC if it has no time zone), or 0'
 
 /** What every place takes that asks where a catch-up ends. */
-export const catchUpEndForms = 'an ISO date such as 2026-09-01T08:00:00Z (UTC where it has no zone), or none'
+export const catchUpEndForms = 'an ISO date such as 2026-09-01T08:00:00Z (UTC if it has no time zone), or none'
 
 const number = /^(\d{1,19})(?:\.(\d+))?$/
 const position = /^(\d{1,19})-(\d{1,15})$/
@@ -73,7 +73,7 @@ export function positionFromInput(text: string): Position | undefined {
 function readPlace(value: unknown): Position | Refused {
   if (typeof value !== 'string' && typeof value !== 'number') return { problem: `must be ${beginningForms}` }
   const text = String(value).trim()
-  if (yearAndMonth.test(text)) return { problem: 'must be a whole date, with its day' }
+  if (yearAndMonth.test(text)) return { problem: 'must be a complete date, including the day' }
   const [, digits, fraction = ''] = number.exec(text) ?? []
   const [, count, seq] = position.exec(text) ?? []
   let ms: number | undefined
@@ -82,7 +82,7 @@ function readPlace(value: unknown): Position | Refused {
   else if (count !== undefined) ms = millisecondsOfCount(count) ?? Number(count)
   else ms = millisecondsOfIsoDate(text)
   if (ms === undefined || ms >= endOfDatesMs) return { problem: `must be ${beginningForms}` }
-  if (ms < 0) return { problem: 'must be no earlier than 1970' }
+  if (ms < 0) return { problem: 'must not be before 1970' }
   return { ms, seq: Number(seq ?? 0) }
 }
 

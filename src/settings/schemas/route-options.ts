@@ -1,4 +1,4 @@
-// Written from the schemas by `npm run generate`: change those.
+// Generated from the schemas by `npm run generate`. Edit those instead.
 
 import { type Entity } from '../../stix/types/entity.ts'
 import { type Tlp } from '../../stix/read/tlp.ts'
@@ -6,8 +6,8 @@ import { type LabelFilterOptions } from './filter-options.ts'
 import { type RateLimitOptions } from './group-options.ts'
 
 /**
- * One route: which entities it takes, of those that pass the filter, and its own limits. Everything that is named
- * must hold; a route that names nothing takes them all.
+ * A route: which of the entities that pass the filter it accepts, and its own limits. All conditions must hold; a
+ * route without conditions accepts every entity.
  *
  * @example
  * ```ts
@@ -19,59 +19,59 @@ import { type RateLimitOptions } from './group-options.ts'
  */
 export interface RouteOptions {
   /**
-   * STIX types, OpenCTI types or groups, as in the filter; empty for all.
+   * STIX types, OpenCTI types, or groups, as in the filter; empty for all.
    * @default []
    */
   types?: readonly string[] | undefined
-  /** Labels to have or not to have. */
+  /** Required and excluded labels. */
   labels?: LabelFilterOptions | undefined
   /**
-   * Exactly these markings; empty for any. An operator sets it in `CONNECTOR_ROUTES`, as `tlp`.
+   * Accept exactly these markings; empty for any. Operators set it as `tlp` in `CONNECTOR_ROUTES`.
    * @default []
    */
   tlp?: readonly Tlp[] | undefined
-  /** The most open marking that it takes; absent for any. An operator sets it in `CONNECTOR_ROUTES`, as `min_tlp`. */
+  /** Accept entities from this TLP marking up; unset for any. Operators set it as `min_tlp` in `CONNECTOR_ROUTES`. */
   minTlp?: Tlp | undefined
-  /** The strictest marking that it takes; absent for any. An operator sets it in `CONNECTOR_ROUTES`, as `max_tlp`. */
+  /** Accept entities up to this TLP marking; unset for any. Operators set it as `max_tlp` in `CONNECTOR_ROUTES`. */
   maxTlp?: Tlp | undefined
   /**
-   * What `tlp` and `maxTlp` make of markings that are not known, as in the filter.
+   * Whether `tlp` and `maxTlp` exclude unknown markings, as in the filter.
    * @default 'exclude'
    */
   unknownMarkings?: 'exclude' | 'include' | undefined
-  /** Least score that it takes. Absent: any. A number from 0 to 100. */
+  /** Minimum score. Unset: any. A number from 0 to 100. */
   minScore?: number | undefined
-  /** Least confidence that it takes. Absent: any. A number from 0 to 100. */
+  /** Minimum confidence. Unset: any. A number from 0 to 100. */
   minConfidence?: number | undefined
   /**
-   * Anything else: `true` takes the entity. It must depend on the entity alone: an entity that no longer belongs to
-   * the route is found out by asking again.
+   * Custom condition; return `true` to accept the entity. Must depend on the entity alone: it runs again to find
+   * out whether an entity still belongs to the route.
    */
   when?: ((entity: Entity) => boolean) | undefined
   /**
-   * A limit on calls through this route, beside that of the connector. An operator sets it in `CONNECTOR_ROUTES`,
-   * as `rate_limit_per_second` and `rate_limit_burst`.
+   * Rate limit of this route, in addition to the connector’s. Operators set it as `rate_limit_per_second` and
+   * `rate_limit_burst` in `CONNECTOR_ROUTES`.
    */
   rateLimit?: RateLimitOptions | undefined
   /**
-   * Hooks, or batches, that run side by side through this route; absent for as many as the connector’s. An operator
-   * sets it in `CONNECTOR_ROUTES`, as `concurrency`. A whole number from 1 to 1,024.
+   * Maximum number of parallel hooks or batches for this route; unset to use the connector’s limit. Operators set
+   * it as `concurrency` in `CONNECTOR_ROUTES`. A whole number from 1 to 1,024.
    */
   concurrency?: number | undefined
 }
 
-/** What an operator changes of a route: see the setting `CONNECTOR_ROUTES`. */
+/** An operator’s changes to a route: see the setting `CONNECTOR_ROUTES`. */
 export interface RouteChanges {
-  /** Exactly these markings. */
+  /** Accept exactly these markings. */
   readonly tlp?: readonly Tlp[] | undefined
-  /** The most open marking that it takes. */
+  /** Accept entities from this TLP marking up. */
   readonly min_tlp?: Tlp | undefined
-  /** The strictest marking that it takes. */
+  /** Accept entities up to this TLP marking. */
   readonly max_tlp?: Tlp | undefined
-  /** Calls through this route per second; 0 is no limit. */
+  /** Hook calls per second for this route; 0 for no limit. */
   readonly rate_limit_per_second?: number | undefined
-  /** Calls through this route that may be made at once after a rest. */
+  /** Hook calls this route may make at once after being idle. */
   readonly rate_limit_burst?: number | undefined
-  /** Hooks, or batches, that run side by side through this route. */
+  /** Maximum number of parallel hooks or batches for this route. */
   readonly concurrency?: number | undefined
 }

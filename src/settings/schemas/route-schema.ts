@@ -28,13 +28,13 @@ const maxRoutes = 32
 const routeName = z
   .string()
   .regex(/^[a-z][a-z0-9_-]{0,39}$/)
-  .register(settingNotes, { expected: 'a name of up to 40 small letters, digits, _ and -' })
+  .register(settingNotes, { expected: 'a name of up to 40 lowercase letters, digits, _, and -' })
 
 const { types, labels, minTlp, maxTlp, unknownMarkings, minScore, minConfidence } = filterSchema.shape
 const concurrency = whole(1, 1024)
 
 /** An operator writes some options of a route under names like those of other settings. */
-const forOperators = (name: string) => `An operator sets it in \`CONNECTOR_ROUTES\`, as \`${name}\`.`
+const forOperators = (name: string) => `Operators set it as \`${name}\` in \`CONNECTOR_ROUTES\`.`
 
 /** In place of what is said of an option of the filter. */
 const nothingMore = { forAuthors: undefined }
@@ -43,41 +43,41 @@ const nothingMore = { forAuthors: undefined }
 export const routeSchema = z
   .strictObject({
     types: types
-      .describe('STIX types, OpenCTI types or groups, as in the filter; empty for all.')
+      .describe('STIX types, OpenCTI types, or groups, as in the filter; empty for all.')
       .register(settingNotes, nothingMore),
     labels,
     tlp: z
       .array(tlpSchema())
       .readonly()
       .default([])
-      .describe('Exactly these markings; empty for any.')
+      .describe('Accept exactly these markings; empty for any.')
       .register(settingNotes, { forAuthors: forOperators('tlp') }),
     minTlp: minTlp
-      .describe('The most open marking that it takes; absent for any.')
+      .describe('Accept entities from this TLP marking up; unset for any.')
       .register(settingNotes, { forAuthors: forOperators('min_tlp') }),
     maxTlp: maxTlp
-      .describe('The strictest marking that it takes; absent for any.')
+      .describe('Accept entities up to this TLP marking; unset for any.')
       .register(settingNotes, { forAuthors: forOperators('max_tlp') }),
     unknownMarkings: unknownMarkings
-      .describe('What `tlp` and `maxTlp` make of markings that are not known, as in the filter.')
+      .describe('Whether `tlp` and `maxTlp` exclude unknown markings, as in the filter.')
       .register(settingNotes, nothingMore),
-    minScore: minScore.describe('Least score that it takes.'),
-    minConfidence: minConfidence.describe('Least confidence that it takes.'),
+    minScore: minScore.describe('Minimum score.'),
+    minConfidence: minConfidence.describe('Minimum confidence.'),
     when: predicate(
-      'Anything else: `true` takes the entity. It must depend on the entity alone: an entity that no longer belongs to the ' +
-        'route is found out by asking again.',
+      'Custom condition; return `true` to accept the entity. Must depend on the entity alone: it runs again to find out ' +
+        'whether an entity still belongs to the route.',
     ),
     rateLimit: rateLimitSchema
       .optional()
-      .describe('A limit on calls through this route, beside that of the connector.')
+      .describe('Rate limit of this route, in addition to the connector’s.')
       .register(settingNotes, {
         forAuthors:
-          'An operator sets it in `CONNECTOR_ROUTES`, as `rate_limit_per_second` and `rate_limit_burst`.',
+          'Operators set it as `rate_limit_per_second` and `rate_limit_burst` in `CONNECTOR_ROUTES`.',
       }),
     concurrency: concurrency
       .optional()
       .describe(
-        'Hooks, or batches, that run side by side through this route; absent for as many as the connector’s.',
+        'Maximum number of parallel hooks or batches for this route; unset to use the connector’s limit.',
       )
       .register(settingNotes, { forAuthors: forOperators('concurrency') }),
   })
@@ -86,8 +86,8 @@ export const routeSchema = z
     error: 'must not be stricter than its maxTlp',
   })
   .describe(
-    'One route: which entities it takes, of those that pass the filter, and its own limits. Everything that is named must ' +
-      'hold; a route that names nothing takes them all.',
+    'A route: which of the entities that pass the filter it accepts, and its own limits. All conditions must hold; a route ' +
+      'without conditions accepts every entity.',
   )
   .register(settingNotes, { written: 'RouteOptions' })
 
@@ -97,7 +97,7 @@ export const routesSchema = z
   .superRefine((routes, context) => {
     const names = Object.keys(routes)
     if (names.length > maxRoutes) {
-      context.addIssue({ code: 'custom', message: `must be at most ${maxRoutes} routes` })
+      context.addIssue({ code: 'custom', message: `must have at most ${maxRoutes} routes` })
     }
   })
   .transform((routes): readonly ResolvedRoute[] =>
@@ -108,12 +108,12 @@ export const routesSchema = z
       concurrency,
     })),
   )
-  .describe('Ways to the target, by name: small letters, digits, `_` and `-`.')
+  .describe('Routes to the target, by name: lowercase letters, digits, `_`, and `-`.')
   .register(settingNotes, {
     inCodeOnly: true,
     forAuthors:
-      'Each that takes an entity gets it, once, with an id, a lane and limits of its own, and the hooks see its name as ' +
-      '`context.route`. An operator changes some of a route’s options. Environment: `CONNECTOR_ROUTES`.',
+      'Every route that accepts an entity delivers it once, with its own id, lane, and limits. Hooks see the name as ' +
+      '`context.route`. Operators can change some options of a route. Environment: `CONNECTOR_ROUTES`.',
     written: 'Record<string, RouteOptions>',
     resolved: 'readonly ResolvedRoute[]',
   })
@@ -126,21 +126,21 @@ const { perSecond, burst } = rateLimitSchema.in.shape
 /** What an operator writes about one route. @internal */
 export const routeChangeSchema = z
   .strictObject({
-    tlp: z.array(tlpSchema()).readonly().optional().describe('Exactly these markings.'),
-    min_tlp: tlpSchema().optional().describe('The most open marking that it takes.'),
-    max_tlp: tlpSchema().optional().describe('The strictest marking that it takes.'),
+    tlp: z.array(tlpSchema()).readonly().optional().describe('Accept exactly these markings.'),
+    min_tlp: tlpSchema().optional().describe('Accept entities from this TLP marking up.'),
+    max_tlp: tlpSchema().optional().describe('Accept entities up to this TLP marking.'),
     rate_limit_per_second: perSecond
-      .describe('Calls through this route per second; 0 is no limit.')
+      .describe('Hook calls per second for this route; 0 for no limit.')
       .register(settingNotes, nothingMore),
     rate_limit_burst: burst
-      .describe('Calls through this route that may be made at once after a rest.')
+      .describe('Hook calls this route may make at once after being idle.')
       .register(settingNotes, nothingMore),
     concurrency: concurrency
       .optional()
-      .describe('Hooks, or batches, that run side by side through this route.'),
+      .describe('Maximum number of parallel hooks or batches for this route.'),
   })
   .refine(({ min_tlp: least, max_tlp: most }) => isRange(least, most), {
     path: ['min_tlp'],
     error: 'must not be stricter than its max_tlp',
   })
-  .describe('What an operator changes of a route: see the setting `CONNECTOR_ROUTES`.')
+  .describe('An operator’s changes to a route: see the setting `CONNECTOR_ROUTES`.')

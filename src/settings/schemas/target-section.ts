@@ -4,18 +4,18 @@ import { proxyUrl } from '../../network/proxy-url.ts'
 import { Secret, secret } from '../../util/secret.ts'
 import { settingNotes } from './setting-notes.ts'
 
-const pem = 'PEM text or the path of a file'
+const pem = 'PEM text or the path to a file'
 const address = () =>
-  z.url({ protocol: /^https?$/, error: 'must be an address that starts with http:// or https://' })
+  z.url({ protocol: /^https?$/, error: 'must be a URL that starts with http:// or https://' })
 
 const connection = () => ({
   url: address()
-    .describe('Address of the API of the target.')
-    .register(settingNotes, { forAuthors: 'What requests name is below it. Credentials go nowhere else.' }),
-  ssl_verify: z.boolean().default(true).describe('Check the TLS certificate of the target.'),
+    .describe('Base URL of the target’s API.')
+    .register(settingNotes, { forAuthors: 'Request paths are relative to it. Credentials are sent nowhere else.' }),
+  ssl_verify: z.boolean().default(true).describe('Verify the target’s TLS certificate.'),
   ssl_ca: pemText()
     .optional()
-    .describe(`Certificate authorities to trust for the target beside those of the system: ${pem}.`)
+    .describe(`Certificate authorities to trust for the target, in addition to the system’s: ${pem}.`)
     .register(settingNotes, { expected: `${pem} with certificate authorities` }),
   ssl_cert: pemText()
     .optional()
@@ -24,13 +24,13 @@ const connection = () => ({
   ssl_key: pemText()
     .transform((text) => new Secret(text))
     .optional()
-    .describe(`Key of the client certificate: ${pem}.`)
-    .register(settingNotes, { expected: `${pem} with the key of the client certificate`, isSecret: true }),
-  ssl_passphrase: secret().optional().describe('Passphrase of the client certificate’s key.'),
+    .describe(`Private key of the client certificate: ${pem}.`)
+    .register(settingNotes, { expected: `${pem} with the private key of the client certificate`, isSecret: true }),
+  ssl_passphrase: secret().optional().describe('Passphrase of the private key.'),
   proxy: proxyUrl()
     .optional()
-    .describe('Proxy to reach the target through, in place of HTTP_PROXY and HTTPS_PROXY.')
-    .register(settingNotes, { expected: 'the address of an http or https proxy', isSecret: true }),
+    .describe('Proxy for the target; overrides HTTP_PROXY and HTTPS_PROXY.')
+    .register(settingNotes, { expected: 'the URL of an http or https proxy', isSecret: true }),
 })
 
 /**
@@ -42,32 +42,32 @@ export const targetShapes = {
   token: () => ({
     ...connection(),
     token: secret()
-      .describe('Token of the API.')
+      .describe('API token.')
       .register(settingNotes, { forAuthors: 'Sent as `Authorization: Bearer …`.' }),
   }),
   basic: () => ({
     ...connection(),
     username: z
       .string()
-      .describe('User of the API.')
+      .describe('API user name.')
       .register(settingNotes, { forAuthors: 'Sent with `password`, as `Authorization: Basic …`.' }),
-    password: secret().describe('Password of that user.'),
+    password: secret().describe('API password.'),
   }),
   oauth2: () => ({
     ...connection(),
-    client_id: z.string().describe('Client id, as the target has given it.'),
-    client_secret: secret().describe('Client secret, as the target has given it.'),
+    client_id: z.string().describe('OAuth client id.'),
+    client_secret: secret().describe('OAuth client secret.'),
     token_url: address()
-      .describe('Address where tokens are fetched (OAuth 2.0, client credentials).')
+      .describe('Token endpoint (OAuth 2.0 client credentials).')
       .register(settingNotes, {
-        forAuthors: 'A new token is fetched before the old one expires, and when the target refuses one.',
+        forAuthors: 'Tokens are renewed before they expire, and when the target rejects one.',
       }),
     scope: z
       .string()
       .optional()
-      .describe('What the token shall allow, with spaces in between.')
-      .register(settingNotes, { forAuthors: 'Absent: what the target gives by itself.' }),
-    audience: z.string().optional().describe('Whom the token is for, where the target asks for it.'),
+      .describe('Requested scopes, separated by spaces.')
+      .register(settingNotes, { forAuthors: 'Unset: the target’s default.' }),
+    audience: z.string().optional().describe('Requested audience, if the target requires one.'),
   }),
 }
 

@@ -1,10 +1,10 @@
-// Written from the schemas by `npm run generate`: change those.
+// Generated from the schemas by `npm run generate`. Edit those instead.
 
 import { type Secret } from '../../util/secret.ts'
 
 /**
- * Where a target is, how it knows the connector, and how it is reached: what `targetHttp` takes. It has the names
- * of the settings that `targetSettings` declares; of the credentials one kind, or none.
+ * Base URL, credentials, TLS, and proxy of a target, for `targetHttp`. Uses the names of the settings that
+ * `targetSettings` declares. Set one kind of credentials, or none.
  *
  * @example
  * ```ts
@@ -14,40 +14,40 @@ import { type Secret } from '../../util/secret.ts'
  * ```
  */
 export interface TargetSettings {
-  /** Address of the API of the target. What requests name is below it. Credentials go nowhere else. */
+  /** Base URL of the target’s API. Request paths are relative to it. Credentials are sent nowhere else. */
   readonly url: string
   /**
-   * Check the TLS certificate of the target.
+   * Verify the target’s TLS certificate.
    * @default true
    */
   readonly ssl_verify?: boolean | undefined
-  /** Certificate authorities to trust for the target beside those of the system: PEM text or the path of a file. */
+  /** Certificate authorities to trust for the target, in addition to the system’s: PEM text or the path to a file. */
   readonly ssl_ca?: string | undefined
-  /** Client certificate for the target: PEM text or the path of a file. */
+  /** Client certificate for the target: PEM text or the path to a file. */
   readonly ssl_cert?: string | undefined
-  /** Key of the client certificate: PEM text or the path of a file. */
+  /** Private key of the client certificate: PEM text or the path to a file. */
   readonly ssl_key?: Secret | string | undefined
-  /** Passphrase of the client certificate’s key. */
+  /** Passphrase of the private key. */
   readonly ssl_passphrase?: Secret | string | undefined
-  /** Proxy to reach the target through, in place of HTTP_PROXY and HTTPS_PROXY. */
+  /** Proxy for the target; overrides HTTP_PROXY and HTTPS_PROXY. */
   readonly proxy?: Secret | string | undefined
-  /** Token of the API. Sent as `Authorization: Bearer …`. */
+  /** API token. Sent as `Authorization: Bearer …`. */
   readonly token?: Secret | string | undefined
-  /** User of the API. Sent with `password`, as `Authorization: Basic …`. */
+  /** API user name. Sent with `password`, as `Authorization: Basic …`. */
   readonly username?: string | undefined
-  /** Password of that user. */
+  /** API password. */
   readonly password?: Secret | string | undefined
-  /** Client id, as the target has given it. */
+  /** OAuth client id. */
   readonly client_id?: string | undefined
-  /** Client secret, as the target has given it. */
+  /** OAuth client secret. */
   readonly client_secret?: Secret | string | undefined
   /**
-   * Address where tokens are fetched (OAuth 2.0, client credentials). A new token is fetched before the old one
-   * expires, and when the target refuses one.
+   * Token endpoint (OAuth 2.0 client credentials). Tokens are renewed before they expire, and when the target
+   * rejects one.
    */
   readonly token_url?: string | undefined
-  /** What the token shall allow, with spaces in between. Absent: what the target gives by itself. */
+  /** Requested scopes, separated by spaces. Unset: the target’s default. */
   readonly scope?: string | undefined
-  /** Whom the token is for, where the target asks for it. */
+  /** Requested audience, if the target requires one. */
   readonly audience?: string | undefined
 }

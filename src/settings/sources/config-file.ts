@@ -76,7 +76,7 @@ function checkNodes(
     Alias: (_, { source, range }, path) => {
       const isWithin = path.some((node) => 'anchor' in node && node.anchor === source)
       if (isWithin || !anchors.has(source)) {
-        throw problem('has an alias without an anchor before it', range?.[0] ?? 0)
+        throw problem('has an alias whose anchor is not defined before it', range?.[0] ?? 0)
       }
     },
     Value: (_, { anchor, range }, path) => {
@@ -100,7 +100,7 @@ function valueOf(document: Document.Parsed): RawValue {
   } catch (error) {
     if (error instanceof SettingsError) throw error
     // Its messages name anchors.
-    throw broken('has too many aliases, or merges what is not a map')
+    throw broken('has too many aliases, or merges something that is not a map')
   }
 }
 
@@ -139,7 +139,7 @@ function broken(what: string, { line, col } = { line: 1, col: 1 }): SettingsErro
     {
       yamlPath: 'config.yml',
       message: `${what} at line ${Math.max(line, 1)}, column ${Math.max(col, 1)}`,
-      remedy: 'Correct the file there; nothing of it was used.',
+      remedy: 'Correct the file there; none of it was used.',
     },
   ])
 }

@@ -15,7 +15,7 @@ export function textFileOf(path: string): string | undefined {
     throw new SettingsError([
       {
         message: `is in ${path}, which cannot be read (${code})`,
-        remedy: 'Make it a file that the connector’s user may read, or remove it.',
+        remedy: 'Make it readable for the connector’s user, or remove it.',
       },
     ])
   }

@@ -34,10 +34,10 @@ describe('a value that no entity has', () => {
 
   test('is reported by its place, without a guess if nothing is close', () => {
     expect(told({ CONNECTOR_FILTER_TYPES: 'indicator,qqqqq' })).toEqual([
-      'CONNECTOR_FILTER_TYPES names a type that is not known in place 2: nothing may ever pass by it.',
+      'CONNECTOR_FILTER_TYPES names an unknown type at position 2: nothing may ever match it.',
     ])
     expect(told({ CONNECTOR_FILTER_AUTHORS: 'ACME' })).toEqual([
-      'CONNECTOR_FILTER_AUTHORS names no id of an author, such as identity--… or a UUID: nothing may ever pass by it.',
+      'CONNECTOR_FILTER_AUTHORS names a value that is not an author id (identity--… or a UUID): nothing may ever match it.',
     ])
   })
 
@@ -62,28 +62,28 @@ describe('a value that no entity has', () => {
 })
 
 test.each<[string, Readonly<Record<string, string>>, ConnectorDefaults]>([
-  ['is not made for', { CONNECTOR_FILTER_TYPES: 'report' }, { filter: { types: ['indicator'] } }],
+  ['does not support', { CONNECTOR_FILTER_TYPES: 'report' }, { filter: { types: ['indicator'] } }],
   [
-    'is not made for',
+    'does not support',
     { CONNECTOR_FILTER_TYPES: 'Stix-Cyber-Observable' },
     { filter: { types: ['Container'] } },
   ],
-  ['a label that it demands', { CONNECTOR_FILTER_LABELS_ALL: 'a,b', CONNECTOR_FILTER_LABELS_NONE: 'B' }, {}],
+  ['a label that it requires', { CONNECTOR_FILTER_LABELS_ALL: 'a,b', CONNECTOR_FILTER_LABELS_NONE: 'B' }, {}],
   [
-    'all labels of which it demands one',
+    'requires one of several labels',
     { CONNECTOR_FILTER_LABELS_ANY: 'a', CONNECTOR_FILTER_LABELS_NONE: 'A,b' },
     {},
   ],
   [
-    'demands a confidence',
+    'requires a confidence',
     { CONNECTOR_FILTER_TYPES: 'observable', CONNECTOR_FILTER_MIN_CONFIDENCE: '5' },
     {},
   ],
-  ['demands a score', { CONNECTOR_FILTER_TYPES: 'uses', CONNECTOR_FILTER_MIN_SCORE: '5' }, {}],
-  ['only what is revoked', { CONNECTOR_FILTER_TYPES: 'Url', CONNECTOR_FILTER_REVOKED: 'only' }, {}],
+  ['requires a score', { CONNECTOR_FILTER_TYPES: 'uses', CONNECTOR_FILTER_MIN_SCORE: '5' }, {}],
+  ['only revoked entities', { CONNECTOR_FILTER_TYPES: 'Url', CONNECTOR_FILTER_REVOKED: 'only' }, {}],
   ['CONNECTOR_LIVE_STREAM_WITH_INFERENCES', { CONNECTOR_FILTER_INFERRED: 'only' }, {}],
   [
-    'The route one takes nothing',
+    'The route one accepts nothing',
     { CONNECTOR_FILTER_TYPES: 'indicator' },
     { routes: { one: { types: ['report'] }, two: { types: ['Indicator'] } } },
   ],
@@ -102,5 +102,5 @@ test.each<[Readonly<Record<string, string>>, ConnectorDefaults]>([
   [{ CONNECTOR_FILTER_TYPES: 'observable,indicator', CONNECTOR_FILTER_MIN_CONFIDENCE: '5' }, {}],
   [{ CONNECTOR_FILTER_INFERRED: 'only', CONNECTOR_LIVE_STREAM_WITH_INFERENCES: 'true' }, {}],
 ])('does not report what can let something pass: %j', (env, defaults) => {
-  expect(told(env, defaults).filter((sentence) => !sentence.includes('not known'))).toEqual([])
+  expect(told(env, defaults).filter((sentence) => !sentence.includes('unknown'))).toEqual([])
 })

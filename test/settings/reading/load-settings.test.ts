@@ -234,7 +234,7 @@ test('reports an unreadable config.yml as one problem', () => {
 test('reports anything but a section in its place', () => {
   const error = settingsErrorOf(() => load({}, { 'config.yml': 'my_siem: canary\n' }))
   expect(error.problems).toEqual([
-    expect.objectContaining({ yamlPath: 'my_siem', message: 'must be a section with fields below it' }),
+    expect.objectContaining({ yamlPath: 'my_siem', message: 'must be a section with fields' }),
   ])
   expect(error.message).not.toContain('canary')
 })
@@ -262,7 +262,7 @@ test('allows unknown fields in a section, unless its author forbids them', () =>
   expect(load({}, yaml).settings.my_siem).not.toHaveProperty('canary')
   const strict = defineSettings({ my_siem: z.strictObject({ level: z.string().default('x') }) })
   const error = settingsErrorOf(() => loadSettings(strict, { env: valid, directory: folderWith(yaml) }))
-  expect(error.problems[0]).toMatchObject({ yamlPath: 'my_siem', message: 'has fields that are not known' })
+  expect(error.problems[0]).toMatchObject({ yamlPath: 'my_siem', message: 'has unknown fields' })
   expect(error.message).not.toContain('canary')
 })
 
@@ -277,8 +277,8 @@ test('reports all problems at once, each with its names and what to do', () => {
   expect(
     error.problems.map(({ environment, yamlPath, message }) => [environment, yamlPath, message]),
   ).toEqual([
-    ['OPENCTI_URL', 'opencti.url', 'must be an address that starts with http:// or https://'],
-    ['OPENCTI_TOKEN', 'opencti.token', 'still holds the placeholder of the sample'],
+    ['OPENCTI_URL', 'opencti.url', 'must be a URL that starts with http:// or https://'],
+    ['OPENCTI_TOKEN', 'opencti.token', 'still has the placeholder value from the sample'],
     ['CONNECTOR_ID', 'connector.id', 'is not set'],
     ['CONNECTOR_NAME', 'connector.name', 'is not set'],
     ['CONNECTOR_LOG_LEVEL', 'connector.log_level', 'must be one of debug, info, warn, warning, error'],
@@ -305,16 +305,16 @@ test('points out a misspelled name if something is missing', () => {
   const directory = folderWith({ 'config.yml': 'my_siem:\n  levle: canary\n' })
   const error = settingsErrorOf(() => loadSettings(definition, { env, directory }))
   expect(error.hints).toEqual([
-    'MY_SIEM_APIKEY is set, but is no setting: did you mean MY_SIEM_API_KEY?',
-    'CONNECTOR_LIVE_STREAMID is set, but is no setting: did you mean CONNECTOR_LIVE_STREAM_ID?',
-    'my_siem.levle in config.yml is set, but is no setting: did you mean my_siem.level?',
+    'MY_SIEM_APIKEY is set but is not a setting. Did you mean MY_SIEM_API_KEY?',
+    'CONNECTOR_LIVE_STREAMID is set but is not a setting. Did you mean CONNECTOR_LIVE_STREAM_ID?',
+    'my_siem.levle in config.yml is set but is not a setting. Did you mean my_siem.level?',
   ])
   expect(error.message).not.toContain('canary')
 })
 
 test('a misspelled name alone is not a problem', () => {
   expect(load({ CONNECTOR_CONCURENCY: '5' }).nearMisses).toEqual([
-    'CONNECTOR_CONCURENCY is set, but is no setting: did you mean CONNECTOR_CONCURRENCY?',
+    'CONNECTOR_CONCURENCY is set but is not a setting. Did you mean CONNECTOR_CONCURRENCY?',
   ])
   const error = settingsErrorOf(() => load({ MY_SIEM_APIKEY: 'x', MY_SIEM_API_BASE_URL: 'nowhere' }))
   expect(error.hints).toEqual([])

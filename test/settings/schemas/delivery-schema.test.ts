@@ -210,9 +210,9 @@ test('tells a mistake in the code from one of the operator', () => {
 })
 
 test.each([
-  ['CONNECTOR_HEALTH_ALLOWED_HOSTS', 'soc, https://soc.example.org', 'must be names without scheme'],
-  ['CONNECTOR_HEALTH_ALLOWED_HOSTS', 'soc.example.org:8443', 'must be names without scheme'],
-  ['CONNECTOR_HEALTH_ALLOWED_HOSTS', '*.example.org', 'must be names without scheme'],
+  ['CONNECTOR_HEALTH_ALLOWED_HOSTS', 'soc, https://soc.example.org', 'must be host names without scheme'],
+  ['CONNECTOR_HEALTH_ALLOWED_HOSTS', 'soc.example.org:8443', 'must be host names without scheme'],
+  ['CONNECTOR_HEALTH_ALLOWED_HOSTS', '*.example.org', 'must be host names without scheme'],
   ['CONNECTOR_HEALTH_PORT', '70000', 'must be at most 65535'],
   ['CONNECTOR_HOOK_TIMEOUT_MS', '1e30', 'must be at most 2592000000'],
   ['CONNECTOR_METRICS_INTERVAL_MS', '10', 'must be a number of milliseconds from 1000 to 2592000000, or 0'],
@@ -221,7 +221,7 @@ test.each([
   ['CONNECTOR_RECONCILE_AT_START', 'maybe', 'must be true or false'],
   ['CONNECTOR_RECONCILE_ORPHANS', 'kill', 'must be one of report, delete'],
   ['CONNECTOR_RECONCILE_MAX_PERCENT', '101', 'must be at most 100'],
-  ['CONNECTOR_ON_EXPIRY_TIMER', 'true', 'needs CONNECTOR_ON_EXPIRED to be delete'],
+  ['CONNECTOR_ON_EXPIRY_TIMER', 'true', 'requires CONNECTOR_ON_EXPIRED=delete'],
   ['CONNECTOR_ADAPTIVE_CONCURRENCY', '8', 'must be true or false'],
 ])('refuses %s=%s, with its name, its path and why', (environment, text, message) => {
   const path = `connector.${environment.replace('CONNECTOR_', '').toLowerCase()}`

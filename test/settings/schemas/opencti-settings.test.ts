@@ -48,7 +48,7 @@ test.each([
 
 test('refuses an address with a password without showing it', () => {
   const error = settingsErrorOf(() => load({ OPENCTI_URL: 'https://me:canary@host' }))
-  expect(error.message).toContain('must not contain a user name or a password')
+  expect(error.message).toContain('must not contain a user name or password')
   expect(error.message).not.toContain('canary')
 })
 
@@ -83,7 +83,7 @@ test('reports an unreadable file without its name', () => {
   expect(JSON.stringify(problem)).not.toContain('canary')
   expect(problemOf({ OPENCTI_SSL_CA: '/nowhere/canary.pem' }).message).toContain('ENOENT')
   const noPem = join(folderWith({ 'ca.pem': 'hello' }), 'ca.pem')
-  expect(problemOf({ OPENCTI_SSL_CA: noPem }).message).toBe('names a file that holds no PEM text')
+  expect(problemOf({ OPENCTI_SSL_CA: noPem }).message).toBe('names a file that does not contain PEM text')
 })
 
 test('reads CA, certificate and key as text, as escaped text, or from a file', () => {
@@ -110,7 +110,7 @@ test('uses the CAs of HTTPS_CA_CERTIFICATES for every address, and those of OPEN
 test('refuses a certificate without its key', () => {
   expect(problemOf({ OPENCTI_SSL_CERT: pem })).toMatchObject({
     environment: 'OPENCTI_SSL_CERT',
-    message: 'and OPENCTI_SSL_KEY only work together; one of them is not set',
+    message: 'and OPENCTI_SSL_KEY must be set together; one of them is missing',
   })
 })
 

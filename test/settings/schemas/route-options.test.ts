@@ -60,7 +60,7 @@ test.each([
     /CONNECTOR_ROUTES/,
   ],
   ['{"secure":{"concurrency":0}}', /at least 1/, /CONNECTOR_ROUTES/],
-  ['{"secure":{"labels":["a"]}}', /fields that are not known/, /CONNECTOR_ROUTES/],
+  ['{"secure":{"labels":["a"]}}', /unknown fields/, /CONNECTOR_ROUTES/],
   ['secure', /must be a JSON object such as/, /CONNECTOR_ROUTES/],
 ])('says what is wrong with %s, without repeating it', (text, message, remedy) => {
   const [problem, ...others] = problemsOf(text)
@@ -74,7 +74,7 @@ test.each([
 })
 
 test.each([
-  [{ Secure: {} }, /routes/, /not accepted|small letters/],
+  [{ Secure: {} }, /routes/, /not valid|lowercase letters/],
   [{ secure: { minTlp: 'TLP:RED', maxTlp: 'TLP:GREEN' } }, /routes\.secure\.minTlp/, /stricter/],
   [{ secure: { minScore: 101 } }, /routes\.secure\.minScore/, /at most 100/],
   [Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`r${index}`, {}])), /routes/, /at most 32/],
