@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { numberText } from '../reading/convert.ts'
 import { coreOf, definitionOf } from '../schemas/inner-schema.ts'
 
-/** How OpenCTI's catalogue describes one setting: JSON Schema, of the few types and formats that the platform knows. */
+/**
+ * One setting in OpenCTI's catalogue: JSON Schema, limited to the types and formats the platform supports.
+ */
 export interface CatalogueProperty {
   readonly type: 'string' | 'integer' | 'boolean' | 'array'
   readonly format?: string | undefined
@@ -12,7 +14,10 @@ export interface CatalogueProperty {
   readonly [keyword: string]: unknown
 }
 
-/** The formats that the platform adds to its Ajv (opencti-graphql, catalog-domain.ts); any other fails the whole catalogue. */
+/**
+ * Formats the platform adds to its Ajv (opencti-graphql, catalog-domain.ts). Any other format breaks the
+ * whole catalogue.
+ */
 const knownFormats: ReadonlySet<unknown> = new Set([
   'password',
   'uri',
@@ -22,16 +27,16 @@ const knownFormats: ReadonlySet<unknown> = new Set([
   'date',
 ])
 
-/** Text that only the connector can judge. */
+/** Text that only the connector can validate. */
 const anyText: CatalogueProperty = { type: 'string' }
 
-/** A number with a fraction has no type of its own at the platform. */
+/** The platform has no type for fractional numbers. */
 const numberAsText: CatalogueProperty = { type: 'string', pattern: numberText.source }
 
 /**
- * What the operator's form at the platform has to know of a schema. Each setting is one text there, so whatever holds other
- * values is text as well (JSON, or YAML), and only lists of single values are lists. It never refuses what the connector
- * would take: what cannot be said exactly is left to the connector.
+ * Converts a schema for the platform's configuration form. The form holds every setting as one text, so
+ * anything but single values and lists of them becomes text (JSON or YAML). The result never rejects what the
+ * connector accepts: constraints it cannot express exactly are left to the connector.
  */
 export function cataloguePropertyOf(schema: z.core.$ZodType): CatalogueProperty {
   return propertyOf(schema, new Set())
@@ -39,7 +44,7 @@ export function cataloguePropertyOf(schema: z.core.$ZodType): CatalogueProperty 
 
 function propertyOf(schema: z.core.$ZodType, above: ReadonlySet<z.core.$ZodType>): CatalogueProperty {
   const core = coreOf(schema)
-  // A schema that holds itself, as z.json() does.
+  // A recursive schema, such as z.json().
   if (above.has(core)) return anyText
   const within = (inner: z.core.$ZodType) => propertyOf(inner, new Set([...above, core]))
   const def = definitionOf(core)
@@ -50,7 +55,7 @@ function propertyOf(schema: z.core.$ZodType, above: ReadonlySet<z.core.$ZodType>
     case 'number':
       return def.coerce === true ? anyText : numberProperty(core)
     case 'bigint':
-      // The platform would read it as a number and round it.
+      // As a number, the platform would round it.
       return { type: 'string', pattern: String.raw`^[+-]?\d+$` }
     case 'boolean':
       return { type: 'boolean' }
@@ -77,7 +82,7 @@ function textProperty(core: z.core.$ZodType): CatalogueProperty {
   const { format, pattern, minLength, maxLength } = jsonSchemaOf(core)
   const checks = [core, ...(core._zod.def.checks ?? [])].map(({ _zod }) => _zod.def as TextCheck)
   const patterns = checks.flatMap((check) => (check.pattern === undefined ? [] : [check.pattern]))
-  // What is changed before it is looked at may be written otherwise.
+  // A value changed before validation may be written in other ways.
   const isChanged = checks.some(({ check }) => check === 'overwrite')
   const isOwnEmail = format === 'email' && patterns.every(({ source }) => source !== z.regexes.email.source)
   return {
@@ -94,7 +99,7 @@ interface TextCheck {
   readonly pattern?: RegExp | undefined
 }
 
-/** Whether patterns mean in Ajv, which reads them with the flag `u` alone, what they mean in the schema. */
+/** Whether the patterns mean the same in Ajv, which compiles them with only the `u` flag. */
 function arePlain(patterns: readonly RegExp[], written: string): boolean {
   if (patterns.some(({ flags }) => flags !== '' && flags !== 'u')) return false
   try {
@@ -116,7 +121,7 @@ function numberProperty(core: z.core.$ZodType): CatalogueProperty {
   }
 }
 
-/** One of these values, as an operator writes them. */
+/** One of these values, as operators write them. */
 function choiceOf(all: readonly unknown[]): CatalogueProperty {
   const values = all.filter((value) => value !== null && value !== undefined)
   if (values.length === 0) return anyText
@@ -129,7 +134,7 @@ function choiceOf(all: readonly unknown[]): CatalogueProperty {
   return written.length === 1 ? { type, const: written[0] } : { type, enum: written }
 }
 
-/** A list whose items an operator can write with commas between them, else text. */
+/** A list if operators can write its items separated by commas, otherwise text. */
 function listOf(items: CatalogueProperty, core: z.core.$ZodType): CatalogueProperty {
   const hasComma = valuesOf(items)?.some((value) => String(value).includes(',')) === true
   if (items.type === 'array' || hasComma) return anyText

@@ -6,8 +6,9 @@ import { isMissing } from '../sources/raw-value.ts'
 import { type SettingRow } from './setting-rows.ts'
 
 /**
- * A property with a default that means the same when the platform writes it into the environment (opencti-graphql,
- * catalog-domain.ts: lists joined with commas, anything else by `String`); without one where no text does.
+ * Adds the default if it keeps its meaning when the platform writes it to the environment (opencti-graphql,
+ * catalog-domain.ts: lists joined with commas, anything else via `String`). Leaves the property without a
+ * default if no text does.
  */
 export function withDefault(
   property: CatalogueProperty,
@@ -26,12 +27,14 @@ export function withDefault(
   return withoutDefault(property)
 }
 
-/** A property without a default. The platform's form shows no list then, so that it becomes text with commas. */
+/**
+ * A property without a default. The platform's form then shows no list, so it becomes comma-separated text.
+ */
 export function withoutDefault(property: CatalogueProperty): CatalogueProperty {
   return property.type === 'array' ? { type: 'string' } : property
 }
 
-/** The default as the property's type has it; `undefined` when it has no such form. */
+/** The default in the form of the property's type; `undefined` if it has none. */
 function writtenDefault({ type }: CatalogueProperty, value: unknown): unknown {
   switch (type) {
     case 'array':
@@ -57,7 +60,7 @@ function textOf(value: unknown): string | undefined {
   }
 }
 
-/** Whether each time the same was read; a default that is another one each time is none for a document. */
+/** Whether every read gave the same value. A default that varies has no place in a document. */
 function areTheSame(reads: readonly (() => z.ZodSafeParseResult<unknown>)[]): boolean {
   try {
     const [first, ...others] = reads.map((read) => read())

@@ -1,4 +1,4 @@
-/** A default as people read it; empty when there is nothing to tell. */
+/** Formats a default for people; empty if there is nothing to show. */
 export function defaultText(value: unknown): string {
   if (value === undefined || value === null || value === '' || Number.isNaN(value)) return ''
   if (Array.isArray(value)) return value.map(String).join(',')

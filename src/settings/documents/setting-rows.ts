@@ -4,14 +4,14 @@ import { defaultOf } from '../schemas/inner-schema.ts'
 import { fieldsOf, type SettingField } from '../schemas/setting-field.ts'
 import { notesOf } from '../schemas/setting-notes.ts'
 
-/** A setting with what it is when nobody sets it, for documents. */
+/** A setting and its default, for documentation. */
 export interface SettingRow extends SettingField {
   readonly defaultValue: unknown
-  /** Whether the default is what the connector's code sets, and not that of the schema. */
+  /** Whether the default comes from the connector's code rather than from the schema. */
   readonly isSetInCode: boolean
 }
 
-/** Every setting of a connector, with the defaults of its code over those of the schema. */
+/** All settings of a connector. Defaults from its code override those of the schema. */
 export function settingRows(
   definition: SettingsDefinition,
   defaults: ConnectorDefaults,
@@ -19,7 +19,7 @@ export function settingRows(
   return fieldsOf(definition).map((field) => {
     const fromCode = valueAt(defaults, pathInDefaults(field))
     const defaultValue = fromCode ?? defaultOf(field.schema)
-    // Without a stream the connector does not start either; it is only reported elsewhere.
+    // The connector does not start without a stream either; that is only reported elsewhere.
     const isRequired =
       (field.isRequired && fromCode === undefined) || field.yamlPath === 'connector.live_stream_id'
     return Object.assign({}, field, { defaultValue, isRequired, isSetInCode: fromCode !== undefined })

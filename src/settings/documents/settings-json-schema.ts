@@ -6,20 +6,21 @@ import { type SettingsDefinition } from '../schemas/define-settings.ts'
 import { notesOf } from '../schemas/setting-notes.ts'
 import { settingRows, type SettingRow } from './setting-rows.ts'
 
-/** What {@link settingsJsonSchema} has to know beside the definition. */
+/** Options for {@link settingsJsonSchema}. */
 export interface SettingsJsonSchemaOptions {
-  /** Name of the connector; its slug becomes part of the schema's `$id`. */
+  /** Connector name; its slug becomes part of the schema's `$id`. */
   readonly name: string
-  /** What the connector's code sets: shown as defaults. */
+  /** Defaults from the connector's code. */
   readonly defaults?: ConnectorDefaults | undefined
   /**
-   * Whether other settings can change these defaults. They are then told, but not handed to the platform: it would write them
-   * into the environment, where they win over what the code makes of the other settings. Default `false`.
+   * Whether other settings can change these defaults. They are then described but not declared: the platform
+   * would write them to the environment, where they override what the code derives from the other settings.
+   * @default false
    */
   readonly areConditional?: boolean | undefined
 }
 
-/** A JSON Schema whose properties are environment names. */
+/** A JSON Schema whose properties are environment variable names. */
 export interface SettingsJsonSchema {
   readonly $schema: 'https://json-schema.org/draft/2020-12/schema'
   readonly $id: string
@@ -30,11 +31,13 @@ export interface SettingsJsonSchema {
 }
 
 /**
- * The settings as JSON Schema (draft 2020-12) with environment names as keys: what the OpenCTI catalogue expects as
- * `__metadata__/connector_config_schema.json`. `CONNECTOR_ID` is left out, since the platform chooses it.
+ * Creates the JSON Schema (draft 2020-12) that the OpenCTI catalogue expects as
+ * `__metadata__/connector_config_schema.json`, with environment variable names as keys. Omits `CONNECTOR_ID`,
+ * which the platform assigns.
  *
- * The platform writes each `default` into the environment, where it wins over the image's `ENV` and over `config.yml`. So only
- * what the connector's code has chosen is one; what every connector has is told in the description.
+ * The platform writes each `default` to the environment, where it overrides the image's `ENV` and
+ * `config.yml`. Therefore only defaults from the connector's code are declared; built-in ones are mentioned
+ * in the description.
  *
  * @example
  * ```ts
@@ -68,7 +71,10 @@ export function settingsJsonSchema(
 
 const password = { type: 'string', format: 'password', writeOnly: true } as const
 
-/** The built-in settings that the catalogue wants a default of (connectors, tests_metadata/test_connector_config_schema.py). */
+/**
+ * Built-in settings the catalogue requires a default for (connectors,
+ * tests_metadata/test_connector_config_schema.py).
+ */
 const wantedDefaults: ReadonlySet<string> = new Set([
   'connector.name',
   'connector.scope',
@@ -80,7 +86,7 @@ const wantedDefaults: ReadonlySet<string> = new Set([
 
 function propertyOf(row: SettingRow, isOfCode: boolean, isConditional: boolean): CatalogueProperty {
   const { schema, defaultValue, description, isSecret } = row
-  // The default of a secret would be a secret in a public file.
+  // A default for a secret would publish the secret.
   if (isSecret) return described(password, description)
   const bare = notesOf(schema).isText === true ? { type: 'string' as const } : cataloguePropertyOf(schema)
   const isWanted = wantedDefaults.has(row.yamlPath) || (isOfCode && !isConditional)
@@ -106,7 +112,7 @@ function described(
 }
 
 /**
- * The name of a connector as the catalogue names its folder and its schema: small letters, digits and dashes.
+ * Connector name as the catalogue spells folders and schemas: lowercase letters, digits, and dashes.
  *
  * @internal
  */

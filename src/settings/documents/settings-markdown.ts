@@ -5,9 +5,9 @@ import { expectedOf } from '../reading/expected-text.ts'
 import { settingRows, type SettingRow } from './setting-rows.ts'
 
 /**
- * The settings as a Markdown table, for the README of a connector.
+ * Formats the settings as a Markdown table for a connector's README.
  *
- * @param defaults what the connector's code sets: shown as defaults.
+ * @param defaults defaults from the connector's code.
  *
  * @example
  * ```ts

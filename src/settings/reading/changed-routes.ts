@@ -4,17 +4,23 @@ import { type RouteChanges, type RouteOptions } from '../schemas/route-options.t
 
 type Routes = NonNullable<ConnectorDefaults['routes']>
 
-/** Stands for the routes of a connector whose code is not at hand: what an operator changes of them is left alone. */
+/**
+ * Placeholder for the routes of a connector whose code is not available. Operator changes to routes are then
+ * ignored.
+ */
 export const routesNotKnown: Routes = Object.freeze({})
 
-/** What came of an operator's changes of routes. */
+/** Result of applying an operator's changes to routes. */
 export interface ChangedRoutes {
-  /** The defaults of the code with the changes. */
+  /** Defaults from the code, with the changes applied. */
   readonly defaults: ConnectorDefaults
   readonly problems: readonly SettingProblem[]
 }
 
-/** Puts what an operator wrote about routes over what the code says. Only the code can add a route: the hooks know it. */
+/**
+ * Applies an operator's route changes to the routes in the code. Only code can add a route, because the hooks
+ * depend on it.
+ */
 export function changedRoutes(
   defaults: ConnectorDefaults,
   changes: Readonly<Record<string, RouteChanges>> = {},
@@ -33,7 +39,7 @@ export function changedRoutes(
 
 function changed(route: RouteOptions, change: RouteChanges): RouteOptions {
   const { tlp, min_tlp, max_tlp, rate_limit_per_second, rate_limit_burst, concurrency } = change
-  // Markings of an operator's are all that he wants of them, not a part of what the code says.
+  // Markings set by an operator replace those in the code instead of adding to them.
   const markings = tlp !== undefined || min_tlp !== undefined || max_tlp !== undefined
   const changesRate = rate_limit_per_second !== undefined || rate_limit_burst !== undefined
   return {

@@ -7,13 +7,13 @@ import { isMissing, itemsOf, objectOf, plainOf, textOf } from '../sources/raw-va
 import { settingNotes } from '../schemas/setting-notes.ts'
 import { withoutEnd } from '../../util/without-end.ts'
 
-/** A number as an operator writes it. */
+/** A number as operators write it. */
 export const numberText = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/
 
 /**
- * Turns what an operator wrote into what `schema` reads, by looking at the schema: `"8"` becomes 8 for a number,
- * `a,b` a list for an array, JSON or YAML text an object for an object. What does not fit comes back nearly as it was, and
- * the schema refuses it.
+ * Converts operator input to what `schema` accepts, guided by the schema: `"8"` becomes 8 for a number, `a,b`
+ * a list for an array, JSON or YAML text an object for an object. Input that does not fit is returned almost
+ * unchanged for the schema to reject.
  */
 export function convert(schema: z.core.$ZodType, raw: unknown): unknown {
   const text = textOf(raw)
@@ -24,7 +24,7 @@ export function convert(schema: z.core.$ZodType, raw: unknown): unknown {
   return convertContainer(schema, raw) ?? (text === undefined ? plainOf(raw) : convertText(schema, text, raw))
 }
 
-/** For schemas that hold others; `undefined` when `schema` is none or `raw` does not fit it. */
+/** Handles schemas that contain others. Returns `undefined` for other schemas, or if `raw` does not fit. */
 function convertContainer(schema: z.core.$ZodType, raw: unknown): unknown {
   const def = definitionOf(schema)
   switch (def.type) {
@@ -72,27 +72,27 @@ function convertEntries(raw: unknown, schemaOf: (key: string) => z.core.$ZodType
   )
 }
 
-/** The first member of the union that accepts what it makes of `raw`. */
+/** Converts with the first union member that accepts the result. */
 function convertUnion(options: readonly z.core.$ZodType[], raw: unknown): unknown {
   for (const option of options) {
     const candidate = convert(option, raw)
     try {
       if ((option as z.ZodType).safeParse(candidate).success) return candidate
     } catch {
-      // A transform that throws does not accept either.
+      // A transform that throws rejects the value, too.
     }
   }
   const entries = typeof raw === 'string' ? entriesOf(raw) : undefined
   return entries === undefined ? plainOf(raw) : objectOf(entries)
 }
 
-/** For schemas of a single value. */
+/** Handles schemas of a single value. */
 function convertText(schema: z.core.$ZodType, text: string, raw: unknown): unknown {
   const def = definitionOf(schema)
   const word = text.trim()
   switch (def.type) {
     case 'string':
-      // A line end stays behind in files that were written on Windows or read from a mounted secret.
+      // Files written on Windows, or mounted as secrets, often end with a line break.
       return 'format' in def ? word : withoutEnd(text, '\r\n')
     case 'template_literal':
       return word
@@ -115,7 +115,7 @@ function convertText(schema: z.core.$ZodType, text: string, raw: unknown): unkno
   }
 }
 
-/** The one of `values` that `word` spells: exactly, else in another case, else as a boolean. */
+/** The value `word` spells: exactly, ignoring case, or as a boolean. */
 function pick(values: readonly unknown[], word: string): unknown {
   const lower = word.toLowerCase()
   const exact = values.find((value) => String(value) === word)

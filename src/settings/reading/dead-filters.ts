@@ -5,19 +5,19 @@ import { type DeliveryOptions } from '../schemas/delivery-options.ts'
 import { type ResolvedRoute } from '../schemas/route-schema.ts'
 import { nearestName } from './near-name.ts'
 
-/** What {@link deadFilters} looks at. */
+/** Input of {@link deadFilters}. */
 export interface FilterSettings {
   readonly delivery: Pick<DeliveryOptions, 'filter' | 'routes'>
-  /** What the code of the connector sets. */
+  /** Defaults from the connector's code. */
   readonly defaults: ConnectorDefaults
-  /** Whether the platform sends what its rules concluded. */
+  /** Whether the platform sends inferred entities. */
   readonly hasInferences: boolean
 }
 
 /**
- * For each condition that no entity can meet, and each value that none can have, a sentence: with the name that was probably
- * meant, and without what was written. A newer platform may have more types, and what is labeled or written by whom changes
- * at any time; so this is told, and not refused.
+ * Finds conditions no entity can meet and values none can have. Returns one sentence each, with the likely
+ * intended name but never the received value. Only a warning, because a newer platform may have more types,
+ * and labels and authors can change at any time.
  */
 export function deadFilters({ delivery, defaults, hasInferences }: FilterSettings): readonly string[] {
   const { filter, routes } = delivery
@@ -44,10 +44,13 @@ function* deadRoute({ name, conditions }: ResolvedRoute, types: readonly string[
 const noInferences =
   'CONNECTOR_FILTER_INFERRED is only, but the platform sends no inferred entities, so nothing passes. Set CONNECTOR_LIVE_STREAM_WITH_INFERENCES to true.'
 
-/** What is wrong with a value: a sentence's end, and what was probably meant. Undefined for one that is fine. */
+/**
+ * Returns how a value is wrong, as the end of a sentence, and the likely intended value. Undefined if it is
+ * fine.
+ */
 type Check = (value: string) => { readonly problem: string; readonly meant?: string | undefined } | undefined
 
-/** Types of one's own begin with `x-` (STIX 2.1, section 11.2). */
+/** Custom types start with `x-` (STIX 2.1, section 11.2). */
 const checkType: Check = (value) =>
   isKnownTypeName(value) || typeNameOf(value).startsWith('x-')
     ? undefined
@@ -60,7 +63,7 @@ const checkObservableType: Check = (value) =>
 
 const patternTypes = 'stix pcre sigma snort suricata yara tanium-signal'.split(' ')
 
-/** Others are made at the platform as they are needed; a short name is near to too many. */
+/** The platform creates others on demand, and a short name resembles too many of them. */
 const checkPatternType: Check = (value) => {
   const word = value.trim().toLowerCase()
   const meant = word.length < 4 || patternTypes.includes(word) ? undefined : nearestName(word, patternTypes)
@@ -70,30 +73,33 @@ const checkPatternType: Check = (value) => {
 const idForm = /^(?:identity--.+|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/i
 
 const checkId: Check = (value) =>
-  idForm.test(value.trim()) ? undefined : { problem: 'a value that is not an author id (identity--… or a UUID)' }
+  idForm.test(value.trim())
+    ? undefined
+    : { problem: 'a value that is not an author id (identity--… or a UUID)' }
 
 function unknownValues(where: string, values: readonly string[], check: Check): readonly string[] {
   return values.flatMap((value, index) => {
     const found = check(value)
     if (found === undefined) return []
     const place = values.length === 1 ? '' : ` at position ${index + 1}`
-    const question =
-      found.meant === undefined ? 'nothing may ever match it.' : `did you mean ${found.meant}?`
+    const question = found.meant === undefined ? 'nothing may ever match it.' : `did you mean ${found.meant}?`
     return [`${where} names ${found.problem}${place}: ${question}`]
   })
 }
 
-/** Types that an operator asks for and the code never takes. */
+/** Types the operator wants but the code never accepts. */
 function foreignTypes(types: readonly string[], ofCode: readonly string[]): readonly string[] {
   if (types.every((type) => canBeBoth([type], ofCode))) return []
   const list = ofCode.join(', ')
-  return [`CONNECTOR_FILTER_TYPES names a type that this connector does not support. Supported types: ${list}.`]
+  return [
+    `CONNECTOR_FILTER_TYPES names a type that this connector does not support. Supported types: ${list}.`,
+  ]
 }
 
 const canBeBoth = (some: readonly string[], others: readonly string[]) =>
   some.length === 0 || others.length === 0 || canOverlap(some, others)
 
-/** Conditions that exclude one another. */
+/** Conditions that contradict each other. */
 function* contradictions(where: string, conditions: DeliveryOptions['filter']): Iterable<string> {
   const { types, labels, minConfidence, minScore, revoked } = conditions
   const [any, all, none] = [labels.any, labels.all, labels.none].map(lowered) as [

@@ -20,7 +20,7 @@ const formats: Readonly<Record<string, string>> = {
   jwt: 'a JSON web token',
 }
 
-/** What a setting has to be, to follow "must be": `a whole number, 1–1024`, `true or false`. */
+/** Describes what a setting must be, to follow "must be": `a whole number, 1–1024`, `true or false`. */
 export function expectedOf(schema: z.core.$ZodType): string {
   const { expected } = notesOf(schema)
   if (expected !== undefined) return expected
@@ -61,7 +61,7 @@ export function expectedOf(schema: z.core.$ZodType): string {
 }
 
 function expectedNumber(schema: z.core.$ZodType): string {
-  // The number schemas of zod/mini do not tell their bounds.
+  // Number schemas of zod/mini do not expose their bounds.
   const { isInt, minValue, maxValue } = schema as { isInt?: boolean; minValue?: unknown; maxValue?: unknown }
   const isWhole = definitionOf(schema).type === 'bigint' || isInt === true
   const kind = isWhole ? 'a whole number' : 'a number'
@@ -72,7 +72,7 @@ function expectedNumber(schema: z.core.$ZodType): string {
   return greatest === undefined ? kind : `${kind}, at most ${greatest}`
 }
 
-/** A bound that an author gave: zod adds those of safe integers by itself. */
+/** A bound the author set; zod adds the safe integer bounds on its own. */
 function bound(value: unknown): string | undefined {
   if (typeof value === 'bigint') return String(value)
   return typeof value === 'number' && Math.abs(value) < Number.MAX_SAFE_INTEGER ? String(value) : undefined

@@ -1,18 +1,18 @@
 import { type ConnectorSettings } from '../schemas/connector-settings.ts'
 
-/** Clocks differ by that much without anybody meaning anything by it, in milliseconds. */
+/** Tolerated difference between clocks, in milliseconds. */
 const clockMarginMs = 60_000
 
 /**
- * What is said of a start that lies in the future by the clock `nowMs`, to follow the name of what puts it there;
- * `undefined` when it does not. Left alone, whoever begins there waits for that time in silence and looks well.
+ * Describes a start in the future, to follow the name of what sets it; `undefined` if it is not in the future
+ * at `nowMs`. Without this warning, the connector waits silently for that time and looks healthy.
  */
 export function futureText(startMs: number, nowMs: number): string | undefined {
   if (startMs <= nowMs + clockMarginMs) return undefined
   return `sets the start to ${timeText(startMs)}, which is in the future: this machine's clock says ${timeText(nowMs)}.`
 }
 
-/** The same of the start that the settings say, with what to do. */
+/** The same for the start in the settings, including what to do. */
 export function futureStart(
   { live_stream_start_timestamp: start }: Pick<ConnectorSettings, 'live_stream_start_timestamp'>,
   nowMs: number,

@@ -16,11 +16,11 @@ const kinds: Readonly<Record<string, string>> = {
 }
 
 /**
- * What is wrong with a setting, as the rest of a sentence that starts with its name, and never with what was
- * received: it is written from the kind of issue. An author's own message is taken when it repeats nothing of it.
+ * Describes what is wrong with a setting, to follow its name in a sentence. Built from the kind of issue, so
+ * it never contains the received value. An author's own message is used only if it does not repeat any of it.
  *
- * @param schema the schema of the setting that the issue's path starts from.
- * @param path the issue's path below that setting.
+ * @param schema schema of the setting the issue's path starts from.
+ * @param path path of the issue below that setting.
  */
 export function issueMessage(
   issue: z.core.$ZodIssue,
@@ -51,9 +51,7 @@ function messageByCode(issue: z.core.$ZodIssue, schema: z.core.$ZodType): string
     case 'too_big':
       return `must ${limit('most', issue.origin, issue.maximum, issue.inclusive)}`
     case 'invalid_format':
-      return issue.format === 'regex'
-        ? 'does not have the expected format'
-        : `must be ${expectedOf(schema)}`
+      return issue.format === 'regex' ? 'does not have the expected format' : `must be ${expectedOf(schema)}`
     case 'not_multiple_of':
       return `must be a multiple of ${issue.divisor}`
     case 'invalid_value':
@@ -70,7 +68,7 @@ function messageByCode(issue: z.core.$ZodIssue, schema: z.core.$ZodType): string
   }
 }
 
-/** The type that is missing: what the setting has to be, or what it has to become in a later step of a pipe. */
+/** The expected type: that of the setting, or what a later step of a pipe turns it into. */
 function expectedType(expected: string, schema: z.core.$ZodType): string {
   const { type } = definitionOf(coreOf(schema))
   const isFirstStep = type === expected || (type === 'number' && expected === 'int') || type === 'pipe'
@@ -83,14 +81,14 @@ function limit(end: 'least' | 'most', origin: string, value: number | bigint, in
   const unit = isCount
     ? ` ${origin === 'string' ? 'character' : 'item'}${Number(value) === 1 ? '' : 's'}`
     : ''
-  // A date comes as milliseconds since 1970.
+  // Dates arrive as milliseconds since 1970.
   const shown = origin === 'date' ? new Date(Number(value)).toISOString() : String(value)
   const verb = isCount ? 'have' : 'be'
   if (inclusive) return `${verb} at ${end} ${shown}${unit}`
   return `${verb} ${end === 'least' ? 'more' : 'less'} than ${shown}${unit}`
 }
 
-/** The schema at `path`, or the last one on the way that is known. */
+/** The schema at `path`, or the deepest known one on the way. */
 function schemaAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): z.core.$ZodType {
   const [step, ...rest] = path
   if (step === undefined) return schema
@@ -116,7 +114,7 @@ function childOf(schema: z.core.$ZodType, step: PropertyKey): z.core.$ZodType | 
   }
 }
 
-/** Where inside of the setting; names that the schema does not know were received, so they are not repeated. */
+/** Location inside the setting. Omits names the schema does not know, because they were received. */
 function placeOf(schema: z.core.$ZodType, path: readonly PropertyKey[]): string {
   const parts: string[] = []
   let current: z.core.$ZodType | undefined = schema

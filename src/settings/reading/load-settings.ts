@@ -23,33 +23,34 @@ import {
 } from '../sources/setting-sources.ts'
 import { type SectionSettings } from '../schemas/settings-of.ts'
 
-/** What {@link loadSettings} reads from. */
+/** Options for {@link loadSettings}. */
 export interface LoadSettingsOptions extends SettingSources {
-  /** What the connector's code sets, below everything that an operator wrote. */
+  /** Defaults from the connector's code, overridden by anything an operator sets. */
   readonly defaults?: Defaults | undefined
 }
 
-/** Settings that were read and found good. Frozen. */
+/** Valid settings. Frozen. */
 export interface LoadedSettings<Sections extends SettingsSections = SettingsSections> {
-  /** The sections `opencti` and `connector`, and the author's own. */
+  /** The `opencti` and `connector` sections, and the author's own. */
   readonly settings: SectionSettings<Sections>
-  /** The options of delivery, complete. */
+  /** Resolved delivery options. */
   readonly delivery: DeliveryOptions
-  /** The text of every secret, for redaction. */
+  /** Text of every secret, for redaction. */
   readonly secrets: readonly string[]
   /** Where the settings came from, for logs. */
   readonly source: string
-  /** What is set, is no setting, and looks like a misspelled or an older name of one: a sentence for each, without values. */
+  /** One sentence for each unknown name that resembles a setting or its old name. Contains no values. */
   readonly nearMisses: readonly string[]
-  /** What no entity can pass by, or that names nothing that is known: a sentence for each, without values. */
+  /** One sentence for each filter condition nothing can match or unknown name. Contains no values. */
   readonly deadFilters: readonly string[]
 }
 
 /**
- * Reads the settings of a connector: the environment wins over `config.yml`, which wins over the defaults of the code
- * and of the schema; a `.env` is read where there is no `config.yml`. An empty text and `ChangeMe` set nothing.
+ * Loads a connector's settings. The environment overrides `config.yml`, which overrides the defaults from the
+ * code and the schema. `.env` is only read if there is no `config.yml`. Empty text and `ChangeMe` count as
+ * unset.
  *
- * @throws SettingsError with every problem at once, none of them with a value that was received.
+ * @throws SettingsError listing every problem, without received values.
  *
  * @example
  * ```ts
@@ -92,7 +93,7 @@ export function loadSettings<Sections extends SettingsSections>(
     (connector as SectionSettings<Sections>['connector'] | undefined)?.live_stream_with_inferences === true
   const settings = Object.fromEntries(results.map(({ name, result }) => [name, result.value]))
   return Object.freeze({
-    // Each section came out of its own schema, which is what the type says.
+    // Each section was parsed by its own schema, as the type says.
     settings: deepFreeze(settings) as SectionSettings<Sections>,
     delivery: deepFreeze(delivery.value),
     secrets: collectSecrets(settings, sources, fields),
@@ -103,8 +104,8 @@ export function loadSettings<Sections extends SettingsSections>(
 }
 
 /**
- * That no stream is set, told beside what is wrong otherwise. Alone it is no reason to refuse the settings: who hands events to
- * `processMessage` has no stream, and `checkStream()` says the same at the start.
+ * Reports a missing stream along with other problems. On its own it is no reason to fail: `processMessage`
+ * needs no stream, and `checkStream()` reports it at startup.
  */
 function missingStream(sources: WrittenSettings): readonly SettingProblem[] {
   return sectionFields('connector', connectorSchema)
@@ -120,14 +121,14 @@ function readConnector(sources: WrittenSettings, defaults: ConnectorDefaults): S
   return readSection(sources, { name: 'connector', object: connectorSchema, isOurs: true, fallback })
 }
 
-/** What the code sets: it may depend on the settings, where those are good. */
+/** Defaults from the code, which may depend on the settings if those are valid. */
 function defaultsAfter(
   before: readonly { readonly name: string; readonly result: SectionResult }[],
   given: Defaults,
   sources: WrittenSettings,
 ): ReturnType<typeof resolveDefaults> {
   if (typeof given !== 'function') return resolveDefaults(given, undefined)
-  // Its name is not known before the function was asked.
+  // The name is unknown until the function has run.
   const connector = { name: 'connector', result: readConnector(sources, { name: 'connector' }) }
   const all = [...before, connector]
   const isGood = all.every(({ result }) => result.problems.length === 0)

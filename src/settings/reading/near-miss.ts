@@ -3,19 +3,18 @@ import { bareName, editDistance } from './near-name.ts'
 import { type SettingField } from '../schemas/setting-field.ts'
 import { type WrittenSettings, writtenOf } from '../sources/setting-sources.ts'
 
-/** Names this short are near to too many others. */
+/** Shorter names resemble too many others. */
 const minLength = 8
 
 /**
- * For each name that is set, unknown, and close to the name of a setting that is not set: a sentence that asks
- * whether that one was meant. The same for a name that connectors in Python read and that has another one here.
- * So is the new name of what is set under one that its author has given up. Only names are told, never values.
+ * Returns a "did you mean" sentence for each unknown name that resembles an unset setting, and the new name
+ * for each name that Python connectors use or the author has retired. Contains names only, never values.
  */
 export function nearMisses(sources: WrittenSettings, fields: readonly SettingField[]): readonly string[] {
   return [...givenUpNames(sources, fields), ...misspellings(sources, fields)]
 }
 
-/** For each setting that is read under a name that its author has given up: a sentence with the present one. */
+/** Returns one sentence with the current name for each setting read under a retired one. */
 function givenUpNames(sources: WrittenSettings, fields: readonly SettingField[]): readonly string[] {
   return fields.flatMap((field) => {
     if (field.formerNames.length === 0) return []
@@ -64,7 +63,7 @@ function setNames(sources: WrittenSettings) {
   return [...text, ...yaml]
 }
 
-/** Names that follow from section and field; others, as HTTP_PROXY, belong to the whole machine. */
+/** Names derived from section and field. Others, such as HTTP_PROXY, belong to the whole machine. */
 function isNearTo({ environment, section }: SettingField, written: string): boolean {
   return environment.startsWith(`${section.toUpperCase()}_`) && isNear(written, environment)
 }

@@ -1,6 +1,6 @@
 /**
- * The one of `names` that a misspelled one was probably meant to be, whatever its case: the nearest, when it is near enough to
- * its length, else one that begins like it.
+ * The name a misspelled one most likely means, ignoring case: the nearest, if near enough for its length, or
+ * else one with the same beginning.
  */
 export function nearestName(written: string, names: readonly string[]): string | undefined {
   const word = written.trim().toLowerCase()
@@ -18,12 +18,12 @@ export function nearestName(written: string, names: readonly string[]): string |
 const beginsLike = (known: string, word: string) =>
   (word.length > 2 && known.startsWith(word)) || (known.length > 3 && word.startsWith(known))
 
-/** A name without what stands between its words. */
+/** A name without word separators. */
 export function bareName(name: string): string {
   return name.replace(/[^a-z0-9]/gi, '')
 }
 
-/** Insertions, deletions and replacements between two names (Levenshtein). */
+/** Levenshtein distance: insertions, deletions, and replacements between two names. */
 export function editDistance(left: string, right: string): number {
   let previous = Array.from({ length: right.length + 1 }, (_, index) => index)
   for (let row = 1; row <= left.length; row += 1) {

@@ -10,13 +10,13 @@ import { defaultsBesideDelivery, deliveryFields, type SettingField } from '../sc
 import { refusedProblem } from './setting-problems.ts'
 import { type WrittenSetting, type WrittenSettings, writtenOf } from '../sources/setting-sources.ts'
 
-/** What came of the options of delivery: a value when there are no problems. */
+/** Parsed delivery options; there is a value if there are no problems. */
 export interface DeliveryResult {
   readonly value?: DeliveryOptions | undefined
   readonly problems: readonly SettingProblem[]
 }
 
-/** The options of delivery: what an operator set over what the code gives over the defaults. */
+/** Reads the delivery options: operator settings over the code's defaults over the built-in ones. */
 export function readDelivery(sources: WrittenSettings, defaults: ConnectorDefaults): DeliveryResult {
   const merged = copyOf(defaults) as Record<string, unknown>
   for (const { inDefaults } of defaultsBesideDelivery) delete merged[inDefaults]
@@ -48,14 +48,14 @@ export function readDelivery(sources: WrittenSettings, defaults: ConnectorDefaul
   return { problems: [...problems, ...refused] }
 }
 
-/** `none` takes away what the code gave, for every option that can be absent. */
+/** `none` clears the value from the code for any option that can be unset. */
 function isSwitchedOff(field: SettingField, { raw }: WrittenSetting): boolean {
   if (!/^(?:none|off|no|false)$/i.test(textOf(raw)?.trim() ?? '')) return false
   const result = (field.schema as z.ZodType).safeParse(undefined)
   return result.success && result.data === undefined
 }
 
-/** A mistake that only code can make, such as a name that does not exist. Names in code are no secrets. */
+/** A mistake only code can make, such as an unknown name. Names in code are not secret. */
 function codeProblem(issue: z.core.$ZodIssue): SettingProblem {
   const where = ['static defaults', ...issue.path.map(String)].join('.')
   const message =
@@ -65,7 +65,7 @@ function codeProblem(issue: z.core.$ZodIssue): SettingProblem {
   return { yamlPath: where, message, remedy: 'Fix the connector’s code.' }
 }
 
-/** A copy of nested plain objects; everything else is handed on. */
+/** Copies nested plain objects; passes anything else through. */
 function copyOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, copyOf(inner)]))

@@ -18,23 +18,23 @@ import {
 /** A section to read. */
 export interface SectionRequest {
   readonly name: string
-  /** The object that has the section's fields. */
+  /** Object schema with the section's fields. */
   readonly object: z.ZodObject
-  /** What reads it, where that is more than the object. */
+  /** Full schema of the section, if it is more than the object. */
   readonly schema?: z.ZodType | undefined
-  /** Its messages are written by us and repeat nothing, so they need not be searched for what was received. */
+  /** We wrote its messages, and they repeat nothing received, so there is no need to check them. */
   readonly isOurs?: boolean | undefined
-  /** What the connector's code gives for fields that nobody set. */
+  /** Values from the connector's code for unset fields. */
   readonly fallback?: Readonly<Record<string, unknown>> | undefined
 }
 
-/** What came of a section: a value when there are no problems. */
+/** Parsed section; there is a value if there are no problems. */
 export interface SectionResult {
   readonly value?: unknown
   readonly problems: readonly SettingProblem[]
 }
 
-/** Reads one section: each field from its highest source, converted, then all of them through the schema. */
+/** Reads a section: takes each field from its highest-priority source, converts it, and parses the result. */
 export function readSection(sources: WrittenSettings, request: SectionRequest): SectionResult {
   if (sources.config.get(request.name) instanceof NotASection) {
     const problem = {
@@ -70,7 +70,8 @@ class SectionReader {
         ? { value: result.data, problems: [] }
         : { problems: this.#problemsOf(result.error.issues) }
     } catch {
-      // A transform or a check of the author threw; its message may hold the value, so only the place is told.
+      // A transform or check of the author threw. The message may contain the value, so report only the
+      // location.
       return { problems: this.#throwingFields() }
     }
   }
@@ -81,7 +82,7 @@ class SectionReader {
 
   #collect(): void {
     const { name, fallback = {} } = this.#request
-    // Fields that are not ours to know: a strict object refuses them, a loose one keeps them.
+    // Unknown fields: a strict object rejects them, a loose one keeps them.
     for (const [field, raw] of this.#sources.config.get(name) ?? []) {
       if (field === '__proto__') continue
       this.#input[field] = plainOf(raw)
@@ -110,7 +111,7 @@ class SectionReader {
       else if (field.field in this.#input) {
         problems.push(refusedProblem(field, issue, path, this.#written.get(field.field), this.#received))
       } else if (isOptional(field.schema)) {
-        // A rule over several fields that names one which is not set.
+        // A rule across fields that names an unset one.
         const remedy = `Set ${field.environment}, or ${field.yamlPath} in config.yml.`
         problems.push({ ...refusedProblem(field, issue, path, undefined, this.#received), remedy })
       } else if (!missing.has(field.field)) {

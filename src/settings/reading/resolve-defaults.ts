@@ -2,7 +2,7 @@ import { type SettingProblem } from '../../errors/settings-error.ts'
 import { type ConnectorDefaults } from '../schemas/connector-defaults.ts'
 
 /**
- * What `static defaults` may be: options, or a function of the connector's settings that answers them.
+ * Type of `static defaults`: options, or a function that derives them from the connector's settings.
  *
  * @example
  * ```ts
@@ -24,16 +24,16 @@ import { type ConnectorDefaults } from '../schemas/connector-defaults.ts'
  */
 export type Defaults = ConnectorDefaults | ((settings: never) => ConnectorDefaults)
 
-/** Defaults in which the connector has at least this name. */
+/** Defaults that at least give the connector this name. */
 export function namedDefaults(name: string, defaults: Defaults): Defaults {
   if (typeof defaults !== 'function') return { name, ...defaults }
   return (settings: never) => ({ name, ...defaults(settings) })
 }
 
 /**
- * What the defaults are with these settings.
+ * Resolves the defaults for these settings.
  *
- * @param settings undefined when there is a problem with them: what depends on them is then left out.
+ * @param settings undefined if they are invalid; defaults that depend on them are then omitted.
  */
 export function resolveDefaults(
   defaults: Defaults,
@@ -44,7 +44,7 @@ export function resolveDefaults(
   try {
     return { defaults: defaults(settings as never), problems: [] }
   } catch {
-    // What it says may hold the value of a setting.
+    // Its message may contain the value of a setting.
     const problem = {
       yamlPath: 'static defaults',
       message: 'could not be computed: the function in the connector’s code threw an error',

@@ -7,7 +7,7 @@ import { notesOf } from '../schemas/setting-notes.ts'
 import { type SettingField } from '../schemas/setting-field.ts'
 import { type WrittenSetting } from '../sources/setting-sources.ts'
 
-/** What is said of a required setting that nobody set. */
+/** Problem for a required setting that is missing. */
 export function missingProblem(field: SettingField, hasPlaceholder: boolean): SettingProblem {
   const isSaid = field.description === undefined || notesOf(field.schema).expected !== undefined
   const purpose = isSaid ? '' : ` (${field.description!.replace(/\.$/, '')})`
@@ -20,7 +20,7 @@ export function missingProblem(field: SettingField, hasPlaceholder: boolean): Se
   }
 }
 
-/** What is said of a setting that was refused. `written` is absent for one that the connector's code gave. */
+/** Problem for an invalid setting. `written` is absent if the value came from the connector's code. */
 export function refusedProblem(
   field: SettingField,
   issue: z.core.$ZodIssue,

@@ -4,16 +4,19 @@ import { fieldsOf } from '../schemas/setting-field.ts'
 import { type z } from 'zod'
 import { type Defaults, resolveDefaults } from './resolve-defaults.ts'
 
-/** What a connector's code sets, as far as it is known without an operator. */
+/** Defaults from a connector's code, as far as they are known without an operator. */
 export interface UsualDefaults {
   readonly defaults: ConnectorDefaults
-  /** Whether settings were read for them, so that they can be others. */
+  /** Whether they depend on settings and so can differ. */
   readonly areConditional: boolean
-  /** Whether they cannot be told, since the code needs settings that have no default. */
+  /** Whether they are unknown, because the code needs settings that have no default. */
   readonly areUnknown: boolean
 }
 
-/** Defaults for documents: a function is asked with what the settings are when an operator sets nothing. */
+/**
+ * Resolves defaults for documentation. A function receives the settings as they are if an operator sets
+ * nothing.
+ */
 export function usualDefaults(definition: SettingsDefinition, given: Defaults): UsualDefaults {
   if (typeof given !== 'function') return { defaults: given, areConditional: false, areUnknown: false }
   const sections: Record<string, Record<string, unknown>> = { opencti: {}, connector: {} }

@@ -6,7 +6,7 @@ import { settingNotes } from './setting-notes.ts'
 
 const logLevels = ['debug', 'info', 'warn', 'warning', 'error'] as const
 
-/** Where to begin, as `<ms>-<seq>`, or `now`. */
+/** Start position, as `<ms>-<seq>` or `now`. */
 const startTimestamp = z
   .string()
   .transform((value, context) => {
@@ -36,15 +36,17 @@ const recoverDate = z
     resolved: 'string | false',
   })
 
-/** What Prometheus takes as the beginning of a metric's name. */
+/** A valid beginning of a Prometheus metric name. */
 const metricNamePart = () =>
   z
     .string()
     .trim()
-    .regex(/^(?:[a-z_]\w*)?$/i, { error: 'must consist of letters, digits, and _, and not start with a digit' })
+    .regex(/^(?:[a-z_]\w*)?$/i, {
+      error: 'must consist of letters, digits, and _, and not start with a digit',
+    })
 
 /**
- * Reads the section `connector`, apart from the options of delivery that stand beside these fields.
+ * Schema of the `connector` section, without the delivery options in the same section.
  *
  * @internal
  */
@@ -77,8 +79,7 @@ export const connectorSchema = z
       .describe('Id of the live stream to read.')
       .register(settingNotes, {
         expected: 'the id of a live stream on the platform',
-        forAuthors:
-          'Undefined if unset or still `ChangeMe`; `checkStream()` reports that first at startup.',
+        forAuthors: 'Undefined if unset or still `ChangeMe`; `checkStream()` reports that first at startup.',
       }),
     live_stream_listen_delete: z
       .boolean()
@@ -102,7 +103,8 @@ export const connectorSchema = z
       )
       .register(settingNotes, {
         inDefaults: 'start',
-        forAuthors: '`now` leaves out everything that already exists, as a chat connector wants; `0` is the beginning.',
+        forAuthors:
+          '`now` leaves out everything that already exists, as a chat connector wants; `0` is the beginning.',
       }),
     live_stream_recover: z
       .boolean()

@@ -1,4 +1,4 @@
-/** Freezes plain objects and lists all the way down; instances of classes are left alone. */
+/** Recursively freezes plain objects and lists. Leaves class instances alone. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
   const prototype: unknown = Object.getPrototypeOf(value)

@@ -2,17 +2,17 @@ import { type z } from 'zod'
 import { definitionOf } from './inner-schema.ts'
 import { builtInEnvironmentNames, sectionFields } from './setting-field.ts'
 
-/** The sections of a connector's own settings: a name in snake_case, and a zod object. */
+/** A connector's own sections: a snake_case name and a zod object for each. */
 export type SettingsSections = Readonly<Record<string, z.ZodObject>>
 
-/** What {@link defineSettings} answers; `SettingsOf` turns its type into that of the settings. */
+/** Result of {@link defineSettings}. `SettingsOf` derives the type of the settings from its type. */
 export interface SettingsDefinition<Sections extends SettingsSections = SettingsSections> {
   /** The author's sections, without `opencti` and `connector`. */
   readonly sections: Sections
 }
 
 /**
- * No settings but those that every connector has: what a connector names that has only an item of its own.
+ * Definition without settings beyond the built-in ones. Use it to give a connector an item type only.
  *
  * @example
  * ```ts
@@ -33,12 +33,12 @@ export interface SettingsDefinition<Sections extends SettingsSections = Settings
 export type NoSettings = SettingsDefinition<Record<never, never>>
 
 /**
- * Declares the settings of a connector beside those that every connector has. Each field is read from the
- * environment as `<SECTION>_<FIELD>`, from `config.yml` as `section.field`; text is converted by what the schema
- * takes, so nothing needs `z.coerce`.
+ * Declares a connector's own settings, in addition to the built-in ones. Each field is read from the
+ * environment as `<SECTION>_<FIELD>` and from `config.yml` as `section.field`. Text is converted to what the
+ * schema accepts, so there is no need for `z.coerce`.
  *
- * @throws Error when a section is named `opencti` or `connector`, when a name is none for an environment variable, or
- * when two settings would share one.
+ * @throws Error if a section is named `opencti` or `connector`, a name cannot be part of an environment
+ *   variable name, or two settings share one.
  *
  * @example
  * ```ts

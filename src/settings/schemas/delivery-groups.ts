@@ -2,14 +2,14 @@ import { z } from 'zod'
 import { between, dayMs, hourMs, monthMs, whole } from './numbers.ts'
 import { settingNotes } from './setting-notes.ts'
 
-/** A choice between everything and only the newest. @internal */
+/** Either everything or only the newest. @internal */
 export const latestOnly = () => z.union([z.literal(false), z.literal('latest')]).default(false)
 
 const withdrawal = z.enum(['delete', 'update', 'skip'])
 const tolerance = () => z.enum(['ok', 'dead-letter']).default('ok')
 
 /**
- * The options of delivery that belong together, by the name of their group.
+ * Grouped delivery options, by group name.
  *
  * @internal
  */
@@ -39,15 +39,15 @@ export const deliveryGroups = {
         .default(5)
         .describe('Consecutive failures, across all entities, after which the target counts as down.'),
       probeMinMs: between(1, hourMs).default(1000).describe('First delay between probes, in milliseconds.'),
-      probeMaxMs: between(1, dayMs).default(30_000).describe('Longest delay between probes, in milliseconds.'),
+      probeMaxMs: between(1, dayMs)
+        .default(30_000)
+        .describe('Longest delay between probes, in milliseconds.'),
     })
     .refine(({ probeMinMs, probeMaxMs }) => probeMinMs <= probeMaxMs, {
       path: ['probeMaxMs'],
       error: 'must not be less than CONNECTOR_OUTAGE_PROBE_MIN_MS',
     })
-    .describe(
-      'When the target counts as down, and how to probe it. An outage costs events no attempts.',
-    )
+    .describe('When the target counts as down, and how to probe it. An outage costs events no attempts.')
     .register(settingNotes, { written: 'OutageOptions', resolved: 'ResolvedOutageOptions' }),
 
   batch: z
@@ -80,7 +80,9 @@ export const deliveryGroups = {
         .describe('Maximum size of all events in memory, in bytes; capped at 1/24 of the heap.'),
       maxFrameBytes: whole(1024)
         .default(134_217_728)
-        .describe('Maximum size of one stream frame, in bytes; capped at 1/12 of the heap. A larger frame becomes a dead letter.')
+        .describe(
+          'Maximum size of one stream frame, in bytes; capped at 1/12 of the heap. A larger frame becomes a dead letter.',
+        )
         .register(settingNotes, { field: 'max_frame_bytes' }),
     })
     .describe('Memory limits. Reading from the socket pauses when one is reached.')
@@ -88,7 +90,9 @@ export const deliveryGroups = {
 
   deadLetters: z
     .strictObject({
-      max: whole(1, 10_000_000).default(10_000).describe('Maximum number of dead letters; reading stops when it is reached.'),
+      max: whole(1, 10_000_000)
+        .default(10_000)
+        .describe('Maximum number of dead letters; reading stops when it is reached.'),
     })
     .describe('Limits on dead letters.')
     .register(settingNotes, { written: 'DeadLetterOptions' }),
@@ -134,7 +138,9 @@ export const deliveryGroups = {
       orphans: z
         .enum(['report', 'delete'])
         .default('report')
-        .describe('What to do with our own entities in the target that are not in the id map and gone from the platform.')
+        .describe(
+          'What to do with our own entities in the target that are not in the id map and gone from the platform.',
+        )
         .register(settingNotes, { forAuthors: 'The `list` hook says which are ours.' }),
       maxPercent: between(0, 100)
         .default(10)
@@ -146,9 +152,7 @@ export const deliveryGroups = {
             'Ten entities are always allowed. Anything beyond is refused and reported, for a person to force.',
         }),
     })
-    .describe(
-      'Compares the target with the id map and the platform and repairs differences. Off by default.',
-    )
+    .describe('Compares the target with the id map and the platform and repairs differences. Off by default.')
     .register(settingNotes, { written: 'ReconcileSettings', resolved: 'ResolvedReconcileOptions' }),
 
   health: z
@@ -166,7 +170,9 @@ export const deliveryGroups = {
         )
         .readonly()
         .default([])
-        .describe('Additional host names, such as that of a reverse proxy, the status page answers to; IP addresses and localhost always work.'),
+        .describe(
+          'Additional host names, such as that of a reverse proxy, the status page answers to; IP addresses and localhost always work.',
+        ),
     })
     .describe('HTTP endpoint for liveness, readiness, and the status page.')
     .register(settingNotes, { written: 'HealthOptions' }),

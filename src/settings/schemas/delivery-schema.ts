@@ -7,14 +7,17 @@ import { between, hourMs, monthMs, whole } from './numbers.ts'
 import { settingNotes } from './setting-notes.ts'
 
 /**
- * Every option of delivery, said once: its range, its default and its text. The names for operators follow from the place:
- * `retry.baseMs` is `retry_base_ms` below `connector`, and `CONNECTOR_RETRY_BASE_MS`. The interfaces in
- * `connector-defaults.ts`, `filter-options.ts` and `delivery-options.ts` are written from it by `npm run generate`.
+ * Single source of every delivery option: range, default, and description. Operator names follow from the
+ * position: `retry.baseMs` is `retry_base_ms` under `connector`, and `CONNECTOR_RETRY_BASE_MS`. `npm run
+ * generate` derives the interfaces in `connector-defaults.ts`, `filter-options.ts`, and
+ * `delivery-options.ts`.
  *
  * @internal
  */
 export const deliverySchema = z.strictObject({
-  concurrency: whole(1, 1024).default(8).describe('Maximum number of hooks running in parallel, each for a different entity.'),
+  concurrency: whole(1, 1024)
+    .default(8)
+    .describe('Maximum number of hooks running in parallel, each for a different entity.'),
   adaptiveConcurrency: z
     .boolean()
     .default(false)
@@ -46,7 +49,10 @@ export const deliverySchema = z.strictObject({
   stopGraceMs: between(0, hourMs)
     .default(8000)
     .describe('Time to finish work after a stop is requested, in milliseconds.'),
-  idMap: z.boolean().default(true).describe('Remember which entities were pushed, and under which target id.'),
+  idMap: z
+    .boolean()
+    .default(true)
+    .describe('Remember which entities were pushed, and under which target id.'),
   deadLetters: deliveryGroups.deadLetters.prefault({}),
   on: deliveryGroups.on.prefault({}),
   skipOwnChanges: z

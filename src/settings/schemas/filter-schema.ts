@@ -4,7 +4,7 @@ import { tlpNames, tlpRankOfText } from '../../stix/read/tlp.ts'
 import { between } from './numbers.ts'
 import { settingNotes } from './setting-notes.ts'
 
-/** A fresh schema each time: notes and descriptions belong to one field. */
+/** Creates a new schema each time, because notes and descriptions belong to one field. */
 const names = (description: string, forAuthors?: string) =>
   z.array(z.string()).readonly().default([]).describe(description).register(settingNotes, { forAuthors })
 const percentage = (description: string) =>
@@ -16,7 +16,7 @@ const inclusion = (description: string, forAuthors?: string) =>
     .describe(description)
     .register(settingNotes, { forAuthors })
 
-/** A TLP marking in any way that it is written. @internal */
+/** A TLP marking in any spelling. @internal */
 export const tlpSchema = () =>
   z.enum(tlpNames).register(settingNotes, { fromText: tlpOfText, written: 'Tlp', resolved: 'Tlp' })
 const tlp = (description: string, forAuthors: string) =>
@@ -24,14 +24,14 @@ const tlp = (description: string, forAuthors: string) =>
 
 const predicateType = '((entity: Entity) => boolean)'
 
-/** A question to the code of a connector, which no operator can write down. @internal */
+/** A condition only code can express, not an operator. @internal */
 export const predicate = (description: string) =>
   z
     .custom<(entity: Entity) => boolean>((value) => typeof value === 'function', 'must be a function')
     .optional()
     .describe(description)
     .register(settingNotes, { inCodeOnly: true, written: predicateType, resolved: predicateType })
-/** The labels that an entity needs. @internal */
+/** Label conditions. @internal */
 const labelFilterSchema = z
   .strictObject({
     any: names('Require at least one of these labels.'),
@@ -105,7 +105,7 @@ export const filterSchema = z
   )
   .register(settingNotes, { written: 'FilterOptions', resolved: 'ResolvedFilterOptions' })
 
-/** The marking that a text means: any case, with or without `TLP:`, the old name WHITE too. */
+/** Parses a marking: ignores case, `TLP:` is optional, and the old name WHITE works. */
 function tlpOfText(text: string): unknown {
   const rank = tlpRankOfText(text, true)
   return rank === undefined ? text : tlpNames[rank]

@@ -2,11 +2,11 @@ import { type z } from 'zod'
 import { settingNotes } from './setting-notes.ts'
 
 /**
- * Gives a setting the names that it had before: they are still read, after the present one, and the log says at the start
- * that there is a new one. An old place in `config.yml` (`siem.token`) also stands for its environment name (`SIEM_TOKEN`);
- * a name without a dot is one of the environment alone.
+ * Gives a setting old names, which are still read if the current one is unset. The log then mentions the new
+ * name at startup. An old path in `config.yml` (`siem.token`) also implies its environment variable
+ * (`SIEM_TOKEN`); a name without a dot is an environment variable only.
  *
- * @throws TypeError when a name can be neither.
+ * @throws TypeError if a name can be neither.
  *
  * @example
  * ```ts

@@ -1,13 +1,13 @@
 import { type z } from 'zod'
 
-/** The definition of a schema, as a union that a `switch` over `type` can tell apart. */
+/** A schema's definition, as a union to `switch` on by `type`. */
 export function definitionOf(schema: z.core.$ZodType): z.core.$ZodTypes['_zod']['def'] {
   return (schema as z.core.$ZodTypes)._zod.def
 }
 
 /**
- * The schema that reads what `schema` is given, where `schema` only wraps it: optional, default, readonly, the
- * entrance of a pipe … `undefined` when there is nothing to unwrap.
+ * The schema that reads the input of a wrapper: optional, default, readonly, the input side of a pipe, and so
+ * on. `undefined` if there is nothing to unwrap.
  */
 export function innerOf(schema: z.core.$ZodType): z.core.$ZodType | undefined {
   const def = definitionOf(schema)
@@ -23,10 +23,10 @@ export function innerOf(schema: z.core.$ZodType): z.core.$ZodType | undefined {
     case 'promise':
       return def.innerType
     case 'lazy':
-      // Its getter may make a new schema each time, which would go on for ever where a schema holds itself.
+      // The getter may create a new schema each time, which would never end for a recursive schema.
       return (schema as z.core.$ZodLazy)._zod.innerType
     case 'pipe':
-      // What stands behind a preprocess is not what its input has to look like.
+      // The schema after a preprocess says nothing about its input.
       return definitionOf(def.in).type === 'transform' ? undefined : def.in
     default:
       return undefined
@@ -39,7 +39,7 @@ export function coreOf(schema: z.core.$ZodType): z.core.$ZodType {
   return inner === undefined ? schema : coreOf(inner)
 }
 
-/** Its description, or that of what it wraps. */
+/** Description of the schema or of what it wraps. */
 export function descriptionOf(schema: z.core.$ZodType): string | undefined {
   const own = (schema as z.ZodType).description
   if (own !== undefined) return own
@@ -47,13 +47,13 @@ export function descriptionOf(schema: z.core.$ZodType): string | undefined {
   return inner === undefined ? undefined : descriptionOf(inner)
 }
 
-/** The fields of an object schema, through any wrapper; `undefined` for every other schema. */
+/** Fields of an object schema, through any wrapper; `undefined` for other schemas. */
 export function shapeOf(schema: z.core.$ZodType): Readonly<Record<string, z.core.$ZodType>> | undefined {
   const def = definitionOf(coreOf(schema))
   return def.type === 'object' ? def.shape : undefined
 }
 
-/** What the schema gives for a setting that nobody set; `undefined` also when it then refuses. */
+/** What the schema yields for an unset setting; `undefined` if it rejects that. */
 export function defaultOf(schema: z.core.$ZodType): unknown {
   const def = definitionOf(schema)
   if (def.type === 'default' || def.type === 'prefault') return def.defaultValue
@@ -61,7 +61,7 @@ export function defaultOf(schema: z.core.$ZodType): unknown {
   return inner === undefined ? undefined : defaultOf(inner)
 }
 
-/** Whether a setting of this schema may be left out. */
+/** Whether a setting with this schema can be omitted. */
 export function isOptional(schema: z.core.$ZodType): boolean {
   if (schema._zod.optin === 'optional') return true
   try {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** Times that bound options, in milliseconds. @internal */
+/** Durations in milliseconds, to bound options. @internal */
 export const hourMs = 3_600_000
 /** @internal */
 export const dayMs = 24 * hourMs
@@ -13,7 +13,7 @@ export function whole(least: number, most?: number) {
   return most === undefined ? schema : schema.max(most)
 }
 
-/** A number from `least` to `most`, fractions included: a time, a rate or a share. @internal */
+/** A number from `least` to `most`, including fractions: a duration, rate, or share. @internal */
 export function between(least: number, most: number) {
   return z.number().min(least).max(most)
 }

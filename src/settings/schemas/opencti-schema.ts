@@ -16,7 +16,7 @@ const platformUrl = z
     error: 'must not contain a user name or password; the token belongs in OPENCTI_TOKEN',
   })
   .refine((url) => !/[?#]/.test(url), { error: 'must not contain a query or a fragment' })
-  // A slash at the end would double in every path that is added (pycti asks for //stream).
+  // Paths are appended, so a trailing slash would double (pycti requests //stream).
   .transform((url) => withoutEnd(new URL(url).href, '/'))
   .describe('URL of the OpenCTI platform, including its base path if any.')
   .register(settingNotes, {
@@ -42,7 +42,7 @@ const customHeaders = z
   })
 
 /**
- * The fields of the section `opencti` as they are written.
+ * Fields of the `opencti` section, as written.
  *
  * @internal
  */
@@ -134,7 +134,7 @@ export const openctiFields = z
   .describe('How to reach the platform: the `opencti` section of the settings.')
 
 /**
- * Reads the section `opencti`. A CA in `ssl_verify` moves to `ssl_ca`, the proxies are settled for `url`.
+ * Schema of the `opencti` section. Moves a CA in `ssl_verify` to `ssl_ca`, and resolves the proxy for `url`.
  *
  * @internal
  */
@@ -155,13 +155,13 @@ export const openctiSchema = openctiFields
     }
   })
 
-/** Both texts of certificates as one. */
+/** Joins certificate texts. */
 function joined(...texts: readonly (string | undefined)[]): string | undefined {
   const given = texts.filter((text) => text !== undefined)
   return given.length === 0 ? undefined : given.join('\n')
 }
 
-/** `name1:value1;name2:value2` as an object; anything else stays text, which the schema refuses. */
+/** Parses `name1:value1;name2:value2`. Leaves anything else as text for the schema to reject. */
 function headersOfText(text: string): unknown {
   if (text.startsWith('{')) {
     try {
@@ -177,7 +177,7 @@ function headersOfText(text: string): unknown {
   )
 }
 
-/** No line ends or other controls, except for the tab (RFC 9110, 5.5). */
+/** No line breaks or other control characters, except tab (RFC 9110, 5.5). */
 function isHeaderValue(value: string): boolean {
   return [...value].every((character) => character === '\t' || (character >= ' ' && character !== '\u007F'))
 }

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { readSmallFile } from '../../util/read-small-file.ts'
 
 /**
- * PEM text: itself (with real or with `\n`-escaped line ends), or the path of a file that holds it. Read at once, so
- * that a file that is not there is reported with all other problems and not at the first connection.
+ * PEM text, or a path to it. Accepts real and `\n`-escaped line breaks. Files are read immediately, so that a
+ * missing one is reported along with all other problems and not at the first connection.
  */
 export function pemText() {
   return z.string().transform((text, context) => {

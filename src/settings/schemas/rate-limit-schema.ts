@@ -2,16 +2,16 @@ import { z } from 'zod'
 import { between, whole } from './numbers.ts'
 import { settingNotes } from './setting-notes.ts'
 
-/** A limit on calls that is in force. */
+/** A resolved rate limit. */
 export interface ResolvedRateLimit {
   readonly perSecond: number
   readonly burst: number
 }
 
-/** What one half of a limit brings as the other. */
+/** Value of one half of a limit if only the other is set. */
 const usual: ResolvedRateLimit = { perSecond: 10, burst: 100 }
 
-/** A limit on calls of hooks, of the connector as a whole and of a route. @internal */
+/** Rate limit of hook calls, for the connector or a route. @internal */
 export const rateLimitSchema = z
   .strictObject({
     perSecond: between(0, 1_000_000)

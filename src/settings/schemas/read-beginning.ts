@@ -2,36 +2,37 @@ import { booleanOfText } from './boolean-text.ts'
 import { millisecondsOfIsoDate } from '../../util/iso-date.ts'
 import { type Position } from '../../util/position.ts'
 
-/** What is wrong with a value, in words that follow its name. They never hold the value. */
+/** Why a value is invalid, to follow its name. Never contains the value. */
 export interface Refused {
   readonly problem: string
 }
 
-/** What every place takes that asks where to begin, to follow "must be". */
+/** Accepted forms of a start position, to follow "must be". */
 export const beginningForms =
   'seconds or milliseconds since 1970, <ms>-<seq>, an ISO date such as 2026-09-01T08:00:00Z (UTC if it has no time zone), or 0'
 
-/** What every place takes that asks where a catch-up ends. */
-export const catchUpEndForms = 'an ISO date such as 2026-09-01T08:00:00Z (UTC if it has no time zone), or none'
+/** Accepted forms of the end of a catch-up. */
+export const catchUpEndForms =
+  'an ISO date such as 2026-09-01T08:00:00Z (UTC if it has no time zone), or none'
 
 const number = /^(\d{1,19})(?:\.(\d+))?$/
 const position = /^(\d{1,19})-(\d{1,15})$/
 const yearAndMonth = /^(?:19|20)\d{2}-\d{1,2}$/
 
-/** From here on a place in the stream is a mistake: events of that time are waited for in vain. */
+/** A position from here on is a mistake: its events would never come. */
 const tooLateMs = Date.UTC(2100, 0, 1)
 
-/** ISO dates have four digits for the year. */
+/** ISO dates have four-digit years. */
 const endOfDatesMs = Date.UTC(10_000, 0, 1)
 
 /**
- * Reads where to begin, from settings, the state of this client and of the Python client, and the command line alike:
- * `<ms>-<seq>`; a bare number, whose digits tell whether it counts seconds, milliseconds, microseconds or nanoseconds;
- * an ISO date, in UTC where it names no zone; `0` for the beginning.
+ * Parses a start position from settings, from the state of this client or the Python client, or from the
+ * command line: `<ms>-<seq>`; a bare number, whose digits tell whether it counts seconds, milliseconds,
+ * microseconds, or nanoseconds; an ISO date, in UTC unless it has a time zone; or `0` for the beginning.
  *
- * Nothing is handed to the platform as it was written: it takes a bare number for "from now on", dates without a zone
- * for its own, and seconds with a sequence, as the Python client makes them, for the year 1970 (OpenCTI platform,
- * graphql/sseMiddleware.js).
+ * Never pass it to the platform as written: the platform takes a bare number as "from now on", reads dates
+ * without a time zone in its own, and places seconds with a sequence, as the Python client writes them, in
+ * 1970 (OpenCTI platform, graphql/sseMiddleware.js).
  */
 export function readBeginning(value: unknown): Position | Refused {
   const read = readPlace(value)
@@ -40,8 +41,8 @@ export function readBeginning(value: unknown): Position | Refused {
 }
 
 /**
- * Reads where a catch-up ends, as an ISO date in UTC, or `false` for none: every form of {@link readBeginning}, and every
- * spelling of "no" that people and the Python client write.
+ * Parses the end of a catch-up to an ISO date in UTC, or `false` for none. Accepts every form of
+ * {@link readBeginning}, and every spelling of "no" that people and the Python client use.
  */
 export function readCatchUpEnd(value: unknown): string | false | Refused {
   if (value === false) return false
@@ -52,11 +53,11 @@ export function readCatchUpEnd(value: unknown): string | false | Refused {
 }
 
 /**
- * Reads what a person writes to say where to begin, as the settings, the state and the command line read it: `<ms>-<seq>`,
- * seconds or milliseconds since 1970, `0` for the beginning, or an ISO date, in UTC where it names no zone.
+ * Parses a start position the way settings, state, and command line do: `<ms>-<seq>`, seconds or milliseconds
+ * since 1970, `0` for the beginning, or an ISO date, in UTC unless it has a time zone.
  *
- * @returns `undefined` for anything else, also for `2023-11` and for numbers that count nothing of this century. Some of
- *   that the platform would read, and mean something else by it (OpenCTI platform, graphql/sseMiddleware.js).
+ * @returns `undefined` for anything else, including `2023-11` and numbers that do not denote a time in this
+ *   century. The platform would read some of those differently (OpenCTI platform, graphql/sseMiddleware.js).
  *
  * @example
  * ```ts
@@ -78,7 +79,7 @@ function readPlace(value: unknown): Position | Refused {
   const [, count, seq] = position.exec(text) ?? []
   let ms: number | undefined
   if (digits !== undefined) ms = millisecondsOfCount(digits, fraction)
-  // In an id of the stream any other number is exact; only a clock of 1970 makes such, as in tests.
+  // In a stream id, any other number is exact. Only a clock in 1970 produces one, as in tests.
   else if (count !== undefined) ms = millisecondsOfCount(count) ?? Number(count)
   else ms = millisecondsOfIsoDate(text)
   if (ms === undefined || ms >= endOfDatesMs) return { problem: `must be ${beginningForms}` }
@@ -87,8 +88,8 @@ function readPlace(value: unknown): Position | Refused {
 }
 
 /**
- * Milliseconds of a count of seconds (10 digits), milliseconds (13), microseconds (16) or nanoseconds (19): so they are
- * from 2001 to 2286. `undefined` for any other number but 0, which can count anything.
+ * Converts a count of seconds (10 digits), milliseconds (13), microseconds (16), or nanoseconds (19), which
+ * cover 2001 to 2286. `undefined` for any other number except 0, which can count anything.
  */
 function millisecondsOfCount(digits: string, fraction = ''): number | undefined {
   if (Number(digits) === 0) return 0

@@ -6,23 +6,23 @@ import { type ResolvedRateLimit, rateLimitSchema } from './rate-limit-schema.ts'
 import { whole } from './numbers.ts'
 import { settingNotes } from './setting-notes.ts'
 
-/** What a route takes, with every default filled in. */
+/** Conditions of a route, with all defaults applied. */
 export interface RouteConditions extends ResolvedFilterOptions {
-  /** Exactly these markings; empty for any. */
+  /** Accept exactly these markings; empty for any. */
   readonly tlp: readonly Tlp[]
 }
 
-/** `RouteOptions` with every default filled in. */
+/** `RouteOptions` with all defaults applied. */
 export interface ResolvedRoute {
   readonly name: string
-  /** Of those that pass the filter, it takes what passes these too. */
+  /** Conditions in addition to the filter. */
   readonly conditions: RouteConditions
   readonly rateLimit?: ResolvedRateLimit | undefined
-  /** Absent for that of the connector. */
+  /** Undefined to use the connector's limit. */
   readonly concurrency?: number | undefined
 }
 
-/** With more routes than this their metrics would be too many. */
+/** More routes would create too many metrics. */
 const maxRoutes = 32
 
 const routeName = z
@@ -33,13 +33,13 @@ const routeName = z
 const { types, labels, minTlp, maxTlp, unknownMarkings, minScore, minConfidence } = filterSchema.shape
 const concurrency = whole(1, 1024)
 
-/** An operator writes some options of a route under names like those of other settings. */
+/** Operators set some options of a route under names like those of other settings. */
 const forOperators = (name: string) => `Operators set it as \`${name}\` in \`CONNECTOR_ROUTES\`.`
 
-/** In place of what is said of an option of the filter. */
+/** Drops the note of a filter option. */
 const nothingMore = { forAuthors: undefined }
 
-/** One route, as the code of a connector writes it. @internal */
+/** One route, as written in a connector's code. @internal */
 export const routeSchema = z
   .strictObject({
     types: types
@@ -91,7 +91,7 @@ export const routeSchema = z
   )
   .register(settingNotes, { written: 'RouteOptions' })
 
-/** The routes of a connector, by their names. @internal */
+/** A connector's routes, by name. @internal */
 export const routesSchema = z
   .record(routeName, routeSchema)
   .superRefine((routes, context) => {
@@ -123,7 +123,7 @@ const isRange = (least: Tlp = 'TLP:CLEAR', most: Tlp = 'TLP:RED') =>
 
 const { perSecond, burst } = rateLimitSchema.in.shape
 
-/** What an operator writes about one route. @internal */
+/** An operator's changes to one route. @internal */
 export const routeChangeSchema = z
   .strictObject({
     tlp: z.array(tlpSchema()).readonly().optional().describe('Accept exactly these markings.'),

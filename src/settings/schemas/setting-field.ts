@@ -7,28 +7,28 @@ import { openctiFields } from './opencti-schema.ts'
 import { isSecretSchema } from '../../util/secret.ts'
 import { notesOf } from './setting-notes.ts'
 
-/** One setting as an operator sees it: a row of the table that reading, messages, JSON Schema and Markdown share. */
+/** One setting as an operator sees it. Reading, messages, JSON Schema, and Markdown share this table. */
 export interface SettingField {
   readonly section: string
   readonly field: string
-  /** The environment variable's name. */
+  /** Name of the environment variable. */
   readonly environment: string
-  /** Every environment name that is read, the first that is set wins. */
+  /** All environment variables to read; the first one set wins. */
   readonly environmentNames: readonly string[]
   readonly yamlPath: string
-  /** Sections and fields of `config.yml` under which it is still read, after its own. */
+  /** Other sections and fields of `config.yml` to read after its own. */
   readonly formerPaths: readonly (readonly [section: string, field: string])[]
-  /** Those of its older names that an operator is told to give up. */
+  /** Old names the operator should stop using. */
   readonly formerNames: readonly string[]
   readonly schema: z.core.$ZodType
   readonly isRequired: boolean
   readonly isSecret: boolean
   readonly description: string | undefined
-  /** Where it stands in the options of delivery; absent for every other setting. */
+  /** Path in the delivery options; undefined for any other setting. */
   readonly option?: readonly string[] | undefined
 }
 
-/** Every setting of a connector: the platform, the connector, its delivery, then the author's own sections. */
+/** All settings of a connector: platform, connector, delivery, then the author's own sections. */
 export function fieldsOf(definition: SettingsDefinition): readonly SettingField[] {
   return [
     ...builtInFields,
@@ -36,12 +36,12 @@ export function fieldsOf(definition: SettingsDefinition): readonly SettingField[
   ]
 }
 
-/** The settings of one section. */
+/** Settings of one section. */
 export function sectionFields(section: string, object: z.core.$ZodType): readonly SettingField[] {
   return Object.entries(shapeOf(object) ?? {}).map(([field, schema]) => fieldOf(section, field, schema))
 }
 
-/** The options of delivery, as they stand below `connector`. */
+/** Delivery options, as they appear under `connector`. */
 export const deliveryFields: readonly SettingField[] = leavesOf(deliverySchema, [])
 
 const builtInFields: readonly SettingField[] = [
@@ -50,7 +50,7 @@ const builtInFields: readonly SettingField[] = [
   ...deliveryFields,
 ]
 
-/** What the code of a connector can set of the section `connector` itself: the field, and its name in the defaults. */
+/** Fields of the `connector` section that code can set, with their names in the defaults. */
 export const defaultsBesideDelivery = sectionFields('connector', connectorSchema).flatMap(
   ({ field, schema }) => {
     const { inDefaults } = notesOf(schema)
@@ -58,7 +58,7 @@ export const defaultsBesideDelivery = sectionFields('connector', connectorSchema
   },
 )
 
-/** The names that are taken, by us and by the platform's own tools. */
+/** Names in use by us and by the platform's own tools. */
 export const builtInEnvironmentNames: readonly string[] = builtInFields.flatMap(
   (field) => field.environmentNames,
 )
@@ -105,7 +105,7 @@ function fieldOf(section: string, field: string, schema: z.core.$ZodType): Setti
   }
 }
 
-/** Whether a secret is read anywhere inside of `schema`. */
+/** Whether `schema` contains a secret anywhere. */
 function holdsSecret(schema: z.core.$ZodType, seen = new Set<z.core.$ZodType>()): boolean {
   if (seen.has(schema)) return false
   seen.add(schema)

@@ -1,40 +1,40 @@
 import { z } from 'zod'
 import { innerOf } from './inner-schema.ts'
 
-/** What a schema cannot say of itself, for the tables, the messages and the reading of text. */
+/** What a schema cannot say about itself, for tables, messages, and text conversion. */
 export interface SettingNotes {
-  /** The field's name below its section, where it does not follow from its place. */
+  /** Field name within its section, if it does not follow from its position. */
   readonly field?: string | undefined
-  /** The environment names, the first one is shown; where they do not follow from section and field. */
+  /** Environment variables, if they do not follow from section and field. The first one is shown. */
   readonly environment?: readonly string[] | undefined
-  /** Names that the field had in older clients, below its section: still read, after the present one. */
+  /** Field names in older clients, read after the current one. */
   readonly formerFields?: readonly string[] | undefined
-  /** Names that the author of a connector has given up: still read, after the present one, and told of. */
+  /** Names the connector's author has retired. Read after the current one, and reported. */
   readonly formerNames?: readonly string[] | undefined
-  /** What the value has to be, to follow "must be" or "set it to". */
+  /** What the value must be, to follow "must be" or "set it to". */
   readonly expected?: string | undefined
-  /** Holds a secret, though it was not made by `secret()`. */
+  /** Contains a secret, though not made by `secret()`. */
   readonly isSecret?: boolean | undefined
-  /** Is an object for the program, and text in a form of its own for operators. */
+  /** An object in code, but specially formatted text for operators. */
   readonly isText?: boolean | undefined
-  /** Cannot be written as text; an operator does not see it. */
+  /** Not expressible as text; hidden from operators. */
   readonly inCodeOnly?: boolean | undefined
-  /** Its name in `static defaults`, for a field of the section `connector` that the code of a connector can set. */
+  /** Name in `static defaults`, for a field of the `connector` section that code can set. */
   readonly inDefaults?: 'name' | 'scope' | 'start' | undefined
-  /** What authors of connectors are told beside the description, in the interfaces that are written from the schemas. */
+  /** Extra text for authors, in the generated interfaces. */
   readonly forAuthors?: string | undefined
-  /** What those interfaces call the type that an author writes, where it is not one of JavaScript's own. */
+  /** Type of the written value in the generated interfaces, if not a plain JavaScript type. */
   readonly written?: string | undefined
-  /** The same for the type of the value in force. */
+  /** The same for the resolved value. */
   readonly resolved?: string | undefined
-  /** Turns text of an operator into what the schema reads; anything that it does not know comes back as it is. */
+  /** Converts operator text to what the schema reads. Returns anything unknown unchanged. */
   readonly fromText?: ((text: string) => unknown) | undefined
 }
 
-/** The notes on our own schemas. Kept apart from zod's global registry, so that they stay out of JSON Schema. */
+/** Notes on our own schemas. Separate from zod's global registry to keep them out of JSON Schema. */
 export const settingNotes = z.registry<SettingNotes>()
 
-/** The notes on `schema` and on what it wraps, the outermost winning. */
+/** Notes on `schema` and everything it wraps; the outermost wins. */
 export function notesOf(schema: z.core.$ZodType): SettingNotes {
   const inner = innerOf(schema)
   return { ...(inner === undefined ? {} : notesOf(inner)), ...settingNotes.get(schema) }

@@ -4,10 +4,10 @@ import { type SettingsDefinition, type SettingsSections } from './define-setting
 import { type OpenctiSettings } from './opencti-settings.ts'
 import { type Secret } from '../../util/secret.ts'
 
-/** Values that are handed over as they are. */
+/** Values passed through as they are. */
 type Opaque = Secret | Date | URL | RegExp | ((...values: never[]) => unknown)
 
-/** `T` with everything inside of it read-only. */
+/** `T`, deeply read-only. */
 export type DeepReadonly<T> = T extends Opaque
   ? T
   : T extends ReadonlyMap<infer Key, infer Value>
@@ -18,16 +18,16 @@ export type DeepReadonly<T> = T extends Opaque
         ? { readonly [Name in keyof T]: DeepReadonly<T[Name]> }
         : T
 
-/** The settings that a connector with these sections gets. */
+/** Type of the settings of a connector with these sections. */
 export type SectionSettings<Sections extends SettingsSections> = {
-  /** How the platform is reached. */
+  /** How to reach the platform. */
   readonly opencti: OpenctiSettings
-  /** What the connector is and what it listens to. */
+  /** The connector and its stream. */
   readonly connector: ConnectorSettings
 } & { readonly [Section in keyof Sections]: DeepReadonly<z.output<Sections[Section]>> }
 
 /**
- * The type of the settings that belongs to a definition.
+ * Type of the settings of a definition.
  *
  * @example
  * ```ts

@@ -11,7 +11,9 @@ const address = () =>
 const connection = () => ({
   url: address()
     .describe('Base URL of the target’s API.')
-    .register(settingNotes, { forAuthors: 'Request paths are relative to it. Credentials are sent nowhere else.' }),
+    .register(settingNotes, {
+      forAuthors: 'Request paths are relative to it. Credentials are sent nowhere else.',
+    }),
   ssl_verify: z.boolean().default(true).describe('Verify the target’s TLS certificate.'),
   ssl_ca: pemText()
     .optional()
@@ -25,7 +27,10 @@ const connection = () => ({
     .transform((text) => new Secret(text))
     .optional()
     .describe(`Private key of the client certificate: ${pem}.`)
-    .register(settingNotes, { expected: `${pem} with the private key of the client certificate`, isSecret: true }),
+    .register(settingNotes, {
+      expected: `${pem} with the private key of the client certificate`,
+      isSecret: true,
+    }),
   ssl_passphrase: secret().optional().describe('Passphrase of the private key.'),
   proxy: proxyUrl()
     .optional()
@@ -34,8 +39,8 @@ const connection = () => ({
 })
 
 /**
- * The fields of a section for each kind of credentials. Made when asked for: at the top level they would keep zod in
- * every bundle of the package's helpers.
+ * Fields of a section, by kind of credentials. Functions, because top-level schemas would pull zod into every
+ * bundle of the package's helpers.
  */
 export const targetShapes = {
   none: connection,
@@ -57,11 +62,9 @@ export const targetShapes = {
     ...connection(),
     client_id: z.string().describe('OAuth client id.'),
     client_secret: secret().describe('OAuth client secret.'),
-    token_url: address()
-      .describe('Token endpoint (OAuth 2.0 client credentials).')
-      .register(settingNotes, {
-        forAuthors: 'Tokens are renewed before they expire, and when the target rejects one.',
-      }),
+    token_url: address().describe('Token endpoint (OAuth 2.0 client credentials).').register(settingNotes, {
+      forAuthors: 'Tokens are renewed before they expire, and when the target rejects one.',
+    }),
     scope: z
       .string()
       .optional()
@@ -71,16 +74,16 @@ export const targetShapes = {
   }),
 }
 
-/** What {@link targetSettings} answers for each kind of credentials. */
+/** Result of {@link targetSettings}, by kind of credentials. */
 export type TargetSection<Kind extends keyof typeof targetShapes> = z.ZodObject<
   ReturnType<(typeof targetShapes)[Kind]>
 >
 
 /**
- * A section of settings for a target: its address, credentials of one kind, and TLS, all as operators know them from the
- * platform's settings. Hand the section to `targetHttp`.
+ * Settings section for a target: base URL, one kind of credentials, and TLS, named like the platform's
+ * settings. Pass the section to `targetHttp`.
  *
- * @param kind `token`, `basic` (name and password), `oauth2` (client credentials) or `none`, the default.
+ * @param kind `token`, `basic` (username and password), `oauth2` (client credentials), or `none`.
  *
  * @example
  * ```ts
@@ -106,6 +109,6 @@ export type TargetSection<Kind extends keyof typeof targetShapes> = z.ZodObject<
 export function targetSettings<Kind extends keyof typeof targetShapes = 'none'>(
   kind?: Kind,
 ): TargetSection<Kind> {
-  // Without a kind, it is that of the default.
+  // Without `kind`, the type parameter has its default.
   return z.object(targetShapes[kind ?? ('none' as Kind)]()) as TargetSection<Kind>
 }

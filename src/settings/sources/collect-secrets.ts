@@ -5,8 +5,8 @@ import { type SettingField } from '../schemas/setting-field.ts'
 import { type WrittenSettings, writtenOf } from './setting-sources.ts'
 
 /**
- * Everything that must be removed from logs: the value of each {@link Secret} among the settings, what was written where a
- * schema turned its secret into something else, and the secret parts of addresses, also of those that are no secrets.
+ * Collects everything to redact from logs: the value of each {@link Secret} in the settings, the original
+ * text if a schema converted its secret to something else, and the secret parts of all URLs.
  */
 export function collectSecrets(
   settings: Readonly<Record<string, unknown>>,

@@ -2,23 +2,23 @@ import { type Document, isScalar, LineCounter, parseAllDocuments, visit } from '
 import { SettingsError } from '../../errors/settings-error.ts'
 import { type RawValue } from './raw-value.ts'
 
-/** The sections of a `config.yml`, each with its fields as they were written. */
+/** Sections of a `config.yml`, each with its fields as written. */
 export type ConfigFile = ReadonlyMap<string, ReadonlyMap<string, RawValue>>
 
-/** No settings are nested so deeply: with more levels the stack may have no room to read them. */
+/** Maximum nesting. No settings are this deep, and deeper trees could overflow the stack. */
 const maxLevels = 200
 
-/** Values that a file may have once its aliases are followed: a few lines of aliases can mean millions. */
+/** Maximum number of values after resolving aliases: a few lines of aliases can mean millions. */
 const maxValues = 100_000
 
-/** How often what an anchor names may be used, with all that it uses itself. */
+/** Maximum number of uses of an anchor, including nested ones. */
 const maxAliasCount = 1000
 
 /**
- * Reads the text of a `config.yml`. Scalars keep their characters, so that a timestamp or `0123` stays what was
- * written: only the schema of a setting turns text into something else.
+ * Parses the text of a `config.yml`. Scalars keep their characters, so a timestamp or `0123` stays as
+ * written; only a setting's schema converts it.
  *
- * @throws SettingsError with line and column, without a word of the content.
+ * @throws SettingsError with line and column, but none of the content.
  */
 export function readConfigFile(text: string): ConfigFile {
   const root = readYaml(text)
@@ -30,9 +30,9 @@ export function readConfigFile(text: string): ConfigFile {
 }
 
 /**
- * Reads any YAML text, as {@link readConfigFile} reads that of a file; `undefined` for one without a document.
+ * Parses any YAML text like {@link readConfigFile}; `undefined` if it has no document.
  *
- * @throws SettingsError with line and column, without a word of the content.
+ * @throws SettingsError with line and column, but none of the content.
  */
 export function readYaml(text: string): RawValue {
   const lineCounter = new LineCounter()
@@ -66,7 +66,10 @@ function documentsOf(text: string, lineCounter: LineCounter): readonly Document.
   }
 }
 
-/** What only the tree of nodes tells, with its place: levels, and aliases that lead nowhere or into themselves. */
+/**
+ * Checks what only the node tree reveals, with its location: nesting, and aliases that are undefined or
+ * circular.
+ */
 function checkNodes(
   document: Document.Parsed,
   problem: (what: string, offset: number) => SettingsError,
@@ -81,7 +84,7 @@ function checkNodes(
     },
     Value: (_, { anchor, range }, path) => {
       if (anchor !== undefined) anchors.add(anchor)
-      // A map is two steps of the path: itself and the pair.
+      // A map adds two steps to the path: itself and the pair.
       if (path.length > 2 * maxLevels) throw problem('is nested too deeply', range?.[0] ?? 0)
     },
     Pair: (_, { key, value }) => {
@@ -99,12 +102,12 @@ function valueOf(document: Document.Parsed): RawValue {
     return value
   } catch (error) {
     if (error instanceof SettingsError) throw error
-    // Its messages name anchors.
+    // The library's messages name anchors.
     throw broken('has too many aliases, or merges something that is not a map')
   }
 }
 
-/** With all aliases followed. */
+/** Counts values with all aliases resolved. */
 function checkSize(root: RawValue): void {
   let values = 0
   const visitValue = (value: RawValue, level: number): void => {
@@ -120,11 +123,12 @@ function checkSize(root: RawValue): void {
 function sectionOf(name: string, section: RawValue): ReadonlyMap<string, RawValue> {
   if (section instanceof Map) return section as ReadonlyMap<string, RawValue>
   if (section === null) return new Map()
-  // Something of another program; it only matters when the section is one of ours, whose fields are then missing.
+  // May belong to another program. It only matters if one of our sections has this name; its fields are then
+  // missing.
   return new NotASection(name)
 }
 
-/** What stands where a section was expected. */
+/** A value found where a section was expected. */
 export class NotASection extends Map<string, RawValue> {
   readonly section: string
 

@@ -2,18 +2,18 @@ import { entriesOf } from './entries-of.ts'
 import { itemsOf, textOf } from './raw-value.ts'
 import { withoutEnd } from '../../util/without-end.ts'
 
-/** Runs of a secret that are this long give too much of it away. */
+/** Repeating this many consecutive characters of a secret reveals too much. */
 const secretRun = 5
 
-/** A value that was received, which no message may repeat. */
+/** A received value, which no message may repeat. */
 export interface ReceivedValue {
   readonly value: unknown
   readonly isSecret: boolean
 }
 
 /**
- * Whether `message` repeats anything of what was received. Schemas of authors may put the value into their messages;
- * ours never do. Of a secret, not even a part may appear.
+ * Whether `message` repeats a received value. Authors' schemas may put the value in their messages; ours
+ * never do. Not even part of a secret may appear.
  */
 export function repeatsReceived(message: string, received: readonly ReceivedValue[]): boolean {
   const said = message.toLowerCase()
@@ -22,13 +22,13 @@ export function repeatsReceived(message: string, received: readonly ReceivedValu
   )
 }
 
-/** Every text inside of a value, whatever it is wrapped in. */
+/** Every text inside a value, however deeply nested. */
 export function textsWithin(value: unknown): readonly string[] {
   const text = textOf(value)?.trim()
   const whole = text ?? (typeof value === 'number' || typeof value === 'bigint' ? String(value) : '')
   const parts = [
     ...(entriesOf(value) ?? []).flat(),
-    // The pieces of a comma list; a text without a comma is its own only piece.
+    // Items of a comma-separated list; text without a comma is its only item.
     ...(text === undefined || text.includes(',') || text.startsWith('[') ? (itemsOf(value) ?? []) : []),
   ]
   return [whole, ...parts.flatMap(textsWithin)].filter((part) => part !== '')
@@ -38,7 +38,7 @@ function contains(said: string, text: string): boolean {
   const lower = text.toLowerCase()
   if (lower.length >= 4)
     return said.includes(lower) || said.includes(encodeURIComponent(String(Buffer.from(text))).toLowerCase())
-  // A short value such as 5 or on is part of many words and numbers that have nothing to do with it.
+  // Short values such as 5 or on occur in many unrelated words and numbers.
   return (
     said.split(/[^\p{L}\p{N}]+/u).includes(lower) || (/[^\p{L}\p{N}]/u.test(lower) && said.includes(lower))
   )

@@ -1,7 +1,7 @@
 import { readYaml } from './config-file.ts'
 import { parseJson, textOf } from './raw-value.ts'
 
-/** The parts of a map, a plain object, or a text that holds a JSON or YAML object; `undefined` for everything else. */
+/** Entries of a map, a plain object, or text holding a JSON or YAML object; `undefined` for anything else. */
 export function entriesOf(raw: unknown): readonly (readonly [string, unknown])[] | undefined {
   const text = textOf(raw)
   const value = text === undefined ? raw : (parseJson(text) ?? yamlOf(text))

@@ -1,6 +1,6 @@
 /**
- * Names that pycti and the Python SDK read and that mean nothing to a stream connector of this package. They are
- * accepted without a word, and are never taken for a misspelling.
+ * Names that pycti and the Python SDK read, but that have no meaning here. Accepted silently, and never
+ * treated as misspellings.
  */
 const foreign = new RegExp(
   `^(?:${[
@@ -30,7 +30,7 @@ export function isForeignName(environment: string): boolean {
   return foreign.test(environment)
 }
 
-/** Names that connectors in Python read, and the settings of this package that do the same. */
+/** Names read by Python connectors, and the equivalent settings of this package. */
 const successors: ReadonlyMap<string, string> = new Map([
   ['CONNECTOR_CONSUMER_COUNT', 'CONNECTOR_CONCURRENCY'],
   ['METRICS_ENABLE', 'CONNECTOR_EXPOSE_METRICS'],
@@ -41,7 +41,7 @@ const successors: ReadonlyMap<string, string> = new Map([
   ['PROXY_NO_PROXY', 'NO_PROXY'],
 ])
 
-/** The setting that does what `environment` did for a connector in Python; `undefined` for other names. */
+/** The equivalent of a Python connector's setting; `undefined` for other names. */
 export function successorOf(environment: string): string | undefined {
   return successors.get(environment)
 }

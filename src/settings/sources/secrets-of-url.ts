@@ -1,12 +1,13 @@
 import { secretName } from '../../util/secret-name.ts'
 
-/** Parts of a secret address that are shorter are no secrets by themselves: `services`, `api/v2`. */
+/** Shorter parts of a secret URL are not secret on their own: `services`, `api/v2`. */
 const minValueCharacters = 8
 const minSegmentCharacters = 16
 
 /**
- * What nobody may see of an address: its password, and what its query calls a token, a key or the like. Of an address that is
- * a secret itself, as that of a web hook, also its path, its query, and what looks made up in them: servers repeat each alone.
+ * Secret parts of a URL: its password, and query parameters named token, key, and so on. If the URL itself is
+ * a secret, as for a web hook, also its path, its query, and the random-looking parts of both, because
+ * servers repeat those separately.
  */
 export function secretsOfUrl(text: string, isSecret: boolean): readonly string[] {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text) || !URL.canParse(text)) return []

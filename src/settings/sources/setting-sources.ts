@@ -8,39 +8,42 @@ import { textFileOf } from './text-file.ts'
 
 /** Where {@link loadSettings} looks. */
 export interface SettingSources {
-  /** The environment. Default `process.env`. */
+  /**
+   * Environment variables.
+   * @default process.env
+   */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
   /**
-   * The one folder where `config.yml`, or else `.env`, is looked for. Default: the folder of the main script, its
-   * parent, then the working directory.
+   * The only folder to search for `config.yml`, or else `.env`.
+   * @default the main script's folder, its parent, then the working directory
    */
   readonly directory?: string | undefined
 }
 
-/** The kinds of places that a setting can come from. */
+/** Kinds of sources. */
 export type SettingOrigin = 'environment' | 'config.yml' | '.env'
 
-/** A setting as somebody wrote it. */
+/** A setting as someone wrote it. */
 export interface WrittenSetting {
   readonly raw: RawValue
   readonly origin: SettingOrigin
-  /** The name that it has there. */
+  /** Its name in that source. */
   readonly name: string
 }
 
-/** Everything that an operator wrote, before any schema has seen it. */
+/** Everything an operator wrote, before any schema has seen it. */
 export interface WrittenSettings {
   readonly environment: ReadonlyMap<string, string>
   readonly dotenv: ReadonlyMap<string, string>
   readonly config: ConfigFile
-  /** For logs: the environment and the file that was read. */
+  /** The environment and the file that was read, for logs. */
   readonly description: string
 }
 
 /**
- * Reads the environment and the file beside it.
+ * Reads the environment and the settings file.
  *
- * @throws SettingsError when there is a file that cannot be read.
+ * @throws SettingsError if a file exists but cannot be read.
  */
 export function readSources({ env = process.env, directory }: SettingSources): WrittenSettings {
   const environment = new Map(
@@ -59,12 +62,12 @@ export function readSources({ env = process.env, directory }: SettingSources): W
   return { ...nothing, description: 'environment' }
 }
 
-/** The highest source that sets `field` to something; a placeholder or an empty text sets nothing. */
+/** The highest-priority source that sets `field`. Placeholders and empty text do not count. */
 export function writtenOf(sources: WrittenSettings, field: SettingField): WrittenSetting | undefined {
   return candidatesOf(sources, field).find(({ raw }) => !isMissing(raw))
 }
 
-/** Whether somebody left the placeholder of a sample where `field` should be. */
+/** Whether `field` still has the placeholder of a sample. */
 export function holdsPlaceholder(sources: WrittenSettings, field: SettingField): boolean {
   return candidatesOf(sources, field).some(({ raw }) => isPlaceholder(raw))
 }
@@ -92,7 +95,7 @@ function defaultDirectories(): readonly string[] {
 
 function realPath(path: string): string {
   try {
-    // A program that was installed is started through a link.
+    // Installed programs are started through a symbolic link.
     return realpathSync(path)
   } catch {
     return path

@@ -2,9 +2,9 @@ import { SettingsError } from '../../errors/settings-error.ts'
 import { readSmallFile } from '../../util/read-small-file.ts'
 
 /**
- * The text of a file without its byte order mark; `undefined` when there is no such file.
+ * Reads a file without its byte order mark; `undefined` if it does not exist.
  *
- * @throws SettingsError when it is there and cannot be read.
+ * @throws SettingsError if it exists but cannot be read.
  */
 export function textFileOf(path: string): string | undefined {
   try {

@@ -137,8 +137,16 @@ test.each([
   ['CONNECTOR_LIVE_STREAM_RECOVER_ISO_DATE', '2026-02-30', `must be ${catchUpEndForms}`],
   ['CONNECTOR_METRICS_PORT', '65536', 'must be at most 65535'],
   ['CONNECTOR_METRICS_PORT', '0x10', 'must be a whole number from 0 to 65535'],
-  ['CONNECTOR_METRICS_NAMESPACE', 'my-siem', 'must consist of letters, digits, and _, and not start with a digit'],
-  ['CONNECTOR_METRICS_SUBSYSTEM', '1st', 'must consist of letters, digits, and _, and not start with a digit'],
+  [
+    'CONNECTOR_METRICS_NAMESPACE',
+    'my-siem',
+    'must consist of letters, digits, and _, and not start with a digit',
+  ],
+  [
+    'CONNECTOR_METRICS_SUBSYSTEM',
+    '1st',
+    'must consist of letters, digits, and _, and not start with a digit',
+  ],
   ['CONNECTOR_METRICS_PORT', '80.5', 'must be a whole number from 0 to 65535'],
 ])('%s=%s %s', (name, text, message) => {
   expect(problemOf({ [name]: text })).toMatchObject({ environment: name, message })
