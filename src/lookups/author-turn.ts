@@ -1,6 +1,6 @@
 import { type AuthorInfo } from './lookup-answers.ts'
 
-/** A page of the platform holds at least so many (OpenCTI platform, `elasticsearch:default_pagination_result_size`). */
+/** Default page size of the platform (OpenCTI platform, `elasticsearch:default_pagination_result_size`). */
 const maxAtOnce = 500
 
 interface Asked {
@@ -10,13 +10,13 @@ interface Asked {
   readonly signal: AbortSignal
 }
 
-/** Asks the platform for several authors. The answer is in their order. */
+/** Queries the platform for several authors. Answers in the same order. */
 export type AskAuthors = (
   ids: readonly string[],
   signal: AbortSignal,
 ) => Promise<readonly (AuthorInfo | undefined)[]>
 
-/** Gathers what is asked within one turn of the event loop, and asks for it together. */
+/** Batches authors requested within one turn of the event loop into one query. */
 export class AuthorTurn {
   readonly #ask: AskAuthors
   #gathered: Asked[] = []
@@ -25,7 +25,7 @@ export class AuthorTurn {
     this.#ask = ask
   }
 
-  /** One author. @throws what the question throws. */
+  /** Loads one author. @throws whatever the query throws. */
   load(id: string, signal: AbortSignal): Promise<AuthorInfo | undefined> {
     return new Promise((resolve, reject) => {
       if (this.#gathered.length === 0) setImmediate(() => this.#send())
@@ -54,7 +54,7 @@ export class AuthorTurn {
   }
 }
 
-/** Aborted when the last of them is. */
+/** Aborts when all of the signals have aborted. */
 function allAborted(signals: readonly AbortSignal[]): AbortSignal {
   const all = new AbortController()
   let left = signals.length

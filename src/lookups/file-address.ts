@@ -1,22 +1,22 @@
 import { PermanentError } from '../errors/steering-errors.ts'
 import { withoutEnd } from '../util/without-end.ts'
 
-/** The path below which the platform hands out files (OpenCTI platform, http/httpPlatform.js). */
+/** Path under which the platform serves files (OpenCTI platform, http/httpPlatform.js). */
 const storagePath = '/storage/get/'
 
-/** Half of a character, which has no encoding. */
+/** An unpaired surrogate, which has no encoding. */
 const loneSurrogate = /\p{Surrogate}/u
 
-/** Longer addresses are no files of a platform. */
+/** Longer URIs are not platform files. */
 const maxLength = 4096
 
 /**
- * The address of a file from its `uri`. The platform writes names of files into it as they are, with spaces, `#` and `%`
- * (OpenCTI platform, database/stix-2-1-converter.ts), so each part is encoded here; nothing in it can lead out of the
- * storage.
+ * Builds a file's URL from its `uri`. The platform inserts file names unencoded, with spaces, `#`, and `%`
+ * (OpenCTI platform, database/stix-2-1-converter.ts), so this encodes each part; no part can escape the
+ * storage path.
  *
- * @param platformUrl address of the platform with its base path.
- * @throws PermanentError when it is no file of the platform.
+ * @param platformUrl base URL of the platform.
+ * @throws PermanentError if it is not a platform file.
  */
 export function fileAddress(platformUrl: string, uri: string): string {
   const base = withoutEnd(platformUrl, '/')

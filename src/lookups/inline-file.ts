@@ -1,10 +1,10 @@
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 
 /**
- * The content of a file that came along with its event, as some 7.x send small ones.
+ * Decodes a file embedded in its event; some 7.x versions embed small ones.
  *
- * @param data its content in base64.
- * @throws StreamConnectorError `LOOKUP_TOO_LARGE` when it has more than `maxBytes`.
+ * @param data base64 content.
+ * @throws StreamConnectorError `LOOKUP_TOO_LARGE` if it exceeds `maxBytes`.
  */
 export function inlineFile(data: string, maxBytes: number): Uint8Array {
   const bytes = Math.floor((data.length * 3) / 4)

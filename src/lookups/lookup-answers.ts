@@ -1,58 +1,61 @@
 import { z } from 'zod'
 
-/** What the platform says of a marking. */
+/** A marking, as the platform describes it. */
 export interface MarkingInfo {
-  /** The STIX id. */
+  /** STIX id. */
   readonly id: string
-  /** What people read: `TLP:AMBER`, `PAP:RED`, `INTERNAL ONLY`. */
+  /** Display name: `TLP:AMBER`, `PAP:RED`, `INTERNAL ONLY`. */
   readonly name: string
-  /** The family that it belongs to: `TLP`, `PAP`, `statement`. */
+  /** Family: `TLP`, `PAP`, `statement`. */
   readonly type: string
-  /** Its place within its family: the greater, the stricter. */
+  /** Rank within its family; higher is stricter. */
   readonly order: number
-  /** As `#d84315`; absent when it has none. */
+  /** For example `#d84315`. Undefined if there is none. */
   readonly color: string | undefined
 }
 
-/** What the platform says of an author. */
+/** An author, as the platform describes it. */
 export interface AuthorInfo {
-  /** The STIX id. */
+  /** STIX id. */
   readonly id: string
   readonly name: string
-  /** OpenCTI's type: `Organization`, `Individual`, `System`, `Sector`. */
+  /** OpenCTI type: `Organization`, `Individual`, `System`, `Sector`. */
   readonly type: string
 }
 
-/** One thing that a container holds: an object, or a relationship. */
+/** An object or relationship inside a container. */
 export interface ContainedObject {
-  /** The STIX id. */
+  /** STIX id. */
   readonly id: string
-  /** OpenCTI's own id, which never changes. */
+  /** OpenCTI id. Never changes. */
   readonly internalId: string
-  /** OpenCTI's type: `Indicator`, `IPv4-Addr`, `Malware`; of a relationship its kind, such as `indicates`. */
+  /**
+   * OpenCTI type, such as `Indicator`, `IPv4-Addr`, or `Malware`. For a relationship its kind, such as
+   * `indicates`.
+   */
   readonly type: string
-  /** What a person would call it; absent from platforms before 5.8, which do not tell. */
+  /** Display name. Undefined on platforms before 5.8, which do not send it. */
   readonly name: string | undefined
 }
 
-// Only what every version from 5 on has (OpenCTI platform, config/schema/opencti.graphql).
+// Only fields that exist since version 5 (OpenCTI platform, config/schema/opencti.graphql).
 
-/** All markings that the user may see: there are tens of them, so that one question answers for all. */
+/** All markings visible to the user. There are only dozens, so one query covers them all. */
 export const markingsQuery =
   'query LookUpMarkings($first: Int, $after: ID) { markingDefinitions(first: $first, after: $after) { pageInfo { hasNextPage endCursor } edges { node { id standard_id definition_type definition x_opencti_order x_opencti_color } } } }'
 
 const authorFields = 'id standard_id entity_type name x_opencti_stix_ids'
 
 /**
- * Several authors at once. Only a list can: the platform takes the same field no more than twice in a document, under whatever
- * names (OpenCTI platform, `app:graphql:batching_protection`).
+ * Several authors at once. Requires a list: the platform accepts the same field at most twice per document,
+ * regardless of aliases (OpenCTI platform, `app:graphql:batching_protection`).
  */
 export const authorsQuery = `query LookUpAuthors($filters: FilterGroup, $first: Int, $after: ID) { identities(filters: $filters, first: $first, after: $after) { pageInfo { hasNextPage endCursor } edges { node { ${authorFields} } } } }`
 
-/** One author: for platforms before 5.12, whose lists take no such filters. */
+/** One author, for platforms before 5.12, whose lists have no such filters. */
 export const authorQuery = `query LookUpAuthor($id: String!) { identity(id: $id) { ${authorFields} } }`
 
-/** A page of what a container holds. @param names whether the platform can say what people call it. */
+/** A page of a container's contents. @param names whether the platform supports display names. */
 export function objectsQuery(names: boolean): string {
   const name = names ? ' representative { main }' : ''
   const kinds = ['BasicObject', 'BasicRelationship'].map(
@@ -95,7 +98,7 @@ const author = z.object({
   x_opencti_stix_ids: z.array(text).nullish(),
 })
 
-/** An author as the platform tells of it. */
+/** An author in a platform response. */
 export type ListedAuthor = z.infer<typeof author>
 
 export const authorsAnswer = z.object({
@@ -121,7 +124,7 @@ export const objectsAnswer = z.object({
                 .object({
                   node: z
                     .object({
-                      // Nothing of a kind that is neither object nor relationship.
+                      // Skips anything that is neither an object nor a relationship.
                       id: text,
                       standard_id: text,
                       entity_type: text,

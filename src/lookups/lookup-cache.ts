@@ -1,12 +1,12 @@
 import { type Clock } from '../util/clock.ts'
 
-/** How much a {@link LookupCache} keeps, and for how long. */
+/** Limits of a {@link LookupCache}. */
 export interface LookupCacheBounds {
-  /** How much may be kept, in the unit of `weigh`; by default a count of answers. */
+  /** Maximum total weight, in the unit of `weigh`; by default the number of answers. */
   readonly maxWeight: number
-  /** How long an answer is good, in milliseconds. */
+  /** Time to live of an answer, in milliseconds. */
   readonly ttlMs: number
-  /** How long "there is none" is good, in milliseconds: what is created meanwhile should be seen soon. */
+  /** Time to live of "not found", in milliseconds. Short, so that new objects show up soon. */
   readonly absentTtlMs: number
 }
 
@@ -16,7 +16,7 @@ interface Kept<T> {
   readonly untilMs: number
 }
 
-/** Answers of the platform, also the answer that there is none; the least recently used are dropped first. */
+/** Cache of platform answers, including "not found". Evicts the least recently used. */
 export class LookupCache<T> {
   readonly #bounds: LookupCacheBounds
   readonly #clock: Clock
@@ -31,12 +31,12 @@ export class LookupCache<T> {
     this.#weigh = weigh
   }
 
-  /** Changes with each {@link forget}: an answer that was asked for before is not kept any more. */
+  /** Changes with every {@link forget}; answers requested before are then not stored. */
   get epoch(): number {
     return this.#epoch
   }
 
-  /** The answer in a box, whose value is undefined where there is nothing; no box when nobody knows. */
+  /** The cached answer in a box; its value is undefined for "not found". No box if nothing is cached. */
   get(key: string): { readonly value: T | undefined } | undefined {
     const kept = this.#kept.get(key)
     if (kept === undefined) return undefined
@@ -46,7 +46,7 @@ export class LookupCache<T> {
     return kept
   }
 
-  /** Keeps an answer, unless something was forgotten since `epoch`. */
+  /** Stores an answer, unless something was forgotten since `epoch`. */
   set(key: string, value: T | undefined, epoch: number): void {
     if (epoch !== this.#epoch) return
     this.#drop(key)
@@ -61,7 +61,7 @@ export class LookupCache<T> {
     }
   }
 
-  /** The answer is out of date. */
+  /** Drops an outdated answer. */
   forget(key: string): void {
     this.#epoch++
     this.#drop(key)

@@ -3,16 +3,16 @@ import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import { type Clock } from '../util/clock.ts'
 import { Slots } from '../util/slots.ts'
 
-/** After the first failure so long nothing is asked, in milliseconds; it doubles. */
+/** Pause after the first failure, in milliseconds; doubles with each failure. */
 const restMinMs = 500
 
-/** The longest time in which nothing is asked, in milliseconds. */
+/** Longest pause, in milliseconds. */
 const restMaxMs = 15_000
 
 /**
- * What every look-up goes through: only so many side by side, so that a burst of them leaves the platform room for pings
- * and for people. While the platform is away, one look-up now and then tries it and the others fail at once: events that
- * need them wait in the connector, not in a queue before a dead server.
+ * Gate for all lookups. Limits how many run in parallel, which leaves the platform room for pings and people.
+ * While the platform is down, an occasional lookup probes it and the others fail immediately, so events wait
+ * in the connector and not in a queue before a dead server.
  */
 export class LookupGate {
   readonly #options: LookupGateOptions
@@ -27,12 +27,15 @@ export class LookupGate {
     this.#slots = new Slots(options.maxSideBySide)
   }
 
-  /** Why the platform does not answer look-ups; undefined as far as is known when it does. */
+  /** Why the platform does not answer lookups; undefined if it does, as far as known. */
   get problem(): PlatformError | undefined {
     return this.#problem
   }
 
-  /** @throws PlatformError what `ask` throws, or `PLATFORM_UNREACHABLE` at once while the platform is away. */
+  /**
+   * @throws PlatformError whatever `ask` throws, or `PLATFORM_UNREACHABLE` immediately while the platform is
+   *   down.
+   */
   run<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
     return this.#slots.run(async () => {
       const isProbe = this.#problem !== undefined
@@ -60,7 +63,7 @@ export class LookupGate {
   #note(error: unknown, isProbe: boolean): void {
     if (!isStreamConnectorError(error)) return
     const problem = error as PlatformError
-    // A right that is missing for one question says nothing of the others.
+    // A permission missing for one query says nothing about others.
     const isAway =
       problem.code === 'PLATFORM_UNREACHABLE' ||
       (problem.code === 'PLATFORM_REFUSED' && problem.problem !== 'forbidden')
@@ -70,7 +73,7 @@ export class LookupGate {
     }
     const isFirst = this.#problem === undefined
     this.#problem = problem
-    // Those that were under way together fail together: that is one failure.
+    // Lookups that were in flight together fail together; count them as one failure.
     if (!isFirst && !isProbe) return
     this.#failures++
     const restMs = Math.min(restMaxMs, restMinMs * 2 ** (this.#failures - 1))
@@ -88,8 +91,8 @@ export class LookupGate {
 
 export interface LookupGateOptions {
   readonly clock: Clock
-  /** How many questions are asked side by side. */
+  /** Maximum number of parallel lookups. */
   readonly maxSideBySide: number
-  /** Told when the platform stops answering look-ups, and with nothing when it answers again. */
+  /** Called when the platform stops answering lookups, and with `undefined` when it answers again. */
   readonly onHealth?: ((problem: PlatformError | undefined) => void) | undefined
 }

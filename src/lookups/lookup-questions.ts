@@ -22,22 +22,22 @@ import { type LookupGate } from './lookup-gate.ts'
 
 const pageSize = 500
 
-/** Real platforms have tens of markings. */
+/** Real platforms have dozens of markings. */
 const maxMarkingPages = 10
 
-/** The questions behind look-ups, each asked once and answered whole. */
+/** The queries behind lookups. Each runs once and returns the complete answer. */
 export class LookupQuestions {
   readonly #options: LookupQuestionsOptions
-  /** Whether this platform can say what people call an object; versions before 5.8 cannot. */
+  /** Whether this platform supports display names; versions before 5.8 do not. */
   #knowsNames = true
-  /** Whether its lists can be filtered by ids; those of versions before 5.12 cannot. */
+  /** Whether its lists can be filtered by id; before 5.12 they cannot. */
   #filtersByIds = true
 
   constructor(options: LookupQuestionsOptions) {
     this.#options = options
   }
 
-  /** Every marking that the user may see, by its STIX id and by OpenCTI's. */
+  /** All markings visible to the user, by STIX id and OpenCTI id. */
   async markings(signal: AbortSignal): Promise<ReadonlyMap<string, MarkingInfo>> {
     const all = new Map<string, MarkingInfo>()
     let after: string | undefined
@@ -64,7 +64,7 @@ export class LookupQuestions {
     return all
   }
 
-  /** The authors of these ids, in their order. */
+  /** Authors with these ids, in the same order. */
   async authors(ids: readonly string[], signal: AbortSignal): Promise<readonly (AuthorInfo | undefined)[]> {
     if (this.#filtersByIds) {
       try {
@@ -106,7 +106,7 @@ export class LookupQuestions {
     return authorInfo(identity)
   }
 
-  /** @throws StreamConnectorError `LOOKUP_TOO_LARGE` when the container holds more than `maxObjects`. */
+  /** @throws StreamConnectorError `LOOKUP_TOO_LARGE` if the container has more than `maxObjects`. */
   async objects(id: string, maxObjects: number, signal: AbortSignal): Promise<readonly ContainedObject[]> {
     const objects: ContainedObject[] = []
     let after: string | undefined
@@ -134,7 +134,10 @@ export class LookupQuestions {
     }
   }
 
-  /** @param what for the message when the user may not. @throws PlatformError as `GraphqlClient.request` does. */
+  /**
+   * @param what what the user may lack permission for, for the message. @throws PlatformError like
+   *   `GraphqlClient.request`.
+   */
   graphql<T>(what: string, request: GraphqlRequest<T>): Promise<T> {
     return this.ask(what, request.signal, (signal) => this.#options.graphql.request({ ...request, signal }))
   }
@@ -157,7 +160,7 @@ export class LookupQuestions {
     }
   }
 
-  /** Anything through the gate. @param what for the message when the user may not. */
+  /** Runs anything through the gate. @param what what the user may lack permission for, for the message. */
   async ask<T>(
     what: string,
     signal: AbortSignal | undefined,
@@ -181,7 +184,7 @@ export class LookupQuestions {
 export interface LookupQuestionsOptions {
   readonly graphql: GraphqlClient
   readonly gate: LookupGate
-  /** Aborted when what is in flight is given up. */
+  /** Aborted when work in flight is abandoned. */
   readonly stopped?: AbortSignal | undefined
 }
 

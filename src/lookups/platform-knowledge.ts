@@ -8,8 +8,8 @@ import { filterByIds } from './filter-by-ids.ts'
 import { GraphqlClient, type GraphqlClientOptions } from '../opencti/graphql.ts'
 
 /**
- * Where an entity can be found at the target, as an external reference of OpenCTI keeps it: one of `url` and `external_id`
- * should be there.
+ * Where to find an entity in the target, stored as an OpenCTI external reference. Set `url`, `external_id`,
+ * or both.
  *
  * @example
  * ```ts
@@ -20,29 +20,32 @@ import { GraphqlClient, type GraphqlClientOptions } from '../opencti/graphql.ts'
  * ```
  */
 export interface EntityLink {
-  /** The name of the system, as people read it. */
+  /** Display name of the system. */
   readonly source_name: string
-  /** Where a person can look at it. */
+  /** Where a person can view the entity. */
   readonly url?: string | undefined
-  /** Its id there. */
+  /** Id of the entity in that system. */
   readonly external_id?: string | undefined
 }
 
-// One list holds entities and relationships of every kind; the filter `ids` finds by internal, standard and former STIX
-// ids (OpenCTI platform, domain/stixObjectOrStixRelationship.ts and utils/filtering; pycti,
+// One list covers entities and relationships of every kind. The filter `ids` matches internal, standard, and
+// former STIX ids (OpenCTI platform, domain/stixObjectOrStixRelationship.ts and utils/filtering; pycti,
 // opencti_stix_object_or_stix_relationship.py).
 const listQuery = (name: string, more = '') =>
   `query ${name}($filters: FilterGroup, $first: Int) { stixObjectOrStixRelationships(filters: $filters, first: $first) { edges { node { ` +
   `... on StixObject { id standard_id x_opencti_stix_ids } ... on StixRelationship { id standard_id } ${more}} } pageInfo { hasNextPage } } }`
 const existingQuery = listQuery('ExistingObjects')
-/** `toStix` is what the query `stix` answers, for each of a list (OpenCTI platform, resolvers/stixCoreObject.js and others). */
+/**
+ * `toStix` equals the answer of the `stix` query, for each item of a list (OpenCTI platform,
+ * resolvers/stixCoreObject.js and others).
+ */
 const statesQuery = listQuery(
   'PresentStates',
   ['StixCoreObject', 'StixCoreRelationship', 'StixSightingRelationship']
     .map((type) => `... on ${type} { toStix } `)
     .join(''),
 )
-/** What pycti's `get_stix_content` asks (OpenCTI platform, resolvers/stix.js). */
+/** The query of pycti's `get_stix_content` (OpenCTI platform, resolvers/stix.js). */
 const stixQuery = 'query StixQuery($id: String!) { stix(id: $id) }'
 const addReferenceMutation =
   'mutation ExternalReferenceAdd($input: ExternalReferenceAddInput!) { externalReferenceAdd(input: $input) { id } }'
@@ -62,29 +65,32 @@ const existing = z.object({
 const content = z.object({ stix: z.string().nullish() })
 const added = z.object({ externalReferenceAdd: z.object({ id: z.string() }) })
 
-/** The most ids in one question: a page of the platform holds at least so many (OpenCTI platform, `elasticsearch:default_pagination_result_size`). */
+/**
+ * Maximum number of ids per query: the platform's default page size (OpenCTI platform,
+ * `elasticsearch:default_pagination_result_size`).
+ */
 export const maxIdsPerQuestion = 500
 
 /**
- * What is known at the platform right now, beside the stream, and the one thing that is written to it. Each call asks once;
- * see {@link GraphqlClient.request} for what it throws.
+ * Reads the current state of platform knowledge, and writes the one thing we write: links. Each call sends
+ * one request; see {@link GraphqlClient.request} for its errors.
  */
 export class PlatformKnowledge {
   readonly #graphql: GraphqlClient
 
   /**
    * @param http from `createPlatformHttp`.
-   * @param url address of the platform with its base path.
+   * @param url base URL of the platform.
    */
   constructor(http: KyInstance, url: string, limits: Pick<GraphqlClientOptions, 'clock' | 'timeoutMs'> = {}) {
     this.#graphql = new GraphqlClient({ http, url, ...limits })
   }
 
   /**
-   * Which of these exist, as far as the token's user may see them.
+   * Returns which of these exist and are visible to the token's user.
    *
    * @param ids internal or STIX ids, at most {@link maxIdsPerQuestion}.
-   * @throws PlatformError also when the answer is not whole: what is missing in it must not count as gone.
+   * @throws PlatformError also if the answer is incomplete, because missing ids would count as gone.
    */
   async existing(ids: readonly string[], signal?: AbortSignal): Promise<ReadonlySet<string>> {
     if (ids.length === 0) return new Set()
@@ -92,10 +98,10 @@ export class PlatformKnowledge {
   }
 
   /**
-   * The present states of entities and relationships, as the stream would tell them; `undefined` for one that is not there to
-   * be seen.
+   * Returns the current state of entities and relationships, as the stream would send them; `undefined` for
+   * any that is not visible.
    *
-   * @param ids internal or STIX ids, a few at a time: each answer can hold megabytes.
+   * @param ids internal or STIX ids. Pass a few at a time: each answer can be megabytes.
    */
   async stixOf(ids: readonly string[], signal?: AbortSignal): Promise<readonly (Entity | undefined)[]> {
     if (ids.length === 0) return []
@@ -103,19 +109,18 @@ export class PlatformKnowledge {
     const states: (Entity | undefined)[] = []
     for (const id of ids) {
       const each = found.get(id)
-      // Markings and labels have no such field in the list.
+      // Markings and labels lack this field in the list.
       states.push(entityOf(each === undefined ? undefined : (each.toStix ?? (await this.#stix(id, signal)))))
     }
     return states
   }
 
   /**
-   * Adds an external reference to an entity, unless it has it already (the platform takes the same reference for one it
-   * knows).
+   * Adds an external reference to an entity. Idempotent: the platform recognizes a reference it already has.
    *
    * @param entity its internal or STIX id, and its STIX type.
-   * @throws PlatformError `PLATFORM_REFUSED` with problem `forbidden` when the token's user may not change knowledge
-   * (capability KNOWLEDGE_KNUPDATE); `PLATFORM_ERROR` when there is no such entity.
+   * @throws PlatformError `PLATFORM_REFUSED` with problem `forbidden` if the token's user may not update
+   *   knowledge (capability KNOWLEDGE_KNUPDATE); `PLATFORM_ERROR` if the entity does not exist.
    */
   async link(
     entity: { readonly id: string; readonly type: string },
@@ -135,8 +140,8 @@ export class PlatformKnowledge {
       signal,
     })
     const edit = editOf(entity.type)
-    // Written into the document: the input type has had another name in each generation (StixMetaRelationshipAddInput in
-    // 5.x, StixRefRelationshipAddInput since).
+    // Inlined, because the input type's name varies by version (StixMetaRelationshipAddInput in 5.x,
+    // StixRefRelationshipAddInput since).
     const to = JSON.stringify(answer.externalReferenceAdd.id)
     await this.#graphql.request({
       query: `mutation AddExternalReference($id: ID!) { ${edit}(id: $id) { relationAdd(input: { toId: ${to}, relationship_type: "external-reference" }) { id } } }`,
@@ -146,7 +151,7 @@ export class PlatformKnowledge {
     })
   }
 
-  /** Those of the ids that are there. @throws PlatformError when the answer is not whole. */
+  /** Returns the ids that exist. @throws PlatformError if the answer is incomplete. */
   async #list(
     query: string,
     ids: readonly string[],
@@ -154,7 +159,7 @@ export class PlatformKnowledge {
   ): Promise<ReadonlyMap<string, z.infer<typeof node>>> {
     const answer = await this.#graphql.request({
       query,
-      // Somewhat more than one for each: a former STIX id can be that of several.
+      // Allows for more than one match per id: several objects can share a former STIX id.
       variables: { filters: filterByIds(ids), first: ids.length * 2 },
       schema: existing,
       signal,
@@ -193,7 +198,7 @@ function entityOf(text: string | null | undefined): Entity | undefined {
   return entity as Entity
 }
 
-/** The edit that takes entities of a STIX type, as pycti chooses it. */
+/** The mutation for entities of a STIX type, chosen like pycti. */
 function editOf(type: string): string {
   if (type === 'relationship') return 'stixCoreRelationshipEdit'
   if (type === 'sighting') return 'stixSightingRelationshipEdit'

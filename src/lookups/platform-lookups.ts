@@ -19,40 +19,40 @@ import { LookupQuestions } from './lookup-questions.ts'
 import { readFile } from './read-file.ts'
 import { SharedFlights } from './shared-flights.ts'
 
-/** What every look-up can be given. */
+/** Options of every lookup. */
 export interface LookupOptions {
-  /** Gives up this look-up alone, not the same one of somebody else; `context.signal` is meant for it. */
+  /** Cancels this lookup, but not the same lookup of another caller. Pass `context.signal`. */
   readonly signal?: AbortSignal | undefined
 }
 
-/** How many look-ups are under way side by side. */
+/** Maximum number of parallel lookups. */
 const maxSideBySide = 8
 
-/** How long one question may take, in milliseconds. */
+/** Timeout of a query, in milliseconds. */
 const timeoutMs = 30_000
 
-/** How long a file may take, in milliseconds. */
+/** Timeout of a file download, in milliseconds. */
 const fileTimeoutMs = 300_000
 
 const defaultMaxBytes = 33_554_432
 const defaultMaxObjects = 10_000
 
-/** Ids of the platform have 36 characters, those of STIX a type before that. */
+/** OpenCTI ids have 36 characters; STIX ids add a type. */
 const maxIdLength = 256
 
 const ttlMs = 600_000
 const absentTtlMs = 60_000
 
 /**
- * Questions to the OpenCTI platform about what the live stream does not carry. Ask them in `transform` or in a hook:
+ * Looks up platform data that the live stream does not carry. Use it in `transform` or in a hook:
  *
- * - Answers are kept: those about markings and authors for 10 minutes (that there is none, for 1 minute), or until the
- *   stream brings a newer state. What is being asked already is not asked twice. Authors that are asked for at the same
- *   time go into one query. All markings come with one.
- * - At most 8 questions are under way at a time, and pings do not wait behind them.
- * - While the platform does not answer, or does not take the token, events that need an answer wait for it, however long
- *   that takes: none becomes a dead letter, and it does not count as an outage of the target.
- * - They go the way that all requests to the platform go: same token, headers, proxy and certificates.
+ * - Markings and authors are cached for 10 minutes ("not found" for 1 minute), or until the stream brings a
+ *   newer state. Concurrent requests for the same answer share one query. Authors requested together are
+ *   batched. One query loads all markings.
+ * - At most 8 queries run in parallel, and pings do not queue behind them.
+ * - While the platform is down or rejects the token, events that need an answer wait, however long it takes.
+ *   None becomes a dead letter, and it does not count as an outage of the target.
+ * - Lookups use the token, headers, proxy, and certificates of all platform requests.
  *
  * The token's user needs the capability "Access knowledge" (`KNOWLEDGE`).
  *
@@ -104,18 +104,18 @@ export class PlatformLookups {
     this.#authorTurn = new AuthorTurn((ids, signal) => this.#questions.authors(ids, signal))
   }
 
-  /** @internal Why the platform does not answer look-ups; undefined when it does, as far as is known. */
+  /** @internal Why the platform does not answer lookups; undefined if it does, as far as known. */
   get problem(): PlatformError | undefined {
     return this.#gate.problem
   }
 
   /**
-   * What a marking is called, of whatever family. The stream carries ids alone; only the five of the Traffic Light
-   * Protocol are the same everywhere (`tlpOf`).
+   * Looks up a marking of any family. The stream only carries ids, and only the five TLP markings have the
+   * same ids everywhere (`tlpOf`).
    *
-   * @param id the STIX id, as in `object_marking_refs`, or OpenCTI's own.
-   * @returns undefined when the platform has no such marking, or none that the token's user may see.
-   * @throws PlatformError when there is no answer. Let it through: the event then waits.
+   * @param id STIX id, as in `object_marking_refs`, or OpenCTI id.
+   * @returns undefined if the platform has no such marking or the token's user may not see it.
+   * @throws PlatformError if there is no answer. Do not catch it: the event then waits.
    */
   async markingOf(id: string, options: LookupOptions = {}): Promise<MarkingInfo | undefined> {
     if (!isId(id)) return undefined
@@ -133,11 +133,11 @@ export class PlatformLookups {
   }
 
   /**
-   * Who wrote an entity.
+   * Looks up the author of an entity.
    *
-   * @param entity the entity, or the id of the author itself.
-   * @returns undefined when there is none, or none that the token's user may see.
-   * @throws PlatformError when there is no answer. Let it through: the event then waits.
+   * @param entity the entity, or the author's id.
+   * @returns undefined if there is no author or the token's user may not see it.
+   * @throws PlatformError if there is no answer. Do not catch it: the event then waits.
    */
   async authorOf(entity: Entity | string, options: LookupOptions = {}): Promise<AuthorInfo | undefined> {
     const id = typeof entity === 'string' ? entity : createdByOf(entity)
@@ -154,14 +154,15 @@ export class PlatformLookups {
   }
 
   /**
-   * Everything that a container (a report, a grouping, a case, a note …) holds, with names and types. `object_refs` on the
-   * stream has ids only. Kept for one minute; asked for an entity that has changed since, it is asked anew.
+   * Lists the contents of a container (report, grouping, case, note, …) with names and types; `object_refs`
+   * in the stream only has ids. Cached for one minute, or until the container changes.
    *
    * @param container the container, or its id.
-   * @param options.maxObjects the most that is taken in. Default: 10 000.
-   * @returns nothing for a container that is not there.
-   * @throws StreamConnectorError `LOOKUP_TOO_LARGE` when it holds more; the event becomes a dead letter unless you catch it.
-   * @throws PlatformError when there is no answer. Let it through: the event then waits.
+   * @param options.maxObjects maximum number of objects. Defaults to 10,000.
+   * @returns an empty list if the container does not exist.
+   * @throws StreamConnectorError `LOOKUP_TOO_LARGE` if it has more objects; the event becomes a dead letter
+   *   unless you catch it.
+   * @throws PlatformError if there is no answer. Do not catch it: the event then waits.
    */
   async objectsOf(
     container: Entity | string,
@@ -184,14 +185,17 @@ export class PlatformLookups {
   }
 
   /**
-   * The content of a file that hangs on an entity. It is not kept; do not change it, others may have asked for the same.
+   * Downloads a file attached to an entity. Not cached. Do not modify the result: concurrent callers share
+   * it.
    *
    * @param file one of the entity's `files`, or its `uri`.
-   * @param options.maxBytes the most that is taken in, in bytes. Default: 33 554 432 (32 MiB).
-   * @throws StreamConnectorError `LOOKUP_TOO_LARGE` when it has more; the event becomes a dead letter unless you catch it.
-   * @throws PermanentError when it is no file of the platform.
-   * @throws PlatformError when there is no answer (let it through: the event then waits), or the platform does not hand
-   *   out the file (`PLATFORM_ERROR`).
+   * @param options.maxBytes maximum size, in bytes. Defaults to 33,554,432 (32 MiB).
+   * @throws StreamConnectorError `LOOKUP_TOO_LARGE` if the file is larger; the event becomes a dead letter
+   *   unless you catch it.
+   * @throws PermanentError if it is not a platform file.
+   * @throws PlatformError if there is no answer (do not catch it: the event then waits), or if the platform
+   *   does not serve the file (`PLATFORM_ERROR`).
+   *
    * @example
    * ```ts
    * import { extensionOf, openCtiExtension, type AttachedFile, type Entity, type PlatformLookups } from 'opencti-stream-connector'
@@ -221,12 +225,13 @@ export class PlatformLookups {
   }
 
   /**
-   * Any other question to the platform's GraphQL API, for what has no method here. It is asked once and not kept. Its
-   * errors are treated like those of the other look-ups. The platform takes the same query field no more than twice in one
-   * document, the same mutation once, whatever their aliases: ask for many objects with a list and a filter of `ids`.
+   * Sends any other query to the platform's GraphQL API. Not cached or shared; errors work as for other
+   * lookups. The platform accepts the same query field at most twice per document, and the same mutation
+   * once, regardless of aliases: to fetch many objects, use a list with an `ids` filter.
    *
-   * @param options.schema what `data` must look like; without it, it is handed on as it came.
-   * @throws PlatformError when there is no answer, or the platform answers with an error.
+   * @param options.schema validates `data`; without it, `data` is returned as is.
+   * @throws PlatformError if there is no answer, or the platform answers with an error.
+   *
    * @example
    * ```ts
    * import { z, type PlatformLookups } from 'opencti-stream-connector'
@@ -250,14 +255,14 @@ export class PlatformLookups {
     } = {},
   ): Promise<T> {
     const { variables, schema, signal } = options
-    // Without a schema, T is the default.
+    // Without a schema, T has its default.
     const shape = schema ?? (z.record(z.string(), z.unknown()) as unknown as z.ZodType<T>)
     return this.#questions.graphql('ask this', { query, variables, schema: shape, signal })
   }
 
   /**
-   * @internal The stream brought an identity or a marking. What is known of it stays when that says the same: in a
-   * catch-up, and as dependencies, they come again and again.
+   * @internal The stream brought an identity or a marking. The cache keeps what it has if that agrees,
+   *   because catch-ups and dependencies repeat the same objects over and over.
    */
   note(entity: Entity, how: { readonly isGone: boolean; readonly isDependency: boolean }): void {
     const name = nameOf(entity)
@@ -280,11 +285,11 @@ export class PlatformLookups {
 export interface PlatformLookupsOptions {
   /** From `createPlatformHttp`. */
   readonly http: KyInstance
-  /** Address of the platform with its base path. */
+  /** Base URL of the platform. */
   readonly url: string
-  /** Default: the machine's. */
+  /** @default systemClock */
   readonly clock?: Clock | undefined
-  /** Aborted when what is in flight is given up. */
+  /** Aborted when work in flight is abandoned. */
   readonly stopped?: AbortSignal | undefined
   readonly onHealth?: ((problem: PlatformError | undefined) => void) | undefined
 }

@@ -5,23 +5,23 @@ import { type Clock } from '../util/clock.ts'
 import { describeStatus } from '../opencti/describe-status.ts'
 import { unreachable } from '../opencti/unreachable.ts'
 
-/** Which file, and how much of it. */
+/** Which file to read, and how much of it. */
 export interface FileRequest {
   readonly http: KyInstance
   readonly clock: Clock
   readonly address: string
   readonly maxBytes: number
-  /** How long it may take in all, in milliseconds. */
+  /** Timeout of the whole download, in milliseconds. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
 }
 
 /**
- * Fetches a file of the platform.
+ * Downloads a platform file.
  *
- * @throws PlatformError when the platform is away, refuses, or cannot hand out the file.
- * @throws StreamConnectorError `LOOKUP_TOO_LARGE` when it has more than `maxBytes`.
- * @throws the reason of `signal` when that is aborted.
+ * @throws PlatformError if the platform is down, refuses, or cannot serve the file.
+ * @throws StreamConnectorError `LOOKUP_TOO_LARGE` if it exceeds `maxBytes`.
+ * @throws the reason of `signal` if that aborts.
  */
 export async function readFile(request: FileRequest): Promise<Uint8Array> {
   const { http, clock, address, maxBytes, timeoutMs, signal } = request
@@ -70,8 +70,8 @@ async function bytesOf(response: Response, maxBytes: number): Promise<Uint8Array
 }
 
 /**
- * A file that is not there, or that the user may not read, is answered with 500 and the trace of an error, as is a
- * storage that is down (OpenCTI platform, http/httpPlatform.js): it is tried again, but not for ever.
+ * The platform answers 500 and a stack trace for a file that is missing or off limits to the user, and also
+ * if its storage is down (OpenCTI platform, http/httpPlatform.js). Retry, but not forever.
  */
 function refusal(response: Response): PlatformError {
   const { status } = response

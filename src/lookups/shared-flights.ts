@@ -7,17 +7,17 @@ interface Flight<T> {
 }
 
 /**
- * One question at a time for each key: who asks what is being asked already gets the same answer. A caller who gives up
- * leaves the others alone; when the last one has, the question itself is given up.
+ * Shares one query per key among concurrent callers. A caller that cancels does not affect the others; the
+ * query is aborted when the last one cancels.
  */
 export class SharedFlights<T> {
   readonly #flights = new Map<string, Flight<T>>()
 
   /**
-   * The answer of the flight for `key`, which is started if there is none.
+   * Joins the flight for `key`, or starts one.
    *
-   * @param signal of this caller alone.
-   * @throws the reason of `signal` when that is aborted.
+   * @param signal of this caller only.
+   * @throws the reason of `signal` if that aborts.
    */
   async join(
     key: string,
@@ -38,7 +38,7 @@ export class SharedFlights<T> {
     }
   }
 
-  /** Who asks from now on gets an answer of their own: that of the present flight may be out of date. */
+  /** Later callers start a new flight, because the current one may return outdated data. */
   renew(key: string): void {
     this.#flights.delete(key)
   }
@@ -47,7 +47,7 @@ export class SharedFlights<T> {
     const abort = new AbortController()
     const flight = { answer: start(abort.signal), abort, callers: 0 }
     const end = () => this.#end(key, flight)
-    // Also keeps an answer that nobody waits for any more from being an unhandled rejection.
+    // Also marks the rejection as handled if all callers are gone.
     flight.answer.then(end, end)
     this.#flights.set(key, flight)
     return flight

@@ -1,6 +1,7 @@
-// Also an entry of the package, "opencti-stream-connector/stix": it must reach nothing but these files and `util`.
+// Also the package entry "opencti-stream-connector/stix". Must not import anything outside this folder and
+// `util`.
 
-// Entities: what they are
+// Entity types
 
 export {
   asEntity,
@@ -30,7 +31,7 @@ export type { ObservableObject } from './types/observable-objects.ts'
 export type { MarkingDefinition, MetaObject } from './types/meta-objects.ts'
 export { mitreExtension, observableExtension, openCtiExtension } from './types/extensions.ts'
 
-// Entities: what they say
+// Reading entities
 
 export { entityKeyOf, octiIdOf, octiTypeOf, previousStixIdOf } from './read/entity-ids.ts'
 export { nameOf } from './read/entity-name.ts'

@@ -11,16 +11,16 @@ import {
 import { PatternPlaces } from './pattern-places.ts'
 import { PatternScanner } from './pattern-scanner.ts'
 
-/** How many parentheses may stand within one another: each costs stack, and nobody writes so many. */
+/** Maximum nesting of parentheses: each level uses stack, and no real pattern goes this deep. */
 const maxDepth = 64
 
 /**
- * Reads a pattern in the STIX 2.1 patterning language. It takes time in proportion to the length of the text and
- * never throws: a text that is no pattern gives the reason and the place. Of STIX 2.0 it takes what can only mean one
- * thing: keys with hyphens and without quotes (`hashes.SHA-256`), times of START and STOP without `t`, empty sets.
+ * Parses a pattern in the STIX 2.1 patterning language. Takes linear time and never throws; for an invalid
+ * pattern, it returns the reason and the location. Also accepts the unambiguous parts of STIX 2.0: unquoted
+ * keys with hyphens (`hashes.SHA-256`), START and STOP times without `t`, and empty sets.
  *
- * The grammar is the one of OASIS (cti-stix2-json-schemas, pattern_grammar/STIXPattern.g4) with `EXISTS` and the
- * place of `NOT` from STIX 2.1, section 9.
+ * Follows the OASIS grammar (cti-stix2-json-schemas, pattern_grammar/STIXPattern.g4), plus `EXISTS` and the
+ * position of `NOT` from STIX 2.1, section 9.
  *
  * @example
  * ```ts
@@ -43,7 +43,7 @@ const quote = 39
 const openBracket = 91
 const openParenthesis = 40
 
-/** What a keyword joins. */
+/** Operands joined by a keyword. */
 interface Joined<Operand, Kind> {
   readonly kind: Kind
   readonly operands: readonly Operand[]
@@ -77,7 +77,7 @@ class PatternParser {
     return pattern
   }
 
-  // FOLLOWEDBY binds least, then OR, then AND.
+  // Precedence, lowest first: FOLLOWEDBY, OR, AND.
   #followedBy(): PatternExpression | undefined {
     return this.#joined('FOLLOWEDBY', 'followed-by', () => this.#or())
   }
@@ -90,7 +90,7 @@ class PatternParser {
     return this.#joined('AND', 'and', () => this.#qualified())
   }
 
-  /** One operand as it is, or several that `keyword` joins. */
+  /** A single operand, or several joined by `keyword`. */
   #joined<Operand extends { readonly offset: number }, Kind extends string>(
     keyword: string,
     kind: Kind,
@@ -158,7 +158,7 @@ class PatternParser {
     return { kind: 'observation', comparison, offset }
   }
 
-  /** Passes the parenthesis, what `inner` reads, and the closing parenthesis. */
+  /** Parses an opening parenthesis, `inner`, and a closing parenthesis. */
   #inParentheses<T>(inner: () => T | undefined): T | undefined {
     const scanner = this.#scanner
     if (this.#depth === maxDepth) {
@@ -173,7 +173,7 @@ class PatternParser {
     return scanner.take(')') ? result : scanner.fail('a closing parenthesis is expected here')
   }
 
-  // Inside of an observation OR binds less than AND.
+  // Inside an observation, OR has lower precedence than AND.
   #any(): PatternComparison | undefined {
     return this.#joined('OR', 'any', () => this.#all())
   }

@@ -15,7 +15,7 @@ import {
 } from './pattern.ts'
 import { PatternPlaces } from './pattern-places.ts'
 
-/** One condition that an observable can carry: a property, or a hash, with its value. */
+/** A condition an observable can express: a property or hash, and its value. */
 interface Condition {
   readonly kind: ObservableKind
   readonly name: string
@@ -24,15 +24,15 @@ interface Condition {
   readonly offset: number
 }
 
-/** Conditions that must hold of one object together. */
+/** Conditions one object must meet together. */
 type Alternative = readonly Condition[]
 
-/** More combinations of `(A OR B) AND (C OR D) …` than these are not written out. */
+/** Maximum number of combinations of `(A OR B) AND (C OR D) …` to expand. */
 const maxCombinations = 1000
 
 /**
- * The observables of a pattern: each of them alone makes the pattern match. Everything else is reported. The depth of
- * a parsed pattern is bounded, and with it the depth of this.
+ * Extracts the observables of a pattern, each of which alone makes the pattern match. Reports everything
+ * else. Recursion is bounded by the pattern's own depth limit.
  */
 export function observablesOfPattern(pattern: PatternExpression, text: string): ObservablesResult {
   const reader = new PatternReader(text)
@@ -63,7 +63,7 @@ class PatternReader {
         this.#report('together', 'several observations must be made together', expression.offset)
         break
       case 'qualified': {
-        // One observation always lies within any span of time, and repeats once.
+        // A single observation fits any time span, and counts as one repetition.
         const limit = expression.qualifiers.find(
           (qualifier) =>
             qualifier.kind === 'start-stop' || (qualifier.kind === 'repeats' && qualifier.times > 1),
@@ -81,7 +81,7 @@ class PatternReader {
     }
   }
 
-  /** The ways in which a comparison can hold that can be told as observables; the others are reported. */
+  /** Ways to satisfy a comparison that observables can express; reports the others. */
   #alternatives(comparison: PatternComparison): readonly Alternative[] {
     switch (comparison.kind) {
       case 'comparison': {
@@ -115,7 +115,7 @@ class PatternReader {
     }
   }
 
-  /** Every way to choose one alternative from each operand. */
+  /** Every way to choose one alternative per operand. */
   #combinations(operands: readonly PatternComparison[], offset: number): readonly Alternative[] {
     const choices = operands.map((operand) => this.#alternatives(operand))
     let count = 1
@@ -184,7 +184,10 @@ class PatternReader {
     return { kind, name, isHash: true, value, offset }
   }
 
-  /** One observable that has all conditions; a report when no single object can, or when none of them tells it. */
+  /**
+   * Adds one observable with all conditions, or a report if no single object can meet them or none of them
+   * identifies it.
+   */
   #combine(conditions: Alternative): void {
     const { kind, offset } = conditions[0]!
     const draft: ObservableDraft = { type: kind.type }
@@ -210,7 +213,7 @@ class PatternReader {
     else this.#report('property', `this does not tell one ${kind.type} from another`, offset)
   }
 
-  /** Reports once for each place. Returns undefined, so that `return this.#report(…)` reads well. */
+  /** Reports each location once. Returns undefined to allow `return this.#report(…)`. */
   #report(reason: NotExpressibleReason, message: string, offset: number): undefined {
     if (this.#reported.has(offset)) return
     this.#reported.add(offset)

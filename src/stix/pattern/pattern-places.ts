@@ -1,4 +1,4 @@
-/** Lines and columns of offsets in one text. The lines are counted at the first question, and only once. */
+/** Maps offsets in a text to lines and columns. Scans for line breaks once, on first use. */
 export class PatternPlaces {
   readonly #text: string
   #lineStarts: number[] | undefined
@@ -7,7 +7,7 @@ export class PatternPlaces {
     this.#text = text
   }
 
-  /** The line and the column of an offset, both from 1. */
+  /** Line and column of an offset, starting at 1. */
   placeOf(offset: number): { readonly line: number; readonly column: number } {
     this.#lineStarts ??= lineStartsIn(this.#text)
     const starts = this.#lineStarts

@@ -3,7 +3,7 @@ import { type PatternLiteral } from './pattern.ts'
 const quote = 39
 const backslash = 92
 
-/** White space of the grammar (`WS` in STIXPattern.g4). */
+/** White space in the grammar (`WS` in STIXPattern.g4). */
 const whiteSpace = /[\s\u0085]/
 const number = /[+-]?(?:\d*\.\d+|0|[1-9]\d*)/y
 const timestamp =
@@ -13,8 +13,8 @@ const isWordStart = (code: number) => (code >= 97 && code <= 122) || (code >= 65
 const isDigit = (code: number) => code >= 48 && code <= 57
 
 /**
- * Reads the tokens of a STIX pattern one by one. Nothing here throws: the first failure is kept in `failure`, and the
- * method that met it returns undefined. Grammar: OASIS, cti-stix2-json-schemas, pattern_grammar/STIXPattern.g4.
+ * Tokenizer for STIX patterns. Never throws: the first failure is stored in `failure`, and the method that
+ * hit it returns undefined. Grammar: OASIS, cti-stix2-json-schemas, pattern_grammar/STIXPattern.g4.
  */
 export class PatternScanner {
   readonly text: string
@@ -25,13 +25,13 @@ export class PatternScanner {
     this.text = text
   }
 
-  /** Keeps the first failure. Returns undefined, so that `return scanner.fail(…)` reads well. */
+  /** Stores the first failure. Returns undefined to allow `return scanner.fail(…)`. */
   fail(message: string, offset = this.offset): undefined {
     this.failure ??= { offset, message }
     return undefined
   }
 
-  /** Skips white space and comments, `/* … *\/` and `// …`. False after a comment that does not end. */
+  /** Skips white space and comments, `/* … *\/` and `// …`. Returns false for an unterminated comment. */
   skip(): boolean {
     const { text } = this
     for (;;) {
@@ -69,19 +69,19 @@ export class PatternScanner {
     return false
   }
 
-  /** The code of the next character that is neither white space nor comment, NaN at the end. */
+  /** Code of the next character after white space and comments; NaN at the end. */
   peek(): number {
     return this.skip() ? this.text.charCodeAt(this.offset) : Number.NaN
   }
 
-  /** Whether the next token is `symbol`; if so it is passed. */
+  /** Consumes the next token if it is `symbol`. */
   take(symbol: string): boolean {
     if (!this.skip() || !this.text.startsWith(symbol, this.offset)) return false
     this.offset += symbol.length
     return true
   }
 
-  /** The next word (letters, digits, `_`, `-`) without passing it, `''` when the next token is no word. */
+  /** The next word (letters, digits, `_`, `-`), not consumed; `''` if the next token is not a word. */
   peekWord(): string {
     const start = this.peek()
     if (!isWordStart(start)) return ''
@@ -94,14 +94,14 @@ export class PatternScanner {
     return this.text.slice(this.offset, end)
   }
 
-  /** Whether the next token is this keyword; if so it is passed. Keywords are written in capitals. */
+  /** Consumes the next token if it is this keyword. Keywords are uppercase. */
   takeWord(keyword: string): boolean {
     if (this.peekWord() !== keyword) return false
     this.offset += keyword.length
     return true
   }
 
-  /** A word, passed; undefined with a failure when there is none. */
+  /** Consumes a word; fails if there is none. */
   word(what: string): string | undefined {
     const word = this.peekWord()
     if (word === '') return this.fail(`${what} is expected here`)
@@ -109,7 +109,7 @@ export class PatternScanner {
     return word
   }
 
-  /** A string in single quotes. Only `\'` and `\\` are escapes (`StringLiteral` in the grammar). */
+  /** Consumes a single-quoted string. The only escapes are `\'` and `\\` (`StringLiteral` in the grammar). */
   string(what: string): string | undefined {
     if (this.peek() !== quote) return this.fail(`${what} in single quotes is expected here`)
     const { text } = this
@@ -134,7 +134,7 @@ export class PatternScanner {
     return this.fail('the string that begins here does not end', begin)
   }
 
-  /** A whole number without a sign in front, as indices and qualifiers have. */
+  /** Consumes an unsigned integer, as in indices and qualifiers. */
   wholeNumber(what: string): number | undefined {
     const isNumber = isDigit(this.peek())
     const begin = this.offset
@@ -142,7 +142,7 @@ export class PatternScanner {
     return literal?.kind === 'integer' ? literal.value : this.fail(`${what} is expected here`, begin)
   }
 
-  /** A whole or decimal number above zero. */
+  /** Consumes an integer or decimal above zero. */
   positiveNumber(what: string): number | undefined {
     this.skip()
     const begin = this.offset
@@ -152,7 +152,7 @@ export class PatternScanner {
       : this.fail(`${what} is expected here`, begin)
   }
 
-  /** The next value, passed; undefined with a failure when there is none. */
+  /** Consumes the next value; fails if there is none. */
   literal(): PatternLiteral | undefined {
     const code = this.peek()
     const next = this.text.charCodeAt(this.offset + 1)
@@ -172,7 +172,7 @@ export class PatternScanner {
     )
   }
 
-  /** A time, with or without its `t`: STIX 2.0 wrote those of START and STOP as strings. */
+  /** Consumes a timestamp, with or without `t`: STIX 2.0 wrote START and STOP times as strings. */
   time(): string | undefined {
     if (this.peek() === quote) return this.string('a time')
     return this.text.startsWith("t'", this.offset)
@@ -196,7 +196,7 @@ export class PatternScanner {
     return { kind: 'timestamp', value: text.slice(2, -1) }
   }
 
-  /** `h'…'` and `b'…'`: a regular expression would need stack for a long one. */
+  /** `h'…'` or `b'…'`. Scanned by hand, because a regular expression would need stack for a long one. */
   #encoded(
     kind: 'hex' | 'binary',
     isAllowed: (code: number) => boolean,

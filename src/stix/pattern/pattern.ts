@@ -1,27 +1,27 @@
-/** A value in a pattern. `text` of a number is as it was written, since a large one loses digits as a number. */
+/** A value in a pattern. A number's `text` is as written, because large numbers lose digits. */
 export type PatternLiteral =
   | { readonly kind: 'string'; readonly value: string }
   | { readonly kind: 'integer' | 'float'; readonly value: number; readonly text: string }
   | { readonly kind: 'boolean'; readonly value: boolean }
   | { readonly kind: 'timestamp' | 'hex' | 'binary'; readonly value: string }
 
-/** One step from an object to a property: by name, by place in a list, or through any item of a list (`[*]`). */
+/** One step from an object to a property: by name, by list index, or through any item of a list (`[*]`). */
 export type PathStep =
   | { readonly kind: 'property'; readonly name: string }
   | { readonly kind: 'index'; readonly index: number }
   | { readonly kind: 'any' }
 
-/** What a comparison looks at: `file:hashes.'SHA-256'`. The first step is always a property. */
+/** Left side of a comparison: `file:hashes.'SHA-256'`. The first step is always a property. */
 export interface ObjectPath {
   readonly type: string
   readonly steps: readonly PathStep[]
 }
 
-/** The operators that compare with one value. */
+/** Operators that compare with a single value. */
 export type ComparisonOperator =
   '=' | '!=' | '>' | '<' | '>=' | '<=' | 'LIKE' | 'MATCHES' | 'ISSUBSET' | 'ISSUPERSET'
 
-/** What must hold of one observation. `offset` is the place in the pattern, in UTF-16 code units. */
+/** Conditions on one observation. `offset` is the location in the pattern, in UTF-16 code units. */
 export type PatternComparison =
   | {
       readonly kind: 'comparison'
@@ -50,13 +50,13 @@ export type PatternComparison =
       readonly offset: number
     }
 
-/** What narrows an observation down in time or number. */
+/** Restricts an observation by time or number. */
 export type PatternQualifier =
   | { readonly kind: 'within'; readonly seconds: number; readonly offset: number }
   | { readonly kind: 'repeats'; readonly times: number; readonly offset: number }
   | { readonly kind: 'start-stop'; readonly start: string; readonly stop: string; readonly offset: number }
 
-/** A pattern, or a part of one, that speaks of observations. Redundant parentheses leave no trace. */
+/** A pattern, or a part of one, about observations. Redundant parentheses are dropped. */
 export type PatternExpression =
   | { readonly kind: 'observation'; readonly comparison: PatternComparison; readonly offset: number }
   | {
@@ -71,21 +71,21 @@ export type PatternExpression =
       readonly offset: number
     }
 
-/** Why a pattern could not be read, and where. */
+/** Why and where a pattern is invalid. */
 export interface PatternProblem {
-  /** `syntax`: it does not follow the grammar. `too-deep`: more than 64 parentheses within one another. */
+  /** `syntax`: violates the grammar. `too-deep`: more than 64 nested parentheses. */
   readonly code: 'syntax' | 'too-deep'
-  /** One sentence for a person. */
+  /** A sentence for people. */
   readonly message: string
-  /** The place in UTF-16 code units, from 0. */
+  /** Location in UTF-16 code units, starting at 0. */
   readonly offset: number
-  /** The line, from 1. */
+  /** Line, starting at 1. */
   readonly line: number
-  /** The column in UTF-16 code units, from 1. */
+  /** Column in UTF-16 code units, starting at 1. */
   readonly column: number
 }
 
-/** What {@link parsePattern} gives: the pattern, or the reason why there is none. */
+/** Result of {@link parsePattern}: the pattern, or the reason it is invalid. */
 export type PatternResult =
   | { readonly ok: true; readonly pattern: PatternExpression }
   | { readonly ok: false; readonly problem: PatternProblem }

@@ -3,24 +3,24 @@ import { type Entity } from '../types/entity.ts'
 import { openCtiFieldsOf } from '../types/entity-extensions.ts'
 import { type Fields, fieldsOf, numberOf, textOf } from '../types/json-value.ts'
 
-/** One version of the Common Vulnerability Scoring System, as far as the platform knows it. */
+/** Scores of one CVSS version, limited to what the platform stores. */
 export interface CvssScores extends OptionalFields<{
   vector: string
   /** 0 to 10. */
   baseScore: number
-  /** `CRITICAL`, `HIGH`, … as it was sent; CVSS 2 has none. */
+  /** `CRITICAL`, `HIGH`, …, as sent. CVSS 2 has none. */
   baseSeverity: string
-  /** As it was sent: `N` or `NETWORK`, depending on the platform's version. */
+  /** As sent: `N` or `NETWORK`, depending on the platform version. */
   attackVector: string
   confidentialityImpact: string
   integrityImpact: string
   availabilityImpact: string
 }> {}
 
-/** What {@link cvssOf} gives: the scores by version of CVSS. */
+/** Result of {@link cvssOf}: scores by CVSS version. */
 export interface Cvss extends OptionalFields<{ v2: CvssScores; v3: CvssScores; v4: CvssScores }> {}
 
-/** The keys of each version; CVSS 3 has had two sets (OpenCTI platform, database/stix-2-1-converter.ts). */
+/** Keys by CVSS version. CVSS 3 has two sets (OpenCTI platform, database/stix-2-1-converter.ts). */
 const keys = {
   v3: {
     vector: ['cvss_vector'],
@@ -52,8 +52,8 @@ const keys = {
 } as const satisfies Record<keyof Cvss, Record<keyof CvssScores, readonly string[]>>
 
 /**
- * The CVSS scores of a vulnerability under one set of names, whichever keys the platform's version uses; undefined
- * when there are none. They stand in the OpenCTI extension.
+ * Reads a vulnerability's CVSS scores from the OpenCTI extension. Field names are the same for all platform
+ * versions. Undefined if there are none.
  *
  * @example
  * ```ts

@@ -4,8 +4,8 @@ import { fieldsOf, listOf, textOf } from '../types/json-value.ts'
 import { openCtiTypeOfStixType } from '../types/observable-kinds.ts'
 
 /**
- * The internal id of an entity at its platform. It stays when the STIX id changes, so it is the key to remember an
- * entity by (OpenCTI platform, database/stix-2-1-converter.ts, `buildOCTIExtensions`). Versions before 5.1 sent it as
+ * OpenCTI id of an entity. It stays the same when the STIX id changes, so use it as the key (OpenCTI
+ * platform, database/stix-2-1-converter.ts, `buildOCTIExtensions`). Versions before 5.1 sent it as
  * `x_opencti_id` or `x_opencti_internal_id`.
  *
  * @example
@@ -25,9 +25,9 @@ export function octiIdOf(entity: Entity): string | undefined {
 }
 
 /**
- * OpenCTI's name of the type: `Indicator`, `IPv4-Addr`, `StixFile`, `Threat-Actor-Group`; for relationships the kind
- * of relationship (OpenCTI platform, database/stix-2-1-converter.ts, `buildOCTIExtensions`). Without the extension it
- * is derived from the STIX type where only one name is possible, else undefined.
+ * OpenCTI type: `Indicator`, `IPv4-Addr`, `StixFile`, `Threat-Actor-Group`; for relationships, the
+ * relationship type (OpenCTI platform, database/stix-2-1-converter.ts, `buildOCTIExtensions`). Without the
+ * extension, it is derived from the STIX type if that is unambiguous, and otherwise undefined.
  *
  * @example
  * ```ts
@@ -46,7 +46,7 @@ export function octiTypeOf(entity: Entity): string | undefined {
 }
 
 /**
- * The key that events of one entity share: its internal id, else its STIX id, `''` for what has neither.
+ * Key shared by all events of an entity: its OpenCTI id, or else its STIX id; `''` if it has neither.
  *
  * @example
  * ```ts
@@ -61,9 +61,9 @@ export function entityKeyOf(entity: Entity): string {
 }
 
 /**
- * The STIX id that an entity had before an update, undefined when it has not changed. OpenCTI derives STIX ids from
- * content, so a rename changes them; the reverse patch then holds the path `/id`, which OpenCTI's own synchronizer
- * reads too (OpenCTI platform, manager/syncManager.js).
+ * STIX id before an update; undefined if it did not change. OpenCTI derives STIX ids from content, so a
+ * rename changes them, and the reverse patch then contains the path `/id`, which OpenCTI's own synchronizer
+ * also reads (OpenCTI platform, manager/syncManager.js).
  *
  * @example
  * ```ts

@@ -3,8 +3,9 @@ import { openCtiFieldsOf } from '../types/entity-extensions.ts'
 import { dateMsOf, dateTextOf, fieldsOf } from '../types/json-value.ts'
 
 /**
- * When the entity came into its platform, as ISO text that names its zone (a time without one is UTC); else the `created_at` of the specification's shape, else the
- * `created` of its author. Observables have only the first (OpenCTI platform, database/stix-2-1-converter.ts).
+ * When the platform created the entity, as an ISO timestamp with time zone (UTC if none was sent). Falls back
+ * to `created_at` of the specification's shape, then to the author's `created`. Observables only have the
+ * first (OpenCTI platform, database/stix-2-1-converter.ts).
  *
  * @example
  * ```ts
@@ -17,7 +18,7 @@ export function createdAtOf(entity: Entity): string | undefined {
   return createdAs(entity, dateTextOf)
 }
 
-/** @internal The same in milliseconds since 1970. */
+/** @internal {@link createdAtOf} in milliseconds since 1970. */
 export function createdMsOf(entity: Entity): number | undefined {
   return createdAs(entity, dateMsOf)
 }
@@ -28,8 +29,9 @@ function createdAs<T>(entity: Entity, read: (value: unknown) => T | undefined): 
 }
 
 /**
- * When the entity last changed at its platform, as ISO text that names its zone (a time without one is UTC); else the `updated_at` of the specification's shape, else
- * the `modified` of its author. Observables have only the first (OpenCTI platform, database/stix-2-1-converter.ts).
+ * When the platform last updated the entity, as an ISO timestamp with time zone (UTC if none was sent). Falls
+ * back to `updated_at` of the specification's shape, then to the author's `modified`. Observables only have
+ * the first (OpenCTI platform, database/stix-2-1-converter.ts).
  *
  * @example
  * ```ts
@@ -48,7 +50,7 @@ export function updatedAtOf(entity: Entity): string | undefined {
 }
 
 /**
- * Whether the author has taken the entity back (STIX 2.1, common property `revoked`).
+ * Whether the author has revoked the entity (STIX 2.1, common property `revoked`).
  *
  * @example
  * ```ts
@@ -62,7 +64,7 @@ export function isRevoked(entity: Entity): boolean {
 }
 
 /**
- * Whether a rule of the platform concluded this (OpenCTI extension, `is_inferred`).
+ * Whether a platform rule inferred the entity (OpenCTI extension, `is_inferred`).
  *
  * @example
  * ```ts
@@ -76,8 +78,8 @@ export function isInferred(entity: Entity): boolean {
 }
 
 /**
- * Until when an indicator holds, as ISO text that names its zone, undefined when it holds without an end (STIX 2.1,
- * indicator property `valid_until`). Every form of RFC 3339 is read; a time without zone is UTC.
+ * Expiry of an indicator, as an ISO timestamp with time zone; undefined if it never expires (STIX 2.1,
+ * indicator property `valid_until`). Accepts every form of RFC 3339; a time without time zone is UTC.
  *
  * @example
  * ```ts
@@ -91,10 +93,10 @@ export function validUntilOf(entity: Entity): string | undefined {
 }
 
 /**
- * Whether an indicator no longer holds at `atMs`: `valid_until` is the first moment at which it does not (STIX 2.1,
- * indicator property `valid_until`). What has no such date, or one that cannot be read, never expires.
+ * Whether an indicator has expired at `atMs`: `valid_until` is the first moment it is no longer valid (STIX
+ * 2.1, indicator property `valid_until`). Without such a date, or with an unreadable one, it never expires.
  *
- * @param atMs milliseconds since 1970, as `Clock.now()` gives them.
+ * @param atMs milliseconds since 1970, as from `Clock.now()`.
  *
  * @example
  * ```ts

@@ -3,7 +3,7 @@ import { openCtiFieldsOf } from '../types/entity-extensions.ts'
 import { hashesIn } from '../types/hashes.ts'
 import { type Fields, fieldsOf, listOf, numberOf, textOf } from '../types/json-value.ts'
 
-/** What a type is called by when it has no `name`, in order of preference. */
+/** Fields that serve as the name of types without `name`, in order of preference. */
 const namingFields: ReadonlyMap<string, readonly string[]> = new Map([
   ['malware-analysis', ['result_name', 'product']],
   ['note', ['abstract', 'content']],
@@ -31,10 +31,10 @@ const namingFields: ReadonlyMap<string, readonly string[]> = new Map([
 const bestHashFirst = ['SHA-256', 'SHA-512', 'SHA-1', 'MD5'] as const
 
 /**
- * What a person would call an entity: its name, its value, its subject; for relationships and sightings the names of
- * both ends; the STIX id when there is nothing better. For logs, messages and titles, after OpenCTI's own rule
- * (OpenCTI platform, database/entity-representative.js). It may be long, and it may be sensitive (a credential is
- * called by its value).
+ * Display name of an entity: its name, value, or subject; for relationships and sightings the names of both
+ * ends; the STIX id as a last resort. For logs, messages, and titles. Follows OpenCTI's own rule (OpenCTI
+ * platform, database/entity-representative.js). Can be long, and can be sensitive (a credential's name is its
+ * value).
  *
  * @example
  * ```ts

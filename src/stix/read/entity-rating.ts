@@ -3,10 +3,10 @@ import { observableFieldsOf, openCtiFieldsOf } from '../types/entity-extensions.
 import { fieldsOf, percentOf } from '../types/json-value.ts'
 
 /**
- * The score, 0 to 100, undefined when there is none. It stands in the OpenCTI extension of domain objects, in the
- * observable extension of standard observables and at the top of the others (OpenCTI platform,
- * database/stix-2-1-converter.ts). A score of 0 is a score. Decimal text counts as the number that it shows; what
- * lies outside of 0 to 100 is no score.
+ * Score from 0 to 100; undefined if there is none. Found in the OpenCTI extension of domain objects, in the
+ * observable extension of standard observables, and at the top level of other observables (OpenCTI platform,
+ * database/stix-2-1-converter.ts). 0 is a valid score. Decimal text counts as a number; values outside 0 to
+ * 100 do not count.
  *
  * @example
  * ```ts
@@ -26,7 +26,7 @@ export function scoreOf(entity: Entity): number | undefined {
 }
 
 /**
- * How sure the author is, 0 to 100, undefined when it is not said. Observables have none (STIX 2.1, common
+ * The author's confidence from 0 to 100; undefined if not given. Observables have none (STIX 2.1, common
  * properties; OpenCTI platform, database/stix-2-1-converter.ts, `buildStixDomain`).
  *
  * @example
@@ -40,15 +40,15 @@ export function confidenceOf(entity: Entity): number | undefined {
   return percentOf(fieldsOf(entity)['confidence'])
 }
 
-/** Severities by the lowest score that has them; the order does not matter. */
+/** Severities by minimum score, in any order. */
 export type SeverityTable<Severity> = Readonly<Record<number, Severity>>
 
-/** Tables are constants of a connector: their thresholds are sorted once. */
+/** Tables are constants in a connector, so sort their thresholds once. */
 const sortedThresholds = new WeakMap<object, readonly number[]>()
 
 /**
- * The severity of the highest threshold that the score reaches. A table that has an entry for 0 leaves no score
- * without a severity; an entity without a score has none.
+ * Severity of the highest threshold the score reaches. A table with an entry for 0 covers every score; an
+ * entity without a score has no severity.
  *
  * @example
  * ```ts

@@ -6,10 +6,10 @@ import { type Fields, fieldsOf, listOf, textOf } from '../types/json-value.ts'
 const nothing: readonly never[] = Object.freeze([])
 
 /**
- * The labels as text, none when there are none. They stand at the top of domain objects, relationships and of the
- * observables that only OpenCTI has, and in the observable extension of standard observables (OpenCTI platform,
- * database/stix-2-1-converter.ts). The specification's `[{ value }]` is read too. The list that was sent is returned
- * itself when nothing has to be left out: do not change it.
+ * Labels as text; empty if there are none. Found at the top level of domain objects, relationships, and
+ * OpenCTI-only observables, and in the observable extension of standard observables (OpenCTI platform,
+ * database/stix-2-1-converter.ts). Also reads the specification's `[{ value }]`. May return the original
+ * list: do not modify it.
  *
  * @example
  * ```ts
@@ -30,9 +30,9 @@ function labelTexts(label: unknown): string | readonly string[] {
 }
 
 /**
- * What was written about an entity, undefined when nothing was. For standard observables it stands in the observable
- * extension (OpenCTI platform, database/stix-2-1-converter.ts); a note has its `content`, an opinion its
- * `explanation` instead.
+ * Description of an entity; undefined if there is none. For standard observables it is in the observable
+ * extension (OpenCTI platform, database/stix-2-1-converter.ts). For a note this is `content`, for an opinion
+ * `explanation`.
  *
  * @example
  * ```ts
@@ -53,9 +53,9 @@ export function descriptionOf(entity: Entity): string | undefined {
 }
 
 /**
- * The STIX id of the author (an identity), undefined when there is none or the user may not see it. At the top, for
- * standard observables in the observable extension (OpenCTI platform, database/stix-2-1-converter.ts). Versions before 5.1
- * sent it as an object with its `value`.
+ * STIX id of the author (an identity); undefined if there is none or the user may not see it. At the top
+ * level, or in the observable extension of standard observables (OpenCTI platform,
+ * database/stix-2-1-converter.ts). Versions before 5.1 sent it as an object with a `value`.
  *
  * @example
  * ```ts
@@ -75,8 +75,8 @@ export function createdByOf(entity: Entity): string | undefined {
 }
 
 /**
- * References to what lies outside the platform: reports, tickets, feeds. At the top, for standard observables in the
- * observable extension (OpenCTI platform, database/stix-2-1-converter.ts).
+ * References to sources outside the platform: reports, tickets, feeds. At the top level, or in the observable
+ * extension of standard observables (OpenCTI platform, database/stix-2-1-converter.ts).
  *
  * @example
  * ```ts
@@ -93,7 +93,7 @@ export function externalReferencesOf(entity: Entity): readonly ExternalReference
 }
 
 /**
- * The steps of kill chains that an entity belongs to. At the top, for relationships in the OpenCTI extension (OpenCTI
+ * Kill chain phases of an entity. At the top level, or in the OpenCTI extension of relationships (OpenCTI
  * platform, database/stix-2-1-converter.ts, `convertRelationToStix`).
  *
  * @example
@@ -115,7 +115,7 @@ const isReference = (fields: Fields) =>
 const isStep = (fields: Fields) =>
   textOf(fields['kill_chain_name']) !== undefined && textOf(fields['phase_name']) !== undefined
 
-/** The list itself when every item will do, else the items that do. */
+/** The list itself if every item qualifies, otherwise the items that do. */
 function objectsOf(
   list: readonly unknown[] | undefined,
   willDo: (fields: Fields) => boolean,

@@ -6,9 +6,9 @@ import { parsePattern } from '../pattern/parse-pattern.ts'
 import { type PatternComparison, type PatternExpression } from '../pattern/pattern.ts'
 
 /**
- * OpenCTI's name of the type that an indicator mainly speaks of. Feeds leave it out or write `Unknown`; then it is the
- * type of the first value that the platform lists, else of the first object in the pattern, as the platform itself finds
- * it (OpenCTI platform, modules/indicator/indicator-domain.ts). Undefined when nothing tells.
+ * OpenCTI type an indicator is mainly about. Feeds omit it or write `Unknown`; then it is the type of the
+ * first value the platform lists, or else of the first object in the pattern, as the platform determines it
+ * (OpenCTI platform, modules/indicator/indicator-domain.ts). Undefined if nothing reveals it.
  */
 export function mainObservableTypeOf(indicator: Entity): string | undefined {
   const fields = fieldsOf(indicator)
@@ -22,7 +22,7 @@ export function mainObservableTypeOf(indicator: Entity): string | undefined {
   )
 }
 
-/** A name of a type that OpenCTI has, as it writes it. */
+/** An OpenCTI type name in OpenCTI's spelling. */
 function knownType(name: string | undefined): string | undefined {
   return name === undefined ? undefined : kindOfOpenCtiType(name)?.type
 }

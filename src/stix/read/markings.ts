@@ -3,23 +3,23 @@ import { type Fields, fieldsOf, listOf, textOf } from '../types/json-value.ts'
 import { readMarking, type MarkingReading } from './read-marking.ts'
 import { type Tlp, tlpNames, tlpRankOfId } from './tlp.ts'
 
-/** Every marking of an entity. */
+/** All markings of an entity. */
 export interface Markings {
-  /** The strictest TLP marking, undefined when there is none: nothing is assumed here. */
+  /** Strictest TLP marking; undefined if there is none. No default is applied here. */
   readonly tlp: Tlp | undefined
-  /** The STIX ids of all markings, the unknown ones included; the specification's shape may carry none. */
+  /** STIX ids of all markings, including unknown ones. The specification's shape may have none. */
   readonly ids: readonly string[]
   /**
-   * What is no TLP marking: names where the document tells them, else ids of markings that only the platform can name,
-   * else `unreadable`. Such a marking may be stricter than any TLP.
+   * Non-TLP markings: names if the document contains them, else ids that only the platform can resolve, else
+   * `unreadable`. Such a marking may be stricter than any TLP.
    */
   readonly unknown: readonly string[]
 }
 
 /**
- * The strictest TLP marking of an entity, `TLP:CLEAR` when it has none, as the specification of stream connectors sets.
- * The ids of OpenCTI (schema/identifier.js) and of TLP 2.0 are known, and every shape that `markingsOf` reads. A marking
- * that is no TLP, or that cannot be read, is not seen here: ask `markingsOf`.
+ * Strictest TLP marking of an entity; `TLP:CLEAR` if it has none, as the stream connector specification
+ * requires. Recognizes the ids of OpenCTI (schema/identifier.js) and of TLP 2.0, and every shape `markingsOf`
+ * reads. Ignores non-TLP and unreadable markings: use `markingsOf` for those.
  *
  * @example
  * ```ts
@@ -33,10 +33,10 @@ export function tlpOf(entity: Entity): Tlp {
 }
 
 /**
- * Every marking of an entity, and which of them are not known: those of the whole entity (`object_marking_refs`,
- * `objectMarking`) and of parts of it (`granular_markings`, STIX 2.1, section 7.2.3), as ids, as references that are
- * objects, as markings of OpenCTI or of STIX, as a list, one alone, or a GraphQL connection. Whatever else stands there
- * counts as unknown.
+ * All markings of an entity, and which of them are unknown. Covers the whole entity (`object_marking_refs`,
+ * `objectMarking`) and parts of it (`granular_markings`, STIX 2.1, section 7.2.3). Reads ids, reference
+ * objects, and OpenCTI or STIX markings, in a list, alone, or in a GraphQL connection. Anything else counts
+ * as unknown.
  *
  * @example
  * ```ts
@@ -60,36 +60,36 @@ export function markingsOf(entity: Entity): Markings {
 
 const nothing: readonly never[] = Object.freeze([])
 
-/** What stands where markings stand. The live stream sends one list of ids, which is handed on as it is. */
+/** Raw markings. The live stream sends one list of ids, which is returned as is. */
 function markingsIn(fields: Fields): readonly unknown[] {
   const refs = asList(fields['object_marking_refs'])
-  // The internal ids, where pycti leaves them, tell nothing beside the markings themselves.
+  // Internal ids, where pycti leaves them, add nothing to the markings themselves.
   const objects = asList(fields['objectMarking'] ?? fields['objectMarkingIds'])
   const parts = asList(fields['granular_markings'])
   if (objects.length === 0 && parts.length === 0) return refs
   return [...refs, ...objects, ...parts.filter(isMarkingOfPart)]
 }
 
-/** A list, the nodes of a GraphQL connection, or one thing alone; nothing when nothing was said. */
+/** A list, the nodes of a GraphQL connection, or a single value as a list; empty if there is nothing. */
 function asList(value: unknown): readonly unknown[] {
   if (value === undefined || value === null || value === '') return nothing
   if (Array.isArray(value)) return value as readonly unknown[]
   return listOf(fieldsOf(value)['edges']) ?? [value]
 }
 
-/** A granular marking may tell nothing but the language of a part. */
+/** A granular marking may only state the language of a part. */
 const isMarkingOfPart = (part: unknown) => {
   const fields = fieldsOf(part)
   return fields['marking_ref'] !== undefined || textOf(fields['lang']) === undefined
 }
 
-/** {@link readMarking} of a well-known id without a second look. */
+/** {@link readMarking} with a shortcut for well-known ids. */
 function readReference(id: string): MarkingReading {
   const rank = tlpRankOfId(id)
   return rank === undefined ? readMarking(id) : { id, name: undefined, rank }
 }
 
-/** The rank of the strictest TLP marking, -1 when there is none. Allocates nothing for the live stream's shape. */
+/** Rank of the strictest TLP marking; -1 if there is none. Does not allocate for the live stream's shape. */
 function strictestRank(fields: Fields): number {
   let strictest = -1
   for (const marking of markingsIn(fields)) {

@@ -12,16 +12,16 @@ const nothing: readonly never[] = Object.freeze([])
 const noObservables: ObservablesResult = Object.freeze({ observables: nothing, notExpressible: nothing })
 
 /**
- * What to look for: the observables of an indicator, or the observable that an entity is. Each of them alone makes the
- * indicator apply; whatever cannot be told so is in `notExpressible` with its reason and place. Never a wrong value:
- * `!=`, `NOT`, conditions on several objects and references are reported, not guessed at. A file with a name **and** a
- * hash is one observable with both.
+ * What to look for: the observables of an indicator, or the observable an entity is. Each one alone makes the
+ * indicator apply. Anything that cannot be expressed this way is listed in `notExpressible` with its reason
+ * and location. Never returns a wrong value: `!=`, `NOT`, references, and conditions on several objects are
+ * reported, not guessed. A file with a name **and** a hash is one observable with both.
  *
- * The values come from the platform's own reading of the pattern (`observable_values`) when that can be trusted. It
- * lists one value for each `=` **and each `!=`**, takes no account of `AND`, and drops all quotes and no escapes
- * (OpenCTI platform, utils/syntax.js, `extractObservablesFromIndicatorPattern`); it also reads patterns of other
- * languages as if they were STIX. So whenever the pattern holds anything but plain equality and `OR`, the pattern
- * itself is parsed.
+ * Uses the platform's own reading of the pattern (`observable_values`) if it can be trusted. The platform
+ * lists one value for each `=` **and each `!=`**, ignores `AND`, strips all quotes, and keeps escapes
+ * (OpenCTI platform, utils/syntax.js, `extractObservablesFromIndicatorPattern`); it also reads patterns of
+ * other languages as if they were STIX. So if the pattern contains anything but plain equality and `OR`, the
+ * pattern itself is parsed.
  *
  * @example
  * ```ts
@@ -76,8 +76,8 @@ function observablesOfIndicator(fields: Fields): ObservablesResult {
 }
 
 /**
- * Whether a pattern may hold anything but plain equality and `OR`. Values that look so are harmless: the pattern is
- * then parsed. Any case, because the platform's grammar once took keywords in any case.
+ * Whether a pattern may contain anything but plain equality and `OR`. False positives are harmless: the
+ * pattern is then parsed. Ignores case, because the platform's grammar once did.
  */
 const saysMoreThanEquality =
   /[\\!<>*]|_refs?\b|\[\s*\d|\bextensions\b|=\s*[hbt]'|\b(?:AND|NOT|IN|FOLLOWEDBY|LIKE|MATCHES|ISSUBSET|ISSUPERSET|EXISTS|START|WITHIN|REPEATS)\b/i
@@ -88,7 +88,10 @@ function countOf(character: string, text: string): number {
   return count
 }
 
-/** `observable_values`: `{ type, value }`, or `{ type, hashes: [{ algorithm, hash }] }` and its variants. */
+/**
+ * Reads `observable_values`: `{ type, value }`, or `{ type, hashes: [{ algorithm, hash }] }` and its
+ * variants.
+ */
 function observablesOfValues(values: readonly unknown[]): ObservablesResult {
   const observables: Observable[] = []
   const notExpressible: NotExpressible[] = []
@@ -111,7 +114,7 @@ const otherLanguage = (language: string): NotExpressible => ({
   language,
 })
 
-/** What an entity as a whole is the reason of. */
+/** A reason that concerns the entity as a whole. */
 function whole({ reason, message }: Obstacle): NotExpressible {
   return { reason, message, offset: 0, line: 1, column: 1 }
 }

@@ -1,6 +1,6 @@
 /**
- * Markings of the Permissible Actions Protocol, which say what may be done with knowledge and not who may see it: the ids
- * that OpenCTI derives from their names (OpenCTI platform, schema/identifier.js), and those of OASIS
+ * Permissible Actions Protocol markings, which restrict what may be done with knowledge and not who may see
+ * it: the ids OpenCTI derives from their names (OpenCTI platform, schema/identifier.js), and those of OASIS
  * (cti-stix-common-objects, extension definition of PAP).
  */
 const papMarkingIds: ReadonlySet<string> = new Set(
@@ -18,7 +18,7 @@ const papMarkingIds: ReadonlySet<string> = new Set(
   ].map((id) => `marking-definition--${id}`),
 )
 
-/** Whether what `markingsOf` calls unknown is a marking of the Permissible Actions Protocol, by its id or its name. */
+/** Whether a marking `markingsOf` calls unknown is a Permissible Actions Protocol marking, by id or name. */
 export function isPapMarking(marking: string): boolean {
   return papMarkingIds.has(marking) || /^PAP:(?:CLEAR|WHITE|GREEN|AMBER|RED)$/i.test(marking)
 }

@@ -3,12 +3,13 @@ import { asEntity, type Entity } from '../types/entity.ts'
 import { fieldsOf, listOf } from '../types/json-value.ts'
 
 /**
- * The entity as it was before an update or merge, from the event's `context.reverse_patch`; undefined when the patch is none
- * or tells nothing of this document. Neither argument is changed, and the result shares nothing with them.
+ * The entity before an update or merge, from the event's `context.reverse_patch`. Undefined if it is not a
+ * patch or reveals nothing about this document. Copies its arguments and does not change them.
  *
- * Newer platforms leave out of the document what the user may not see, and not out of the patch: references of containers,
- * organizations that it is shared with (OpenCTI platform, graphql/sseMiddleware.js). A field that the patch cannot be applied
- * to is left out of the result, the others are as they were. The former references of a container may be wrong all the same.
+ * Newer platforms omit what the user may not see from the document but not from the patch: container
+ * references, organizations it is shared with (OpenCTI platform, graphql/sseMiddleware.js). Fields the patch
+ * cannot be applied to are left out; the others are correct, except possibly the former references of a
+ * container.
  *
  * @example
  * ```ts
@@ -27,25 +28,25 @@ export function previousOf(entity: Entity, reversePatch: unknown): Entity | unde
 }
 
 /**
- * The document after all operations; undefined when one of them cannot be applied. Not with rfc6902: that takes the `length` of
- * an array for an index, and a path through `__proto__` for one to the document.
+ * Applies all operations; undefined if one cannot be applied. Not with rfc6902, which takes an array's
+ * `length` for an index and allows paths through `__proto__`.
  */
 function applied(document: unknown, operations: readonly unknown[]): unknown {
   try {
     const copies = structuredClone(operations) as Operation[]
     return jsonPatch.applyPatch(structuredClone(document), copies, true, true, true).newDocument
   } catch {
-    // Whatever the patch holds came over the wire: one that cannot be applied tells nothing about the past.
+    // The patch came over the wire. One that cannot be applied says nothing about the past.
     return undefined
   }
 }
 
-/** The document with the former values of those fields that can be told, and without the others. */
+/** The document with the former values of the fields that can be restored, and without the others. */
 function appliedByField(entity: Entity, operations: readonly unknown[]): unknown {
   const byField = new Map<string, unknown[]>()
   for (const operation of operations) {
     const { op, path } = fieldsOf(operation)
-    // Nothing else comes of a comparison of two states, and of a mistake nothing can be learned.
+    // State comparisons produce no other paths, and an invalid one reveals nothing.
     const field = typeof path === 'string' ? fieldPathOf(path) : undefined
     if (field === undefined || (op !== 'add' && op !== 'remove' && op !== 'replace')) return undefined
     byField.set(field, [...(byField.get(field) ?? []), operation])
@@ -60,14 +61,16 @@ function appliedByField(entity: Entity, operations: readonly unknown[]): unknown
   return known === 0 ? undefined : document
 }
 
-/** The path of the field that an operation is about: at the top, or in an extension. Undefined for none. */
+/**
+ * Path of the field an operation concerns, at the top level or in an extension. Undefined if there is none.
+ */
 function fieldPathOf(path: string): string | undefined {
   const [root, first, ...rest] = path.split('/')
   if (root !== '' || first === undefined || first === '') return undefined
   return first === 'extensions' ? `/${[first, ...rest.slice(0, 2)].join('/')}` : `/${first}`
 }
 
-/** They change with every change, so they tell nothing. */
+/** These change with every update, so they are no information. */
 const bookkeeping: ReadonlySet<string> = new Set([
   'modified',
   'updated_at',
@@ -78,9 +81,9 @@ const bookkeeping: ReadonlySet<string> = new Set([
 ])
 
 /**
- * The names of the fields that a patch touches, each once, in the order of the patch. A field of an extension is told
- * by its own name (`score`), because nobody thinks of it as a part of `extensions`. Bookkeeping (`modified`,
- * `updated_at`, internal ids of labels and author) is left out.
+ * Names of the fields a patch touches, without duplicates, in patch order. A field in an extension is listed
+ * under its own name (`score`). Bookkeeping fields (`modified`, `updated_at`, internal ids of labels and
+ * author) are omitted.
  *
  * @example
  * ```ts
@@ -101,7 +104,7 @@ export function changedFieldsOf(patch: unknown): readonly string[] {
 
 const extensionsDepth = 3
 
-/** The fields that an operation at `path` touches; one on a whole extension touches every field that it holds. */
+/** Fields touched by an operation at `path`. An operation on a whole extension touches every field in it. */
 function fieldsAt(path: string, value: unknown): readonly string[] {
   const steps = path.split('/', extensionsDepth + 1).map(unescapePointer)
   const [, first, , field] = steps
@@ -119,10 +122,10 @@ const unescapePointer = (step: string) => step.replaceAll('~1', '/').replaceAll(
 const referencePath = /^\/object_refs\/(\d{1,9}|-)$/
 
 /**
- * Whether the references of a container have certainly been cut: the patch of its event speaks of more of them than
- * there are. The newest platforms leave out of `object_refs` what the user may not read, but not out of the patch
- * (OpenCTI platform, graphql/sseMiddleware.js). False means that nothing tells so, not that nothing is missing: a
- * create carries no patch. The whole list must be asked of the platform.
+ * Whether a container's references have certainly been truncated: the patch of its event refers to more of
+ * them than there are. The newest platforms omit what the user may not read from `object_refs`, but not from
+ * the patch (OpenCTI platform, graphql/sseMiddleware.js). False only means there is no evidence: a create has
+ * no patch. Query the platform for the full list.
  *
  * @param patch the event's `context.patch`.
  *

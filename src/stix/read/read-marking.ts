@@ -1,32 +1,34 @@
 import { type Fields, fieldsOf, textOf } from '../types/json-value.ts'
 import { tlpRankOfId, tlpRankOfText } from './tlp.ts'
 
-/** What was read of one marking, in whatever shape it came. */
+/** One marking, read from any shape. */
 export interface MarkingReading {
-  /** Its STIX id; undefined when the document does not tell. */
+  /** STIX id; undefined if the document does not contain it. */
   readonly id: string | undefined
-  /** What the document calls it, when that is more than its id. */
+  /** Name in the document, if it is more than the id. */
   readonly name: string | undefined
-  /** Its rank in `tlpNames`, -1 when it is no TLP marking or one that cannot be read. */
+  /** Rank in `tlpNames`; -1 if it is not a TLP marking or is unreadable. */
   readonly rank: number
 }
 
 const unreadable: MarkingReading = { id: undefined, name: undefined, rank: -1 }
 
-/** How a marking of TLP 2.0 tells its level (OASIS, extension definition of TLP 2.0). */
+/** Extension with the level of a TLP 2.0 marking (OASIS, extension definition of TLP 2.0). */
 const tlp2Extension = 'extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d'
 
 const isId = (text: string) => /^\s*marking-definition--/i.test(text)
 
 /**
- * Reads one marking. It comes as
+ * Reads one marking. Accepts:
  *
- * - an id, or the name of a level;
- * - a reference as an object, `{ value, x_opencti_internal_id }` (OpenCTI before 5.1), or a node of a GraphQL connection;
- * - a marking of OpenCTI, `{ definition_type, definition }`, also under the names `x_opencti_definition…` and `name`;
- * - a marking of STIX 2.1, `definition: { tlp: 'red' }` (7.2.1.4), or of TLP 2.0, `extensions: { …: { tlp_2_0: 'red' } }`.
+ * - an id, or the name of a level
+ * - a reference object, `{ value, x_opencti_internal_id }` (OpenCTI before 5.1), or a node of a GraphQL
+ *   connection
+ * - an OpenCTI marking, `{ definition_type, definition }`, also as `x_opencti_definition…` and `name`
+ * - a STIX 2.1 marking, `definition: { tlp: 'red' }` (7.2.1.4), or TLP 2.0, `extensions: { …: { tlp_2_0:
+ *   'red' } }`
  *
- * Where several fields name a level, the strictest counts.
+ * If several fields name a level, the strictest wins.
  */
 export function readMarking(marking: unknown): MarkingReading {
   if (typeof marking === 'string') {

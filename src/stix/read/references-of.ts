@@ -3,8 +3,9 @@ import { observableExtension } from '../types/extensions.ts'
 import { fieldsOf, listOf, textOf } from '../types/json-value.ts'
 
 /**
- * The STIX ids of all that an entity names, each once: the ends of a relationship or sighting, the objects of a container, its
- * author, its markings and what else an observable refers to. Without its own id.
+ * STIX ids of everything an entity references, without duplicates: the ends of a relationship or sighting,
+ * the objects of a container, its author, its markings, and other references of an observable. Excludes its
+ * own id.
  *
  * @example
  * ```ts
@@ -16,7 +17,8 @@ import { fieldsOf, listOf, textOf } from '../types/json-value.ts'
  */
 export function referencesOf(entity: Entity): readonly string[] {
   const ids = new Set<string>()
-  // Of an observable, author and markings are in its extension (OpenCTI platform, database/stix-2-1-converter.ts).
+  // An observable's author and markings are in its extension (OpenCTI platform,
+  // database/stix-2-1-converter.ts).
   const extension = fieldsOf(fieldsOf(fieldsOf(entity)['extensions'])[observableExtension])
   for (const part of [fieldsOf(entity), extension]) {
     for (const name of Object.keys(part)) {

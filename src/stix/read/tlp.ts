@@ -1,11 +1,11 @@
-/** The five names of the Traffic Light Protocol as OpenCTI writes them, from the most open to the strictest. */
+/** The five Traffic Light Protocol levels in OpenCTI's spelling, from most open to strictest. */
 export const tlpNames = ['TLP:CLEAR', 'TLP:GREEN', 'TLP:AMBER', 'TLP:AMBER+STRICT', 'TLP:RED'] as const
 
-/** One of the five names of the Traffic Light Protocol. */
+/** A Traffic Light Protocol level. */
 export type Tlp = (typeof tlpNames)[number]
 
 /**
- * The STIX id of each TLP marking. They are the same on every platform: OpenCTI hard-codes them, `TLP:WHITE` under
+ * STIX ids of the TLP markings. The same on every platform: OpenCTI hard-codes them, with `TLP:WHITE` sharing
  * the id of `TLP:CLEAR` (OpenCTI platform, schema/identifier.js).
  */
 export const tlpMarkingIds: Readonly<Record<Tlp, string>> = {
@@ -16,7 +16,7 @@ export const tlpMarkingIds: Readonly<Record<Tlp, string>> = {
   'TLP:RED': 'marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed',
 }
 
-/** The ids that OASIS gave to TLP 2.0 (cti-stix-common-objects, objects/marking-definition). */
+/** Ids OASIS assigned to TLP 2.0 (cti-stix-common-objects, objects/marking-definition). */
 const tlp2MarkingIds: Readonly<Record<Tlp, string>> = {
   'TLP:CLEAR': 'marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487',
   'TLP:GREEN': 'marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb',
@@ -40,10 +40,10 @@ const colors = new Map([
 const prefix = /^TLP(?:V?2(?:\.0)?)?[:_-]/
 
 /**
- * The rank in {@link tlpNames} of the level that a text names, whatever its case, spaces and marks in between; undefined
- * when it names none.
+ * Rank in {@link tlpNames} of the level a text names, ignoring case, spaces, and punctuation; undefined if it
+ * names none.
  *
- * @param isTlp whether the text is known to be a level of the protocol, so that it needs no `TLP:` in front.
+ * @param isTlp whether the text is known to be a TLP level and so needs no `TLP:` prefix.
  */
 export function tlpRankOfText(text: string, isTlp = false): number | undefined {
   const known = ranksByName.get(text)
@@ -54,13 +54,13 @@ export function tlpRankOfText(text: string, isTlp = false): number | undefined {
   return colors.get(color) ?? colors.get(color.replaceAll(/[+_-]+/g, ''))
 }
 
-/** The rank of the TLP marking with this STIX id; undefined when it is that of another marking. */
+/** Rank of the TLP marking with this STIX id; undefined for other markings. */
 export function tlpRankOfId(id: string): number | undefined {
   return ranksById.get(id) ?? ranksById.get(id.trim().toLowerCase())
 }
 
 /**
- * The TLP name that a text means, in any case; the old `TLP:WHITE` is `TLP:CLEAR`. Undefined for anything else.
+ * Parses a TLP level, ignoring case. The old `TLP:WHITE` is `TLP:CLEAR`. Undefined for anything else.
  *
  * @example
  * ```ts
@@ -75,8 +75,8 @@ export function parseTlp(text: string): Tlp | undefined {
 }
 
 /**
- * Orders two TLP names: negative when `a` is more open than `b`, positive when it is stricter, 0 when they are equal.
- * The order is the one of pycti's `check_max_tlp` (client-python, pycti/connector/opencti_connector_helper.py).
+ * Compares two TLP levels: negative if `a` is more open than `b`, positive if it is stricter, 0 if equal.
+ * Same order as pycti's `check_max_tlp` (client-python, pycti/connector/opencti_connector_helper.py).
  *
  * @example
  * ```ts
@@ -89,5 +89,5 @@ export function compareTlp(a: Tlp, b: Tlp): number {
   return rankOf(a) - rankOf(b)
 }
 
-/** What is no TLP name counts as the strictest: a mistake must not open a door. */
+/** Treat anything that is not a TLP level as the strictest: a mistake must not leak data. */
 const rankOf = (name: Tlp) => ranksByName.get(name) ?? tlpNames.length

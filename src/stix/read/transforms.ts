@@ -6,24 +6,24 @@ import { fieldsOf, textOf } from '../types/json-value.ts'
 import { tlpOf } from './markings.ts'
 import { type Tlp } from './tlp.ts'
 
-/** An entity as the generic transformation of the specification gives it. */
+/** Output of the specification's generic transformation. */
 export interface GenericDocument {
   readonly id: string
   readonly type: string
-  /** `''` when there is none. */
+  /** `''` if there is none. */
   readonly name: string
-  /** `''` when there is none. */
+  /** `''` if there is none. */
   readonly description: string
   readonly created: string | null
   readonly modified: string | null
 }
 
-/** An indicator as the specification's transformation of indicators gives it. */
+/** Output of the specification's indicator transformation. */
 export interface IndicatorDocument {
   readonly id: string
   readonly name: string | null
   readonly pattern: string | null
-  /** The language of the pattern. */
+  /** Language of the pattern. */
   readonly type: string | null
   readonly valid_from: string | null
   readonly valid_until: string | null
@@ -33,9 +33,9 @@ export interface IndicatorDocument {
 }
 
 /**
- * The generic transformation of the specification of stream connectors ("Data Transformation"), with its keys and
- * defaults, for what the live stream sends as well: `created` and `modified` are when the entity came into and last
- * changed at the platform.
+ * The generic transformation of the stream connector specification ("Data Transformation"), with its keys and
+ * defaults. Also works for live stream entities: `created` and `modified` are when the platform created and
+ * last updated the entity.
  *
  * @example
  * ```ts
@@ -57,8 +57,8 @@ export function toGeneric(entity: Entity): GenericDocument {
 }
 
 /**
- * The transformation of indicators of the specification of stream connectors ("Data Transformation"), with its keys
- * and defaults: what is absent is null, labels are plain text, TLP is `TLP:CLEAR` when nothing else is said.
+ * The indicator transformation of the stream connector specification ("Data Transformation"), with its keys
+ * and defaults: missing values are null, labels are plain text, and TLP defaults to `TLP:CLEAR`.
  *
  * @example
  * ```ts

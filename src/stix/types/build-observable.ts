@@ -3,27 +3,27 @@ import { dateTextOf, type Fields, fieldsOf, textOf } from './json-value.ts'
 import { type NotExpressibleReason, type Observable } from './observable.ts'
 import { type ObservableKind, type PropertyKind } from './observable-kinds.ts'
 
-/** An observable that is being put together. */
+/** An observable under construction. */
 export type ObservableDraft = Record<string, unknown>
 
-/** The observable, when it has a property that tells it from others. */
+/** The finished observable, if it has an identifying property. */
 export function finishObservable(kind: ObservableKind, draft: ObservableDraft): Observable | undefined {
   for (const name of kind.identifying) {
-    // What is put into a draft has been checked against the kind, so it has the shape of its member of the union.
+    // Everything in a draft was checked against its kind, so it has the shape of its union member.
     if (Object.hasOwn(draft, name)) return draft as unknown as Observable
   }
   return undefined
 }
 
-/** Why the fields of an object tell no observable. */
+/** Why the fields of an object do not form an observable. */
 export interface Obstacle {
   readonly reason: NotExpressibleReason
   readonly message: string
 }
 
 /**
- * The observable that the fields of an object tell: of an entity, or of an item of `observable_values`. Undefined when it
- * would mean less, or more, than they do; {@link obstacleIn} then says why.
+ * Builds the observable described by the fields of an entity or of an `observable_values` item. Undefined if
+ * it would mean less or more than they do; {@link obstacleIn} then says why.
  */
 export function observableFromFields(kind: ObservableKind, fields: Fields): Observable | undefined {
   const draft: ObservableDraft = { type: kind.type }
@@ -43,7 +43,7 @@ export function observableFromFields(kind: ObservableKind, fields: Fields): Obse
   return finishObservable(kind, draft)
 }
 
-/** Why {@link observableFromFields} gives none: the same reason that a pattern with these conditions gives. */
+/** Why {@link observableFromFields} returns none. Same reasons as for a pattern with these conditions. */
 export function obstacleIn(kind: ObservableKind, fields: Fields): Obstacle {
   const isByHashes = kind.hasHashes && hashesIn(fields['hashes']) !== undefined
   const narrowing = isByHashes ? undefined : narrowingIn(kind, fields)
@@ -64,7 +64,7 @@ export function obstacleIn(kind: ObservableKind, fields: Fields): Obstacle {
     : { reason: 'nested', message: `${nested} of this ${kind.type} is a list or an object` }
 }
 
-/** The first property that narrows an object down and that no observable carries; references come first. */
+/** First property that narrows an object down but does not fit in an observable; references come first. */
 function narrowingIn({ narrowing }: ObservableKind, fields: Fields): string | undefined {
   for (const name of narrowing) {
     const value = fields[name]
@@ -74,7 +74,7 @@ function narrowingIn({ narrowing }: ObservableKind, fields: Fields): string | un
   return undefined
 }
 
-/** Extensions of the STIX standard have names (`http-request-ext`); those of OpenCTI have ids. */
+/** STIX standard extensions have names (`http-request-ext`); OpenCTI's have ids. */
 function hasStixExtension(extensions: Fields): boolean {
   for (const name in extensions) {
     if (name.endsWith('-ext') && Object.values(fieldsOf(extensions[name])).some(isSaid)) return true
@@ -84,7 +84,7 @@ function hasStixExtension(extensions: Fields): boolean {
 
 const isReference = (name: string) => /_refs?$/.test(name)
 
-/** The platform leaves out what is empty. */
+/** The platform omits empty values. */
 function isSaid(value: unknown): boolean {
   if (value === undefined || value === null || value === '') return false
   if (typeof value !== 'object') return true
@@ -92,11 +92,11 @@ function isSaid(value: unknown): boolean {
   return false
 }
 
-/** Whether a value is a list or an object in place of one value; hashes are an object or a list of them. */
+/** Whether a list or object takes the place of a single value. Hashes are always an object or a list. */
 const isNested = (name: string, value: unknown) =>
   name !== 'hashes' && typeof value === 'object' && value !== null && isSaid(value)
 
-/** The value as the kind of property has it, undefined when it cannot be one. */
+/** Converts a value to the property's kind; undefined if it does not fit. */
 export function propertyValue(kind: PropertyKind, value: unknown): string | number | boolean | undefined {
   switch (kind) {
     case 'text':
@@ -110,7 +110,7 @@ export function propertyValue(kind: PropertyKind, value: unknown): string | numb
   }
 }
 
-/** `observable_values` holds all numbers as text (OpenCTI platform, utils/syntax.js). */
+/** `observable_values` stores numbers as text (OpenCTI platform, utils/syntax.js). */
 function wholeNumber(value: unknown): number | undefined {
   const number = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value
   return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : undefined

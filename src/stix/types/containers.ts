@@ -1,8 +1,8 @@
 import { type DomainObjectBase, type OptionalFields } from './entity-base.ts'
 
 /**
- * What a container carries. `object_refs` is sent even when it is empty, and may be shorter than what the platform
- * holds: see `truncatedObjectRefs`.
+ * Common fields of containers. `object_refs` is sent even if empty, and can be shorter than on the platform:
+ * see `truncatedObjectRefs`.
  */
 interface ContainerBase<Type extends string> extends DomainObjectBase<
   Type,
@@ -16,7 +16,7 @@ interface ContainerBase<Type extends string> extends DomainObjectBase<
   readonly object_refs?: readonly string[] | undefined
 }
 
-/** A report and what it speaks of. */
+/** A report and its contents. */
 export interface Report
   extends
     ContainerBase<'report'>,
@@ -27,11 +27,11 @@ export interface Report
       published: string
     }> {}
 
-/** Things that belong together for a reason that `context` tells. */
+/** Objects that share a context, named in `context`. */
 export interface Grouping
   extends ContainerBase<'grouping'>, OptionalFields<{ name: string; description: string; context: string }> {}
 
-/** A remark of an analyst. */
+/** An analyst's note. */
 export interface Note
   extends
     ContainerBase<'note'>,
@@ -43,13 +43,13 @@ export interface Note
       likelihood: number
     }> {}
 
-/** How far an analyst agrees. */
+/** How strongly an analyst agrees. */
 export interface Opinion
   extends
     ContainerBase<'opinion'>,
     OptionalFields<{ explanation: string; authors: readonly string[]; opinion: string }> {}
 
-/** What was seen on a system or network. */
+/** What was observed on a system or network. */
 export interface ObservedData
   extends
     ContainerBase<'observed-data'>,
@@ -59,7 +59,7 @@ export interface ObservedData
       number_observed: number
     }> {}
 
-/** A case of incident response (OpenCTI's own type). */
+/** An incident response case (OpenCTI type). */
 export interface CaseIncident
   extends
     ContainerBase<'case-incident'>,
@@ -71,7 +71,7 @@ export interface CaseIncident
       response_types: readonly string[]
     }> {}
 
-/** A request for information (OpenCTI's own type). */
+/** A request for information (OpenCTI type). */
 export interface CaseRfi
   extends
     ContainerBase<'case-rfi'>,
@@ -83,7 +83,7 @@ export interface CaseRfi
       information_types: readonly string[]
     }> {}
 
-/** A request for takedown (OpenCTI's own type). */
+/** A request for takedown (OpenCTI type). */
 export interface CaseRft
   extends
     ContainerBase<'case-rft'>,
@@ -95,14 +95,14 @@ export interface CaseRft
       takedown_types: readonly string[]
     }> {}
 
-/** Feedback on content of the platform (OpenCTI's own type). */
+/** Feedback on platform content (OpenCTI type). */
 export interface Feedback
   extends ContainerBase<'feedback'>, OptionalFields<{ name: string; description: string; rating: number }> {}
 
-/** Something to do in a case (OpenCTI's own type). */
+/** A task in a case (OpenCTI type). */
 export interface Task
   extends ContainerBase<'task'>, OptionalFields<{ name: string; description: string; due_date: string }> {}
 
-/** Every domain object that holds others. */
+/** Domain objects that contain others. */
 export type Container =
   CaseIncident | CaseRfi | CaseRft | Feedback | Grouping | Note | ObservedData | Opinion | Report | Task

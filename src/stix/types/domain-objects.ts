@@ -1,6 +1,6 @@
 import { type DomainObjectBase, type KillChainStep, type OptionalFields } from './entity-base.ts'
 
-/** A pattern that says what to look for, in the language that `pattern_type` names. */
+/** A detection pattern, in the language named by `pattern_type`. */
 export interface Indicator
   extends
     DomainObjectBase<
@@ -8,7 +8,7 @@ export interface Indicator
       OptionalFields<{
         detection: boolean
         main_observable_type: string
-        /** The platform's own reading of the pattern; ask `observablesOf`, which knows where it is wrong. */
+        /** The platform's own reading of the pattern. Use `observablesOf`, which knows where it is wrong. */
         observable_values: readonly object[]
       }>
     >,
@@ -25,7 +25,7 @@ export interface Indicator
   readonly pattern_type: string
 }
 
-/** A technique; its ATT&CK id is in the MITRE extension. */
+/** A technique. Its ATT&CK id is in the MITRE extension. */
 export interface AttackPattern
   extends
     DomainObjectBase<'attack-pattern'>,
@@ -36,7 +36,7 @@ export interface AttackPattern
       kill_chain_phases: readonly KillChainStep[]
     }> {}
 
-/** Activity of one adversary over a time. */
+/** One adversary's activity over a period of time. */
 export interface Campaign
   extends
     DomainObjectBase<'campaign'>,
@@ -53,7 +53,7 @@ export interface Campaign
 export interface CourseOfAction
   extends DomainObjectBase<'course-of-action'>, OptionalFields<{ name: string; description: string }> {}
 
-/** A person, organization, sector, system or security platform: OpenCTI's `type` tells which. */
+/** A person, organization, sector, system, or security platform, depending on OpenCTI's `type`. */
 export interface Identity
   extends
     DomainObjectBase<
@@ -85,7 +85,7 @@ export interface Incident
       source: string
     }> {}
 
-/** Servers, domains and services that serve a purpose. */
+/** Servers, domains, and services used for a purpose. */
 export interface Infrastructure
   extends
     DomainObjectBase<'infrastructure'>,
@@ -99,7 +99,7 @@ export interface Infrastructure
       last_seen: string
     }> {}
 
-/** A group of activity that one organization is thought to be behind. */
+/** Activity attributed to one organization. */
 export interface IntrusionSet
   extends
     DomainObjectBase<'intrusion-set'>,
@@ -115,7 +115,7 @@ export interface IntrusionSet
       secondary_motivations: readonly string[]
     }> {}
 
-/** A region, country, city, administrative area or position: OpenCTI's `type` tells which. */
+/** A region, country, city, administrative area, or position, depending on OpenCTI's `type`. */
 export interface Location
   extends
     DomainObjectBase<'location', OptionalFields<{ location_type: string }>>,
@@ -153,7 +153,7 @@ export interface Malware
       sample_refs: readonly string[]
     }> {}
 
-/** What an analysis of malware found. */
+/** Results of a malware analysis. */
 export interface MalwareAnalysis
   extends
     DomainObjectBase<'malware-analysis'>,
@@ -176,7 +176,7 @@ export interface MalwareAnalysis
       sample_ref: string
     }> {}
 
-/** People who attack: a group or an individual, OpenCTI's `type` tells which. */
+/** An attacking group or individual, depending on OpenCTI's `type`. */
 export interface ThreatActor
   extends
     DomainObjectBase<'threat-actor'>,
@@ -209,7 +209,7 @@ export interface Tool
       tool_version: string
     }> {}
 
-/** A weakness in software; ask `cvssOf` for its scores, whose names have changed between versions. */
+/** A software vulnerability. Use `cvssOf` for its scores; their field names differ between versions. */
 export interface Vulnerability
   extends
     DomainObjectBase<
@@ -224,7 +224,7 @@ export interface Vulnerability
     >,
     OptionalFields<{ name: string; description: string }> {}
 
-/** A way to spread a message (OpenCTI's own type). */
+/** A channel for spreading a message (OpenCTI type). */
 export interface Channel
   extends
     DomainObjectBase<'channel'>,
@@ -235,7 +235,7 @@ export interface Channel
       channel_types: readonly string[]
     }> {}
 
-/** A story that is told (OpenCTI's own type). */
+/** A narrative (OpenCTI type). */
 export interface Narrative
   extends
     DomainObjectBase<'narrative'>,
@@ -246,7 +246,7 @@ export interface Narrative
       narrative_types: readonly string[]
     }> {}
 
-/** An event in the world, such as an election (OpenCTI's own type). */
+/** A real-world event, such as an election (OpenCTI type). */
 export interface WorldEvent
   extends
     DomainObjectBase<'event'>,
@@ -259,11 +259,11 @@ export interface WorldEvent
       stop_time: string
     }> {}
 
-/** A human language (OpenCTI's own type). */
+/** A human language (OpenCTI type). */
 export interface Language
   extends DomainObjectBase<'language'>, OptionalFields<{ name: string; aliases: readonly string[] }> {}
 
-/** What a data source can show (OpenCTI's form of ATT&CK's data component). */
+/** What a data source can detect (OpenCTI's form of ATT&CK's data component). */
 export interface DataComponent
   extends
     DomainObjectBase<'data-component'>,
@@ -273,13 +273,13 @@ export interface DataComponent
       aliases: readonly string[]
     }> {}
 
-/** Where data for detection comes from (OpenCTI's form of ATT&CK's data source). */
+/** A source of detection data (OpenCTI's form of ATT&CK's data source). */
 export interface DataSource
   extends
     DomainObjectBase<'data-source'>,
     OptionalFields<{ name: string; description: string; aliases: readonly string[] }> {}
 
-/** Every domain object that holds no others. */
+/** Domain objects that do not contain others. */
 export type DomainObject =
   | AttackPattern
   | Campaign

@@ -1,20 +1,20 @@
 import { type mitreExtension, type observableExtension, type openCtiExtension } from './extensions.ts'
 
-/** The fields of `Fields`, each of which may be absent: OpenCTI sends no empty string, list, object or null. */
+/** `Fields` with every field optional: OpenCTI sends no empty strings, lists, or objects, and no null. */
 export type OptionalFields<Fields> = { readonly [Name in keyof Fields]?: Fields[Name] | undefined }
 
-/** A label in the shape of the specification and of GraphQL; the live stream sends plain strings. */
+/** A label as in the specification and GraphQL; the live stream sends plain strings. */
 export interface LabelObject {
   readonly value: string
 }
 
-/** A marking in the shape of the specification and of GraphQL; the live stream sends `object_marking_refs`. */
+/** A marking as in the specification and GraphQL; the live stream sends `object_marking_refs`. */
 export interface ObjectMarking extends OptionalFields<{ id: string; standard_id: string }> {
   readonly definition_type: string
   readonly definition: string
 }
 
-/** A reference to something outside the platform, as it hangs on an entity. */
+/** A reference to a source outside the platform, attached to an entity. */
 export interface ExternalReference extends OptionalFields<{
   source_name: string
   description: string
@@ -23,13 +23,13 @@ export interface ExternalReference extends OptionalFields<{
   hashes: Readonly<Record<string, string>>
 }> {}
 
-/** One step of a kill chain, as it hangs on an entity. */
+/** A kill chain phase, attached to an entity. */
 export interface KillChainStep {
   readonly kill_chain_name: string
   readonly phase_name: string
 }
 
-/** A file attached to an entity; `uri` is a path at the platform (`/storage/get/…`) that needs the token. */
+/** A file attached to an entity. `uri` is a platform path (`/storage/get/…`) that requires the token. */
 export interface AttachedFile extends OptionalFields<{
   name: string
   uri: string
@@ -40,8 +40,9 @@ export interface AttachedFile extends OptionalFields<{
 }> {}
 
 /**
- * What OpenCTI adds to every object (OpenCTI platform, database/stix-2-1-converter.ts, `buildOCTIExtensions`).
- * `id` is the internal id, which stays when the STIX id changes; `type` is OpenCTI's name of the type.
+ * What OpenCTI adds to every object (OpenCTI platform, database/stix-2-1-converter.ts,
+ * `buildOCTIExtensions`). `id` is the OpenCTI id, which stays when the STIX id changes; `type` is the OpenCTI
+ * type.
  */
 export interface OpenCtiExtension extends OptionalFields<{
   extension_type: string
@@ -68,7 +69,7 @@ export interface OpenCtiExtension extends OptionalFields<{
   score: number
 }> {}
 
-/** What OpenCTI adds to the observables of the STIX standard (`buildStixCyberObservable` in the same file). */
+/** What OpenCTI adds to standard STIX observables (`buildStixCyberObservable` in the same file). */
 export interface ObservableExtension extends OptionalFields<{
   extension_type: string
   labels: readonly string[]
@@ -91,7 +92,7 @@ export interface MitreExtension extends OptionalFields<{
   collection_layers: readonly string[]
 }> {}
 
-/** The extensions of an object; `OpenCti` is what its type adds to the OpenCTI extension. */
+/** Extensions of an object. `OpenCti` holds the type's additions to the OpenCTI extension. */
 export interface EntityExtensions<OpenCti extends object = object> {
   readonly [openCtiExtension]?: (OpenCtiExtension & OpenCti) | undefined
   readonly [observableExtension]?: ObservableExtension | undefined
@@ -100,9 +101,9 @@ export interface EntityExtensions<OpenCti extends object = object> {
 }
 
 /**
- * What every object can carry. Only `id` and `type` are certain: the rest is what OpenCTI sends when it is not
- * empty. `created_at`, `updated_at`, `objectMarking` and label objects are the shape of the specification of stream
- * connectors; the helpers read both shapes.
+ * Fields any object can have. Only `id` and `type` are certain; OpenCTI sends the rest if it is not empty.
+ * `created_at`, `updated_at`, `objectMarking`, and label objects are the shape of the stream connector
+ * specification; the helpers read both shapes.
  */
 export interface EntityBase<Type extends string, OpenCti extends object = object> extends OptionalFields<{
   spec_version: string
@@ -115,13 +116,13 @@ export interface EntityBase<Type extends string, OpenCti extends object = object
   created_at: string
   updated_at: string
 }> {
-  /** The STIX id. It can change, when an object is renamed for example; see `octiIdOf`. */
+  /** STIX id. Can change, for example when the object is renamed; see `octiIdOf`. */
   readonly id: string
-  /** The STIX type; it tells which other fields there are. */
+  /** STIX type. Determines which other fields there are. */
   readonly type: Type
 }
 
-/** What domain objects and relationships carry beside (`buildStixDomain` in the same file). */
+/** Additional fields of domain objects and relationships (`buildStixDomain` in the same file). */
 export interface DomainObjectBase<Type extends string, OpenCti extends object = object>
   extends
     EntityBase<Type, OpenCti>,

@@ -2,19 +2,19 @@ import { type Entity } from './entity.ts'
 import { openCtiExtension, observableExtension } from './extensions.ts'
 import { type Fields, fieldsOf } from './json-value.ts'
 
-/** The OpenCTI extension, without fields when there is none. */
+/** Fields of the OpenCTI extension; empty if there is none. */
 export function openCtiFieldsOf(fields: Fields): Fields {
   return fieldsOf(fieldsOf(fields['extensions'])[openCtiExtension])
 }
 
-/** The observable extension, without fields when there is none. */
+/** Fields of the observable extension; empty if there is none. */
 export function observableFieldsOf(fields: Fields): Fields {
   return fieldsOf(fieldsOf(fields['extensions'])[observableExtension])
 }
 
 /**
- * One extension of an entity by its id, undefined when the entity has none of that id. `openCtiExtension`,
- * `observableExtension` and `mitreExtension` are the ids that OpenCTI uses.
+ * An extension of an entity, by id; undefined if there is none. OpenCTI uses the ids `openCtiExtension`,
+ * `observableExtension`, and `mitreExtension`.
  *
  * @example
  * ```ts
@@ -33,9 +33,10 @@ export function extensionOf(entity: Entity, id: string): Readonly<Record<string,
 }
 
 /**
- * A field of an entity that its type does not know: a custom property, or what a newer platform sends. Looks where
- * pycti's `get_attribute_in_extension` looks: in the OpenCTI extension, then in the observable extension, then at the
- * top (client-python, pycti/connector/opencti_connector_helper.py), where `type` always means the STIX type here.
+ * A field that is not part of the entity's type: a custom property, or one from a newer platform. Looks where
+ * pycti's `get_attribute_in_extension` does: in the OpenCTI extension, then in the observable extension, then
+ * at the top level (client-python, pycti/connector/opencti_connector_helper.py). `type` always means the STIX
+ * type here.
  *
  * @example
  * ```ts

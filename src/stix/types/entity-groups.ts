@@ -19,7 +19,7 @@ const metaObjects = ['meta-object', 'stix-meta-object', 'stix-object', 'basic-ob
 const sightings = ['relationship', 'stix-sighting-relationship', 'stix-relationship', 'basic-relationship']
 const relationships = ['relationship', 'stix-core-relationship', 'stix-relationship', 'basic-relationship']
 
-/** Groups by STIX type, where they are not those of a plain domain object or observable. */
+/** Groups by STIX type, for types other than plain domain objects and observables. */
 const groupsByType: ReadonlyMap<string, readonly string[]> = new Map([
   ...['report', 'note', 'opinion', 'observed-data', 'grouping', 'task'].map(
     (type) => [type, containers] as const,
@@ -33,7 +33,7 @@ const groupsByType: ReadonlyMap<string, readonly string[]> = new Map([
   ['sighting', sightings],
 ])
 
-/** OpenCTI's types of domain objects by the STIX type that the stream sends, where that has another name. */
+/** OpenCTI's domain object types by STIX type, where the names differ. */
 const typesByStixType = {
   identity: ['individual', 'organization', 'sector', 'system', 'securityplatform'],
   location: ['administrative-area', 'city', 'country', 'position', 'region'],
@@ -54,7 +54,7 @@ const relationshipTypes = (
   'static-analysis-of subnarrative-of subtechnique-of supports targets uses variant-of'
 ).split(' ')
 
-/** The names, in small letters, under which each kind of entity is asked for: OpenCTI's, STIX's, and its groups. */
+/** Lowercase names that match each kind of entity: OpenCTI type, STIX type, and groups. */
 const namesByKind: readonly ReadonlySet<string>[] = [
   ...[...groupsByType].map(([type, groups]) => new Set([type, ...groups])),
   ...plainDomainTypes.map((type) => new Set([type, ...domainObjects])),
@@ -72,20 +72,20 @@ const namesByKind: readonly ReadonlySet<string>[] = [
 
 const known: ReadonlySet<string> = new Set(namesByKind.flatMap((names) => [...names]))
 
-/** Every name of a type or group that is known, in small letters. */
+/** All known type and group names, in lowercase. */
 export const knownTypeNames: readonly string[] = [...known]
 
-/** Whether a name is that of a type or group that is known, in any case. */
+/** Whether this is a known type or group name, ignoring case. */
 export function isKnownTypeName(name: string): boolean {
   return known.has(typeNameOf(name))
 }
 
-/** A name of a type or group as entities are compared with it: small letters, and the name that it has now. */
+/** Normalizes a type or group name for comparison: lowercase, and current instead of legacy. */
 export function typeNameOf(name: string): string {
   return withoutLegacyPrefix(name.trim().toLowerCase())
 }
 
-/** Whether an entity can bear one of `some` and one of `others`: names of types or groups, as far as they are known. */
+/** Whether an entity can match one of `some` and one of `others`, as far as the names are known. */
 export function canOverlap(some: readonly string[], others: readonly string[]): boolean {
   const [first, second] = [some.map(typeNameOf), others.map(typeNameOf)]
   const isUnknown = (name: string) => !known.has(name)
@@ -96,9 +96,9 @@ export function canOverlap(some: readonly string[], others: readonly string[]): 
 }
 
 /**
- * The groups of an entity, in small letters: the names that OpenCTI's own filters have for parent types (OpenCTI
- * platform, schema/general.js, `ABSTRACT_TYPES`), and ours. A type that is not known is an observable when the document
- * says so, or when it has no `created`, which only observables lack.
+ * Groups of an entity, in lowercase: OpenCTI's filter names of parent types (OpenCTI platform,
+ * schema/general.js, `ABSTRACT_TYPES`), and ours. An unknown type is an observable if the document says so,
+ * or if it has no `created`, which only observables lack.
  */
 export function groupsOf(entity: Entity): readonly string[] {
   const type = withoutLegacyPrefix(entity.type)
@@ -110,7 +110,7 @@ export function groupsOf(entity: Entity): readonly string[] {
 
 const domainTypes: ReadonlySet<string> = new Set([...plainDomainTypes, ...Object.keys(typesByStixType)])
 
-/** Whether an entity is something that can be seen on a system or network. */
+/** Whether an entity can be observed on a system or network. */
 export function isObservable(entity: Entity): boolean {
   const fields = fieldsOf(entity)
   const type = withoutLegacyPrefix(typeof fields['type'] === 'string' ? fields['type'] : '')

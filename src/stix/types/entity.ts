@@ -5,14 +5,14 @@ import { type MetaObject } from './meta-objects.ts'
 import { type ObservableObject } from './observable-objects.ts'
 import { type RelationshipObject } from './relationships.ts'
 
-/** Every object that this package knows by its type. */
+/** Any object of a type this package knows. */
 export type KnownEntity = DomainObject | Container | RelationshipObject | ObservableObject | MetaObject
 
-/** The STIX types that this package knows. */
+/** STIX types this package knows. */
 export type EntityType = KnownEntity['type']
 
 /**
- * The objects of one STIX type.
+ * Objects of one STIX type.
  *
  * @example
  * ```ts
@@ -24,22 +24,21 @@ export type EntityType = KnownEntity['type']
 export type EntityOf<Type extends EntityType> = Extract<KnownEntity, { readonly type: Type }>
 
 /**
- * The type of an object that this package does not know. STIX names custom types `x-…`; a newer platform may send
- * others, which then stand here too: to the compiler they are `x-…` all the same. It cannot be plain `string`,
- * because then `entity.type === 'indicator'` would not rule this member out and `entity.pattern` would be unknown.
- * To ask for a type without `x-` that is not in {@link EntityType}, compare `octiTypeOf(entity)` or widen first:
- * `const type: string = entity.type`.
+ * Type of an unknown object. STIX names custom types `x-…`. A newer platform may send other unknown types; to
+ * the compiler they are `x-…` as well. It cannot be plain `string`, because then `entity.type ===
+ * 'indicator'` would not narrow to an indicator. To check for a type that is neither `x-…` nor in
+ * {@link EntityType}, compare `octiTypeOf(entity)` or widen first: `const type: string = entity.type`.
  */
 export type UnknownType = `x-${string}`
 
-/** An object of a type that this package does not know. It comes as it was sent, with every field. */
+/** An object of an unknown type, as sent, with all its fields. */
 export interface UnknownEntity extends DomainObjectBase<UnknownType> {
   readonly [field: string]: unknown
 }
 
 /**
- * Any object that OpenCTI streams. Ask for its `type` to see its fields; fields that this package does not know are
- * still there (`fieldOf`).
+ * Any object OpenCTI streams. Check `type` to access its fields. Fields this package does not know are still
+ * there (`fieldOf`).
  *
  * @example
  * ```ts
@@ -60,8 +59,7 @@ export interface UnknownEntity extends DomainObjectBase<UnknownType> {
 export type Entity = KnownEntity | UnknownEntity
 
 /**
- * The same object, seen as an entity, when it has an id and a type; undefined when it is anything else. Nothing is
- * copied or changed.
+ * Returns the object as an entity if it has an id and a type, otherwise undefined. Does not copy.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
 import { type Entity } from './entity.ts'
 import { fieldsOf, textOf } from './json-value.ts'
 
-/** The hash algorithms that have a name of their own here, spelled as STIX 2.1 and OpenCTI spell them. */
+/** Known hash algorithms, in the spelling of STIX 2.1 and OpenCTI. */
 export type HashName =
   | 'MD5'
   | 'SHA-1'
@@ -18,7 +18,7 @@ export type HashName =
   | 'SDHASH'
   | 'LZJD'
 
-/** Hashes by algorithm. An algorithm that is not in {@link HashName} keeps its own name, in capitals. */
+/** Hashes by algorithm. Algorithms not in {@link HashName} keep their name, in uppercase. */
 export type Hashes = { readonly [Name in HashName]?: string | undefined } & {
   readonly [algorithm: string]: string | undefined
 }
@@ -44,18 +44,18 @@ const namesByBareName: ReadonlyMap<string, HashName> = new Map(
   [...digests, ...fuzzy].map((name) => [bare(name), name] as const),
 )
 
-/** Their text is hexadecimal, so its case means nothing; the case of fuzzy hashes does. */
+/** Hexadecimal, so case is insignificant; in fuzzy hashes it is significant. */
 const hexadecimal: ReadonlySet<string> = new Set(digests)
 
 const maxNameLength = 64
 const plainName = /^[A-Z0-9][A-Z0-9 ._/-]*$/
 
-/** Names as they usually come need no second thought. */
+/** Fast path for the usual spellings. */
 const exactNames: ReadonlySet<string> = new Set([...digests, ...fuzzy])
 
 /**
- * The name of a hash algorithm as it is spelled here, whatever the spelling (`sha256`, `SHA256`, `'SHA-256'`,
- * `sha_256`); in capitals when it is not known; undefined when it is no name at all.
+ * Normalizes the name of a hash algorithm (`sha256`, `SHA256`, `'SHA-256'`, `sha_256`). Uppercase if unknown;
+ * undefined if it is not a name at all.
  */
 export function hashNameOf(text: string): string | undefined {
   if (exactNames.has(text)) return text
@@ -66,15 +66,15 @@ export function hashNameOf(text: string): string | undefined {
   return plainName.test(name) ? name : undefined
 }
 
-/** A hash without surrounding space, digests in small letters, as OpenCTI keeps them (schema/fieldDataAdapter.ts). */
+/** Normalizes a hash: trimmed, digests in lowercase, as OpenCTI stores them (schema/fieldDataAdapter.ts). */
 export function hashTextOf(name: string, text: string): string {
   const trimmed = text.trim()
   return hexadecimal.has(name) ? trimmed.toLowerCase() : trimmed
 }
 
 /**
- * The hashes in a `hashes` property, as a record by algorithm (STIX) or as a list of `{ algorithm, hash }` (GraphQL
- * and OpenCTI's `observable_values`). Of two spellings of one algorithm the first counts. Undefined when there is none.
+ * Reads a `hashes` property: a record by algorithm (STIX), or a list of `{ algorithm, hash }` (GraphQL and
+ * OpenCTI's `observable_values`). If an algorithm occurs twice, the first wins. Undefined if there are none.
  */
 export function hashesIn(value: unknown): Hashes | undefined {
   if (typeof value !== 'object' || value === null) return undefined
@@ -102,8 +102,8 @@ export function hashesIn(value: unknown): Hashes | undefined {
 const noHashes: Hashes = Object.freeze({})
 
 /**
- * The hashes of a file, artifact or certificate, under one spelling of the names (`MD5`, `SHA-1`, `SHA-256`, …). For
- * the hashes that an indicator looks for, ask `observablesOf`.
+ * Hashes of a file, artifact, or certificate, with normalized names (`MD5`, `SHA-1`, `SHA-256`, …). For the
+ * hashes an indicator looks for, use `observablesOf`.
  *
  * @example
  * ```ts

@@ -1,19 +1,20 @@
-/** What the value of a property is: text, a number, true or false, or a time as ISO text. */
+/** Kind of a property's value: text, number, boolean, or time as ISO text. */
 export type PropertyKind = 'text' | 'number' | 'boolean' | 'time'
 
-/** A kind of observable: its names and the properties that tell one from another. */
+/** A kind of observable: its names and identifying properties. */
 export interface ObservableKind {
-  /** OpenCTI's name of the type. */
+  /** OpenCTI type. */
   readonly type: string
-  /** The properties that an observable of ours carries beside `hashes`. */
+  /** Properties our observable can have in addition to `hashes`. */
   readonly properties: ReadonlyMap<string, PropertyKind>
   /** Whether it has `hashes`. */
   readonly hasHashes: boolean
-  /** The properties that tell one observable from another: one without any of them is none. */
+  /** Properties that identify an observable. One without any of them is not an observable. */
   readonly identifying: ReadonlySet<string>
   /**
-   * Properties that an observable of ours cannot carry and without which it would mean more than the entity does: refs to
-   * other objects, lists and nested values. `extensions` stands for those of STIX. Hashes identify a file without them.
+   * Properties that our observable cannot have, and without which it would match more than the entity does:
+   * references to other objects, lists, and nested values. `extensions` means STIX extensions. Does not apply
+   * to a file identified by hashes.
    */
   readonly narrowing: readonly string[]
 }
@@ -36,9 +37,9 @@ function kind(
 const valued = (type: string) => kind(type, { value: 'text' })
 
 /**
- * Every kind by its STIX type. What identifies one, and what narrows it down, is what OpenCTI and STIX 2.1 derive its id
- * from (OpenCTI platform, schema/identifier.js, `stixBaseCyberObservableContribution`; STIX 2.1, section 6, "ID
- * Contributing Properties"), and for mail, traffic and processes whatever else says between whom they are.
+ * Kinds by STIX type. The identifying and narrowing properties are those OpenCTI and STIX 2.1 derive an id
+ * from (OpenCTI platform, schema/identifier.js, `stixBaseCyberObservableContribution`; STIX 2.1, section 6,
+ * "ID Contributing Properties"), plus, for mail, traffic, and processes, the ones that name the parties.
  */
 const kindsByStixType: ReadonlyMap<string, ObservableKind> = new Map([
   ['ipv4-addr', valued('IPv4-Addr')],
@@ -176,33 +177,33 @@ const kindsByType: ReadonlyMap<string, ObservableKind> = new Map(
   [...kindsByStixType.values()].map((each) => [each.type.toLowerCase(), each] as const),
 )
 
-/** OpenCTI's names of the types of observables. */
+/** OpenCTI types of observables. */
 export const observableTypes: readonly string[] = [...kindsByStixType.values()].map(({ type }) => type)
 
 const legacyPrefix = 'x-opencti-'
 
-/** A name of a type as it is written now: OpenCTI's own types were named `x-opencti-…` up to version 5. */
+/** Strips the `x-opencti-…` prefix OpenCTI types had up to version 5. */
 export function withoutLegacyPrefix(type: string): string {
   return type.startsWith(legacyPrefix) ? type.slice(legacyPrefix.length) : type
 }
 
-/** The kind of a STIX type. */
+/** The kind with a STIX type. */
 export function kindOfStixType(type: string): ObservableKind | undefined {
   return kindsByStixType.get(type) ?? kindsByStixType.get(withoutLegacyPrefix(type))
 }
 
-/** The kind of OpenCTI's name of a type, in any case; `File` means `StixFile`, and STIX's names are known too. */
+/** The kind with an OpenCTI type, ignoring case. `File` means `StixFile`, and STIX types work, too. */
 export function kindOfOpenCtiType(type: string): ObservableKind | undefined {
   const name = withoutLegacyPrefix(type.trim().toLowerCase())
   return kindsByType.get(name) ?? kindsByStixType.get(name)
 }
 
-/** One STIX type that stands for several of OpenCTI's. */
+/** STIX types that map to several OpenCTI types. */
 const ambiguousTypes: ReadonlySet<string> = new Set(['identity', 'location', 'threat-actor'])
 
 /**
- * OpenCTI's name of a STIX type, undefined when several are possible or when the type is not OpenCTI's (OpenCTI
- * platform, database/stix-2-1-converter.ts, `convertTypeToStixType` read backwards).
+ * OpenCTI type of a STIX type; undefined if it is ambiguous or not OpenCTI's (OpenCTI platform,
+ * database/stix-2-1-converter.ts, inverse of `convertTypeToStixType`).
  */
 export function openCtiTypeOfStixType(type: string): string | undefined {
   const observable = kindOfStixType(type)

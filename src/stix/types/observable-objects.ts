@@ -1,17 +1,17 @@
 import { type EntityBase, type ExternalReference, type OptionalFields } from './entity-base.ts'
 
-/** Hashes as they stand in a document; ask `hashesOf`, which knows the spellings of the names. */
+/** Hashes as in the document. Use `hashesOf`, which normalizes the names. */
 type RawHashes = Readonly<Record<string, string>>
 
 /**
- * An observable of the STIX standard: labels, score, description and author are in the observable extension
- * (OpenCTI platform, database/stix-2-1-converter.ts, `buildStixCyberObservable`).
+ * A standard STIX observable. Labels, score, description, and author are in the observable extension (OpenCTI
+ * platform, database/stix-2-1-converter.ts, `buildStixCyberObservable`).
  */
 interface StandardObservable<Type extends string> extends EntityBase<Type> {
   readonly defanged?: boolean | undefined
 }
 
-/** An observable that only OpenCTI has: labels, score, description and author are at the top (same file). */
+/** An OpenCTI-only observable. Labels, score, description, and author are at the top level (same file). */
 interface CustomObservable<Type extends string>
   extends
     EntityBase<Type>,
@@ -22,7 +22,7 @@ interface CustomObservable<Type extends string>
       external_references: readonly ExternalReference[]
     }> {}
 
-/** An observable whose one property is its value. */
+/** An observable with a single `value`. */
 interface Valued {
   readonly value: string
 }
@@ -48,7 +48,7 @@ export interface DomainName
     Valued,
     OptionalFields<{ resolves_to_refs: readonly string[] }> {}
 
-/** A URL. Its score stands at the top as well. */
+/** A URL. Its score is at the top level as well. */
 export interface Url extends StandardObservable<'url'>, Valued, OptionalFields<{ score: number }> {}
 
 /** An email address. */
@@ -61,7 +61,7 @@ export interface EmailAddress
 /** A MAC address. */
 export interface MacAddress extends StandardObservable<'mac-addr'>, Valued {}
 
-/** An autonomous system by its number. */
+/** An autonomous system, identified by number. */
 export interface AutonomousSystem
   extends
     StandardObservable<'autonomous-system'>,
@@ -80,7 +80,7 @@ export interface Artifact
       decryption_key: string
     }> {}
 
-/** A directory of a file system. */
+/** A file system directory. */
 export interface Directory
   extends
     StandardObservable<'directory'>,
@@ -133,10 +133,10 @@ export interface File
       content_ref: string
     }> {}
 
-/** A mutex, which some malware sets to run only once. */
+/** A mutex. Some malware uses one to run only once. */
 export interface Mutex extends StandardObservable<'mutex'>, OptionalFields<{ name: string }> {}
 
-/** Traffic between two ends, which are references. */
+/** Traffic between two endpoints, which are references. */
 export interface NetworkTraffic
   extends
     StandardObservable<'network-traffic'>,
@@ -191,7 +191,7 @@ export interface Software
       version: string
     }> {}
 
-/** An account of a user. */
+/** A user account. */
 export interface UserAccount
   extends
     StandardObservable<'user-account'>,
@@ -212,7 +212,7 @@ export interface UserAccount
       account_last_login: string
     }> {}
 
-/** A key of the Windows registry with its values. */
+/** A Windows registry key with its values. */
 export interface WindowsRegistryKey
   extends
     StandardObservable<'windows-registry-key'>,
@@ -244,31 +244,31 @@ export interface X509Certificate
       x509_v3_extensions: object
     }> {}
 
-/** The name of a host. */
+/** A host name. */
 export interface Hostname extends CustomObservable<'hostname'>, Valued {}
 /** Some text. */
 export interface Text extends CustomObservable<'text'>, Valued {}
 /** The user agent of an HTTP client. */
 export interface UserAgent extends CustomObservable<'user-agent'>, Valued {}
-/** The address of a wallet. */
+/** A wallet address. */
 export interface CryptocurrencyWallet extends CustomObservable<'cryptocurrency-wallet'>, Valued {}
 /** A cryptographic key. */
 export interface CryptographicKey extends CustomObservable<'cryptographic-key'>, Valued {}
-/** A credential. Its value is a secret of somebody. */
+/** A credential. Its value is a real secret. */
 export interface Credential extends CustomObservable<'credential'>, Valued {}
-/** The tracking number of a parcel. */
+/** A parcel tracking number. */
 export interface TrackingNumber extends CustomObservable<'tracking-number'>, Valued {}
 /** A phone number. */
 export interface PhoneNumber extends CustomObservable<'phone-number'>, Valued {}
 
-/** The number of a phone. */
+/** An IMEI (device number). */
 export interface Imei extends CustomObservable<'imei'>, Valued {}
-/** The number of a SIM card. */
+/** An ICCID (SIM card number). */
 export interface Iccid extends CustomObservable<'iccid'>, Valued {}
-/** The number of a subscriber. */
+/** An IMSI (subscriber number). */
 export interface Imsi extends CustomObservable<'imsi'>, Valued {}
 
-/** What an AI model is told to do. */
+/** A prompt for an AI model. */
 export interface AiPrompt extends CustomObservable<'ai-prompt'>, Valued {}
 
 /** A bank account. */
@@ -277,13 +277,13 @@ export interface BankAccount
     CustomObservable<'bank-account'>,
     OptionalFields<{ iban: string; bic: string; account_number: string }> {}
 
-/** A payment card. Its number is a secret of somebody. */
+/** A payment card. Its number is a real secret. */
 export interface PaymentCard
   extends
     CustomObservable<'payment-card'>,
     OptionalFields<{ card_number: string; expiration_date: string; cvv: number; holder_name: string }> {}
 
-/** A post, article or other content of a medium. */
+/** A post, article, or other media content. */
 export interface MediaContent
   extends
     CustomObservable<'media-content'>,
@@ -295,7 +295,7 @@ export interface MediaContent
       publication_date: string
     }> {}
 
-/** A person as they appear online. */
+/** An online persona. */
 export interface Persona
   extends CustomObservable<'persona'>, OptionalFields<{ persona_name: string; persona_type: string }> {}
 
@@ -314,13 +314,13 @@ export interface SshKey
       expiration_date: string
     }> {}
 
-/** A value of the Windows registry as an object of its own. */
+/** A Windows registry value object. */
 export interface WindowsRegistryValue
   extends
     CustomObservable<'windows-registry-value-type'>,
     OptionalFields<{ name: string; data: string; data_type: string }> {}
 
-/** A part of an email as an object of its own. */
+/** An email MIME part object. */
 export interface EmailMimePart
   extends
     CustomObservable<'email-mime-part-type'>,
@@ -331,7 +331,7 @@ export interface EmailMimePart
       body_raw_ref: string
     }> {}
 
-/** Every object that can be seen on a system or network. */
+/** Objects that can be observed on a system or network. */
 export type ObservableObject =
   | AiPrompt
   | Artifact

@@ -1,7 +1,7 @@
 import { type OptionalFields } from './entity-base.ts'
 import { type Hashes } from './hashes.ts'
 
-/** OpenCTI's names of the observables that are told by one value. */
+/** OpenCTI types of observables with a single value. */
 export type ValueObservableType =
   | 'IPv4-Addr'
   | 'IPv6-Addr'
@@ -22,13 +22,13 @@ export type ValueObservableType =
   | 'IMSI'
   | 'AI-Prompt'
 
-/** An observable that one value tells: an address, a name, a URL. */
+/** An observable identified by one value: an address, a name, a URL. */
 export interface ValueObservable {
   readonly type: ValueObservableType
   readonly value: string
 }
 
-/** A file. At least `hashes` or `name` is there; when several properties are there, all of them must match. */
+/** A file. Has at least `hashes` or `name`; all properties present must match. */
 export interface FileObservable extends OptionalFields<{
   hashes: Hashes
   name: string
@@ -47,7 +47,7 @@ export interface ArtifactObservable extends OptionalFields<{
   readonly type: 'Artifact'
 }
 
-/** A certificate: `hashes`, `serial_number` or `subject`. */
+/** A certificate: `hashes`, `serial_number`, or `subject`. */
 export interface CertificateObservable extends OptionalFields<{
   hashes: Hashes
   serial_number: string
@@ -59,7 +59,7 @@ export interface CertificateObservable extends OptionalFields<{
 
 type Other<Type extends string, Properties> = { readonly type: Type } & OptionalFields<Properties>
 
-/** An observable that several properties tell. At least one is there; all that are there must match together. */
+/** An observable identified by several properties. Has at least one; all properties present must match. */
 export type CompositeObservable =
   | Other<'Autonomous-System', { number: number; name: string; rir: string }>
   | Other<'Bank-Account', { iban: string; bic: string; account_number: string }>
@@ -81,56 +81,59 @@ export type CompositeObservable =
   | Other<'Windows-Registry-Value-Type', { name: string; data: string; data_type: string }>
 
 /**
- * Something to look for on a system or network, in the shape of OpenCTI's `observable_values`: the names of types are
- * OpenCTI's, those of properties STIX's, those of hashes {@link Hashes}'. When it is seen, the entity that it comes
- * from applies; properties that stand together must match together.
+ * Something to look for on a system or network, shaped like OpenCTI's `observable_values`, with OpenCTI
+ * types, STIX property names, and the hash names of {@link Hashes}. If it is found, the entity it comes from
+ * applies. Properties of one observable must all match.
  */
 export type Observable =
   ValueObservable | FileObservable | ArtifactObservable | CertificateObservable | CompositeObservable
 
-/** Why a part of an entity gave no observable. */
+/** Why part of an entity cannot be expressed as an observable. */
 export type NotExpressibleReason =
-  /** The pattern is written in another language (YARA, Sigma, Snort, KQL …); `language` names it. */
+  /** The pattern is in another language (YARA, Sigma, Snort, KQL, …), named by `language`. */
   | 'language'
   /** There is no pattern. */
   | 'no-pattern'
-  /** The pattern does not follow the grammar. */
+  /** The pattern violates the grammar. */
   | 'syntax'
-  /** `!=` and `NOT`: what is named is what must not be looked for. */
+  /** `!=` or `NOT`: names what not to look for. */
   | 'negation'
-  /** `<`, `>`, `LIKE`, `MATCHES`, `ISSUBSET`, `ISSUPERSET`, `EXISTS`: no one value. */
+  /** `<`, `>`, `LIKE`, `MATCHES`, `ISSUBSET`, `ISSUPERSET`, or `EXISTS`: not a single value. */
   | 'operator'
-  /** Several things must be seen together (`AND`, `FOLLOWEDBY`): one of them alone means nothing. */
+  /** Several things must be seen together (`AND`, `FOLLOWEDBY`); one alone means nothing. */
   | 'together'
-  /** The thing must be seen several times or within a span of time. */
+  /** It must be seen several times or within a time span. */
   | 'qualifier'
-  /** The value belongs to another object that this one refers to, such as `network-traffic:dst_ref.value`. */
+  /** The value belongs to a referenced object, such as `network-traffic:dst_ref.value`. */
   | 'reference'
-  /** The value is one of a list or deeper within the object. */
+  /** The value is in a list or nested deeper in the object. */
   | 'nested'
-  /** The type of the object is not one that an {@link Observable} can have. */
+  /** An {@link Observable} cannot have this object type. */
   | 'type'
-  /** The property is not one that an {@link Observable} of the type has, or does not tell it from others. */
+  /** An {@link Observable} of this type does not have the property, or the property does not identify it. */
   | 'property'
-  /** The value is not of the kind that the property has. */
+  /** The value is of the wrong kind for the property. */
   | 'value'
-  /** So many combinations that they would not fit: more than 1,000. */
+  /** Too many combinations: more than 1,000. */
   | 'too-many'
 
-/** A part of an entity that gave no observable, and why. */
+/** Part of an entity that cannot be expressed as an observable, and why. */
 export interface NotExpressible {
   readonly reason: NotExpressibleReason
-  /** One sentence for a person. */
+  /** A sentence for people. */
   readonly message: string
-  /** The language of the pattern, as the platform names it, when that is the reason. */
+  /** Language of the pattern, as the platform names it, if that is the reason. */
   readonly language?: string | undefined
-  /** The place in the pattern in UTF-16 code units from 0; lines and columns count from 1. */
+  /** Location in the pattern, in UTF-16 code units starting at 0. Lines and columns start at 1. */
   readonly offset: number
   readonly line: number
   readonly column: number
 }
 
-/** What {@link observablesOf} gives. Both lists are empty for what is neither an indicator nor an observable. */
+/**
+ * Result of {@link observablesOf}. Both lists are empty if the entity is neither an indicator nor an
+ * observable.
+ */
 export interface ObservablesResult {
   readonly observables: readonly Observable[]
   readonly notExpressible: readonly NotExpressible[]

@@ -1,8 +1,8 @@
 import { type DomainObjectBase, type KillChainStep, type OptionalFields } from './entity-base.ts'
 
 /**
- * One thing related to another. The refs at the top are STIX ids, those in the OpenCTI extension are internal ids;
- * `source_value` and `target_value` there are what a person would call the two ends
+ * A relationship between two objects. The references at the top level are STIX ids; those in the OpenCTI
+ * extension are OpenCTI ids. `source_value` and `target_value` there are the display names of the two ends
  * (OpenCTI platform, database/stix-2-1-converter.ts, `convertRelationToStix`).
  */
 export interface Relationship
@@ -30,8 +30,8 @@ export interface Relationship
 }
 
 /**
- * Something seen somewhere. `where_sighted_refs` always holds one id, `observed_data_refs` is never sent
- * (OpenCTI platform, database/stix-2-1-converter.ts, `convertSightingToStix`).
+ * A sighting. `where_sighted_refs` always holds one id; `observed_data_refs` is never sent (OpenCTI platform,
+ * database/stix-2-1-converter.ts, `convertSightingToStix`).
  */
 export interface Sighting
   extends
@@ -63,5 +63,5 @@ export interface Sighting
   readonly sighting_of_ref: string
 }
 
-/** Every object that joins others. */
+/** Objects that connect others. */
 export type RelationshipObject = Relationship | Sighting
