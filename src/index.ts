@@ -1,4 +1,4 @@
-// The connector: what authors extend, and what they are handed
+// The connector
 
 export { z } from 'zod'
 export { type KyInstance } from 'ky'
@@ -11,7 +11,7 @@ export { type FlushResult } from './flow/flush-answer.ts'
 export { type DeleteReason, type OperationKind } from './events/operation.ts'
 export { type StreamConnectorMessage } from './intake/connector-message.ts'
 
-// Errors: those that hooks throw, and those of this package
+// Errors
 
 export {
   PermanentError,
@@ -72,7 +72,7 @@ export {
 } from './settings/documents/settings-json-schema.ts'
 export { settingsMarkdown } from './settings/documents/settings-markdown.ts'
 
-// Options of delivery: as they are written, and as they are in force
+// Delivery options
 
 export {
   type BatchOptions,
@@ -104,7 +104,7 @@ export {
 export { type ResolvedRateLimit } from './settings/schemas/rate-limit-schema.ts'
 export { type ResolvedRoute, type RouteConditions } from './settings/schemas/route-schema.ts'
 
-// How a connector does
+// Status and notices
 
 export { type ConnectorStatus } from './observe/connector-status.ts'
 export { type ConnectorNotice, type ConnectorState } from './contract/notices.ts'
@@ -115,7 +115,7 @@ export { type RouteAccount } from './flow/engine.ts'
 export { type EndpointAddresses } from './observe/observation.ts'
 export { type Unreadiness } from './observe/facts/readiness.ts'
 
-// The platform: look-ups, links, reconcile, the check of the stream
+// Platform: lookups, links, reconciliation, stream validation
 
 export { type LookupOptions, type PlatformLookups } from './lookups/platform-lookups.ts'
 export { type AuthorInfo, type ContainedObject, type MarkingInfo } from './lookups/lookup-answers.ts'
@@ -128,11 +128,11 @@ export {
 } from './contract/reconcile-report.ts'
 export { type CheckedStream } from './opencti/stream-check.ts'
 
-// Entities and STIX patterns, also to be had alone as "opencti-stream-connector/stix"
+// Entities and STIX patterns, also exported by "opencti-stream-connector/stix"
 
 export * from './stix/index.ts'
 
-// Values that a target holds, and lists of them
+// Lists of values for a target
 
 export { itemKey } from './lists/item-key.ts'
 export { type ItemKind } from './lists/canonical-value.ts'
@@ -149,7 +149,7 @@ export {
   type RpzOptions,
 } from './lists/list-options.ts'
 
-// State: dead letters, the id map, positions, and where they are kept
+// State: dead letters, id map, positions, stores
 
 export {
   DeadLetters,
@@ -181,7 +181,7 @@ export {
   type StateStore,
 } from './store/state-store.ts'
 
-// The client of event streams that everything stands on, for other uses
+// Event stream client, for other uses
 
 export { EventStream, type EventStreamOptions } from './stream/event-stream.ts'
 export { type EventStreamHandler } from './stream/event-stream-handler.ts'
@@ -189,7 +189,7 @@ export { type OversizedFrame, type StreamMessage } from './stream/stream-message
 export { type StreamNotice } from './stream/stream-notice.ts'
 export { defaultStreamLimits, type StreamLimits } from './stream/stream-limits.ts'
 
-// Time, chance and log lines, to be given from outside
+// Clock, randomness, and logging
 
 export { systemClock, type Clock } from './util/clock.ts'
 export { systemRandom, type BackoffBounds, type Random } from './util/backoff.ts'

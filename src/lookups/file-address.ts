@@ -29,7 +29,7 @@ export function fileAddress(platformUrl: string, uri: string): string {
     parts.every((part) => part !== '' && part !== '.' && part !== '..')
   if (!isFile) {
     throw new PermanentError(
-      `This is no file of the OpenCTI platform. Give file() one of an entity's files, or its uri, which begins with ${storagePath}.`,
+      `This is not a file of the OpenCTI platform. Pass file() one of an entity's files, or its uri, which starts with ${storagePath}.`,
     )
   }
   return `${base}${storagePath}${parts.map(encodeURIComponent).join('/')}`

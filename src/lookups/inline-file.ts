@@ -12,6 +12,6 @@ export function inlineFile(data: string, maxBytes: number): Uint8Array {
   if (content !== undefined && content.byteLength <= maxBytes) return new Uint8Array(content)
   throw new StreamConnectorError(
     'LOOKUP_TOO_LARGE',
-    `The file that came with the event has more than ${maxBytes} bytes. Raise maxBytes, or go on without it.`,
+    `The file in the event is larger than ${maxBytes} bytes. Raise maxBytes, or continue without the file.`,
   )
 }

@@ -111,7 +111,7 @@ export class LookupQuestions {
     const objects: ContainedObject[] = []
     let after: string | undefined
     for (let seen = 0; ;) {
-      const { container } = await this.ask('look up what a container holds', signal, (both) =>
+      const { container } = await this.ask('look up the contents of a container', signal, (both) =>
         this.#objectPage({ id, first: pageSize, after }, both),
       )
       const edges = container?.objects?.edges ?? []
@@ -127,7 +127,7 @@ export class LookupQuestions {
       if (hasTooMany) {
         throw new StreamConnectorError(
           'LOOKUP_TOO_LARGE',
-          `The container holds more than ${maxObjects} objects. Raise maxObjects, or go on without them.`,
+          `The container has more than ${maxObjects} objects. Raise maxObjects, or continue without them.`,
         )
       }
       if (after === undefined) return objects
@@ -174,7 +174,7 @@ export class LookupQuestions {
       throw new PlatformError(
         'PLATFORM_REFUSED',
         `The OpenCTI platform does not let the token's user ${what}. Give the user a role with the capability "Access ` +
-          'knowledge" (KNOWLEDGE), which look-ups need beside those of the connector role.',
+          'knowledge" (KNOWLEDGE), which lookups require in addition to the connector role.',
         { status: (error as PlatformError).status, problem: 'forbidden' },
       )
     }

@@ -168,7 +168,7 @@ export class PlatformKnowledge {
     if (pageInfo?.hasNextPage === true) {
       throw new PlatformError(
         'PLATFORM_ERROR',
-        'The OpenCTI platform listed only a part of what was asked for. Look into its log, and try again.',
+        'The OpenCTI platform returned an incomplete list. Check its log, and try again.',
       )
     }
     return byEachId(edges.map((edge) => edge?.node).filter((each) => each !== undefined && each !== null))
@@ -208,6 +208,6 @@ function editOf(type: string): string {
 function unknownForm(): PlatformError {
   return new PlatformError(
     'PLATFORM_ERROR',
-    'The OpenCTI platform answered in a form that is not known (at stix). Check that its version is one that this package supports.',
+    'The OpenCTI platform sent an unknown kind of answer (at stix). Check that this package supports its version.',
   )
 }

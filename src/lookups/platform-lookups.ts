@@ -257,7 +257,7 @@ export class PlatformLookups {
     const { variables, schema, signal } = options
     // Without a schema, T has its default.
     const shape = schema ?? (z.record(z.string(), z.unknown()) as unknown as z.ZodType<T>)
-    return this.#questions.graphql('ask this', { query, variables, schema: shape, signal })
+    return this.#questions.graphql('run this query', { query, variables, schema: shape, signal })
   }
 
   /**

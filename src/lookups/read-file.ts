@@ -63,7 +63,7 @@ async function bytesOf(response: Response, maxBytes: number): Promise<Uint8Array
     await response.body?.cancel().catch(() => {})
     throw new StreamConnectorError(
       'LOOKUP_TOO_LARGE',
-      `The file at the OpenCTI platform has more than ${maxBytes} bytes. Raise maxBytes, or go on without it.`,
+      `The file on the OpenCTI platform is larger than ${maxBytes} bytes. Raise maxBytes, or continue without the file.`,
     )
   }
   return new Uint8Array(Buffer.concat(chunks, bytes))
@@ -79,7 +79,7 @@ function refusal(response: Response): PlatformError {
   if (status === 401 || status === 403 || isAway) return describeStatus(response)
   return new PlatformError(
     'PLATFORM_ERROR',
-    `The OpenCTI platform does not hand out the file (HTTP ${status}). It may be deleted, its storage may be down, or ` +
-      "the token's user may not read the entity that it hangs on.",
+    `The OpenCTI platform did not serve the file (HTTP ${status}). It may have been deleted, its storage may be down, or ` +
+      "the token's user may not be allowed to read its entity.",
   )
 }

@@ -6,7 +6,7 @@ export function proxyUrl() {
   return z.string().transform((text, context) => {
     const address = /^[a-z][a-z0-9+.-]*:\/\//i.test(text.trim()) ? text.trim() : `http://${text.trim()}`
     if (!URL.canParse(address) || !/^https?:$/.test(new URL(address).protocol)) {
-      context.addIssue({ code: 'custom', message: 'must be the address of an http or https proxy' })
+      context.addIssue({ code: 'custom', message: 'must be the URL of an http or https proxy' })
       return z.NEVER
     }
     return new Secret(address)

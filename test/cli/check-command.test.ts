@@ -118,7 +118,7 @@ test('points out a name that looks like a misspelled setting, even if all is wel
   for (const words of [[], [file]]) {
     const { code, answer } = await check(words, { CONNECTOR_CONCURENCY: '5' })
     expect(code).toBe(0)
-    expect(answer!.checks[0]!.message).toMatch(/ are good\nCONNECTOR_CONCURENCY is set, but is no setting/)
+    expect(answer!.checks[0]!.message).toMatch(/ are good\nCONNECTOR_CONCURENCY is set but is not a setting/)
   }
 })
 

@@ -195,7 +195,7 @@ test('retries what the platform answers with an error as often as allowed, then 
   await until('everything', () => reporter.status().delivered + reporter.status().deadLettered === 5)
   expect(reporter.status()).toMatchObject({ delivered: 4, deadLettered: 1, outage: undefined })
   expect(simulator.requests.filter(({ kind }) => kind === 'file')).toHaveLength(2)
-  expect(reporter.notice('dead-lettered')?.error).toContain('does not hand out the file')
+  expect(reporter.notice('dead-lettered')?.error).toContain('did not serve the file')
 })
 
 test('an outage of the target ends although the entity that probes it depends on a platform that is down', async () => {

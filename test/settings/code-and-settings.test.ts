@@ -111,7 +111,7 @@ describe('a setting with older names', () => {
     expect(loaded.settings.my_siem).toMatchObject({ size: 7 })
     expect(loaded.settings.my_siem.api_key.reveal()).toBe('new-secret')
     expect(loaded.nearMisses).toEqual([
-      'SIEM_BATCH is an older name of MY_SIEM_SIZE. It is still read; write the new one.',
+      'SIEM_BATCH is the old name of MY_SIEM_SIZE. It still works, but use the new name.',
     ])
   })
 

@@ -83,7 +83,7 @@ function readPlace(value: unknown): Position | Refused {
   else if (count !== undefined) ms = millisecondsOfCount(count) ?? Number(count)
   else ms = millisecondsOfIsoDate(text)
   if (ms === undefined || ms >= endOfDatesMs) return { problem: `must be ${beginningForms}` }
-  if (ms < 0) return { problem: 'must not be before 1970' }
+  if (ms < 0) return { problem: 'must be 1970 or later' }
   return { ms, seq: Number(seq ?? 0) }
 }
 

@@ -9,11 +9,9 @@ const address = () =>
   z.url({ protocol: /^https?$/, error: 'must be a URL that starts with http:// or https://' })
 
 const connection = () => ({
-  url: address()
-    .describe('Base URL of the target’s API.')
-    .register(settingNotes, {
-      forAuthors: 'Request paths are relative to it. Credentials are sent nowhere else.',
-    }),
+  url: address().describe('Base URL of the target’s API.').register(settingNotes, {
+    forAuthors: 'Request paths are relative to it. Credentials are sent nowhere else.',
+  }),
   ssl_verify: z.boolean().default(true).describe('Verify the target’s TLS certificate.'),
   ssl_ca: pemText()
     .optional()

@@ -64,7 +64,7 @@ class PatternParser {
   }
 
   get failure(): { readonly offset: number; readonly message: string } {
-    return this.#scanner.failure ?? { offset: this.#scanner.offset, message: 'this is no pattern' }
+    return this.#scanner.failure ?? { offset: this.#scanner.offset, message: 'not a pattern' }
   }
 
   pattern(): PatternExpression | undefined {
@@ -72,7 +72,7 @@ class PatternParser {
     const pattern = this.#followedBy()
     if (pattern === undefined || !scanner.skip()) return undefined
     if (scanner.offset < scanner.text.length) {
-      return scanner.fail('the end, AND, OR, FOLLOWEDBY or a qualifier is expected here')
+      return scanner.fail('expected AND, OR, FOLLOWEDBY, a qualifier, or the end')
     }
     return pattern
   }
@@ -136,7 +136,7 @@ class PatternParser {
     }
     if (word === 'REPEATS') {
       const times = scanner.wholeNumber('a number of times')
-      if (times === 0) return scanner.fail('a pattern repeats at least once', offset)
+      if (times === 0) return scanner.fail('a pattern must repeat at least once', offset)
       return times !== undefined && this.#keyword('TIMES') ? { kind: 'repeats', times, offset } : undefined
     }
     const start = scanner.time()
@@ -150,11 +150,11 @@ class PatternParser {
     const code = scanner.peek()
     const { offset } = scanner
     if (code === openParenthesis) return this.#inParentheses(() => this.#followedBy())
-    if (code !== openBracket) return scanner.fail('an observation in square brackets is expected here')
+    if (code !== openBracket) return scanner.fail('expected an observation in square brackets')
     scanner.offset += 1
     const comparison = this.#any()
     if (comparison === undefined) return undefined
-    if (!scanner.take(']')) return scanner.fail('], AND or OR is expected here')
+    if (!scanner.take(']')) return scanner.fail('expected ], AND, or OR')
     return { kind: 'observation', comparison, offset }
   }
 
@@ -163,14 +163,14 @@ class PatternParser {
     const scanner = this.#scanner
     if (this.#depth === maxDepth) {
       if (scanner.failure === undefined) this.#isTooDeep = true
-      return scanner.fail(`more than ${maxDepth} parentheses stand within one another here`)
+      return scanner.fail(`more than ${maxDepth} nested parentheses`)
     }
     this.#depth += 1
     scanner.offset += 1
     const result = inner()
     this.#depth -= 1
     if (result === undefined) return undefined
-    return scanner.take(')') ? result : scanner.fail('a closing parenthesis is expected here')
+    return scanner.take(')') ? result : scanner.fail('expected a closing parenthesis')
   }
 
   // Inside an observation, OR has lower precedence than AND.
@@ -191,7 +191,7 @@ class PatternParser {
       const path = this.#path()
       return path === undefined ? undefined : { kind: 'exists', path, negated: isNegated, offset }
     }
-    if (isNegated) return scanner.fail('EXISTS is expected here; other comparisons have NOT after the path')
+    if (isNegated) return scanner.fail('expected EXISTS; other comparisons have NOT after the path')
     const path = this.#path()
     return path === undefined ? undefined : this.#comparison(path, offset)
   }
@@ -205,9 +205,7 @@ class PatternParser {
     }
     const operator = this.#operator()
     if (operator === undefined) {
-      return scanner.fail(
-        'an operator is expected here: =, !=, <, >, IN, LIKE, MATCHES, ISSUBSET or ISSUPERSET',
-      )
+      return scanner.fail('expected an operator: =, !=, <, >, IN, LIKE, MATCHES, ISSUBSET, or ISSUPERSET')
     }
     const value = this.#operand(operator)
     return value === undefined ? undefined : { kind: 'comparison', path, negated, operator, value, offset }
@@ -239,7 +237,7 @@ class PatternParser {
 
   #set(): readonly PatternLiteral[] | undefined {
     const scanner = this.#scanner
-    if (!scanner.take('(')) return scanner.fail('a set in parentheses is expected here')
+    if (!scanner.take('(')) return scanner.fail('expected a set in parentheses')
     const values: PatternLiteral[] = []
     if (scanner.take(')')) return values
     do {
@@ -247,14 +245,14 @@ class PatternParser {
       if (value === undefined) return undefined
       values.push(value)
     } while (scanner.take(','))
-    return scanner.take(')') ? values : scanner.fail('a comma or a closing parenthesis is expected here')
+    return scanner.take(')') ? values : scanner.fail('expected a comma or a closing parenthesis')
   }
 
   #path(): ObjectPath | undefined {
     const scanner = this.#scanner
-    const type = scanner.word('the type of an object')
+    const type = scanner.word('an object type')
     if (type === undefined) return undefined
-    if (!scanner.take(':')) return scanner.fail('a colon and a property are expected here')
+    if (!scanner.take(':')) return scanner.fail('expected a colon and a property')
     const first = this.#propertyStep()
     if (first === undefined) return undefined
     const steps = [first]
@@ -279,7 +277,7 @@ class PatternParser {
       if (index === undefined) return undefined
       step = { kind: 'index', index }
     }
-    return scanner.take(']') ? step : scanner.fail('a closing square bracket is expected here')
+    return scanner.take(']') ? step : scanner.fail('expected a closing square bracket')
   }
 
   #property(): string | undefined {
@@ -289,7 +287,7 @@ class PatternParser {
 
   #keyword(keyword: string): boolean {
     if (this.#scanner.takeWord(keyword)) return true
-    this.#scanner.fail(`${keyword} is expected here`)
+    this.#scanner.fail(`expected ${keyword}`)
     return false
   }
 }

@@ -60,7 +60,7 @@ class PatternReader {
         break
       case 'and':
       case 'followed-by':
-        this.#report('together', 'several observations must be made together', expression.offset)
+        this.#report('together', 'several observations must occur together', expression.offset)
         break
       case 'qualified': {
         // A single observation fits any time span, and counts as one repetition.
@@ -74,7 +74,7 @@ class PatternReader {
             'qualifier',
             limit.kind === 'repeats'
               ? 'this must be seen several times'
-              : 'this holds in a span of time only',
+              : 'this only applies within a time span',
             limit.offset,
           )
       }
@@ -87,9 +87,9 @@ class PatternReader {
       case 'comparison': {
         const isNegation = (comparison.operator === '!=') !== comparison.negated
         if (comparison.operator !== '=' && comparison.operator !== '!=') {
-          this.#report('operator', `${comparison.operator} names no one value`, comparison.offset)
+          this.#report('operator', `${comparison.operator} does not name a single value`, comparison.offset)
         } else if (isNegation) {
-          this.#report('negation', 'this names what must not be there', comparison.offset)
+          this.#report('negation', 'this names what must not be present', comparison.offset)
         } else {
           const condition = this.#condition(comparison.path, comparison.value, comparison.offset)
           if (condition !== undefined) return [[condition]]
@@ -98,7 +98,7 @@ class PatternReader {
       }
       case 'in':
         if (comparison.negated) {
-          this.#report('negation', 'this names what must not be there', comparison.offset)
+          this.#report('negation', 'this names what must not be present', comparison.offset)
           return []
         }
         return comparison.values.flatMap((value) => {
@@ -106,7 +106,7 @@ class PatternReader {
           return condition === undefined ? [] : [[condition]]
         })
       case 'exists':
-        this.#report('operator', 'EXISTS names no value', comparison.offset)
+        this.#report('operator', 'EXISTS does not name a value', comparison.offset)
         return []
       case 'any':
         return comparison.operands.flatMap((operand) => this.#alternatives(operand))
@@ -145,13 +145,13 @@ class PatternReader {
     const [first, second] = path.steps
     if (first?.kind !== 'property') return undefined
     if (/_refs?$/.test(first.name)) {
-      return this.#report('reference', 'this speaks of another object that this one refers to', offset)
+      return this.#report('reference', 'this is about another object that this one references', offset)
     }
     if (path.steps.length === 1) return this.#property(kind, first.name, literal, offset)
     if (first.name === 'hashes' && kind.hasHashes && path.steps.length === 2 && second?.kind === 'property') {
       return this.#hash(kind, second.name, literal, offset)
     }
-    return this.#report('nested', 'this speaks of an item of a list, or of a part of the object', offset)
+    return this.#report('nested', 'this is about a list item or a nested part of the object', offset)
   }
 
   #property(
@@ -162,7 +162,7 @@ class PatternReader {
   ): Condition | undefined {
     const propertyKind = kind.properties.get(name)
     if (propertyKind === undefined) {
-      return this.#report('property', `an observable of type ${kind.type} carries no such property`, offset)
+      return this.#report('property', `observables of type ${kind.type} have no such property`, offset)
     }
     const isTold = literal.kind !== 'hex' && literal.kind !== 'binary' && literal.kind !== 'float'
     const value = isTold ? propertyValue(propertyKind, literal.value) : undefined
@@ -180,7 +180,7 @@ class PatternReader {
   ): Condition | undefined {
     const name = hashNameOf(algorithm)
     const value = name === undefined || literal.kind !== 'string' ? '' : hashTextOf(name, literal.value)
-    if (name === undefined || value === '') return this.#report('value', 'this is no hash', offset)
+    if (name === undefined || value === '') return this.#report('value', 'not a hash', offset)
     return { kind, name, isHash: true, value, offset }
   }
 
@@ -200,7 +200,7 @@ class PatternReader {
         (Object.hasOwn(target, condition.name) && target[condition.name] !== condition.value)
       ) {
         const message = isElsewhere
-          ? 'objects of several types must be seen'
+          ? 'objects of several types must be seen together'
           : 'one property has several values'
         this.#report('together', `${message} together`, condition.offset)
         return
@@ -210,7 +210,7 @@ class PatternReader {
     }
     const observable = finishObservable(kind, draft)
     if (observable !== undefined) this.observables.push(observable)
-    else this.#report('property', `this does not tell one ${kind.type} from another`, offset)
+    else this.#report('property', `this does not identify a ${kind.type}`, offset)
   }
 
   /** Reports each location once. Returns undefined to allow `return this.#report(…)`. */

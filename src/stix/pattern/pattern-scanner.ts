@@ -62,9 +62,9 @@ export class PatternScanner {
         this.offset = end + 2
         return true
       }
-      this.fail('the comment that begins here does not end')
+      this.fail('the comment that starts here does not end')
     } else {
-      this.fail('a slash stands here outside of a string')
+      this.fail('unexpected slash outside a string')
     }
     return false
   }
@@ -104,14 +104,14 @@ export class PatternScanner {
   /** Consumes a word; fails if there is none. */
   word(what: string): string | undefined {
     const word = this.peekWord()
-    if (word === '') return this.fail(`${what} is expected here`)
+    if (word === '') return this.fail(`expected ${what}`)
     this.offset += word.length
     return word
   }
 
   /** Consumes a single-quoted string. The only escapes are `\'` and `\\` (`StringLiteral` in the grammar). */
   string(what: string): string | undefined {
-    if (this.peek() !== quote) return this.fail(`${what} in single quotes is expected here`)
+    if (this.peek() !== quote) return this.fail(`expected ${what} in single quotes`)
     const { text } = this
     const begin = this.offset
     let value = ''
@@ -131,7 +131,7 @@ export class PatternScanner {
       from = at + 1
       at += 1
     }
-    return this.fail('the string that begins here does not end', begin)
+    return this.fail('the string that starts here does not end', begin)
   }
 
   /** Consumes an unsigned integer, as in indices and qualifiers. */
@@ -139,7 +139,7 @@ export class PatternScanner {
     const isNumber = isDigit(this.peek())
     const begin = this.offset
     const literal = isNumber ? this.#number() : undefined
-    return literal?.kind === 'integer' ? literal.value : this.fail(`${what} is expected here`, begin)
+    return literal?.kind === 'integer' ? literal.value : this.fail(`expected ${what}`, begin)
   }
 
   /** Consumes an integer or decimal above zero. */
@@ -147,9 +147,7 @@ export class PatternScanner {
     this.skip()
     const begin = this.offset
     const literal = this.#number()
-    return literal !== undefined && literal.value > 0
-      ? literal.value
-      : this.fail(`${what} is expected here`, begin)
+    return literal !== undefined && literal.value > 0 ? literal.value : this.fail(`expected ${what}`, begin)
   }
 
   /** Consumes the next value; fails if there is none. */
@@ -167,9 +165,7 @@ export class PatternScanner {
     }
     if (this.takeWord('true')) return { kind: 'boolean', value: true }
     if (this.takeWord('false')) return { kind: 'boolean', value: false }
-    return (
-      this.#number() ?? this.fail('a value is expected here: text in single quotes, a number, true or false')
-    )
+    return this.#number() ?? this.fail('expected a value: text in single quotes, a number, true, or false')
   }
 
   /** Consumes a timestamp, with or without `t`: STIX 2.0 wrote START and STOP times as strings. */
@@ -177,7 +173,7 @@ export class PatternScanner {
     if (this.peek() === quote) return this.string('a time')
     return this.text.startsWith("t'", this.offset)
       ? this.#timestamp()?.value.toString()
-      : this.fail("a time such as t'2026-01-14T10:00:00Z' is expected here")
+      : this.fail("expected a time such as t'2026-01-14T10:00:00Z'")
   }
 
   #number(): Extract<PatternLiteral, { kind: 'integer' | 'float' }> | undefined {
@@ -191,7 +187,7 @@ export class PatternScanner {
   #timestamp(): PatternLiteral | undefined {
     timestamp.lastIndex = this.offset
     const text = timestamp.exec(this.text)?.[0]
-    if (text === undefined) return this.fail("this is no time such as t'2026-01-14T10:00:00Z'")
+    if (text === undefined) return this.fail("not a valid time such as t'2026-01-14T10:00:00Z'")
     this.offset += text.length
     return { kind: 'timestamp', value: text.slice(2, -1) }
   }
@@ -208,7 +204,9 @@ export class PatternScanner {
     const digitsEnd = end
     if (kind === 'binary') while (end < digitsEnd + 2 && this.text.charCodeAt(end) === 61) end += 1
     if (this.text.charCodeAt(end) !== quote || (end - begin) % group !== 0) {
-      return this.fail(kind === 'hex' ? "this is no h'…' of hexadecimal pairs" : "this is no b'…' of base64")
+      return this.fail(
+        kind === 'hex' ? "not a valid h'…' of hexadecimal pairs" : "not a valid b'…' of base64",
+      )
     }
     this.offset = end + 1
     return { kind, value: this.text.slice(begin, end) }

@@ -119,4 +119,4 @@ function whole({ reason, message }: Obstacle): NotExpressible {
   return { reason, message, offset: 0, line: 1, column: 1 }
 }
 
-const noValue: Obstacle = { reason: 'type', message: 'no value of an observable of this type is known' }
+const noValue: Obstacle = { reason: 'type', message: 'there is no value for an observable of this type' }

@@ -51,16 +51,16 @@ export function obstacleIn(kind: ObservableKind, fields: Fields): Obstacle {
     return isReference(narrowing)
       ? {
           reason: 'reference',
-          message: `${narrowing} speaks of another object that this ${kind.type} refers to`,
+          message: `${narrowing} is about another object that this ${kind.type} references`,
         }
-      : { reason: 'nested', message: `${narrowing} of this ${kind.type} holds what no observable carries` }
+      : { reason: 'nested', message: `${narrowing} of this ${kind.type} does not fit in an observable` }
   }
   const isTold = [...kind.identifying].some((name) => isSaid(fields[name]) && !isNested(name, fields[name]))
-  if (!isTold) return { reason: 'property', message: `nothing tells this ${kind.type} from another` }
+  if (!isTold) return { reason: 'property', message: `this ${kind.type} has no identifying property` }
   const names = [...kind.properties.keys(), ...(kind.hasHashes ? ['hashes'] : [])]
   const nested = names.find((name) => isNested(name, fields[name]))
   return nested === undefined
-    ? { reason: 'value', message: `a property of this ${kind.type} has a value that it cannot have` }
+    ? { reason: 'value', message: `a property of this ${kind.type} has an invalid value` }
     : { reason: 'nested', message: `${nested} of this ${kind.type} is a list or an object` }
 }
 

@@ -161,11 +161,11 @@ test.each([
   ['my_siem:\n  level: canary\n  level: again\n', 'is not valid YAML at line 3, column 3'],
   ['my_siem:\n\tlevel: canary\n', 'is not valid YAML at line 2'],
   ['a: 1\n---\nb: canary\n', 'has a second document at line'],
-  ['my_siem:\n  level: *canary\n', 'has an alias without an anchor before it at line 2, column 10'],
-  ['a: &a [*a, canary]\n', 'has an alias without an anchor before it at line 1'],
-  ['a: &a\n  b: {<<: *a}\n', 'has an alias without an anchor before it at line 2, column 11'],
+  ['my_siem:\n  level: *canary\n', 'has an alias whose anchor is not defined before it at line 2, column 10'],
+  ['a: &a [*a, canary]\n', 'has an alias whose anchor is not defined before it at line 1'],
+  ['a: &a\n  b: {<<: *a}\n', 'has an alias whose anchor is not defined before it at line 2, column 11'],
   ['my_siem:\n  <<: canary\n', 'has a merge key (<<) without a map at line 2, column 3'],
-  ['a: &a canary\nmy_siem:\n  <<: *a\n', 'merges what is not a map at line'],
+  ['a: &a canary\nmy_siem:\n  <<: *a\n', 'merges something that is not a map at line'],
   ['my_siem:\n  ? [canary]\n  : b\n', 'is not valid YAML at line 2, column 5'],
   ['- canary\n', 'has no sections at line 1'],
   ['canary\n', 'has no sections at line 1'],
@@ -329,12 +329,12 @@ test('reports the name here for a name from Python connectors, unless that is se
   }
   const { nearMisses } = load({ ...former, CONNECTOR_EXPOSE_METRICS: 'true', METRICS_OTHER: 'x' })
   expect(nearMisses).toEqual([
-    'METRICS_PORT is set, but is not read: the setting is CONNECTOR_METRICS_PORT here.',
-    'PROXY_HTTPS is set, but is not read: the setting is HTTPS_PROXY here.',
-    'CONNECTOR_CONSUMER_COUNT is set, but is not read: the setting is CONNECTOR_CONCURRENCY here.',
+    'METRICS_PORT is set but has no effect. This SDK uses CONNECTOR_METRICS_PORT.',
+    'PROXY_HTTPS is set but has no effect. This SDK uses HTTPS_PROXY.',
+    'CONNECTOR_CONSUMER_COUNT is set but has no effect. This SDK uses CONNECTOR_CONCURRENCY.',
   ])
   const inFile = load({}, { 'config.yml': 'connector:\n  consumer_count: 10\n' })
   expect(inFile.nearMisses).toEqual([
-    'connector.consumer_count in config.yml is set, but is not read: the setting is connector.concurrency here.',
+    'connector.consumer_count in config.yml is set but has no effect. This SDK uses connector.concurrency.',
   ])
 })

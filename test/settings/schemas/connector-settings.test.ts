@@ -109,7 +109,7 @@ test('lists a missing or placeholder stream with the other problems, and leaves 
       'CONNECTOR_LIVE_STREAM_ID',
     ])
     expect(message).toContain(
-      'Set CONNECTOR_LIVE_STREAM_ID, or connector.live_stream_id in config.yml, to the id of a stream of the platform.',
+      'Set CONNECTOR_LIVE_STREAM_ID, or connector.live_stream_id in config.yml, to the id of a live stream on the platform.',
     )
   }
 })

@@ -8,9 +8,9 @@ import { type SettingsOf } from '../../../src/settings/schemas/settings-of.ts'
 
 test('the sections that every connector has cannot be defined again', () => {
   // @ts-expect-error opencti is taken
-  expect(() => defineSettings({ opencti: z.object({}) })).toThrow(/"opencti" exists already/)
+  expect(() => defineSettings({ opencti: z.object({}) })).toThrow(/"opencti" already exists/)
   // @ts-expect-error connector is taken
-  expect(() => defineSettings({ connector: z.object({}) })).toThrow(/"connector" exists already/)
+  expect(() => defineSettings({ connector: z.object({}) })).toThrow(/"connector" already exists/)
 })
 
 test('two settings never share one environment variable', () => {

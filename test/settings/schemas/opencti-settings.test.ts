@@ -148,7 +148,7 @@ test('the platform has its own proxy, else that of the scheme, unless the host i
   expect(proxy({ ...ambient, OPENCTI_URL: 'https://10.1.2.3', NO_PROXY: 'a,10.0.0.0/8' })).toBeUndefined()
   expect(proxy({ ...ambient, NO_PROXY: '*', OPENCTI_PROXY: 'https://own' })).toBe('https://own')
   expect(problemOf({ OPENCTI_PROXY: 'socks5://canary' }).message).toBe(
-    'must be the address of an http or https proxy',
+    'must be the URL of an http or https proxy',
   )
 })
 
