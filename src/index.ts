@@ -138,6 +138,8 @@ export { itemKey } from './lists/item-key.ts'
 export { type ItemKind } from './lists/canonical-value.ts'
 export { type HashKind } from './lists/canonical-hash.ts'
 export { itemsOf, type ItemsResult, type NotAnItem, type ValueItem } from './lists/items-of.ts'
+export { writeList, type ListFile, type WriteListOptions } from './lists/write-list.ts'
+export { listBody, type ListBody } from './lists/list-body.ts'
 export { formatList, type FormattedList } from './lists/format-list.ts'
 export { type LeftOut, type LeftOutItem, type ListItem, type ListItems } from './lists/list-item.ts'
 export {
