@@ -1,5 +1,5 @@
 import { isReplayable, type DeadLetterSummary, type ReplayRequest } from '../dead-letters/dead-letters.ts'
-import { entityKeyOfLane } from '../events/route.ts'
+import { entityKeyOfLane } from '../events/routes.ts'
 import { type DeadLetter } from '../store/state-store.ts'
 import { jsonText, parsedJson } from '../util/json-text.ts'
 import { cell, counted, printable, timeText } from './output.ts'

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { isUnreadable } from '../opencti/decode-event.ts'
+import { isUnreadable } from '../opencti/stream-event.ts'
 import { octiTypeOf } from '../stix/read/entity-ids.ts'
 import { nameOf } from '../stix/read/entity-name.ts'
 import { scoreOf } from '../stix/read/entity-rating.ts'

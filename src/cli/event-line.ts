@@ -1,5 +1,4 @@
-import { isUnreadable } from '../opencti/decode-event.ts'
-import { type StreamEvent } from '../opencti/stream-event.ts'
+import { isUnreadable, type StreamEvent } from '../opencti/stream-event.ts'
 import { octiTypeOf } from '../stix/read/entity-ids.ts'
 import { scoreOf } from '../stix/read/entity-rating.ts'
 import { labelsOf } from '../stix/read/entity-text.ts'

@@ -1,9 +1,14 @@
 import { Ledger } from '../checkpoint/ledger.ts'
 import { type CatchUp } from '../intake/catch-up.ts'
 import { StreamReader } from '../intake/stream-reader.ts'
-import { decodeEvent, isEventName, isUnreadable, type UnreadableEvent } from '../opencti/decode-event.ts'
+import {
+  decodeEvent,
+  isEventName,
+  isUnreadable,
+  type UnreadableEvent,
+  type StreamEvent,
+} from '../opencti/stream-event.ts'
 import { parsePosition, type Position } from '../util/position.ts'
-import { type StreamEvent } from '../opencti/stream-event.ts'
 import { EventStream } from '../stream/event-stream.ts'
 import { type StreamMessage } from '../stream/stream-message.ts'
 import { type StreamNotice } from '../stream/stream-notice.ts'

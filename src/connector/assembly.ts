@@ -6,8 +6,7 @@ import { RefusedRuns } from '../dead-letters/refused-runs.ts'
 import { type DeliveryFeature } from '../events/delivery-feature.ts'
 import { EventCounters, type Outcome, droppedByReset } from '../events/event-counters.ts'
 import { Filter } from '../events/filter.ts'
-import { type Route } from '../events/route.ts'
-import { Routes } from '../events/routes.ts'
+import { type Route, Routes } from '../events/routes.ts'
 import { ExpiryTimer } from '../expiry/expiry-timer.ts'
 import { Engine, type RouteAccount } from '../flow/engine.ts'
 import { InFlightLimit, Room } from '../flow/in-flight-limit.ts'
@@ -23,7 +22,7 @@ import { LinkQueue } from '../links/link-queue.ts'
 import { ReconcileSchedule } from '../reconcile/reconcile-schedule.ts'
 import { Reconciler } from '../reconcile/reconciler.ts'
 import { Replayer } from '../replay/replayer.ts'
-import { heapFrameLimit } from '../stream/heap-frame-limit.ts'
+import { heapFrameLimit } from '../stream/stream-limits.ts'
 import { HangWatch } from '../target/hang-watch.ts'
 import { HookRunner } from '../target/hook-runner.ts'
 import { requireHooks } from '../target/require-hooks.ts'
@@ -71,7 +70,6 @@ export class Assembly {
       delivery,
       listenDelete: settings.connector.live_stream_listen_delete,
       filter: new Filter(delivery.filter, clock),
-      clean: (text: string) => options.redactor.clean(text),
     }
     // A frame of half the heap's capacity fills the limit alone: two of the largest would not fit.
     const maxBytes = Math.min(delivery.queue.maxBytes, heapFrameLimit() / 2)

@@ -100,7 +100,7 @@ export class Runtime {
       facts: () => this.#facts(),
       calls: HookRequests,
       status: () => ({ ...this.status() }),
-      details: () => statusDetails(this.#assembly, store, clock, (text) => options.redactor.clean(text)),
+      details: () => statusDetails(this.#assembly, store, clock, options.redactor),
     })
     const ownUser: OwnUser = {}
     this.#assembly = new Assembly({

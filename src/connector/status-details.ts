@@ -2,6 +2,7 @@ import { maxTextCharacters } from '../observe/status/recent-errors.ts'
 import { type StatusDetails } from '../observe/status/status-report.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
+import { type Redactor } from '../util/redactor.ts'
 import { shortened } from '../util/shortened.ts'
 import { type Assembly } from './assembly.ts'
 
@@ -11,16 +12,16 @@ const maxLetters = 5
 /**
  * Details for the status page, from the queues and the store.
  *
- * @param clean redacts secrets.
+ * @param redactor redacts secrets.
  */
 export async function statusDetails(
   { engine, isOpened, deadLetters }: Assembly,
   store: StateStore,
   clock: Clock,
-  clean: (text: string) => string,
+  redactor: Pick<Redactor, 'clean'>,
 ): Promise<StatusDetails> {
   const oldest = engine.oldest()
-  const told = (text: string) => shortened(clean(text), maxTextCharacters)
+  const told = (text: string) => shortened(redactor.clean(text), maxTextCharacters)
   return {
     oldestWaiting:
       oldest === undefined

@@ -4,9 +4,8 @@ import { type Verdict } from '../errors/verdict.ts'
 import { type Outcome } from '../events/event-counters.ts'
 import { type Operation } from '../events/operation.ts'
 import { mergeSourcesOf } from '../events/planner.ts'
-import { type UnreadableEvent } from '../opencti/decode-event.ts'
+import { type UnreadableEvent, type StreamEvent } from '../opencti/stream-event.ts'
 import { formatPosition } from '../util/position.ts'
-import { type StreamEvent } from '../opencti/stream-event.ts'
 import { type NewDeadLetter } from '../store/state-store.ts'
 import { type StreamMessage } from '../stream/stream-message.ts'
 import { entityKeyOf } from '../stix/read/entity-ids.ts'
@@ -14,6 +13,7 @@ import { type Clock } from '../util/clock.ts'
 import { jsonText } from '../util/json-text.ts'
 import { shortened } from '../util/shortened.ts'
 import { type DeadLetterBound } from './dead-letter-bound.ts'
+import { type Redactor } from '../util/redactor.ts'
 
 /** What is kept of a frame that cannot be read, in characters. */
 const maxRawCharacters = 1_048_576
@@ -32,7 +32,7 @@ export class DeadLetterWriter {
   /** What an operation failed with, as it is kept and told. */
   errorOf({ reason }: Verdict): string {
     // Cut after it was cleaned: of half a secret nobody knows that it is one.
-    return shortened(this.#options.clean(reason), maxErrorCharacters)
+    return shortened(this.#options.redactor.clean(reason), maxErrorCharacters)
   }
 
   /** Keeps an operation that cannot be delivered. */
@@ -109,7 +109,7 @@ export interface DeadLetterWriterOptions {
   readonly checkpointer: Checkpointer
   readonly clock: Clock
   /** Takes secrets out of a text. */
-  readonly clean: (text: string) => string
+  readonly redactor: Pick<Redactor, 'clean'>
   /** How many there are. */
   readonly bound: Pick<DeadLetterBound, 'add'>
   readonly onNotice: (notice: ConnectorNotice) => void

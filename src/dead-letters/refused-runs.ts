@@ -7,6 +7,7 @@ import { delay } from '../util/delay.ts'
 import { parsedJson } from '../util/json-text.ts'
 import { type Logger } from '../util/logger.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
+import { type Redactor } from '../util/redactor.ts'
 
 /** Tells one dead letter from all others before it has an id. */
 type Mark = Pick<NewDeadLetter, 'key' | 'position' | 'firstAtMs'>
@@ -96,7 +97,7 @@ export class RefusedRuns {
   takeBack(route: string | undefined, reason: string): void {
     const run = this.#runs.get(route)
     if (run === undefined) return
-    run.reason = this.#options.clean(reason)
+    run.reason = this.#options.redactor.clean(reason)
     run.isOver = false
     void this.#takeBack(run)
   }
@@ -162,7 +163,7 @@ export interface RefusedRunsOptions {
   readonly clock: Clock
   readonly logger: Logger
   /** Takes secrets out of a text. */
-  readonly clean: (text: string) => string
+  readonly redactor: Pick<Redactor, 'clean'>
   /** Has letters tried again before what waits of their entities; tells of each that has ended. */
   readonly replayer: {
     takeBack(ids: readonly number[], onEnded: (id: number, isStillThere: boolean) => void): Promise<void>

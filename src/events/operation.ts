@@ -2,7 +2,7 @@ import { type StreamEvent } from '../opencti/stream-event.ts'
 import { type Entity } from '../stix/types/entity.ts'
 import { type Outcome } from './event-counters.ts'
 import { type PendingEvent } from './pending-event.ts'
-import { entityKeyOfLane, type Route } from './route.ts'
+import { entityKeyOfLane, type Route } from './routes.ts'
 
 /** What a hook is asked to do at the target. */
 export type OperationKind = 'create' | 'update' | 'delete'

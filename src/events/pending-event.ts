@@ -2,11 +2,13 @@ import { type StreamEvent } from '../opencti/stream-event.ts'
 import { delivered, noRouteReason, type Outcome } from './event-counters.ts'
 import { type EventTrace } from './event-trace.ts'
 
-/** Told once, when an event has come to its end. */
-export type Settle = (delivery: PendingEvent, outcome: Outcome) => void
-
-/** Told when an event that goes on waiting needs its content no more. */
-export type Shrink = (bytes: number) => void
+/** What is done when an event has come to its end. */
+export interface Acknowledgment {
+  /** The event has ended; called once. */
+  settle(event: PendingEvent, outcome: Outcome): void
+  /** The event goes on waiting and no longer needs its content, of this many bytes. */
+  shrink(bytes: number): void
+}
 
 /**
  * One event on its way, with its acknowledgment. A merge has several parts, one for each entity that it touches, and every
@@ -18,18 +20,16 @@ export class PendingEvent {
   bytes: number
   /** Absent when nobody follows it. */
   trace: EventTrace | undefined
-  readonly #settle: Settle
-  readonly #shrink: Shrink
+  readonly #acknowledgment: Acknowledgment
   #parts = 1
   /** Parts that go on waiting and need the content no more. */
   #partsWithoutContent = 0
   #outcome: Outcome | undefined
 
-  constructor(event: StreamEvent, settle: Settle, shrink: Shrink) {
+  constructor(event: StreamEvent, acknowledgment: Acknowledgment) {
     this.event = event
     this.bytes = event.bytes
-    this.#settle = settle
-    this.#shrink = shrink
+    this.#acknowledgment = acknowledgment
   }
 
   /** Another event has taken the place of a part: when all have let go, what it occupied is free, before it has ended. */
@@ -46,7 +46,7 @@ export class PendingEvent {
   /** One of its parts has ended. */
   finish(outcome: Outcome): void {
     this.#outcome = this.#outcome === undefined ? outcome : worse(this.#outcome, outcome)
-    if (--this.#parts === 0) this.#settle(this, this.#outcome)
+    if (--this.#parts === 0) this.#acknowledgment.settle(this, this.#outcome)
     else if (this.#partsWithoutContent > 0) this.#free()
   }
 
@@ -58,7 +58,7 @@ export class PendingEvent {
 
   #free(): void {
     if (this.bytes === 0 || this.#partsWithoutContent < this.#parts) return
-    this.#shrink(this.bytes)
+    this.#acknowledgment.shrink(this.bytes)
     this.bytes = 0
   }
 }

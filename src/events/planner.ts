@@ -1,5 +1,4 @@
-import { listedSourcesOf } from '../opencti/decode-event.ts'
-import { expiredType, type StreamEvent } from '../opencti/stream-event.ts'
+import { listedSourcesOf, expiredType, type StreamEvent } from '../opencti/stream-event.ts'
 import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
 import { isExpired, isRevoked } from '../stix/read/entity-life.ts'
 import { entityKeyOf, previousStixIdOf } from '../stix/read/entity-ids.ts'
@@ -10,8 +9,7 @@ import { noRouteReason } from './event-counters.ts'
 import { type PendingEvent } from './pending-event.ts'
 import { type Filter } from './filter.ts'
 import { Operation } from './operation.ts'
-import { type Route } from './route.ts'
-import { type Routes } from './routes.ts'
+import { type Route, type Routes } from './routes.ts'
 
 /**
  * Turns an event into the operations that the target needs: one for most events, for a merge one for each entity that it

@@ -2,7 +2,7 @@ import { RouteEngine, type RouteEngineOptions } from './route-engine.ts'
 import { type Hanging } from './hanging.ts'
 import { type Operation } from '../events/operation.ts'
 import { queueDepth, runningOperations, type QueueDepth } from './queue-depth.ts'
-import { type Route } from '../events/route.ts'
+import { type Route } from '../events/routes.ts'
 import { type EventCounts } from '../events/event-counters.ts'
 import { type AskedPause } from './gate.ts'
 

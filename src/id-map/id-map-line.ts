@@ -1,4 +1,4 @@
-import { entityKeyOfLane, laneOf } from '../events/route.ts'
+import { entityKeyOfLane, laneOf } from '../events/routes.ts'
 import { parsePosition } from '../util/position.ts'
 import { type EntityRecord } from '../store/state-store.ts'
 

@@ -1,5 +1,4 @@
-import { type Route } from '../events/route.ts'
-import { type Routes } from '../events/routes.ts'
+import { type Route, type Routes } from '../events/routes.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type Logger } from '../util/logger.ts'
 import { parsedJson } from '../util/json-text.ts'

@@ -1,6 +1,6 @@
 import { type Checkpointer } from '../checkpoint/checkpointer.ts'
 import { type Operation } from '../events/operation.ts'
-import { laneOf } from '../events/route.ts'
+import { laneOf } from '../events/routes.ts'
 import { type Entity } from '../stix/types/entity.ts'
 import { extensionOf, fieldOf } from '../stix/types/entity-extensions.ts'
 import { openCtiExtension } from '../stix/types/extensions.ts'

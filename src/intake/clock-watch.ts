@@ -2,7 +2,7 @@ import { parsePosition, type Position } from '../util/position.ts'
 import { type StreamMessage } from '../stream/stream-message.ts'
 import { type Clock } from '../util/clock.ts'
 import { millisecondsOfIsoDate } from '../util/iso-date.ts'
-import { isOfCatchUp } from './is-of-catch-up.ts'
+import { isOfCatchUp } from './piece-end.ts'
 
 /** A clock that is off, seen from the others. */
 export interface ClockOff {

@@ -3,11 +3,12 @@ import { type EventCounters, noRouteReason, type Outcome } from '../events/event
 import { PendingEvent } from '../events/pending-event.ts'
 import { Operation, type Repair } from '../events/operation.ts'
 import { Planner, type PlannerOptions } from '../events/planner.ts'
-import { laneOf, type Route } from '../events/route.ts'
+import { laneOf, type Route } from '../events/routes.ts'
 import { type InFlightLimit } from '../flow/in-flight-limit.ts'
 import { type StreamEvent } from '../opencti/stream-event.ts'
 import { type EntityRecord } from '../store/state-store.ts'
 import { expiredEvent } from '../reconcile/repair-events.ts'
+import { type Redactor } from '../util/redactor.ts'
 
 /** Told how a correction has ended. */
 type OnEnded = (outcome: Outcome) => void
@@ -32,18 +33,18 @@ export class InternalEvents {
    * @param event a `create` with the present state of the entity, or a `delete` of which no more is known than its ids.
    */
   repair(event: StreamEvent, repair: Repair, onEnded: OnEnded): void {
-    const { inFlight, engine, routes, clean } = this.#options
-    const onSettle = (settled: PendingEvent, outcome: Outcome) => {
+    const { inFlight, engine, routes, redactor } = this.#options
+    const settle = (settled: PendingEvent, outcome: Outcome) => {
       inFlight.release(settled.bytes)
       onEnded(outcome)
     }
-    const delivery = new PendingEvent(event, onSettle, (bytes) => inFlight.shrink(bytes))
+    const delivery = new PendingEvent(event, { settle, shrink: (bytes) => inFlight.shrink(bytes) })
     let operation: Operation | undefined
     try {
       operation = this.#repairOperation(event, delivery, routes.named(repair.route ?? ''))
     } catch (error) {
       // A filter in code that throws: one entity must not stop the repair of the others.
-      onEnded({ kind: 'dead-lettered', reason: clean(describeError(error)) })
+      onEnded({ kind: 'dead-lettered', reason: redactor.clean(describeError(error)) })
       return
     }
     if (operation === undefined) {
@@ -62,13 +63,13 @@ export class InternalEvents {
   expire(record: EntityRecord, onEnded: OnEnded): void {
     const { counters, inFlight, engine, routes, checkpointer } = this.#options
     const event = expiredEvent(record)
-    const onSettle = (settled: PendingEvent, outcome: Outcome) => {
+    const settle = (settled: PendingEvent, outcome: Outcome) => {
       inFlight.release(settled.bytes)
       counters.close(outcome)
       checkpointer.touch()
       onEnded(outcome)
     }
-    const delivery = new PendingEvent(event, onSettle, (bytes) => inFlight.shrink(bytes))
+    const delivery = new PendingEvent(event, { settle, shrink: (bytes) => inFlight.shrink(bytes) })
     const operation = withdrawalOf(event, delivery, 'expired', routes.named(record.route ?? ''))
     operation.origin = { kind: 'expiry', dueAtMs: record.expiresAtMs! }
     counters.receive()
@@ -99,7 +100,7 @@ export interface InternalEventsOptions extends PlannerOptions {
   readonly inFlight: InFlightLimit
   readonly engine: { push(operation: Operation): void }
   /** Takes secrets out of a text. */
-  readonly clean: (text: string) => string
+  readonly redactor: Pick<Redactor, 'clean'>
   readonly checkpointer: { touch(): void }
 }
 

@@ -1,6 +1,5 @@
 import { comparePositions, type Position } from '../util/position.ts'
 import { type StreamMessage } from '../stream/stream-message.ts'
-import { isOfCatchUp } from './is-of-catch-up.ts'
 
 /** So many heartbeats in a row that nothing else explains come from a server that reads live. */
 const idleHeartbeats = 3
@@ -48,4 +47,15 @@ export class PieceEnd {
     if (order > 0) this.#rising++
     return this.#rising >= idleHeartbeats
   }
+}
+
+/** What the envelope of a frame says when it tells what exists, or was pulled in, and not what has happened. */
+const told = /"referer"\s*:\s*"init-/
+
+/**
+ * Whether a frame tells what exists, by the text of its envelope, so that nothing is parsed for it (OpenCTI platform,
+ * graphql/sseMiddleware.js).
+ */
+export function isOfCatchUp(data: string): boolean {
+  return told.test(data)
 }

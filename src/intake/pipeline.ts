@@ -3,18 +3,23 @@ import { type Checkpointer } from '../checkpoint/checkpointer.ts'
 import { type Ticket } from '../checkpoint/ledger.ts'
 import { describeError } from '../errors/verdict.ts'
 import { type EventCounters, noRouteReason, type Outcome } from '../events/event-counters.ts'
-import { PendingEvent, type Shrink } from '../events/pending-event.ts'
+import { type Acknowledgment, PendingEvent } from '../events/pending-event.ts'
 import { type Engine } from '../flow/engine.ts'
 import { type EventTrace } from '../events/event-trace.ts'
 import { type Filter } from '../events/filter.ts'
 import { Planner } from '../events/planner.ts'
-import { entityKeyOfLane } from '../events/route.ts'
-import { Routes } from '../events/routes.ts'
+import { entityKeyOfLane, Routes } from '../events/routes.ts'
 import { type InFlightLimit } from '../flow/in-flight-limit.ts'
-import { decodeEvent, isEventName, isUnreadable, type UnreadableEvent } from '../opencti/decode-event.ts'
+import {
+  decodeEvent,
+  isEventName,
+  isUnreadable,
+  type UnreadableEvent,
+  expiredType,
+  type StreamEvent,
+} from '../opencti/stream-event.ts'
 import { parsePosition, type Position } from '../util/position.ts'
-import { expiredType, type StreamEvent } from '../opencti/stream-event.ts'
-import { heapFrameLimit } from '../stream/heap-frame-limit.ts'
+import { heapFrameLimit } from '../stream/stream-limits.ts'
 import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
 import { type DeadLetter } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
@@ -24,6 +29,7 @@ import { type DeadLetterWriter } from '../dead-letters/dead-letter-writer.ts'
 import { type CatchUp } from './catch-up.ts'
 import { type StreamMessage } from '../stream/stream-message.ts'
 import { partsOf, type ReplayedLetter } from '../replay/replayed-letter.ts'
+import { type Redactor } from '../util/redactor.ts'
 
 /** Follows events. */
 export interface EventTracing {
@@ -49,13 +55,11 @@ export class Pipeline {
   readonly #options: PipelineOptions
   readonly #routes: Routes
   readonly #planner: Planner
-  readonly #shrink: Shrink
   readonly #unknownNames = new Set<string>()
 
   constructor(options: PipelineOptions) {
     this.#options = options
     this.#routes = options.routes ?? new Routes([], options.counters, options.clock)
-    this.#shrink = (bytes) => options.inFlight.shrink(bytes)
     this.#planner = new Planner({ ...options, routes: this.#routes })
   }
 
@@ -93,11 +97,11 @@ export class Pipeline {
     }
     const trace = this.#options.tracing?.begin(eventType, letter.position, true)
     trace?.about(event.entity)
-    const onEnd = trace === undefined ? onSettled : traced(trace, onSettled)
+    const receipt = new Receipt(this.#options, undefined, trace, onSettled, true)
     this.#options.counters.receive()
     const entityKey = entityKeyOfLane(key, letter.route)
     try {
-      this.#route(event, undefined, undefined, onEnd, trace, {
+      this.#route(event, receipt, {
         ...letter,
         entityKey,
         through: route,
@@ -105,7 +109,7 @@ export class Pipeline {
       })
       return undefined
     } catch (error) {
-      const problem = this.#options.clean(describeError(error))
+      const problem = this.#options.redactor.clean(describeError(error))
       const outcome: Outcome = { kind: 'dead-lettered', reason: problem }
       this.#options.counters.close(outcome, true)
       trace?.end(outcome)
@@ -120,11 +124,12 @@ export class Pipeline {
     onEnd: OnSettled | undefined,
   ): void {
     const trace = this.#options.tracing?.begin(message.event, message.id, ledger !== undefined)
-    const onSettled = trace === undefined ? onEnd : traced(trace, onEnd)
+    const receipt = new Receipt(this.#options, ledger, trace, onEnd)
     this.#options.counters.receive()
     if (!isEventName(message.event)) {
       this.#tellUnknown(message.event)
-      this.#end(this.#enter(ledger, position, message.event, true), skippedUnknown, onSettled, ledger)
+      receipt.enter(position, message.event, true)
+      receipt.end(skippedUnknown)
       return
     }
     const event: StreamEvent | UnreadableEvent =
@@ -132,26 +137,25 @@ export class Pipeline {
         ? tooLarge(message, this.#options.delivery.queue.maxFrameBytes)
         : decodeEvent(message.event, message.data, position, message.bytes)
     if (isUnreadable(event)) {
-      const ticket = this.#enter(ledger, position, unreadableMember(message), true)
-      if (ticket === duplicate) this.#end(ticket, skippedDuplicate, onSettled)
-      else this.#end(ticket, this.#options.letters.buryUnreadable(message, event), onSettled, ledger)
+      const isNew = receipt.enter(position, unreadableMember(message), true)
+      receipt.end(isNew ? this.#options.letters.buryUnreadable(message, event) : skippedDuplicate)
       return
     }
     trace?.about(event.entity)
     const member = `${event.name}${event.isDependency ? '+' : ':'}${event.key}`
-    const ticket = this.#enter(ledger, position, member, !event.isDependency)
-    if (ticket === duplicate) this.#end(ticket, skippedDuplicate, onSettled)
-    else if (ledger?.hasTold(event) === true) this.#end(ticket, skippedDuplicate, onSettled, ledger)
-    else {
-      const { type } = event.entity
-      if (type === 'identity' || type === 'marking-definition') this.#options.lookups?.noteEvent(event)
-      try {
-        this.#route(event, ledger, ticket, onSettled, trace)
-      } catch (error) {
-        // A filter in code that throws, or what nobody thought of: one event must not stop the others.
-        const problem = this.#options.clean(describeError(error))
-        this.#end(ticket, this.#options.letters.buryUnplanned(message, event, problem), onSettled, ledger)
-      }
+    const isNew = receipt.enter(position, member, !event.isDependency)
+    if (!isNew || ledger?.hasTold(event) === true) {
+      receipt.end(skippedDuplicate)
+      return
+    }
+    const { type } = event.entity
+    if (type === 'identity' || type === 'marking-definition') this.#options.lookups?.noteEvent(event)
+    try {
+      this.#route(event, receipt)
+    } catch (error) {
+      // A filter in code that throws, or what nobody thought of: one event must not stop the others.
+      const problem = this.#options.redactor.clean(describeError(error))
+      receipt.end(this.#options.letters.buryUnplanned(message, event, problem))
     }
   }
 
@@ -162,45 +166,31 @@ export class Pipeline {
     this.#options.logger.warn('The platform sends an unknown kind of event: skipping it', { event: name })
   }
 
-  #route(
-    event: StreamEvent,
-    ledger: EventLedger | undefined,
-    ticket: Ticket | undefined,
-    onSettled: OnSettled | undefined,
-    trace: EventTrace | undefined,
-    letter?: ReplayedLetter,
-  ): void {
+  #route(event: StreamEvent, receipt: Receipt, letter?: ReplayedLetter): void {
     const { inFlight, delivery: options, filter } = this.#options
     const isOwnWork = options.skipOwnChanges && isOwn(event, this.#options.ownUser.id)
     if (isOwnWork || this.#options.links?.isEcho(event) === true) {
-      this.#end(ticket, skippedOwn, onSettled, ledger)
+      receipt.end(skippedOwn)
       return
     }
     // Platforms up to 6.1 send deletes also to who does not want them; other sources and old dead letters hold some too.
     if (!this.#options.listenDelete && isDeleteOfPlatform(event)) {
-      this.#end(ticket, unwantedDelete, onSettled, ledger)
+      receipt.end(unwantedDelete)
       return
     }
     const rejection = filter.rejects(event.entity)
     // What never passes cannot have been pushed; all else is decided in its lane, after what is under way. So is a create:
     // a catch-up tells every change as one.
     if (rejection?.isForGood === true && (event.name === 'create' || event.name === 'update')) {
-      this.#end(ticket, { kind: 'skipped', reason: rejection.reason }, onSettled, ledger)
+      receipt.end({ kind: 'skipped', reason: rejection.reason })
       return
     }
-    const delivery = new PendingEvent(
-      event,
-      (settled, outcome) => {
-        inFlight.release(settled.bytes)
-        this.#end(ticket, outcome, onSettled, ledger, letter !== undefined)
-      },
-      this.#shrink,
-    )
-    delivery.trace = trace
+    const delivery = new PendingEvent(event, receipt)
+    delivery.trace = receipt.trace
     let operations = this.#planner.operationsOf(event, delivery, rejection?.reason)
     if (letter !== undefined) operations = partsOf(letter, operations)
     if (operations.length === 0) {
-      this.#end(ticket, letter === undefined ? skippedNoRoute : skippedNoPart, onSettled, ledger)
+      receipt.end(letter === undefined ? skippedNoRoute : skippedNoPart)
       return
     }
     // Only now: what threw before must not hold room.
@@ -212,30 +202,57 @@ export class Pipeline {
       else engine.push(operation)
     }
   }
+}
 
-  #enter(
+/** Acknowledges one event: in the ledger, where it has a place there, in the counters, and to who waits for its end. */
+class Receipt implements Acknowledgment {
+  readonly #options: PipelineOptions
+  readonly #ledger: EventLedger | undefined
+  readonly #onSettled: OnSettled | undefined
+  readonly #isReplay: boolean
+  /** Absent when nobody follows the event. */
+  readonly trace: EventTrace | undefined
+  #ticket: Ticket | undefined
+
+  constructor(
+    options: PipelineOptions,
     ledger: EventLedger | undefined,
-    position: Position | undefined,
-    member: string,
-    isMain: boolean,
-  ): Ticket | undefined {
-    if (ledger === undefined) return undefined
-    return ledger.receive(position, member, isMain) ?? duplicate
+    trace: EventTrace | undefined,
+    onSettled: OnSettled | undefined,
+    isReplay = false,
+  ) {
+    this.#options = options
+    this.#ledger = ledger
+    this.trace = trace
+    this.#onSettled = onSettled
+    this.#isReplay = isReplay
   }
 
-  #end(
-    ticket: Ticket | undefined,
-    outcome: Outcome,
-    onSettled: OnSettled | undefined,
-    ledger?: EventLedger,
-    isReplay = false,
-  ): void {
-    this.#options.counters.close(outcome, isReplay)
-    if (ticket !== undefined && ticket !== duplicate) {
-      ledger?.settle(ticket)
+  /** Enters the event in the ledger. Returns false for a duplicate, which has no place there. */
+  enter(position: Position | undefined, member: string, isMain: boolean): boolean {
+    if (this.#ledger === undefined) return true
+    this.#ticket = this.#ledger.receive(position, member, isMain)
+    return this.#ticket !== undefined
+  }
+
+  /** The event has ended before it took up room. */
+  end(outcome: Outcome): void {
+    this.#options.counters.close(outcome, this.#isReplay)
+    if (this.#ticket !== undefined) {
+      this.#ledger!.settle(this.#ticket)
       this.#options.checkpointer.touch()
     }
-    onSettled?.(outcome)
+    this.trace?.end(outcome)
+    this.#onSettled?.(outcome)
+  }
+
+  settle({ bytes }: PendingEvent, outcome: Outcome): void {
+    this.#options.inFlight.release(bytes)
+    this.end(outcome)
+  }
+
+  shrink(bytes: number): void {
+    this.#options.inFlight.shrink(bytes)
   }
 }
 
@@ -260,7 +277,7 @@ export interface PipelineOptions {
   /** Know the events that only tell what the connector wrote itself. Default: none does. */
   readonly links?: { isEcho(event: StreamEvent): boolean } | undefined
   /** Takes secrets out of a text. */
-  readonly clean: (text: string) => string
+  readonly redactor: Pick<Redactor, 'clean'>
   /** Follows events from when they are accepted. Default: nobody does. */
   readonly tracing?: EventTracing | undefined
 }
@@ -284,8 +301,6 @@ function tooLarge({ data, bytes }: StreamMessage, maxFrameBytes: number): Unread
   return { problem, entityId, entityType }
 }
 
-/** Stands for the ticket of a frame that was entered before. */
-const duplicate: Ticket = {}
 const skippedUnknown: Outcome = { kind: 'skipped', reason: 'unknown-event' }
 const skippedDuplicate: Outcome = { kind: 'skipped', reason: 'duplicate' }
 const skippedNoRoute: Outcome = { kind: 'skipped', reason: noRouteReason }
@@ -296,13 +311,6 @@ const skippedOwn: Outcome = { kind: 'skipped', reason: 'own-change' }
 /** Whether the platform has deleted the entity, or taken it out of the stream; not that its time has come. */
 function isDeleteOfPlatform({ name, envelope }: StreamEvent): boolean {
   return name === 'delete' && envelope.type !== expiredType
-}
-
-function traced(trace: EventTrace, onSettled: OnSettled | undefined): OnSettled {
-  return (outcome) => {
-    trace.end(outcome)
-    onSettled?.(outcome)
-  }
 }
 
 function isOwn(event: StreamEvent, ownUserId: string | undefined): boolean {

@@ -1,4 +1,4 @@
-import { entityKeyOfLane } from '../events/route.ts'
+import { entityKeyOfLane } from '../events/routes.ts'
 import { parsePosition } from '../util/position.ts'
 import { expiredType, type StreamEvent } from '../opencti/stream-event.ts'
 import { type Entity } from '../stix/types/entity.ts'

@@ -1,5 +1,5 @@
 import { type Operation } from '../events/operation.ts'
-import { type Route } from '../events/route.ts'
+import { type Route } from '../events/routes.ts'
 import { type DeadLetter } from '../store/state-store.ts'
 
 /** A dead letter that is tried again. */

@@ -4,10 +4,9 @@ import { type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
 import { type EventStreamHandler } from './event-stream-handler.ts'
-import { heapFrameLimit } from './heap-frame-limit.ts'
+import { heapFrameLimit, defaultStreamLimits, type StreamLimits } from './stream-limits.ts'
 import { ReconnectSchedule } from './reconnect-schedule.ts'
 import { type Ending, StreamConnection } from './stream-connection.ts'
-import { defaultStreamLimits, type StreamLimits } from './stream-limits.ts'
 import { type StreamNotice } from './stream-notice.ts'
 
 /**

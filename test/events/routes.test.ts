@@ -5,7 +5,7 @@ import { PendingEvent } from '../../src/events/pending-event.ts'
 import { Engine } from '../../src/flow/engine.ts'
 import { RouteLimiter, TokenBucket } from '../../src/flow/target-limits.ts'
 import { Operation } from '../../src/events/operation.ts'
-import { entityKeyOfLane, laneOf, Route } from '../../src/events/route.ts'
+import { entityKeyOfLane, laneOf, Route } from '../../src/events/routes.ts'
 import { RetryableError } from '../../src/errors/steering-errors.ts'
 import { deliverySchema } from '../../src/settings/schemas/delivery-schema.ts'
 import { type RouteOptions } from '../../src/settings/schemas/route-options.ts'
@@ -69,11 +69,10 @@ class RouteBench {
   /** One event of this key, with an operation for each route. */
   push(key: string): Promise<Outcome> {
     return new Promise((resolve) => {
-      const made = new PendingEvent(
-        eventOf(key),
-        (_, outcome) => resolve(outcome),
-        () => {},
-      )
+      const made = new PendingEvent(eventOf(key), {
+        settle: (_, outcome) => resolve(outcome),
+        shrink: () => {},
+      })
       made.split(this.routes.length)
       for (const route of this.routes) {
         const { entity } = made.event
@@ -162,11 +161,10 @@ describe('the counting of an event', () => {
 
   it('prefers what a route did with it over another route that did not take it', () => {
     const outcomes: Outcome[] = []
-    const made = new PendingEvent(
-      eventOf('one'),
-      (_, outcome) => outcomes.push(outcome),
-      () => {},
-    )
+    const made = new PendingEvent(eventOf('one'), {
+      settle: (_, outcome) => outcomes.push(outcome),
+      shrink: () => {},
+    })
     made.split(3)
     made.finish({ kind: 'skipped', reason: 'no-route' })
     made.finish({ kind: 'skipped', reason: 'transform' })
@@ -179,11 +177,10 @@ describe('the counting of an event', () => {
     const routes = ['a', 'b'].map((name) => new Route({ name, counters, clock: new ManualClock() }))
     const shrunk: number[] = []
     const make = () => {
-      const made = new PendingEvent(
-        eventOf('one', 100),
-        () => {},
-        (bytes) => shrunk.push(bytes),
-      )
+      const made = new PendingEvent(eventOf('one', 100), {
+        settle: () => {},
+        shrink: (bytes) => shrunk.push(bytes),
+      })
       made.split(2)
       return routes.map(
         (route) =>
@@ -206,11 +203,10 @@ describe('the counting of an event', () => {
     const route = new Route({ name: 'a', counters, clock: new ManualClock() })
     const shrunk: number[] = []
     const make = (parts: number) => {
-      const made = new PendingEvent(
-        eventOf('one', 100),
-        () => {},
-        (bytes) => shrunk.push(bytes),
-      )
+      const made = new PendingEvent(eventOf('one', 100), {
+        settle: () => {},
+        shrink: (bytes) => shrunk.push(bytes),
+      })
       made.split(parts)
       return new Operation('update', made, made.event.entity, route.laneOf('one'), undefined, [], route)
     }

@@ -111,14 +111,13 @@ export class Bench implements OperationHandler, DeliveryListener {
   ): PendingEvent {
     const { kind = 'update', joined = [], names = [] } = options
     this.counters.receive()
-    const made = new PendingEvent(
-      eventOf(key, 100, names),
-      (settled, outcome) => {
+    const made = new PendingEvent(eventOf(key, 100, names), {
+      settle: (settled, outcome) => {
         this.counters.close(outcome)
         this.endings.set(settled, [...(this.endings.get(settled) ?? []), outcome])
       },
-      () => {},
-    )
+      shrink: () => {},
+    })
     this.endings.set(made, [])
     options.onMade?.(made)
     const { entity } = made.event

@@ -176,11 +176,10 @@ describe('an event of several parts', () => {
       [[skipped, skipped], skipped],
     ] as const) {
       const ends: Outcome[] = []
-      const made = new PendingEvent(
-        eventOf('a'),
-        (_, outcome) => ends.push(outcome),
-        () => {},
-      )
+      const made = new PendingEvent(eventOf('a'), {
+        settle: (_, outcome) => ends.push(outcome),
+        shrink: () => {},
+      })
       made.split(parts.length)
       for (const part of parts) {
         expect(ends).toEqual([])
@@ -194,11 +193,10 @@ describe('an event of several parts', () => {
 describe('coalescing', () => {
   const operation = (kind: OperationKind, joined: readonly string[] = []) => {
     const shrunk: number[] = []
-    const made = new PendingEvent(
-      eventOf('a'),
-      () => {},
-      (bytes) => shrunk.push(bytes),
-    )
+    const made = new PendingEvent(eventOf('a'), {
+      settle: () => {},
+      shrink: (bytes) => shrunk.push(bytes),
+    })
     return { made, shrunk, operation: new Operation(kind, made, made.event.entity, 'a', undefined, joined) }
   }
 

@@ -70,7 +70,7 @@ async function line(filter: FilterOptions = {}, gate?: Promise<void>, catchUpUnt
       },
     },
   })
-  const clean = (text: string) => text
+  const redactor = { clean: (text: string) => text }
   const pipeline = new Pipeline({
     counters,
     inFlight,
@@ -82,11 +82,11 @@ async function line(filter: FilterOptions = {}, gate?: Promise<void>, catchUpUnt
     clock,
     logger: silentLogger,
     ownUser: { id: 'user-of-the-connector' },
-    clean,
+    redactor,
     letters: new DeadLetterWriter({
       checkpointer,
       clock,
-      clean,
+      redactor,
       bound: { add: () => {} },
       onNotice: () => {},
     }),

@@ -1,7 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { endOfBlankLine, startOfStream } from '../../src/stream/blank-line.ts'
-import { FrameReader } from '../../src/stream/frame-reader.ts'
+import { endOfBlankLine, startOfStream, FrameReader } from '../../src/stream/frame-reader.ts'
 import { type StreamMessage } from '../../src/stream/stream-message.ts'
 
 /** The messages of `bytes`, cut at the given places. */

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
-import { BurstDetector } from '../../src/stream/burst-detector.ts'
+import { BurstDetector, SilenceWatchdog } from '../../src/stream/silence-watchdog.ts'
 import { explainNetworkError } from '../../src/errors/explain-network-error.ts'
-import { SilenceWatchdog } from '../../src/stream/silence-watchdog.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { type Clock } from '../../src/util/clock.ts'
 

@@ -82,11 +82,10 @@ function operation(
   const position = 'position' in options ? options.position : { ms: lastMs++, seq: 0 }
   const envelope = options.caughtUp === true ? { data: entity } : { data: entity, type: kind }
   const event = { name: kind, position, entity, key, isDependency: false, envelope, bytes: 10 }
-  const made = new PendingEvent(
-    event,
-    () => {},
-    () => {},
-  )
+  const made = new PendingEvent(event, {
+    settle: () => {},
+    shrink: () => {},
+  })
   return new Operation(kind, made, entity, key, kind === 'delete' ? 'deleted' : undefined)
 }
 

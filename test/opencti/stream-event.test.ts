@@ -1,7 +1,12 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeEvent, isEventName, isUnreadable } from '../../src/opencti/decode-event.ts'
-import { type EventName, type StreamEvent } from '../../src/opencti/stream-event.ts'
+import {
+  decodeEvent,
+  isEventName,
+  isUnreadable,
+  type EventName,
+  type StreamEvent,
+} from '../../src/opencti/stream-event.ts'
 import { openCtiExtension } from '../../src/stix/types/extensions.ts'
 
 const position = { ms: 1_700_000_000_000, seq: 3 }
