@@ -152,7 +152,7 @@ export class Assembly {
     void this.links.run(signal)
     void this.deadLetterCheck.run(signal)
     const { clock, onNotice } = this.#options
-    void new HangWatch({ clock, onNotice, hanging: () => this.engine.hanging() }).run(signal)
+    void new HangWatch({ clock, onNotice, engine: this.engine }).run(signal)
   }
 
   /** Processes one message to its end. */

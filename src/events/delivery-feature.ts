@@ -29,8 +29,3 @@ export interface DeliveryFeature {
   /** The operation ended without an effect at the target, which keeps the state that it has. */
   leftAsItIs?(operation: Operation): void
 }
-
-/** Whether a feature's answer ends the operation. */
-export function isOutcome(answer: EntityRecord | Outcome | undefined): answer is Outcome {
-  return answer !== undefined && 'kind' in answer
-}

@@ -6,6 +6,11 @@ export type Outcome =
   | { readonly kind: 'skipped'; readonly reason: string }
   | { readonly kind: 'dead-lettered'; readonly reason: string }
 
+/** Whether a feature's answer ends the operation. */
+export function isOutcome(answer: object | undefined): answer is Outcome {
+  return answer !== undefined && 'kind' in answer
+}
+
 export const delivered: Outcome = { kind: 'delivered' }
 
 /** The reason of events that no route takes. */

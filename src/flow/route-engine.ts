@@ -14,7 +14,7 @@ import { Lanes } from './lanes.ts'
 import { type DeliveryListener } from './delivery-listener.ts'
 import { type Operation } from '../events/operation.ts'
 import { type OperationHandler, type OverdueListener } from './operation-handler.ts'
-import { queueDepth, type QueueDepth, type QueueView } from './queue-depth.ts'
+import { type QueueView } from './queue-depth.ts'
 import { precedenceOf } from './precedence.ts'
 import { RetryTimers } from './retry-timers.ts'
 
@@ -108,11 +108,7 @@ export class RouteEngine implements OverdueListener {
     return { calls, isAll }
   }
 
-  /** What has not ended, by what becomes of it. Looks through all of it: for those who ask now and then. */
-  queue(): QueueDepth {
-    return queueDepth(this.queueView)
-  }
-
+  /** Its operations, for those who ask now and then what becomes of them. */
   get queueView(): QueueView {
     const gathered = this.#batcher?.unsent ?? []
     return { operations: this.#lanes, ready: this.#lanes.ready, gathered, resting: this.#resting }

@@ -27,8 +27,8 @@ export class HangWatch {
   }
 
   #look(): void {
-    const { hanging, onNotice } = this.#options
-    const { calls, isAll } = hanging()
+    const { engine, onNotice } = this.#options
+    const { calls, isAll } = engine.hanging()
     const told = new Set<string>()
     for (const call of calls.slice(0, maxTold)) {
       const name = `${call.route}@${call.kind} ${call.entityId}`
@@ -44,6 +44,6 @@ export class HangWatch {
 
 export interface HangWatchOptions {
   readonly clock: Clock
-  readonly hanging: () => Hanging
+  readonly engine: { hanging(): Hanging }
   readonly onNotice: (notice: ConnectorNotice) => void
 }

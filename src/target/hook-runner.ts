@@ -1,5 +1,4 @@
-import { isOutcome } from '../events/delivery-feature.ts'
-import { type Outcome } from '../events/event-counters.ts'
+import { isOutcome, type Outcome } from '../events/event-counters.ts'
 import { type HookTrace } from '../events/event-trace.ts'
 import { type ItemAnswer, readFlushResults } from '../flow/flush-answer.ts'
 import { type Operation } from '../events/operation.ts'

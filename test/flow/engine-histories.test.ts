@@ -7,6 +7,7 @@ import { type ItemAnswer } from '../../src/flow/flush-answer.ts'
 import { type Operation } from '../../src/events/operation.ts'
 import { delay } from '../../src/util/delay.ts'
 import { Bench } from './bench.ts'
+import { queueDepth } from '../../src/flow/queue-depth.ts'
 
 type Fate = 'ok' | 'skip' | 'reject' | 'retry' | 'plain' | 'status' | 'down' | 'forbidden'
 
@@ -213,7 +214,10 @@ describe('any history of operations', () => {
           }
           const { bench } = await play(history, bulk, { at, with: reset })
           expectAllIsTold(bench)
-          expect(bench.engine.queue()).toMatchObject({ running: { events: 0 }, waiting: { events: 0 } })
+          expect(queueDepth(bench.engine.queueView)).toMatchObject({
+            running: { events: 0 },
+            waiting: { events: 0 },
+          })
         }),
         { numRuns: 60 },
       )

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { RetryableError } from '../../src/errors/steering-errors.ts'
 import { delivered } from '../../src/events/event-counters.ts'
-import { type QueueDepth } from '../../src/flow/queue-depth.ts'
+import { queueDepth, type QueueDepth } from '../../src/flow/queue-depth.ts'
 import { delay } from '../../src/util/delay.ts'
 import { Bench } from './bench.ts'
 
@@ -18,16 +18,16 @@ it('tells running operations from those that wait for their turn and those that 
     if (operation.key === 'bad' && operation.tries.count === 1) throw new RetryableError('not now')
     return delivered
   })
-  expect(eventsOf(bench.engine.queue())).toEqual([0, 0, 0])
+  expect(eventsOf(queueDepth(bench.engine.queueView))).toEqual([0, 0, 0])
   for (const key of ['bad', 'bad', 'a', 'b', 'a']) bench.push(key)
-  expect(eventsOf(bench.engine.queue())).toEqual([2, 3, 0])
-  expect(bench.engine.queue().waiting.bytes).toBe(300)
+  expect(eventsOf(queueDepth(bench.engine.queueView))).toEqual([2, 3, 0])
+  expect(queueDepth(bench.engine.queueView).waiting.bytes).toBe(300)
   await bench.clock.advance(100)
-  expect(eventsOf(bench.engine.queue())).toEqual([2, 1, 1])
+  expect(eventsOf(queueDepth(bench.engine.queueView))).toEqual([2, 1, 1])
   await bench.clock.advance(100)
-  expect(eventsOf(bench.engine.queue())).toEqual([0, 1, 1])
+  expect(eventsOf(queueDepth(bench.engine.queueView))).toEqual([0, 1, 1])
   await bench.settle()
-  expect(eventsOf(bench.engine.queue())).toEqual([0, 0, 0])
+  expect(eventsOf(queueDepth(bench.engine.queueView))).toEqual([0, 0, 0])
 })
 
 it('counts what is gathered for a batch as waiting, and what is sent as running', async () => {
@@ -41,9 +41,9 @@ it('counts what is gathered for a batch as waiting, and what is sent as running'
   )
   for (const key of ['a', 'b', 'c', 'd', 'e']) bench.push(key)
   await bench.clock.advance(1)
-  expect(eventsOf(bench.engine.queue())).toEqual([2, 3, 0])
+  expect(eventsOf(queueDepth(bench.engine.queueView))).toEqual([2, 3, 0])
   await bench.settle()
-  expect(eventsOf(bench.engine.queue())).toEqual([0, 0, 0])
+  expect(eventsOf(queueDepth(bench.engine.queueView))).toEqual([0, 0, 0])
 })
 
 it('adds up to what is in flight, through merges, coalescing and failures', async () => {
@@ -65,7 +65,7 @@ it('adds up to what is in flight, through merges, coalescing and failures', asyn
         },
       )
       const check = () => {
-        const depth = bench.engine.queue()
+        const depth = queueDepth(bench.engine.queueView)
         const { inFlight } = bench.counters.snapshot()
         expect(eventsOf(depth).reduce((sum, count) => sum + count)).toBe(inFlight)
         // What was coalesced holds no bytes.

@@ -4,7 +4,7 @@ import {
   type MetricValueWithName,
   type Registry,
 } from '@prometheus-io/client'
-import { type Distribution } from '../facts/distribution.ts'
+import { type Distribution } from '../facts/hook-timings.ts'
 
 /** A distribution and the labels that it goes under. */
 export interface LabelledDistribution {

@@ -1,5 +1,4 @@
-import { type Distribution, quantileOf } from '../facts/distribution.ts'
-import { durationBounds, type HookTimings } from '../facts/hook-timings.ts'
+import { type Distribution, quantileOf, durationBounds, type HookTimings } from '../facts/hook-timings.ts'
 
 /** How long one hook has taken lately. Quantiles are upper bounds, null beyond the greatest. */
 export interface HookLatency {
