@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { isOpen, type Manifest } from './manifest.ts'
 
-/** A file for `app:custom_catalogs` of the platform (opencti-graphql, catalog-types.ts). */
+/** A file for the platform's `app:custom_catalogs` (opencti-graphql, catalog-types.ts). */
 export interface Catalogue {
   readonly id: string
   readonly name: string
@@ -11,23 +11,23 @@ export interface Catalogue {
   readonly contracts: readonly Manifest[]
 }
 
-/** What {@link makeCatalogue} puts together. */
+/** Input of {@link makeCatalogue}. */
 export interface CatalogueSource {
   readonly manifest: Manifest
   readonly configSchema: object
-  /** As a data URL; empty for none. */
+  /** Data URL; empty if there is none. */
   readonly logo: string
-  /** The file as it is: its other connectors stay. */
+  /** The current file, whose other connectors are kept. */
   readonly existing: Readonly<Record<string, unknown>>
 }
 
-/** A catalogue with the contract of one connector, beside those that it has. */
+/** Adds or replaces one connector in a catalogue. */
 export function makeCatalogue({ manifest, configSchema, logo, existing }: CatalogueSource): Catalogue {
   const { slug, title } = manifest
   const contract: Manifest = {
     ...Object.fromEntries(Object.entries(manifest).map(([field, value]) => [field, filled(value)])),
     logo,
-    // Without it the platform lists the connector, and cannot deploy it.
+    // Without it, the platform lists the connector but cannot deploy it.
     manager_supported: true,
     config_schema: configSchema,
   }
@@ -44,7 +44,7 @@ export function makeCatalogue({ manifest, configSchema, logo, existing }: Catalo
   }
 }
 
-/** The platform shows what stands there, so nothing does where nobody has filled it in. */
+/** The platform shows the text as is, so leave out placeholders. */
 function filled(value: unknown): unknown {
   if (!isOpen(value)) return value
   return Array.isArray(value) ? [] : ''
@@ -58,14 +58,14 @@ const mimeTypes: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 }
 
-/** The platform keeps every logo in each answer. */
+/** The platform includes all logos in every answer. */
 const maxLogoBytes = 1024 * 1024
 
 /**
- * The logo of a connector as a data URL: the file `logo.png` (or .jpg, .gif, .svg) beside its manifest, else the one that the
- * manifest names; empty when there is none.
+ * A connector's logo as a data URL: `logo.png` (or .jpg, .gif, .svg) next to its manifest, or else the one
+ * named in the manifest; empty if there is none.
  *
- * @throws Error when it is too large.
+ * @throws Error if it is too large.
  */
 export async function logoOf({ logo }: Manifest, folder: string): Promise<string> {
   const beside = existsSync(folder) ? await readdir(folder) : []

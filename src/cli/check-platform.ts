@@ -8,16 +8,16 @@ import { type SectionSettings } from '../settings/schemas/settings-of.ts'
 import { type Clock } from '../util/clock.ts'
 import { type CheckResult, failed, ok, skipped } from './check-result.ts'
 
-/** The settings that every connector has. */
+/** Settings every connector has. */
 export type BuiltInSettings = SectionSettings<Record<never, never>>
 
 const reading = 'Right to read'
 const registering = 'Right to register'
 
-/** The names of what {@link checkPlatform} looks at. */
+/** Names of the checks in {@link checkPlatform}. */
 export const platformChecks = ['Platform', 'Token', 'Live stream', reading, registering] as const
 
-/** Looks at the platform as the connector will use it. Nothing is registered or changed there. */
+/** Checks the platform the way the connector uses it, without registering or changing anything. */
 export async function* checkPlatform(
   settings: BuiltInSettings,
   clock: Clock,
@@ -31,7 +31,7 @@ export async function* checkPlatform(
   try {
     version = await platform.about(signal)
   } catch (error) {
-    // Who refuses a token is there.
+    // Whoever rejects a token is reachable.
     if (!isStreamConnectorError(error) || error.code !== 'PLATFORM_REFUSED') {
       yield failed('Platform', error)
       for (const name of platformChecks.slice(1)) yield skipped(name, 'the platform has to answer first')
@@ -105,8 +105,8 @@ async function* streamResults(
 }
 
 /**
- * Whether a user has a capability; undefined when the platform does not tell. OpenCTI counts one as had when a longer one of
- * its family is (OpenCTI platform, utils/access.ts).
+ * Whether a user has a capability; undefined if the platform does not say. In OpenCTI, a longer capability of
+ * the same family implies a shorter one (OpenCTI platform, utils/access.ts).
  */
 function mayDo(user: PlatformUser | undefined, capability: string): boolean | undefined {
   return user?.capabilities?.some((name) => name === 'BYPASS' || name.startsWith(capability))

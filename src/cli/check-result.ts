@@ -1,26 +1,26 @@
 import { isStreamConnectorError, type ErrorCode } from '../errors/stream-connector-error.ts'
 import { describeError } from '../errors/verdict.ts'
 
-/** What was looked at, and how it is. */
+/** Result of one check. */
 export interface CheckResult {
   readonly name: string
   readonly status: 'ok' | 'failed' | 'skipped'
-  /** What was found; for a failure also what to do, for what was skipped why. */
+  /** What was found; for a failure, also what to do; for a skipped check, why. */
   readonly message: string
   readonly code?: ErrorCode | undefined
 }
 
-/** All is well with it. */
+/** The check passed. */
 export function ok(name: string, message: string): CheckResult {
   return { name, status: 'ok', message }
 }
 
-/** It could not be looked at. */
+/** The check was skipped. */
 export function skipped(name: string, why: string): CheckResult {
   return { name, status: 'skipped', message: why }
 }
 
-/** It is not as it has to be. @param code for what is told in words alone. */
+/** The check failed. @param code for failures described in words only. */
 export function failed(name: string, error: unknown, code?: ErrorCode): CheckResult {
   return {
     name,

@@ -10,12 +10,12 @@ import { stateFolderNote } from '../store/state-folder-note.ts'
 import { type CheckResult, failed, ok } from './check-result.ts'
 import { counted } from './output.ts'
 
-/** The name of what {@link checkState} looks at. */
+/** Name of {@link checkState}. */
 export const stateCheck = 'State'
 
 /**
- * Whether the folder of the state can be written, and no other connector holds the state. It leaves everything as it was: a
- * folder that is not there is not made. It also tells of a folder that does not look as if it lasted.
+ * Checks that the state folder is writable and no other connector holds the state. Changes nothing, and does
+ * not create a missing folder. Also points out a folder that looks temporary.
  */
 export async function checkState(chosen: StateFolder, connectorId: string): Promise<CheckResult> {
   const result = await look(resolve(chosen.path), connectorId)
@@ -73,7 +73,7 @@ async function whereItWouldBe(folder: string): Promise<CheckResult> {
   }
 }
 
-/** Rights alone do not tell: a disk can be full, or mounted to be read only. */
+/** Permissions are not enough: the disk can be full or mounted read-only. */
 async function tryToWrite(folder: string): Promise<void> {
   const path = join(folder, `.check-${randomUUID()}`)
   await writeFile(path, 'x', { mode: 0o600, flag: 'wx' })

@@ -6,12 +6,12 @@ import { raceWithSignal } from '../util/race-with-signal.ts'
 import { type AnyConnector } from './load-connector.ts'
 import { type CheckResult, failed, ok } from './check-result.ts'
 
-/** The name of what {@link checkTarget} looks at. */
+/** Name of {@link checkTarget}. */
 export const targetCheck = 'Target'
 
 /**
- * The target as the connector itself looks at it: its `open()`, `check()` and `close()`. No event is sent. What an error of
- * theirs says may hold secrets. A class without the hooks that it needs fails before that.
+ * Checks the target through the connector's own `open()`, `check()`, and `close()`. Sends no events. Error
+ * messages may contain secrets. Fails early for a class without the required hooks.
  */
 export async function checkTarget(
   connector: AnyConnector,
@@ -41,7 +41,7 @@ export async function checkTarget(
   }
   await step('open', () => connector.open?.())
   if (problem === undefined) await step('check', (signal) => connector.check?.(signal))
-  // Also after a failure: open() may have opened a part.
+  // Even after a failure, because open() may have opened a part.
   await step('close', () => connector.close?.())
   if (problem !== undefined) return problem
   return connector.check === undefined

@@ -7,11 +7,11 @@ const signs = { ok: ['green', '✔'], failed: ['red', '✖'], skipped: ['dim', '
 const nameWidth = 20
 const indent = 2 + 2 + nameWidth
 
-/** One result, in as many lines as the terminal needs. */
+/** Formats one result, in as many lines as the terminal needs. */
 export function checkText({ name, status, message }: CheckResult): string {
   const paint = paintFor()
   const [look, sign] = signs[status]
-  // What is piped on stays on one line.
+  // Piped output stays on one line.
   const columns = Math.max(process.stdout.columns ?? Number.POSITIVE_INFINITY, indent + 20)
   const lines = printable(message, true)
     .split('\n')
@@ -21,7 +21,7 @@ export function checkText({ name, status, message }: CheckResult): string {
   return `  ${paint(look, sign)} ${title}${lines.join(`\n${' '.repeat(indent)}`)}`
 }
 
-/** All of it in a sentence. */
+/** Sums up all results in a sentence. */
 export function checkVerdict(results: readonly CheckResult[]): string {
   const paint = paintFor()
   const count = (status: CheckResult['status']) => results.filter((result) => result.status === status).length

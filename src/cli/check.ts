@@ -38,7 +38,7 @@ config.yml or .env beside the file. Nothing is registered, sent or written.
 `
 
 /**
- * The command `check`: whether everything is there that a connector needs, before it is started.
+ * The `check` command: verifies everything a connector needs before it starts.
  *
  * @example
  * ```sh
@@ -110,7 +110,7 @@ async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number):
   const good = loaded === undefined ? 'those of every connector are good' : `those of "${name}" are good`
   const future = futureStart(settings.connector, systemClock.now())
   yield ok('Settings', [good, ...nearMisses, ...(future === undefined ? [] : [future])].join('\n'))
-  // A platform, or a proxy before it, can repeat what it was sent.
+  // A platform or proxy may echo what it was sent.
   const clean = (result: CheckResult) => {
     const { message } = result
     const cleaned =
@@ -125,7 +125,10 @@ async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number):
   } else yield clean(await checkTarget(connector, systemClock, limitMs))
 }
 
-/** The problems, one a line; what else the fields of an author throw while the connector is made is told as it is. */
+/**
+ * Settings problems, one per line. Anything else the author's class throws during construction is reported as
+ * is.
+ */
 function settingsFailure(error: unknown, loaded: LoadedConnector | undefined): CheckResult {
   const failure = failed('Settings', error)
   if (error instanceof TypeError && loaded !== undefined) {

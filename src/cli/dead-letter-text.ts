@@ -5,19 +5,19 @@ import { jsonText, parsedJson } from '../util/json-text.ts'
 import { cell, counted, printable, timeText } from './output.ts'
 import { cutTo } from './text-width.ts'
 
-/** The first line of the list. */
+/** Header of the list. */
 export const header = '    ID  LAST FAILED (UTC)    EVENT   ENTITY                          TRIES  ERROR'
 
-/** What the columns before the error take. */
+/** Width of the columns before the error. */
 const errorAt = 76
 
-/** What is shown of an error at least, where it has to be cut. */
+/** Minimum width of the error if it must be cut. */
 const minErrorColumns = 24
 
 /**
- * A line of the list.
+ * Formats a row of the list.
  *
- * @param columns those of the terminal; without one nothing is cut off.
+ * @param columns width of the terminal; omit to show everything.
  */
 export function rowOf(
   letter: DeadLetterSummary,
@@ -31,7 +31,7 @@ export function rowOf(
     cell(shortId(letter), 30),
     String(letter.attempts).padStart(5),
   ].join('  ')
-  // Its id can have grown beyond its column.
+  // The id may have outgrown its column.
   const room = Math.max((columns ?? Number.POSITIVE_INFINITY) - errorAt, minErrorColumns)
   const grown = Math.max(0, String(letter.id).length - 6)
   return `${start}  ${cutTo(error, room - grown)}`.trimEnd()
@@ -43,14 +43,14 @@ function markOf(letter: DeadLetterSummary): string {
   return isReplayable(letter) ? '' : '[unreadable] '
 }
 
-/** The type and as much of the id as tells entities apart. */
+/** The type, and enough of the id to tell entities apart. */
 function shortId({ entityId, entityType }: DeadLetterSummary): string {
   if (entityId === undefined) return entityType ?? '-'
   const [type, uuid] = entityId.split('--')
   return uuid === undefined ? entityId : `${[...type!].slice(0, 19).join('')}--${uuid.slice(0, 8)}`
 }
 
-/** One dead letter with its message. */
+/** Formats a dead letter with its message. */
 export function describeLetter(letter: DeadLetter): string {
   const rows: readonly (readonly [string, string | undefined])[] = [
     ['Dead letter', String(letter.id)],
@@ -87,14 +87,14 @@ function replayText(letter: DeadLetter): string {
   return letter.outdatedBy === undefined ? 'not requested' : 'stale: a newer event was handled; needs --force'
 }
 
-/** What came of a request. */
+/** Result of a replay request. */
 export function replayAnswer({ requested, unreadable, missing }: ReplayRequest, isAll: boolean): string {
   if (isAll && requested + unreadable + missing.length === 0) return 'No dead letters.'
   const when = requested === 0 ? '' : ' The connector tries within a second, or when it next starts.'
   return `Replay of ${counted(requested, 'dead letter')} requested.${when}`
 }
 
-/** What was asked for and cannot be, and what to do. */
+/** What could not be replayed, and what to do. */
 export function replayProblem({ unreadable, missing }: ReplayRequest): string | undefined {
   const problems: string[] = []
   if (missing.length > 0) {
@@ -108,7 +108,7 @@ export function replayProblem({ unreadable, missing }: ReplayRequest): string | 
   return problems.length === 0 ? undefined : problems.join('\n')
 }
 
-/** The message as it came, parsed when it is JSON that can be written as such again. */
+/** The message as received, parsed if it is JSON that serializes to the same text. */
 export function parsedOrText(data: string): unknown {
   const message = parsedJson(data)
   return jsonText(message) === undefined ? data : message

@@ -44,7 +44,7 @@ CONNECTOR_STATE_DIR and CONNECTOR_ID, else by config.yml or .env here.
 `
 
 /**
- * The command `dead-letters`: events that could not be delivered, listed, shown, replayed, purged and exported.
+ * The `dead-letters` command: lists, shows, replays, purges, and exports events that could not be delivered.
  *
  * @example
  * ```sh
@@ -131,11 +131,11 @@ function replay(ids: readonly number[], options: SelectOptions, command: Command
     const request = await letters.requestReplay(isAll ? 'all' : ids, { force: options.force })
     if (options.json === true) await writeJson(request)
     const problem = replayProblem(request)
-    // What is wrong says it all where nothing was asked for.
+    // If nothing was requested, the problem says it all.
     if (options.json !== true && (request.requested > 0 || problem === undefined))
       await writeLine(replayAnswer(request, isAll))
     if (problem === undefined) return
-    // Of all, those that cannot be read are left aside without being a failure.
+    // With --all, skipping unreadable ones is not a failure.
     if (!isAll) throw new Error(problem)
     process.stderr.write(`${problem}\n`)
   })

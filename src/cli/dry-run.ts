@@ -1,17 +1,18 @@
 import { type EventContext } from '../contract/event-context.ts'
 import { type ConnectorClass } from './load-connector.ts'
 
-/** What would have been done at the target. */
+/** An operation that would have been performed. */
 export interface PlannedOperation {
   readonly operation: 'create' | 'update' | 'delete'
-  /** What `transform` made of the entity; absent for a delete. */
+  /** Result of `transform`. Undefined for a delete. */
   readonly item?: unknown
   readonly context: EventContext
 }
 
 /**
- * A class that does all that `connector` does, except for touching the target: `create`, `update`, `delete` and `flush` are
- * told of instead, `find` finds nothing. Its `transform`, `open` and `close` are the connector's own.
+ * Creates a class that behaves like `connector` but does not touch the target: `create`, `update`, `delete`,
+ * and `flush` are reported instead, and `find` finds nothing. `transform`, `open`, and `close` are the
+ * connector's own.
  */
 export function dryRunOf(
   connector: ConnectorClass,
@@ -26,7 +27,7 @@ export function dryRunOf(
   const DryRun = class extends connector {
     constructor(options: ConstructorParameters<ConnectorClass>[0]) {
       super(options)
-      // On the object itself: an author's hook can be a field as well as a method.
+      // On the instance, because an author's hook can be a field as well as a method.
       for (const [name, hook] of Object.entries(hooks)) {
         const isMissing = !isBulk && this[name as keyof typeof hooks] === undefined
         if (!isMissing) Object.defineProperty(this, name, { value: hook })
@@ -35,7 +36,7 @@ export function dryRunOf(
       Object.defineProperty(this, 'flush', { value: undefined })
     }
   }
-  // Looked at before the fields of the object are there.
+  // Read before the instance's fields exist.
   Object.defineProperty(DryRun.prototype, 'flush', { value: undefined })
   Object.defineProperty(DryRun, 'name', { value: connector.name })
   return DryRun

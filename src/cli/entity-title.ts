@@ -3,10 +3,10 @@ import { nameOf } from '../stix/read/entity-name.ts'
 import { printable } from './output.ts'
 import { cutTo } from './text-width.ts'
 
-/** Names can be whole payloads. */
+/** A name can be a whole payload. */
 const maxNameCharacters = 300
 
-/** What an entity is called, in at most so many columns of a terminal. */
+/** Display name of an entity, in at most this many terminal columns. */
 export function entityTitle(entity: Entity, columns: number): string {
   return cutTo(printable(nameOf(entity).slice(0, maxNameCharacters)), columns)
 }

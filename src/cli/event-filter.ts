@@ -8,7 +8,7 @@ import { tlpOf } from '../stix/read/markings.ts'
 import { parseTlp } from '../stix/read/tlp.ts'
 import { type Frame } from './follow-stream.ts'
 
-/** Which events a person wants to see; everything that is given must hold. */
+/** Filter options; all given conditions must hold. */
 export interface FilterChoices {
   readonly type?: readonly string[] | undefined
   readonly event?: readonly string[] | undefined
@@ -18,7 +18,7 @@ export interface FilterChoices {
   readonly name?: string | undefined
 }
 
-/** Gives a command the options of {@link FilterChoices}. */
+/** Adds the options of {@link FilterChoices} to a command. */
 export function addFilterOptions(command: Command): Command {
   return command
     .option('--type <types>', 'only these types, STIX or OpenCTI: indicator,ipv4-addr,Domain-Name', list)
@@ -29,7 +29,7 @@ export function addFilterOptions(command: Command): Command {
     .option('--name <text>', 'only entities with this in their name, in any case')
 }
 
-/** Whether a frame is one that is wanted. What cannot be read passes, unless something of it was asked for. */
+/** Whether to show a frame. Unreadable frames pass unless a condition needs their content. */
 export function passes({ message, event }: Frame, choices: FilterChoices): boolean {
   const { type, label, tlp, minScore, name } = choices
   if (choices.event !== undefined && !choices.event.includes(message.event)) return false
@@ -48,7 +48,7 @@ export function passes({ message, event }: Frame, choices: FilterChoices): boole
   return name === undefined || nameOf(entity).toLowerCase().includes(name.toLowerCase())
 }
 
-/** A list in one word, or the option given more than once. */
+/** A comma-separated list, or a repeated option. */
 function list(text: string, before: readonly string[] = []): string[] {
   const words = text.split(',').map((word) => word.trim().toLowerCase())
   return [...before, ...words.filter((word) => word !== '')]

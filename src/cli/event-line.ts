@@ -31,10 +31,10 @@ const typeWidth = 18
 const fixedWidth = 10 + 8 + typeWidth + 1 + 5 + 8
 
 /**
- * One event as a line: time, event, type, score, marking, name, labels. Whatever came from the platform cannot steer the
- * terminal.
+ * Formats an event as a line: time, event, type, score, marking, name, labels. Text from the platform cannot
+ * send control sequences to the terminal.
  *
- * @param columns how wide the line may be; absent for as wide as it is.
+ * @param columns maximum width; omit for no limit.
  */
 export function eventLine({ message, position, event }: Frame, paint: Paint, columns?: number): string {
   const time = position === undefined ? '--:--:--' : new Date(position.ms).toISOString().slice(11, 19)
@@ -63,12 +63,12 @@ export function eventLine({ message, position, event }: Frame, paint: Paint, col
   ].join('')
 }
 
-/** The line that stands between two days. */
+/** The separator line between two days. */
 export function dayLine(ms: number, paint: Paint): string {
   return paint('dim', `── ${new Date(ms).toISOString().slice(0, 10)} UTC`)
 }
 
-/** What is said after the name as far as there is room: why, and the labels. */
+/** Text after the name, as far as there is room: the reason, and the labels. */
 function asideOf(event: StreamEvent, paint: Paint, room: number): string {
   const notes: string[] = []
   if (event.name === 'delete' && event.envelope.type === 'update') notes.push('(left the filter)')

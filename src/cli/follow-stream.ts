@@ -17,36 +17,36 @@ import { systemRandom } from '../util/backoff.ts'
 import { timeText } from './output.ts'
 import { type StreamSource } from './stream-source.ts'
 
-/** One frame about an entity, or one whose name nobody knows. */
+/** A frame about an entity, or of an unknown kind. */
 export interface Frame {
   readonly message: Pick<StreamMessage, 'id' | 'event' | 'data' | 'bytes' | 'truncated'>
   readonly position: Position | undefined
   readonly event: StreamEvent | UnreadableEvent
 }
 
-/** How a stream is followed. */
+/** Options for {@link followStream}. */
 export interface FollowOptions {
   readonly source: StreamSource
   readonly from: Position
-  /** Catch up with what exists, until this moment. */
+  /** Catches up on existing entities until this time. */
   readonly catchUpUntilMs?: number | undefined
-  /** Frames that came before, behind `from`: they are left out when they come again. */
+  /** Earlier frames after `from`; skipped if they arrive again. */
   readonly known?: Iterable<Frame['message']> | undefined
-  /** Told of each frame once, in order; ids go up and down while a catch-up is under way. */
+  /** Called once per frame, in order. Ids are not monotonic during a catch-up. */
   readonly onFrame: (frame: Frame, isCatchingUp: boolean) => void
-  /** Undefined when more may come; else it is waited for. */
+  /** Returns undefined if there is room for more, or a promise to wait for. */
   readonly room: () => Promise<void> | undefined
-  /** Something that a person may want to know. */
+  /** Called with information for the user. */
   readonly onNote: (text: string) => void
-  /** The stream has come to this moment, and no catch-up is under way. */
+  /** Called when the stream has reached this time and no catch-up is running. */
   readonly onMoment?: ((ms: number) => void) | undefined
   readonly clock: Clock
   readonly signal: AbortSignal
 }
 
 /**
- * Reads a stream for as long as it is wanted, as a connector reads it, reconnecting where it was cut. Nothing is registered,
- * and no position is kept anywhere.
+ * Follows a stream the way a connector does, reconnecting as needed. Does not register, and saves no
+ * position.
  */
 export async function followStream(options: FollowOptions): Promise<void> {
   const { source, from, catchUpUntilMs, clock, onNote, signal } = options
@@ -104,7 +104,7 @@ export async function followStream(options: FollowOptions): Promise<void> {
   await events.run(signal)
 }
 
-/** A position as people read it: when it was. */
+/** The time of a position, for people. */
 function momentText(position: string): string {
   const at = parsePosition(position)
   return at === undefined || at.ms > 8.64e15 ? position : `${timeText(at.ms)} UTC`
@@ -120,10 +120,10 @@ function frameOf(message: Frame['message']): Frame {
   return { message, position, event }
 }
 
-/** What knows the frames that came before: the ledger, or before it the catch-up, which knows those of its pieces. */
+/** Recognizes frames seen before: the ledger, or first the catch-up, which knows those of its pieces. */
 type Receipts = Pick<CatchUp, 'receive' | 'settle'> & Partial<Pick<CatchUp, 'hasTold'>>
 
-/** Whether a frame is new; by the same rules as in a connector's pipeline. */
+/** Whether a frame is new, by the rules of a connector's pipeline. */
 function enter(ledger: Receipts, { message, position, event }: Frame): boolean {
   const isBad = isUnreadable(event)
   const member = isBad

@@ -6,17 +6,17 @@ import { type Clock } from '../util/clock.ts'
 import { ageMs } from './age.ts'
 import { note } from './output.ts'
 
-/** A moment as a person writes it: `now`, so many milliseconds ago, or a place in the stream. */
+/** A point in time: `now`, a number of milliseconds ago, or a stream position. */
 export type Moment = 'now' | { readonly agoMs: number } | { readonly position: Position }
 
-/** Which stream is looked at, and from where. */
+/** Which stream to read, and from where. */
 export interface FromChoices {
   readonly stream?: string | undefined
   readonly from?: Moment | undefined
   readonly recover?: boolean | undefined
 }
 
-/** Gives a command the options of {@link FromChoices}. */
+/** Adds the options of {@link FromChoices} to a command. */
 export function addFromOptions(command: Command): Command {
   return command
     .option('--stream <id>', 'another live stream than that of the settings')
@@ -28,7 +28,7 @@ export function addFromOptions(command: Command): Command {
     .option('--recover', 'also what exists and is older than the history that the platform keeps')
 }
 
-/** Reads a {@link Moment}. */
+/** Parses a {@link Moment}. */
 export function moment(text: string): Moment {
   if (text === 'now') return text
   const read = readBeginning(text)
@@ -40,7 +40,7 @@ export function moment(text: string): Moment {
   }
 }
 
-/** Where a moment lies in the stream; `now` is asked of the platform. */
+/** The stream position of a moment. Asks the platform for `now`. */
 export async function positionOf(
   when: Moment,
   clock: Clock,
@@ -50,7 +50,7 @@ export async function positionOf(
   return 'position' in when ? when.position : { ms: Math.max(0, clock.now() - when.agoMs), seq: 0 }
 }
 
-/** Where `--from` lies in the stream, by default now. Who puts it into the future is told: nothing comes until then. */
+/** The position of `--from`, by default now. Warns about the future, because nothing arrives until then. */
 export async function startOf(
   { from = 'now' }: FromChoices,
   clock: Clock,

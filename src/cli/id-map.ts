@@ -33,7 +33,7 @@ Examples:
 `
 
 /**
- * The command `id-map`: which entity has which id at the target, written out and read in.
+ * The `id-map` command: exports and imports which entity has which id in the target.
  *
  * @example
  * ```sh
@@ -75,9 +75,9 @@ function exportAll(options: ExportOptions): Promise<void> {
 }
 
 async function importAll(path: string, options: ImportOptions): Promise<void> {
-  // Said before a state is made.
+  // Checked before a state is created.
   if (!existsSync(path)) throw new Error(`There is no file ${path}.`)
-  // A connector that takes over from another has no state yet; which one it will be has to be said then.
+  // A connector that takes over from another has no state yet, so its id must be given.
   const { stateDir, connectorId: named } = locateState(options)
   if (named !== undefined) mkdirSync(stateDir, { recursive: true, mode: 0o700 })
   await withState(options, 'exclusive', async (store, connectorId) => {

@@ -1,18 +1,18 @@
-/** The end that a person asked for. */
+/** An interruption by the user. */
 export interface Interrupt extends Disposable {
-  /** Aborted by the first SIGINT (Ctrl-C), SIGTERM or SIGHUP; the second one ends the process at once. */
+  /** Aborts on the first SIGINT (Ctrl-C), SIGTERM, or SIGHUP; a second one ends the process. */
   readonly signal: AbortSignal
-  /** Resolves with the first of them. */
+  /** Resolves on the first signal. */
   readonly happened: Promise<void>
 }
 
-/** Listens for the signals that end a command, until it is disposed of. */
+/** Listens for termination signals until disposed. */
 export function onInterrupt(): Interrupt {
   const controller = new AbortController()
   const { promise: happened, resolve } = Promise.withResolvers<void>()
   const listener = () => {
     if (controller.signal.aborted) process.exit(130)
-    // The terminal has written ^C where the cursor was.
+    // The terminal has printed ^C at the cursor.
     if (process.stderr.isTTY) process.stderr.write('\n')
     controller.abort()
     resolve()

@@ -8,10 +8,10 @@ import { type StreamConnector } from '../connector/stream-connector.ts'
 import { type Defaults } from '../settings/reading/resolve-defaults.ts'
 import { type SettingsDefinition } from '../settings/schemas/define-settings.ts'
 
-/** What can be done with a connector, of this copy of the package or another. */
+/** A connector's public interface, from any copy of this package. */
 export type AnyConnector = Pick<StreamConnector, keyof StreamConnector>
 
-/** A class that extends `StreamConnector`, of this copy of the package or another. */
+/** A class that extends `StreamConnector`, from any copy of this package. */
 export interface ConnectorClass {
   new (options: ConnectorOptions): AnyConnector
   readonly prototype: AnyConnector
@@ -20,22 +20,22 @@ export interface ConnectorClass {
   readonly defaults: Defaults
 }
 
-/** A connector that was found in a file. */
+/** A connector found in a file. */
 export interface LoadedConnector {
-  /** The file, as an absolute path. */
+  /** Absolute path of the file. */
   readonly path: string
   readonly connector: ConnectorClass
   readonly tools: ConnectorTools
 }
 
-/** The file that was named cannot be used: this is no failure of the connector, but of how the command was called. */
+/** The given file is unusable: a mistake in the command line, not a failure of the connector. */
 export class ModuleError extends Error {}
 
 /**
- * Imports a file and finds the connector in it: the class that the file runs, else its default export, else the only
- * exported class of a connector. A file that ends in `await SiemConnector.run()` does not run.
+ * Imports a file and finds its connector: the class the file runs, or else its default export, or else its
+ * only exported connector class. `await SiemConnector.run()` in the file does not run.
  *
- * @throws ModuleError that says why it cannot be used.
+ * @throws ModuleError if the file is unusable.
  */
 export async function loadConnector(file: string): Promise<LoadedConnector> {
   const path = resolve(file)
@@ -47,7 +47,7 @@ export async function loadConnector(file: string): Promise<LoadedConnector> {
     const imported = (import(pathToFileURL(path).href) as Promise<Record<string, unknown>>).then((module) =>
       exportedConnector(file, module),
     )
-    // A file that awaits its run() never ends to be imported.
+    // A file that awaits run() never finishes importing.
     connector = await Promise.race([started.promise, imported])
   } catch (error) {
     throw error instanceof ModuleError ? error : cannotLoad(file, error)
@@ -79,7 +79,7 @@ function exportedConnector(file: string, module: Record<string, unknown>): unkno
   )
 }
 
-/** The tools of a class that can be made: the base class itself has no `transform`. */
+/** The tools of a class that can be instantiated. The base class itself has no `transform`. */
 function toolsOf(value: unknown): ConnectorTools | undefined {
   if (typeof value !== 'function') return undefined
   const prototype = value.prototype as (Record<PropertyKey, unknown> & object) | undefined
@@ -99,10 +99,10 @@ function requireFile(file: string, path: string): void {
     throw new ModuleError(`${file} is no file. Name the file of the connector, such as src/main.ts.`)
 }
 
-/** What V8 says of an ES module that is taken for CommonJS: its errors have no code. `npm init` writes such a type. */
+/** V8's errors for an ES module loaded as CommonJS have no code. `npm init` writes that module type. */
 const isOfModules = /import statement outside a module|Unexpected token 'export'|await is only valid/
 
-/** The reasons of Node, in words of what to do. */
+/** Turns Node's reasons into what to do. */
 function cannotLoad(file: string, error: unknown): ModuleError {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
   const options = { cause: error }

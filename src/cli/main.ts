@@ -39,5 +39,5 @@ const program = new Command('opencti-stream')
 hideSqliteWarning()
 const code = await runCommandLine(program, process.argv.slice(2))
 await Promise.all([flushed(process.stdout), flushed(process.stderr)])
-// What the file of a connector has opened by being imported, a pool or a server, would keep this process for ever.
+// Importing a connector may open a pool or server, which would keep this process alive.
 process.exit(code)

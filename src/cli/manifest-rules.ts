@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { nearestName } from '../settings/reading/near-name.ts'
 
-/** The longest short description that the catalogue shows, in characters. */
+/** Longest short description the catalogue shows, in characters. */
 export const maxShortDescription = 200
 
-// The lists of connectors, shared/tools/composer/generate_manifest_fragment/connector_manifest_schema.json.
+// Lists from the connectors repository,
+// shared/tools/composer/generate_manifest_fragment/connector_manifest_schema.json.
 const useCases = [
   'Adversary & Campaign Insights',
   'Vulnerability & Exploit Awareness',
@@ -73,9 +74,9 @@ const rules: Readonly<Record<string, z.ZodType>> = {
 }
 
 /**
- * What OpenCTI's catalogue would refuse in a manifest, a sentence for each.
+ * What OpenCTI's catalogue would reject in a manifest, one sentence each.
  *
- * @param isOpen whether a value is still to be filled in.
+ * @param isOpen whether a value still needs to be filled in.
  */
 export function manifestProblems(
   manifest: Readonly<Record<string, unknown>>,
@@ -89,7 +90,7 @@ export function manifestProblems(
   })
 }
 
-/** One to three of these, each told of with the one that was probably meant. */
+/** One to three of these names. Errors suggest the likely intended one. */
 function someOf(names: readonly string[]): z.ZodType {
   return z
     .array(oneOf(names), 'must be a list')

@@ -1,36 +1,36 @@
 import { slugOf } from '../settings/documents/settings-json-schema.ts'
 import { manifestProblems, maxShortDescription } from './manifest-rules.ts'
 
-/** What stands where only a person knows the answer. */
+/** Placeholder for what only a person knows. */
 const placeholder = 'ChangeMe'
 
-/** What `connector_manifest.json` of OpenCTI's catalogue holds, in its order. */
+/** Contents of `connector_manifest.json` in OpenCTI's catalogue, in its order. */
 export type Manifest = Readonly<Record<string, unknown>>
 
-/** What a manifest is made from. */
+/** Input of {@link makeManifest}. */
 export interface ManifestSource {
-  /** The name of the connector. */
+  /** Name of the connector. */
   readonly name: string
-  /** The nearest package.json; empty when there is none. */
+  /** The nearest package.json; empty if there is none. */
   readonly packageJson: Readonly<Record<string, unknown>>
-  /** A manifest that is there already: what a person has written wins over what can be guessed. */
+  /** The existing manifest. Its values take precedence over guesses. */
   readonly existing: Manifest
-  /** What was given with the command: wins over everything. */
+  /** Values from the command line, which override everything. */
   readonly given: Manifest
 }
 
-/** What {@link makeManifest} gives. */
+/** Result of {@link makeManifest}. */
 export interface MadeManifest {
   readonly manifest: Manifest
-  /** Names of what still has to be filled in. */
+  /** Fields still to be filled in. */
   readonly missing: readonly string[]
-  /** What the catalogue would refuse: a sentence for each. */
+  /** What the catalogue would reject, one sentence each. */
   readonly problems: readonly string[]
 }
 
 /**
- * The manifest that OpenCTI's catalogue wants beside the connector (connectors, __metadata__/connector_manifest.json), as far
- * as it can be known.
+ * Creates the manifest OpenCTI's catalogue requires for a connector (connectors,
+ * __metadata__/connector_manifest.json), as far as it can be derived.
  */
 export function makeManifest({ name, packageJson, existing, given }: ManifestSource): MadeManifest {
   const description = textOf(packageJson['description'])
@@ -42,7 +42,7 @@ export function makeManifest({ name, packageJson, existing, given }: ManifestSou
     logo: null,
     use_cases: [placeholder],
     solution_categories: [placeholder],
-    // The license of the code does not tell whether the product behind it costs something.
+    // The code's license does not tell whether the product behind it is free.
     license_type: '',
     contact: contactOf(packageJson) ?? placeholder,
     verified: false,
@@ -64,17 +64,17 @@ export function makeManifest({ name, packageJson, existing, given }: ManifestSou
   return { manifest, missing, problems: manifestProblems(manifest, isOpen) }
 }
 
-/** What can be given: the names of a manifest. */
+/** Fields of a manifest. */
 export const manifestFields: ReadonlySet<string> = new Set(
   Object.keys(makeManifest({ name: '', packageJson: {}, existing: {}, given: {} }).manifest),
 )
 
-/** Whether a value is still to be filled in by a person. */
+/** Whether a person still has to fill in a value. */
 export function isOpen(value: unknown): boolean {
   return value === placeholder || (Array.isArray(value) && value.includes(placeholder))
 }
 
-/** Cut between words to what the catalogue shows. */
+/** Cuts text between words to what the catalogue shows. */
 function shortened(text: unknown): unknown {
   if (typeof text !== 'string' || text.length <= maxShortDescription) return text
   const cut = text.slice(0, maxShortDescription - 1)
@@ -88,7 +88,7 @@ function contactOf({ author, bugs }: Readonly<Record<string, unknown>>): string 
   return textOf(authorEmail) ?? written ?? textOf(bugsEmail) ?? textOf(url) ?? textOf(bugs)
 }
 
-/** The address of a repository as a browser takes it. */
+/** A repository's URL for a browser. */
 function repositoryOf(repository: unknown): string | undefined {
   const text = textOf(typeof repository === 'string' ? repository : fieldsOf(repository)['url'])
   const short = text === undefined ? undefined : /^(?:github:)?([\w.-]+\/[\w.-]+)$/.exec(text)?.[1]

@@ -1,8 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises'
 
 /**
- * Opens a file that from then on only its owner may read, also when it was there before: what a stream or a state holds can
- * be confidential. A device or a pipe keeps its rights, which are not those of what is written.
+ * Opens a file and makes it readable by its owner only, even if it existed before, because streams and states
+ * can be confidential. Devices and pipes keep their permissions.
  */
 export async function openForOwner(path: string, flags: 'w' | 'a+'): Promise<FileHandle> {
   const file = await open(path, flags, 0o600)

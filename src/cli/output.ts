@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import { type Writable } from 'node:stream'
 import { cutTo, widthOf } from './text-width.ts'
 
-/** Writes text and waits while whoever reads it cannot keep up. */
+/** Writes text; waits while the reader cannot keep up. */
 export async function write(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain')
 }
 
-/** Waits until all that was written has gone out, or cannot any more. */
+/** Resolves once everything has been written or can no longer be. */
 export function flushed(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
     stream.write('', () => resolve())
@@ -20,9 +20,9 @@ export function writeJson(value: unknown): Promise<void> {
 }
 
 /**
- * A line of JSON, safe for a terminal and still the same JSON: it escapes by itself what ASCII has of control characters,
- * but not those beyond, which terminals obey as well, and not those that turn the direction of writing. What goes into a
- * file or a pipe stays to the letter.
+ * Makes a line of JSON safe for a terminal without changing its meaning. JSON escapes ASCII control
+ * characters, but not others that terminals obey or that change the writing direction. Leaves output to a
+ * file or pipe as is.
  */
 export function terminalJson(json: string, isTerminal: boolean = process.stdout.isTTY === true): string {
   if (!isTerminal) return json
@@ -37,30 +37,30 @@ export function writeLine(line: string): Promise<void> {
   return write(`${line}\n`)
 }
 
-/** Tells the person at the terminal something, beside what is printed. What comes from elsewhere in it cannot steer the terminal. */
+/** Writes a message for the user to standard error. Foreign text in it cannot send control sequences. */
 export function note(text: string): void {
   process.stderr.write(`${printable(text)}\n`)
 }
 
 /**
- * Text that came from elsewhere, safe for a terminal: control characters, which could move the cursor, change colors or
- * rename the window, become spaces; line breaks stay when asked for.
+ * Makes foreign text safe for a terminal: control characters, which could move the cursor, change colors, or
+ * rename the window, become spaces. Line breaks are kept on request.
  */
 export function printable(text: string, keepLines = false): string {
-  // Also the characters that turn the direction of writing, which can make a line read differently than it is.
+  // Includes characters that change the writing direction, which can make a line read differently than it is.
   const unsafe = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
   return text.replaceAll(unsafe, (character) =>
     keepLines && (character === '\n' || character === '\t') ? character : ' ',
   )
 }
 
-/** Text that came from elsewhere in exactly `width` columns, with an ellipsis where something was cut off. */
+/** Foreign text in exactly `width` columns, with an ellipsis if it was cut. */
 export function cell(text: string, width: number): string {
   const shown = cutTo(printable(text), width)
   return shown + ' '.repeat(width - widthOf(shown))
 }
 
-/** A time as people read it: `2026-09-01 08:00:00`, UTC. */
+/** A UTC time for people: `2026-09-01 08:00:00`. */
 export function timeText(ms: number): string {
   return new Date(ms).toISOString().slice(0, 19).replace('T', ' ')
 }

@@ -1,14 +1,14 @@
 import { styleText } from 'node:util'
 
-/** How a text may look. */
+/** Colors and styles of a text. */
 export type Look = Parameters<typeof styleText>[0]
 
-/** Makes a text look as told, where colors are shown. */
+/** Styles text, if colors are enabled. */
 export type Paint = (look: Look, text: string) => string
 
 /**
- * The paint for standard output: with colors on a terminal, unless `NO_COLOR` is set; on anything, when `FORCE_COLOR` is
- * set to something else than 0.
+ * Paint for standard output: colored on a terminal unless `NO_COLOR` is set, or anywhere if `FORCE_COLOR` is
+ * set to anything but 0.
  */
 export function paintFor(): Paint {
   if (!showsColors(process.env)) return (_, text) => text

@@ -3,18 +3,18 @@ import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
 import { millisecondsOfIsoDate } from '../util/iso-date.ts'
 
-/** How a recording is played. */
+/** Options for {@link playSource}. */
 export interface PlaySourceOptions {
   readonly path: string
-  /** As often as it was as fast as it was; absent for as fast as it goes. */
+  /** Factor of the original speed; omit for full speed. */
   readonly speed?: number | undefined
   readonly clock: Clock
   readonly signal: AbortSignal
-  /** Told of each line that cannot be read; it is left out. Throws to end there. */
+  /** Called for each unreadable line, which is skipped. Throw to stop. */
   readonly onCorruptLine: (line: number, problem: string) => void
 }
 
-/** The messages of a recording, at the pace that is asked for, until `signal` is aborted. */
+/** Messages of a recording at the requested pace, until `signal` aborts. */
 export async function* playSource(options: PlaySourceOptions): AsyncGenerator<RecordedMessage, void> {
   const { path, speed, clock, signal, onCorruptLine } = options
   let firstMs: number | undefined
@@ -33,9 +33,10 @@ export async function* playSource(options: PlaySourceOptions): AsyncGenerator<Re
 }
 
 /**
- * The machine's clock, set back to when the recording begins: what had not expired then has not expired when it is played.
+ * The machine's clock, set back to the start of the recording, so that nothing expires during playback that
+ * had not expired then.
  *
- * @returns `clock` itself when the recording does not say when it was made.
+ * @returns `clock` itself if the recording has no times.
  */
 export async function clockOfRecording(path: string, clock: Clock): Promise<Clock> {
   for await (const { receivedAt } of readRecording(path, { onCorruptLine: () => {} })) {

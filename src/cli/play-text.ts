@@ -10,7 +10,7 @@ import { parsedJson } from '../util/json-text.ts'
 
 const looks = { create: 'green', update: 'yellow', delete: 'red' } as const
 
-/** What would be done, as a line: operation, type, name, and the item as far as there is room. */
+/** Formats a planned operation as a line: operation, type, name, and as much of the item as fits. */
 export function plannedLine(
   { operation, item, context }: PlannedOperation,
   paint: Paint,
@@ -38,7 +38,7 @@ export function plannedLine(
   ].join('')
 }
 
-/** The same as an object for JSON. */
+/** A planned operation as an object for JSON. */
 export function plannedJson(
   { operation, item, context }: PlannedOperation,
   clean: (text: string) => string,
@@ -57,11 +57,11 @@ export function plannedJson(
     reason,
     item,
   }
-  // A secret that is a number leaves no JSON behind.
+  // Redacting a secret that is a number breaks the JSON.
   return parsedJson(clean(jsonOf(facts))) ?? { operation, position, type: entity.type }
 }
 
-/** The counters in a few lines. */
+/** Formats the counters in a few lines. */
 export function countersText(counters: EventCounts, corruptLines: number, paint: Paint): string {
   const { received, delivered, skipped, deadLettered, inFlight } = counters
   const rows: (readonly [name: string, count: number, aside?: string])[] = [
@@ -89,7 +89,7 @@ function reasonsText(reasons: Readonly<Record<string, number>>): string {
     .join(', ')
 }
 
-/** JSON of whatever an author's `transform` answers. */
+/** JSON of whatever an author's `transform` returns. */
 function jsonOf(value: unknown): string {
   try {
     return (

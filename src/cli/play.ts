@@ -41,7 +41,7 @@ is asked; its address and token need not be set. With CONNECTOR_LOG_LEVEL set,
 the connector's own log goes to standard error.
 `
 
-/** Stands for those settings that a recording needs none of. */
+/** Values for settings a recording does not need. */
 const unused = {
   OPENCTI_URL: 'http://127.0.0.1',
   OPENCTI_TOKEN: 'none-is-needed',
@@ -50,7 +50,7 @@ const unused = {
 }
 
 /**
- * The command `play`: a recording through a connector.
+ * The `play` command: runs a recording through a connector.
  *
  * @example
  * ```sh
@@ -83,7 +83,7 @@ export function playCommand(): Command {
     )
 }
 
-/** Passes on what the filters of the settings let through. */
+/** Passes through what the configured filters accept. */
 class Listed extends StreamConnector {
   static override readonly defaults: ConnectorDefaults = { routes: routesNotKnown }
 
@@ -114,7 +114,7 @@ async function play(
   const base: ConnectorClass = found?.connector ?? Listed
   const chosen = isDry
     ? dryRunOf(base, ({ item, ...rest }) => {
-        // Without a connector's transform it is the entity itself.
+        // Without a connector's transform, the item is the entity itself.
         const planned = found === undefined ? rest : { item, ...rest }
         const text = isJson
           ? terminalJson(JSON.stringify(plannedJson(planned, clean)))
@@ -157,9 +157,9 @@ async function play(
 }
 
 /**
- * Hands the connector all messages, until a person or the connector itself ends that, and stops it.
+ * Processes all messages until the user or the connector stops it, then stops the connector.
  *
- * @returns what went wrong; undefined when nothing did.
+ * @returns what went wrong; undefined if nothing.
  */
 async function takeAll(
   connector: AnyConnector,
@@ -177,7 +177,7 @@ async function takeAll(
   return failure
 }
 
-/** Of all that a connector tells of itself, what became of its events. */
+/** The event counters in a connector's status. */
 function booksOf(status: EventCounts): EventCounts {
   const { received, delivered, skipped, deadLettered, inFlight, skippedByReason, retries } = status
   return { received, delivered, skipped, deadLettered, inFlight, skippedByReason, retries }

@@ -1,7 +1,7 @@
 /**
- * Keeps one warning of Node 22 from being printed: that `node:sqlite` is experimental. It is what the state is kept in, and
- * nothing that a person at a terminal can do something about. All other warnings are printed as ever. Only for the command
- * line: a library must not decide this for the program that it is in.
+ * Suppresses one warning of Node 22: that `node:sqlite`, which stores the state, is experimental. Users of
+ * the command line cannot do anything about it. All other warnings are printed. Only for the command line: a
+ * library must not decide this for its program.
  */
 export function hideSqliteWarning(): void {
   const listeners = process.listeners('warning')

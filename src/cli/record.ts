@@ -19,7 +19,10 @@ interface RecordOptions extends FilterChoices, FromChoices {
   readonly json?: boolean | undefined
 }
 
-/** How far beyond a moment to come a heartbeat must be until nothing of before it can come: its id is of another clock. */
+/**
+ * How far past a time a heartbeat must be before nothing from before can arrive: its id comes from another
+ * clock.
+ */
 const marginMs = 10_000
 
 const help = `
@@ -36,7 +39,7 @@ it. "opencti-stream play" reads it.
 `
 
 /**
- * The command `record`: the live stream into a file, for bug reports and tests.
+ * The `record` command: writes the live stream to a file, for bug reports and tests.
  *
  * @example
  * ```sh
@@ -103,7 +106,7 @@ async function record(path: string, options: RecordOptions, command: Command): P
       },
       room: () => {
         const written = file.flush()
-        // A file that cannot be written is not written better after a reconnect.
+        // Reconnecting does not help if the file is not writable.
         written?.catch(() => enough.abort())
         return written
       },

@@ -2,8 +2,8 @@ import { type StreamMessage } from '../stream/stream-message.ts'
 import { jsonText } from '../util/json-text.ts'
 
 /**
- * A frame as a line of a recording, without the line break: `readRecording` of `opencti-stream-connector/testing` reads it.
- * The JSON of the frame is kept to the letter.
+ * A frame as a line of a recording, without line break. Read it with `readRecording` from
+ * `opencti-stream-connector/testing`. Keeps the frame's JSON verbatim.
  */
 export function recordedLine(
   { id, event, data }: Pick<StreamMessage, 'id' | 'event' | 'data'>,
@@ -13,7 +13,7 @@ export function recordedLine(
   return `${head.slice(0, -1)},"data":${jsonOf(data)}}`
 }
 
-/** The text itself where it is JSON on one line, so that no number loses a digit; else as a string. */
+/** The text itself if it is single-line JSON, so that numbers keep their digits; otherwise a string. */
 function jsonOf(data: string): string {
   let parsed: unknown
   try {

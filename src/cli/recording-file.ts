@@ -7,23 +7,23 @@ import { openForOwner } from './open-for-owner.ts'
 import { recordedLine } from './recorded-line.ts'
 import { jsonText } from '../util/json-text.ts'
 
-/** A frame as it is recorded. */
+/** A frame as recorded. */
 export type RecordedFrame = Pick<StreamMessage, 'id' | 'event' | 'data' | 'bytes'>
 
-/** What a recording ends with. */
+/** The end of a recording. */
 export interface RecordingEnd {
-  /** How many frames it holds. */
+  /** Number of frames. */
   readonly frames: number
-  /** Its greatest position; absent when it holds none. */
+  /** Highest position. Undefined if there are no frames. */
   readonly last: Position | undefined
-  /** The frames at that position. */
+  /** Frames at that position. */
   readonly lastFrames: readonly RecordedFrame[]
 }
 
 /**
- * Looks how far a recording has come; a file that is not there is an empty one.
+ * Finds the end of a recording. A missing file counts as empty.
  *
- * @throws Error when the file holds something else than a recording: nothing is appended to that.
+ * @throws Error if the file is not a recording; nothing must be appended to it.
  */
 export async function endOfRecording(path: string): Promise<RecordingEnd> {
   let frames = 0
@@ -42,14 +42,14 @@ export async function endOfRecording(path: string): Promise<RecordingEnd> {
     const text = typeof data === 'string' ? data : (jsonText(data) ?? '')
     lastFrames.push({ id, event, data: text, bytes: text.length })
   }
-  // One line can have been cut off by a crash.
+  // A crash can cut off one line.
   if (frames === 0 && corrupt > 0) {
     throw new Error(`${path} is no recording, so nothing is appended to it. Name another file.`)
   }
   return { frames, last, lastFrames }
 }
 
-/** A recording that is being written: frames are added at once and written together, one line each. */
+/** A recording being written. Frames are added immediately and written in groups, one line each. */
 export class RecordingFile {
   readonly #file: FileHandle
   #pending: string[] = []
@@ -61,12 +61,12 @@ export class RecordingFile {
     this.#file = file
   }
 
-  /** Opens a recording to append to it; from then on only its owner may read it. */
+  /** Opens a recording to append to it, and makes it readable by its owner only. */
   static async open(path: string): Promise<RecordingFile> {
     const file = await openForOwner(path, 'a+')
     try {
       const recording = new RecordingFile(file)
-      // A line that was cut off stays by itself, so that only it is lost.
+      // Keeps a cut-off line separate, so that only it is lost.
       if (await lacksLineEnd(file)) await file.appendFile('\n')
       return recording
     } catch (error) {
@@ -75,7 +75,7 @@ export class RecordingFile {
     }
   }
 
-  /** How many bytes were written. */
+  /** Number of bytes written. */
   get bytes(): number {
     return this.#bytes
   }
@@ -84,7 +84,9 @@ export class RecordingFile {
     this.#pending.push(`${recordedLine(frame, receivedAtMs)}\n`)
   }
 
-  /** Undefined when all is written; else resolves when it is. Rejects when it cannot be written, then and ever after. */
+  /**
+   * Undefined if everything is written; otherwise resolves once it is. After a write error, always rejects.
+   */
   flush(): Promise<void> | undefined {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (this.#writing === undefined && this.#pending.length === 0) return undefined
@@ -92,7 +94,7 @@ export class RecordingFile {
     return this.#writing
   }
 
-  /** Writes what is left, makes it durable, and lets go. */
+  /** Writes the rest, makes it durable, and closes the file. */
   async close(): Promise<void> {
     try {
       await this.flush()

@@ -3,18 +3,18 @@ import { type ErrorCode, isStreamConnectorError } from '../errors/stream-connect
 import { ModuleError } from './load-connector.ts'
 import { printable } from './output.ts'
 
-/** How the command line ends; documented in its help. */
+/** Exit codes, as documented in the help. */
 export const exitCode = { ok: 0, failed: 1, wrongUsage: 2 } as const
 
-/** What `--help` says of exit codes. */
+/** Exit codes in `--help`. */
 export const exitCodeHelp = exitCodesHelp('0 done, 1 failed, 2 wrong usage.')
 
-/** The same where a code means something else. */
+/** Exit codes for commands where they differ. */
 export function exitCodesHelp(codes: string): string {
   return `\nExit codes: ${codes}`
 }
 
-/** The command has not done what it should, and has said so itself. */
+/** The command failed and has already said why. */
 export class CommandFailed extends Error {
   readonly exitCode: number
 
@@ -25,13 +25,13 @@ export class CommandFailed extends Error {
 }
 
 /**
- * Runs the command that the arguments name.
+ * Runs a command.
  *
- * @returns the code to exit with. What went wrong has been said on standard error then.
+ * @returns the exit code. Errors have already been printed to standard error.
  */
 export async function runCommandLine(program: Command, words: readonly string[]): Promise<number> {
   throwInsteadOfExit(program)
-  // `| head` closes the pipe when it has seen enough, which is no failure.
+  // `| head` closes the pipe once it has enough, which is not a failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(exitCode.ok)
     throw error
@@ -47,23 +47,23 @@ export async function runCommandLine(program: Command, words: readonly string[])
   }
 }
 
-/** Commander would end the process itself, with 1 for wrong usage too. */
+/** Commander would end the process itself, with 1 even for wrong usage. */
 function throwInsteadOfExit(command: Command): void {
   command.exitOverride()
   for (const child of command.commands) throwInsteadOfExit(child)
 }
 
-/** Whether the command was called wrongly, or its settings are wrong, rather than that something failed. */
+/** Whether the usage or the settings are wrong, as opposed to a failure. */
 function isOfUsage(error: unknown): boolean {
   return error instanceof ModuleError || (isStreamConnectorError(error) && isOfSettings(error.code))
 }
 
-/** Whether settings have to be changed for what has this code to go away. */
+/** Whether an error with this code requires a change of settings. */
 export function isOfSettings(code: ErrorCode | undefined): boolean {
   return code === 'SETTINGS_INVALID' || code === 'STREAM_NOT_CONFIGURED'
 }
 
-/** An error as it is told to a person: with its code, where it has one of ours. */
+/** An error for people, with its code if it is one of ours. */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const ofFile = fileErrorText(error)
@@ -81,9 +81,9 @@ const fileReasons: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
 }
 
-/** An error of Node about a file that the person named, without its jargon. */
+/** A Node error about a file the user named, without jargon. */
 function fileErrorText(error: NodeJS.ErrnoException): string | undefined {
-  // Told only when it is read, and without its path.
+  // Reported only on reading, and without a path.
   if (error.code === 'EISDIR' && error.path === undefined) return 'A file is wanted, and a folder was named.'
   const reason = fileReasons[error.code ?? '']
   return reason === undefined || error.path === undefined || error.syscall !== 'open'

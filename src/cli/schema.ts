@@ -37,7 +37,7 @@ are in it.
 `
 
 /**
- * The command `schema`: the settings of a connector as documents, for people and for OpenCTI's catalogue.
+ * The `schema` command: documents a connector's settings for people and for OpenCTI's catalogue.
  *
  * @example
  * ```sh
@@ -147,7 +147,7 @@ async function objectIn(file: string): Promise<Readonly<Record<string, unknown>>
   throw new Error(`${file} holds no JSON object.`)
 }
 
-/** `field=value`; the value is JSON where it is (`true`, `["a"]`), else text. */
+/** Parses `field=value`; the value is JSON if valid (`true`, `["a"]`), otherwise text. */
 function fieldValue(text: string, before: Manifest = {}): Manifest {
   const equals = text.indexOf('=')
   const field = text.slice(0, Math.max(0, equals))

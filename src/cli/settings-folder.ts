@@ -2,8 +2,8 @@ import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 /**
- * The folder of `config.yml` or `.env` as the connector itself finds it when its file is started: beside the file, one
- * folder up, or in the working directory. Without a file, the working directory.
+ * Folder of `config.yml` or `.env`, as the connector finds it at startup: next to its file, one folder up, or
+ * the working directory. Without a file, the working directory.
  */
 export function settingsFolder(modulePath?: string): string {
   const here = process.cwd()

@@ -43,7 +43,7 @@ need BYPASS; any other name of the platform's works too.
 `
 
 /**
- * The command `simulate`: a platform on this machine to run a connector against, without OpenCTI.
+ * The `simulate` command: a local platform to run a connector against, without OpenCTI.
  *
  * @example
  * ```sh
@@ -80,7 +80,7 @@ export function simulateCommand(): Command {
 async function simulate(options: SimulateOptions): Promise<void> {
   const files = options.bundle ?? []
   const bundles = await Promise.all(files.map((file) => readBundle(file)))
-  // The other commands do without it, and without the GraphQL that it brings.
+  // Imported on demand: the other commands need neither it nor GraphQL.
   const { Simulator } = await import('../testing/simulator.ts')
   await using simulator = await Simulator.start({
     port: options.port,
@@ -124,7 +124,7 @@ async function simulate(options: SimulateOptions): Promise<void> {
   note(`Ended after ${simulator.history.length} events.`)
 }
 
-/** What keeps the simulator from listening, with what to do. */
+/** Why the simulator cannot listen, and what to do. */
 function listenError(error: unknown, { host, port }: SimulateOptions): unknown {
   const { code } = (error ?? {}) as { code?: unknown }
   const why =
@@ -137,7 +137,7 @@ function listenError(error: unknown, { host, port }: SimulateOptions): unknown {
 }
 
 async function readBundle(file: string): Promise<StixSource> {
-  // A file that cannot be opened is told as the other commands tell it.
+  // An unreadable file is reported as in the other commands.
   const text = await readFile(file, 'utf8')
   let bundle: unknown
   try {
@@ -152,7 +152,7 @@ async function readBundle(file: string): Promise<StixSource> {
   return bundle as StixSource
 }
 
-/** A line about a request; never with its headers, which hold the token. */
+/** A line about a request, without its headers, which contain the token. */
 function describeRequest(request: SimulatedRequest): string {
   const status = request.status ?? 'no answer'
   if (request.kind === 'graphql') return `${request.operation ?? 'graphql'}: ${status}`

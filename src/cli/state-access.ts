@@ -11,14 +11,14 @@ import { SqliteStore, type SqliteStoreOptions } from '../store/sqlite-store.ts'
 import { chooseStateFolder, defaultStateFolder } from '../store/state-folder.ts'
 import { settingsFolder } from './settings-folder.ts'
 
-/** The options of every command that works on a connector's state. */
+/** Options of every command that uses a connector's state. */
 export interface StateOptions {
   readonly stateDir?: string | undefined
   readonly connectorId?: string | undefined
   readonly json?: boolean | undefined
 }
 
-/** Gives a command the options of {@link StateOptions}. */
+/** Adds the options of {@link StateOptions} to a command. */
 export function addStateOptions(command: Command): Command {
   return command
     .addOption(
@@ -36,14 +36,14 @@ export function addStateOptions(command: Command): Command {
 }
 
 /**
- * Where the state is: by the options and the environment, else by `config.yml` or `.env` in the working directory, as a
- * connector finds it that is started there.
+ * Finds the state through the options and the environment, or else through `config.yml` or `.env` in the
+ * working directory, as a connector started there would.
  */
 export function locateState({ stateDir, connectorId }: StateOptions): {
   stateDir: string
   connectorId?: string | undefined
 } {
-  // An empty variable is how compose files say "not set".
+  // Compose files use an empty variable for "not set".
   const id = connectorId?.trim() || undefined
   const at = (named: string, connectorId: string | undefined) => ({
     stateDir: chooseStateFolder({ named, connectorId }).path,
@@ -60,9 +60,9 @@ export function locateState({ stateDir, connectorId }: StateOptions): {
 }
 
 /**
- * Does some work on a connector's state, and lets go of it.
+ * Runs work on a connector's state, and closes it.
  *
- * @throws StateError when the state is not there, cannot be opened, or is held by somebody else.
+ * @throws StateError if the state does not exist, cannot be opened, or is held by another process.
  */
 export async function withState<T>(
   options: StateOptions,
@@ -82,7 +82,7 @@ export async function withState<T>(
   }
 }
 
-/** The id that the only state file of a folder belongs to. */
+/** Id of the only state file in a folder. */
 function onlyConnectorIn(folder: string): string {
   let files: string[]
   try {
@@ -106,7 +106,7 @@ function onlyConnectorIn(folder: string): string {
   return ownerOf(join(folder, file)) ?? file.slice(0, -'.sqlite'.length)
 }
 
-/** The owner is in the file: an id that cannot name a file is written differently in its name. */
+/** The file contains its owner: ids that cannot be file names are encoded in the name. */
 function ownerOf(path: string): string | undefined {
   try {
     const database = openDatabase(path, { readOnly: true })
@@ -117,7 +117,7 @@ function ownerOf(path: string): string | undefined {
       database.close()
     }
   } catch {
-    // Opening the state says what is wrong with it.
+    // Opening the state explains what is wrong.
     return undefined
   }
 }

@@ -28,7 +28,7 @@ Examples:
 `
 
 /**
- * The command `state`: where the connector stands, and how to make it stand elsewhere.
+ * The `state` command: shows a connector's position, and changes it.
  *
  * @example
  * ```sh
@@ -93,7 +93,9 @@ function show(options: StateOptions): Promise<void> {
   })
 }
 
-/** The end of a catch-up that is not over. The state keeps its end for ever; its position passes it when it is over. */
+/**
+ * End of an unfinished catch-up. The state keeps the end; its position passes it once the catch-up is over.
+ */
 function pendingCatchUp(state: PlatformState | undefined): string | undefined {
   const { startFrom, recoverUntil } = state ?? {}
   if (recoverUntil === undefined || recoverUntil === false) return undefined
@@ -129,13 +131,13 @@ function set(from: Position, options: StateOptions): Promise<void> {
   )
 }
 
-/** Changes the position, so that it wins over the one at the platform, and events that were delivered come again. */
+/** Changes the position so that it overrides the platform's, and delivered events are delivered again. */
 async function change(
   options: StateOptions,
   make: (text: string | undefined) => string,
   answer: string,
 ): Promise<void> {
-  // Looked at first: exclusive access would make a state where there is none.
+  // Checked first, because exclusive access would create a missing state.
   const connectorId = await withState(options, 'read-only', async (_, id) => id)
   await withState({ ...options, connectorId }, 'exclusive', async (store) => {
     const text = make(store.value(storedValues.state))
@@ -154,7 +156,7 @@ async function change(
   })
 }
 
-/** The last of the states that the platform was told. */
+/** The last state pushed to the platform. */
 function newestPushed(text: string | undefined): string | undefined {
   if (text === undefined) return undefined
   const texts = parsedJson(text)

@@ -13,22 +13,22 @@ import { Redactor } from '../util/redactor.ts'
 import { type BuiltInSettings } from './check-platform.ts'
 import { settingsFolder } from './settings-folder.ts'
 
-/** A live stream that a person looks at: the one of the settings, or another one. */
+/** A live stream to look at: the configured one, or another. */
 export interface StreamSource {
   readonly settings: BuiltInSettings
   readonly http: ReturnType<typeof createPlatformHttp>
   readonly id: string
   readonly name: string
-  /** Its address. */
+  /** URL of the stream. */
   readonly url: string
-  /** Takes the secrets of the settings out of a text. */
+  /** Redacts the configured secrets. */
   readonly clean: (text: string) => string
-  /** The end of the stream: by the platform's own numbers where it tells them, else by our clock. */
+  /** End of the stream: by the platform's own numbers if it sends them, otherwise by our clock. */
   readonly newest: () => Promise<Position>
 }
 
 /**
- * Reads the settings of the platform and makes sure that the stream is there.
+ * Reads the platform settings and verifies that the stream exists.
  *
  * @throws SettingsError, or PlatformError with what to do.
  */
@@ -37,7 +37,7 @@ export async function openSource(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<StreamSource> {
-  // Who only looks needs no identity at the platform.
+  // Looking needs no identity on the platform.
   const env = {
     ...process.env,
     CONNECTOR_ID: process.env['CONNECTOR_ID']?.trim() || randomUUID(),
@@ -55,7 +55,7 @@ export async function openSource(
   const http = createPlatformHttp(platformHttpOptions(settings.opencti))
   const platform = new Platform(http, url, { clock })
   const rethrow = (error: unknown): never => {
-    // A platform, or a proxy before it, can repeat what it was sent.
+    // A platform or proxy may echo what it was sent.
     scrubError(error, redactor)
     throw error
   }

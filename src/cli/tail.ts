@@ -31,7 +31,7 @@ It only reads: nothing is registered, no position is moved. Ctrl-C ends it.
 `
 
 /**
- * The command `tail`: the live stream in the terminal.
+ * The `tail` command: shows the live stream in the terminal.
  *
  * @example
  * ```sh

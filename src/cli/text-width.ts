@@ -1,14 +1,14 @@
 import stringWidth from 'string-width'
 
-/** Into what people take for one character: a family, a flag, a letter with its accents. */
+/** Splits text into what people see as characters: a family, a flag, a letter with accents. */
 const characters = new Intl.Segmenter()
 
-/** How many columns of a terminal a text takes. */
+/** Width of a text in terminal columns. */
 export function widthOf(text: string): number {
   return stringWidth(text)
 }
 
-/** As much of `text` as `columns` columns hold, with an ellipsis where something was cut off. */
+/** As much of `text` as fits in `columns`, with an ellipsis if it was cut. */
 export function cutTo(text: string, columns: number): string {
   let width = 0
   let whole = ''
@@ -22,7 +22,7 @@ export function cutTo(text: string, columns: number): string {
   return whole
 }
 
-/** `text` in lines of at most `columns` columns, broken between words; a longer word stands on a line of its own. */
+/** Wraps `text` to `columns` between words; a longer word gets a line to itself. */
 export function wrapped(text: string, columns: number): string[] {
   const lines: string[] = []
   for (const paragraph of text.split('\n')) {

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 
-/** What reads a whole number from `least` on, and up to `most`, as commander asks for it. */
+/** Creates a commander parser for a whole number from `least` to `most`. */
 export function wholeNumberFrom(least: 0 | 1, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const number = text.trim() === '' ? Number.NaN : Number(text)

@@ -1,9 +1,9 @@
 import { openForOwner } from './open-for-owner.ts'
 
 /**
- * Writes lines to a file for its owner alone, over what it held, and makes them durable.
+ * Writes lines to a file, replacing its contents, readable by its owner only, and makes them durable.
  *
- * @returns how many there were.
+ * @returns the number of lines.
  */
 export async function writeLines(path: string, lines: AsyncIterable<string>): Promise<number> {
   const file = await openForOwner(path, 'w')

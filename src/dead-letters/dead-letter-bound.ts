@@ -4,15 +4,15 @@ import { type StateStore } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 
-/** How often is looked whether somebody has made room, in milliseconds. */
+/** Interval for checking whether someone has made room, in milliseconds. */
 const lookEveryMs = 2000
 
-/** Others purge dead letters too: with whoever asks for the number, it is counted anew after so long, in milliseconds. */
+/** Others purge dead letters, too, so recount after this time when someone asks, in milliseconds. */
 const countEveryMs = 60_000
 
 /**
- * Keeps the number of dead letters in bounds. At the bound nothing is dropped: reading stops until a person has replayed
- * or purged some.
+ * Limits the number of dead letters. At the limit nothing is dropped: reading stops until a person replays or
+ * purges some.
  */
 export class DeadLetterBound implements Bound {
   readonly #max: number
@@ -25,7 +25,7 @@ export class DeadLetterBound implements Bound {
   #isCounting = false
   #isOpened = false
   #isStopped = false
-  /** By how much it has changed since it was begun to be counted. */
+  /** Changes since the current count started. */
   #changes = 0
   #waiting: PromiseWithResolvers<void> | undefined
   #cancel: (() => void) | undefined
@@ -44,13 +44,13 @@ export class DeadLetterBound implements Bound {
     this.#logger = logger
   }
 
-  /** How many there are, as far as is known; the store is asked again from time to time, for the next who asks. */
+  /** Number of dead letters, as far as known; recounted from time to time for the next caller. */
   get count(): number {
     if (this.#clock.monotonic() - this.#countedAtMs >= countEveryMs) void this.#countAgain()
     return this.#count
   }
 
-  /** @throws StreamConnectorError when they cannot be counted: the number is 0 then, until they can. */
+  /** @throws StreamConnectorError if they cannot be counted; the number is then 0 until they can. */
   async open(): Promise<void> {
     this.#countedAtMs = this.#clock.monotonic()
     this.#isOpened = true
@@ -62,13 +62,13 @@ export class DeadLetterBound implements Bound {
     this.#changes++
   }
 
-  /** One of them is gone. */
+  /** One is gone. */
   remove(): void {
     this.#count--
     this.#changes--
   }
 
-  /** Undefined when there is room; else resolves when there is. */
+  /** Undefined if there is room; otherwise resolves once there is. */
   room(): Promise<void> | undefined {
     if (this.#count < this.#max || this.#isStopped) return undefined
     if (this.#waiting === undefined) {
@@ -82,7 +82,7 @@ export class DeadLetterBound implements Bound {
     return this.#waiting.promise
   }
 
-  /** Nobody waits any more: what is asked for from now on is not held back. */
+  /** Stops holding anyone back, now and later. */
   stop(): void {
     this.#isOpened = false
     this.#isStopped = true
@@ -95,12 +95,12 @@ export class DeadLetterBound implements Bound {
     this.#isCounting = true
     this.#countedAtMs = this.#clock.monotonic()
     try {
-      // What is not written yet is not in the store's number.
+      // The store's number excludes what is not saved yet.
       await this.#checkpointer.flush()
       this.#changes = 0
       this.#count = (await this.#store.countDeadLetters()) + this.#changes
     } catch {
-      // The state cannot be written or read now, which others say: what is known stays.
+      // The state is not accessible, which others report; keep the known number.
     }
     this.#isCounting = false
   }

@@ -5,19 +5,21 @@ import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
 import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
 
-/** How often all dead letters are read, in milliseconds. */
+/** Interval for reading all dead letters, in milliseconds. */
 const checkEveryMs = 300_000
 
-/** Letters that are read in one go, with their messages, which can be megabytes; and how long it rests before the next. */
+/**
+ * Letters to read at a time, with their messages, which can be megabytes; and the pause before the next page.
+ */
 const pageSize = 16
 const restMs = 100
 
-/** All of them are read in one walk, so that there is one thing that can fail. */
+/** All are read in one walk, so there is one thing that can fail. */
 const walk = 'dead letters'
 
 /**
- * Reads all dead letters at the start and from time to time: nobody else does, until a person wants them, and what is
- * damaged by then has often been so for long.
+ * Reads all dead letters at startup and periodically. Nobody else reads them until a person needs them, and
+ * by then they may have been damaged for a long time.
  */
 export class DeadLetterCheck {
   readonly #options: DeadLetterCheckOptions
@@ -32,24 +34,27 @@ export class DeadLetterCheck {
     )
   }
 
-  /** Why some dead letters cannot be read; undefined when all could be read the last time. */
+  /** Why some dead letters cannot be read; undefined if the last check read them all. */
   get problem(): StreamConnectorError | undefined {
     return this.#unread.problem
   }
 
-  /** Works until `signal` is aborted. */
+  /** Runs until `signal` aborts. */
   run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
     const look = () => this.watch(() => this.#walk(signal))
     return repeatUntilAborted(look, { clock, everyMs: checkEveryMs, signal, isAtOnce: true })
   }
 
-  /** Does what reads dead letters; that it cannot be done is told, never thrown, until all can be read again. */
+  /**
+   * Runs something that reads dead letters. Reports a failure instead of throwing, until all can be read
+   * again.
+   */
   async watch(read: () => Promise<void>): Promise<void> {
     try {
       await this.#unread.read(walk, read)
     } catch {
-      // Told.
+      // Already reported.
     }
   }
 

@@ -15,13 +15,13 @@ import { shortened } from '../util/shortened.ts'
 import { type DeadLetterBound } from './dead-letter-bound.ts'
 import { type Redactor } from '../util/redactor.ts'
 
-/** What is kept of a frame that cannot be read, in characters. */
+/** Maximum size of an unreadable frame to keep, in characters. */
 const maxRawCharacters = 1_048_576
 
-/** What is kept of an error, in characters: some repeat whole documents. */
+/** Maximum size of an error to keep, in characters: some repeat whole documents. */
 const maxErrorCharacters = 4000
 
-/** Puts aside what cannot be delivered, with all that is needed to try it again. */
+/** Stores what cannot be delivered, with everything needed to retry it. */
 export class DeadLetterWriter {
   readonly #options: DeadLetterWriterOptions
 
@@ -29,13 +29,13 @@ export class DeadLetterWriter {
     this.#options = options
   }
 
-  /** What an operation failed with, as it is kept and told. */
+  /** An operation's error, as stored and reported. */
   errorOf({ reason }: Verdict): string {
-    // Cut after it was cleaned: of half a secret nobody knows that it is one.
+    // Redact before cutting: half a secret is no longer recognizable.
     return shortened(this.#options.redactor.clean(reason), maxErrorCharacters)
   }
 
-  /** Keeps an operation that cannot be delivered. */
+  /** Stores an operation that cannot be delivered. */
   bury(operation: Operation, verdict: Verdict): NewDeadLetter {
     const { event } = operation
     const position = event.position === undefined ? undefined : formatPosition(event.position)
@@ -57,12 +57,15 @@ export class DeadLetterWriter {
     return letter
   }
 
-  /** Keeps a frame that is no event, or too large to be one. */
+  /** Stores a frame that is not an event, or too large to be one. */
   buryUnreadable(message: StreamMessage, event: UnreadableEvent): Outcome {
     return this.#buryMessage(message, event, message.data.slice(0, maxRawCharacters))
   }
 
-  /** Keeps an event that failed before it came to the lanes: for each entity that it touches, so that each can be replayed. */
+  /**
+   * Stores an event that failed before it reached the lanes, once for each entity it affects, so that each
+   * can be replayed.
+   */
   buryUnplanned(message: StreamMessage, event: StreamEvent, problem: string): Outcome {
     const raw = message.data
     for (const source of mergeSourcesOf(event)) {
@@ -108,14 +111,17 @@ export class DeadLetterWriter {
 export interface DeadLetterWriterOptions {
   readonly checkpointer: Checkpointer
   readonly clock: Clock
-  /** Takes secrets out of a text. */
+  /** Redacts secrets. */
   readonly redactor: Pick<Redactor, 'clean'>
-  /** How many there are. */
+  /** Counts the letters. */
   readonly bound: Pick<DeadLetterBound, 'add'>
   readonly onNotice: (notice: ConnectorNotice) => void
 }
 
-/** The event as it came, to be tried again. What no frame brought can be made anew from the entity's ids. */
+/**
+ * The event as received, for a retry. Events that did not come in a frame can be recreated from the entity's
+ * ids.
+ */
 function textOf({ text, envelope, entity: { id, type } }: StreamEvent): string {
   return text ?? jsonText(envelope) ?? JSON.stringify({ data: { id, type } })
 }

@@ -5,29 +5,31 @@ import { exportedLetter, type ExportedDeadLetter } from './exported-dead-letter.
 /** A dead letter without its message, which can be megabytes: see {@link DeadLetters.get}. */
 export type DeadLetterSummary = Omit<DeadLetter, 'data'>
 
-/** Which dead letters: some of them by id, or all. */
+/** Dead letters selected by id, or all. */
 export type DeadLetterSelection = readonly number[] | 'all'
 
-/** What came of asking for dead letters to be tried again. */
+/** Result of requesting a replay. */
 export interface ReplayRequest {
-  /** How many the connector will try. */
+  /** Number of letters the connector will retry. */
   readonly requested: number
-  /** How many could never be read as an event: they cannot be replayed, only exported and purged. */
+  /**
+   * Number of letters that were never readable as events. They can only be exported and purged, not replayed.
+   */
   readonly unreadable: number
-  /** Ids that no dead letter has; empty when all were asked for. */
+  /** Unknown ids; empty if all letters were selected. */
   readonly missing: readonly number[]
 }
 
-/** How many letters are looked at in one go. Summaries are small; whole letters are not. */
+/** Letters to read at a time. Summaries are small; whole letters are not. */
 const summariesPerPage = 500
 const lettersPerPage = 16
 
 /**
- * The events that could not be delivered, for people: look at them, have them tried again, throw them away, hand them on.
+ * Manages events that could not be delivered: list, inspect, replay, purge, and export them.
  *
- * It works on a store that is open, also while a connector uses the same file: open that as `shared`, or as `read-only`
- * when nothing is to be changed. A replay is only asked for here; the running connector does it, within about a second, or
- * when it is next started. The command `opencti-stream dead-letters` does the same from a shell.
+ * Works on an open store, even while a connector uses the same file: open it as `shared`, or `read-only` if
+ * nothing changes. Only requests a replay; the running connector performs it within about a second, or when
+ * it next starts. The command `opencti-stream dead-letters` does the same from a shell.
  *
  * @example
  * ```ts
@@ -46,38 +48,38 @@ export class DeadLetters {
   readonly #store: StateStore
   readonly #clock: Clock
 
-  /** @param options.clock tells what is "older than"; default: the clock of the machine. */
+  /** @param options.clock for "older than". Defaults to `systemClock`. */
   constructor(store: StateStore, options: { readonly clock?: Clock | undefined } = {}) {
     this.#store = store
     this.#clock = options.clock ?? systemClock
   }
 
-  /** How many there are. */
+  /** Number of dead letters. */
   count(): Promise<number> {
     return this.#store.countDeadLetters()
   }
 
   /**
-   * All of them in order of id, read in pages: those that come while it runs are listed as well.
+   * Lists all dead letters by id, in pages; includes those added while it runs.
    *
-   * @param options.afterId leaves out those up to this id; default 0.
-   * @throws StateError when the state cannot be read.
+   * @param options.afterId skips letters up to this id. Defaults to 0.
+   * @throws StateError if the state cannot be read.
    */
   async *list(options: { readonly afterId?: number | undefined } = {}): AsyncGenerator<DeadLetterSummary> {
     for await (const page of this.#summaries(options.afterId ?? 0)) yield* page
   }
 
-  /** One of them with its message; `undefined` when there is none with this id. */
+  /** A dead letter with its message; `undefined` if the id does not exist. */
   get(id: number): Promise<DeadLetter | undefined> {
     return this.#store.deadLetter(id)
   }
 
   /**
-   * Asks the connector to try dead letters again, in their entity's lane. One that is older than what the target has of
-   * its entity by now is stale: it stays, with an error that says so, unless it is forced.
+   * Requests a retry of dead letters in their entity's lane. A letter is stale if the target already has
+   * something newer for its entity: it then stays, with an error that says so, unless forced.
    *
-   * @param options.force also deliver what is stale. Default `false`.
-   * @throws StateError when the request cannot be written.
+   * @param options.force also delivers stale letters. Defaults to false.
+   * @throws StateError if the request cannot be saved.
    */
   async requestReplay(
     which: DeadLetterSelection,
@@ -102,11 +104,12 @@ export class DeadLetters {
   }
 
   /**
-   * Removes dead letters for good. Their events are lost then, unless they were exported.
+   * Deletes dead letters permanently. Their events are lost unless exported.
    *
-   * @param which some of them, all that exist now, or those that failed last more than `olderThanMs` milliseconds ago.
-   * @returns how many were removed.
-   * @throws StateError when that cannot be written; what was removed before stays removed.
+   * @param which some of them, all existing ones, or those whose last failure is more than `olderThanMs`
+   *   milliseconds ago.
+   * @returns the number of deleted letters.
+   * @throws StateError if that cannot be saved; earlier deletions remain.
    */
   async purge(which: DeadLetterSelection | { readonly olderThanMs: number }): Promise<number> {
     if (Array.isArray(which)) {
@@ -127,10 +130,10 @@ export class DeadLetters {
   }
 
   /**
-   * All of them as the specification of stream connectors keeps failed events: write each as one line of JSON, and the
-   * file is a `failed_events.jsonl`.
+   * Exports all dead letters in the stream connector specification's format for failed events. Write each as
+   * one line of JSON to get a `failed_events.jsonl`.
    *
-   * @throws StateError when the state cannot be read.
+   * @throws StateError if the state cannot be read.
    */
   async *export(): AsyncGenerator<ExportedDeadLetter> {
     let afterId = 0
@@ -167,7 +170,7 @@ export class DeadLetters {
 }
 
 /**
- * Whether a dead letter can be tried again: whether its message could be read as an event at all.
+ * Whether a dead letter can be retried, that is, whether its message was readable as an event.
  *
  * @example
  * ```ts

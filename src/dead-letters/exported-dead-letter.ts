@@ -1,20 +1,23 @@
 import { type DeadLetter } from '../store/state-store.ts'
 import { jsonText, parsedJson } from '../util/json-text.ts'
 
-/** A failed event in the fields of the specification of stream connectors (`failed_events.jsonl`). */
+/** A failed event with the stream connector specification's fields (`failed_events.jsonl`). */
 export interface ExportedDeadLetter {
-  /** When it failed last, as an ISO date. */
+  /** Time of its last failure, as an ISO date. */
   readonly timestamp: string
-  /** `create`, `update`, `delete` or `merge`, or whatever the frame said. */
+  /** `create`, `update`, `delete`, `merge`, or the frame's own event name. */
   readonly event_type: string
   readonly entity_id: string | null
   readonly entity_type: string | null
   readonly error: string
-  /** The entity; the message where there is none in it; its text where it is no JSON, or nested too deeply to be written as such. */
+  /**
+   * The entity; the message if it contains none; its text if it is not JSON, or too deeply nested to
+   * serialize.
+   */
   readonly data: unknown
 }
 
-/** A dead letter as the specification writes it. */
+/** Converts a dead letter to the specification's format. */
 export function exportedLetter(letter: DeadLetter): ExportedDeadLetter {
   return {
     timestamp: new Date(letter.lastAtMs).toISOString(),
@@ -26,7 +29,7 @@ export function exportedLetter(letter: DeadLetter): ExportedDeadLetter {
   }
 }
 
-/** The specification's `msg.data` is the entity: what a merge did to another one is in its sources. */
+/** The specification's `msg.data` is the entity. What a merge did to another one is in its sources. */
 function dataOf({ data, entityId }: DeadLetter): unknown {
   const message = parsedJson(data)
   if (jsonText(message) === undefined) return data

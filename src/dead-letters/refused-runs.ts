@@ -9,20 +9,20 @@ import { type Logger } from '../util/logger.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 import { type Redactor } from '../util/redactor.ts'
 
-/** Tells one dead letter from all others before it has an id. */
+/** Identifies a dead letter before it has an id. */
 type Mark = Pick<NewDeadLetter, 'key' | 'position' | 'firstAtMs'>
 
-/** Events that were refused one after another, without one that was delivered in between. */
+/** Consecutive refused events, with no delivery in between. */
 interface Run {
   readonly route: string | undefined
-  /** Why the last was refused, once everything counts as refused: its letters have been taken back since. */
+  /** Reason of the last refusal, once everything counts as refused; its letters have then been taken back. */
   reason?: string | undefined
-  /** Something was delivered since. */
+  /** Something has been delivered since. */
   isOver?: boolean | undefined
   letters: readonly Mark[]
 }
 
-/** So many letters of a run are remembered: it is seldom more than twenty. */
+/** Letters to remember per run; there are seldom more than twenty. */
 const maxLetters = 1000
 
 const pageSize = 500
@@ -31,10 +31,10 @@ const retryMs = 1000
 const markOf = ({ key, position, firstAtMs }: Mark): string => `${key}|${position}|${firstAtMs}`
 
 /**
- * The dead letters of events that were refused while none was delivered: when that turns out to be everybody's fate, it was
- * not the events that were bad. They are then taken back into the lanes, before what has come of their entities since, and
- * wait there for the target to take events again. What they are is written with them: after `kill -9` the next process knows
- * as much.
+ * Dead letters of events refused while none was delivered. If it turns out that everything is refused, the
+ * events were not at fault: they return to the lanes, ahead of later events of their entities, and wait there
+ * for the target to accept events again. The run is saved with the letters, so the next process knows about
+ * it even after `kill -9`.
  */
 export class RefusedRuns {
   readonly #options: RefusedRunsOptions
@@ -45,7 +45,7 @@ export class RefusedRuns {
     this.#options = options
   }
 
-  /** What goes with every commit. */
+  /** Values to save with every commit. */
   values(): ReadonlyMap<string, string | undefined> {
     return new Map([
       [
@@ -55,7 +55,7 @@ export class RefusedRuns {
     ])
   }
 
-  /** Reads what an earlier process has left: what was paused stays so. */
+  /** Restores what an earlier process left; paused routes stay paused. */
   async open(): Promise<void> {
     const text = await this.#options.store.value(storedValues.refusedRuns)
     for (const run of text === undefined ? [] : runsOf(parsedJson(text))) {
@@ -64,13 +64,13 @@ export class RefusedRuns {
     }
   }
 
-  /** Takes back what an earlier process had; once, before anything else comes into the lanes. */
+  /** Takes back the letters of an earlier process, once, before anything else enters the lanes. */
   resume(): Promise<void> {
     this.#resumed ??= this.#resume()
     return this.#resumed
   }
 
-  /** A dead letter was added while nothing is delivered. */
+  /** A dead letter was added while nothing is being delivered. */
   add(letter: NewDeadLetter): void {
     const { route, key, position, firstAtMs } = letter
     const run = this.#runs.get(route) ?? { route, letters: [] }
@@ -80,8 +80,8 @@ export class RefusedRuns {
   }
 
   /**
-   * An event was delivered after others had been refused: those are bad. Unless all were; then what was put aside is tried
-   * again, that too which has made way for others meanwhile.
+   * An event was delivered after others were refused, so those were at fault. Unless everything was refused:
+   * then letters put aside are retried, including those that have made way for others since.
    */
   taken(route: string | undefined): void {
     const run = this.#runs.get(route)
@@ -127,7 +127,7 @@ export class RefusedRuns {
     }
   }
 
-  /** The letters that bear these marks, by id, in order. */
+  /** Finds the letters with these marks, by id, in order. */
   async #find(marks: readonly Mark[]): Promise<Map<number, Mark>> {
     const { store } = this.#options
     const wanted = new Map(marks.map((mark) => [markOf(mark), mark]))
@@ -162,21 +162,21 @@ export interface RefusedRunsOptions {
   readonly checkpointer: Checkpointer
   readonly clock: Clock
   readonly logger: Logger
-  /** Takes secrets out of a text. */
+  /** Redacts secrets. */
   readonly redactor: Pick<Redactor, 'clean'>
-  /** Has letters tried again before what waits of their entities; tells of each that has ended. */
+  /** Retries letters before queued events of their entities; reports each one that has ended. */
   readonly replayer: {
     takeBack(ids: readonly number[], onEnded: (id: number, isStillThere: boolean) => void): Promise<void>
   }
-  /** Goes on where an earlier process has stopped. */
+  /** Continues where an earlier process stopped. */
   readonly engine: {
     resumeRefusals(route: string | undefined, run: number, reason: string | undefined): void
   }
-  /** Aborted when nothing is taken back any more. */
+  /** Aborts when no more letters should be taken back. */
   readonly stopped: AbortSignal
 }
 
-/** What was written of earlier runs. A value that somebody has spoilt says nothing, and must not end each start. */
+/** Parses the runs saved earlier. A corrupted value is ignored, because it must not fail every start. */
 function runsOf(value: unknown): Run[] {
   return Array.isArray(value) ? value.filter((run) => Array.isArray(fieldsOf(run)['letters'])) : []
 }

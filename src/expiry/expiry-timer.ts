@@ -10,18 +10,19 @@ import { type Logger } from '../util/logger.ts'
 import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
 import { maxClaimedRows, ClaimedRows } from '../checkpoint/claimed-rows.ts'
 
-/** The longest sleep, in milliseconds: the wall clock may jump, and what is pushed meanwhile may end sooner. */
+/** Longest sleep, in milliseconds: the wall clock may jump, and newly pushed entities may expire sooner. */
 const maxSleepMs = 1000
 
 /**
- * Withdraws what was pushed when its `valid_until` comes. That time stands in the id map, so that it is kept over any stop
- * or crash; what came due meanwhile is withdrawn at the next start.
+ * Withdraws entities when their `valid_until` passes. The id map stores that time, so it survives a stop or
+ * crash; whatever expires in the meantime is withdrawn at the next start.
  *
- * An entity stays due until what became of its withdrawal is written, in the commit that also removes it from the id map.
+ * An entity stays due until the outcome of its withdrawal is saved, in the same commit that removes it from
+ * the id map.
  */
 export class ExpiryTimer implements DeliveryFeature {
   readonly #options: ExpiryTimerOptions
-  /** By the keys of their entities. */
+  /** By entity key. */
   readonly #underWay: ClaimedRows<string>
   #problem: string | undefined
 
@@ -30,21 +31,24 @@ export class ExpiryTimer implements DeliveryFeature {
     this.#underWay = new ClaimedRows(options)
   }
 
-  /** Whether an entity still has to go at that time: it may be gone, or hold for longer, or the clock was set back. */
+  /**
+   * Whether the entity still expires at that time: it may be gone, valid for longer, or the clock was set
+   * back.
+   */
   before({ origin }: Operation, record: EntityRecord | undefined): EntityRecord | Outcome | undefined {
     if (origin.kind !== 'expiry') return record
     const isDue = record?.expiresAtMs === origin.dueAtMs && this.#options.clock.now() >= origin.dueAtMs
     return isDue ? record : overtakenOutcome
   }
 
-  /** Watches the time until `signal` is aborted. */
+  /** Runs until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { isOn, clock } = this.#options
     if (!isOn) return
     await repeatUntilAborted(() => this.#look(signal), { clock, everyMs: maxSleepMs, signal, isAtOnce: true })
   }
 
-  /** @returns milliseconds until it is worth to look again. */
+  /** @returns milliseconds until the next look is worthwhile. */
   async #look(signal: AbortSignal): Promise<number> {
     try {
       await this.#withdrawDue(signal)
@@ -61,7 +65,7 @@ export class ExpiryTimer implements DeliveryFeature {
     const { checkpointer, clock, engine } = this.#options
     for (;;) {
       await this.#underWay.write()
-      // What is under way is still among the due ones, before the others.
+      // Entities being withdrawn are still among the due ones, ahead of the others.
       const limit = this.#underWay.size + maxClaimedRows
       const due = await checkpointer.expiring({ atMs: clock.now(), limit })
       const fresh = due.filter(({ key }) => !this.#underWay.has(key))
@@ -83,15 +87,15 @@ export class ExpiryTimer implements DeliveryFeature {
     })
   }
 
-  /** Whether it would come due again at once, though it has ended. */
+  /** Whether it would come due again immediately, although it has ended. */
   #comesDueAgain({ expiresAtMs }: EntityRecord, outcome: Outcome): boolean {
     if (outcome.kind === 'delivered' || outcome === droppedByReset) return false
-    // By a newer state, which tells its own time; by the clock, which was set back; or by what stands under another name of
-    // its route, which does not.
+    // Overtaken by a newer state, which has its own expiry, or by a clock set back; or by an entry under
+    // another route name, which does not.
     return outcome !== overtakenOutcome || this.#options.clock.now() >= expiresAtMs!
   }
 
-  /** It is a dead letter now, or an author skips it: it must not come due again and again. */
+  /** It became a dead letter or was skipped by the author: do not let it come due over and over. */
   async #letBe({ key, expiresAtMs }: EntityRecord): Promise<void> {
     const { checkpointer } = this.#options
     try {
@@ -101,11 +105,11 @@ export class ExpiryTimer implements DeliveryFeature {
       const { expiresAtMs: _, ...rest } = now
       checkpointer.putEntity(rest)
     } catch {
-      // It comes due again when the state can be read, at the latest in the next process.
+      // It comes due again once the state is readable, at the latest in the next process.
     }
   }
 
-  /** Milliseconds until it is worth to look again. */
+  /** Milliseconds until the next look is worthwhile. */
   async #untilNext(): Promise<number> {
     const { checkpointer, clock } = this.#options
     if (this.#underWay.size > 0) return maxSleepMs
@@ -114,7 +118,7 @@ export class ExpiryTimer implements DeliveryFeature {
     return Math.min(Math.max(soonest.expiresAtMs! - clock.now(), 1), maxSleepMs)
   }
 
-  /** The state could not be read or written: said once, and looked again. */
+  /** The state could not be read or written. Report it once, and check again later. */
   #failed(problem: string): void {
     if (this.#problem !== problem) {
       this.#options.logger.warn('Expired entities cannot be withdrawn now', { error: problem })
@@ -124,12 +128,12 @@ export class ExpiryTimer implements DeliveryFeature {
 }
 
 export interface ExpiryTimerOptions {
-  /** Whether it is to do anything: `on.expiryTimer`. */
+  /** Whether the timer is enabled: `on.expiryTimer`. */
   readonly isOn: boolean
   readonly checkpointer: Checkpointer
   readonly clock: Clock
   readonly logger: Logger
-  /** Where one more event needs room. */
+  /** Waits for room for one more event. */
   readonly room: Bound
   /** Takes the withdrawal of an entity through the lanes. */
   readonly events: { expire(record: EntityRecord, onEnded: (outcome: Outcome) => void): void }

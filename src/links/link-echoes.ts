@@ -4,18 +4,21 @@ import { type ExternalReference } from '../stix/types/entity-base.ts'
 import { externalReferencesOf } from '../stix/read/entity-text.ts'
 import { previousOf } from '../stix/read/patches.ts'
 
-/** What else changes with every write: dates, and ids of what is referred to (OpenCTI platform, database/stix-2-1-converter.ts). */
+/**
+ * Other fields every write changes: dates, and ids of references (OpenCTI platform,
+ * database/stix-2-1-converter.ts).
+ */
 const accompanying =
   /^\/(?:extensions\/[^/]+\/)?(?:modified|updated_at|modified_at|external_references)(?:\/|_|$)/
 
-/** How many echoes are waited for. One that comes later is delivered as any other update, which does no harm. */
+/** Maximum number of expected echoes. Later ones are delivered like any other update, which does no harm. */
 const maxExpected = 10_000
 
-/** Recognises the events that come back from links that were written, and nothing else that the same user did. */
+/** Recognizes the events caused by our own links, but nothing else by the same user. */
 export class LinkEchoes {
-  /** By the entity's id. */
+  /** By entity id. */
   readonly #expected = new Map<string, EntityLink>()
-  /** How many of them lead to the same place. */
+  /** Number of expected links per place. */
   readonly #places = new Map<string, number>()
 
   /** A link is about to be written. */
@@ -29,7 +32,10 @@ export class LinkEchoes {
     this.#forget(oldest!)
   }
 
-  /** Whether an event tells such a link and nothing more: the reference at its entity, or the reference as an object. */
+  /**
+   * Whether an event reports such a link and nothing else: the reference on its entity, or the reference
+   * object.
+   */
   matches(event: StreamEvent): boolean {
     if (event.entity.type === 'external-reference') {
       if (event.name !== 'create') return false
@@ -52,7 +58,7 @@ export class LinkEchoes {
   }
 }
 
-/** Whether an update added this reference to its entity, and did nothing else. */
+/** Whether an update only added this reference to its entity. */
 function addsOnly(event: StreamEvent, reference: EntityLink): boolean {
   const { patch, reverse_patch } = event.envelope.context ?? {}
   if (!Array.isArray(patch) || !Array.isArray(reverse_patch)) return false
@@ -66,7 +72,7 @@ function addsOnly(event: StreamEvent, reference: EntityLink): boolean {
   return now.length === earlier.length + 1 && added.length === 1 && sameReference(added[0]!, reference)
 }
 
-/** Whether two references lead to the same place. */
+/** Whether two references point to the same place. */
 export function sameReference(one: ExternalReference, other: ExternalReference): boolean {
   return placeOf(one) === placeOf(other)
 }

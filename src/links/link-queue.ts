@@ -21,18 +21,18 @@ import { type ConnectorNotice } from '../contract/notices.ts'
 import { LinkEchoes, sameReference } from './link-echoes.ts'
 import { PendingLinks, type PendingLink } from './pending-links.ts'
 
-/** The most links that are written side by side: how many of them the platform takes well is found out. */
+/** Maximum number of parallel writes; adapts to what the platform handles well. */
 const maxAtOnce = 16
 
-/** After a refusal of rights only a person can help, who needs his time; in milliseconds. */
+/** Pause after a permission error, which only a person can fix, in milliseconds. */
 const refusedMs = 10 * 60_000
 
-/** How often an error about one link is tried again: the entity may be locked by somebody else's write. */
+/** Attempts per link that fails on its own: someone else's write may lock the entity. */
 const maxAttempts = 3
 
 const unreachableBounds = { baseMs: 1000, maxMs: 60_000 }
 
-/** They cannot bear an external reference. */
+/** Types that cannot have external references. */
 const bareTypes: ReadonlySet<string> = new Set([
   'external-reference',
   'label',
@@ -41,8 +41,8 @@ const bareTypes: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Writes back to the platform where an entity can be found at the target. What has to be written is kept with the state
- * until it is done, in the commit that also remembers the entity, so that no crash loses it; no event waits for it.
+ * Writes links to the target back to the platform. Pending links are stored in the commit that also remembers
+ * the entity, so a crash loses none. No event waits for them.
  */
 export class LinkQueue implements DeliveryFeature {
   readonly #options: LinkQueueOptions
@@ -53,12 +53,12 @@ export class LinkQueue implements DeliveryFeature {
     ['failed', 0],
   ])
   readonly #limit: AdaptiveLimit
-  /** Something may be done now that could not before. */
+  /** Something may be possible now that was not before. */
   readonly #woken = new Condition()
   #writing = 0
-  /** Failures in a row that were the platform's. */
+  /** Consecutive failures of the platform. */
   #failures = 0
-  /** Until then nothing is written, on the monotonic clock. */
+  /** Nothing is written until then, on the monotonic clock. */
   #restsUntilMs = 0
   #isRefused = false
 
@@ -67,7 +67,7 @@ export class LinkQueue implements DeliveryFeature {
     this.#limit = new AdaptiveLimit(maxAtOnce, options.clock)
   }
 
-  /** Whether there is a hook at all. */
+  /** Whether there is a `link` hook. */
   get isAsked(): boolean {
     return this.#options.hooks.link !== undefined
   }
@@ -76,17 +76,17 @@ export class LinkQueue implements DeliveryFeature {
     return { outcomes: this.#outcomes, pending: this.#pending.size }
   }
 
-  /** Reads what an earlier run has left to do. */
+  /** Loads the pending links of earlier runs. */
   open(store: StateStore): Promise<void> {
     return this.#pending.open(store)
   }
 
-  /** What has to be written with the next commit. @param isUnsure whether the last commit may have failed. */
+  /** Values to save with the next commit. @param isUnsure whether the last commit may have failed. */
   values(isUnsure: boolean): ReadonlyMap<string, string | undefined> {
     return this.#pending.values(isUnsure)
   }
 
-  /** Of an entity that is new at the target: asks the hook where, and keeps the answer until it is written. */
+  /** For an entity that is new in the target: calls the hook, and stores the answer until it is written. */
   taken(operation: Operation, externalId: string | undefined, callHook: CallHook): Promise<void> | undefined {
     const isToAsk = this.isAsked && operation.isFirst && !bareTypes.has(operation.entity.type)
     return isToAsk ? this.#ask(operation, externalId, callHook) : undefined
@@ -108,18 +108,18 @@ export class LinkQueue implements DeliveryFeature {
     }
   }
 
-  /** A link to where the entity was at the target would lead nowhere. */
+  /** A link to the entity's former place would lead nowhere. */
   lost({ key }: Operation): void {
     if (this.#pending.remove(key)) this.#options.checkpointer.touch()
   }
 
-  /** Whether an event only tells what was written here. What else the same user does is his own work. */
+  /** Whether an event only reports what we wrote. Anything else by the same user is that user's own work. */
   isEcho(event: StreamEvent): boolean {
     const own = this.#options.ownUser.id
     return own !== undefined && event.envelope.origin?.user_id === own && this.#echoes.matches(event)
   }
 
-  /** Writes what is pending, as many at a time as the platform takes well, until `signal` is aborted. */
+  /** Writes pending links, as many in parallel as the platform handles well, until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
     if (!this.isAsked && this.#pending.size === 0) return
@@ -128,13 +128,13 @@ export class LinkQueue implements DeliveryFeature {
         const restMs = this.#restsUntilMs - clock.monotonic()
         if (restMs > 0) await delay(clock, restMs, signal)
         const woken = this.#woken.wait()
-        // Whether a platform that has failed is there again, one of them finds out.
+        // After a failure, a single write finds out whether the platform is back.
         const limit = this.#failures > 0 ? 1 : this.#limit.limit
         const next = this.#writing < limit ? await this.#pending.take() : undefined
         if (next === undefined) await raceWithSignal(signal, () => woken)
         else void this.#write(next, signal)
       } catch (error) {
-        // The state cannot be read; everything else waits for it too.
+        // The state is unreadable, which everything else waits for, too.
         if (!signal.aborted) this.#rest(backoffMs(++this.#failures, unreachableBounds, this.#options.random))
         if (!signal.aborted && this.#failures === 1) this.#fail(undefined, error)
       }
@@ -145,7 +145,7 @@ export class LinkQueue implements DeliveryFeature {
     const { knowledge, checkpointer, onNotice } = this.#options
     this.#writing++
     this.#limit.started(link)
-    // Before: its echo can be faster than its answer.
+    // Before the write, because the echo can arrive before the answer.
     this.#echoes.expect(link.id, link.reference)
     try {
       await knowledge.link(link, link.reference, signal)
@@ -170,7 +170,7 @@ export class LinkQueue implements DeliveryFeature {
     if (code === 'PLATFORM_UNREACHABLE' || code === 'PLATFORM_REFUSED') {
       this.#limit.pushedBack(link)
       this.#pending.giveBack(key, link)
-      // Those that were under way with it say nothing new.
+      // Writes that were in flight at the same time add nothing new.
       if (this.#restsUntilMs > this.#options.clock.monotonic()) return
       this.#failures++
       this.#rest(
@@ -203,7 +203,7 @@ export class LinkQueue implements DeliveryFeature {
 }
 
 export interface LinkQueueOptions {
-  /** Whose `link` is called: looked up at each call, since it may be a field. */
+  /** Read at each call, because the hook can be a field. */
   readonly hooks: Pick<ConnectorHooks, 'link'>
   readonly knowledge: PlatformKnowledge
   readonly clock: Clock
@@ -222,10 +222,12 @@ function refused(error: PlatformError): StreamConnectorError {
   )
 }
 
-/** The longest field of a reference, in characters: any number of them may wait in the state. */
+/** Longest field of a reference, in characters: any number of them may be stored. */
 const maxFieldLength = 4096
 
-/** What a hook answered as it is kept; undefined when it is no reference. Ids are numbers at many targets. */
+/**
+ * Normalizes a hook's answer for storage; undefined if it is not a reference. Many targets have numeric ids.
+ */
 function referenceOf(answer: unknown): EntityLink | undefined {
   if (typeof answer !== 'object') return undefined
   const { source_name, url, external_id } = answer as Readonly<Record<string, unknown>>

@@ -5,11 +5,11 @@ import { isThenable } from '../util/is-thenable.ts'
 import { parsedJson } from '../util/json-text.ts'
 
 const pendingLink = z.object({
-  /** Internal or STIX id of the entity. */
+  /** OpenCTI or STIX id of the entity. */
   id: z.string(),
-  /** Its STIX type. */
+  /** STIX type of the entity. */
   type: z.string(),
-  /** How often the platform has answered with an error. */
+  /** Number of error answers from the platform. */
   attempts: z.number(),
   reference: z.object({
     source_name: z.string(),
@@ -18,17 +18,17 @@ const pendingLink = z.object({
   }),
 })
 
-/** A link that is not yet at the platform. */
+/** A link that is not on the platform yet. */
 export type PendingLink = z.infer<typeof pendingLink>
 
 const { linkPrefix: prefix } = storedValues
 
-/** How many are in memory to be written next; the others are in the state alone. */
+/** Number of links in memory to write next; the others are only in the state. */
 const pageSize = 500
 
 /**
- * Links that are not yet at the platform, however many: each is a value of the state, and a page of them is in memory. None is
- * handed out twice at a time.
+ * Links that are not on the platform yet. Any number of them: each is a value in the state, and one page is
+ * in memory. Never hands out the same link twice at a time.
  */
 export class PendingLinks {
   readonly #onUnreadable: (count: number) => void
@@ -38,13 +38,13 @@ export class PendingLinks {
   readonly #ready = new Map<string, PendingLink>()
   /** Handed out. */
   readonly #taken = new Map<string, PendingLink>()
-  /** Not in the state yet, and about to be: undefined for what is to be removed from it. */
+  /** Not in the state yet, but about to be; undefined means removal. */
   #changed = new Map<string, PendingLink | undefined>()
   #committing = new Map<string, PendingLink | undefined>()
-  /** The value that was read last; undefined to begin from the first. */
+  /** Last value read; undefined to start from the first. */
   #readUpTo: string | undefined
 
-  /** @param onUnreadable told how many cannot be read: they are left out. */
+  /** @param onUnreadable called with the number of unreadable links, which are skipped. */
   constructor(onUnreadable: (count: number) => void) {
     this.#onUnreadable = onUnreadable
   }
@@ -58,9 +58,9 @@ export class PendingLinks {
     this.#size = await store.countValues(prefix)
   }
 
-  /** A link has to be written; it takes the place of another one of its entity. */
+  /** Adds a link to write; replaces another one for the same entity. */
   async add(key: string, link: PendingLink): Promise<void> {
-    // What is in the state alone came before it.
+    // Links that are only in the state came before it.
     const isNext = this.#size <= this.#ready.size + this.#taken.size && this.#ready.size < pageSize
     const isKnown = this.#has(key)
     this.#taken.delete(key)
@@ -69,9 +69,12 @@ export class PendingLinks {
     if (!(isThenable(isKnown) ? await isKnown : isKnown)) this.#size++
   }
 
-  /** One to be written, with its key; undefined when all are written or handed out. Give it back in one of the ways below. */
+  /**
+   * Hands out a link to write, with its key; undefined if all are written or handed out. Return it with one
+   * of the methods below.
+   */
   async take(): Promise<[string, PendingLink] | undefined> {
-    // Twice: the first may come to the end, and others stand at the beginning.
+    // Twice, because the first read may reach the end while others are at the start.
     for (let reads = 0; reads < 2 && this.#ready.size === 0 && this.#size > this.#taken.size; reads++)
       await this.#read()
     const next: [string, PendingLink] | undefined = this.#ready.entries().next().value
@@ -81,7 +84,7 @@ export class PendingLinks {
     return next
   }
 
-  /** It is done with. @returns false when another has taken its place, or none is needed any more. */
+  /** The link is done. @returns false if it was replaced or removed in the meantime. */
   done(key: string, link: PendingLink): boolean {
     if (this.#taken.get(key) !== link) return false
     this.#taken.delete(key)
@@ -90,7 +93,7 @@ export class PendingLinks {
     return true
   }
 
-  /** It has still to be written. @param attempts failures of its own, from now on. */
+  /** The link still has to be written. @param attempts its own failures so far. */
   giveBack(key: string, link: PendingLink, attempts = link.attempts): void {
     if (this.#taken.get(key) !== link) return
     this.#taken.delete(key)
@@ -99,7 +102,7 @@ export class PendingLinks {
     this.#ready.set(key, again)
   }
 
-  /** None is needed for this entity. @returns whether that has to be written. */
+  /** This entity needs no link. @returns whether that must be saved. */
   remove(key: string): boolean {
     if (this.#size === 0) return false
     const isKnown = this.#has(key)
@@ -112,7 +115,7 @@ export class PendingLinks {
     return true
   }
 
-  /** The values that have changed since the last call; those of that call too when it may not have been written. */
+  /** Values changed since the last call, plus those of that call if they may not have been saved. */
   values(isUnsure: boolean): ReadonlyMap<string, string | undefined> {
     if (isUnsure)
       for (const [key, link] of this.#committing) if (!this.#changed.has(key)) this.#changed.set(key, link)
@@ -124,7 +127,7 @@ export class PendingLinks {
     return values
   }
 
-  /** Whether one waits for this entity. */
+  /** Whether a link for this entity is pending. */
   #has(key: string): MaybePromise<boolean> {
     for (const changes of [this.#changed, this.#committing])
       if (changes.has(key)) return changes.get(key) !== undefined
@@ -136,7 +139,7 @@ export class PendingLinks {
     if (await isKnown.catch(() => false)) this.#size--
   }
 
-  /** Fills what is ready from the state, and from what is on its way there. */
+  /** Refills the ready links from the state, and from changes on their way there. */
   async #read(): Promise<void> {
     const page = await this.#store!.values({ prefix, afterName: this.#readUpTo, limit: pageSize })
     const names = [...page.keys()]

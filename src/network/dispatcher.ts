@@ -2,41 +2,44 @@ import * as tls from 'node:tls'
 import type { Dispatcher } from 'undici'
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 
-/** How a connection is made; certificates and keys are PEM text. */
+/** How to connect. Certificates and keys are PEM text. */
 export interface ConnectionOptions {
-  /** Whether the server's certificate is checked. Default `true`. */
+  /**
+   * Whether to verify the server's certificate.
+   * @default true
+   */
   readonly verify?: boolean | undefined
-  /** Authorities to trust beside those that Node trusts. */
+  /** Authorities to trust, in addition to Node's. */
   readonly ca?: string | undefined
-  /** The client certificate, with its chain, and its key. */
+  /** The client certificate with its chain, and its key. */
   readonly cert?: string | undefined
   readonly key?: string | undefined
-  /** What opens `key`. */
+  /** Passphrase of `key`. */
   readonly passphrase?: string | undefined
-  /** The proxy to go through, with its name and password if it wants them. No environment is read here. */
+  /** Proxy to use, with its user name and password if required. The environment is not read. */
   readonly proxy?: string | undefined
 }
 
-/** Whose connection it is, for messages. */
+/** Words for messages about a connection. */
 export interface ConnectionWords {
-  /** The server, as "the OpenCTI platform". */
+  /** The server, such as "the OpenCTI platform". */
   readonly server: string
-  /** Where the proxy is set. */
+  /** Where the proxy is configured. */
   readonly proxySettings: string
-  /** Where authorities, certificate and key are set. */
+  /** Where authorities, certificate, and key are configured. */
   readonly tlsSettings: string
 }
 
-/** Whether nothing is asked for that Node's own fetch does not do. */
+/** Whether Node's own fetch can make this connection. */
 export function isPlainConnection({ verify, ca, cert, key, proxy }: ConnectionOptions): boolean {
   return verify !== false && [ca, cert, key, proxy].every((value) => value === undefined)
 }
 
 /**
- * What makes connections for the fetch of undici, which takes TLS options and proxies; loaded when it is first needed. It
- * has no time limits on answers, as Node's own has after 300 s: who sends a request knows how long it may take.
+ * Creates a dispatcher for undici's fetch, which supports TLS options and proxies; loaded on first use. It
+ * has no response timeouts, unlike Node's own with 300 s: callers know how long a request may take.
  *
- * @throws StreamConnectorError `SETTINGS_INVALID` when the proxy or the certificates cannot be used.
+ * @throws StreamConnectorError `SETTINGS_INVALID` if the proxy or the certificates are unusable.
  */
 export async function createDispatcher(
   options: ConnectionOptions,
@@ -48,13 +51,13 @@ export async function createDispatcher(
   const endless = { headersTimeout: 0, bodyTimeout: 0 }
   const server = { rejectUnauthorized, secureContext: secureContext({ ca, cert, key, passphrase }, words) }
   if (proxy === undefined) return new Agent({ connect: server, ...endless })
-  // The client certificate is for the server alone.
+  // The client certificate is for the server only.
   const proxyTls = { rejectUnauthorized, secureContext: secureContext({ ca }, words) }
   try {
-    // Plain HTTP goes through a proxy the ordinary way: many proxies allow CONNECT for port 443 alone.
+    // Send plain HTTP through a proxy without a tunnel: many proxies allow CONNECT for port 443 only.
     return new ProxyAgent({ uri: proxy, proxyTunnel: false, requestTls: server, proxyTls, ...endless })
   } catch {
-    // Its message would show the address, which may hold a password.
+    // Its message would reveal the URL, which may contain a password.
     throw new StreamConnectorError(
       'SETTINGS_INVALID',
       `The address of the proxy to ${words.server} cannot be used. Write it like http://proxy.example:3128 (${words.proxySettings}).`,
@@ -62,7 +65,7 @@ export async function createDispatcher(
   }
 }
 
-/** Made once, not for each connection: reading all authorities takes milliseconds. */
+/** Created once, not per connection: reading all authorities takes milliseconds. */
 function secureContext(
   options: Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'passphrase'>,
   words: ConnectionWords,
@@ -86,7 +89,7 @@ function secureContext(
   }
 }
 
-/** What Node trusts, with NODE_EXTRA_CA_CERTS where Node can tell (from 22.15). */
+/** Node's trusted authorities, with NODE_EXTRA_CA_CERTS if Node exposes them (from 22.15). */
 function trustedAuthorities(): readonly string[] {
   return typeof tls.getCACertificates === 'function' ? tls.getCACertificates('default') : tls.rootCertificates
 }

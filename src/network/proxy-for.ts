@@ -1,31 +1,32 @@
 import { BlockList, isIP } from 'node:net'
 import { type Secret } from '../util/secret.ts'
 
-/** Which proxies there are, as the section `opencti` of the settings has them. */
+/** Proxies, as in the `opencti` section of the settings. */
 export interface Proxies {
-  /** Proxy for http addresses. */
+  /** Proxy for http URLs. */
   readonly http_proxy?: Secret | undefined
-  /** Proxy for https addresses. */
+  /** Proxy for https URLs. */
   readonly https_proxy?: Secret | undefined
   /**
-   * What is reached without a proxy: `*`, a host or a domain with everything below it (`example.com`, `.example.com`,
-   * `*.example.com`), an IP address, or a range of them (`10.0.0.0/8`, `fd00::/8`). Each can end in a port.
+   * Destinations to reach without a proxy: `*`, a host, a domain with its subdomains (`example.com`,
+   * `.example.com`, `*.example.com`), an IP address, or a CIDR range (`10.0.0.0/8`, `fd00::/8`). Each can end
+   * in a port.
    */
   readonly no_proxy: readonly string[]
 }
 
 /**
- * The proxy through which `url` is reached; `undefined` for none. The same choice as in Python's `requests`, which
- * knows ranges of addresses; undici's `EnvHttpProxyAgent` knows neither these nor the dot that ends a full name, takes an IPv6
- * address only in brackets, sends https through the proxy for http when there is no other, and reads the environment behind the
- * settings.
+ * The proxy for `url`; `undefined` if none. Chooses like Python's `requests`, including address ranges.
+ * undici's `EnvHttpProxyAgent` does not support ranges or a trailing dot in names, requires brackets around
+ * IPv6 addresses, sends https through the http proxy if there is no other, and reads the environment behind
+ * the settings.
  */
 export function proxyFor(url: URL, { http_proxy, https_proxy, no_proxy }: Proxies): Secret | undefined {
   const proxy = url.protocol === 'https:' ? https_proxy : http_proxy
   return proxy === undefined || isExempt(url, no_proxy) ? undefined : proxy
 }
 
-/** Address or name with an optional length of a prefix and an optional port; an IPv6 address has more than one colon. */
+/** Address or name with an optional prefix length and port. An IPv6 address has more than one colon. */
 const form = /^(?:\[([^\]]+)\]|([^/:]*:[^/]*:[^/]*|[^/:]*))(?:\/(\d{1,3}))?(?::(\d+))?$/
 
 function isExempt(url: URL, noProxy: readonly string[]): boolean {
@@ -43,7 +44,7 @@ function isExempt(url: URL, noProxy: readonly string[]): boolean {
     })
 }
 
-/** Whether `host` is an address, and is `network` or, with the length of a prefix, within it. */
+/** Whether `host` is an address that equals `network`, or is within it if there is a prefix length. */
 function isWithin(host: string, network: string, prefix: string | undefined): boolean {
   if (isIP(host) === 0) return false
   const bits = isIP(network) === 4 ? 32 : 128
@@ -58,7 +59,7 @@ function familyOf(address: string): 'ipv4' | 'ipv6' {
   return isIP(address) === 4 ? 'ipv4' : 'ipv6'
 }
 
-/** Without brackets, in small letters, without the dot that ends a full name. */
+/** Lowercase, without brackets and without a trailing dot. */
 function bareHost(host: string): string {
   return host
     .toLowerCase()

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Secret } from '../util/secret.ts'
 
-/** The address of a proxy. It often carries a password, so it is a secret. `host:port` means `http://host:port`. */
+/** A proxy's URL. A secret, because it often contains a password. `host:port` means `http://host:port`. */
 export function proxyUrl() {
   return z.string().transform((text, context) => {
     const address = /^[a-z][a-z0-9+.-]*:\/\//i.test(text.trim()) ? text.trim() : `http://${text.trim()}`

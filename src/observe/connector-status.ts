@@ -7,44 +7,47 @@ import { type EndpointAddresses } from './observation.ts'
 import { type ConnectorState } from '../contract/notices.ts'
 import { type ReconcileReport } from '../contract/reconcile-report.ts'
 
-/** How a connector does at one moment. */
+/** Snapshot of a connector's status. */
 export interface ConnectorStatus extends EventCounts {
   readonly state: ConnectorState
-  /** How each route does, by its name; each counts its own operations. Empty where there are no routes. */
+  /** Status of each route, by name; each counts its own operations. Empty without routes. */
   readonly routes: Readonly<Record<string, RouteAccount>>
-  /** What has been received and is not finished, in bytes. */
+  /** Size of received, unfinished events, in bytes. */
   readonly bytesInFlight: number
-  /** The position that needs no more work, `<ms>-<seq>`. */
+  /** Everything up to this position, `<ms>-<seq>`, is finished. */
   readonly position: string
-  /** Whether what existed before the first start is still being received. */
+  /** Whether entities from before the first start are still being received. */
   readonly catchingUp: boolean
-  /** How far finished work lies behind the newest id that was seen, in milliseconds. */
+  /** How far finished work is behind the newest id seen, in milliseconds. */
   readonly lagMs: number
   /**
-   * Hooks, or batches, that may run side by side now: less than `concurrency` after an outage, and while
-   * `adaptiveConcurrency` finds out what the target takes. Of all routes together where there are any.
+   * Current limit of parallel hooks or batches: below `concurrency` after an outage, and while
+   * `adaptiveConcurrency` probes the target. The sum across routes, if any.
    */
   readonly concurrencyLimit: number
-  /** Why the target, or the first route that is, counts as down; absent when none does. */
+  /** Why the target, or the first affected route, is considered down. Undefined if none is. */
   readonly outage: string | undefined
   /**
-   * Why the last event was refused, while everything is, at the target or through a route, and nothing but probes is sent there;
-   * absent when that is not so.
+   * Why the last event was rejected while the target or a route rejects everything and gets only probes.
+   * Undefined otherwise.
    */
   readonly refusal: string | undefined
-  /** Why the state cannot be written, or a part of the id map or of the dead letters not read; absent when all works. */
+  /**
+   * Why the state cannot be saved, or part of the id map or dead letters cannot be read. Undefined if all
+   * works.
+   */
   readonly stateProblem: string | undefined
-  /** Dead letters that are kept now. */
+  /** Number of dead letters. */
   readonly deadLettersKept: number
-  /** What the last comparison of target and platform found; absent before the first. */
+  /** Result of the last comparison of target and platform. Undefined before the first. */
   readonly reconcile: ReconcileReport | undefined
-  /** Why the connector does not do its work right now; empty when it does, as `/readyz` says. */
+  /** Why the connector is not doing its work right now, as in `/readyz`; empty if it is. */
   readonly notReady: readonly Unreadiness[]
-  /** Where it can be asked over HTTP. */
+  /** HTTP endpoints. */
   readonly endpoints: EndpointAddresses
 }
 
-/** The public status, from what metrics are made of too. */
+/** The public status, from the facts that metrics also use. */
 export function connectorStatus(
   facts: ObservedFacts,
   rest: Pick<ConnectorStatus, 'position' | 'reconcile' | 'endpoints'>,
@@ -73,7 +76,7 @@ export function connectorStatus(
   }
 }
 
-/** The specification's line of metrics. */
+/** The metrics line of the specification. */
 export function metricsOf(status: ConnectorStatus): Record<string, number> {
   const { delivered, deadLettered } = status
   const decided = delivered + deadLettered

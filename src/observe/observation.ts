@@ -26,21 +26,21 @@ import { sampleEveryMs, Throughput } from './status/throughput.ts'
 
 const samplesPerMinute = 60_000 / sampleEveryMs
 
-/** Where the connector can be asked how it does; absent for what is not served. */
+/** Addresses of the HTTP endpoints. Undefined if not served. */
 export interface EndpointAddresses {
-  /** `/` (for people), `/healthz`, `/readyz` and `/status`. */
+  /** `/` (for people), `/healthz`, `/readyz`, and `/status`. */
   readonly health?: string | undefined
   /** `/metrics`. */
   readonly metrics?: string | undefined
 }
 
-/** All that can be seen of a connector from outside: gathers it, and serves it while the connector lives. */
+/** Collects everything observable about a connector, and serves it while the connector runs. */
 export class Observation {
   readonly stream: StreamWatch
   readonly timings: HookTimings
   readonly tracing: Tracing
   readonly errors: RecentErrors
-  /** What the author counts. */
+  /** The author's metrics. */
   readonly own: OwnMetrics
   readonly #latency: RecentLatency
   readonly #throughput: Throughput
@@ -73,7 +73,7 @@ export class Observation {
     return this.#addresses
   }
 
-  /** @throws StreamConnectorError `SETTINGS_INVALID` when a port cannot be had. */
+  /** @throws StreamConnectorError `SETTINGS_INVALID` if a port is not available. */
   async open(): Promise<void> {
     const { logger } = this.#options
     const health = this.#healthService()
@@ -118,7 +118,7 @@ export class Observation {
         ['/status', async () => this.#json(200, await this.#report())],
         ['/', async () => statusPage(await this.#report())],
       ]),
-      // Probes and scrapers name a pod as they like; what holds words is only for who means us.
+      // Probes and scrapers may use any name for a pod; pages with text are only for those who mean us.
       guarded: {
         paths: new Set(['/', '/status']),
         names: new Set([host, ...allowedHosts].map((name) => name.toLowerCase())),
@@ -130,7 +130,7 @@ export class Observation {
   async #metricsService(): Promise<HttpService | undefined> {
     const { settings, facts, redactor } = this.#options
     if (!settings.expose_metrics) return undefined
-    // With the client of Prometheus, for those who want it.
+    // Loads the Prometheus client only if needed.
     const { Metrics } = await import('./metrics/metrics.ts')
     const metrics = new Metrics({
       namespace: settings.metrics_namespace,
@@ -188,10 +188,10 @@ export interface ObservationOptions {
   readonly logger: Logger
   readonly redactor: Redactor
   readonly facts: () => ObservedFacts
-  /** The time of the present call of a hook that is not the target's. */
+  /** The part of the current hook call that is not the target's. */
   readonly calls: PresentCall
-  /** The public status of the connector; `/status` answers it, with more. */
+  /** The connector's public status, which `/status` extends. */
   readonly status: () => StatusSources['status']
-  /** What is looked up only for those who ask. */
+  /** Details looked up on demand. */
   readonly details: () => Promise<StatusDetails>
 }

@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto'
 
-/** Fuller than this, and looking something up takes too many steps. */
+/** Maximum load factor: beyond it, lookups take too many steps. */
 const maxLoad = 0.6
 
 const firstCapacity = 1024
 
 /**
- * Remembers texts by a hash of 64 bits and one mark each: nine bytes a place and at most thirty for a text, whatever its
- * length, so that a million ids fit beside the work.
+ * Remembers texts by a 64-bit hash and one mark each: nine bytes per slot and at most thirty per text,
+ * regardless of its length, so a million ids fit in memory next to the work.
  *
- * Two texts can look like one, once in some ten million comparisons of a million ids. Whoever uses it arranges that nothing
- * is done then that should not be, at most something is left out; and as the hashes differ from process to process, the
- * next comparison sees it.
+ * Two texts can collide, about once in ten million comparisons of a million ids. Callers must ensure that a
+ * collision only ever omits an action. Hashes differ between processes, so the next comparison makes up for
+ * it.
  */
 export class MarkTable {
   readonly #seed = randomBytes(4).readUInt32LE()
@@ -22,12 +22,12 @@ export class MarkTable {
   #hashHigh = 0
   #hashLow = 0
 
-  /** How many texts it remembers. */
+  /** Number of texts. */
   get size(): number {
     return this.#size
   }
 
-  /** What it takes up in memory, in bytes. */
+  /** Memory used, in bytes. */
   get bytes(): number {
     return this.#high.byteLength + this.#low.byteLength + this.#marks.byteLength
   }
@@ -47,7 +47,7 @@ export class MarkTable {
     return this.#isTaken(this.#place())
   }
 
-  /** Marks a text. @returns whether it is remembered at all. */
+  /** Marks a text. @returns whether it is in the table. */
   mark(text: string): boolean {
     this.#hash(text)
     const place = this.#place()
@@ -65,7 +65,7 @@ export class MarkTable {
     return this.#low[place] !== 0
   }
 
-  /** Where the hash is, or would be. */
+  /** Slot of the current hash, or where it belongs. */
   #place(): number {
     const last = this.#high.length - 1
     let place = (this.#hashHigh ^ this.#hashLow) & last
@@ -93,7 +93,9 @@ export class MarkTable {
     }
   }
 
-  /** Two hashes of 32 bits over the character codes, of different primes, mixed as in MurmurHash3 (public domain). */
+  /**
+   * Two 32-bit hashes of the character codes with different primes, mixed as in MurmurHash3 (public domain).
+   */
   #hash(text: string): void {
     let one = this.#seed ^ 0x811c9dc5
     let two = this.#seed ^ 0x9e3779b9
@@ -104,7 +106,7 @@ export class MarkTable {
       two ^= two >>> 15
     }
     this.#hashHigh = mixed(one ^ text.length)
-    // Nought stands for an empty place.
+    // Zero means an empty slot.
     this.#hashLow = mixed(Math.imul(two, 0x85ebca6b) ^ (one >>> 7)) || 1
   }
 }

@@ -9,12 +9,15 @@ import { type ConnectorNotice, type ConnectorState } from '../contract/notices.t
 import { type ReconcileOptions, type ReconcileReport } from '../contract/reconcile-report.ts'
 import { type Reconciler } from './reconciler.ts'
 
-/** How often is looked whether a comparison can begin, in milliseconds. */
+/** Interval for checking whether a comparison can start, in milliseconds. */
 const lookEveryMs = 1000
 
 const finalStates: ReadonlySet<ConnectorState> = new Set(['stopping', 'stopped', 'failed'])
 
-/** When target, id map and platform are compared: when somebody asks, after a start, and from time to time; never two at once. */
+/**
+ * Schedules comparisons of target, id map, and platform: on request, after startup, and periodically; never
+ * two at once.
+ */
 export class ReconcileSchedule {
   readonly #options: ReconcileScheduleOptions
   readonly #repairs = new Map<string, number>()
@@ -30,7 +33,7 @@ export class ReconcileSchedule {
     this.#options = options
   }
 
-  /** What the last comparison that was whole has found; undefined before the first. */
+  /** Result of the last completed comparison; undefined before the first. */
   get last(): ReconcileReport | undefined {
     return this.#last
   }
@@ -44,13 +47,13 @@ export class ReconcileSchedule {
     }
   }
 
-  /** Compares as the options say, until `signal` is aborted. */
+  /** Compares as configured, until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { reconcile, clock, hasIdMap } = this.#options
     const { atStart, everyMs } = reconcile
     if (!hasIdMap) return
     const compare = async () => {
-      // Its end is told by a notice; the next one comes all the same.
+      // A notice reports the outcome; the next comparison runs regardless.
       await this.now({}, signal).catch(() => {})
     }
     if (everyMs !== undefined)
@@ -59,9 +62,9 @@ export class ReconcileSchedule {
   }
 
   /**
-   * Compares as soon as the connector has caught up and no other comparison is under way.
+   * Compares as soon as the connector has caught up and no other comparison is running.
    *
-   * @throws StreamConnectorError when it could not be made whole.
+   * @throws StreamConnectorError if it could not be completed.
    */
   now(options: ReconcileOptions, signal: AbortSignal): Promise<ReconcileReport> {
     const result = this.#before.then(() => this.#compare(options, signal))
@@ -94,7 +97,7 @@ export class ReconcileSchedule {
     }
   }
 
-  /** Before the start it may compare too; while it starts and catches up it waits. */
+  /** A comparison may run before startup, but waits while the connector starts and catches up. */
   async #ready(signal: AbortSignal): Promise<void> {
     const { hasIdMap, lifecycle, progress, clock, open } = this.#options
     if (!hasIdMap) {
@@ -127,7 +130,7 @@ export interface ReconcileScheduleOptions {
   readonly hasIdMap: boolean
   readonly lifecycle: { readonly state: ConnectorState }
   readonly progress: { readonly isCatchingUp: boolean }
-  /** Opens the state and what the hooks need, unless that is done. */
+  /** Opens the state and the author's resources, unless already done. */
   readonly open: () => Promise<void>
   readonly onNotice: (notice: ConnectorNotice) => void
 }

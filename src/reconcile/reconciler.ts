@@ -22,38 +22,38 @@ import { type Bound } from '../flow/in-flight-limit.ts'
 import { RepairTally } from './repair-tally.ts'
 import { TargetListing } from './target-listing.ts'
 
-/** Rows of the id map that are read at a time: what the platform is asked about at a time. */
+/** Id map rows to read, and to query the platform for, at a time. */
 const pageSize = maxIdsPerQuestion
 
-/** Between two questions to the platform, in milliseconds: it has others to answer. */
+/** Pause between platform queries, in milliseconds: it has others to answer. */
 const pauseMs = 200
 
-/** Present states that are asked for at a time: each can hold megabytes. */
+/** Entity states to fetch at a time: each can be megabytes. */
 const statesPerQuestion = 10
 
-/** So many repairs are never too many, however little is known. */
+/** This many repairs are always allowed, however few entities are known. */
 const alwaysAllowed = 10
 
 /**
- * Compares what the target holds and what the platform holds with the id map, and repairs what differs.
+ * Compares the target and the platform with the id map, and repairs differences.
  *
- * 1. *Index.* The id map is read in pages; of each id only a hash is kept.
- * 2. *List.* The target's list is gone through once, whatever its order: what is known is marked, the rest are orphans.
- * 3. *Look.* The id map is read again; the platform is asked, a page at a time, what still exists. What does not is noted, by
- *    hash. Nothing has been touched up to here: whatever fails, fails before anything is done.
- * 4. *Bound.* More than a share of what is known is not repaired unless it is forced: a token that has lost its rights sees
- *    an empty platform.
- * 5. *Repair.* The id map is read once more. What was gone is asked about a second time, and withdrawn when it is still gone;
- *    what was not marked is fetched from the platform and created. Both go through the lanes.
+ * 1. *Index.* Reads the id map in pages, keeping only a hash of each id.
+ * 2. *List.* Iterates over the target's list once, in any order: marks known entities; the rest are orphans.
+ * 3. *Look.* Reads the id map again and asks the platform, page by page, what still exists; notes what does
+ *   not, by hash. Nothing has been modified so far, so a failure up to here does no harm.
+ * 4. *Bound.* Refuses to repair more than a share of what is known, unless forced: a token that lost its
+ *   permissions sees an empty platform.
+ * 5. *Repair.* Reads the id map once more. Checks gone entities a second time and withdraws those still gone;
+ *   fetches unmarked ones from the platform and creates them. Both go through the lanes.
  *
- * Memory: at most some 90 bytes for an entity. Entities whose id map row changes while it runs are left alone: an event has
- * told what they are.
+ * Uses at most about 90 bytes of memory per entity. Leaves entities alone whose id map row changes in the
+ * meantime: an event has their newer state.
  */
 export class Reconciler implements DeliveryFeature {
   readonly #options: ReconcilerOptions
-  /** Keys and ids whose rows have changed since the comparison began; undefined when none is under way. */
+  /** Keys and ids whose rows changed since the comparison started; undefined if none is running. */
   #changed: MarkTable | undefined
-  /** The same of each comparison of which repairs wait in the lanes, also when it broke off. */
+  /** One for each comparison with repairs still in the lanes, even if it was aborted. */
   readonly #allChanged = new Set<MarkTable>()
   #nextQuestionMs = 0
 
@@ -61,7 +61,7 @@ export class Reconciler implements DeliveryFeature {
     this.#options = options
   }
 
-  /** A repair has nothing more to say when things are no longer as the comparison found them. */
+  /** Drops a repair if the situation has changed since the comparison. */
   before(operation: Operation, record: EntityRecord | undefined): EntityRecord | Outcome | undefined {
     return operation.origin.kind === 'repair'
       ? recordForRepair(operation, operation.origin.repair, record)
@@ -80,7 +80,7 @@ export class Reconciler implements DeliveryFeature {
     this.#noteChanged(operation)
   }
 
-  /** The id map has changed for an entity. */
+  /** The id map changed for an entity. */
   #noteChanged({ key, entity }: Operation, externalId?: string): void {
     for (const changed of this.#allChanged) {
       changed.add(key)
@@ -90,10 +90,10 @@ export class Reconciler implements DeliveryFeature {
   }
 
   /**
-   * Compares and repairs; one at a time.
+   * Compares and repairs. Do not run it twice at once.
    *
-   * @throws StreamConnectorError when the comparison could not be made whole: nothing has been repaired then, unless the
-   * failure came in the midst of the repairs, each of which stands for itself.
+   * @throws StreamConnectorError if the comparison could not be completed; nothing has been repaired then,
+   *   unless it failed during the repairs, each of which stands alone.
    */
   async run(signal: AbortSignal, { force = false }: ReconcileOptions = {}): Promise<ReconcileReport> {
     const { clock, checkpointer, engine, listenDelete } = this.#options
@@ -167,7 +167,7 @@ export class Reconciler implements DeliveryFeature {
     return listing
   }
 
-  /** What is gone at the platform, and how much the target has lost of what is not. */
+  /** What is gone from the platform, and how many of the others the target lost. */
   async #look(
     table: MarkTable,
     listing: TargetListing | undefined,
@@ -215,13 +215,13 @@ export class Reconciler implements DeliveryFeature {
     const states = await knowledge.stixOf(records.map(entityKeyOf), signal)
     for (const [index, record] of records.entries()) {
       const entity = states[index]
-      // Gone since it was looked at: an event tells, or the next comparison.
+      // Gone since the check: an event or the next comparison handles it.
       if (entity !== undefined)
         await this.#push('recreate', record, presentEvent(record, entity), tally, signal)
     }
   }
 
-  /** Orphans that may be withdrawn: they are ours, and gone at the platform. By STIX id, with the target's id. */
+  /** Orphans to withdraw: ours, and gone from the platform. Target ids by STIX id. */
   async #goneOrphans(
     listing: TargetListing | undefined,
     signal: AbortSignal,
@@ -265,14 +265,14 @@ export class Reconciler implements DeliveryFeature {
     this.#requireLive()
     signal.throwIfAborted()
     const changed = this.#changed
-    // The id of an orphan may have come to be known; that of an entity is its own.
+    // An orphan's id may have become known; an entity's id is its own.
     const ids = kind === 'orphan' && externalId !== undefined ? [key, externalId] : [key]
     const isOvertaken = () => changed !== undefined && ids.some((id) => changed.has(id))
     tally.begin()
     events.repair(event, { kind, route, externalId, isOvertaken }, (outcome) => tally.end(kind, outcome))
   }
 
-  /** Whether the row is one of those that were there at the beginning, and nothing has happened to it since. */
+  /** Whether the row existed at the start and is unchanged. */
   #isUnchanged(table: MarkTable, record: EntityRecord): boolean {
     return !this.#hasChanged(record.key) && table.has(idsOf(record)[0]!)
   }
@@ -288,7 +288,7 @@ export class Reconciler implements DeliveryFeature {
       yield page
       if (page.length < pageSize) return
       afterKey = page.at(-1)!.key
-      // A store in this process answers at once: sockets and hooks get their turn in between.
+      // An in-process store answers immediately; give sockets and hooks a turn in between.
       await nextTurn()
     }
   }
@@ -322,22 +322,22 @@ export interface ReconcilerOptions {
   readonly knowledge: PlatformKnowledge
   readonly clock: Clock
   readonly reconcile: ResolvedReconcileOptions
-  /** Whether what is gone at the platform is withdrawn from the target. */
+  /** Whether to withdraw what is gone from the platform. */
   readonly listenDelete: boolean
   readonly progress: { readonly isCatchingUp: boolean }
-  /** Where one more event needs room. */
+  /** Waits for room for one more event. */
   readonly room: Bound
   /** Takes a repair through the lanes. */
   readonly events: { repair(event: StreamEvent, repair: Repair, onEnded: (outcome: Outcome) => void): void }
   readonly engine: { hurry(): void }
 }
 
-/** By which the platform knows it: the same for every route. */
+/** The platform's id, without the route. */
 function entityKeyOf({ key, route }: EntityRecord): string {
   return entityKeyOfLane(key, route)
 }
 
-/** The ids by which the target may list an entity; the first is the one that tells a row from its successor. */
+/** Ids under which the target may list an entity. The first one distinguishes a row from its successor. */
 function idsOf(record: EntityRecord): readonly string[] {
   const { stixId, externalId } = record
   return externalId === undefined || externalId === unknownExternalId

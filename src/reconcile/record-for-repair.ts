@@ -3,10 +3,10 @@ import { type Operation, type Repair } from '../events/operation.ts'
 import { type EntityRecord } from '../store/state-store.ts'
 
 /**
- * What the hooks have to know of the entity when it is the turn of a repair; the outcome of what is left out when things are not as the
- * comparison found them.
+ * The record a repair's hooks need; or, if the situation has changed since the comparison, the outcome of
+ * dropping the repair.
  *
- * @param record what the id map says now.
+ * @param record current id map row.
  */
 export function recordForRepair(
   operation: Operation,
@@ -21,6 +21,6 @@ export function recordForRepair(
   if (record === undefined) return overtakenOutcome
   // Its events up to here stay known.
   operation.newerPosition = record.position
-  // The target does not have it: as if it had never been pushed.
+  // The target does not have it: treat it as never pushed.
   return operation.kind === 'delete' ? record : undefined
 }

@@ -7,7 +7,7 @@ import { openCtiExtension } from '../stix/types/extensions.ts'
 import { type EntityRecord } from '../store/state-store.ts'
 import { jsonText } from '../util/json-text.ts'
 
-/** What stands for the delete that the platform did not tell: of the entity no more is known than its ids. */
+/** Replaces the delete the platform did not send. Only the entity's ids are known. */
 export function goneEvent(record: EntityRecord): StreamEvent {
   const { stixId } = record
   const key = entityKeyOfLane(record.key, record.route)
@@ -18,14 +18,14 @@ export function goneEvent(record: EntityRecord): StreamEvent {
   return repairEvent('delete', record, entity, stixId.length)
 }
 
-/** What brings back an entity that the target has lost, as the platform tells it now. */
+/** Brings back an entity the target lost, in its current state on the platform. */
 export function presentEvent(record: EntityRecord, entity: Entity): StreamEvent {
   const event = repairEvent('create', record, entity, (jsonText(entity) ?? record.stixId).length)
-  // A row that was taken over from elsewhere is known by its STIX id until the first event; the lane is that of the entity.
+  // An imported row is known by its STIX id until its first event; the lane is the entity's.
   return event.key === record.stixId ? { ...event, key: entityKeyOf(entity) } : event
 }
 
-/** What stands for the moment at which an entity no longer holds: where its last event stood. */
+/** Represents the moment an entity expires, at the position of its last event. */
 export function expiredEvent(record: EntityRecord): StreamEvent {
   const event = goneEvent(record)
   return {

@@ -3,7 +3,7 @@ import { type Repair } from '../events/operation.ts'
 import { raceWithSignal } from '../util/race-with-signal.ts'
 import { type ReconcileReport } from '../contract/reconcile-report.ts'
 
-/** The part of a report that repairs make. */
+/** Repair counts in a report. */
 export type RepairCounts = Pick<
   ReconcileReport,
   'withdrawn' | 'recreated' | 'orphansWithdrawn' | 'overtaken' | 'skipped' | 'failed'
@@ -11,7 +11,7 @@ export type RepairCounts = Pick<
 
 const counterOf = { withdraw: 'withdrawn', recreate: 'recreated', orphan: 'orphansWithdrawn' } as const
 
-/** Counts what became of repairs, and knows when all have ended. */
+/** Counts the outcomes of repairs, and tracks when all have ended. */
 export class RepairTally {
   readonly #counts: { -readonly [K in keyof RepairCounts]: number } = {
     withdrawn: 0,
@@ -34,7 +34,7 @@ export class RepairTally {
   }
 
   end(kind: Repair['kind'], outcome: Outcome): void {
-    // By identity: authors skip for reasons in words of their own.
+    // By identity, because authors choose their own words for skip reasons.
     if (outcome === overtakenOutcome) this.#counts.overtaken++
     else if (outcome.kind === 'delivered') this.#counts[counterOf[kind]]++
     else if (outcome.kind === 'skipped') this.#counts.skipped++
@@ -44,13 +44,13 @@ export class RepairTally {
     this.#afterAll?.()
   }
 
-  /** No more begin: calls back when all that began has ended, however long that takes. */
+  /** No more repairs start. Calls back once all have ended, however long that takes. */
   afterAll(callback: () => void): void {
     if (this.#underWay === 0) callback()
     else this.#afterAll = callback
   }
 
-  /** Resolves when all that began has ended. @throws the reason of `signal` when that is aborted before. */
+  /** Resolves once all have ended. @throws the reason of `signal` if that aborts first. */
   async ended(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     if (this.#underWay === 0) return

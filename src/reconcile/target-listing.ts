@@ -3,26 +3,26 @@ import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { type ListedItem, type Listing } from '../contract/reconcile-report.ts'
 import { type MarkTable } from './mark-table.ts'
 
-/** Orphans that are named in the report. */
+/** Orphans to name in the report. */
 const maxOrphans = 100
 
-/** Orphans that one comparison withdraws at most; the rest are for the next. */
+/** Orphans one comparison withdraws; the rest are left to the next. */
 const maxDeletable = 1000
 
-/** After so many items in a row without a wait, others get their turn. */
+/** Items to process in a row before giving others a turn. */
 const itemsPerTurn = 1000
 
-/** What the target's list says of the id map: it marks what is known, and gathers what is not. */
+/** Matches the target's list against the id map: marks known entities and collects unknown ones. */
 export class TargetListing {
   readonly #table: MarkTable
   readonly #mayDelete: boolean
-  /** How many the target has listed. */
+  /** Number of items the target listed. */
   listed = 0
-  /** How many of them are not in the id map. */
+  /** Number of items not in the id map. */
   orphanCount = 0
-  /** The first of those, by the target's id. */
+  /** Target ids of the first orphans. */
   readonly orphans: string[] = []
-  /** Those that bear our mark, by STIX id, with the target's id. */
+  /** Orphans with our mark: target ids by STIX id. */
   readonly deletable = new Map<string, string>()
 
   constructor(table: MarkTable, mayDelete: boolean) {
@@ -31,9 +31,9 @@ export class TargetListing {
   }
 
   /**
-   * Goes through the whole list.
+   * Reads the whole list.
    *
-   * @throws what the list throws: half a list says nothing about what is not in it.
+   * @throws whatever the list throws: a partial list says nothing about what is missing.
    */
   async read(listing: Listing, signal: AbortSignal): Promise<void> {
     if (!isListing(listing)) throw badListing(typeof listing)
@@ -47,7 +47,7 @@ export class TargetListing {
   #take(item: ListedItem): void {
     const { externalId, stixId, isOurs } = read(item)
     const id = externalId ?? stixId!
-    // The target's id says more: at two routes an entity has two of those and one STIX id.
+    // The target's id is more specific: with two routes, an entity has two of them but one STIX id.
     if (this.#table.mark(id) || (stixId !== undefined && this.#table.mark(stixId))) return
     this.orphanCount++
     if (this.orphans.length < maxOrphans) this.orphans.push(id)

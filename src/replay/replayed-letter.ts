@@ -2,16 +2,16 @@ import { type Operation } from '../events/operation.ts'
 import { type Route } from '../events/routes.ts'
 import { type DeadLetter } from '../store/state-store.ts'
 
-/** A dead letter that is tried again. */
+/** A dead letter being retried. */
 export type ReplayedLetter = Pick<DeadLetter, 'id' | 'replay'> & {
   readonly entityKey: string
-  /** The route that it goes through; all of them when it failed before it came to one. */
+  /** Route to use; all routes if it failed before it reached one. */
   readonly through: Route | undefined
-  /** It goes before what waits of its entity. */
+  /** Put it before queued events of its entity. */
   readonly isFirst?: boolean | undefined
 }
 
-/** Of a merge, only the part that failed, and through its route: the others have ended, well or as letters of their own. */
+/** For a merge, only the part that failed, on its route. The others succeeded or have their own letters. */
 export function partsOf(letter: ReplayedLetter, planned: readonly Operation[]): Operation[] {
   const { entityKey, through } = letter
   const lanes = new Map<string, Operation>()

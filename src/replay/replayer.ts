@@ -16,30 +16,30 @@ import { type Logger } from '../util/logger.ts'
 import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
 import { ClaimedRows } from '../checkpoint/claimed-rows.ts'
 
-/** How often is looked for requests, in milliseconds. Without any, a look costs some microseconds. */
+/** Interval for checking for requests, in milliseconds. Without any, a check takes microseconds. */
 const lookEveryMs = 1000
 
-/** Letters that are looked at in one go, without their messages: each of those can be megabytes, and is read when it begins. */
+/** Letters to read at a time, without messages, which can be megabytes and are read on start. */
 const pageSize = 100
 
-/** With so many that have ended, what became of them is written before going on. */
+/** Save outcomes after this many before continuing. */
 const maxEnded = 1000
 
-/** What a letter's error begins with when it was not tried again because it is stale. */
+/** Prefix of a letter's error if it was not retried because it is stale. */
 const stalePrefix = 'Stale: '
 
-/** Told when a letter that was taken back has ended, and whether it is still a dead letter. */
+/** Called when a letter that was taken back has ended, with whether it is still a dead letter. */
 export type OnTakenBack = (id: number, isStillThere: boolean) => void
 
-/** Without the content: that goes with the event. */
+/** Without the content, which travels with the event. */
 type Letter = Omit<DeadLetter, 'data'>
 
 /**
- * Tries dead letters again that somebody asked for, in the running connector and through its lanes, so that the order of
- * each entity holds.
+ * Retries requested dead letters in the running connector, through its lanes, to preserve the order per
+ * entity.
  *
- * A request stays in the store until what became of the letter is written, in the commit that also writes what it changed:
- * after a stop or a crash in the middle it is simply made again.
+ * A request stays in the store until the letter's outcome is saved, in the same commit as its effect on the
+ * state. After a stop or crash in between, it simply runs again.
  */
 export class Replayer implements DeliveryFeature {
   readonly #options: ReplayerOptions
@@ -51,7 +51,7 @@ export class Replayer implements DeliveryFeature {
     this.#underWay = new ClaimedRows(options)
   }
 
-  /** Looks for requests at once and from time to time, until `signal` is aborted. */
+  /** Checks for requests immediately and periodically, until `signal` aborts. */
   run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
     const look = async () => {
@@ -65,7 +65,7 @@ export class Replayer implements DeliveryFeature {
     return repeatUntilAborted(look, { clock, everyMs: lookEveryMs, signal, isAtOnce: true })
   }
 
-  /** A letter is not delivered over a newer state, unless somebody has forced it. */
+  /** Does not deliver a letter over newer state, unless forced. */
   before(
     operation: Operation,
     record: EntityRecord | undefined,
@@ -87,8 +87,8 @@ export class Replayer implements DeliveryFeature {
   }
 
   /**
-   * Whether the target has a newer state than a letter's, now that it is the letter's turn. What the id map does not tell
-   * (the entity was deleted, or withdrawn, or there is no id map) the letter's own mark does.
+   * Whether the target has newer state than the letter, at the letter's turn. If the id map does not know
+   * (the entity was deleted or withdrawn, or there is no id map), the letter's own mark does.
    */
   async #isStale(letterId: number, { key }: Operation, record: EntityRecord | undefined): Promise<boolean> {
     const letter = this.#underWay.get(letterId)
@@ -103,22 +103,22 @@ export class Replayer implements DeliveryFeature {
   }
 
   /**
-   * Tries letters that nobody has asked for again, before what waits of their entities. One that is stale is gone then: what
-   * the target has is newer.
+   * Retries letters without a request, before queued events of their entities. Stale ones are removed: the
+   * target has something newer.
    *
-   * @param onEnded told of each that has ended, and whether it is still a dead letter.
+   * @param onEnded called for each finished letter, with whether it is still a dead letter.
    */
   async takeBack(ids: readonly number[], onEnded: OnTakenBack): Promise<void> {
     await this.#underWay.write()
     const letters = await Promise.all(ids.map((id) => this.#options.store.deadLetter(id)))
-    // The last first: each goes before those that are there.
+    // In reverse, because each goes before those already there.
     for (const letter of letters.toReversed()) {
       if (letter !== undefined && !this.#underWay.has(letter.id)) this.#start(letter, onEnded)
     }
     this.#options.engine.hurry()
   }
 
-  /** A letter has failed again: it stays, with its new error, and has to be asked for again. */
+  /** A letter failed again. It stays with its new error, and a retry needs another request. */
   failedAgain(letterId: number, { tries }: Operation, error: string): void {
     const letter = this.#underWay.get(letterId)!
     this.#options.checkpointer.updateDeadLetter({
@@ -151,7 +151,7 @@ export class Replayer implements DeliveryFeature {
         if (this.#underWay.has(id)) continue
         await this.#underWay.untilFree(signal)
         if (this.#underWay.endedCount >= maxEnded) await this.#underWay.write()
-        // It may have ended since its page was read, or been purged.
+        // It may have ended or been purged since its page was read.
         const letter = await store.deadLetter(id)
         if (letter?.replay !== undefined) this.#start(letter)
       }
@@ -160,7 +160,7 @@ export class Replayer implements DeliveryFeature {
     if (this.#underWay.size > this.#underWay.endedCount) engine.hurry()
   }
 
-  /** @param onTakenBack told when it has ended, if it is tried without being asked for. */
+  /** @param onTakenBack called when it has ended, for a retry without request. */
   #start({ data, ...summary }: DeadLetter, onTakenBack?: OnTakenBack): void {
     this.#underWay.begin(summary.id, summary)
     const isTakenBack = onTakenBack !== undefined
@@ -191,7 +191,7 @@ export class Replayer implements DeliveryFeature {
       )
       logger.warn('Dead letter not replayed: it is stale', attributes)
     } else if (outcome.kind !== 'dead-lettered' && outcome !== droppedByReset) {
-      // When it was delivered, the id map's commit removes it as well; whichever comes first.
+      // After a delivery, the id map's commit removes it, too, whichever comes first.
       checkpointer.removeDeadLetter(letter.id)
       bound.remove()
       logger.debug('Dead letter replayed', {
@@ -202,13 +202,13 @@ export class Replayer implements DeliveryFeature {
     this.#underWay.end(letter.id)
   }
 
-  /** The letter stays as it is but for its error, and is no longer to be tried. */
+  /** Keeps the letter with a new error, and ends the request. */
   #keep(letter: Letter, error: string): void {
     const { id, attempts, lastAtMs, replay } = letter
     this.#options.checkpointer.updateDeadLetter({ id, attempts, lastAtMs, error, answered: replay })
   }
 
-  /** The state could not be read or written: said once, and looked again. */
+  /** The state could not be read or written. Report it once, and check again later. */
   #failed(problem: string): void {
     if (this.#problem !== problem) {
       this.#options.logger.warn('Dead letters cannot be replayed now', { error: problem })
@@ -222,14 +222,14 @@ export interface ReplayerOptions {
   readonly checkpointer: Checkpointer
   readonly clock: Clock
   readonly logger: Logger
-  /** Where one more event needs room. */
+  /** Waits for room for one more event. */
   readonly room: Bound
-  /** Takes a letter's event through the lanes; answers what is wrong with a letter that cannot be read. */
+  /** Takes a letter's event through the lanes; returns what is wrong with an unreadable letter. */
   readonly pipeline: {
-    /** @param isFirst whether it goes before what waits of its entity. */
+    /** @param isFirst whether it goes before queued events of its entity. */
     replay(letter: DeadLetter, onSettled: (outcome: Outcome) => void, isFirst: boolean): string | undefined
   }
   readonly engine: { hurry(): void }
-  /** How many letters there are. */
+  /** Counts the letters. */
   readonly bound: { remove(): void }
 }

@@ -6,13 +6,13 @@ import { keepTrying, type KeepTryingOptions } from './keep-trying.ts'
 import { type SessionStart } from './session.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 
-/** Value of {@link storedValues.voidPosition} for whatever position there is at the next start. */
+/** Value of {@link storedValues.voidPosition} that voids whatever position is returned at the next start. */
 export const anyPosition = '*'
 
 /**
- * Lets the position that an author has stored together with effects win over ours, and over the platform's. What a person
- * has done wins over the author's: a reset or an edit at the platform while we were away, `opencti-stream state`, and a
- * reset since the author has stored it.
+ * Gives the position an author stored together with effects precedence over ours and the platform's. What a
+ * person did takes precedence over the author's: a reset or edit on the platform while we were away,
+ * `opencti-stream state`, or a reset since the author stored it.
  */
 export async function startWhereAuthorSays(
   start: SessionStart,
@@ -35,7 +35,7 @@ export async function startWhereAuthorSays(
   return {
     ...start,
     state: { ...start.state, startFrom: position, recoverUntil: recoveryOf(start, position) },
-    // It was here before, but nothing tells what was pushed then.
+    // It ran here before, but there is no record of what was pushed then.
     isTaken: start.source !== 'local',
   }
 }
@@ -45,7 +45,7 @@ export interface AuthorPositionOptions extends KeepTryingOptions {
   readonly store: StateStore
 }
 
-/** A first start would catch up all that exists; one that goes on from elsewhere than the beginning is none. */
+/** A first start would catch up on everything; continuing from a later position is not a first start. */
 function recoveryOf({ source, state }: SessionStart, position: Position): string | false | undefined {
   if (source !== 'settings') return state.recoverUntil
   const isAtBeginning = state.startFrom !== undefined && comparePositions(state.startFrom, position) === 0

@@ -13,12 +13,12 @@ import { type Logger } from '../util/logger.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 
 /**
- * How far before now a catch-up ends at the latest, in milliseconds. The stream is read live from there: were that in the
- * platform's future, what is written until then would come in neither.
+ * Margin before now at which a catch-up must end, in milliseconds. Live reading starts there; if that were in
+ * the platform's future, neither would deliver what is written until then.
  */
 const clockMarginMs = 60_000
 
-/** Where a connector begins: as the settings say, or as the state at the platform does. */
+/** Where a connector starts: by the settings, or by the state on the platform. */
 export class Beginning {
   readonly #options: BeginningOptions
 
@@ -26,7 +26,10 @@ export class Beginning {
     this.#options = options
   }
 
-  /** The state of a first start. What the platform keeps beside a position holds: a catch-up that is off stays off. */
+  /**
+   * State of a first start. What the platform stores next to a position still applies: a disabled catch-up
+   * stays disabled.
+   */
   first(remote: ReadPlatformState | undefined): PlatformState {
     const { settings, clock, onNotice } = this.#options
     const { live_stream_start_timestamp: start } = settings
@@ -34,7 +37,7 @@ export class Beginning {
     if (text !== undefined) onNotice({ kind: 'start-in-future', text })
     const first = firstPlatformState(
       {
-        // Now is when our clock and the platform's both say so: too early loses nothing.
+        // Both our clock and the platform's must have reached now; starting too early loses nothing.
         startTimestamp: start === 'now' ? `${this.#latestEndMs() + clockMarginMs}-0` : start,
         recover: settings.live_stream_recover,
         recoverIsoDate: settings.live_stream_recover_iso_date,
@@ -49,8 +52,9 @@ export class Beginning {
   }
 
   /**
-   * The state with a catch-up that does not end in the future, as a wrong clock or a person may have written it. The end of
-   * one that we have begun stays: what lies before it may be held nowhere else, and live reading begins where it was noted.
+   * Returns the state with a catch-up that does not end in the future, which a wrong clock or a person may
+   * have set. Keeps the end of a catch-up we started: data before it may exist nowhere else, and live reading
+   * starts where it was noted.
    */
   endingByNow(state: PlatformState): PlatformState {
     if (isOurCatchUp(state)) return state
@@ -60,8 +64,8 @@ export class Beginning {
   }
 
   /**
-   * A catch-up that another client has left unfinished begins anew: it saves the position of each frame, and frames of a
-   * catch-up come in any order, so what it has saved can lie past objects that were not sent yet.
+   * Restarts a catch-up that another client left unfinished. That client saves the position of each frame,
+   * and catch-up frames arrive in any order, so its position may be past objects that were not sent yet.
    */
   withWholeCatchUp(state: PlatformState): PlatformState {
     const { startFrom, recoverUntil } = state
@@ -75,7 +79,9 @@ export class Beginning {
     return { ...state, startFrom: this.first(undefined).startFrom }
   }
 
-  /** When a catch-up may end, by our clock or by the platform's, whichever is behind: too early does no harm. */
+  /**
+   * Latest end of a catch-up, by our clock or the platform's, whichever is behind. Too early does no harm.
+   */
   #latestEndMs(): number {
     const { clock, platform } = this.#options
     return Math.min(clock.now(), platform.nowMs ?? Number.POSITIVE_INFINITY) - clockMarginMs
@@ -90,7 +96,7 @@ export interface BeginningOptions {
   readonly onNotice: (notice: ConnectorNotice) => void
 }
 
-/** Whether the state is of a catch-up that this client has left unfinished. */
+/** Whether the state belongs to a catch-up that this client left unfinished. */
 function isOurCatchUp({ startFrom, foreign }: PlatformState): boolean {
   return startFrom !== undefined && foreign[caughtUpKey] === formatPosition(startFrom)
 }

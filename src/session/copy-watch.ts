@@ -3,45 +3,48 @@ import { hostname } from 'node:os'
 import { parsePlatformState, writerKey, type StateWriter } from '../opencti/platform-state.ts'
 import { millisecondsOfIsoDate } from '../util/iso-date.ts'
 
-/** What another run of this connector has left at the platform. */
+/** Trace of another run of this connector on the platform. */
 export interface OtherRun {
-  /** The name of its machine. */
+  /** Its machine's name. */
   readonly host: string
-  /** How long ago it wrote, in milliseconds. */
+  /** Time since it last wrote, in milliseconds. */
   readonly agoMs: number
 }
 
-/** A run that wrote within this time before our start may still be at work, in milliseconds: three pings. */
+/** A run that wrote this shortly before our start may still be running, in milliseconds: three pings. */
 const recentMs = 120_000
 
-/** After so many looks without a sign of it, another copy counts as gone: two that ping at one pace can miss one another. */
+/**
+ * Another copy counts as gone after this many looks without a sign of it. Two copies that ping at the same
+ * rate can miss each other.
+ */
 const looksUntilGone = 3
 
 /**
- * Tells whether another copy of this connector is at work. Each run signs what it writes to the platform, and takes its name
- * off when it ends. The state file knows the runs that it has seen: so what a killed run of the same folder has left is
- * known. What an unknown run has left says little at the start, as a lost folder and a restored backup look the same; but
- * who writes after us is alive.
+ * Detects whether another copy of this connector is running. Each run signs what it writes to the platform
+ * and removes its name when it ends. The state file records the runs it has seen, so traces of a killed run
+ * with the same folder are recognized. The trace of an unknown run proves little at startup, because a lost
+ * folder or a restored backup looks the same. But whoever writes after us is alive.
  */
 export class CopyWatch {
   readonly #run = randomUUID().slice(0, 8)
   readonly #nowMs: () => number
-  /** What was found at the start, and what was seen last: a sign of life is another one. */
+  /** What was found at startup, then what was last seen; anything else is a sign of life. */
   #seen: string | undefined
   #copy: string | undefined
   #quietLooks = 0
 
-  /** @param nowMs what time it is at the platform, in milliseconds since 1970. */
+  /** @param nowMs the platform's current time, in milliseconds since 1970. */
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs
   }
 
-  /** The machine on which another copy runs; undefined when none does, as far as it shows. */
+  /** Machine running another copy; undefined if none is known. */
   get copy(): string | undefined {
     return this.#copy
   }
 
-  /** A state with our name. */
+  /** Signs a state with our name. */
   signed(text: string): string {
     const writer: StateWriter = {
       run: this.#run,
@@ -51,16 +54,16 @@ export class CopyWatch {
     return JSON.stringify({ ...(JSON.parse(text) as object), [writerKey]: writer })
   }
 
-  /** Whether the platform has what we wrote ourselves in this run. */
+  /** Whether the state on the platform was written by this run. */
   isOwn(text: string): boolean {
     return writerOf(text)?.run === this.#run
   }
 
   /**
-   * Looks at what the platform has at the start.
+   * Checks the state on the platform at startup.
    *
-   * @param pushed what the platform can have from the runs that the state file knows.
-   * @returns the run that wrote it, when the state file does not know it.
+   * @param pushed states the platform may have from runs the state file knows.
+   * @returns the run that wrote it, if the state file does not know it.
    */
   begin(found: string | undefined, pushed: readonly string[]): OtherRun | undefined {
     const writer = writerOf(found)
@@ -70,15 +73,15 @@ export class CopyWatch {
     return { host: writer.host, agoMs: Math.max(0, this.#nowMs() - millisecondsOfIsoDate(writer.at)!) }
   }
 
-  /** Whether a run that was found at the start can still be at work. */
+  /** Whether a run found at startup may still be running. */
   mayBeAtWork({ agoMs }: OtherRun): boolean {
     return agoMs < recentMs
   }
 
   /**
-   * Looks at what the platform has before we write to it again.
+   * Checks the state on the platform before we overwrite it.
    *
-   * @returns whether another run has written it, since we did or since the start.
+   * @returns whether another run has written it since our last write or since startup.
    */
   look(found: string | undefined): boolean {
     if (found === undefined) return false

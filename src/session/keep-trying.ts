@@ -6,8 +6,8 @@ import { delay } from '../util/delay.ts'
 import { type Logger } from '../util/logger.ts'
 
 /**
- * Whether the platform is in trouble, in whatever form it says so, rather than something that a person has to mend: the token,
- * its rights, the stream.
+ * Whether the platform is in trouble, as opposed to something a person must fix: the token, its permissions,
+ * the stream.
  */
 export function isTroubleOfPlatform({ code }: StreamConnectorError): boolean {
   return code === 'PLATFORM_UNREACHABLE' || code === 'PLATFORM_ERROR'
@@ -22,11 +22,11 @@ export interface KeepTryingOptions {
 const waitBounds = { baseMs: 1000, maxMs: 30_000 }
 
 /**
- * Makes a call until it works.
+ * Repeats a call until it succeeds.
  *
  * @param what what did not work, for the log.
- * @param isWorthWaiting whether an error of this package can pass by itself; other errors always may.
- * @throws what cannot pass by itself, a `StopConnector`, and the signal's reason.
+ * @param isWorthWaiting whether an error of this package may resolve by itself; other errors always may.
+ * @throws errors that cannot resolve by themselves, a `StopConnector`, and the signal's reason.
  */
 export async function keepTrying<T>(
   call: () => Promise<T>,
@@ -42,7 +42,7 @@ export async function keepTrying<T>(
       signal.throwIfAborted()
       if (isStreamConnectorError(error) && (error.code === 'STOP' || !isWorthWaiting(error))) throw error
       const waitMs = backoffMs(attempt, waitBounds, options.random)
-      // Said once at the level that is on by default: a connector that waits must not look like one that works.
+      // Logged once at the default level, because a waiting connector must not look like a working one.
       const level = attempt === 1 ? 'error' : 'warn'
       options.logger[level](`${what}; retrying`, {
         error: describeError(error),
@@ -53,7 +53,7 @@ export async function keepTrying<T>(
   }
 }
 
-/** Whether `work` is done within `limitMs`, and before `cut` is aborted. */
+/** Whether `work` finishes within `limitMs` and before `cut` aborts. */
 export async function isDoneWithin(
   work: Promise<void>,
   limitMs: number,

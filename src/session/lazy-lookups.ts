@@ -6,7 +6,7 @@ import { type LoadedSettings } from '../settings/reading/load-settings.ts'
 import { type Clock } from '../util/clock.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 
-/** The look-ups of a connector, made when somebody asks for them: most connectors never do. */
+/** A connector's lookups, created on first use: most connectors never need them. */
 export class LazyLookups {
   readonly #options: PlatformLookupsOptions
   #lookups: PlatformLookups | undefined
@@ -22,7 +22,7 @@ export class LazyLookups {
     }
   }
 
-  /** Why the platform does not answer look-ups; undefined when it does, or nobody has asked. */
+  /** Why the platform does not answer lookups; undefined if it does, or nothing was looked up. */
   get problem(): PlatformError | undefined {
     return this.#lookups?.problem
   }
@@ -32,7 +32,7 @@ export class LazyLookups {
     return this.#lookups
   }
 
-  /** The stream brought an identity or a marking. */
+  /** The stream delivered an identity or a marking. */
   noteEvent({ name, entity, isDependency }: StreamEvent): void {
     this.#lookups?.note(entity, { isGone: name === 'delete' || name === 'merge', isDependency })
   }
@@ -43,7 +43,7 @@ export interface LazyLookupsOptions {
   readonly clock: Clock
   /** From `createPlatformHttp`. */
   readonly http: KyInstance
-  /** Aborted when what is in flight is given up. */
+  /** Aborted when work in flight is abandoned. */
   readonly stopped: AbortSignal
   readonly onNotice: (notice: ConnectorNotice) => void
 }

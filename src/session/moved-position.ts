@@ -1,19 +1,19 @@
 import { parsePlatformState } from '../opencti/platform-state.ts'
 import { comparePositions, formatPosition } from '../util/position.ts'
 
-/** A position that somebody else has written at the platform. */
+/** A position someone else wrote to the platform. */
 export interface MovedPosition {
-  /** The connector's own, `<ms>-<seq>`. */
+  /** The connector's own position, `<ms>-<seq>`. */
   readonly own: string
-  /** The one that the platform has instead. */
+  /** The position on the platform. */
   readonly found: string
 }
 
 /**
- * What somebody else has done to the position at the platform; undefined when nobody has, as far as it shows.
+ * Detects that someone else changed the position on the platform; undefined if there is no sign of it.
  *
- * @param found the state that the platform has.
- * @param pushed the states that it may have from us, the newest last.
+ * @param found state on the platform.
+ * @param pushed states it may have from us, newest last.
  */
 export function movedPosition(
   found: string | undefined,

@@ -2,7 +2,7 @@ import { type PlatformHttpOptions } from '../opencti/http.ts'
 import { type OpenctiSettings } from '../settings/schemas/opencti-settings.ts'
 import { version } from '../util/version.ts'
 
-/** The settings of the platform as its HTTP client takes them. The only place where they are revealed. */
+/** Converts the platform settings for its HTTP client. The only place that reveals their secrets. */
 export function platformHttpOptions(settings: OpenctiSettings): PlatformHttpOptions {
   const headers = Object.entries(settings.custom_headers)
   return {

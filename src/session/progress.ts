@@ -4,15 +4,19 @@ import { caughtUpKey, serializePlatformState, type PlatformState } from '../open
 import { formatPosition, startOfTime, type Position } from '../util/position.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 
-/** Value of {@link storedValues.idMap} while nothing was pushed yet beside an imported map that names everything. */
+/**
+ * Value of {@link storedValues.idMap} while nothing was pushed yet on top of an imported map that is
+ * complete.
+ */
 export const importedMap = 'imported'
 
 /**
- * What a reading begins with: `first`, nothing was ever pushed; `chosen`, a person said where; `resumed`, where it was.
+ * How reading starts: `first`, nothing was ever pushed; `chosen`, a person set the position; `resumed`, where
+ * it stopped.
  */
 export type StartKind = 'first' | 'chosen' | 'resumed'
 
-/** How far the connector has come, and what of that is saved and told to the platform. */
+/** The connector's progress, and how much of it is saved and pushed to the platform. */
 export class Progress implements CatchUpKeeper {
   #ledger = new Ledger({ from: startOfTime })
   #state: PlatformState = { startFrom: startOfTime, recoverUntil: false, foreign: {} }
@@ -22,41 +26,41 @@ export class Progress implements CatchUpKeeper {
   #startKind: StartKind = 'resumed'
   #isCatchingUp = false
   catchUpNotes: CatchUpNotes = {}
-  /** Whether the id map knows of everything that was ever pushed. */
+  /** Whether the id map has everything that was ever pushed. */
   mapIsComplete = false
-  /** Whether somebody said so of a map that was imported, whatever else is known here. */
+  /** Whether someone declared an imported map complete, regardless of what else is known here. */
   mapIsImported = false
 
   get ledger(): Ledger {
     return this.#ledger
   }
 
-  /** Whether what can no longer be read live may be caught up. */
+  /** Whether to catch up on what can no longer be read live. */
   get mayCatchUp(): boolean {
     return this.#state.recoverUntil !== false && this.#state.recoverUntil !== undefined
   }
 
-  /** Whether what is received tells what exists, not what happens; until the stream is read live. */
+  /** Whether incoming entities describe existing state rather than changes; until live reading starts. */
   get isCatchingUp(): boolean {
     return this.#isCatchingUp
   }
 
-  /** What the present reading began with. */
+  /** How the current reading started. */
   get startKind(): StartKind {
     return this.#startKind
   }
 
-  /** The position that needs no more work, `<ms>-<seq>`. */
+  /** Everything up to this position, `<ms>-<seq>`, is finished. */
   get position(): string {
     return formatPosition(this.#ledger.safe)
   }
 
-  /** The same, once it is one of the live stream: what a catch-up has come to is a time by another clock. */
+  /** {@link position} if it is on the live stream; a catch-up's progress is a time by another clock. */
   get safe(): Position | undefined {
     return this.#hasBegun && this.#ledger.catchUpUntilMs === undefined ? this.#ledger.safe : undefined
   }
 
-  /** Starts from `state`; what was under way before counts no more. */
+  /** Restarts from `state`; earlier work in flight no longer counts. */
   begin(state: PlatformState, kind: StartKind = 'chosen'): void {
     this.#hasBegun = true
     this.#startKind = kind
@@ -71,7 +75,7 @@ export class Progress implements CatchUpKeeper {
     this.#isCatchingUp = this.#ledger.catchingUp
   }
 
-  /** What can no longer be read live is caught up. */
+  /** Catches up on what can no longer be read live. */
   repairGap(fromMs: number, untilMs: number): void {
     this.#ledger.beginCatchUp(fromMs, untilMs)
     this.#isCatchingUp = this.#ledger.catchingUp
@@ -82,66 +86,66 @@ export class Progress implements CatchUpKeeper {
     this.#isCatchingUp = false
   }
 
-  /** The platform does not catch up this stream: never ask again. */
+  /** The platform cannot catch up this stream; never ask again. */
   refuseCatchUp(): void {
     this.#isCatchingUp = false
     this.#state = { ...this.#state, recoverUntil: false }
   }
 
-  /** An id of the stream was seen. */
+  /** A stream id was seen. */
   seen(ms: number): void {
     if (ms > this.#newestMs) this.#newestMs = ms
   }
 
-  /** The platform said that its newest event is so many milliseconds newer than what it has sent. */
+  /** The platform reported how many milliseconds its newest event is ahead of what it has sent. */
   headAhead(aheadMs: number): void {
     this.headAt(this.#newestMs + aheadMs)
   }
 
-  /** The platform said when its newest event happened, in milliseconds since 1970. */
+  /** The platform reported the time of its newest event, in milliseconds since 1970. */
   headAt(ms: number): void {
     if (ms > this.#headMs) this.#headMs = ms
   }
 
-  /** What the process before has noted of a catch-up that it left unfinished. */
+  /** Restores what the previous process noted about its unfinished catch-up. */
   knowCatchUp(said: string | undefined): void {
     this.catchUpNotes = said === undefined ? {} : readCatchUpNotes(said)
   }
 
-  /** Whether the map is complete, by what the store says of it. */
+  /** Restores whether the map is complete, from the store's value. */
   knowMap(said: string | undefined, isFresh: boolean): void {
     this.mapIsImported = said === importedMap
     this.mapIsComplete = isFresh || this.mapIsImported || said === 'complete'
   }
 
-  /** How far finished work lies behind the newest id, in milliseconds; 0 when nothing is under way. */
+  /** How far finished work is behind the newest id, in milliseconds; 0 if nothing is in flight. */
   get lagMs(): number {
     return Math.max(0, this.#newestMs - this.#finishedMs)
   }
 
-  /** How far finished work lies behind the newest event of the platform's whole stream, as far as it was told. */
+  /** How far finished work is behind the newest event of the platform's whole stream, as far as known. */
   get behindHeadMs(): number {
     const finishedMs = this.#finishedMs
-    // From the beginning, whenever that was: nothing is known before the first event.
+    // Started from the beginning, whenever that was: unknown before the first event.
     return finishedMs === 0 ? 0 : Math.max(0, this.#newestMs - finishedMs, this.#headMs - finishedMs)
   }
 
-  /** How old the oldest event is that is not finished, in milliseconds; 0 when there is none. */
+  /** Age of the oldest unfinished event, in milliseconds; 0 if there is none. */
   oldestUnfinishedMs(nowMs: number): number {
     return Math.max(0, nowMs - (this.#ledger.oldestUnfinishedMs ?? nowMs))
   }
 
-  /** Up to when nothing is under way. */
+  /** Nothing is in flight up to this time. */
   get #finishedMs(): number {
     return this.#ledger.oldestUnfinishedMs ?? Math.max(this.#newestMs, this.#ledger.safe.ms)
   }
 
-  /** The state as the platform is handed it: as of what is safe now. */
+  /** State to push to the platform: what is safe now. */
   text(): string {
     const { safe, catchUpUntilMs } = this.#ledger
     if (catchUpUntilMs === undefined || !this.mayCatchUp) {
       const { recoverUntil } = this.#state
-      // Live reading can begin before the end of the catch-up, which must not look unfinished for it.
+      // Live reading may start before the end of the catch-up, which must not make it look unfinished.
       const isAhead = typeof recoverUntil === 'string' && Date.parse(recoverUntil) > safe.ms
       return serializePlatformState({
         ...this.#state,
@@ -156,7 +160,9 @@ export class Progress implements CatchUpKeeper {
     })
   }
 
-  /** What goes with every commit. Before the stream there is no position: what was saved earlier stays. */
+  /**
+   * Values to save with every commit. Before the stream opens there is no position, so the saved one stays.
+   */
   values(): ReadonlyMap<string, string | undefined> {
     const map = this.mapIsImported && !this.#hasBegun ? importedMap : 'complete'
     const values = new Map<string, string | undefined>([

@@ -26,46 +26,46 @@ import { storedValues } from '../checkpoint/stored-values.ts'
 /** How the connector starts. */
 export interface SessionStart {
   readonly state: PlatformState
-  /** Somebody wanted another start than where we stopped, or there is no trace of an earlier one here. */
+  /** Someone wants a different start than where we stopped, or there is no trace of an earlier run here. */
   readonly isAnew: boolean
-  /** The platform knew a state, but nothing is known here of what was pushed. */
+  /** The platform had a state, but there is no record here of what was pushed. */
   readonly isTaken: boolean
   /** Where the state was found. */
   readonly source: 'local' | 'platform' | 'settings'
-  /** The platform's state was reset by somebody, as far as it shows. */
+  /** Someone reset the state on the platform, as far as known. */
   readonly isReset: boolean
-  /** Where it stood when somebody moved it at the platform, while it was away. */
+  /** Previous position, if someone moved it on the platform while the connector was away. */
   readonly movedFrom?: Position | undefined
 }
 
-/** As the official client does, in milliseconds. */
+/** Same as the official client, in milliseconds. */
 const pingEveryMs = 40_000
 
-/** How many states that were sent without an answer are remembered. */
+/** Maximum number of unanswered states to remember. */
 const maxUnanswered = 16
 
-/** Stands in place of the state when it was reset here, not at the platform: start as the settings say. */
+/** Replaces the state when it was reset here rather than on the platform: start as configured. */
 export const resetState = '{}'
 
 /**
- * The connector's standing with the platform: registered, pinged, its state handed over. The platform's copy of the state
- * is what operators see, reset and edit, so a change of theirs wins over ours; otherwise ours is the newer one.
+ * The connector's session with the platform: registration, pings, and state. The platform's copy of the state
+ * is the one operators see, reset, and edit, so their changes override ours; otherwise ours is newer.
  */
 export class Session {
   readonly #options: SessionOptions
   readonly #beginning: Beginning
   #isFailing = false
-  /** A ping was sent whose answer did not come: the platform may have done what it asks. */
+  /** A ping was not answered; the platform may have processed it. */
   #isUncertain = false
-  /** What the platform may have: what it is known to have, then what was sent without an answer. */
+  /** What the platform may have: the known state, then those sent without an answer. */
   #pushed: readonly string[] = []
-  /** Resets that are noticed and not obeyed yet. */
+  /** Resets noticed but not applied yet. */
   #resetsUnderWay = 0
-  /** Not every token may ask for the state. */
+  /** Not every token may read the state. */
   #mayRead = true
   #moved: MovedPosition | undefined
   readonly #copies: CopyWatch
-  /** The state is handed over for the last time: from here on nobody is at work. */
+  /** The last push: from here on, nobody is running. */
   #isEnding = false
 
   constructor(options: SessionOptions) {
@@ -75,28 +75,30 @@ export class Session {
     this.#copies = new CopyWatch(() => platform.nowMs ?? clock.now())
   }
 
-  /** The position that somebody else had written at the platform when it was last looked; undefined when nobody had. */
+  /** Position someone else had written to the platform at the last check; undefined if nobody had. */
   get moved(): MovedPosition | undefined {
     return this.#moved
   }
 
-  /** The machine on which another copy of this connector runs; undefined when none does, as far as it shows. */
+  /** Machine running another copy of this connector; undefined if none is known. */
   get copy(): string | undefined {
     return this.#copies.copy
   }
 
   /**
-   * Registers, waiting for a platform that is away, and finds out where to start.
+   * Registers, waiting for the platform if necessary, and determines where to start.
    *
-   * @throws StateError when a state is there and cannot be read: to begin as if there were none would send everything again.
+   * @throws StateError if there is a state that cannot be read: starting without it would send everything
+   *   again.
    */
   async open(signal: AbortSignal): Promise<SessionStart> {
     const { store } = this.#options
     let registered = await this.#register(signal)
-    // Before the ping: newer platforms fail over a state that is no JSON, and over the next one too.
+    // Before the ping: newer platforms fail on a non-JSON state, and again on the next one.
     readRemote(registered)
-    // One ping before the stream opens, echoing what is there: a reset that was made while nobody was here is flagged
-    // until a ping has seen it, and would look like a second reset later (OpenCTI platform, domain/connector.ts).
+    // One ping before the stream opens, which echoes the current state. A reset made while nobody was
+    // connected stays flagged until a ping has seen it, and would look like a second reset later (OpenCTI
+    // platform, domain/connector.ts).
     const echoed = await this.#patiently(
       () => this.#pingOrRegister(registered ?? 'null', signal),
       'The platform does not answer the first ping',
@@ -109,7 +111,7 @@ export class Session {
     const remote = readRemote(registered)
     const other = this.#copies.begin(registered, pushed)
     const isStillOurs = pushed.length === 0 || pushed.some((text) => isStill(text, registered))
-    // What another run has passed may never have reached our target: only a person moves us.
+    // What another run has passed may never have reached our target, so only a person can move us.
     if (local !== undefined && (isStillOurs || (other !== undefined && remote?.startFrom !== undefined))) {
       const state = readLocal(local)
       this.#noticeOtherRun(other, !isStillOurs)
@@ -146,13 +148,13 @@ export class Session {
     }
   }
 
-  /** Pings until `signal` is aborted. */
+  /** Pings until `signal` aborts. */
   run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
     return repeatUntilAborted(() => this.ping(signal), { clock, everyMs: pingEveryMs, signal })
   }
 
-  /** One ping with the newest state that is durable. What goes wrong is told, never thrown. */
+  /** Sends one ping with the newest durable state. Reports failures, never throws. */
   async ping(signal: AbortSignal): Promise<void> {
     try {
       await this.#ping(signal)
@@ -168,7 +170,7 @@ export class Session {
     }
   }
 
-  /** The same for the last time in this process: the state does not bear our name any more. */
+  /** Sends the last ping of this process, with an unsigned state. */
   pingLast(signal: AbortSignal): Promise<void> {
     this.#isEnding = true
     return this.ping(signal)
@@ -179,8 +181,8 @@ export class Session {
     if (this.#resetsUnderWay > 0) return this.#echo(signal)
     const saved = await this.#options.save()
     const sent = this.#isEnding ? saved : this.#copies.signed(saved)
-    // Any of these may be what the platform has when we come back from a crash: the last that it took, or what was sent
-    // since then. Only texts that differ are kept; while the platform is away, the position does not move for long.
+    // After a crash, the platform may have any of these: the last one it confirmed, or any sent since. Only
+    // distinct texts are kept; while the platform is down, the position does not move for long.
     const isKnown = this.#isEnding || this.#pushed.some((text) => this.#copies.isOwn(text))
     const unsent = !isKnown || this.#pushed.every((text) => !isStill(text, sent))
     if (unsent)
@@ -204,7 +206,7 @@ export class Session {
     await this.#rememberPushed([sent])
   }
 
-  /** While a reset is obeyed, neither the old state nor the new one may take the place of what a person has put there. */
+  /** While a reset is applied, neither the old state nor the new one may replace what a person has set. */
   async #echo(signal: AbortSignal): Promise<void> {
     const { platform, settings } = this.#options
     const [sent = 'null'] = this.#pushed
@@ -212,7 +214,7 @@ export class Session {
     if (!samePlatformState(answer, sent)) this.#obey(answer)
   }
 
-  /** The state that the platform has; undefined where it does not tell. */
+  /** State on the platform; undefined if it does not say. */
   async #read(signal: AbortSignal): Promise<string | undefined> {
     const { platform, settings } = this.#options
     if (!this.#mayRead && !this.#isUncertain) return undefined
@@ -221,21 +223,23 @@ export class Session {
       this.#mayRead = found !== undefined
       return found
     } catch (error) {
-      // The ping that follows tells more, unless there is nobody to answer it.
+      // The following ping says more, unless nobody is there to answer it.
       if (isStreamConnectorError(error) && error.code !== 'PLATFORM_UNREACHABLE') return undefined
       throw error
     }
   }
 
-  /** A ping whose answer was lost may have swallowed a reset: the platform is then without the state that it had. */
+  /**
+   * A ping whose answer was lost may have consumed a reset; the platform then no longer has the state it had.
+   */
   #wasResetUnseen(found: string): boolean {
-    // A platform that never took a state has none to lose.
+    // A platform that never received a state has none to lose.
     return parsePlatformState(found) === undefined && !this.#pushed.some((text) => isStill(text, found))
   }
 
   /**
-   * The ping stores what it sends, whatever the platform has: who else writes a position there would not be noticed. Ours
-   * stays: where two deployments have one id, to follow the other would be to lose what that one has passed.
+   * A ping overwrites whatever the platform has, so a position written by someone else would go unnoticed.
+   * Ours stays: if two deployments share an id, following the other would lose what it has passed.
    */
   #noticeMove(found: string | undefined): void {
     const state = parsePlatformState(found)
@@ -250,7 +254,7 @@ export class Session {
       this.#options.onNotice({ kind: 'moved', ...this.#moved })
   }
 
-  /** @param isElsewhere whether it has written another state than the one that we go on from. */
+  /** @param isElsewhere whether it has written a different state than the one we continue from. */
   #noticeOtherRun(other: OtherRun | undefined, isElsewhere: boolean): void {
     if (other === undefined || (!isElsewhere && !this.#copies.mayBeAtWork(other))) return
     this.#options.onNotice({ kind: 'second-copy', host: other.host, isCertain: false, agoMs: other.agoMs })
@@ -260,7 +264,7 @@ export class Session {
     const remote = parsePlatformState(answer)
     this.#isUncertain = false
     if (remote !== undefined && remote.problems.length > 0) {
-      // Not remembered as ours: if we are killed before the next ping has replaced it, the next start says so again.
+      // Not remembered as ours: if killed before the next ping replaces it, the next start reports it again.
       this.#noticeUnreadable(remote)
       return
     }
@@ -293,7 +297,7 @@ export class Session {
     return registration.state
   }
 
-  /** A platform that has lost its data since the registration must be told of the connector first. */
+  /** A platform that lost its data since the registration must learn about the connector first. */
   async #pingOrRegister(state: string, signal: AbortSignal): Promise<string | undefined> {
     const { platform, settings } = this.#options
     try {
@@ -308,15 +312,15 @@ export class Session {
     const { platform, settings, logger } = this.#options
     try {
       await platform.register({ id: settings.id, name: settings.name, scope: settings.scope }, signal)
-      // It forgot the state too, which nobody asked for: the next ping hands it over again.
+      // It also lost the state, which nobody requested; the next ping pushes it again.
       this.#isUncertain = false
       logger.info('Registered again: the platform had forgotten the connector')
     } catch {
-      // The next ping tells.
+      // The next ping reports it.
     }
   }
 
-  /** Waits for a platform that is away; what a person has to mend is thrown. */
+  /** Waits for a platform that is down; throws what a person must fix. */
   #patiently<T>(call: () => Promise<T>, what: string, signal: AbortSignal): Promise<T> {
     return keepTrying(call, what, this.#options, signal, isTroubleOfPlatform)
   }
@@ -329,21 +333,21 @@ export interface SessionOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  /** Learns who it is when the connector is registered. */
+  /** Receives the user when the connector registers. */
   readonly ownUser: OwnUser
-  /** Makes the present state durable and answers it, as text. */
+  /** Makes the current state durable and returns it as text. */
   readonly save: () => Promise<string>
-  /** Somebody reset or edited the state at the platform. Resolves when the connector has begun there. */
+  /** Someone reset or edited the state on the platform. Resolves when the connector has restarted there. */
   readonly onReset: (state: PlatformState) => Promise<void>
   readonly onNotice: (notice: ConnectorNotice) => void
 }
 
-/** Whether the platform still has what it had. A reset leaves an empty text, which is another kind of nothing than none. */
+/** Whether the platform still has what it had. A reset leaves an empty text, as opposed to nothing. */
 function isStill(had: string, has: string | undefined): boolean {
   return samePlatformState(had, has) && (had === '') === (has === '')
 }
 
-/** Where a state was found, and what to do when it cannot be read. */
+/** Where a state was found, and what to do if it cannot be read. */
 const atPlatform = {
   found: 'The state of this connector at the platform',
   remedy:
@@ -363,7 +367,7 @@ function readRemote(text: string | undefined): ReadPlatformState | undefined {
   return readable(parsePlatformState(text), atPlatform)
 }
 
-/** What we wrote has a position; the text that stands for a reset is none. */
+/** A state we wrote has a position; the reset text does not count. */
 function readLocal(text: string): ReadPlatformState | undefined {
   const state = readable(parsePlatformState(text), inFile)
   if (state === undefined || state.startFrom !== undefined) return state

@@ -1,8 +1,8 @@
 import { comparePositions, parsePosition } from '../util/position.ts'
 
 /**
- * Whether one position, `<ms>-<seq>`, comes before another. A position that is absent or cannot be read comes before none.
- * Stores know no more of positions than this.
+ * Whether one position, `<ms>-<seq>`, is before another. A missing or unreadable position is before none.
+ * This is all stores know about positions.
  */
 export function isEarlierPosition(one: string | undefined, other: string): boolean {
   const position = parsePosition(one ?? '')

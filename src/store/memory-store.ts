@@ -13,9 +13,9 @@ import {
 const maxEntitiesAt = 100
 
 /**
- * Keeps a connector's state in the memory of the process: for tests, and for connectors that need no more than the
- * position that the platform keeps. It survives `close` and another `open` of the same instance, as a file would,
- * so that a test can restart a connector; it ends with the process, and its dead letters with it.
+ * Keeps a connector's state in memory: for tests, and for connectors that only need the position on the
+ * platform. Survives `close` and a new `open` of the same instance, like a file, so tests can restart a
+ * connector. Everything, including dead letters, is gone when the process ends.
  *
  * @example
  * ```ts
@@ -30,13 +30,13 @@ export class MemoryStore implements StateStore {
   #owner: string | undefined
   #held = false
   #lastDeadLetterId = 0
-  /** The keys, and the ids, in order, until the next change. */
+  /** Sorted keys and ids; cached until the next change. */
   #sortedKeys: readonly string[] | undefined
   #sortedIds: readonly number[] | undefined
   readonly #values = new Map<string, string>()
   readonly #entities = new Map<string, EntityRecord>()
   readonly #departures = new Map<string, string>()
-  /** In order of id: ids only grow, and a Map keeps the order of insertion. */
+  /** By id: ids only increase, and a Map keeps insertion order. */
   readonly #deadLetters = new Map<number, DeadLetter>()
 
   async open(owner: string): Promise<StateOpening> {
@@ -159,7 +159,7 @@ export class MemoryStore implements StateStore {
     for (const id of new Set(request.ids ?? this.#deadLetters.keys())) {
       const letter = this.#deadLetters.get(id)
       if (letter?.key === undefined) continue
-      // Once forced it stays so: a later request for all of them must not take that back.
+      // Once forced, always forced: a later request for all letters must not undo that.
       const replay = request.force || letter.replay === 'forced' ? 'forced' : 'requested'
       this.#deadLetters.set(id, { ...letter, replay })
       count++
@@ -231,7 +231,7 @@ export class MemoryStore implements StateStore {
   }
 }
 
-/** Everything that can fail (the iterables are the caller's), before the first change. */
+/** Everything that can fail (the iterables are the caller's) happens before the first change. */
 function collect(changes: StateChanges) {
   try {
     return {
@@ -255,12 +255,12 @@ function collect(changes: StateChanges) {
   }
 }
 
-/** A copy of its own, so that the caller's later changes do not reach the store. */
+/** A copy, so that later changes by the caller do not reach the store. */
 function withoutUndefined<T extends object>(record: T): T {
   return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as T
 }
 
-/** The index of the first of `sorted` that comes after `item`. */
+/** Index of the first item in `sorted` that comes after `item`. */
 function firstAfter<T>(sorted: readonly T[], item: T, compare: (a: T, b: T) => number): number {
   let low = 0
   let high = sorted.length

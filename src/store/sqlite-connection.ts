@@ -7,35 +7,37 @@ import { type StateChanges, type EntityRecord } from './state-store.ts'
 import { isEarlierPosition } from './earlier-position.ts'
 import { deadLetterParameters, type Parameter, pushEntityParameters, textParameter } from './sqlite-rows.ts'
 
-/** How long a write waits for another program's write, in milliseconds. Nothing else happens meanwhile in the thread. */
+/** How long a write waits for another program's write, in milliseconds. Blocks the thread. */
 const busyTimeoutMs = 2000
 
-/** The same for a connection that must not hold up its thread: what the command line writes takes a few milliseconds. */
+/** The same for a connection that must not block its thread: writes by the command line take milliseconds. */
 const hurriedBusyTimeoutMs = 100
 
-/** Pages kept in memory, in KiB. */
+/** Page cache, in KiB. */
 const cacheKiB = 16_384
 
 /**
- * How many pages of 4 KiB the write-ahead log gathers before they go into the file. SQLite's 1000 would write a
- * page that changes often (every batch touches random places of the index) several times as often; measured, 100,000
- * new entities take 1.3 s instead of 2.
+ * Pages of 4 KiB to collect in the write-ahead log before they go to the file. SQLite's default of 1000
+ * writes frequently changed pages (each batch touches random places of the index) several times as often;
+ * measured, 100,000 new entities take 1.3 s instead of 2.
  */
 const checkpointPages = 4000
 
-/** The same on a disk with next to no room. */
+/** The same on a nearly full disk. */
 const fewestCheckpointPages = 16
 
-/** The size of a page, in bytes. */
+/** Page size, in bytes. */
 const pageBytes = 4096
 
-/** Of a disk's free room, the part that the log may gather. Where the log took all of it, the file could not take in the log. */
+/**
+ * Share of the free disk space the log may use. If the log took it all, the file could not absorb the log.
+ */
 const logShare = 1 / 16
 
-/** What the log is cut back to after a burst, as a multiple of what it gathers. */
+/** Size the log is truncated to after a burst, as a multiple of its normal size. */
 const logExcess = 4
 
-/** Opens a state file as every thread does that works with it. */
+/** Opens a state file the way every thread does. */
 export function openStateFile(path: string, options: { readonly readOnly: boolean }): DatabaseSync {
   const database = openDatabase(path, options)
   const pages = checkpointPagesBeside(path)
@@ -51,11 +53,11 @@ export function openStateFile(path: string, options: { readonly readOnly: boolea
   }
 }
 
-/** How many pages the log may gather on the disk of this file, whose free room it shares. */
+/** Number of pages the log may collect, given the free space on this file's disk. */
 function checkpointPagesBeside(path: string): number {
   try {
     const { bavail, bsize, blocks } = statfsSync(dirname(path))
-    // Some file systems do not tell.
+    // Some file systems do not say.
     if (blocks === 0) return checkpointPages
     const pages = Math.trunc((bavail * bsize * logShare) / pageBytes)
     return Math.min(Math.max(pages, fewestCheckpointPages), checkpointPages)
@@ -64,34 +66,37 @@ function checkpointPagesBeside(path: string): number {
   }
 }
 
-/** One thread's way into a state file that is complete: its statements, and how they are used to change it. */
+/** One thread's connection to a complete state file, with its prepared statements. */
 export class SqliteConnection {
   readonly statements: SqliteStatements
   readonly #database: DatabaseSync
-  /** Undefined: what is set for the database is not known. */
+  /** Undefined: the database's current setting is unknown. */
   #isDurable: boolean | undefined
 
-  /** Closes the database with itself. */
+  /** Takes over the database, and closes it in the end. */
   constructor(database: DatabaseSync) {
     this.#database = database
     this.statements = prepareStatements(database)
   }
 
-  /** From now on, a write that another program holds up fails soon: it can be made where there is time to wait. */
+  /**
+   * From now on, a write blocked by another program fails quickly, because it can be retried where there is
+   * time to wait.
+   */
   hurry(): void {
     this.#database.exec(`PRAGMA busy_timeout = ${hurriedBusyTimeoutMs}`)
   }
 
   /**
-   * All of the changes or none.
+   * Applies all changes or none.
    *
-   * @param number is kept with them, to be asked for with {@link lastNumber}.
+   * @param number stored with them; see {@link lastNumber}.
    */
   commit(changes: StateChanges, number?: number): void {
-    // In WAL mode FULL means one fsync of the log after the commit. Earlier commits are before it in the same log,
-    // or were synced into the main file when the log was rewound, so that they are covered too
-    // (sqlite.org/pragma.html#pragma_synchronous). A transaction that changes no page is not synced at all:
-    // hence the counter. Set before it and not back after it: what fails has changed nothing.
+    // In WAL mode, FULL means one fsync of the log after the commit. It covers earlier commits, which precede
+    // it in the same log or were synced to the main file when the log was rewound
+    // (sqlite.org/pragma.html#pragma_synchronous). A transaction that changes no page is not synced, hence
+    // the counter. Set before the commit and not reset after it: if setting it fails, nothing has changed.
     const durable = changes.durable === true
     if (durable !== this.#isDurable)
       this.#database.exec(`PRAGMA synchronous = ${durable ? 'FULL' : 'NORMAL'}`)
@@ -103,12 +108,12 @@ export class SqliteConnection {
     })
   }
 
-  /** The number of the last commit that had one; 0 when none had. */
+  /** Number of the last numbered commit; 0 if there was none. */
   get lastNumber(): number {
     return Number(this.statements.lastNumber.get()?.['value'] ?? 0)
   }
 
-  /** Everything that `work` does, or nothing. */
+  /** Runs `work` completely or not at all. */
   transaction<T>(work: (statements: SqliteStatements) => T): T {
     const { statements } = this
     statements.begin.run()
@@ -131,7 +136,7 @@ function rollback(statements: SqliteStatements): void {
   try {
     statements.rollback.run()
   } catch {
-    // A full disk and some other failures roll back by themselves (sqlite.org/lang_transaction.html).
+    // A full disk and some other failures roll back on their own (sqlite.org/lang_transaction.html).
   }
 }
 

@@ -1,7 +1,7 @@
 import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import { StateError } from '../errors/state-error.ts'
 
-/** The primary result codes of SQLite that need different advice (sqlite.org/rescode.html). */
+/** SQLite's primary result codes that need specific advice (sqlite.org/rescode.html). */
 const sqlite = {
   perm: 3,
   busy: 5,
@@ -14,11 +14,11 @@ const sqlite = {
 }
 
 /**
- * Says what a failure of SQLite or of the file system means for the state, and what to do.
+ * Explains what a failure of SQLite or the file system means for the state, and what to do.
  *
  * @param error what was thrown.
  * @param doing whether the state was being read (or opened) or changed.
- * @param fileName the name of the file, without its folder: folders are values of settings.
+ * @param fileName file name without its folder, because folders are values of settings.
  */
 export function stateFailure(error: unknown, doing: 'reading' | 'writing', fileName: string): Error {
   if (isStreamConnectorError(error)) return error

@@ -7,9 +7,9 @@ import { stateFailure } from './sqlite-failure.ts'
 const busy = 5
 
 /**
- * Holds a state for one process: an exclusive transaction on a small SQLite file beside it, never committed. The
- * lock is the operating system's, so it goes with the process however that ends, and a process id that is used
- * again cannot fake it. The state itself stays readable, for the command line and for `sqlite3`.
+ * Locks a state for one process: an exclusive transaction, never committed, on a small SQLite file next to
+ * it. The operating system owns the lock, so it disappears with the process however that ends, and a reused
+ * process id cannot fake it. The state itself stays readable for the command line and `sqlite3`.
  */
 export class SqliteLock {
   readonly #database: DatabaseSync
@@ -18,15 +18,15 @@ export class SqliteLock {
     this.#database = database
   }
 
-  /** @throws StateError `STATE_LOCKED` at once when another holder exists. */
+  /** @throws StateError `STATE_LOCKED` immediately if there is another holder. */
   static acquire(path: string): SqliteLock {
     const fileName = basename(path)
     let database: DatabaseSync | undefined
     try {
       createPrivateFile(path)
       database = openDatabase(path)
-      // Without a journal in a file: nothing is ever written here. Of a file that may be read only, SQLite takes no exclusive
-      // lock and says nothing, until it is to change.
+      // No journal file, because nothing is ever written here. For a read-only file, SQLite silently takes no
+      // exclusive lock until a write.
       database.exec(
         'PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE; PRAGMA user_version = 1',
       )
@@ -45,17 +45,16 @@ export class SqliteLock {
     }
   }
 
-  /** Lets go. The file stays: removing it would let two processes lock two different files. */
+  /** Releases the lock. The file stays: if it were removed, two processes could lock two different files. */
   release(): void {
     this.#database.close()
   }
 }
 
 /**
- * Opens a SQLite file. The module is looked up when a state is opened, not when this package is imported: only
- * then does Node 22 print its ExperimentalWarning about SQLite (silence it with
- * `node --disable-warning=ExperimentalWarning`; Node 24 prints none), and bundlers that strip `node:` from
- * imports, which `sqlite` does not survive, cannot break it.
+ * Opens a SQLite file. Loads the module when a state is opened rather than at import: only then does Node 22
+ * print its ExperimentalWarning about SQLite (silence it with `node --disable-warning=ExperimentalWarning`;
+ * Node 24 prints none), and bundlers that strip `node:` from imports, which breaks `sqlite`, do no harm.
  */
 export function openDatabase(path: string, options = { readOnly: false }): DatabaseSync {
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
@@ -63,8 +62,8 @@ export function openDatabase(path: string, options = { readOnly: false }): Datab
 }
 
 /**
- * Makes sure that the file exists, readable by its owner alone; SQLite gives its `-wal`, `-shm` and `-journal`
- * files the same mode. An existing file is not opened: closing it would drop the locks that SQLite holds on it
+ * Ensures that the file exists and is readable by its owner only; SQLite gives its `-wal`, `-shm`, and
+ * `-journal` files the same mode. Does not open an existing file: closing it would drop SQLite's locks on it
  * in this process (sqlite.org/howtocorrupt.html, 2.2).
  */
 export function createPrivateFile(path: string): void {
@@ -72,12 +71,12 @@ export function createPrivateFile(path: string): void {
     closeSync(openSync(path, 'wx', 0o600))
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'EEXIST') throw error
-    // A link that leads nowhere yet: SQLite would make the file there, for everybody to read.
+    // A dangling symbolic link: SQLite would create the file there, readable by everyone.
     if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600))
   }
 }
 
-/** Whether another program holds what was asked for. */
+/** Whether another program holds the lock. */
 export function isBusy(error: unknown): boolean {
   const { errcode } = (error ?? {}) as { errcode?: unknown }
   return typeof errcode === 'number' && (errcode & 0xff) === busy

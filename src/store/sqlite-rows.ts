@@ -2,10 +2,10 @@ import { type DeadLetter, type EntityRecord, type NewDeadLetter } from './state-
 
 type Row = Readonly<Record<string, unknown>>
 
-/** Something that SQLite takes for a `?`. */
+/** A value for a `?` in SQL. */
 export type Parameter = string | number | null | Uint8Array
 
-/** The columns of {@link entityOfRow} and {@link pushEntityParameters}, in order. */
+/** Columns of {@link entityOfRow} and {@link pushEntityParameters}, in order. */
 export const entityColumns = 'key, stix_id, external_id, position, expires_at_ms, route, caught_up_ms'
 
 export function pushEntityParameters(parameters: Parameter[], entity: EntityRecord): void {
@@ -20,13 +20,13 @@ export function pushEntityParameters(parameters: Parameter[], entity: EntityReco
   )
 }
 
-/** @param key the key where it is known, so that it need not be read. */
+/** @param key the key if already known, so that it need not be read. */
 export function entityOfRow(row: Row, key = row['key'] as string): EntityRecord {
   const entity: { -readonly [K in keyof EntityRecord]: EntityRecord[K] } = {
     key,
     stixId: row['stix_id'] as string,
   }
-  // Absent, not undefined: both stores answer the same.
+  // Missing rather than undefined, so that both stores return the same.
   if (row['external_id'] !== null) entity.externalId = row['external_id'] as string
   if (row['position'] !== null) entity.position = row['position'] as string
   if (row['expires_at_ms'] !== null) entity.expiresAtMs = row['expires_at_ms'] as number
@@ -35,7 +35,7 @@ export function entityOfRow(row: Row, key = row['key'] as string): EntityRecord 
   return entity
 }
 
-/** The columns of {@link deadLetterParameters}, in order. */
+/** Columns of {@link deadLetterParameters}, in order. */
 export const deadLetterColumns =
   'key, event_type, entity_id, entity_type, position, attempts, first_at_ms, last_at_ms, error, data'
 
@@ -74,7 +74,7 @@ export function deadLetterOfRow(row: Row): DeadLetter {
   return letter
 }
 
-/** Text that came over the network may hold a NUL, where Node 22 ends a text that it reads from SQLite. */
+/** Text from the network may contain a NUL, at which Node 22 truncates text from SQLite. */
 export function textParameter(text: string): string | Uint8Array {
   return text.includes('\0') ? Buffer.from(text) : text
 }

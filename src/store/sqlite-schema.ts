@@ -6,8 +6,8 @@ import { corruptState } from './sqlite-failure.ts'
 const applicationId = 0x4f435343
 
 /**
- * What brings a file from version n to n + 1 (SQLite's `user_version`). Only ever add to this list: files that
- * exist have gone through the older entries.
+ * Migrations from version n to n + 1 (SQLite's `user_version`). Only append: existing files have run the
+ * older ones.
  */
 const migrations: readonly string[] = [
   `
@@ -104,14 +104,14 @@ const migrations: readonly string[] = [
   `,
 ]
 
-/** The version that this package reads and writes. */
+/** Schema version of this package. */
 export const schemaVersion = migrations.length
 
 /**
- * Brings the schema of an opened file up to date, having made sure that the file is ours.
+ * Verifies that an opened file is ours, and migrates its schema.
  *
- * @throws StateError `STATE_CORRUPT` for a file of something else, `STATE_UNREADABLE` for one of a newer version,
- *   or of an older one that may not be changed.
+ * @throws StateError `STATE_CORRUPT` for a foreign file, `STATE_UNREADABLE` for a newer version, or for an
+ *   older one that must not be changed.
  */
 export function migrate(database: DatabaseSync, options: { fileName: string; mayChange: boolean }): void {
   const { fileName, mayChange } = options
@@ -133,7 +133,7 @@ export function migrate(database: DatabaseSync, options: { fileName: string; may
       `The state file ${fileName} is not complete, or of an older version. Start the connector once, which brings it up to date.`,
     )
   }
-  // Before the first table, so that a file of ours is never without its mark.
+  // Before the first table, so that our files always carry the mark.
   database.exec('PRAGMA synchronous = FULL; BEGIN IMMEDIATE')
   database.exec(`PRAGMA application_id = ${applicationId}`)
   for (const migration of migrations.slice(version)) database.exec(migration)
@@ -141,9 +141,9 @@ export function migrate(database: DatabaseSync, options: { fileName: string; may
 }
 
 /**
- * Whether the file had no owner before.
+ * Claims the file for an owner. Returns whether it had none before.
  *
- * @throws StateError `STATE_FOREIGN` when it belongs to another connector id.
+ * @throws StateError `STATE_FOREIGN` if it belongs to another connector id.
  */
 export function claim(
   database: DatabaseSync,

@@ -5,16 +5,16 @@ const marks = 'replay.kind AS replay, outdated.position AS outdated_by, dead_let
 const joinMarks =
   'LEFT JOIN replay USING (id) LEFT JOIN outdated USING (id) LEFT JOIN dead_letter_route USING (id)'
 const selectDeadLetters = `SELECT dead_letter.*, ${marks} FROM dead_letter ${joinMarks}`
-/** `data` is the last column: SQLite does not read what lies behind the last one that is asked for. */
+/** `data` is the last column: SQLite does not read past the last column requested. */
 const selectWithoutData = `SELECT dead_letter.id, ${deadLetterColumns
   .replace(', data', '')
   .replaceAll(/\w+/g, 'dead_letter.$&')}, '' AS data, ${marks} FROM dead_letter ${joinMarks}`
 const deadLetterPage = 'WHERE dead_letter.id > ? ORDER BY dead_letter.id LIMIT ?'
 
-/** Once forced it stays so: a later request for all of them must not take that back. */
+/** Once forced, always forced: a later request for all letters must not undo that. */
 const keepForced = "ON CONFLICT (id) DO UPDATE SET kind = iif(kind = 'forced', 'forced', excluded.kind)"
 
-/** How many entities one statement puts: SQLite takes 32,766 parameters, and more than these gain nothing. */
+/** Entities per statement. SQLite allows 32,766 parameters, but more than these gain nothing. */
 export const entitiesAtOnce = 20
 
 const putEntities = (rows: number) =>
@@ -22,7 +22,7 @@ const putEntities = (rows: number) =>
    ON CONFLICT (key) DO UPDATE SET stix_id = excluded.stix_id, external_id = excluded.external_id,
    position = excluded.position, expires_at_ms = excluded.expires_at_ms, route = excluded.route, caught_up_ms = excluded.caught_up_ms`
 
-/** Every statement of a {@link SqliteStore}, prepared once. */
+/** All prepared statements of a {@link SqliteStore}. */
 export type SqliteStatements = ReturnType<typeof prepareStatements>
 
 export function prepareStatements(database: DatabaseSync) {
@@ -51,7 +51,7 @@ export function prepareStatements(database: DatabaseSync) {
     ),
     firstEntities: database.prepare(`SELECT ${entityColumns} FROM entity ORDER BY key LIMIT ?`),
     entitiesAfter: database.prepare(`SELECT ${entityColumns} FROM entity WHERE key > ? ORDER BY key LIMIT ?`),
-    // As the index has it: an id of the entity's own is nobody else's.
+    // Matches the index: an entity's own id belongs to no other.
     entitiesAt: database.prepare(
       `SELECT ${entityColumns} FROM entity WHERE external_id = ? AND external_id <> stix_id AND external_id <> key LIMIT 100`,
     ),

@@ -18,32 +18,37 @@ import {
   type StateStore,
 } from './state-store.ts'
 
-/** Where a {@link SqliteStore} keeps its file, and how it holds it. */
+/** Options of a {@link SqliteStore}. */
 export interface SqliteStoreOptions {
-  /** The folder; made, for its owner alone, when it does not exist. It must be on a local disk: network file systems lose locks. */
+  /**
+   * Folder; created for its owner only if missing. Must be on a local disk: network file systems lose locks.
+   */
   readonly directory: string
-  /** Names the file: `<directory>/<connector id>.sqlite`. */
+  /** Determines the file name: `<directory>/<connector id>.sqlite`. */
   readonly connectorId: string
   /**
-   * - `exclusive` (the default): for the connector; a second one is refused
-   * - `shared`: for tools that change something (ask for a replay, purge) while the connector may be running
-   * - `read-only`: for tools that only look
+   * - `exclusive`: for the connector; a second one is refused
+   * - `shared`: for tools that make changes (request a replay, purge) while the connector may be running
+   * - `read-only`: for tools that only read
    *
    * Only `exclusive` creates what is missing.
+   * @default 'exclusive'
    */
   readonly access?: 'exclusive' | 'shared' | 'read-only' | undefined
   /**
-   * Commits of so many entities and more take milliseconds, and are made in a thread of their own. It takes some megabytes
-   * and is begun with the first of them, or when a commit has to wait for another program. `Infinity` for none. Default: 500.
+   * Commits with at least this many entities take milliseconds and run in a worker thread. The thread needs
+   * some megabytes, and starts with the first such commit, or when a commit must wait for another program.
+   * `Infinity` disables it.
+   * @default 500
    */
   readonly largeCommitEntities?: number | undefined
 }
 
 /**
- * Keeps a connector's state in one SQLite file through `node:sqlite`: nothing to compile, and `sqlite3` can open it.
- * What was committed survives `kill -9`; what was committed as `durable`, and everything before it, also survives
- * a loss of power. Calls do their work at once, on the calling thread: a commit of 100 entities takes under a
- * millisecond. Only large commits are made in another thread (`largeCommitEntities`).
+ * Keeps a connector's state in one SQLite file through `node:sqlite`: nothing to compile, and `sqlite3` can
+ * open it. Commits survive `kill -9`; a `durable` commit, and everything before it, also survives a power
+ * failure. Calls run immediately, on the calling thread: a commit of 100 entities takes under a millisecond.
+ * Only large commits run in another thread (`largeCommitEntities`).
  *
  * @example
  * ```ts
@@ -66,7 +71,7 @@ export class SqliteStore implements StateStore {
   #connection: SqliteConnection | undefined
   #lock: SqliteLock | undefined
   #heldFiles: HeldFiles | undefined
-  /** Begun with the first commit that it is needed for. */
+  /** Started by the first commit that needs it. */
   #thread: SqliteThread | undefined
 
   constructor(options: SqliteStoreOptions) {
@@ -212,7 +217,7 @@ export class SqliteStore implements StateStore {
           return connection.commit(all)
         } catch (error) {
           if (!this.#mayHaveThread || !isBusy(error)) throw error
-          // Nothing of it is done, and it can wait in the thread.
+          // Nothing has been written; the thread can wait instead.
         }
       }
       this.#thread ??= new SqliteThread(this.#path, connection)
@@ -243,7 +248,7 @@ export class SqliteStore implements StateStore {
     }
   }
 
-  /** One after the other: two connections would wait for each other, and this thread with them. */
+  /** One at a time: two connections would wait for each other, and block this thread. */
   async #write<T>(work: (connection: SqliteConnection) => T | Promise<T>): Promise<T> {
     while (this.#thread?.running !== undefined) await this.#thread.running
     if (this.#connection === undefined) throw notOpen('STATE_NOT_WRITTEN')
@@ -263,7 +268,7 @@ function notOpen(code: 'STATE_UNREADABLE' | 'STATE_NOT_WRITTEN'): StateError {
   return new StateError(code, 'The state was used before it was opened or after it was closed.')
 }
 
-/** What can be tried twice, and sent to another thread: generators cannot. */
+/** Arrays instead of generators, so that changes can be retried and sent to another thread. */
 function withArrays(changes: StateChanges) {
   return {
     ...changes,
@@ -276,12 +281,12 @@ function withArrays(changes: StateChanges) {
   }
 }
 
-/** The first text after all that begin with `prefix`, which ends in a plain character. */
+/** The first text after all texts that start with `prefix`, which must end in an ASCII character. */
 function endOf(prefix: string): string {
   return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)
 }
 
-/** The path of the state file of a connector. */
+/** Path of a connector's state file. */
 export function stateFileOf({
   directory,
   connectorId,
@@ -289,19 +294,22 @@ export function stateFileOf({
   return join(directory, `${fileNameOf(connectorId)}.sqlite`)
 }
 
-/** The path of the file that is locked while a connector holds a state file. */
+/** Path of the lock file of a state file. */
 export function lockFileOf(stateFile: string): string {
   return stateFile.replace(/\.sqlite$/, '.lock')
 }
 
-/** The id where it can name a file everywhere (a UUID can); else what is left of it, and a hash that keeps ids apart. */
+/**
+ * The id if it is a valid file name everywhere, like a UUID; otherwise its valid part plus a hash that keeps
+ * ids apart.
+ */
 function fileNameOf(connectorId: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(connectorId)) return connectorId
   const hash = createHash('sha256').update(connectorId).digest('hex').slice(0, 12)
   return `${connectorId.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 80)}-${hash}`
 }
 
-/** Whether a folder is one that every user may write to; Windows has no such bit. */
+/** Whether every user may write to a folder. Windows has no such bit. */
 function mayOthersWrite(directory: string): boolean {
   return process.platform !== 'win32' && (statSync(directory).mode & 0o002) !== 0
 }

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { openStateFile, SqliteConnection } from './sqlite-connection.ts'
 import { type SqliteThreadAnswer, type SqliteThreadCommit } from './sqlite-thread.ts'
 
-// What runs in the thread of a SqliteThread: a connection of its own to the state file whose path it is given.
+// Runs in the thread of a SqliteThread, with a separate connection to the state file whose path it receives.
 const connection = new SqliteConnection(openStateFile(workerData as string, { readOnly: false }))
 
 parentPort!.on('message', (commit: SqliteThreadCommit | undefined) => {
@@ -19,7 +19,7 @@ function answerTo({ changes, number }: SqliteThreadCommit): SqliteThreadAnswer {
     connection.commit(changes, number)
     return {}
   } catch (error) {
-    // Of an error, a message between threads carries no properties of its own.
+    // Messages between threads do not carry an error's custom properties.
     const { message, errcode } = error as { message: string; errcode?: number }
     return { failure: { message, errcode } }
   }

@@ -1,6 +1,6 @@
 /**
- * Where the code of the thread is. The build puts the code itself into the address (`scripts/inline-thread.ts`), so that a
- * bundler takes it along without knowing of it.
+ * URL of the thread's code. The build puts the code itself into the URL (`scripts/inline-thread.ts`), so that
+ * bundlers include it without any configuration.
  */
 export function sqliteThreadUrl(): URL {
   return new URL('./sqlite-thread-main.ts', import.meta.url)

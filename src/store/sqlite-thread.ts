@@ -3,31 +3,30 @@ import { type SqliteConnection } from './sqlite-connection.ts'
 import { sqliteThreadUrl } from './sqlite-thread-url.ts'
 import { type StateChanges } from './state-store.ts'
 
-/** What the thread is sent: a commit, and the number by which it is known whether it was made. */
+/** Message to the thread: a commit, and a number that later tells whether it was made. */
 export interface SqliteThreadCommit {
   readonly changes: StateChanges
   readonly number: number
 }
 
-/** What the thread says after each commit: nothing, or why it did not succeed. */
+/** The thread's answer to each commit: nothing, or why it failed. */
 export interface SqliteThreadAnswer {
   readonly failure?: { readonly message: string; readonly errcode: number | undefined } | undefined
 }
 
 /**
- * Commits to a state file in a thread of its own, so that the thread that reads the stream goes on meanwhile. Where
- * it dies before it has answered, also because none can be had, the commit is made here
- * unless it was made there.
+ * Commits to a state file in a separate thread, so that the thread reading the stream continues meanwhile. If
+ * the thread dies before it answers, or cannot start, the commit runs here unless it was already made there.
  */
 export class SqliteThread {
   readonly #connection: SqliteConnection
   #worker: Worker | undefined
-  /** The commit that is under way. */
+  /** The running commit. */
   #running: (SqliteThreadCommit & PromiseWithResolvers<void>) | undefined
 
   /**
-   * @param path the state file, which is complete.
-   * @param connection the way into it of the thread that calls.
+   * @param path a complete state file.
+   * @param connection the calling thread's connection to it.
    */
   constructor(path: string, connection: SqliteConnection) {
     this.#connection = connection
@@ -35,8 +34,8 @@ export class SqliteThread {
       this.#worker = new Worker(sqliteThreadUrl(), {
         name: 'state',
         workerData: path,
-        // It needs nothing of the environment, where the secrets are, nor what else was loaded into the program; Node 22
-        // has warned of SQLite already.
+        // It needs neither the environment, which contains the secrets, nor anything else loaded into the
+        // program. Node 22 has already warned about SQLite.
         env: {},
         execArgv: ['--disable-warning=ExperimentalWarning'],
       })
@@ -44,27 +43,27 @@ export class SqliteThread {
       return
     }
     this.#worker.on('message', (answer: SqliteThreadAnswer) => this.#answered(answer))
-    // Its end follows, with which its connection is closed.
+    // The exit event follows and closes its connection.
     this.#worker.on('error', () => {})
     this.#worker.on('exit', () => this.#ended())
-    // Alone it is no reason for a program not to end.
+    // It alone must not keep a program alive.
     this.#worker.unref()
   }
 
-  /** Whether it can take commits, also while it still begins. */
+  /** Whether it accepts commits, even while still starting. */
   get isAlive(): boolean {
     return this.#worker !== undefined
   }
 
-  /** Resolves when the commit that is under way is over, however it ends; undefined when there is none. */
+  /** Resolves when the running commit ends, successful or not; undefined if there is none. */
   get running(): Promise<void> | undefined {
     return this.#running?.promise.catch(() => {})
   }
 
   /**
-   * All of the changes or none; call it only when it is alive, and no other commit is under way.
+   * Applies all changes or none. Call only if it is alive and no other commit is running.
    *
-   * @throws what SQLite says, as an error with its `errcode`.
+   * @throws SQLite's error, with its `errcode`.
    */
   commit(changes: StateChanges): Promise<void> {
     const worker = this.#worker!
@@ -75,7 +74,7 @@ export class SqliteThread {
     return this.#running.promise
   }
 
-  /** Ends the thread, after the commit that is under way. */
+  /** Ends the thread after the running commit. */
   async close(): Promise<void> {
     await this.running
     const worker = this.#worker
@@ -101,7 +100,7 @@ export class SqliteThread {
     if (running === undefined) return
     this.#running = undefined
     try {
-      // It can have died between the commit and its answer.
+      // It may have died between the commit and its answer.
       if (this.#connection.lastNumber !== running.number) this.#connection.commit(running.changes)
       running.resolve()
     } catch (error) {

@@ -3,29 +3,29 @@ import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { nearestExisting, type StateFolder } from './state-folder.ts'
 
-/** What an operator is told of the folder of the state. */
+/** A warning about the state folder. */
 export interface StateFolderNote {
-  /** One line: what is so, what is lost by it, and what to do. */
+  /** One line: what is the case, what it can lose, and what to do. */
   readonly message: string
-  /** Whether it can lose something that nobody has put at stake knowingly. */
+  /** Whether it can lose something nobody knowingly put at risk. */
   readonly isGrave: boolean
 }
 
-/** Where a process finds itself. */
+/** The environment of a process. */
 interface Surroundings {
-  /** What Linux says of the file systems (proc(5), mountinfo); absent elsewhere. */
+  /** File systems according to Linux (proc(5), mountinfo). Undefined elsewhere. */
   readonly mounts: string | undefined
   readonly isContainer: boolean
 }
 
-/** Where Docker and Podman leave a mark. */
+/** Files created by Docker and Podman. */
 const containerMarks = ['/.dockerenv', '/run/.containerenv']
 
 /**
- * What is to be told of a folder of state: that it looks as if it went away with its container, its machine's next start or a
- * clean-up of temporary files, or that it stands in for another one. `undefined` when there is nothing to tell.
+ * Warns about a state folder that looks as if it disappears with its container, on reboot, or on cleanup of
+ * temporary files, or that replaces another one. `undefined` if there is nothing to report.
  *
- * @param surroundings default: those of this process.
+ * @param surroundings defaults to those of this process.
  */
 export function stateFolderNote(
   { path, isFallback }: StateFolder,
@@ -39,7 +39,7 @@ export function stateFolderNote(
     const there = nearestExisting(resolve(path))
     place = join(realpathSync(there), relative(there, resolve(path)))
   } catch {
-    // The start fails, and says why.
+    // Startup fails and explains why.
     return undefined
   }
   const isTemporary = [tmpdir(), '/tmp', '/var/tmp'].some((folder) => isWithin(place, realOf(folder)))
@@ -72,7 +72,7 @@ interface Mount {
   readonly type: string
 }
 
-/** The innermost mount that holds `place`; of several at one point the last. */
+/** The innermost mount that contains `place`; the last one if several share a mount point. */
 function mountOf(place: string, mounts: string): Mount | undefined {
   let found: Mount | undefined
   for (const line of mounts.split('\n')) {

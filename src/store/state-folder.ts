@@ -3,32 +3,33 @@ import { homedir, tmpdir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { stateFileOf } from './sqlite-store.ts'
 
-/** The folder of the state where nobody has named one. */
+/** Default state folder. */
 export const defaultStateFolder = './state'
 
-/** Where the state is kept. */
+/** Where to keep the state. */
 export interface StateFolder {
   readonly path: string
-  /** Whether it stands in for {@link defaultStateFolder}, which cannot be written here. */
+  /** Whether it replaces {@link defaultStateFolder}, which is not writable here. */
   readonly isFallback: boolean
 }
 
-/** What {@link chooseStateFolder} goes by. */
+/** Options for {@link chooseStateFolder}. */
 export interface StateFolderOptions {
-  /** The setting; `./state` means that none was named. */
+  /** The setting; `./state` means that none was chosen. */
   readonly named: string
-  /** Whose state it is; absent where any will do. */
+  /** Whose state it is. Omit to accept any. */
   readonly connectorId?: string | undefined
-  /** Default: that of the process. */
+  /** @default process.env */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
 }
 
 /**
- * The folder that was named; where none was, `./state`, and where this user may not write that, as in an image that was made by
- * somebody else: the user's folder for states (XDG_STATE_HOME), else one of its own among the temporary files, else in memory.
+ * Chooses the state folder: the configured one, or else `./state`. If this user may not write to that, as in
+ * an image built by someone else: the user's state folder (XDG_STATE_HOME), or else one in the temporary
+ * folder, or else in memory.
  *
- * A folder that holds the connector's state already wins over every other, so that no start leaves a position behind. That
- * holds also for `./state` when this user may not look into it: the start then fails, and says so.
+ * A folder that already has the connector's state takes precedence, so that no start leaves a position
+ * behind. That includes a `./state` this user may not open; startup then fails and says so.
  */
 export function chooseStateFolder({
   named,
@@ -57,12 +58,12 @@ function homeFolders({
   try {
     return [join(home || homedir(), '.local', 'state', 'opencti-stream-connector')]
   } catch {
-    // A user whom the machine does not know, as in a container, has no home.
+    // A user unknown to the machine, as in a container, has no home.
     return []
   }
 }
 
-/** Among the files of everybody: only a folder that belongs to this user alone can be trusted. */
+/** In shared locations, trust only a folder that belongs to this user alone. */
 function temporaryFolders(): string[] {
   const name = `opencti-stream-connector-${process.getuid?.() ?? 'state'}`
   const places = process.platform === 'linux' ? [tmpdir(), '/dev/shm'] : [tmpdir()]
@@ -79,12 +80,12 @@ function isOwnOrFree(folder: string): boolean {
   }
 }
 
-/** Whether the state is there, or could be as far as this user can see. */
+/** Whether the state is there, or may be as far as this user can see. */
 function mayHoldState(folder: string, connectorId: string | undefined): boolean {
   try {
     lstatSync(folder)
   } catch {
-    // Whoever may not even see the folder has never kept anything there.
+    // A user who cannot even see the folder has never stored anything there.
     return false
   }
   try {
@@ -107,7 +108,7 @@ function canBeWritten(folder: string): boolean {
   }
 }
 
-/** The folder itself, or the nearest above it that is there. */
+/** The folder itself, or its nearest existing ancestor. */
 export function nearestExisting(path: string): string {
   try {
     lstatSync(path)

@@ -1,69 +1,74 @@
-/** A value, or the promise of one: stores that live in the process answer at once, others do not. */
+/** A value or a promise of one: in-process stores answer synchronously, others cannot. */
 export type MaybePromise<T> = T | Promise<T>
 
-/** What is remembered of one entity that was pushed to the target. */
+/** What is remembered about an entity that was pushed to the target. */
 export interface EntityRecord {
   /**
-   * OpenCTI's internal id, which never changes; the STIX id where the platform gave no internal one. With `@` and the name
-   * of the route where there is one.
+   * OpenCTI id, which never changes, or the STIX id if the platform sent no OpenCTI id; followed by `@` and
+   * the route if there is one.
    */
   readonly key: string
-  /** The route through which it was pushed; absent where there was none. */
+  /** Route it was pushed through. Undefined if there was none. */
   readonly route?: string | undefined
-  /** The STIX id when it was last pushed. */
+  /** STIX id when it was last pushed. */
   readonly stixId: string
-  /** What `create` or `find` answered; absent when the target needs no id of its own, empty when it has one that is not known. */
+  /**
+   * Id returned by `create` or `find`. Undefined if the target needs no separate id; empty if it has an
+   * unknown one.
+   */
   readonly externalId?: string | undefined
-  /** Position of the newest event that was delivered for it, `<ms>-<seq>`; absent when it came without one. */
+  /** Position of the newest delivered event, `<ms>-<seq>`. Undefined if that event had none. */
   readonly position?: string | undefined
   /**
-   * The `updated_at` of the state that a catch-up told, in milliseconds since 1970; absent when an event has told the newest.
-   * It is by another clock than {@link position}.
+   * `updated_at` of the state from a catch-up, in milliseconds since 1970. Undefined if an event delivered
+   * the newest state. On a different clock than {@link position}.
    */
   readonly caughtUpMs?: number | undefined
-  /** When it has to be withdrawn, in milliseconds since 1970; absent for never. */
+  /** When to withdraw it, in milliseconds since 1970. Undefined for never. */
   readonly expiresAtMs?: number | undefined
 }
 
-/** An event that could not be delivered, as it is about to be kept. */
+/** An event that could not be delivered, before it is stored. */
 export interface NewDeadLetter {
-  /** The entity's key, as in {@link EntityRecord}; absent when the event could not be read. */
+  /** Entity key, as in {@link EntityRecord}. Undefined if the event was unreadable. */
   readonly key?: string | undefined
-  /** The route through which it could not be delivered; absent where there was none, or it failed before it came to one. */
+  /** Route on which it failed. Undefined if there was none, or it failed before reaching one. */
   readonly route?: string | undefined
-  /** `create`, `update`, `delete`, `merge`, or whatever the frame said. */
+  /** `create`, `update`, `delete`, `merge`, or the frame's own event name. */
   readonly eventType: string
   readonly entityId?: string | undefined
   readonly entityType?: string | undefined
   /** Position of the event, `<ms>-<seq>`. */
   readonly position?: string | undefined
   readonly attempts: number
-  /** First and last time that it failed, in milliseconds since 1970. */
+  /** Times of the first and last failure, in milliseconds since 1970. */
   readonly firstAtMs: number
   readonly lastAtMs: number
-  /** What went wrong, cleaned of secrets. */
+  /** What went wrong, with secrets redacted. */
   readonly error: string
-  /** The message as it came: the JSON text of the envelope, or the raw text that could not be read. */
+  /** The message as received: JSON of the envelope, or the raw unreadable text. */
   readonly data: string
 }
 
-/** A dead letter in the store. */
+/** A stored dead letter. */
 export interface DeadLetter extends NewDeadLetter {
-  /** Counts up from 1 and is never used again. */
+  /** Counts up from 1; never reused. */
   readonly id: number
-  /** Whether somebody asked for it to be tried again; `forced` also when it is older than the entity's state. */
+  /** Whether someone requested a retry; `forced` also overrides newer entity state. */
   readonly replay?: 'requested' | 'forced' | undefined
-  /** Position of a newer event of its entity that has ended since, as far as the id map cannot tell: of a delete. */
+  /**
+   * Position of a newer event of its entity that has ended since and is not in the id map, such as a delete.
+   */
   readonly outdatedBy?: string | undefined
 }
 
-/** What another try has changed about a dead letter that stays. */
+/** What a retry changed about a dead letter that stays. */
 export interface DeadLetterUpdate {
   readonly id: number
   readonly attempts: number
   readonly lastAtMs: number
   readonly error: string
-  /** The request that this answers, which is removed; one of another kind, made since, stays. */
+  /** The request this answers, which is removed; a different request made since stays. */
   readonly answered?: DeadLetter['replay']
 }
 
@@ -73,24 +78,27 @@ export interface StateChanges {
   readonly values?: ReadonlyMap<string, string | undefined> | undefined
   readonly putEntities?: Iterable<EntityRecord> | undefined
   readonly deleteEntities?: Iterable<string> | undefined
-  /** Removes `position` and `caughtUpMs` of every entity that was remembered before, and all departures: a reset makes them say nothing. */
+  /**
+   * Removes `position` and `caughtUpMs` from every stored entity, and all departures, because a reset
+   * invalidates them.
+   */
   readonly forgetPositions?: boolean | undefined
-  /** Entities that are gone from the target, by key, with the position of the event with which they went. */
+  /** Entities removed from the target, by key, with the position of the event that removed them. */
   readonly putDepartures?: ReadonlyMap<string, string> | undefined
-  /** Keys of departures that need not be remembered any more. */
+  /** Keys of departures that are no longer needed. */
   readonly removeDepartures?: Iterable<string> | undefined
   readonly addDeadLetters?: Iterable<NewDeadLetter> | undefined
   readonly removeDeadLetters?: Iterable<number> | undefined
-  /** Those that do not exist are left out. */
+  /** Nonexistent ones are ignored. */
   readonly updateDeadLetters?: Iterable<DeadLetterUpdate> | undefined
   /**
-   * Marks every dead letter of these entities (by key) that is older than the position, also one that is added by the
-   * same changes, as outdated by it.
+   * Marks all dead letters of these entities (by key) older than the position as outdated by it, including
+   * ones added by the same changes.
    */
   readonly outdateDeadLetters?: ReadonlyMap<string, string> | undefined
   /**
-   * Also survive a loss of power, not only of the process. Slower; asked for when something depends on it that
-   * cannot be done again.
+   * Also survive a power failure, and not just the end of the process. Slower; set if something irreversible
+   * depends on it.
    */
   readonly durable?: boolean | undefined
 }
@@ -99,63 +107,66 @@ export interface StateChanges {
 export interface StateOpening {
   /** There was nothing here before. */
   readonly fresh: boolean
-  /** Everybody on the machine may change what is kept here. Default: no. */
+  /**
+   * Every user of the machine may change the state.
+   * @default false
+   */
   readonly isOpenToOthers?: boolean | undefined
 }
 
 /**
- * Where a connector keeps its positions, id map and dead letters. Knows nothing of what they mean.
+ * Storage for a connector's positions, id map, and dead letters. Knows nothing of their meaning.
  *
- * Every method rejects with a `StreamConnectorError` whose code starts with `STATE_`.
+ * All methods reject with a `StreamConnectorError` whose code starts with `STATE_`.
  */
 export interface StateStore {
   /**
-   * Takes hold of the state of this connector alone: a second holder is refused.
+   * Acquires the state for this connector alone; refuses a second holder.
    *
-   * @param owner the connector id; a state that belongs to another id is refused.
+   * @param owner connector id; a state that belongs to another id is refused.
    */
   open(owner: string): Promise<StateOpening>
-  /** The named value. */
+  /** A named value. */
   value(name: string): MaybePromise<string | undefined>
-  /** A page of the values whose name begins with `prefix` and is longer, in order of name, after `afterName`. */
+  /** A page of the values whose names start with `prefix` and are longer, by name, after `afterName`. */
   values(page: {
     prefix: string
     afterName?: string | undefined
     limit: number
   }): Promise<ReadonlyMap<string, string>>
-  /** How many values have such a name. */
+  /** Number of values with such a name. */
   countValues(prefix: string): Promise<number>
-  /** What is remembered of an entity. On the hot path: answer at once where possible. */
+  /** An entity's record. On the hot path: answer synchronously if possible. */
   entity(key: string): MaybePromise<EntityRecord | undefined>
-  /** Entities that are remembered under this id of the target's own, at most a hundred. */
+  /** Records with this target id, at most a hundred. */
   entitiesAt(externalId: string): MaybePromise<readonly EntityRecord[]>
-  /** A page of the id map in order of key, after `afterKey`. */
+  /** A page of the id map by key, after `afterKey`. */
   entities(page: { afterKey?: string | undefined; limit: number }): Promise<readonly EntityRecord[]>
   /** Entities with `expiresAtMs` at or before `atMs`, soonest first. */
   expiring(page: { atMs: number; limit: number }): Promise<readonly EntityRecord[]>
   countEntities(): Promise<number>
-  /** All departures that are remembered; never more than some ten thousand. */
+  /** All departures; never more than about ten thousand. */
   departures(): Promise<ReadonlyMap<string, string>>
-  /** A page of dead letters in order of id, after `afterId`. */
+  /** A page of dead letters by id, after `afterId`. */
   deadLetters(page: {
     afterId?: number | undefined
     limit: number
-    /** Only those that somebody asked to be tried again. */
+    /** Only letters with a requested retry. */
     onlyReplay?: boolean | undefined
-    /** Answers them with empty `data`, which can be megabytes each. */
+    /** Returns empty `data`, which can be megabytes each. */
     withoutData?: boolean | undefined
-    /** The newest ones, newest first, in place of those after `afterId`; only asked for with `withoutData`. */
+    /** The newest letters, newest first, instead of those after `afterId`. Requires `withoutData`. */
     newestFirst?: boolean | undefined
   }): Promise<readonly DeadLetter[]>
   deadLetter(id: number): Promise<DeadLetter | undefined>
   countDeadLetters(): Promise<number>
   /**
-   * Marks dead letters (all of them when `ids` is absent) to be tried again; answers how many. Those without a key
-   * could not be read and are left out.
+   * Requests a retry of dead letters (all if `ids` is omitted); returns their number. Skips those without a
+   * key, which were unreadable.
    */
   requestReplay(request: { ids?: readonly number[] | undefined; force: boolean }): Promise<number>
   /** Makes all of `changes` durable, or none. */
   commit(changes: StateChanges): Promise<void>
-  /** Lets go. Safe to call twice. */
+  /** Releases the state. Safe to call twice. */
   close(): Promise<void>
 }

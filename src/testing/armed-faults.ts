@@ -1,9 +1,9 @@
 import { type Refusal } from './http/refusal.ts'
 
-/** Where a frame is cut. */
+/** Where to cut a frame. */
 export type FrameCut = 'middle' | 'in-character' | 'after-data'
 
-/** What goes wrong with the next frames, connections or requests, counted down as it happens. */
+/** Faults for the next frames, connections, or requests, counted down as they occur. */
 export interface ArmedFaults {
   refusals: { left: number; refusal: Refusal }[]
   swallowedConnects: number
@@ -19,7 +19,7 @@ export interface ArmedFaults {
   rejectedInputFields: ReadonlySet<string>
 }
 
-/** Nothing goes wrong. */
+/** No faults. */
 export function noFaults(): ArmedFaults {
   return {
     refusals: [],
@@ -37,7 +37,7 @@ export function noFaults(): ArmedFaults {
   }
 }
 
-/** Takes one from the first entry that is left, and drops used ones. */
+/** Takes one from the first entry that has any left, and drops used-up entries. */
 export function takeCounted<T extends { left: number }>(entries: T[]): T | undefined {
   while (entries[0] !== undefined && entries[0].left <= 0) entries.shift()
   const [first] = entries

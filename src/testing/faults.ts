@@ -6,7 +6,7 @@ import { type PageOrder } from './live/catch-up.ts'
 import { errorFrame, frame } from './live/frames.ts'
 import { type Refusal } from './http/refusal.ts'
 
-/** An open stream, as faults see it. */
+/** An open stream, as used by faults. */
 export interface FaultyConnection {
   readonly streamId: string
   readonly writer: FrameWriter | undefined
@@ -14,7 +14,7 @@ export interface FaultyConnection {
   end(): void
 }
 
-/** What {@link Faults} works on. */
+/** What {@link Faults} acts on. */
 export interface FaultTargets {
   readonly platform: Platform
   readonly connections: () => Iterable<FaultyConnection>
@@ -24,8 +24,8 @@ export interface FaultTargets {
 }
 
 /**
- * Everything that can go wrong between a connector and a platform, on demand. Faults that act on open connections
- * act on all of them at once; those with a count go away when it is used up. {@link Faults.clear} ends the rest.
+ * Injects failures between a connector and a platform. Faults on open connections affect all of them at once.
+ * Faults with a count end when it is used up; {@link Faults.clear} ends the rest.
  *
  * @example
  * ```ts
@@ -37,17 +37,29 @@ export interface FaultTargets {
  * ```
  */
 export class Faults {
-  /** Whether heartbeats (and metrics) are sent at all. Default: true. */
+  /**
+   * Whether to send heartbeats (and metrics).
+   * @default true
+   */
   heartbeats = true
-  /** How far the clock that makes up heartbeat ids on an idle stream is ahead, in milliseconds; below zero, behind. */
+  /** How far the clock for heartbeat ids on an idle stream is ahead, in milliseconds; negative if behind. */
   heartbeatSkewMs = 0
-  /** Whether new connections are compressed, as by a proxy. Default: false. */
+  /**
+   * Whether to compress new connections, as a proxy would.
+   * @default false
+   */
   gzip = false
-  /** In which order a page of the catch-up is sent: `shuffled`, as on the platform, or from the newest object to the oldest. */
+  /** Order of the objects in a catch-up page: `shuffled`, as on the platform, or newest first. */
   catchUpOrder: PageOrder = 'shuffled'
-  /** After how many objects every catch-up is cut, each time anew; as by a load balancer that takes no long answers. Default: none is. */
+  /**
+   * Cut every catch-up after this many objects, like a load balancer that limits long responses.
+   * @default undefined
+   */
   cutCatchUpAfterObjects: number | undefined
-  /** How long GraphQL answers take, in milliseconds. Default: 0. */
+  /**
+   * Delay of GraphQL answers, in milliseconds.
+   * @default 0
+   */
   graphqlDelayMs = 0
 
   /** @internal */
@@ -60,12 +72,12 @@ export class Faults {
     this.#targets = targets
   }
 
-  /** @internal how long new connections hold their bytes back */
+  /** @internal How long new connections buffer their bytes. */
   get bufferMs(): number {
     return this.#bufferMs
   }
 
-  /** @internal whether new connections are stalled */
+  /** @internal Whether new connections are stalled. */
   get isStalled(): boolean {
     return this.#stalled
   }
@@ -75,32 +87,32 @@ export class Faults {
     this.armed.refusals.push({ left: count, refusal })
   }
 
-  /** Takes the next `count` attempts to open a stream and never answers, not even with headers. */
+  /** Accepts the next `count` attempts to open a stream but never answers, not even with headers. */
   swallowConnects(count: number): void {
     this.armed.swallowedConnects += count
   }
 
-  /** Breaks the connection of the next `count` attempts to open a stream, before any answer. */
+  /** Resets the next `count` attempts to open a stream before any answer. */
   resetConnects(count: number): void {
     this.armed.resetConnects += count
   }
 
   /**
-   * Answers the next `count` attempts with the odd 200 of 7.x: an `error` frame, then nothing but an open
+   * Answers the next `count` attempts with the odd 200 of 7.x: an `error` frame, then an idle open
    * connection.
    *
-   * @param options.contentType whether the headers and `connected` were sent before it. Default: false.
+   * @param options.contentType whether headers and `connected` precede it. Defaults to false.
    */
   failConnects(count: number, message: string, options: { contentType?: boolean | undefined } = {}): void {
     this.armed.failedConnects.push({ left: count, message, contentType: options.contentType ?? false })
   }
 
-  /** Breaks all open streams now, as a crash does. */
+  /** Breaks all open streams, as a crash does. */
   cut(): void {
     for (const connection of this.#targets.connections()) connection.cut()
   }
 
-  /** Ends all open streams cleanly, as a restart of the platform or an impatient proxy does. */
+  /** Ends all open streams cleanly, as a platform restart or an impatient proxy does. */
   end(): void {
     for (const connection of this.#targets.connections()) connection.end()
   }
@@ -108,19 +120,25 @@ export class Faults {
   /**
    * Breaks the connection inside the next main frame.
    *
-   * @param where `middle`; `in-character`: between the bytes of a character (of the next frame that has one outside
-   * ASCII); `after-data`: behind its last line, before the blank line that makes it a message.
+   * @param where `middle`; `in-character`: within a multibyte character (of the next frame that has one);
+   *   `after-data`: after its last line, before the blank line that completes it.
    */
   cutNextFrame(where: FrameCut = 'middle'): void {
     this.armed.cutNextFrame = where
   }
 
-  /** Breaks the connection after the dependencies of the next `count` events that have some, before the event. */
+  /**
+   * Breaks the connection between the dependencies and the main frame of the next `count` events that have
+   * dependencies.
+   */
   cutBeforeMain(count = 1): void {
     this.armed.cutsBeforeMain += count
   }
 
-  /** Sends a heartbeat between the dependencies and the main frame of the next `count` events that have some. */
+  /**
+   * Sends a heartbeat between the dependencies and the main frame of the next `count` events that have
+   * dependencies.
+   */
   heartbeatsBeforeMain(count = 1): void {
     this.armed.heartbeatsBeforeMain += count
   }
@@ -130,7 +148,7 @@ export class Faults {
     this.armed.duplicateGroups += count
   }
 
-  /** Keeps all streams open, now and new ones, but sends no byte, not even a heartbeat. */
+  /** Keeps current and new streams open but sends nothing, not even a heartbeat. */
   stall(): void {
     this.#stalled = true
     for (const connection of this.#targets.connections()) connection.writer?.stall()
@@ -142,29 +160,30 @@ export class Faults {
     for (const connection of this.#targets.connections()) connection.writer?.resume()
   }
 
-  /** Lets bytes through in clumps each `ms` milliseconds, as a buffering proxy does; 0 ends that. */
+  /** Releases bytes in bursts every `ms` milliseconds, as a buffering proxy does; 0 to stop. */
   bufferFor(ms: number): void {
     this.#bufferMs = ms
     for (const connection of this.#targets.connections()) connection.writer?.bufferFor(ms)
   }
 
-  /** Drops all but the newest `keep` events of the history: who is further behind has a gap and hears nothing of it. */
+  /**
+   * Drops all but the newest `keep` events of the history. A reader further behind has a gap and is not told.
+   */
   trimHistory(keep: number): void {
     this.#targets.platform.log.trim(keep)
   }
 
   /**
-   * Removes an object, and the relations that touch it, without any event: what a deletion looks like that the history no
-   * longer holds.
+   * Removes an object and its relations without an event: a deletion that has left the history.
    *
-   * @throws Error when there is no such object.
+   * @throws Error if there is no such object.
    */
   removeSilently(id: string): void {
     const { platform } = this.#targets
     platform.knowledge.remove(platform.get(id))
   }
 
-  /** Adds `count` events of the platform's own, which make a reader that gets nothing else jump to the present. */
+  /** Adds `count` platform-internal events. A reader that gets nothing else jumps to the present. */
   publishInternal(count: number): void {
     const [stored] = this.#targets.platform.knowledge.values()
     if (stored === undefined)
@@ -172,70 +191,72 @@ export class Faults {
     for (let index = 0; index < count; index++) this.#targets.platform.publishInternal(stored)
   }
 
-  /** Creates a report of about `bytes` bytes, so that a frame of that size travels. @returns the report. */
+  /** Creates a report of about `bytes` bytes, to send a frame of that size. @returns the report. */
   largeFrame(bytes: number): StixObject {
     return this.#targets.createLarge(bytes)
   }
 
-  /** Puts any text into all open streams, as it is. */
+  /** Sends any text to all open streams, verbatim. */
   raw(text: string): void {
     for (const connection of this.#targets.connections()) connection.writer?.writeNow(text)
   }
 
-  /** Sends a `create` frame whose data is no JSON. @param id the id of the frame; default: that of the last event. */
+  /**
+   * Sends a `create` frame with invalid JSON. @param id id of the frame; defaults to that of the last event.
+   */
   malformedFrame(id: string = this.#lastId): void {
     this.raw(frame('create', '{"version":"4","type":"create","data":{"id":', id))
   }
 
-  /** Sends a `create` frame with an envelope that has no `data`. */
+  /** Sends a `create` frame whose envelope has no `data`. */
   envelopeWithoutData(id: string = this.#lastId): void {
     this.raw(
       frame('create', '{"version":"4","type":"create","scope":"external","message":"-","origin":{}}', id),
     )
   }
 
-  /** Sends a frame of a kind that no connector knows yet, with an id. */
+  /** Sends a frame of an unknown kind, with an id. */
   unknownEvent(event = 'telemetry', id: string = this.#lastId, data = '{"value":1}'): void {
     this.raw(frame(event, data, id))
   }
 
-  /** Sends the `error` frame of 7.x into all open streams, which stay open. */
+  /** Sends the `error` frame of 7.x to all open streams, which stay open. */
   errorFrame(message: string): void {
     for (const { streamId, writer } of this.#targets.connections())
       writer?.writeNow(errorFrame(streamId, message))
   }
 
-  /** Answers the next `count` GraphQL requests with an HTTP status, or breaks their connection. */
+  /** Answers the next `count` GraphQL requests with an HTTP status, or resets their connection. */
   failGraphql(count: number, refusal: Refusal | 'reset'): void {
     this.armed.graphql.push({ left: count, refusal })
   }
 
-  /** Does what the next `count` pings ask and breaks the connection before the answer. */
+  /** Processes the next `count` pings but breaks the connection before the answer. */
   losePingAnswers(count = 1): void {
     this.armed.lostPingAnswers += count
   }
 
-  /** Does what the next `count` registrations ask and breaks the connection before the answer. */
+  /** Processes the next `count` registrations but breaks the connection before the answer. */
   loseRegistrationAnswers(count = 1): void {
     this.armed.lostRegistrationAnswers += count
   }
 
-  /** Makes these fields of the registration unknown to the platform, as an older one would have it. */
+  /** Makes the platform reject these registration fields, as an older one would. */
   rejectInputFields(...names: string[]): void {
     this.armed.rejectedInputFields = new Set(names)
   }
 
-  /** Takes the whole platform away: open connections break, new ones are refused. */
+  /** Takes the whole platform down: breaks open connections and refuses new ones. */
   async takePlatformDown(): Promise<void> {
     await this.#targets.close()
   }
 
-  /** Brings the platform back on the same port, with all that it knew. */
+  /** Brings the platform back on the same port, with its data. */
   async bringPlatformUp(): Promise<void> {
     await this.#targets.open()
   }
 
-  /** Back to a platform without faults. Broken connections stay broken; what was trimmed stays away. */
+  /** Ends all faults. Broken connections stay broken, and trimmed events stay gone. */
   clear(): void {
     this.heartbeats = true
     this.heartbeatSkewMs = 0

@@ -2,7 +2,7 @@
 
 export { ManualClock } from './manual-clock.ts'
 
-// The simulator: a platform here
+// Simulated platform
 
 export { Simulator, type PublishedEvent } from './simulator.ts'
 export { type SimulatorOptions } from './simulator-options.ts'
@@ -12,7 +12,7 @@ export { type FrameCut } from './armed-faults.ts'
 export { type PageOrder } from './live/catch-up.ts'
 export { type Refusal } from './http/refusal.ts'
 
-// What it was asked
+// Requests it received
 
 export {
   type FileRequest,
@@ -32,7 +32,7 @@ export {
   type UserOptions,
 } from './live/access.ts'
 
-// What it sends
+// Stream frames
 
 export { type LiveConnection } from './live/live-connection.ts'
 export {
@@ -44,7 +44,7 @@ export {
   type StreamOrigin,
 } from './live/stream-envelope.ts'
 
-// What it knows
+// Objects and GraphQL
 
 export { type ReceivedPing, type RegisteredConnector } from './graphql/connector-registry.ts'
 export { type LoadSummary, type StixSource } from './knowledge/bundle.ts'
@@ -58,7 +58,7 @@ export {
   type StixObject,
 } from './knowledge/stix-object.ts'
 
-// Objects to begin with
+// Object builders
 
 export { type BuildOptions, type BuiltObject } from './builders/build-object.ts'
 export { buildIndicator, indicatorKinds, type IndicatorKind } from './builders/build-indicator.ts'

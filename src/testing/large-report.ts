@@ -1,8 +1,8 @@
 import { type StixInput } from './knowledge/platform-shape.ts'
 
-/** A report of so many bytes; its `number` tells it from others. */
+/** A report of about this size; `number` makes it unique. */
 export function largeReport(bytes: number, number: number, nowMs: number): StixInput {
-  // With its share of characters outside ASCII, so that chunks are cut inside them.
+  // Includes non-ASCII characters, so that chunks are cut inside them.
   const sentence = 'Lorem ipsum dolör sit amet. '
   return {
     type: 'report',

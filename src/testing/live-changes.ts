@@ -5,25 +5,28 @@ import { randomMarking } from './builders/random-marking.ts'
 import { seededRandom } from './builders/seeded-random.ts'
 import { type Simulator } from './simulator.ts'
 
-/** How {@link LiveChanges} go about. */
+/** Options for {@link LiveChanges}. */
 export interface LiveChangesOptions {
-  /** The same seed makes the same changes. Default: 1. */
+  /**
+   * The same seed makes the same changes.
+   * @default 1
+   */
   readonly seed?: number | undefined
   readonly clock: Clock
 }
 
-/** How many of the objects that it made it keeps for later updates and deletes. */
+/** Maximum number of created objects to keep for later updates and deletes. */
 const maxKept = 1000
 
-/** The shortest pause between two rounds; a higher rate makes several changes a round. */
+/** Shortest pause between rounds; at a higher rate, a round makes several changes. */
 const minPauseMs = 20
 
-/** Of the addresses that are set apart for documentation there are too few. */
+/** There are too few addresses reserved for documentation. */
 const commonIndicators = indicatorKinds.filter((kind) => kind !== 'ipv4')
 const commonObservables = ['domain-name', 'url', 'file', 'ipv6-addr'] as const
 
 /**
- * Analysts at work: creates indicators and observables, changes their scores and labels, deletes some.
+ * Simulates analysts at work: creates indicators and observables, changes scores and labels, deletes some.
  *
  * @example
  * ```ts
@@ -47,7 +50,7 @@ export class LiveChanges {
     this.#simulator = simulator
     this.#clock = clock
     this.#random = seededRandom(seed)
-    // Beyond the seeds of a knowledge base of the same seed.
+    // Beyond the seeds of a knowledge base with the same seed.
     this.#nextSeed = seed * 10_000_000 + 5_000_000
   }
 
@@ -62,7 +65,7 @@ export class LiveChanges {
     else this.#delete(id)
   }
 
-  /** Makes changes at a rate, until {@link stop}. Calling it again sets another rate. */
+  /** Makes changes at this rate until {@link stop}. Call again to change the rate. */
   start(changesPerSecond: number): void {
     this.stop()
     const pauseMs = Math.max(1000 / changesPerSecond, minPauseMs)
@@ -75,7 +78,7 @@ export class LiveChanges {
     this.#cancel = this.#clock.schedule(pauseMs, round)
   }
 
-  /** Ends what {@link start} has begun; safe to call twice, and before it. */
+  /** Stops changes. Safe to call at any time. */
   stop(): void {
     this.#cancel?.()
     this.#cancel = undefined

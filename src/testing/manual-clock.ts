@@ -7,7 +7,7 @@ interface Alarm {
 }
 
 /**
- * A clock that only moves when it is told to, for tests without sleeping.
+ * A clock that only moves when told to, for tests without sleeping.
  *
  * @example
  * ```ts
@@ -24,7 +24,7 @@ export class ManualClock implements Clock {
   #order = 0
   readonly #alarms = new Set<Alarm>()
 
-  /** @param startMs the wall time to start at, in milliseconds since 1970. Default: 2026-09-01T08:00:00Z. */
+  /** @param startMs initial wall time, in milliseconds since 1970. Defaults to 2026-09-01T08:00:00Z. */
   constructor(startMs = Date.UTC(2026, 8, 1, 8)) {
     this.#nowMs = startMs
   }
@@ -37,7 +37,7 @@ export class ManualClock implements Clock {
     return this.#monotonicMs
   }
 
-  /** How many calls are scheduled and have not happened. */
+  /** Number of scheduled calls. */
   get pending(): number {
     return this.#alarms.size
   }
@@ -49,8 +49,8 @@ export class ManualClock implements Clock {
   }
 
   /**
-   * Moves both clocks on by `ms`, makes every call that falls due on the way, in order, and lets the promises that hang on each
-   * of them settle before the next.
+   * Moves both clocks forward by `ms`. Makes every call that falls due, in order, and lets the promises each
+   * one settles run before the next.
    */
   async advance(ms: number): Promise<void> {
     const endMs = this.#monotonicMs + ms
@@ -66,7 +66,7 @@ export class ManualClock implements Clock {
     await settled()
   }
 
-  /** Sets the wall time alone, as an operator or a time service would; monotonic time does not notice. */
+  /** Sets the wall time only, as an operator or time service would; monotonic time is unaffected. */
   jump(nowMs: number): void {
     this.#nowMs = nowMs
   }
@@ -92,7 +92,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Resolves when the promise jobs of now, and those that they start, have run. */
+/** Resolves once pending promise jobs, and those they queue, have run. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 4; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
 }

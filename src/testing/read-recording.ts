@@ -1,31 +1,32 @@
 import { type StreamConnectorMessage } from '../intake/connector-message.ts'
 import { fileLines } from '../util/file-lines.ts'
 
-/** One frame of a live stream as `opencti-stream record` writes it; a connector's `processMessage` takes it as it is. */
+/**
+ * A live stream frame recorded by `opencti-stream record`. Pass it to a connector's `processMessage` as is.
+ */
 export interface RecordedMessage extends StreamConnectorMessage {
   /** When it was received, as an ISO date. */
   readonly receivedAt: string | undefined
 }
 
-/** How {@link readRecording} takes what is no frame. */
+/** Options for {@link readRecording}. */
 export interface ReadRecordingOptions {
   /**
-   * Told of each line that cannot be read; the line is left out then. Default: the first of them ends the reading with an
-   * error that names it.
-   *
-   * @param line counts from 1.
+   * Called for each invalid line, which is then skipped. Without it, the first invalid line throws an error
+   * that names it.
+   * @param line line number, starting at 1.
    */
   readonly onCorruptLine?: ((line: number, problem: string) => void) | undefined
 }
 
-/** The longest line that is read: a frame of the largest size, and room for its escapes. */
+/** Longest line to read: the largest frame, plus room for escapes. */
 const maxLineCharacters = 268_435_456
 
 /**
- * Reads a file that `opencti-stream record` (or `tail --json`) wrote, frame by frame, however large it is: to play a bug
- * report, or a day of a real platform, in a test.
+ * Reads a file written by `opencti-stream record` (or `tail --json`) frame by frame, regardless of its size.
+ * Use it to replay a bug report, or a day of a real platform, in a test.
  *
- * @throws Error when the file cannot be opened, and for a line that is no frame, unless `onCorruptLine` is given.
+ * @throws Error if the file cannot be opened, or a line is invalid and there is no `onCorruptLine`.
  *
  * @example
  * ```ts
@@ -55,7 +56,7 @@ export async function* readRecording(
   }
 }
 
-/** The frame of a line, or what is wrong with it. */
+/** The frame in a line, or what is wrong with it. */
 function messageOf(line: string): RecordedMessage | string {
   let parsed: unknown
   try {

@@ -6,7 +6,7 @@ import {
   type UserOptions,
 } from './live/access.ts'
 
-/** The streams of a simulated platform. */
+/** Streams of a simulated platform. */
 export class SimulatedCollections {
   readonly #access: AccessControl
 
@@ -14,12 +14,15 @@ export class SimulatedCollections {
     this.#access = access
   }
 
-  /** Adds a stream: by default a started, private one of everything. Change the returned object to change it. */
+  /**
+   * Adds a stream. By default it is started, private, and contains everything. Modify the returned object to
+   * change it.
+   */
   add(options: CollectionOptions = {}): SimulatedCollection {
     return this.#access.addCollection(options)
   }
 
-  /** @throws Error when there is no stream with this id. */
+  /** @throws Error if there is no stream with this id. */
   get(id: string): SimulatedCollection {
     const collection = this.#access.collection(id)
     if (collection === undefined) throw new Error(`The simulator has no stream with the id ${id}.`)
@@ -30,13 +33,13 @@ export class SimulatedCollections {
     return this.#access.collections()
   }
 
-  /** Deletes a stream: open connections end at their next look at it, new ones are answered 401. */
+  /** Deletes a stream. Open connections end the next time they check it; new ones are answered 401. */
   remove(id: string): void {
     this.#access.removeCollection(id)
   }
 }
 
-/** The users of a simulated platform. */
+/** Users of a simulated platform. */
 export class SimulatedUsers {
   readonly #access: AccessControl
 
@@ -44,7 +47,7 @@ export class SimulatedUsers {
     this.#access = access
   }
 
-  /** Adds a user: by default with a random token and the rights to register, ping and read streams. */
+  /** Adds a user. By default it has a random token and may register, ping, and read streams. */
   add(options: UserOptions = {}): SimulatedUser {
     return this.#access.addUser(options)
   }

@@ -2,41 +2,78 @@ import { type Clock } from '../util/clock.ts'
 import { type Capability } from './live/access.ts'
 import { type PlatformProfile } from './platform-profile.ts'
 
-/** How to start a `Simulator`; everything has a default. */
+/** Options for `Simulator`; all optional. */
 export interface SimulatorOptions {
-  /** Which generation of the platform to play. Default: `7.x-new`. */
+  /**
+   * Platform generation to simulate.
+   * @default '7.x-new'
+   */
   readonly profile?: PlatformProfile | undefined
-  /** The address to listen on. Default: 127.0.0.1. */
+  /**
+   * Address to listen on.
+   * @default '127.0.0.1'
+   */
   readonly host?: string | undefined
-  /** The port to listen on. Default: 0, a free one. */
+  /**
+   * Port to listen on; 0 picks a free one.
+   * @default 0
+   */
   readonly port?: number | undefined
-  /** The path that the platform is served under, such as `/opencti`. Default: none. */
+  /**
+   * Path prefix of the platform, such as `/opencti`.
+   * @default none
+   */
   readonly basePath?: string | undefined
-  /** How often heartbeats are sent, in milliseconds. Default: 5000, as on the platform. */
+  /**
+   * Interval between heartbeats, in milliseconds, as on the platform.
+   * @default 5000
+   */
   readonly heartbeatMs?: number | undefined
   /**
-   * After how many milliseconds without an event an idle reader makes up a new id and looks at its stream again.
-   * Default: `heartbeatMs`; both are 5000 on the platform.
+   * After this many milliseconds without an event, an idle reader makes up a new id and checks its stream
+   * again. 5000 on the platform.
+   * @default heartbeatMs
    */
   readonly idleReadMs?: number | undefined
-  /** Time. Default: the machine's. With a `ManualClock`, heartbeats come when it is moved. */
+  /**
+   * Clock. With a `ManualClock`, heartbeats are sent when it advances.
+   * @default systemClock
+   */
   readonly clock?: Clock | undefined
-  /** The token of the connector's user. Default: a random one. */
+  /**
+   * Token of the connector's user.
+   * @default random
+   */
   readonly token?: string | undefined
   /**
-   * What the connector's user may do. Default: what the stock role of the platform's group "Connectors" may
-   * (`APIACCESS_USETOKEN`, `CONNECTORAPI`, `TAXIIAPI`, `MODULES_MODMANAGE`), and `KNOWLEDGE`. A connector with `link` needs
-   * `KNOWLEDGE_KNUPDATE` too.
+   * Capabilities of the connector's user. The default is what the stock role of the platform's group
+   * "Connectors" has (`APIACCESS_USETOKEN`, `CONNECTORAPI`, `TAXIIAPI`, `MODULES_MODMANAGE`), plus
+   * `KNOWLEDGE`. A connector with `link` also needs `KNOWLEDGE_KNUPDATE`.
    */
   readonly capabilities?: Iterable<Capability> | undefined
-  /** How many of the newest events stay in the history. Default: 2,000,000, as on the platform. */
+  /**
+   * Number of newest events to keep in the history, as on the platform.
+   * @default 2000000
+   */
   readonly retention?: number | undefined
-  /** How many objects a page of the catch-up holds. Default: 500 (6.x: 5000), as on the platform. */
+  /**
+   * Objects per catch-up page, as on the platform.
+   * @default 500, or 5000 for 6.x
+   */
   readonly catchUpPage?: number | undefined
-  /** Which order the objects of a catch-up come in, within a page: the same seed, the same order. Default: 1. */
+  /**
+   * Seed for the order of objects within a catch-up page.
+   * @default 1
+   */
   readonly seed?: number | undefined
-  /** How many sent objects a connection remembers. Default: 5000, as on the platform. */
+  /**
+   * Number of sent objects a connection remembers, as on the platform.
+   * @default 5000
+   */
   readonly dependencyCacheSize?: number | undefined
-  /** For how many milliseconds it remembers them. Default: one hour, as on the platform. */
+  /**
+   * How long it remembers them, in milliseconds, as on the platform.
+   * @default 3600000
+   */
   readonly dependencyCacheAgeMs?: number | undefined
 }

@@ -30,9 +30,9 @@ import { RequestLog, type SimulatedRequest } from './http/request-log.ts'
 import { SimulatedCollections, SimulatedUsers } from './simulated-access.ts'
 import { type SimulatorOptions } from './simulator-options.ts'
 
-/** An event as it was published. */
+/** A published event. */
 export interface PublishedEvent {
-  /** Its id in the stream, such as `1788252000123-0`. */
+  /** Id in the stream, such as `1788252000123-0`. */
   readonly id: string
   readonly type: StreamEnvelope['type']
   readonly data: StixObject
@@ -40,11 +40,12 @@ export interface PublishedEvent {
 }
 
 /**
- * An OpenCTI platform in this process, for tests and demos: real HTTP on the loopback, the live stream with catch-up,
- * dependencies, filters and heartbeats, registration, pings and resets, and every way in which these go wrong.
+ * An OpenCTI platform in this process, for tests and demos: real HTTP on the loopback interface, the live
+ * stream with catch-up, dependencies, filters, and heartbeats, registration, pings, and resets, and every way
+ * these can fail.
  *
- * It starts with the five TLP markings, whose creation is the beginning of its history, one started stream of
- * everything, and a user with the rights that connectors usually have.
+ * Starts with the five TLP markings, whose creation begins its history, one started stream that contains
+ * everything, and a user with the usual permissions of a connector.
  *
  * @example
  * ```ts
@@ -64,19 +65,19 @@ export interface PublishedEvent {
  */
 export class Simulator implements AsyncDisposable {
   readonly profile: PlatformProfile
-  /** The connector's user: may register, ping, and read streams. */
+  /** The connector's user, who may register, ping, and read streams. */
   readonly user: SimulatedUser
-  /** A user who may do anything, also read the raw stream and `live`. */
+  /** A user with all permissions, including the raw stream and `live`. */
   readonly admin: SimulatedUser
-  /** The stream of everything. */
+  /** The stream that contains everything. */
   readonly stream: SimulatedCollection
-  /** The id in {@link environment}: stays the same for this simulator. */
+  /** Connector id in {@link environment}. Stays the same for this simulator. */
   readonly connectorId = randomUUID()
-  /** What can go wrong. */
+  /** Failure injection. */
   readonly faults: Faults
-  /** The streams of the platform. */
+  /** Streams of the platform. */
   readonly collections: SimulatedCollections
-  /** Its users. */
+  /** Users of the platform. */
   readonly users: SimulatedUsers
   readonly #clock: Clock
   readonly #host: string
@@ -154,14 +155,14 @@ export class Simulator implements AsyncDisposable {
     })
   }
 
-  /** Starts a simulator that listens. @throws Error when the port is taken. */
+  /** Starts a simulator. @throws Error if the port is taken. */
   static async start(options: SimulatorOptions = {}): Promise<Simulator> {
     const simulator = new Simulator(options)
     await simulator.#http.open()
     return simulator
   }
 
-  /** The address of the platform, as `OPENCTI_URL` takes it. */
+  /** URL of the platform, for `OPENCTI_URL`. */
   get url(): string {
     return `http://${this.#host.includes(':') ? `[${this.#host}]` : this.#host}:${this.port}${this.#basePath}`
   }
@@ -170,17 +171,17 @@ export class Simulator implements AsyncDisposable {
     return this.#http.port
   }
 
-  /** The token of {@link user}. */
+  /** Token of {@link user}. */
   get token(): string {
     return this.user.token
   }
 
-  /** The id of {@link stream}. */
+  /** Id of {@link stream}. */
   get streamId(): string {
     return this.stream.id
   }
 
-  /** The environment that a connector needs to run on this simulator. */
+  /** Environment variables for a connector that uses this simulator. */
   environment(overrides: Readonly<Record<string, string>> = {}): Record<string, string> {
     return {
       OPENCTI_URL: this.url,
@@ -192,35 +193,37 @@ export class Simulator implements AsyncDisposable {
   }
 
   /**
-   * Stores an object as the platform would and publishes its creation.
+   * Stores an object as the platform would, and publishes its creation.
    *
-   * @param entity any STIX object; without an id it gets the platform's own. `x_opencti_…` goes to its place.
-   * @returns the stored object. It is frozen: change it with {@link update}.
-   * @throws Error when it exists already.
+   * @param entity any STIX object; if it has no id, the platform assigns one. `x_opencti_…` properties move
+   *   to the extensions.
+   * @returns the stored object, frozen. Use {@link update} to change it.
+   * @throws Error if it already exists.
    */
   create<Input extends StixInput>(entity: Input, options?: WriteOptions): StixObject & Input {
     return this.#platform.create(entity, options).object as StixObject & Input
   }
 
   /**
-   * Changes an object and publishes the update, unless nothing changes. A new name or value can change the id of the
-   * object too, as on the platform.
+   * Changes an object, and publishes the update unless nothing changed. As on the platform, a new name or
+   * value can change the object's id.
    *
-   * @param id a standard, former, foreign or internal id.
-   * @param changes new values by property (`{ x_opencti_score: 10, labels: ['botnet'], description: undefined }`), or
-   * a function that changes a copy of the object.
+   * @param id standard, former, foreign, or OpenCTI id.
+   * @param changes new values by property (`{ x_opencti_score: 10, labels: ['botnet'], description: undefined
+   *   }`), or a function that modifies a copy of the object.
    * @returns the stored object.
-   * @throws Error when there is no such object.
+   * @throws Error if there is no such object.
    */
   update(id: string, changes: StixChanges, options?: WriteOptions): StixObject {
     return this.#platform.update(id, changes, options).object
   }
 
   /**
-   * Hangs a file on an object, as an upload does, and publishes that as an update.
+   * Attaches a file to an object, as an upload does, and publishes the update.
    *
-   * @returns what the object says of the file: `uri` is where it can be fetched.
-   * @throws Error when there is no such object.
+   * @returns the object's entry for the file, with its download path in `uri`.
+   * @throws Error if there is no such object.
+   *
    * @example
    * ```ts
    * import { buildReport, Simulator } from 'opencti-stream-connector/testing'
@@ -240,94 +243,102 @@ export class Simulator implements AsyncDisposable {
     return entry
   }
 
-  /** Deletes an object, and without events the relations that touch it. @returns its last state. @throws Error when there is no such object. */
+  /**
+   * Deletes an object, and its relations without events. @returns its last state. @throws Error if there is
+   * no such object.
+   */
   delete(id: string, options?: WriteOptions): StixObject {
     return this.#platform.delete(id, options).object
   }
 
-  /** Merges objects into one that stays. @returns the merged object. @throws Error when one is not there, there is no source, or the target is one. */
+  /**
+   * Merges objects into the target. @returns the merged object. @throws Error if an object does not exist,
+   * there is no source, or the target is also a source.
+   */
   merge(targetId: string, sourceIds: readonly string[], options?: WriteOptions): StixObject {
     return this.#platform.merge(targetId, sourceIds, options).object
   }
 
   /**
-   * Fills the knowledge base with a STIX bundle or with objects, as an import into the platform would.
+   * Loads a STIX bundle or objects into the knowledge base, as an import into the platform would.
    *
-   * @param options.asEvents whether each object is also published as a creation. Default: false, they are older than
-   * the history and come with a catch-up only.
+   * @param options.asEvents whether to also publish each object as a creation. Defaults to false: the objects
+   *   predate the history and are only sent by a catch-up.
    */
   load(source: StixSource, options: { readonly asEvents?: boolean | undefined } = {}): LoadSummary {
     return importBundle(this.#platform, source, options.asEvents === true, this.#clock.now())
   }
 
-  /** Every object of the knowledge base, as it is now. */
+  /** All objects in the knowledge base, in their current state. */
   entities(): StixObject[] {
     return [...this.#platform.knowledge.values()].map(({ object }) => object)
   }
 
-  /** The object with this standard, former, foreign or internal id. */
+  /** Finds an object by standard, former, foreign, or OpenCTI id. */
   entity(id: string): StixObject | undefined {
     return this.#platform.knowledge.find(id)?.object
   }
 
-  /** Every event that the history still holds, as published, oldest first. */
+  /** All events still in the history, as published, oldest first. */
   get history(): PublishedEvent[] {
     return this.#platform.log
       .toArray()
       .map(({ idText, envelope }) => ({ id: idText, type: envelope.type, data: envelope.data, envelope }))
   }
 
-  /** The id of the newest event: a stream opened `from` it sends what comes after. */
+  /** Id of the newest event. A stream opened `from` it sends what comes after. */
   get lastEventId(): string {
     return this.#platform.log.last?.idText ?? '0-0'
   }
 
-  /** Stops a stream: open connections end at their next look at it, new ones are answered 410. */
+  /** Stops a stream. Open connections end the next time they check it; new ones are answered 410. */
   stopStream(id: string = this.streamId): void {
     this.collections.get(id).live = false
   }
 
-  /** Starts a stopped stream again. */
+  /** Restarts a stopped stream. */
   startStream(id: string = this.streamId): void {
     this.collections.get(id).live = true
   }
 
-  /** The connectors that have registered, with their registrations, pings and states. */
+  /** Registered connectors, with their registrations, pings, and states. */
   get connectors(): RegisteredConnector[] {
     return this.#registry.list()
   }
 
-  /** One connector; undefined as long as it has not registered. */
+  /** One connector; undefined until it registers. */
   connector(id: string = this.connectorId): RegisteredConnector | undefined {
     return this.#registry.find(id)
   }
 
-  /** Resets the state of a connector, as the button of the platform does: the next ping learns of it, once. */
+  /** Resets a connector's state, as the platform's button does. The next ping reports it once. */
   resetState(connectorId: string = this.connectorId): void {
     this.#registry.reset(connectorId, this.#clock.now())
   }
 
-  /** Sets the `connector_state` as the platform keeps it, also before the connector registers. */
+  /** Sets a connector's stored `connector_state`, even before it registers. */
   setState(connectorId: string, state: string | null): void {
     this.#registry.setState(connectorId, state, this.#clock.now())
   }
 
-  /** The open streams, oldest first. */
+  /** Open streams, oldest first. */
   get connections(): LiveConnection[] {
     return [...this.#http.connections]
   }
 
-  /** The newest requests of clients, oldest first: streams, GraphQL and files, with their queries and headers. */
+  /**
+   * The newest client requests, oldest first: streams, GraphQL, and files, with their queries and headers.
+   */
   get requests(): readonly SimulatedRequest[] {
     return this.#requests.entries
   }
 
-  /** Calls `listener` with each request when it has been answered. @returns a function that ends that. */
+  /** Calls `listener` for each answered request. @returns a function that unsubscribes. */
   onRequest(listener: (request: SimulatedRequest) => void): () => void {
     return this.#requests.onAnswer(listener)
   }
 
-  /** Resolves with an open stream, at once if there is one. @throws the reason of `signal`. */
+  /** Resolves with an open stream, immediately if there is one. @throws the reason of `signal`. */
   waitForConnection(signal?: AbortSignal): Promise<LiveConnection> {
     return this.#requests.waitFor(() => this.connections[0], signal)
   }
@@ -338,9 +349,10 @@ export class Simulator implements AsyncDisposable {
   }
 
   /**
-   * Resolves with the first request that matches, of those that came and those to come.
+   * Resolves with the first matching request, past or future.
    *
    * @throws the reason of `signal`.
+   *
    * @example
    * ```ts
    * import { Simulator } from 'opencti-stream-connector/testing'
@@ -356,7 +368,7 @@ export class Simulator implements AsyncDisposable {
     return this.#requests.waitFor(() => this.#requests.entries.find(matches), signal)
   }
 
-  /** Ends every connection and stops listening. Calling it again does nothing. */
+  /** Ends every connection and stops listening. Idempotent. */
   async close(): Promise<void> {
     this.#requests.close()
     await this.#http.close()

@@ -1,22 +1,23 @@
-/** A source of numbers in [0, 1), such as {@link systemRandom}. */
+/** Returns random numbers in [0, 1), like {@link systemRandom}. */
 export type Random = () => number
 
-/** The machine's source of chance. */
+/** The machine's randomness. */
 export const systemRandom: Random = () => Math.random()
 
-/** The bounds of an exponential back-off. */
+/** Bounds of an exponential backoff. */
 export interface BackoffBounds {
-  /** The ceiling of the first wait, in milliseconds. */
+  /** Upper bound of the first delay, in milliseconds. */
   readonly baseMs: number
-  /** The ceiling of every wait, in milliseconds. */
+  /** Upper bound of any delay, in milliseconds. */
   readonly maxMs: number
 }
 
 /**
- * The wait before try number `attempt` + 1, with full jitter: uniform between 0 and `baseMs` · 2^(attempt − 1),
- * at most `maxMs`. Full jitter spreads a herd best: a platform restart must not meet all its clients at once.
+ * Delay before attempt number `attempt` + 1, with full jitter: uniform between 0 and `baseMs` · 2^(attempt −
+ * 1), at most `maxMs`. Full jitter spreads clients best: a restarted platform must not meet all of them at
+ * once.
  *
- * @param attempt the number of tries so far, from 1.
+ * @param attempt number of attempts so far, starting at 1.
  */
 export function backoffMs(attempt: number, bounds: BackoffBounds, random: Random): number {
   const ceilingMs = Math.min(bounds.maxMs, bounds.baseMs * 2 ** Math.min(attempt - 1, 30))

@@ -1,6 +1,6 @@
 /**
- * Time, as everything in this package sees it: passed in, never read from the environment, so that a test can
- * move it by hand (`ManualClock` of `opencti-stream-connector/testing`).
+ * Time source of this package. Always passed in, so that tests can control it (`ManualClock` in
+ * `opencti-stream-connector/testing`).
  *
  * @example
  * ```ts
@@ -12,23 +12,23 @@
  * ```
  */
 export interface Clock {
-  /** Wall time in milliseconds since 1970. It may jump; use it for what people read, never to measure. */
+  /** Wall time in milliseconds since 1970. It may jump: use it for display, never to measure. */
   now(): number
-  /** Milliseconds from an arbitrary start that never run backwards: for waits, ages and rates. */
+  /** Milliseconds since an arbitrary start; never runs backwards. For delays, ages, and rates. */
   monotonic(): number
   /**
    * Calls `callback` once after `delayMs` milliseconds.
    *
-   * @returns a function that cancels the call; calling it again, or too late, does nothing.
+   * @returns a function that cancels the call; safe to call at any time.
    */
   schedule(delayMs: number, callback: () => void): () => void
 }
 
-/** The longest delay that a Node timer takes, 24.8 days; longer ones would fire at once. */
+/** Longest delay of a Node timer, 24.8 days; longer ones would fire immediately. */
 const maxTimerMs = 2 ** 31 - 1
 
 /**
- * The clock of the machine.
+ * The machine's clock.
  *
  * @example
  * ```ts

@@ -1,8 +1,8 @@
-/** Something that is waited for, as often as it takes: who waits is let go when it has come. */
+/** A condition variable. */
 export class Condition {
   #coming: PromiseWithResolvers<void> | undefined
 
-  /** Whether anybody waits. */
+  /** Whether anyone is waiting. */
   get isAwaited(): boolean {
     return this.#coming !== undefined
   }
@@ -13,7 +13,7 @@ export class Condition {
     return this.#coming.promise
   }
 
-  /** It has come: lets go of all who wait. */
+  /** Wakes everyone who is waiting. */
   notifyAll(): void {
     this.#coming?.resolve()
     this.#coming = undefined

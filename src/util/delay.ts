@@ -1,9 +1,9 @@
 import { type Clock } from './clock.ts'
 
 /**
- * Resolves after `delayMs` milliseconds of the given clock.
+ * Resolves after `delayMs` milliseconds on the given clock.
  *
- * @throws the signal's reason as soon as `signal` is aborted, also when it already is.
+ * @throws the signal's reason as soon as `signal` aborts, or if it already has.
  */
 export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs'
 
 /**
- * The lines of a file, however large it is, without their breaks. Not by `node:readline`, which also breaks lines at
- * characters that JSON leaves as they are (U+2028).
+ * Reads a file's lines, without line breaks, regardless of its size. `node:readline` also breaks lines at
+ * characters that JSON leaves as is (U+2028).
  *
- * @param maxCharacters how long a line may be.
- * @throws Error when a line is longer, or the file cannot be read.
+ * @param maxCharacters maximum length of a line.
+ * @throws Error if a line is longer, or the file cannot be read.
  */
 export async function* fileLines(path: string, maxCharacters: number): AsyncGenerator<string, void> {
   let parts: string[] = []

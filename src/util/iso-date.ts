@@ -1,15 +1,15 @@
 const form =
   /^\s*(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s?(?:[Zz]|([+-]\d\d)(?::?(\d\d))?)?)?\s*$/
 
-/** Longer text is no date, whatever it says: digits of a second beyond the milliseconds change nothing. */
+/** Longer text is not a date: digits beyond milliseconds change nothing. */
 const maxLength = 64
 const minuteMs = 60_000
 
 /**
- * Milliseconds since 1970 of an ISO 8601 date or date-time, in every form that RFC 3339 and STIX allow: any number of
- * digits of a second, `t`, `z` or a space, offsets with and without colon, and leap seconds, which are taken for the
- * second after them. A time without zone is UTC, so that it means the same on every machine. `undefined` for anything
- * else, also for a day that does not exist.
+ * Parses an ISO 8601 date or date-time to milliseconds since 1970. Accepts every form RFC 3339 and STIX
+ * allow: any number of fractional digits, `t`, `z`, or a space, offsets with or without colon, and leap
+ * seconds, which count as the following second. A time without time zone is UTC, so it means the same on
+ * every machine. `undefined` for anything else, including nonexistent days.
  */
 export function millisecondsOfIsoDate(text: string): number | undefined {
   const match = text.length > maxLength ? null : form.exec(text)
@@ -43,13 +43,13 @@ export function millisecondsOfIsoDate(text: string): number | undefined {
 function midnightOf(year: number, month: number, day: number): number | undefined {
   const date = new Date(0)
   date.setUTCFullYear(year, month - 1, day)
-  // Date turns 30 February into 1 March.
+  // Date turns February 30 into March 1 or 2.
   return date.getUTCMonth() === month - 1 && date.getUTCDate() === day ? date.getTime() : undefined
 }
 
 /**
- * The date as text that means the same wherever it is read: as it was written where `Date.parse` reads it so, else in
- * UTC with milliseconds. `undefined` when it is none.
+ * The date as text that means the same everywhere: as written if `Date.parse` is unambiguous, otherwise in
+ * UTC with milliseconds. `undefined` if invalid.
  */
 export function isoDateText(text: string): string | undefined {
   const ms = millisecondsOfIsoDate(text)
@@ -58,7 +58,7 @@ export function isoDateText(text: string): string | undefined {
 }
 
 /**
- * What `Date.parse` reads alike on every machine. It takes a date without a time for UTC, a time without a zone for that of
- * the machine, and no leap seconds.
+ * What `Date.parse` reads the same on every machine. It takes a date without time as UTC, a time without time
+ * zone as local, and rejects leap seconds.
  */
 const isReadAlike = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::[0-5]\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/

@@ -1,6 +1,6 @@
 /**
- * JSON of a value that came from elsewhere; `undefined` where there is none of it: a BigInt, a cycle, a `toJSON` that throws, or
- * more levels than the stack has room for.
+ * Serializes a foreign value as JSON; `undefined` if impossible: a BigInt, a cycle, a throwing `toJSON`, or
+ * nesting that overflows the stack.
  */
 export function jsonText(value: unknown): string | undefined {
   try {
@@ -10,7 +10,7 @@ export function jsonText(value: unknown): string | undefined {
   }
 }
 
-/** What a text that came from elsewhere says in JSON; `undefined` for what is no JSON. */
+/** Parses foreign JSON text; `undefined` if invalid. */
 export function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text)

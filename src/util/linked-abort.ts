@@ -1,13 +1,13 @@
-/** A controller that is aborted when any of the given signals is, until it is let go of. */
+/** A controller that aborts when any of the given signals does, until unlinked. */
 export interface LinkedAbort {
   readonly controller: AbortController
-  /** The signals have no more to say here: nothing of this is held by them any longer. */
+  /** Detaches from the signals, so that they hold no reference to this anymore. */
   readonly unlink: () => void
 }
 
 /**
- * As `AbortSignal.any`, for signals that live much longer than what they end: what follows one of them is let go of when
- * that is over, and not when memory happens to be cleaned up.
+ * Like `AbortSignal.any`, for signals that outlive what they abort: unlinking releases it immediately rather
+ * than at some garbage collection.
  */
 export function linkedAbort(signals: Iterable<AbortSignal | undefined>): LinkedAbort {
   const controller = new AbortController()

@@ -1,9 +1,9 @@
-/** Facts that go with a log line, as one flat object. */
+/** Attributes of a log line, as one flat object. */
 export type LogAttributes = Readonly<Record<string, unknown>>
 
 /**
- * Where this package writes its log lines. The default writes the JSON lines that OpenCTI connectors write; any
- * object with these methods can take its place.
+ * Receives this package's log lines. The default writes the JSON lines of OpenCTI connectors; any object with
+ * these methods works.
  *
  * @example
  * ```ts
@@ -17,7 +17,7 @@ export interface Logger {
   info(message: string, attributes?: LogAttributes): void
   warn(message: string, attributes?: LogAttributes): void
   error(message: string, attributes?: LogAttributes): void
-  /** A logger that adds `attributes` to each of its lines. */
+  /** A logger that adds `attributes` to every line. */
   child(attributes: LogAttributes): Logger
 }
 

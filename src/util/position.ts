@@ -1,6 +1,6 @@
 /**
- * A place in the platform's stream: the id of a Redis stream entry, `<ms>-<seq>`, as two numbers. Places are
- * compared as numbers; as text, `9-0` would come after `10-0`.
+ * A position in the platform's stream: the id of a Redis stream entry, `<ms>-<seq>`, as two numbers. Compare
+ * positions as numbers; as text, `9-0` would come after `10-0`.
  *
  * @example
  * ```ts
@@ -13,23 +13,24 @@
 export interface Position {
   /** Milliseconds since 1970, by the clock of the platform's Redis. */
   readonly ms: number
-  /** Counts the entries of one millisecond from 0. */
+  /** Number of the entry within its millisecond, starting at 0. */
   readonly seq: number
 }
 
-/** The beginning of every stream: whatever the platform has kept comes after it. */
+/** The beginning of every stream. Everything the platform has kept comes after it. */
 export const startOfTime: Position = Object.freeze({ ms: 0, seq: 0 })
 
 const dash = 45
 const zero = 48
 
-/** Digits that always fit into a number exactly; real ids have 13 and a few. */
+/** Numbers with this many digits are always exact; real ids have 13 and a few. */
 const maxDigits = 15
 
 /**
- * Reads `<ms>-<seq>`: digits, one dash, digits, nothing else.
+ * Parses `<ms>-<seq>`: digits, one dash, digits, nothing else.
  *
- * @returns `undefined` for anything else; the platform would read much of that as "from now on" and lose data.
+ * @returns `undefined` for anything else. The platform would read much of that as "from now on" and lose
+ *   data.
  *
  * @example
  * ```ts
@@ -40,7 +41,7 @@ const maxDigits = 15
  * ```
  */
 export function parsePosition(text: string): Position | undefined {
-  // Runs for each frame, therefore one pass over the characters and no regular expression.
+  // Runs for every frame, so it makes one pass over the characters without a regular expression.
   const length = text.length
   let index = 0
   let ms = 0
@@ -62,7 +63,7 @@ export function parsePosition(text: string): Position | undefined {
 }
 
 /**
- * Writes a position the way the platform reads it.
+ * Formats a position for the platform.
  *
  * @example
  * ```ts
@@ -76,7 +77,7 @@ export function formatPosition(position: Position): string {
 }
 
 /**
- * Less than 0 when `a` comes before `b`, 0 when they are the same, more than 0 when it comes after.
+ * Negative if `a` is before `b`, 0 if they are equal, positive if it is after.
  *
  * @example
  * ```ts
@@ -89,10 +90,10 @@ export function comparePositions(a: Position, b: Position): number {
   return a.ms - b.ms || a.seq - b.seq
 }
 
-/** More events than that are never numbered in one millisecond. */
+/** No more events than this are ever numbered in one millisecond. */
 const maxSeq = 999_999
 
-/** The last place before another one: what comes after it begins with that one. */
+/** The last position before another one: reading after it starts with that one. */
 export function positionBefore({ ms, seq }: Position): Position {
   return seq > 0 ? { ms, seq: seq - 1 } : { ms: Math.max(0, ms - 1), seq: maxSeq }
 }

@@ -1,6 +1,6 @@
 /**
- * First in, first out. Unlike `Array.shift()` it takes the same time however long it is, and unlike an index into an array
- * it keeps nothing alive that was taken out.
+ * First in, first out. Unlike `Array.shift()`, its speed does not depend on its length; unlike an index into
+ * an array, it does not retain removed items.
  */
 export class Queue<T> implements Iterable<T> {
   readonly #items: (T | undefined)[] = []
@@ -10,7 +10,7 @@ export class Queue<T> implements Iterable<T> {
     return this.#items.length - this.#head
   }
 
-  /** The one that {@link shift} would take. */
+  /** The item {@link shift} would remove. */
   get first(): T | undefined {
     return this.#items[this.#head]
   }
@@ -28,7 +28,7 @@ export class Queue<T> implements Iterable<T> {
     const item = this.#items[this.#head]
     this.#items[this.#head++] = undefined
     if (this.#head === this.#items.length) this.clear()
-    // In large steps: to move everything up for each item would make a long queue quadratic.
+    // In large steps: moving everything for each item would make a long queue quadratic.
     else if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
       this.#items.splice(0, this.#head)
       this.#head = 0
@@ -36,13 +36,13 @@ export class Queue<T> implements Iterable<T> {
     return item
   }
 
-  /** Puts it before all others. Takes as long as the queue is. */
+  /** Inserts an item before all others. Takes linear time. */
   unshift(item: T): void {
     if (this.#head > 0) this.#items[--this.#head] = item
     else this.#items.unshift(item)
   }
 
-  /** Takes it out wherever it stands; answers whether it was there. Takes as long as the queue is. */
+  /** Removes an item from any place; returns whether it was there. Takes linear time. */
   remove(item: T): boolean {
     const index = this.#items.indexOf(item, this.#head)
     if (index < 0) return false

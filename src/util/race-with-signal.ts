@@ -1,7 +1,7 @@
 /**
- * Makes a call and answers what it answers, unless `over` is aborted before.
+ * Makes a call and returns its result, unless `over` aborts first.
  *
- * @throws the signal's reason as soon as it is aborted; when it already is, the call is not made.
+ * @throws the signal's reason as soon as it aborts. If it already has, the call is not made.
  */
 export function raceWithSignal<T>(over: AbortSignal, call: () => Promise<T>): Promise<T> {
   if (over.aborted) return Promise.reject(over.reason as Error)

@@ -1,13 +1,13 @@
 import { readFileSync, statSync } from 'node:fs'
 
-/** No settings and no certificates are larger, in bytes. */
+/** No settings or certificates are larger, in bytes. */
 const maxBytes = 4_194_304
 
 /**
- * The text of a file that a setting names: a regular file of a few megabytes at most. A device such as `/dev/zero` has no
- * end, and a pipe may never be written to.
+ * Reads a file named in a setting: a regular file of a few megabytes at most. A device such as `/dev/zero`
+ * has no end, and a pipe may never be written to.
  *
- * @throws Error with a `code`: that of the system, `NOT_A_FILE` or `TOO_LARGE`.
+ * @throws Error with a `code`: the system's, `NOT_A_FILE`, or `TOO_LARGE`.
  */
 export function readSmallFile(path: string): string {
   const stats = statSync(path)

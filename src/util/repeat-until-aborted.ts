@@ -1,21 +1,24 @@
 import { type Clock } from './clock.ts'
 import { delay } from './delay.ts'
 
-/** How often something is repeated, and until when. */
+/** Options for {@link repeatUntilAborted}. */
 export interface Repetition {
   readonly clock: Clock
-  /** The pause between two calls, in milliseconds. */
+  /** Pause between two calls, in milliseconds. */
   readonly everyMs: number
   readonly signal: AbortSignal
-  /** Whether the first call comes at once. @default false, after the first pause */
+  /**
+   * Whether the first call is immediate, rather than after a pause.
+   * @default false
+   */
   readonly isAtOnce?: boolean | undefined
 }
 
 /**
- * Makes a call again and again, one at a time, until the signal is aborted, and then resolves.
+ * Repeats a call, one at a time, until the signal aborts, then resolves.
  *
- * @param call may answer how long the next pause takes, in milliseconds.
- * @throws what `call` throws.
+ * @param call may return the length of the next pause, in milliseconds.
+ * @throws whatever `call` throws.
  */
 export async function repeatUntilAborted(
   call: () => number | void | Promise<number | void>,

@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { redacted } from './redactor.ts'
 
 /**
- * A secret setting. However it is printed – as text, as JSON, by `console.log`, by a logger – it reads
- * `[redacted]`; only {@link Secret.reveal} gives it away.
+ * A secret setting. Printed in any way (as text, as JSON, with `console.log`, in a log) it shows
+ * `[redacted]`; only {@link Secret.reveal} returns it.
  *
  * @example
  * ```ts
@@ -22,7 +22,7 @@ export class Secret {
     this.#value = value
   }
 
-  /** The secret itself. Hand it to the one call that needs it; do not keep it. */
+  /** The secret itself. Pass it to the one call that needs it, and do not store it. */
   reveal(): string {
     return this.#value
   }
@@ -44,12 +44,12 @@ export class Secret {
   }
 }
 
-/** What {@link secret} answers: a schema that reads text and gives a {@link Secret}. */
+/** Schema type of {@link secret}: parses text to a {@link Secret}. */
 export type SecretSchema = z.ZodPipe<z.ZodString, z.ZodTransform<Secret, string>>
 
 /**
- * The schema of a secret setting: text in, {@link Secret} out. It can be made `.optional()` or be part of an
- * object or a list; what it reads is removed from every log line.
+ * Schema of a secret setting: text in, {@link Secret} out. Can be made `.optional()`, or be part of an object
+ * or list. Its values are redacted from every log line.
  *
  * @example
  * ```ts
@@ -65,9 +65,8 @@ export function secret(): SecretSchema {
 }
 
 /**
- * Whether `schema` was made by {@link secret}. Told by its transform, which survives `.describe()`, `.meta()` and
- * `.refine()`; a mark on the schema would be lost, since each of them makes a copy.
- *
+ * Whether `schema` was made by {@link secret}. Recognized by its transform, which survives `.describe()`,
+ * `.meta()`, and `.refine()`; a mark on the schema would be lost, because each of them copies it.
  * @internal
  */
 export function isSecretSchema(schema: z.core.$ZodType): boolean {

@@ -1,11 +1,9 @@
-/**
- * Lets so many calls run side by side; the others wait their turn, first come, first served.
- */
+/** Limits the number of parallel calls; the others wait in order. */
 export class Slots {
   readonly #waiting = new Set<() => void>()
   #free: number
 
-  /** @param count how many may run side by side. */
+  /** @param count maximum number of parallel calls. */
   constructor(count: number) {
     this.#free = count
   }
@@ -13,7 +11,7 @@ export class Slots {
   /**
    * Runs `call` when it is its turn.
    *
-   * @throws the reason of `signal` when that is aborted before.
+   * @throws the reason of `signal` if that aborts first.
    */
   async run<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
     signal.throwIfAborted()
@@ -41,7 +39,7 @@ export class Slots {
     })
   }
 
-  /** Hands the slot to whoever waits longest, or back. */
+  /** Passes the slot to whoever has waited longest, or frees it. */
   #pass(): void {
     for (const enter of this.#waiting) {
       this.#waiting.delete(enter)

@@ -8,9 +8,11 @@ const htmlEntities: Readonly<Record<string, string>> = {
   "'": '&#39;',
 }
 
-/** How a secret stands in texts of others: as it is, in URLs, forms, JSON, HTML, in one line and in base64. */
+/**
+ * How a secret may appear in foreign text: verbatim, in URLs, forms, JSON, HTML, on one line, and in base64.
+ */
 export function spellings(secret: string): string[] {
-  // Half a character has no place in a URL.
+  // An unpaired surrogate is invalid in a URL.
   const whole = String(Buffer.from(secret))
   const json = JSON.stringify(secret).slice(1, -1)
   const inUrls = [
@@ -27,14 +29,17 @@ export function spellings(secret: string): string[] {
     ...inUrls.map((text) => text.replaceAll(/%[\dA-F]{2}/g, (code) => code.toLowerCase())),
     json,
     JSON.stringify(json).slice(1, -1),
-    // As Node prints it in quotation marks of another kind.
+    // As Node prints it in other quotation marks.
     json.replaceAll('\\"', '"'),
     secret.replaceAll(/[&<>"']/g, (character) => htmlEntities[character]!),
     ...base64Of(secret),
   ]
 }
 
-/** What base64 makes of a secret, alone or after one or two other bytes: without the characters that also hold others. */
+/**
+ * Base64 of a secret, alone or after one or two other bytes, without the characters it shares with its
+ * neighbors.
+ */
 function base64Of(secret: string): string[] {
   return [0, 1, 2].flatMap((offset) => {
     const encoded = Buffer.concat([Buffer.alloc(offset), Buffer.from(secret)]).toString('base64')

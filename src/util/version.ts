@@ -1,2 +1,2 @@
-/** The version of this package, as in package.json; a test holds the two together. */
+/** Version of this package. A test checks that it matches package.json. */
 export const version = '0.1.0'

@@ -1,13 +1,16 @@
-/** Where a text was cut: our own ellipsis, and that of others. */
+/** Marks of a cut: our own ellipsis, and that of others. */
 const cutMark = /…|\.\.\./g
 
-/** Beginnings before a cut are searched for from so many characters on: shorter ones are in any text. */
+/** Minimum length of a beginning before a cut, in characters: shorter ones occur in any text. */
 const minCharacters = 4
 
-/** Without a mark, the end of a text must be at least so long and half of a secret, to be one that was cut. */
+/**
+ * Without a mark, the end of a text must be at least this long, and half of a secret, to count as a cut
+ * secret.
+ */
 const minUnmarkedCharacters = 8
 
-/** `text` with `replacement` wherever a cut has left the beginning of `secret`. */
+/** Replaces the beginning of `secret` wherever a cut has left it in `text`. */
 export function withoutCutSecrets(text: string, secret: string, replacement: string): string {
   let clean = ''
   let rest = 0
@@ -25,7 +28,7 @@ function beginningsIn(text: string, secret: string): [start: number, end: number
   if (at < 0) return found
   const borders = bordersOf(secret)
   const minAtEnd = Math.max(minUnmarkedCharacters, Math.ceil(secret.length / 2))
-  /** How much of the secret stands right before `at` (Knuth, Morris and Pratt: linear, whatever the texts are). */
+  /** How much of the secret is right before `at` (Knuth–Morris–Pratt: linear for any text). */
   let length = 0
   for (const [end, min] of [...cutsIn(text), [text.length, minAtEnd] as const]) {
     for (; at < end; at++) {
@@ -44,13 +47,13 @@ function beginningsIn(text: string, secret: string): [start: number, end: number
 
 function cutsIn(text: string): (readonly [end: number, min: number])[] {
   const ends = [...text.matchAll(cutMark)].flatMap(({ index }) =>
-    // V8 sets its dots behind the quotation that it has cut.
+    // V8 puts its dots after the closing quotation mark.
     text[index - 1] === '"' ? [index - 1, index] : [index],
   )
   return ends.map((end) => [end, minCharacters] as const)
 }
 
-/** For each beginning of `text`: the length of the longest shorter beginning that it ends in. */
+/** For each prefix of `text`, the length of its longest proper prefix that is also a suffix. */
 function bordersOf(text: string): Uint32Array {
   const borders = new Uint32Array(text.length)
   for (let at = 1, length = 0; at < text.length; at++) {

@@ -1,6 +1,6 @@
 /**
- * `text` without the characters at its end that are among `characters`. An expression such as `/=+$/` takes the square of the
- * time where many of them stand before something else.
+ * Strips the given characters from the end of `text`. An expression such as `/=+$/` takes quadratic time if
+ * many of them precede something else.
  */
 export function withoutEnd(text: string, characters: string): string {
   let end = text.length

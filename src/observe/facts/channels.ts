@@ -2,14 +2,14 @@ import { type Trouble } from '../../flow/engine.ts'
 import { type Failing } from '../../events/event-counters.ts'
 import { type ObservedFacts } from './observed-facts.ts'
 
-/** One way to the target, and how what goes there is taken. */
+/** One way to the target, and its condition. */
 export interface Channel extends Trouble {
-  /** Absent for what goes through no route. */
+  /** Undefined for events without a route. */
   readonly route: string | undefined
   readonly failing?: Failing | undefined
 }
 
-/** All ways to the target. Where there are routes, their accounts tell more than that of the whole. */
+/** All ways to the target. With routes, their accounts say more than the total. */
 export function channelsOf(facts: ObservedFacts): readonly Channel[] {
   const own = channelOf(undefined, facts)
   if (facts.routes.size === 0) return [own]
@@ -24,7 +24,7 @@ function channelOf(route: string | undefined, how: Omit<Channel, 'route'>): Chan
   return { route, outage, refusal, pausedForMs, askedPause, failing }
 }
 
-/** Why what goes there is not taken; undefined when it is. */
+/** Why events are not accepted there; undefined if they are. */
 export function troubleText({ route, outage, refusal, failing }: Channel): string | undefined {
   const where = route === undefined ? '' : `route ${route}: `
   if (outage !== undefined) return `${where}the target is down: ${outage}`
@@ -35,7 +35,7 @@ export function troubleText({ route, outage, refusal, failing }: Channel): strin
   return `${where}${share} of the last ${delivered + refused} events was delivered: ${reason}`
 }
 
-/** What is said of the whole, or of the first route that has it to say. */
+/** The reason for the target as a whole, or for the first affected route. */
 export function whyOf(facts: ObservedFacts, what: 'outage' | 'refusal'): string | undefined {
   for (const { route, [what]: why } of channelsOf(facts)) {
     if (why !== undefined) return route === undefined ? why : `route ${route}: ${why}`

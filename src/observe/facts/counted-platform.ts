@@ -1,12 +1,12 @@
 import { Platform } from '../../opencti/platform.ts'
 
-/** How often the platform was pinged, and how often that failed. */
+/** Number of pings and failed pings. */
 export interface PingCounts {
   readonly total: number
   readonly errors: number
 }
 
-/** A {@link Platform} that counts its pings, as pycti does. */
+/** A {@link Platform} that counts pings, like pycti. */
 export class CountedPlatform extends Platform {
   #total = 0
   #errors = 0

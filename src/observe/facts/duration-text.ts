@@ -1,4 +1,4 @@
-/** How long something takes, for people: two units at most. */
+/** A duration for people, in at most two units. */
 export function durationText(ms: number): string {
   const seconds = Math.round(ms / 1000)
   if (seconds < 120) return `${seconds} s`

@@ -1,24 +1,24 @@
 import { type Clock } from '../../util/clock.ts'
 import { isThenable } from '../../util/is-thenable.ts'
 
-/** Durations that are told apart, in seconds: upper bounds, each twice to two and a half times the one before. */
+/** Upper bounds of durations, in seconds; each is 2 to 2.5 times the previous one. */
 export const durationBounds: readonly number[] = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 ]
 
-/** Sizes of batches that are told apart: upper bounds. */
+/** Upper bounds of batch sizes. */
 export const sizeBounds: readonly number[] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000]
 
-/** How one hook does. */
+/** Statistics of one hook. */
 export interface HookFigures {
   readonly hook: string
-  /** The route that it was called for; absent where there are none. */
+  /** Route it was called for. Undefined without routes. */
   readonly route: string | undefined
   readonly ok: Distribution
   readonly error: Distribution
 }
 
-/** How long the present call of a hook has waited for us, in milliseconds. */
+/** How long the current hook call has waited for us, in milliseconds. */
 export interface OwnWaits {
   readonly waitedMs: number
 }
@@ -31,8 +31,8 @@ export interface PresentCall {
 type Method = (...parameters: unknown[]) => unknown
 
 /**
- * How long hooks take and how often they fail. It costs two looks at the clock and one addition a call, and keeps
- * nothing of the single call.
+ * Measures how long hooks take and how often they fail. Costs two clock reads and one addition per call, and
+ * stores nothing per call.
  */
 export class HookTimings {
   readonly #clock: Clock
@@ -42,8 +42,9 @@ export class HookTimings {
   readonly batchSizes = new Distribution(sizeBounds)
 
   /**
-   * @param isAskedFor whether anybody can ask; if not, nothing is timed.
-   * @param calls asked as a hook is called: the time of its call that is not the target's. Default: all is.
+   * @param isAskedFor whether anyone can read the figures; if not, nothing is measured.
+   * @param calls gives the part of the current hook call that is not the target's. Without it, all of the time
+   *   is the target's.
    */
   constructor(clock: Clock, isAskedFor = true, calls?: PresentCall | undefined) {
     this.#clock = clock
@@ -51,16 +52,16 @@ export class HookTimings {
     this.#isAskedFor = isAskedFor
   }
 
-  /** By the name of the hook, with `@` and the name of the route where there is one; only of those that the connector has. */
+  /** By hook name, followed by `@` and the route if there is one. Only hooks the connector has. */
   get figures(): ReadonlyMap<string, HookFigures> {
     return this.#figures
   }
 
   /**
-   * An object with the hooks of `hooks`, each of them timed; hooks that it does not have stay absent.
+   * Wraps `hooks` to time each one; missing hooks stay missing.
    *
-   * @param names the methods to time, and the only ones to call on what is answered.
-   * @param route the route that they are called for; absent where there are none.
+   * @param names methods to time; call no others on the result.
+   * @param route route they are called for; omit without routes.
    */
   watch<Hooks extends object>(hooks: Hooks, names: readonly (keyof Hooks & string)[], route?: string): Hooks {
     if (!this.#isAskedFor) return hooks
@@ -78,7 +79,7 @@ export class HookTimings {
     const { ok, error } = this.#figuresOf(name, route)
     const clock = this.#clock
     const sizes = name === 'flush' ? this.batchSizes : undefined
-    // No hook takes more than two parameters; naming them is faster than gathering them.
+    // Hooks take at most two parameters, and naming them is faster than rest parameters.
     return (first, second) => {
       if (sizes !== undefined) sizes.add((first as readonly unknown[]).length)
       const startMs = clock.monotonic()
@@ -95,7 +96,7 @@ export class HookTimings {
         ok.add(tookSeconds())
         return result
       }
-      // A promise that is no promise of the language may begin its work with each "then": it gets one.
+      // A custom thenable may start its work on each "then"; a native promise calls it once.
       const promise = result instanceof Promise ? result : Promise.resolve(result)
       promise.then(
         () => ok.add(tookSeconds()),

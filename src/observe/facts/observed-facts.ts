@@ -5,66 +5,72 @@ import { type QueueDepth } from '../../flow/queue-depth.ts'
 import { type PingCounts } from './counted-platform.ts'
 import { type StreamFacts } from './stream-watch.ts'
 
-/** What became of links to the target. */
+/** Outcomes of links to the target. */
 export interface LinkFacts {
-  /** How many there were, by their end. */
+  /** Number of links, by outcome. */
   readonly outcomes: ReadonlyMap<string, number>
-  /** How many wait to be written. */
+  /** Number of links waiting to be written. */
   readonly pending: number
 }
 
-/** What comparisons of target and platform have come to. */
+/** Outcomes of comparisons of target and platform. */
 export interface ReconcileFacts {
-  /** How many there were, by their end. */
+  /** Number of comparisons, by outcome. */
   readonly runs: ReadonlyMap<string, number>
-  /** What became of repairs. */
+  /** Repairs, by outcome. */
   readonly repairs: ReadonlyMap<string, number>
-  /** What the last one found, by kind. */
+  /** Findings of the last comparison, by kind. */
   readonly found: ReadonlyMap<string, number>
 }
 
-/** Everything about a connector at one moment that metrics and readiness are made of. */
+/** Snapshot of everything that metrics and readiness are derived from. */
 export interface ObservedFacts extends EventCounts, Trouble {
-  /** How each route does, by its name. Where there are any, what is said of the target itself is of what goes through none. */
+  /**
+   * Status of each route, by name. With routes, the facts about the target itself concern events without a
+   * route.
+   */
   readonly routes: ReadonlyMap<string, RouteAccount>
-  /** Where it is in its life: `running` when it works. */
+  /** Lifecycle state; `running` while it works. */
   readonly state: string
-  /** What the start waits for, in words; absent when it waits for nothing. */
+  /** What startup is waiting for. Undefined if nothing. */
   readonly waitsFor?: string | undefined
   readonly bytesInFlight: number
-  /** Dead letters that are kept, and how many may be. */
+  /** Number of dead letters, and their maximum. */
   readonly deadLettersKept: number
   readonly maxDeadLetters: number
   readonly catchingUp: boolean
-  /** Whether something of a catch-up is not finished, received or not. */
+  /** Whether part of a catch-up is unfinished, received or not. */
   readonly isCatchUpUnfinished: boolean
   readonly lagMs: number
-  /** How far finished work lies behind the newest event of the platform's whole stream, as far as it was told. */
+  /** How far finished work is behind the newest event of the platform's whole stream, as far as known. */
   readonly behindHeadMs: number
-  /** How old the oldest event is that is not finished, in milliseconds; 0 when there is none. */
+  /** Age of the oldest unfinished event, in milliseconds; 0 if there is none. */
   readonly oldestUnfinishedMs: number
-  /** What has not ended, by what becomes of it; only counted when it is asked for. */
+  /** Counts unfinished events by what happens to them; computed on demand. */
   readonly queue: () => QueueDepth
-  /** Hooks, or batches, that may run side by side now. */
+  /** Current limit of parallel hooks or batches. */
   readonly concurrencyLimit: number
-  /** The calls of hooks that take far longer than others; only looked for when it is asked for. */
+  /** Hook calls that take far longer than others; computed on demand. */
   readonly hanging: () => Hanging
-  /** For how long the target has been failing since it worked last, in milliseconds; 0 when it works. */
+  /** How long the target has been failing, in milliseconds; 0 if it works. */
   readonly failingForMs: number
   readonly stream: StreamFacts
-  /** Why the state cannot be written, or a part of the id map or of the dead letters not read; absent when all works. */
+  /**
+   * Why the state cannot be saved, or part of the id map or dead letters cannot be read. Undefined if all
+   * works.
+   */
   readonly stateProblem: string | undefined
-  /** Why the platform does not answer look-ups; absent when it does, or nothing is looked up. */
+  /** Why the platform does not answer lookups. Undefined if it does, or nothing is looked up. */
   readonly lookupProblem?: string | undefined
-  /** The position that somebody else has written at the platform, in place of the connector's own; absent when nobody has. */
+  /** Position someone else wrote to the platform in place of the connector's own. Undefined if no one has. */
   readonly movedPosition?: { readonly own: string; readonly found: string } | undefined
-  /** The machine on which a second copy of the connector runs; absent when none does, as far as it shows. */
+  /** Machine that runs a second copy of the connector. Undefined if none is known. */
   readonly secondCopy?: string | undefined
-  /** Since the state was last written, in milliseconds. */
+  /** Time since the state was last saved, in milliseconds. */
   readonly checkpointAgeMs: number
   readonly pings: PingCounts
-  /** Links that are written back to the platform; absent where none are. */
+  /** Links written to the platform. Undefined if the connector writes none. */
   readonly links?: LinkFacts | undefined
-  /** Comparisons of target and platform; absent where none can be made. */
+  /** Comparisons of target and platform. Undefined if they are not possible. */
   readonly reconcile?: ReconcileFacts | undefined
 }

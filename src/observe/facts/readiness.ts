@@ -3,16 +3,16 @@ import { channelsOf, troubleText } from './channels.ts'
 import { durationText } from './duration-text.ts'
 import { type ObservedFacts } from './observed-facts.ts'
 
-/** Why a connector is not ready, for one of its parts. */
+/** Why one part of a connector is not ready. */
 export interface Unreadiness {
   readonly part: 'connector' | 'stream' | 'platform' | 'target' | 'state'
   readonly reason: string
 }
 
-/** A target that fails for so long is not well, though it may not count as down yet; in milliseconds. */
+/** A target that fails for this long is unhealthy, even if it is not considered down yet; in milliseconds. */
 const failingGraceMs = 5000
 
-/** A connection that was lost may take so long to come back, in milliseconds: servers restart. */
+/** Time for a lost connection to come back, in milliseconds: servers restart. */
 const reconnectGraceMs = 5000
 
 /** Which call hangs, and for how long. */
@@ -21,7 +21,7 @@ export function hangingText({ entityId, kind, route, forMs }: HangingCall): stri
   return `the ${kind} of ${entityId}${where}, for ${durationText(forMs)}`
 }
 
-/** Why the connector does not do its work right now; empty when it does. */
+/** Why the connector is not doing its work right now; empty if it is. */
 export function readiness(facts: ObservedFacts): readonly Unreadiness[] {
   const reasons: Unreadiness[] = []
   const add = (part: Unreadiness['part'], reason: string) => reasons.push({ part, reason })

@@ -1,32 +1,34 @@
 import { type StreamNotice } from '../../stream/stream-notice.ts'
 import { type Clock } from '../../util/clock.ts'
 
-/** The connection to the live stream, as {@link StreamWatch} sees it. */
+/** State of the live stream connection. */
 export interface StreamFacts {
   readonly isConnected: boolean
-  /** Not connected on purpose: there is no room for more, and the connection was given up until there is. */
+  /** Disconnected on purpose until there is room for more. */
   readonly isHeldBack: boolean
-  /** For how long it has been connected, or not, in milliseconds. */
+  /** How long it has been connected or disconnected, in milliseconds. */
   readonly forMs: number
-  /** Connections that were lost or refused, by reason: the kind of the {@link StreamNotice} that said so. */
+  /** Lost and refused connections, by reason: the kind of the {@link StreamNotice}. */
   readonly reconnects: ReadonlyMap<string, number>
-  /** No connection has been good for a minute: being connected says nothing any more. */
+  /** No connection has worked for a minute, so being connected means nothing. */
   readonly isSuspect: boolean
-  /** What was wrong last; absent when nothing was, and while connected, unless that is suspect. */
+  /** The last problem. Undefined if there was none, and while connected, unless the connection is suspect. */
   readonly problem?: string | undefined
 }
 
-/** So long without a good connection is suspect, in milliseconds. */
+/** Time without a working connection after which it is suspect, in milliseconds. */
 const suspectAfterMs = 60_000
 
-/** Knows from the notices of the stream whether it is connected, since when, and why connections were lost. */
+/**
+ * Tracks, from stream notices, whether the stream is connected, since when, and why connections were lost.
+ */
 export class StreamWatch {
   readonly #clock: Clock
   readonly #reconnects = new Map<string, number>()
   #isConnected = false
   #isHeldBack = false
   #sinceMs: number
-  /** Since when no connection has been good; undefined while the present one is, or may be. */
+  /** Since when no connection has worked; undefined while the current one works or may work. */
   #troubledSinceMs: number | undefined
   #problem: string | undefined
 
@@ -66,7 +68,7 @@ export class StreamWatch {
     }
   }
 
-  /** The connection was ended by ourselves. */
+  /** We closed the connection. */
   closed(): void {
     this.#restored()
     this.#isHeldBack = false

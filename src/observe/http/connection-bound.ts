@@ -1,17 +1,17 @@
 import { type Server } from 'node:http'
 import { type Socket } from 'node:net'
 
-/** How many requests of one connection may be under way: who sends the next before the last is answered wants too much. */
+/** Maximum number of pipelined requests per connection. */
 const maxPipelined = 4
 
 /**
- * Bounds what the clients of a small server can hold: connections, and requests that wait in one of them. When there are
- * too many connections, the one that has done nothing for longest goes, not the one that comes: else a stranger who opens
- * connections and says nothing would keep out the probes, and a connector that does its work would be restarted.
+ * Limits what the clients of a small server can occupy: connections, and requests waiting in one of them. If
+ * there are too many connections, the longest idle one is closed, not the new one. Otherwise, a stranger who
+ * opens idle connections would lock out the probes, and a healthy connector would be restarted.
  */
 export class ConnectionBound {
   readonly #maxConnections: number
-  /** How many requests are under way, by connection; in the order of what they last did. */
+  /** Number of running requests by connection, least recently active first. */
   readonly #connections = new Map<Socket, number>()
 
   constructor(maxConnections: number) {
@@ -24,13 +24,13 @@ export class ConnectionBound {
       socket.once('close', () => this.#connections.delete(socket))
       if (this.#connections.size <= this.#maxConnections) return
       const [longestIdle] = this.#connections.keys()
-      // Not only when its close has come: more may arrive before that.
+      // Do not wait for its close event: more connections may arrive before that.
       this.#connections.delete(longestIdle!)
       longestIdle!.destroy()
     })
   }
 
-  /** Whether a request may be answered; if not, its connection has been cut. */
+  /** Whether a request may be answered; if not, its connection has been closed. */
   enter(socket: Socket): boolean {
     const underWay = this.#connections.get(socket)
     if (underWay === undefined) return false
@@ -42,7 +42,7 @@ export class ConnectionBound {
     return true
   }
 
-  /** A request that was let in has ended. */
+  /** An admitted request has ended. */
   leave(socket: Socket): void {
     const underWay = this.#connections.get(socket)
     if (underWay !== undefined) this.#note(socket, underWay - 1)

@@ -1,12 +1,12 @@
 import { isIP } from 'node:net'
 
 /**
- * Whether a request may have been meant for this server, by its Host header. A page of an attacker can make its own name
- * point to our address (DNS rebinding) and read what we answer, but it cannot choose what the browser sends as Host: its
- * own name. An address there means that nobody's name was used.
+ * Whether a request is meant for this server, by its Host header. An attacker's page can point its own name
+ * to our address (DNS rebinding) and read our answers, but it cannot choose what the browser sends as Host:
+ * its own name. An IP address as Host means that no one's name was abused.
  *
- * @param header the Host header; absent in requests that no browser makes.
- * @param names the names that are ours, in lower case, beside `localhost`.
+ * @param header the Host header. Undefined in requests no browser makes.
+ * @param names our names, in lowercase, in addition to `localhost`.
  */
 export function isOwnHost(header: string | undefined, names: ReadonlySet<string>): boolean {
   const host = hostNameOf(header ?? '')
@@ -14,7 +14,7 @@ export function isOwnHost(header: string | undefined, names: ReadonlySet<string>
   return isIP(host) !== 0 || host === 'localhost' || host.endsWith('.localhost') || names.has(host)
 }
 
-/** The name or address in a Host header, without its port, in lower case; undefined when it is none. */
+/** Host name or address in a Host header, without port, in lowercase; undefined if invalid. */
 function hostNameOf(header: string): string | undefined {
   const [, inBrackets, plain] = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i.exec(header) ?? []
   return (inBrackets ?? plain)?.toLowerCase().replace(/\.$/, '')

@@ -5,7 +5,7 @@ import { StreamConnectorError } from '../../errors/stream-connector-error.ts'
 import { ConnectionBound } from './connection-bound.ts'
 import { isOwnHost } from './host-check.ts'
 
-/** What a route answers. */
+/** Response of a route. */
 export interface HttpAnswer {
   readonly status: number
   readonly contentType: string
@@ -13,31 +13,31 @@ export interface HttpAnswer {
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
-/** Paths that a page of somebody else must not read. */
+/** Paths other sites' pages must not read. */
 export interface GuardedPaths {
   readonly paths: ReadonlySet<string>
-  /** In lower case. */
+  /** In lowercase. */
   readonly names: ReadonlySet<string>
-  /** The name of the setting that adds names, for those who are refused. */
+  /** Name of the setting that adds names, for the message to those refused. */
   readonly setting: string
 }
 
-/** Answers of one kind, at one address. */
+/** Related responses under one address. */
 export interface HttpService {
-  /** The name of the setting that has the port, for errors: `CONNECTOR_HEALTH_PORT`. */
+  /** Name of the port's setting, for errors: `CONNECTOR_HEALTH_PORT`. */
   readonly setting: string
   readonly host: string
-  /** 0 takes a free one. */
+  /** 0 picks a free one. */
   readonly port: number
   /** By path. */
   readonly routes: ReadonlyMap<string, () => HttpAnswer | Promise<HttpAnswer>>
-  /** Paths that are only answered to who asks for them under a name of ours; see {@link isOwnHost}. */
+  /** Paths only served to requests for one of our names; see {@link isOwnHost}. */
   readonly guarded?: GuardedPaths | undefined
 }
 
 const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::', ''])
 
-/** A monitoring system needs one connection or two; a client that wants hundreds is none. */
+/** Monitoring needs one or two connections, not hundreds. */
 const maxConnections = 64
 
 /** In milliseconds. */
@@ -50,8 +50,8 @@ const limits = {
 const maxHeaderBytes = 8192
 
 /**
- * A small HTTP server that can be asked and cannot be told anything: GET and HEAD of a few paths, no bodies, and bounds
- * on headers, time and connections. Two services that share a port keep to their own addresses.
+ * A small read-only HTTP server: GET and HEAD of a few paths, no bodies, and limits on headers, time, and
+ * connections. Services that share a port keep their own addresses.
  */
 export class HttpEndpoint {
   readonly #services: readonly HttpService[]
@@ -71,13 +71,13 @@ export class HttpEndpoint {
     bound.watch(this.#server)
   }
 
-  /** `http://host:port` of a service, once it is open. */
+  /** `http://host:port` of an open service. */
   addressOf(service: HttpService): string {
     const { port } = this.#server.address() as AddressInfo
     return `http://${service.host.includes(':') ? `[${service.host}]` : service.host}:${port}`
   }
 
-  /** @throws StreamConnectorError `SETTINGS_INVALID` when the port cannot be had. */
+  /** @throws StreamConnectorError `SETTINGS_INVALID` if the port is not available. */
   async open(): Promise<void> {
     const [first] = this.#services
     const host = this.#services.find((service) => wildcards.has(service.host))?.host ?? first!.host
@@ -110,7 +110,7 @@ export class HttpEndpoint {
       answer = plain(500, 'This cannot be told right now; the log of the connector says why.\n')
     }
     if (response.destroyed) return
-    // A body that nobody reads must not stand before the next request.
+    // An unread body must not block the next request.
     if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined)
       response.setHeader('connection', 'close')
     response.writeHead(answer.status, {
@@ -142,7 +142,7 @@ export class HttpEndpoint {
   }
 }
 
-/** Whether services of `one` and `other` need, and can have, one server. */
+/** Whether two services must and can share a server. */
 export function canShare(one: HttpService, other: HttpService): boolean {
   if (one.port === 0 || one.port !== other.port) return false
   return one.host === other.host || wildcards.has(one.host) || wildcards.has(other.host)
@@ -152,7 +152,7 @@ function plain(status: number, body: string): HttpAnswer {
   return { status, contentType: 'text/plain; charset=utf-8', body }
 }
 
-/** A service that listens on loopback stays there, also when it shares its port with one that does not. */
+/** A service bound to loopback stays there, even if it shares its port with a public one. */
 function isReachedAt(host: string, localAddress: string): boolean {
   if (wildcards.has(host)) return true
   const address = localAddress.replace(/^::ffff:/, '')

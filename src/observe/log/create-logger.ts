@@ -10,25 +10,31 @@ import { readableLine } from './readable-line.ts'
 
 type Level = 'debug' | 'info' | 'warn' | 'error'
 
-/** How a connector logs. */
+/** Options for {@link createLogger}. */
 export interface CreateLoggerOptions {
-  /** The connector's name, in every line. */
+  /** Connector name, included in every line. */
   readonly name: string
   readonly level: Level
   /** JSON lines; otherwise lines for people. */
   readonly json: boolean
   readonly redactor: Redactor
-  /** Default: the clock of the machine. */
+  /** @default systemClock */
   readonly clock?: Clock | undefined
-  /** Whether lines for people are colored. Default: when standard error is a terminal and `NO_COLOR` is not set. */
+  /**
+   * Whether to color lines for people.
+   * @default true if standard error is a terminal and `NO_COLOR` is unset
+   */
   readonly colors?: boolean | undefined
-  /** Where lines go. Default: standard error. */
+  /**
+   * Where to write lines.
+   * @default standard error
+   */
   readonly write?: ((line: string) => void) | undefined
 }
 
-/** A logger that may hold back repeated lines for a while. */
+/** A logger that can hold back repeated lines. */
 export interface FlushableLogger extends Logger {
-  /** Writes now what is held back, summed up. */
+  /** Writes a summary of the lines held back. */
   flush(): void
 }
 
@@ -38,17 +44,17 @@ interface Line {
   readonly attributes: LogAttributes
 }
 
-/** The longest text of a message or an attribute; more is cut, in characters. */
+/** Longest text of a message or attribute, in characters; the rest is cut. */
 const maxTextCharacters = 4000
 
-/** How deep the objects in attributes are followed, and how much of each is written. */
+/** Depth of nested attributes, and how much of each to write. */
 const maxDepth = 4
 const maxEntries = 50
 
 /**
- * A logger that writes the JSON lines of OpenCTI connectors: `timestamp`, `level`, `name`, `message`, `attributes`.
- * Every line is cleaned of the secrets that the redactor knows, wherever they stand, and of what is a secret by its
- * name or by its form. Warnings and errors that come again and again are summed up.
+ * Creates a logger for the JSON lines of OpenCTI connectors: `timestamp`, `level`, `name`, `message`,
+ * `attributes`. Redacts known secrets everywhere in a line, and anything that looks like a secret by name or
+ * form. Summarizes repeated warnings and errors.
  */
 export function createLogger(options: CreateLoggerOptions): FlushableLogger {
   const { redactor, json, clock = systemClock } = options
@@ -62,7 +68,7 @@ export function createLogger(options: CreateLoggerOptions): FlushableLogger {
       write(clean === line || isJson(clean) ? clean : cleanNumbers(line, cleanText))
     },
   }
-  // Before it is cut, and before it becomes JSON: both change what a secret looks like.
+  // Before cutting and JSON encoding, because both change what a secret looks like.
   const cut = (text: string) => shortened(cleanText(text), maxTextCharacters)
   const attributesOf = (attributes: LogAttributes) => {
     try {
@@ -110,7 +116,7 @@ function wrap(
   log: (level: Level, message: string, attributes: LogAttributes) => void,
   bound: LogAttributes,
 ): Logger {
-  // Asked once: the level stays what it is, and a line that is not written must cost nothing.
+  // Checked once: the level is constant, and a suppressed line must cost nothing.
   const at = (level: Level) =>
     isEnabled(level)
       ? (message: string, attributes?: LogAttributes) => log(level, message, { ...bound, ...attributes })
@@ -124,10 +130,10 @@ function wrap(
   }
 }
 
-/** Credentials as they stand in headers, whatever they were made of. */
+/** Credentials as in headers, wherever they come from. */
 const credentials = /\b(Bearer|Basic)\s+[\w.~+/=-]{8,}/gi
 
-/** Errors by their words, and nothing of endless length or depth. */
+/** Errors as text, and nothing of unlimited length or depth. */
 function printable(value: unknown, depth: number, cut: (text: string) => string): unknown {
   if (typeof value === 'string') return cut(value)
   if (value instanceof Error) return cut(describeError(value))
@@ -154,7 +160,7 @@ function isJson(line: string): boolean {
   }
 }
 
-/** A line in which a secret stands as a bare number: cleaned part by part. */
+/** For a line that contains a secret as a bare number: cleans it part by part. */
 function cleanNumbers(line: string, clean: (text: string) => string): string {
   const cleaned = (value: unknown): unknown => {
     if (typeof value === 'object' && value !== null) {

@@ -4,28 +4,29 @@ import { type Clock } from '../../util/clock.ts'
 interface Kind<Line> {
   written: number
   held: number
-  /** The newest of them, to stand for those that were held back. */
+  /** The newest line, to represent those held back. */
   last: Line
 }
 
-/** For so long lines are gathered before they are summed up, in milliseconds. */
+/** Length of a period, in milliseconds. */
 const periodMs = 10_000
 
-/** Lines of one kind that are written in each period, before the others are held back. */
+/** Lines of one kind to write per period before holding back the rest. */
 const maxOfKind = 3
 
-/** Lines of all kinds that are written in a second. */
+/** Lines of all kinds to write per second. */
 const maxPerSecond = 5
 
-/** Kinds that are told apart in a period; all others are summed up together. */
+/** Kinds to distinguish per period; all others are summarized together. */
 const maxKinds = 6
 
-/** No message reads so: what does not fit goes here. */
+/** No message looks like this; the key for everything else. */
 const otherKinds = ''
 
 /**
- * Keeps warnings and errors from flooding a log: of each kind the first few are written, and for the others one line
- * says how many there were. Whatever happens, and however different the lines are, about ten a second come out.
+ * Keeps warnings and errors from flooding a log: writes the first few of each kind, and then one line with
+ * the number of the others. Whatever happens, and however much lines vary, it writes about ten per second at
+ * most.
  */
 export class FloodGuard<Line> {
   readonly #options: FloodGuardOptions<Line>
@@ -39,7 +40,7 @@ export class FloodGuard<Line> {
     this.#options = options
   }
 
-  /** Whether a line may be written now; if not, it is summed up later. */
+  /** Whether to write a line now; if not, it is summarized later. */
   admits(message: string, line: Line): boolean {
     const nowMs = this.#options.clock.monotonic()
     if (this.#kinds.size > 0 && nowMs - this.#periodStartMs >= periodMs) this.flush()
@@ -56,12 +57,12 @@ export class FloodGuard<Line> {
     }
     kind.held++
     kind.last = line
-    // A timer only while something is held back.
+    // Only needs a timer while lines are held back.
     this.#cancel ??= this.#options.clock.schedule(this.#periodStartMs + periodMs - nowMs, () => this.flush())
     return false
   }
 
-  /** Sums up now what was held back. */
+  /** Summarizes the lines held back so far. */
   flush(): void {
     this.#cancel?.()
     this.#cancel = undefined
@@ -89,11 +90,14 @@ export class FloodGuard<Line> {
 
 export interface FloodGuardOptions<Line> {
   readonly clock: Clock
-  /** Writes the summary of lines that were held back: the last of them, how many, and whether they were of many kinds. */
+  /**
+   * Writes the summary of lines held back: the last one, their number, and whether they were of several
+   * kinds.
+   */
   readonly sumUp: (last: Line, count: number, inMs: number, isMixed: boolean) => void
 }
 
-/** A message without what differs from event to event: ids and numbers. */
+/** A message without the ids and numbers that differ per event. */
 function kindOf(message: string): string {
   return message.slice(0, 300).replaceAll(/[0-9a-f-]{8,}|\d+/gi, '#')
 }

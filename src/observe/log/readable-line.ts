@@ -1,9 +1,10 @@
-// As a whole: a Node without the name would fail over it, before it has told that it is too old (`check-node.cjs`).
+// Default import: a Node version without the named export would fail here before `check-node.cjs` can say
+// that it is too old.
 import util from 'node:util'
 
 const styles = { DEBUG: 'gray', INFO: 'green', WARNING: 'yellow', ERROR: 'red' } as const
 
-/** A JSON line of the log as a person reads it on a terminal. */
+/** Formats a JSON log line for people. */
 export function readableLine(line: string, colors: boolean): string {
   const { timestamp, level, message, attributes } = JSON.parse(line) as {
     timestamp: string
@@ -21,7 +22,7 @@ export function readableLine(line: string, colors: boolean): string {
   return `${facts.length > 0 ? `${shown}  ${facts.join(' ')}` : shown}\n`
 }
 
-/** Names of entities come from others: nothing in them may move the cursor, forge a line or turn it around. */
+/** Others choose entity names: they must not move the cursor, forge a line, or reverse the text. */
 function printed(text: string): string {
   return text.replaceAll(
     /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu,

@@ -2,7 +2,7 @@ import { type LogAttributes, type Logger, silentLogger } from '../../util/logger
 import { type Redactor } from '../../util/redactor.ts'
 import { scrubbed } from './scrub.ts'
 
-/** `logger`, with the secrets that the redactor knows taken out of messages and attributes before it sees them. */
+/** Wraps `logger` to redact messages and attributes first. */
 export function redactingLogger(logger: Logger, redactor: Redactor): Logger {
   if (logger === silentLogger) return logger
   const at =

@@ -1,16 +1,13 @@
 import { type Redactor } from '../../util/redactor.ts'
 
-/** How deep objects and causes are followed. */
+/** Maximum nesting of objects and causes. */
 const maxDepth = 6
 
-/**
- * Takes secrets out of the words of an error, of its stack, its causes and whatever else it carries; the error stays
- * the same object.
- */
+/** Redacts an error in place: message, stack, causes, and everything else it carries. */
 export function scrubError(error: unknown, redactor: Redactor, depth = 0): void {
   if (!(error instanceof Error) || depth > maxDepth) return
   for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(error))) {
-    // What an error computes when it is asked is not touched, except for the stack, which V8 keeps so.
+    // Does not trigger getters, except for the stack, which V8 implements as one.
     const value: unknown = name === 'stack' ? error.stack : descriptor.value
     const clean = scrubbed(value, redactor, depth + 1)
     if (clean === value) continue
@@ -22,14 +19,14 @@ export function scrubError(error: unknown, redactor: Redactor, depth = 0): void 
         enumerable: descriptor.enumerable === true,
       })
     } catch {
-      // It is frozen. Who prints it goes through the logger, which cleans lines.
+      // Frozen. The logger still redacts whatever is printed.
     }
   }
 }
 
 /**
- * A plain value without secrets in its texts: itself when there are none, else a copy. The errors in it are cleaned as
- * they are.
+ * Redacts the texts in a plain value. Returns the value itself if there are no secrets, otherwise a copy.
+ * Errors in it are redacted in place.
  */
 export function scrubbed<Value>(value: Value, redactor: Redactor, depth = 0): Value {
   if (typeof value === 'string') return redactor.clean(value) as Value

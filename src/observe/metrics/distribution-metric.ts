@@ -6,15 +6,15 @@ import {
 } from '@prometheus-io/client'
 import { type Distribution } from '../facts/hook-timings.ts'
 
-/** A distribution and the labels that it goes under. */
+/** A distribution and its labels. */
 export interface LabelledDistribution {
   readonly labels: Readonly<Record<string, string>>
   readonly distribution: Distribution
 }
 
 /**
- * A histogram that is read when it is asked for. The one of the library looks up its labels at each observation, which
- * costs as much as everything else that is counted for an event.
+ * A histogram computed on demand. The library's own looks up labels on every observation, which costs as much
+ * as all other counting for an event.
  */
 export class DistributionMetric extends Histogram<string> {
   readonly #options: DistributionMetricOptions
@@ -29,7 +29,7 @@ export class DistributionMetric extends Histogram<string> {
     return this.getForPromString()
   }
 
-  /** What a registry asks a histogram for in place of `get`. */
+  /** Registries call this instead of `get`. */
   async getForPromString(): Promise<MetricObjectWithValues<MetricValueWithName<string>>> {
     const { name, help, read } = this.#options
     const values: MetricValueWithName<string>[] = []

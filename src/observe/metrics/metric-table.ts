@@ -3,30 +3,30 @@ import { type ObservedFacts } from '../facts/observed-facts.ts'
 import { channelsOf, troubleText } from '../facts/channels.ts'
 import { readiness } from '../facts/readiness.ts'
 
-/** A metric that is read from the facts when somebody asks. */
+/** A metric read from the facts on demand. */
 export interface MetricRow {
   readonly name: string
   readonly help: string
   readonly type: 'counter' | 'gauge'
-  /** The label that tells its values apart; absent when it has one value. */
+  /** Label that distinguishes its values. Undefined if it has a single value. */
   readonly label?: string | undefined
   readonly read: (facts: ObservedFacts) => number | ReadonlyMap<string, number>
 }
 
 const flag = (value: boolean) => (value ? 1 : 0)
 
-/** One number for each route; none where there are no routes. */
+/** One value per route; none without routes. */
 const ofRoutes = (read: (account: RouteAccount) => number) => (facts: ObservedFacts) =>
   new Map([...facts.routes].map(([name, account]) => [name, read(account)] as const))
 
-/** While old knowledge is still coming, its positions say nothing of how late it is. */
+/** During a catch-up, positions say nothing about lag. */
 const unlessCatchingUp = (facts: ObservedFacts, valueMs: number) =>
   facts.catchingUp ? Number.NaN : valueMs / 1000
 
 const queueBy = (what: 'events' | 'bytes', facts: ObservedFacts) =>
   new Map(Object.entries(facts.queue()).map(([state, share]) => [state, share[what]]))
 
-/** Every metric that is a number at one moment, in the order in which they are served. */
+/** All metrics with momentary values, in output order. */
 export const metricTable: readonly MetricRow[] = [
   {
     name: 'opencti_stream_received_total',
@@ -280,7 +280,7 @@ export const metricTable: readonly MetricRow[] = [
   },
 ]
 
-/** Metrics that are distributions: they are gathered by {@link HookTimings}. */
+/** Metrics with distributions, collected by {@link HookTimings}. */
 export const histogramTable = [
   {
     name: 'opencti_stream_hook_duration_seconds',

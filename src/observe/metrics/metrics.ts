@@ -6,15 +6,15 @@ import { histogramTable, type MetricRow, metricTable } from './metric-table.ts'
 import { type OwnMetrics } from './own-metrics.ts'
 import { prefixOf } from './prefix-of.ts'
 
-/** A reason that an author made up may be long, in characters. */
+/** Maximum length of an author's reason, in characters. */
 const maxLabelCharacters = 120
 
-/** The measures of the process itself are the same for all connectors in it. */
+/** Process metrics are shared by all connectors in the process. */
 let processRegistry: Registry | undefined
 
 /**
- * The metrics of one connector, in a registry of its own. Nothing is counted here: every number is read from the counters
- * when somebody asks, so that an event pays nothing for it.
+ * Metrics of one connector, in a separate registry. Counts nothing itself: reads every number from the
+ * counters on demand, so events pay nothing for it.
  */
 export class Metrics {
   readonly #options: MetricsOptions
@@ -56,7 +56,7 @@ export class Metrics {
     return this.#registry.contentType
   }
 
-  /** All metrics in the text format of Prometheus, those of the process too. */
+  /** All metrics, including the process metrics, in Prometheus text format. */
   async text(): Promise<string> {
     if (processRegistry === undefined) {
       processRegistry = new Registry()
@@ -102,18 +102,21 @@ export class Metrics {
 }
 
 export interface MetricsOptions {
-  /** First and second part of the names; either may be empty. */
+  /** First and second part of metric names; either may be empty. */
   readonly namespace: string
   readonly subsystem: string
   readonly facts: () => ObservedFacts
   readonly timings: HookTimings
-  /** What the author counts. Default: nothing. */
+  /**
+   * The author's metrics.
+   * @default none
+   */
   readonly own?: OwnMetrics | undefined
-  /** Takes secrets out of a text. */
+  /** Redacts secrets. */
   readonly clean: (text: string) => string
 }
 
-/** What the author counts, in the text format of Prometheus. */
+/** The author's metrics in Prometheus text format. */
 function textOfOwn(own: OwnMetrics): Promise<string> {
   const registry = new Registry()
   for (const { type, name, help, labels, rows } of own.all()) {

@@ -1,21 +1,27 @@
 import { histogramTable, metricTable } from './metric-table.ts'
 
-/** What a metric of the author is. */
+/** Options of a custom metric. */
 export interface OwnMetricOptions {
-  /** Letters, digits and `_`; that of a counter ends in `_total`. The namespace and subsystem of the settings come before it. */
+  /**
+   * Letters, digits, and `_`; a counter's name ends in `_total`. The configured namespace and subsystem are
+   * prepended.
+   */
   readonly name: string
-  /** What it counts, in a sentence. */
+  /** What it measures, in a sentence. */
   readonly help: string
-  /** Names of labels. Values should be few: each is a row of its own for ever. */
+  /** Label names. Use few distinct values: each combination is kept forever. */
   readonly labels?: readonly string[] | undefined
 }
 
-/** Values of the labels of a metric. */
+/** Label values of a metric. */
 export type MetricLabels = Readonly<Record<string, string | number>>
 
-/** A number that only grows. */
+/** A number that only increases. */
 export interface OwnCounter {
-  /** Adds `by`, 1 if nothing is said. */
+  /**
+   * Adds `by`.
+   * @default 1
+   */
   add(by?: number, labels?: MetricLabels): void
 }
 
@@ -24,14 +30,14 @@ export interface OwnGauge {
   set(value: number, labels?: MetricLabels): void
 }
 
-/** A metric of the author's with its values. */
+/** A custom metric with its values. */
 export interface OwnMetric {
   readonly type: 'counter' | 'gauge'
-  /** With the prefix. */
+  /** Including the prefix. */
   readonly name: string
   readonly help: string
   readonly labels: readonly string[]
-  /** By their labels as JSON. */
+  /** By labels as JSON. */
   readonly rows: Map<string, OwnRow>
 }
 
@@ -40,14 +46,14 @@ interface OwnRow {
   value: number
 }
 
-/** So many rows one metric may have; what goes beyond them is counted under `other`. */
+/** Maximum number of label combinations per metric; the rest is counted under `other`. */
 const maxRows = 1000
 
-/** The longest value of a label, in characters. */
+/** Maximum length of a label value, in characters. */
 const maxCharacters = 120
 
 /**
- * Metrics of the author's own, served with those of the connector at `/metrics`.
+ * Custom metrics, served at `/metrics` with those of the connector.
  *
  * @example
  * ```ts
@@ -73,7 +79,7 @@ export class OwnMetrics {
     this.#options = options
   }
 
-  /** @throws TypeError when the name is taken or cannot be one, or a label cannot be one. */
+  /** @throws TypeError if the name is taken or invalid, or a label is invalid. */
   counter(options: OwnMetricOptions): OwnCounter {
     const metric = this.#define('counter', options)
     return {
@@ -85,7 +91,7 @@ export class OwnMetrics {
     }
   }
 
-  /** @throws TypeError when the name is taken or cannot be one, or a label cannot be one. */
+  /** @throws TypeError if the name is taken or invalid, or a label is invalid. */
   gauge(options: OwnMetricOptions): OwnGauge {
     const metric = this.#define('gauge', options)
     return {
@@ -96,7 +102,7 @@ export class OwnMetrics {
     }
   }
 
-  /** What there is to serve. @internal */
+  /** Metrics to serve. @internal */
   all(): Iterable<OwnMetric> {
     return this.#byName.values()
   }
@@ -112,7 +118,7 @@ export class OwnMetrics {
     return metric
   }
 
-  /** The row of these labels, which are kept short, few and free of secrets. */
+  /** The row for these labels, which are kept short, few, and free of secrets. */
   #rowOf({ name, labels: names, rows }: OwnMetric, labels: MetricLabels): OwnRow {
     const unknown = Object.keys(labels).find((label) => !names.includes(label))
     if (unknown !== undefined) throw new TypeError(`"${name}" has no label "${unknown}"`)
@@ -133,8 +139,8 @@ export class OwnMetrics {
 }
 
 export interface OwnMetricsOptions {
-  /** What comes before each name. */
+  /** Prefix of all names. */
   readonly prefix: string
-  /** Takes secrets out of a text. */
+  /** Redacts secrets. */
   readonly clean: (text: string) => string
 }

@@ -1,4 +1,4 @@
-/** What comes before the name of each metric. */
+/** Prefix of all metric names. */
 export function prefixOf(...parts: readonly string[]): string {
   return parts.map((part) => (part === '' ? '' : `${part}_`)).join('')
 }

@@ -6,7 +6,7 @@ import { wordsOfStreamNotice } from './words-of-stream-notice.ts'
 
 type NoticeOf<Kind extends ConnectorNotice['kind']> = Extract<ConnectorNotice, { kind: Kind }>
 
-/** What each notice says. A new kind of notice needs a line here, and nothing else. */
+/** Words for every notice. A new kind of notice needs an entry here and nothing else. */
 const table: {
   readonly [Kind in ConnectorNotice['kind']]: (notice: NoticeOf<Kind>) => NoticeWords
 } = {
@@ -231,12 +231,12 @@ const table: {
   }),
 }
 
-/** A notice in words. */
+/** Words for a notice. */
 export function wordsOfNotice(notice: ConnectorNotice): NoticeWords {
   return (table[notice.kind] as (notice: ConnectorNotice) => NoticeWords)(notice)
 }
 
-/** The route, where there is one. */
+/** The route, if there is one. */
 function named(route: string | undefined): LogAttributes {
   return route === undefined ? {} : { route }
 }

@@ -1,7 +1,7 @@
 import { type StreamNotice } from '../../stream/stream-notice.ts'
 import { type NoticeWords } from './notice-words.ts'
 
-/** A notice of the live stream in words. */
+/** Words for a live stream notice. */
 export function wordsOfStreamNotice(notice: StreamNotice): NoticeWords {
   const words = lineOf(notice)
   if (!('error' in notice)) return words
@@ -48,7 +48,7 @@ function lineOf(notice: StreamNotice): NoticeWords {
         attributes: retryIn(notice),
       }
     case 'refused': {
-      // A wait that is not waited is a sign that what refuses is not the platform.
+      // A Retry-After longer than our wait suggests that something other than the platform refuses.
       const level = (notice.retryAfterMs ?? 0) > notice.retryInMs ? 'error' : 'warn'
       return { level, message: notice.error.message, attributes: retryIn(notice) }
     }

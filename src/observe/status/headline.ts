@@ -3,7 +3,7 @@ import { channelsOf, troubleText } from '../facts/channels.ts'
 import { durationText } from '../facts/duration-text.ts'
 import { hangingText, readiness, type Unreadiness } from '../facts/readiness.ts'
 
-/** How a connector does, for a person who has a moment. */
+/** A connector's condition at a glance. */
 export interface Headline {
   /** In a word or two. */
   readonly state:
@@ -24,18 +24,18 @@ export interface Headline {
     | 'second copy'
     | 'position moved'
     | 'not ready'
-  /** `good`: leave it alone; `busy`: it works, and is not where it will be; `bad`: somebody has to look. */
+  /** `good`: leave it alone; `busy`: working, but not done; `bad`: needs attention. */
   readonly tone: 'good' | 'busy' | 'bad'
   readonly reason: string
 }
 
-/** From here on finished work counts as late, in milliseconds. */
+/** Lag from which finished work counts as late, in milliseconds. */
 const behindMs = 60_000
 
-/** From here on a pause that the target asks for is worth a word, in milliseconds. */
+/** Shortest pause to mention, in milliseconds. */
 const longPauseMs = 10_000
 
-/** How the connector does, in one word, and why. */
+/** The connector's condition in one word, and why. */
 export function headlineOf(facts: ObservedFacts): Headline {
   const reasons = readiness(facts)
   if (reasons.length > 0) return troubleOf(facts, reasons)
@@ -57,7 +57,7 @@ export function headlineOf(facts: ObservedFacts): Headline {
       tone: 'busy',
       reason: 'The target is slower than the stream: reading waits until there is room. Nothing is lost.',
     }
-  // Before what it explains: why work is late, or a catch-up does not end.
+  // First, because it explains late work or an endless catch-up.
   const busy = waitOf(facts)
   if (busy !== undefined) return { tone: 'busy', ...busy }
   if (facts.catchingUp)
@@ -102,7 +102,7 @@ function troubleOf(facts: ObservedFacts, reasons: readonly Unreadiness[]): Headl
   return { state: 'not ready', tone: 'bad', reason }
 }
 
-/** What is wrong with the target, or with which of its routes; undefined when nothing is. */
+/** Trouble of the target or one of its routes; undefined if there is none. */
 function targetStateOf(facts: ObservedFacts): Headline['state'] | undefined {
   const channels = channelsOf(facts)
   const troubled = channels.filter((channel) => troubleText(channel) !== undefined)
@@ -119,7 +119,7 @@ function targetStateOf(facts: ObservedFacts): Headline['state'] | undefined {
   return routes.length === 1 ? `route ${names}: ${state}` : `routes ${names}: ${state}`
 }
 
-/** What becomes of events meanwhile. */
+/** What happens to events in the meantime. */
 function consequenceOf(facts: ObservedFacts): string {
   const channels = channelsOf(facts)
   const isDown = channels.some(({ outage }) => outage !== undefined)
@@ -130,7 +130,7 @@ function consequenceOf(facts: ObservedFacts): string {
   return ' What is refused is kept as dead letters.'
 }
 
-/** What a connector that is ready still waits for; undefined when it is nothing. */
+/** What a ready connector is still waiting for; undefined if nothing. */
 function waitOf(facts: ObservedFacts): Pick<Headline, 'state' | 'reason'> | undefined {
   const [longest, ...others] = facts.hanging().calls
   if (longest !== undefined) {
@@ -156,12 +156,12 @@ function waitOf(facts: ObservedFacts): Pick<Headline, 'state' | 'reason'> | unde
   return undefined
 }
 
-/** Names of routes are the author's, of any length. */
+/** Authors may choose route names of any length. */
 const clip = (name: string) => (name.length > 40 ? `${name.slice(0, 39)}…` : name)
 
-/** A reason as a sentence. */
+/** Turns a reason into a sentence. */
 function sentence(text: string): string {
-  // An address stays as it is.
+  // Keeps a URL as is.
   const whole = /^https?:/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1)
   return /[.!?…]$/.test(whole) ? whole : `${whole}.`
 }

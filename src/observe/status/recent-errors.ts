@@ -1,13 +1,13 @@
 import { type Clock } from '../../util/clock.ts'
 import { shortened } from '../../util/shortened.ts'
 
-/** Something that went wrong, once or several times in a row. */
+/** An error that occurred once, or several times in a row. */
 export interface RecentError {
   /** What failed, in one or two words. */
   readonly what: string
-  /** Why, cleaned of secrets. */
+  /** Why, with secrets redacted. */
   readonly text: string
-  /** The entity that it happened to last; absent when it concerns none. */
+  /** The last affected entity. Undefined if it concerns none. */
   readonly entityId?: string | undefined
   readonly count: number
   /** Wall time, in milliseconds since 1970. */
@@ -15,24 +15,24 @@ export interface RecentError {
   readonly lastAtMs: number
 }
 
-/** What is told of a text that can be as long as somebody else likes, in characters. */
+/** Maximum length of a text others control, in characters. */
 export const maxTextCharacters = 400
 
-/** Different errors that are remembered. */
+/** Number of different errors to remember. */
 const maxErrors = 8
 
-/** Ids, ports and the like: errors that differ in nothing else are of one kind. */
+/** Ids, ports, and the like: errors that differ only in these are of one kind. */
 const variable = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4,}/gi
 
 const kindOf = (text: string) => text.replaceAll(variable, '#')
 
-/** The last errors, newest first; one of the same kind again only counts up. Bounded in number and in size. */
+/** The last errors, newest first. Repeated errors of a kind are counted. Limited in number and size. */
 export class RecentErrors {
   readonly #clock: Clock
   readonly #clean: (text: string) => string
   #errors: readonly RecentError[] = []
 
-  /** @param clean takes secrets out of a text. */
+  /** @param clean redacts secrets. */
   constructor(clock: Clock, clean: (text: string) => string) {
     this.#clock = clock
     this.#clean = clean
@@ -48,7 +48,7 @@ export class RecentErrors {
     readonly entityId?: string | undefined
   }): void {
     const { what, entityId } = error
-    // Cleaned while it is whole: half a secret is not recognized any more.
+    // Redact before cutting: half a secret is no longer recognizable.
     const text = shortened(this.#clean(error.text), maxTextCharacters)
     const id = entityId === undefined ? undefined : shortened(this.#clean(entityId), maxTextCharacters)
     const lastAtMs = this.#clock.now()

@@ -1,8 +1,8 @@
 import { type Distribution, quantileOf, durationBounds, type HookTimings } from '../facts/hook-timings.ts'
 
-/** How long one hook has taken lately. Quantiles are upper bounds, null beyond the greatest. */
+/** Recent latency of one hook. Quantiles are upper bounds; null beyond the greatest. */
 export interface HookLatency {
-  /** Calls that have ended, those that failed too; how long is told of those that did not. */
+  /** Finished calls, including failed ones. Quantiles exclude failures. */
   readonly calls: number
   readonly errors: number
   readonly p50Seconds: number | null
@@ -10,18 +10,18 @@ export interface HookLatency {
   readonly p99Seconds: number | null
 }
 
-/** What had been counted of one hook at some moment. */
+/** Counts of one hook at a moment. */
 interface Snapshot {
   readonly ok: Float64Array
   readonly errors: number
 }
 
-/** Moments that are remembered. */
+/** Number of snapshots to keep. */
 const maxSnapshots = 5
 
 /**
- * How hooks have done lately, not since the start: a target that becomes slow after a week would hardly show in the
- * figures of the week. Memory: five copies of a few bounds for each hook.
+ * Recent hook latency, because a slowdown after a week would hardly show in the total. Memory: five copies of
+ * a few bounds per hook.
  */
 export class RecentLatency {
   readonly #timings: HookTimings
@@ -31,7 +31,7 @@ export class RecentLatency {
     this.#timings = timings
   }
 
-  /** Called once a minute: what is told covers the last four to five minutes. */
+  /** Call once a minute; figures then cover the last four to five minutes. */
   note(): void {
     const snapshot = new Map<string, Snapshot>()
     for (const [hook, { ok, error }] of this.#timings.figures)
@@ -40,11 +40,11 @@ export class RecentLatency {
     if (this.#snapshots.length > maxSnapshots) this.#snapshots.shift()
   }
 
-  /** Of one hook, by its name; undefined when it was never called. */
+  /** Recent latency of a hook, by name; undefined if it was never called. */
   of(hook: string): HookLatency | undefined {
     const figures = this.#timings.figures.get(hook)
     if (figures === undefined) return undefined
-    // Before the first five minutes are over, everything is recent.
+    // During the first five minutes, everything is recent.
     const base = this.#snapshots.length < maxSnapshots ? undefined : this.#snapshots[0]!.get(hook)
     const counts = since(figures.ok, base?.ok)
     const quantile = (share: number) => quantileOf(durationBounds, counts, share)

@@ -12,23 +12,23 @@ import { type RecentError } from './recent-errors.ts'
 import { type HookLatency, type RecentLatency } from './recent-latency.ts'
 import { type ThroughputHistory } from './throughput.ts'
 
-/** Hanging calls that are told. */
+/** Number of hanging calls to show. */
 const maxHanging = 5
 
-/** The entity that has waited longest for its event to end. Without its name, which may be for few eyes only. */
+/** The entity whose event has been unfinished longest. Without its name, which may be confidential. */
 export interface OldestWaiting {
   readonly entityId: string
   readonly entityType: string
-  /** What the target will be told: `create`, `update`, `delete`. */
+  /** The operation on the target: `create`, `update`, or `delete`. */
   readonly kind: string
   readonly waitingMs: number
-  /** Tries so far, one that is under way included. */
+  /** Attempts so far, including a running one. */
   readonly attempts: number
-  /** Why the last try failed; empty when none did. */
+  /** Why the last attempt failed; empty if none did. */
   readonly lastFailure: string
 }
 
-/** A dead letter, for people who want to know whether and what. */
+/** A dead letter in brief. */
 export interface DeadLetterNote {
   readonly id: number
   readonly eventType: string
@@ -40,14 +40,14 @@ export interface DeadLetterNote {
   readonly error: string
 }
 
-/** What is looked up only when somebody asks for the status. */
+/** Details looked up on demand. */
 export interface StatusDetails {
   readonly oldestWaiting: OldestWaiting | null
   /** Newest first. */
   readonly newestDeadLetters: readonly DeadLetterNote[]
 }
 
-/** What a {@link StatusReport} is made of. */
+/** Sources of a {@link StatusReport}. */
 export interface StatusSources {
   readonly id: string
   readonly name: string
@@ -55,7 +55,7 @@ export interface StatusSources {
   /** On the monotonic clock. */
   readonly startedMs: number
   readonly facts: ObservedFacts
-  /** The public status of the connector; the report has all of it, and more. */
+  /** The connector's public status; the report includes all of it, and more. */
   readonly status: Readonly<Record<string, unknown>> & { readonly position: string }
   readonly details: StatusDetails
   readonly timings: HookTimings
@@ -64,7 +64,7 @@ export interface StatusSources {
   readonly errors: readonly RecentError[]
 }
 
-/** How one hook does: since the start, and lately. */
+/** Statistics of one hook, since the start and recent. */
 export interface HookReport {
   readonly ok: number
   readonly errors: number
@@ -73,16 +73,16 @@ export interface HookReport {
   readonly recent: HookLatency
 }
 
-/** What `/status` answers, and the status page shows. */
+/** The answer of `/status`, shown on the status page. */
 export interface StatusReport extends EventCounts, StatusDetails {
   readonly id: string
   readonly name: string
   readonly headline: Headline
   readonly ready: boolean
   readonly reasons: readonly Unreadiness[]
-  /** How each route does, by its name; empty where there are none. */
+  /** Status of each route, by name; empty without routes. */
   readonly routes: Readonly<Record<string, RouteAccount>>
-  /** Wall time of the connector, in milliseconds since 1970: what the times in the report are to be compared with. */
+  /** The connector's wall time, in milliseconds since 1970; the reference for all times in the report. */
   readonly nowMs: number
   readonly uptimeMs: number
   readonly position: string
@@ -97,9 +97,9 @@ export interface StatusReport extends EventCounts, StatusDetails {
     readonly problem: string | undefined
   }
   readonly failingForMs: number
-  /** For how long nothing but probes has been sent, to the target or through a route, in milliseconds; 0 when that is not so. */
+  /** How long the target or a route has been sent only probes, in milliseconds; 0 if that is not the case. */
   readonly pausedForMs: number
-  /** The calls of hooks that take far longer than others, the longest first. */
+  /** Hook calls that take far longer than others, longest first. */
   readonly hanging: readonly HangingCall[]
   readonly queue: QueueDepth
   readonly behindHeadMs: number
@@ -111,7 +111,7 @@ export interface StatusReport extends EventCounts, StatusDetails {
   readonly lastErrors: readonly RecentError[]
 }
 
-/** Everything about a connector at one moment, for people and for programs. */
+/** Snapshot of everything about a connector, for people and programs. */
 export function statusReport(sources: StatusSources): StatusReport {
   const { facts, clock } = sources
   const reasons = readiness(facts)
@@ -165,7 +165,7 @@ export function statusReport(sources: StatusSources): StatusReport {
   }
 }
 
-/** Quantiles are the upper bounds of where they lie. */
+/** Quantiles are upper bounds. */
 function summaryOf({ ok, error }: HookFigures): Omit<HookReport, 'recent'> {
   return {
     ok: ok.count,

@@ -1,6 +1,6 @@
 import { type Clock } from '../../util/clock.ts'
 
-/** What is counted: each only ever grows. */
+/** Monotonic counters. */
 export interface ThroughputCounts {
   readonly received: number
   readonly delivered: number
@@ -10,38 +10,38 @@ export interface ThroughputCounts {
 
 const names = ['received', 'delivered', 'skipped', 'deadLettered'] as const
 
-/** How many events there were in each of the last intervals. */
+/** Number of events in each of the last intervals. */
 export interface ThroughputHistory {
   readonly everyMs: number
-  /** Oldest first; events within one interval each. All series are equally long. */
+  /** Events per interval, oldest first. All series have the same length. */
   readonly received: readonly number[]
   readonly delivered: readonly number[]
   readonly skipped: readonly number[]
   readonly deadLettered: readonly number[]
 }
 
-/** Between two looks at the counts, in milliseconds. */
+/** Interval between samples, in milliseconds. */
 export const sampleEveryMs = 5000
 
 /** A quarter of an hour. */
 const maxSamples = 180
 
 /**
- * Remembers the last fifteen minutes of some counts, in rings of fixed size. It looks at them at intervals, so that the
- * single event pays nothing for it.
+ * Keeps the last fifteen minutes of some counters in ring buffers. Samples at intervals, so events pay
+ * nothing for it.
  */
 export class Throughput {
   readonly #clock: Clock
   readonly #counts: () => ThroughputCounts
   readonly #onSample: () => void
   readonly #rings = names.map(() => new Float64Array(maxSamples))
-  /** Samples that were ever taken; the newest stands before `#taken % maxSamples`. */
+  /** Number of samples ever taken; the newest is before `#taken % maxSamples`. */
   #taken = 0
   #last: ThroughputCounts | undefined
   #dueMs = 0
   #cancel: (() => void) | undefined
 
-  /** @param onSample called after each look, for whoever wants the same rhythm. */
+  /** @param onSample called after each sample, for others that want the same rhythm. */
   constructor(clock: Clock, counts: () => ThroughputCounts, onSample: () => void = () => {}) {
     this.#clock = clock
     this.#counts = counts
@@ -87,7 +87,7 @@ export class Throughput {
     const counts = this.#counts()
     const last = this.#last ?? counts
     this.#last = counts
-    // A machine that slept, or a process that was busy, has missed some: what came since then is spread over them.
+    // A sleeping machine or busy process missed some; spread what happened since over them.
     const missed = Math.floor((this.#clock.monotonic() - this.#dueMs) / sampleEveryMs)
     const intervals = Math.min(maxSamples, Math.max(0, missed) + 1)
     for (const [index, name] of names.entries()) {

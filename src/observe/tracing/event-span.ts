@@ -1,4 +1,4 @@
-// As a type only: an import of anything else would stay in what is built, and ask for the package.
+// Type-only: a value import would remain in the build and require the package.
 import type { Attributes, Context, Span, Tracer } from '@opentelemetry/api'
 import { isStreamConnectorError } from '../../errors/stream-connector-error.ts'
 import { describeError } from '../../errors/verdict.ts'
@@ -7,15 +7,15 @@ import { type EventTrace, type HookTrace, type TracedOperation } from '../../eve
 import { runInSpan } from './run-in-span.ts'
 import { type TracingApi } from './tracing-api.ts'
 
-/** What all spans of a connector share. */
+/** Shared by all spans of a connector. */
 export interface SpanTools {
   readonly api: TracingApi
   readonly tracer: Tracer
-  /** Takes secrets out of a text. */
+  /** Redacts secrets. */
   readonly clean: (text: string) => string
 }
 
-/** The span of one event, with a span below it for each call of a hook. */
+/** Span of one event, with a child span for each hook call. */
 export class EventSpan implements EventTrace {
   readonly #tools: SpanTools
   readonly #span: Span
@@ -24,7 +24,7 @@ export class EventSpan implements EventTrace {
   #attempts = 0
   #isEnded = false
 
-  /** @param parent the context that `span` was started in. */
+  /** @param parent context `span` was started in. */
   constructor(tools: SpanTools, span: Span, parent: Context, onEnd: (span: EventSpan) => void) {
     this.#tools = tools
     this.#span = span
@@ -65,7 +65,7 @@ export class EventSpan implements EventTrace {
   }
 
   end(outcome: Outcome): void {
-    // It was given up, and a hook that was at work on it has ended after all.
+    // It was abandoned, but a hook working on it has ended after all.
     if (this.#isEnded) return
     if (this.#span.isRecording()) {
       this.#span.setAttribute('opencti.outcome', outcome.kind)
@@ -78,7 +78,7 @@ export class EventSpan implements EventTrace {
     this.#close()
   }
 
-  /** The connector stops and it has not ended: it comes again at the next start. */
+  /** The connector stops before the event has ended; it is delivered again at the next start. */
   giveUp(): void {
     this.#span.setAttribute('opencti.outcome', 'unfinished')
     this.#close()

@@ -5,10 +5,10 @@ import { isThenable } from '../../util/is-thenable.ts'
 import { type SpanTools } from './event-span.ts'
 
 /**
- * Makes a call with `span` as the active one, so that what the call does, such as a request by a client that is watched
- * too, stands below it; ends the span when the call has ended.
+ * Makes a call with `span` active, so that anything instrumented in it, such as an HTTP request, becomes a
+ * child; ends the span when the call ends.
  *
- * @param onError told what the call threw.
+ * @param onError called with what the call threw.
  */
 export function runInSpan<T>(
   tools: SpanTools,
@@ -25,7 +25,7 @@ export function runInSpan<T>(
   }
   let result: T | Promise<T>
   try {
-    // A promise that is no promise of the language may begin its work with each "then": it gets one.
+    // A custom thenable may start its work on each "then"; a native promise calls it once.
     result = api.context.with(api.trace.setSpan(parent, span), () => {
       const answer = call()
       return answer instanceof Promise || !isThenable(answer) ? answer : Promise.resolve(answer)
@@ -42,7 +42,7 @@ export function runInSpan<T>(
   return result
 }
 
-/** Writes an error down without the secrets in it. The error itself stays as it is. */
+/** Records an error without secrets. Does not modify the error. */
 function recordError({ api, clean }: SpanTools, span: Span, error: unknown): void {
   if (!span.isRecording()) return
   const message = clean(describeError(error))

@@ -1,19 +1,19 @@
 import type * as api from '@opentelemetry/api'
 import { errorFacts } from '../../errors/error-facts.ts'
 
-/** What of OpenTelemetry is used. */
+/** The part of OpenTelemetry we use. */
 export type TracingApi = Pick<
   typeof api,
   'context' | 'trace' | 'ProxyTracerProvider' | 'ROOT_CONTEXT' | 'SpanKind' | 'SpanStatusCode'
 >
 
-/** In a variable, so that whoever bundles a connector need not have it. */
+/** In a variable, so that bundlers do not require the package. */
 const packageName = '@opentelemetry/api'
 
 /**
- * The API of OpenTelemetry, an optional peer dependency; undefined where it is not installed.
+ * Loads the OpenTelemetry API, an optional peer dependency; undefined if it is not installed.
  *
- * @throws whatever is wrong with it when it is installed and cannot be loaded.
+ * @throws any error in loading it if it is installed.
  */
 export async function loadTracingApi(name = packageName): Promise<TracingApi | undefined> {
   try {

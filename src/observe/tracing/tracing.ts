@@ -11,14 +11,14 @@ import { loadTracingApi, type TracingApi } from './tracing-api.ts'
 const scope = 'opencti-stream-connector'
 
 /**
- * Tells OpenTelemetry what becomes of each event. It is on when the program has registered a tracer provider before the
- * connector starts; if not, nothing at all is done for an event.
+ * Reports each event's progress to OpenTelemetry. Enabled if the program registered a tracer provider before
+ * the connector starts; otherwise it does nothing per event.
  */
 export class Tracing {
   readonly #options: TracingOptions
   readonly #common: Attributes
   #tools: SpanTools | undefined
-  /** Events that have not ended; as many as the queue holds at most. */
+  /** Unfinished events; limited by the size of the queue. */
   readonly #open = new Set<EventSpan>()
   readonly #onEnd = (span: EventSpan) => void this.#open.delete(span)
 
@@ -33,7 +33,7 @@ export class Tracing {
     }
   }
 
-  /** Looks whether somebody listens. Never fails: a connector works without being watched. */
+  /** Checks whether tracing is enabled. Never fails: a connector also works unobserved. */
   async open(): Promise<void> {
     const { load = loadTracingApi, logger, clean } = this.#options
     try {
@@ -51,8 +51,8 @@ export class Tracing {
   /**
    * An event was accepted.
    *
-   * @param isAlone whether nothing that is under way has caused it, as when it came from the stream.
-   * @returns what has to be told of its end; undefined when nobody listens.
+   * @param isAlone whether nothing in flight caused it, as for stream events.
+   * @returns receives the event's end; undefined if tracing is disabled.
    */
   begin(name: string, position: string | undefined, isAlone: boolean): EventTrace | undefined {
     const tools = this.#tools
@@ -70,7 +70,7 @@ export class Tracing {
     return event
   }
 
-  /** Operations of several events are handed to one hook: a span of its own, with links to theirs. */
+  /** One hook call for operations of several events: a separate span, linked to theirs. */
   batch(operations: readonly TracedOperation[]): HookTrace | undefined {
     const tools = this.#tools
     if (tools === undefined) return undefined
@@ -93,7 +93,7 @@ export class Tracing {
     }
   }
 
-  /** What has not ended by now comes again at the next start. */
+  /** Unfinished events are delivered again at the next start. */
   close(): void {
     for (const event of this.#open) event.giveUp()
     this.#tools = undefined
@@ -103,8 +103,8 @@ export class Tracing {
 export interface TracingOptions {
   readonly settings: Pick<ConnectorSettings, 'id' | 'live_stream_id'>
   readonly logger: Logger
-  /** Takes secrets out of a text. */
+  /** Redacts secrets. */
   readonly clean: (text: string) => string
-  /** Default: `@opentelemetry/api`, if it is installed. */
+  /** @default () => loadTracingApi() */
   readonly load?: (() => Promise<TracingApi | undefined>) | undefined
 }

@@ -3,11 +3,11 @@ import { type StixObject } from '../knowledge/stix-object.ts'
 import { buildObject, dateOf, seedOf, type BuildOptions, type BuiltObject } from './build-object.ts'
 import { sampleName } from './sample-values.ts'
 
-/** What a container holds: objects, or their ids. */
+/** Contents of a container: objects, or their ids. */
 export type ContainerContent = readonly (StixObject | string)[]
 
 /**
- * A report on the given objects.
+ * Builds a report about these objects.
  *
  * @example
  * ```ts
@@ -34,7 +34,7 @@ export function buildReport(
   )
 }
 
-/** A grouping of the given objects. */
+/** Builds a grouping of these objects. */
 export function buildGrouping(
   content: ContainerContent = [],
   options: BuildOptions = {},
@@ -47,7 +47,7 @@ export function buildGrouping(
   )
 }
 
-/** A case of an incident with the given objects. */
+/** Builds an incident case with these objects. */
 export function buildCaseIncident(
   content: ContainerContent = [],
   options: BuildOptions = {},
@@ -57,7 +57,7 @@ export function buildCaseIncident(
   return buildObject('case-incident', { ...common(content, seed, 'Incident at'), ...special }, options)
 }
 
-/** A request for information on the given objects. */
+/** Builds a request for information about these objects. */
 export function buildCaseRfi(
   content: ContainerContent = [],
   options: BuildOptions = {},
@@ -67,7 +67,7 @@ export function buildCaseRfi(
   return buildObject('case-rfi', { ...common(content, seed, 'Question on'), ...special }, options)
 }
 
-/** A request to take down the given objects. */
+/** Builds a request to take down these objects. */
 export function buildCaseRft(
   content: ContainerContent = [],
   options: BuildOptions = {},
@@ -77,7 +77,7 @@ export function buildCaseRft(
   return buildObject('case-rft', { ...common(content, seed, 'Takedown of'), ...special }, options)
 }
 
-/** A note on the given objects. */
+/** Builds a note about these objects. */
 export function buildNote(content: ContainerContent = [], options: BuildOptions = {}): BuiltObject<'note'> {
   const seed = seedOf(options)
   const { name: _name, description: _description, ...rest } = common(content, seed, '')

@@ -1,7 +1,9 @@
 import { buildObject, dateOf, seedOf, type BuildOptions, type BuiltObject } from './build-object.ts'
 import { sampleName } from './sample-values.ts'
 
-/** An organization, or with `identity_class` a person (`individual`), a sector (`class`) or a system. */
+/**
+ * Builds an organization. Set `identity_class` for a person (`individual`), a sector (`class`), or a system.
+ */
 export function buildIdentity(options: BuildOptions = {}): BuiltObject<'identity'> {
   const seed = seedOf(options)
   return buildObject(
@@ -18,7 +20,7 @@ export function buildIdentity(options: BuildOptions = {}): BuiltObject<'identity
   )
 }
 
-/** A country, or another place: `x_opencti_location_type` says which (`City`, `Region`, `Position`). */
+/** Builds a country. Set `x_opencti_location_type` for another place (`City`, `Region`, `Position`). */
 export function buildLocation(options: BuildOptions = {}): BuiltObject<'location'> {
   const seed = seedOf(options)
   return buildObject(

@@ -5,7 +5,7 @@ import { sampleValues, type SampleValues } from './sample-values.ts'
 /** What an indicator looks for, and in which language. */
 export type IndicatorKind = keyof typeof patterns
 
-/** The STIX patterns, one for each form that a platform sends. */
+/** STIX patterns, one for each form a platform sends. */
 const patterns = {
   ipv4: ({ ipv4 }: SampleValues) => `[ipv4-addr:value = '${ipv4}']`,
   ipv6: ({ ipv6 }: SampleValues) => `[ipv6-addr:value = '${ipv6}']`,
@@ -70,11 +70,12 @@ const mainTypes: Partial<Record<IndicatorKind, string>> = {
   suricata: 'Domain-Name',
 }
 
-/** Every kind that {@link buildIndicator} knows. */
+/** Every kind {@link buildIndicator} supports. */
 export const indicatorKinds = Object.keys(patterns) as IndicatorKind[]
 
 /**
- * An indicator: of a STIX pattern (`ipv4`, `sha256`, `or` …) or of a rule in another language (`yara`, `sigma` …).
+ * Builds an indicator with a STIX pattern (`ipv4`, `sha256`, `or`, …) or a rule in another language (`yara`,
+ * `sigma`, …).
  *
  * @example
  * ```ts

@@ -18,28 +18,35 @@ import { dateOf } from './build-object.ts'
 import { randomMarking } from './random-marking.ts'
 import { seededRandom } from './seeded-random.ts'
 
-/** Which knowledge base to build. */
+/** Options for {@link buildKnowledgeBase}. */
 export interface KnowledgeBaseOptions {
-  /** The same seed builds the same objects. Default: 1. */
+  /**
+   * The same seed builds the same objects.
+   * @default 1
+   */
   readonly seed?: number | undefined
-  /** How many objects. Default: 1000. */
+  /**
+   * Number of objects.
+   * @default 1000
+   */
   readonly size?: number | undefined
 }
 
-/** Observables of limited number, which would repeat in a large set. */
+/** Observables with few possible values, which would repeat in a large set. */
 const rareKinds = new Set<ObservableKind>(['ipv4-addr', 'autonomous-system', 'payment-card', 'phone-number'])
 const commonObservables = observableKinds.filter((kind) => !rareKinds.has(kind))
 const commonIndicators = indicatorKinds.filter((kind) => kind !== 'ipv4')
 
-/** How many IPv4 addresses are set apart for documentation. */
+/** Number of IPv4 addresses reserved for documentation. */
 const maxAddresses = 762
 
-/** How many of the newest objects new relations are made between. */
+/** New relations connect the newest objects, at most this many. */
 const maxRecent = 200
 
 /**
- * A mixed knowledge base of any size, object by object: mostly indicators and observables, with relations, reports,
- * threats, vulnerabilities and what they need, of every level of the Traffic Light Protocol. References lead to objects that come earlier.
+ * Builds a mixed knowledge base of any size, object by object: mostly indicators and observables, plus
+ * relations, reports, threats, vulnerabilities, and what they reference, across all TLP levels. References
+ * always point to earlier objects.
  *
  * @example
  * ```ts
@@ -69,7 +76,7 @@ export function* buildKnowledgeBase({
       continue
     }
     const number = base + index
-    // Created long ago and updated at some time since, so that a catch-up sends pages out of order.
+    // Created long ago and updated since, so that catch-up pages arrive out of order.
     const options = {
       seed: number,
       created_by_ref: author.id,

@@ -3,18 +3,18 @@ import { tlpMarkings } from '../knowledge/tlp-markings.ts'
 import { buildObject, dateOf, seedOf, type BuildOptions, type BuiltObject } from './build-object.ts'
 import { sampleValues } from './sample-values.ts'
 
-/** A label as an object of its own. */
+/** Builds a label object. */
 export function buildLabel(value = 'botnet', options: BuildOptions = {}): BuiltObject<'label'> {
   return buildObject('label', { value, color: '#0b7285' }, options)
 }
 
-/** A phase of a kill chain as an object of its own. */
+/** Builds a kill chain phase object. */
 export function buildKillChainPhase(options: BuildOptions = {}): BuiltObject<'kill-chain-phase'> {
   const special = { kill_chain_name: 'mitre-attack', phase_name: 'command-and-control', x_opencti_order: 10 }
   return buildObject('kill-chain-phase', special, options)
 }
 
-/** An external reference as an object of its own. */
+/** Builds an external reference object. */
 export function buildExternalReference(options: BuildOptions = {}): BuiltObject<'external-reference'> {
   const seed = seedOf(options)
   const { url } = sampleValues(seed)
@@ -25,13 +25,13 @@ export function buildExternalReference(options: BuildOptions = {}): BuiltObject<
   )
 }
 
-/** One of the five TLP markings, as every platform has them. */
+/** Builds one of the five TLP markings every platform has. */
 export function buildTlpMarking(tlp: Tlp, options: BuildOptions = {}): BuiltObject<'marking-definition'> {
   const marking = tlpMarkings().find(({ id }) => id === tlpMarkingIds[tlp])!
   return buildObject('marking-definition', marking, options)
 }
 
-/** A marking of an organization's own. */
+/** Builds a custom marking. */
 export function buildMarking(
   name = 'INTERNAL ONLY',
   options: BuildOptions = {},

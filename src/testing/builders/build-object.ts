@@ -5,26 +5,29 @@ import { internalIdFrom, standardIdOf } from '../knowledge/standard-id.ts'
 import { deepFreeze, type StixObject } from '../knowledge/stix-object.ts'
 
 /**
- * What a builder is told: properties in place of its own (`x_opencti_…` goes to its place in the extensions,
- * `undefined` leaves one out), and the seed.
+ * Options of every builder: the seed, and properties that override the builder's own. `x_opencti_…`
+ * properties move to the extensions; `undefined` removes a property.
  */
 export interface BuildOptions {
-  /** Which of the many possible objects to build; the same seed builds the same one. Default: 1. */
+  /**
+   * Selects one of many possible objects; the same seed builds the same one.
+   * @default 1
+   */
   readonly seed?: number | undefined
   readonly [property: string]: unknown
 }
 
-/** An object as the platform streams it, typed as the entity that it is. It is frozen. */
+/** An object as the platform streams it, typed as its entity. Frozen. */
 export type BuiltObject<Type extends KnownEntity['type']> = StixObject &
   Extract<KnownEntity, { readonly type: Type }>
 
-/** The moment that built objects are counted from … */
+/** Creation time of the first built object … */
 const startMs = Date.UTC(2026, 7, 1)
 
-/** … a minute for each seed, and over again after two weeks. */
+/** … plus one minute per seed, wrapping after two weeks. */
 const maxMinutes = 14 * 24 * 60
 
-/** When the object of this seed was made, as ISO 8601, or some days later. */
+/** Creation time for a seed, as ISO 8601, optionally some days later. */
 export function dateOf(seed: number, days = 0): string {
   return new Date(timeOf(seed) + days * 86_400_000).toISOString()
 }
@@ -33,17 +36,17 @@ function timeOf(seed: number): number {
   return startMs + (seed % maxMinutes) * 60_000
 }
 
-/** The seed among the options. */
+/** Seed in the options. */
 export function seedOf(options: BuildOptions): number {
   return options.seed ?? 1
 }
 
 /**
- * Puts an object into the shape of the platform.
+ * Converts an object to the platform's shape.
  *
- * @param defaults what the builder says.
- * @param options what its caller says instead.
- * @param related objects that this one refers to, for what the platform says of them.
+ * @param defaults values from the builder.
+ * @param options values from the caller, which override them.
+ * @param related referenced objects, for what the platform says about them.
  */
 export function buildObject<Type extends KnownEntity['type']>(
   type: Type,
@@ -52,7 +55,7 @@ export function buildObject<Type extends KnownEntity['type']>(
   related: readonly StixObject[] = [],
 ): BuiltObject<Type> {
   const input: StixInput = { type, ...defaults, ...overrides }
-  // Types without a content that makes them what they are get an id from the seed.
+  // Types without identifying content get an id from the seed.
   input.id ??=
     standardIdOf(input as StixObject) ?? `${type}--${internalIdFrom(`${type}:${seed}:${keyOf(input)}`)}`
   const shaped = toPlatformShape(input, {
@@ -63,7 +66,7 @@ export function buildObject<Type extends KnownEntity['type']>(
   return deepFreeze(shaped) as BuiltObject<Type>
 }
 
-/** What tells relations between different objects apart. */
+/** Distinguishes relations between different objects. */
 function keyOf(input: StixInput): string {
   return [
     input['relationship_type'],

@@ -2,10 +2,10 @@ import { tlpMarkingIds } from '../../stix/read/tlp.ts'
 import { buildObject, dateOf, seedOf, type BuildOptions, type BuiltObject } from './build-object.ts'
 import { sampleName, sampleValues, type SampleValues } from './sample-values.ts'
 
-/** The STIX types that {@link buildObservable} knows, also those that only OpenCTI has. */
+/** STIX types {@link buildObservable} supports, including OpenCTI-only ones. */
 export type ObservableKind = keyof typeof contents
 
-/** What makes each observable what it is. References lead to objects that need not be there. */
+/** Identifying content of each observable. The objects it references need not exist. */
 const contents = {
   'ipv4-addr': ({ ipv4 }: SampleValues) => ({ value: ipv4 }),
   'ipv6-addr': ({ ipv6 }: SampleValues) => ({ value: ipv6 }),
@@ -111,12 +111,12 @@ const contents = {
   imsi: (_values: SampleValues, seed: number) => ({ value: `001010${String(seed).padStart(9, '0')}` }),
 }
 
-/** Every kind that {@link buildObservable} knows. */
+/** Every kind {@link buildObservable} supports. */
 export const observableKinds = Object.keys(contents) as ObservableKind[]
 
 /**
- * An observable. Labels, score, description and author are where the platform keeps them: in the observable extension
- * of STIX observables, at the top of those that only OpenCTI has.
+ * Builds an observable. Labels, score, description, and author are where the platform keeps them: in the
+ * observable extension for STIX observables, at the top level for OpenCTI-only ones.
  *
  * @example
  * ```ts

@@ -3,9 +3,10 @@ import { type StixObject } from '../knowledge/stix-object.ts'
 import { buildObject, dateOf, seedOf, type BuildOptions, type BuiltObject } from './build-object.ts'
 
 /**
- * A relationship from one object to another.
+ * Builds a relationship from one object to another.
  *
- * @param type `indicates`, `based-on`, `uses`, `targets` …
+ * @param type `indicates`, `based-on`, `uses`, `targets`, …
+ *
  * @example
  * ```ts
  * import { buildIndicator, buildMalware, buildRelationship } from 'opencti-stream-connector/testing'
@@ -36,7 +37,7 @@ export function buildRelationship(
   )
 }
 
-/** A sighting of an object at an organization, a place or a system. */
+/** Builds a sighting of an object at an organization, place, or system. */
 export function buildSighting(
   seen: StixObject,
   where: StixObject,

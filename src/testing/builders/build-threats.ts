@@ -4,7 +4,7 @@ import { sampleName } from './sample-values.ts'
 
 const phase = { kill_chain_name: 'mitre-attack', phase_name: 'command-and-control' }
 
-/** A malware family. */
+/** Builds a malware family. */
 export function buildMalware(options: BuildOptions = {}): BuiltObject<'malware'> {
   const seed = seedOf(options)
   return buildObject(
@@ -20,7 +20,7 @@ export function buildMalware(options: BuildOptions = {}): BuiltObject<'malware'>
   )
 }
 
-/** A threat actor: a group, or with `resource_level: 'individual'` a person. */
+/** Builds a threat actor group. Set `resource_level: 'individual'` for a person. */
 export function buildThreatActor(options: BuildOptions = {}): BuiltObject<'threat-actor'> {
   const seed = seedOf(options)
   const special = {
@@ -31,7 +31,7 @@ export function buildThreatActor(options: BuildOptions = {}): BuiltObject<'threa
   return buildObject('threat-actor', { ...common(seed, 'Crew'), ...special }, options)
 }
 
-/** An intrusion set. */
+/** Builds an intrusion set. */
 export function buildIntrusionSet(options: BuildOptions = {}): BuiltObject<'intrusion-set'> {
   const seed = seedOf(options)
   const special = {
@@ -42,7 +42,7 @@ export function buildIntrusionSet(options: BuildOptions = {}): BuiltObject<'intr
   return buildObject('intrusion-set', { ...common(seed, 'Spider'), ...special }, options)
 }
 
-/** A campaign. */
+/** Builds a campaign. */
 export function buildCampaign(options: BuildOptions = {}): BuiltObject<'campaign'> {
   const seed = seedOf(options)
   const special = {
@@ -53,7 +53,7 @@ export function buildCampaign(options: BuildOptions = {}): BuiltObject<'campaign
   return buildObject('campaign', { ...common(seed, 'Operation'), ...special }, options)
 }
 
-/** A tool. */
+/** Builds a tool. */
 export function buildTool(options: BuildOptions = {}): BuiltObject<'tool'> {
   const seed = seedOf(options)
   return buildObject(
@@ -63,7 +63,7 @@ export function buildTool(options: BuildOptions = {}): BuiltObject<'tool'> {
   )
 }
 
-/** An attack pattern with its MITRE extension. */
+/** Builds an attack pattern with its MITRE extension. */
 export function buildAttackPattern(options: BuildOptions = {}): BuiltObject<'attack-pattern'> {
   const seed = seedOf(options)
   return buildObject(

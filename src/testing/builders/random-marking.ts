@@ -1,6 +1,6 @@
 import { tlpMarkingIds, type Tlp } from '../../stix/read/tlp.ts'
 
-/** How often each level occurs, in percent: most of what is shared is open, and some of it is for few eyes. */
+/** Share of each level, in percent: most shared data is open, some is restricted. */
 const shares: readonly (readonly [Tlp, percent: number])[] = [
   ['TLP:CLEAR', 35],
   ['TLP:GREEN', 30],
@@ -9,7 +9,7 @@ const shares: readonly (readonly [Tlp, percent: number])[] = [
   ['TLP:RED', 5],
 ]
 
-/** The id of a marking of the Traffic Light Protocol, of every level now and then. */
+/** Id of a random TLP marking; every level occurs. */
 export function randomMarking(random: () => number): string {
   let left = random() * 100
   const [level] = shares.find(([, percent]) => (left -= percent) < 0) ?? shares[0]!

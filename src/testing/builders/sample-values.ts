@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** Values for built objects, from ranges that are set apart for documentation (RFC 5737, RFC 3849, RFC 2606). */
+/** Values for built objects, from ranges reserved for documentation (RFC 5737, RFC 3849, RFC 2606). */
 export interface SampleValues {
   readonly ipv4: string
   readonly ipv6: string
@@ -12,7 +12,7 @@ export interface SampleValues {
   readonly sha1: string
   readonly sha256: string
   readonly sha512: string
-  /** A word that can be part of a name. */
+  /** A word to use in a name. */
   readonly word: string
 }
 
@@ -45,7 +45,7 @@ const secondHalves = [
   'newt',
 ]
 
-/** The values of a seed. All but `ipv4` (762 addresses) differ from seed to seed. */
+/** Values for a seed. All except `ipv4` (762 addresses) are unique per seed. */
 export function sampleValues(seed: number): SampleValues {
   const digest = (algorithm: string) => createHash(algorithm).update(`invented ${seed}`).digest('hex')
   const word = wordOf(seed)
@@ -57,7 +57,8 @@ export function sampleValues(seed: number): SampleValues {
     domain,
     url: `https://${domain}/${hex.slice(0, 8)}/index.html`,
     email: `${word}@mail-${seed}.example`,
-    // The range for documentation (RFC 7042), widened where it is too small by locally administered addresses.
+    // The documentation range (RFC 7042), extended with locally administered addresses because it is too
+    // small.
     mac: `02:00:5e:${[16, 8, 0].map((shift) => ((seed >>> shift) & 0xff).toString(16).padStart(2, '0')).join(':')}`,
     md5: hex,
     sha1: digest('sha1'),
@@ -67,7 +68,7 @@ export function sampleValues(seed: number): SampleValues {
   }
 }
 
-/** A name of two words for a seed: `Amber Otter 7`. */
+/** Two-word name for a seed: `Amber Otter 7`. */
 export function sampleName(seed: number): string {
   const [first, second] = wordOf(seed).split('-')
   return `${capital(first!)} ${capital(second!)} ${seed}`

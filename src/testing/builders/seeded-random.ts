@@ -1,6 +1,6 @@
 import { type Random } from '../../util/backoff.ts'
 
-/** A source of chance that gives the same numbers for the same seed (mulberry32). */
+/** Random numbers that are the same for the same seed (mulberry32). */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0
   return () => {

@@ -1,10 +1,10 @@
 import { type PlatformFeatures } from '../platform-profile.ts'
 
 /**
- * Registration, pings, streams and users in the platform's GraphQL schema, by generation (OpenCTI platform,
+ * GraphQL schema of registration, pings, streams, and users, by generation (OpenCTI platform,
  * modules/connector/connector.graphql, modules/dataSharing/streamCollection.graphql).
  *
- * @param rejectedInputFields fields of the registration that this platform shall not know.
+ * @param rejectedInputFields registration fields this platform does not support.
  */
 export function connectorDefinitions(
   { isSeven, takesVersions }: PlatformFeatures,

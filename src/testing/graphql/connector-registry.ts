@@ -1,25 +1,25 @@
-/** One ping as it was received. */
+/** A received ping. */
 export interface ReceivedPing {
-  /** The state that was sent: a JSON text, `null` or nothing. */
+  /** The state in the ping: JSON text, `null`, or nothing. */
   readonly state: string | null | undefined
   readonly connectorInfo: unknown
   readonly atMs: number
-  /** Whether the state was ignored because a reset was waiting. */
+  /** Whether the state was ignored because of a pending reset. */
   readonly ignored: boolean
 }
 
-/** A connector as the platform knows it. */
+/** A registered connector. */
 export interface RegisteredConnector {
   readonly id: string
   name: string
   scope: readonly string[]
-  /** Each registration as it was received. */
+  /** All registrations, as received. */
   readonly registrations: Record<string, unknown>[]
   /** The newest pings. */
   readonly pings: ReceivedPing[]
   /** The stored `connector_state`. */
   state: string | null
-  /** Whether a reset waits for the next ping. */
+  /** Whether the next ping reports a reset. */
   isResetPending: boolean
   stateChangedAtMs: number
   userId: string | undefined
@@ -27,14 +27,14 @@ export interface RegisteredConnector {
   registeredAtMs: number
 }
 
-/** How many pings and registrations of a connector are remembered. */
+/** Maximum number of pings and registrations to remember per connector. */
 const maxRemembered = 1000
 
-/** The connectors that registered, their states and the rules of reset (domain/connector.ts). */
+/** Registered connectors, their states, and the reset rules (domain/connector.ts). */
 export class ConnectorRegistry {
   readonly #connectors = new Map<string, RegisteredConnector>()
 
-  /** Connectors that have registered. */
+  /** All registered connectors. */
   list(): RegisteredConnector[] {
     return [...this.#connectors.values()].filter(({ registrations }) => registrations.length > 0)
   }
@@ -55,9 +55,10 @@ export class ConnectorRegistry {
   }
 
   /**
-   * Takes a ping: a waiting reset is used up and the state that came is ignored, else it is stored.
+   * Processes a ping: a pending reset is consumed and the received state ignored; otherwise the state is
+   * stored.
    *
-   * @returns undefined for a connector that never registered.
+   * @returns undefined if the connector never registered.
    */
   ping(
     id: string,
@@ -78,7 +79,7 @@ export class ConnectorRegistry {
     return connector
   }
 
-  /** What the button "Reset the connector state" does. */
+  /** Does what the button "Reset the connector state" does. */
   reset(id: string, nowMs: number): RegisteredConnector {
     const connector = this.#open(id)
     connector.state = ''
@@ -87,7 +88,7 @@ export class ConnectorRegistry {
     return connector
   }
 
-  /** Stores a state, also for a connector that has yet to register. */
+  /** Stores a state, even before the connector registers. */
   setState(id: string, state: string | null, nowMs: number): void {
     const connector = this.#open(id)
     connector.state = state

@@ -1,7 +1,7 @@
 import { type SimulatedCollection } from '../live/access.ts'
 import { type RegisteredConnector } from './connector-registry.ts'
 
-/** A connector as GraphQL shows it. */
+/** A connector in GraphQL. */
 export function describeConnector(connector: RegisteredConnector, nowMs: number): Record<string, unknown> {
   const { id } = connector
   return {
@@ -19,7 +19,7 @@ export function describeConnector(connector: RegisteredConnector, nowMs: number)
     created_at: new Date(connector.registeredAtMs).toISOString(),
     updated_at: new Date(nowMs).toISOString(),
     jwks: '{"keys":[]}',
-    // A connector that only consumes needs none of this; the shapes are there for clients that ask.
+    // Connectors that only consume need none of this; it exists for clients that request it.
     config: {
       connection: {
         host: 'rabbitmq.example',
@@ -49,7 +49,7 @@ export function describeConnector(connector: RegisteredConnector, nowMs: number)
   }
 }
 
-/** A stream as GraphQL shows it. */
+/** A stream in GraphQL. */
 export function describeCollection(collection: SimulatedCollection): Record<string, unknown> {
   return {
     id: collection.id,

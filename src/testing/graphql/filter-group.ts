@@ -1,6 +1,6 @@
 import { GraphqlFailure } from './graphql-failure.ts'
 
-/** A filter as it comes with a question (OpenCTI platform, utils/filtering). */
+/** A filter in a query (OpenCTI platform, utils/filtering). */
 export interface FilterGroup {
   readonly mode: 'and' | 'or'
   readonly filters: readonly Filter[]
@@ -14,7 +14,7 @@ interface Filter {
   readonly mode?: 'and' | 'or' | null | undefined
 }
 
-/** The values that an object has under the key of a filter. */
+/** Returns an object's values under a filter key. */
 export type ValuesOf = (key: string) => readonly string[]
 
 type Test = (value: string, wanted: string) => boolean
@@ -31,7 +31,7 @@ const tests: Readonly<Record<string, Test>> = {
   search: (value, wanted) => value.includes(wanted),
 }
 
-/** Whether an object passes a filter; one without filters lets everything pass. */
+/** Whether an object matches a filter. An empty filter matches everything. */
 export function matchesFilters(group: FilterGroup | null | undefined, valuesOf: ValuesOf): boolean {
   if (!group) return true
   const parts = [
@@ -42,7 +42,7 @@ export function matchesFilters(group: FilterGroup | null | undefined, valuesOf: 
   return group.mode === 'and' ? parts.every((part) => part()) : parts.some((part) => part())
 }
 
-/** The ids that everything must have one of, when the filter says so: they need not be searched for. */
+/** Ids the filter restricts matches to, if any, to look them up directly. */
 export function idsOfFilters(group: FilterGroup | null | undefined): readonly string[] | undefined {
   if (!group || (group.mode === 'or' && group.filters.length + group.filterGroups.length > 1))
     return undefined

@@ -14,20 +14,20 @@ import { GraphqlFailure } from './graphql-failure.ts'
 import { repeatedFieldsRule } from './repeated-fields-rule.ts'
 import { graphqlSchema } from './schema.ts'
 
-/** What answers a field of `Query` or `Mutation`. */
+/** Resolves a field of `Query` or `Mutation`. */
 export type RootResolver = (
   given: Readonly<Record<string, unknown>>,
   user: SimulatedUser | undefined,
 ) => unknown
 
-/** What the API answers with. */
+/** Sources of the API's answers. */
 export interface GraphqlApiOptions {
   readonly features: PlatformFeatures
   readonly faults: Faults
   readonly resolvers: Readonly<Record<string, RootResolver>>
 }
 
-/** A request as it came. */
+/** A received request. */
 export interface GraphqlRequest {
   readonly query?: unknown
   readonly variables?: unknown
@@ -36,7 +36,7 @@ export interface GraphqlRequest {
 
 const rules = [...specifiedRules, repeatedFieldsRule]
 
-/** The platform's GraphQL API: what is asked is checked and answered by graphql-js, as on the platform. */
+/** The platform's GraphQL API. graphql-js validates and executes, as on the platform. */
 export class GraphqlApi {
   readonly #options: GraphqlApiOptions
 
@@ -44,7 +44,7 @@ export class GraphqlApi {
     this.#options = options
   }
 
-  /** The body of the answer. Its HTTP status is 200, also when it tells of errors. */
+  /** Body of the answer. The HTTP status is 200 even for errors. */
   async answer(request: GraphqlRequest, user: SimulatedUser | undefined): Promise<Record<string, unknown>> {
     const { features, faults, resolvers } = this.#options
     const schema = graphqlSchema(features, faults.armed.rejectedInputFields)
@@ -70,7 +70,7 @@ export class GraphqlApi {
   }
 }
 
-/** An answer to what is not even begun: without `data`. */
+/** Answer to a request that was not executed: no `data`. */
 function refused(errors: readonly GraphQLError[], code: string): Record<string, unknown> {
   return { errors: errors.map((error) => ({ ...error.toJSON(), name: code, extensions: { code } })) }
 }

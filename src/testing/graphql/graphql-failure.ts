@@ -1,6 +1,6 @@
 import { type Capability, type SimulatedUser } from '../live/access.ts'
 
-/** An error of the platform's own, with its kind: it becomes an entry of `errors` in the answer. */
+/** A platform error with its code. Becomes an entry of `errors` in the answer. */
 export class GraphqlFailure extends Error {
   readonly code: string
 
@@ -10,15 +10,15 @@ export class GraphqlFailure extends Error {
   }
 }
 
-/** @throws GraphqlFailure unless somebody is logged in. */
+/** @throws GraphqlFailure if nobody is logged in. */
 export function required(user: SimulatedUser | undefined): SimulatedUser {
   if (user === undefined) throw new GraphqlFailure('You must be logged in to do this.', 'AUTH_REQUIRED')
   return user
 }
 
 /**
- * @throws GraphqlFailure unless a capability of the user contains the name, as `MODULES_MODMANAGE` contains `MODULES`
- * (OpenCTI platform, graphql/authDirective.js).
+ * @throws GraphqlFailure unless one of the user's capabilities contains the name, as `MODULES_MODMANAGE`
+ *   contains `MODULES` (OpenCTI platform, graphql/authDirective.js).
  */
 export function allow(user: SimulatedUser | undefined, capability: Capability): SimulatedUser {
   const reader = required(user)

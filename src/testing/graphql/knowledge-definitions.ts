@@ -1,6 +1,6 @@
 import { type PlatformFeatures } from '../platform-profile.ts'
 
-/** What each kind of object has beside what all of its family have. */
+/** Fields of each kind of object, in addition to those of its family. */
 type FieldTable = Readonly<Record<string, string>>
 
 const named = 'name: String description: String'
@@ -148,7 +148,7 @@ const page = 'first: Int, after: ID'
 const pageOf = (ordering: string) =>
   `${page}, orderBy: ${ordering}, orderMode: OrderingMode, filters: FilterGroup, search: String`
 
-/** The names of the object types of the schema. */
+/** Object type names in the schema. */
 export const knowledgeTypes: ReadonlySet<string> = new Set(
   [identities, containers, cases, threatActors, others, observables, metaObjects].flatMap((table) =>
     Object.keys(table),
@@ -156,8 +156,8 @@ export const knowledgeTypes: ReadonlySet<string> = new Set(
 )
 
 /**
- * What connectors ask of the knowledge itself in the platform's GraphQL schema, with the fields that the Python client asks for
- * (OpenCTI platform, config/schema/opencti.graphql; pycti, entities/).
+ * GraphQL schema of the knowledge connectors query, with the fields the Python client requests (OpenCTI
+ * platform, config/schema/opencti.graphql; pycti, entities/).
  */
 export function knowledgeDefinitions({ isSeven }: PlatformFeatures): string {
   const basic = 'id: ID! standard_id: String! entity_type: String! parent_types: [String]!'
@@ -304,7 +304,7 @@ function fieldOf(type: string): string {
   return `${type.slice(0, 1).toLowerCase()}${type.slice(1)}`
 }
 
-/** Both lists of fields, each name once. */
+/** Merges two field lists without duplicates. */
 function merged(shared: string, own: string): string {
   const names = new Set(shared.match(/\b\w+(?=[(:])/g))
   const fresh = own

@@ -11,7 +11,7 @@ import { referenceResolvers } from './reference-resolvers.ts'
 
 type Fits = (type: string) => boolean
 
-/** From a field for one object to the field for lists of them, and which they are. */
+/** Query fields for one object and for lists, with the objects they cover. */
 const kinds: readonly (readonly [one: string, many: string | undefined, fits: Fits])[] = [
   ['externalReference', 'externalReferences', (type) => type === 'external-reference'],
   ['identity', 'identities', (type) => type === 'identity'],
@@ -24,7 +24,7 @@ const kinds: readonly (readonly [one: string, many: string | undefined, fits: Fi
   ['container', undefined, isContainer],
 ]
 
-/** What GraphQL tells of the knowledge itself, and what connectors write back to it. */
+/** Resolvers for reading knowledge and for what connectors write back. */
 export function knowledgeResolvers(platform: Platform): Record<string, RootResolver> {
   const resolvers: Record<string, RootResolver> = {
     ...referenceResolvers(platform),
@@ -76,7 +76,7 @@ function typesOf(description: ObjectDescription): string[] {
   return [String(description['entity_type']), ...textsOf(description['parent_types'])]
 }
 
-/** What an object has under a key of a filter: often a field of its own, sometimes the ids of others. */
+/** An object's values under a filter key: usually its own field, sometimes ids of other objects. */
 function valuesOf(stored: StoredObject, description: ObjectDescription, key: string): string[] {
   const { object } = stored
   const own = (name: string) =>

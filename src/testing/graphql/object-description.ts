@@ -8,10 +8,10 @@ import { canRead, type SimulatedUser } from '../live/access.ts'
 import { knowledgeTypes } from './knowledge-definitions.ts'
 import { pageOf, type PageArguments } from './page-of.ts'
 
-/** An object as GraphQL shows it; what needs other objects is a function. */
+/** An object in GraphQL. Parts that need other objects are functions. */
 export type ObjectDescription = Readonly<Record<string, unknown>>
 
-/** Shows stored objects as GraphQL does, as far as a user may read them. */
+/** Converts stored objects to GraphQL, limited to what a user may read. */
 export class ObjectDescriptions {
   readonly #knowledge: KnowledgeBase
   readonly #user: SimulatedUser
@@ -21,7 +21,7 @@ export class ObjectDescriptions {
     this.#user = user
   }
 
-  /** An object that the user may read. */
+  /** Finds an object the user may read. */
   find(id: unknown): StoredObject | undefined {
     const stored = typeof id === 'string' ? this.#knowledge.find(id) : undefined
     return stored !== undefined && canRead(this.#user, stored.object) ? stored : undefined
@@ -108,7 +108,7 @@ export class ObjectDescriptions {
     return pageOf(stored, page, (each) => this.describe(each))
   }
 
-  /** Those of the objects that the user may read, each once, in the order of the ids. */
+  /** The objects the user may read, without duplicates, in the order of the ids. */
   findAll(ids: readonly unknown[]): StoredObject[] {
     return [...new Set(ids.map((id) => this.find(id)))].filter((stored) => stored !== undefined)
   }
@@ -117,7 +117,7 @@ export class ObjectDescriptions {
     return this.findAll(ids).map((stored) => this.describe(stored))
   }
 
-  /** What stands within its holder in STIX and is an object of its own on the platform. */
+  /** Something that is inline in STIX but an object on the platform. */
   #inline(type: string, content: Record<string, unknown>, holder: StoredObject): ObjectDescription {
     const input = { ...content, type }
     const id = standardIdOf({ ...input, id: '' })
@@ -135,7 +135,7 @@ export class ObjectDescriptions {
     )
   }
 
-  /** The other ends of the relationships that tie indicators to the observables they were made of. */
+  /** Other ends of the relationships between indicators and the observables they were created from. */
   #basedOn(stored: StoredObject, end: 'source_ref' | 'target_ref'): StoredObject[] {
     const relations = this.#knowledge
       .relationsOf(stored)
@@ -144,7 +144,7 @@ export class ObjectDescriptions {
   }
 }
 
-/** The name of the type of an object in the schema (OpenCTI platform, resolvers/stixCoreObject.js). */
+/** Type name of an object in the schema (OpenCTI platform, resolvers/stixCoreObject.js). */
 function typeNameOf(object: StixObject, type: string): string {
   if (object.type === 'relationship') return 'StixCoreRelationship'
   if (object.type === 'sighting') return 'StixSightingRelationship'

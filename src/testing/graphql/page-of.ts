@@ -1,15 +1,15 @@
-/** Which page of a list is asked for. */
+/** The requested page of a list. */
 export interface PageArguments {
   readonly first?: unknown
   readonly after?: unknown
 }
 
-/** The largest page that is answered, as the platform's (`elasticsearch:max_pagination_result`). */
+/** Largest page, as on the platform (`elasticsearch:max_pagination_result`). */
 const maxPage = 5000
 
 const defaultPage = 500
 
-/** A page of a list as GraphQL shows it, with cursors to go on from. */
+/** A page of a list in GraphQL, with cursors. */
 export function pageOf<T>(
   items: readonly T[],
   { first, after }: PageArguments,

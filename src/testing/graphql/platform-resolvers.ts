@@ -8,7 +8,7 @@ import { describeCollection, describeConnector } from './descriptions.ts'
 import { type RootResolver } from './graphql-api.ts'
 import { allow, GraphqlFailure, required } from './graphql-failure.ts'
 
-/** What {@link platformResolvers} tell of. */
+/** Sources of {@link platformResolvers}. */
 export interface PlatformResolversOptions {
   readonly clock: Clock
   readonly features: PlatformFeatures
@@ -17,7 +17,10 @@ export interface PlatformResolversOptions {
   readonly log: EventLog
 }
 
-/** Registration, ping, reset, users and the description of streams (OpenCTI platform, domain/connector.ts and others). */
+/**
+ * Registration, ping, reset, users, and stream descriptions (OpenCTI platform, domain/connector.ts and
+ * others).
+ */
 export function platformResolvers(options: PlatformResolversOptions): Record<string, RootResolver> {
   const { registry, clock, log, features, access } = options
   const described = (connector: RegisteredConnector | undefined) =>
@@ -35,7 +38,7 @@ export function platformResolvers(options: PlatformResolversOptions): Record<str
       allow(user, 'CONNECTORAPI')
       const before = registry.find(String(id))?.state
       const connector = registry.ping(String(id), state as string, connectorInfo, clock.now())
-      // It reads what it held and what came: a text that is no JSON fails this ping and the next.
+      // It parses both the stored and the received state; invalid JSON fails this ping and the next.
       const unreadable = [before, connector?.state].find((text) => !isJson(text))
       if (connector !== undefined && features.isSeven && unreadable !== undefined)
         throw new GraphqlFailure(
@@ -111,7 +114,7 @@ function known(connector: RegisteredConnector | undefined): RegisteredConnector 
   return connector
 }
 
-/** Whether a state is JSON, or none at all. */
+/** Whether a state is JSON or absent. */
 function isJson(text: string | null | undefined): boolean {
   if (text === null || text === undefined || text === '') return true
   try {

@@ -15,7 +15,7 @@ const edits = [
   'stixSightingRelationshipEdit',
 ]
 
-/** How connectors write to the knowledge: external references, made and hung on objects. */
+/** Knowledge connectors write: external references, created and attached to objects. */
 export function referenceResolvers(platform: Platform): Record<string, RootResolver> {
   const relate = (edit: string, id: unknown, user: SimulatedUser) => ({
     relationAdd: ({ input }: { input: Readonly<Record<string, unknown>> }) =>
@@ -33,7 +33,7 @@ export function referenceResolvers(platform: Platform): Record<string, RootResol
   }
 }
 
-/** Adding what is there already answers it: a reference is known by its address, else by its source and id. */
+/** Returns an existing reference instead of adding a duplicate, matched by URL, or else by source and id. */
 function addReference(
   platform: Platform,
   { source_name, url, external_id, description }: Readonly<Record<string, unknown>>,
@@ -94,7 +94,7 @@ function add(
   return { id: `${stored.properties.id}-${target.properties.id}` }
 }
 
-/** The edit that takes objects of a type. */
+/** The mutation for objects of a type. */
 function editOf(object: StixObject): string {
   if (object.type === 'sighting') return 'stixSightingRelationshipEdit'
   if (object.type === 'relationship') return 'stixCoreRelationshipEdit'

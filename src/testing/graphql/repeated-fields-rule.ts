@@ -1,9 +1,12 @@
 import { GraphQLError, type ValidationRule } from 'graphql'
 
-/** How often one document may call the same field of these types, aliases or not. */
+/** Maximum number of calls of the same field of these types per document, regardless of aliases. */
 const maxCalls: Readonly<Record<string, number>> = { Query: 2, Mutation: 1 }
 
-/** The platform's protection against batches in one document (OpenCTI platform, `app:graphql:batching_protection`). */
+/**
+ * The platform's protection against batching in one document (OpenCTI platform,
+ * `app:graphql:batching_protection`).
+ */
 export const repeatedFieldsRule: ValidationRule = (context) => {
   const calls = new Map<string, number>()
   return {

@@ -3,10 +3,13 @@ import { type PlatformFeatures } from '../platform-profile.ts'
 import { connectorDefinitions } from './connector-definitions.ts'
 import { knowledgeDefinitions } from './knowledge-definitions.ts'
 
-/** Tests start hundreds of simulators, and a schema takes some milliseconds. One for each generation. */
+/** Cached per generation: tests start hundreds of simulators, and building a schema takes milliseconds. */
 const built = new Map<PlatformFeatures, GraphQLSchema>()
 
-/** The part of the platform's GraphQL schema that connectors touch. @param rejectedInputFields fields of the registration that it shall not know. */
+/**
+ * The part of the platform's GraphQL schema that connectors use. @param rejectedInputFields registration
+ * fields it does not support.
+ */
 export function graphqlSchema(
   features: PlatformFeatures,
   rejectedInputFields: ReadonlySet<string>,

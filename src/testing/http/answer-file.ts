@@ -5,7 +5,7 @@ import { canRead } from '../live/access.ts'
 import { type LiveServer } from '../live/live-server.ts'
 import { type FileRequest, type RequestLog } from './request-log.ts'
 
-/** What answers requests for files. */
+/** Sources of file responses. */
 export interface FileSources {
   readonly live: LiveServer
   readonly files: FileStorage
@@ -13,10 +13,10 @@ export interface FileSources {
 }
 
 /**
- * `GET /storage/get/…`. A file that is not there and one that the user may not read are answered alike
+ * `GET /storage/get/…`. Missing files and files off limits to the user get the same answer
  * (http/httpPlatform.js).
  *
- * @param path what follows `/storage/get/`, decoded.
+ * @param path decoded path after `/storage/get/`.
  */
 export async function answerFile(
   request: IncomingMessage,
@@ -38,7 +38,7 @@ export async function answerFile(
       'Content-Type': 'application/octet-stream',
       'Content-Disposition': 'attachment',
     })
-    // Without a length, as the platform pipes it.
+    // Without a length, because the platform pipes it.
     response.end(file.content)
   }
   requests.answered(entry, response.statusCode)

@@ -7,14 +7,14 @@ import { readBody } from './read-body.ts'
 import { refuse } from './refusal.ts'
 import { type GraphqlLogEntry, type RequestLog } from './request-log.ts'
 
-/** What answers GraphQL over HTTP. */
+/** Sources of GraphQL responses. */
 export interface GraphqlSources {
   readonly live: LiveServer
   readonly graphql: GraphqlApi
   readonly requests: RequestLog
 }
 
-/** `POST /graphql`, with the faults that are armed for it. @param closing aborted when the platform goes away. */
+/** `POST /graphql`, with its armed faults. @param closing aborts when the platform goes down. */
 export async function answerGraphql(
   request: IncomingMessage,
   response: ServerResponse,
@@ -58,7 +58,7 @@ export async function answerGraphql(
   requests.answered(entry, isLost ? undefined : 200)
 }
 
-/** Whether what was asked is done and its answer never arrives. */
+/** Whether to process the request but lose the answer. */
 function losesAnswer(armed: ArmedFaults, field: string | undefined): boolean {
   if (field === 'pingConnector' && armed.lostPingAnswers > 0) {
     armed.lostPingAnswers -= 1

@@ -10,12 +10,12 @@ import { type StreamRequest } from './request-log.ts'
 import { readBody } from './read-body.ts'
 import { refuse } from './refusal.ts'
 
-/** Where the platform listens and what it answers with. */
+/** Where the platform listens, and the sources of its responses. */
 export interface PlatformHttpOptions extends GraphqlSources, FileSources {
   readonly host: string
-  /** 0 takes a free port. */
+  /** 0 picks a free port. */
   readonly port: number
-  /** The path before all routes, without a slash at its end. */
+  /** Path prefix of all routes, without a trailing slash. */
   readonly basePath: string
 }
 
@@ -23,7 +23,7 @@ const maxRequestsPerSecond = 10_000
 
 const storagePath = '/storage/get/'
 
-/** The HTTP routes of the platform: streams and GraphQL (http/httpPlatform.js). */
+/** HTTP routes of the platform: streams, GraphQL, and files (http/httpPlatform.js). */
 export class PlatformHttp {
   readonly #options: PlatformHttpOptions
   readonly #connections = new Map<LiveConnection, Promise<void>>()
@@ -47,7 +47,7 @@ export class PlatformHttp {
     return this.#connections.keys()
   }
 
-  /** Listens, after the first time on the same port. */
+  /** Starts listening; reopens on the same port. */
   async open(): Promise<void> {
     if (this.#server !== undefined) return
     this.#closing = new AbortController()
@@ -58,7 +58,7 @@ export class PlatformHttp {
     this.#port = (server.address() as AddressInfo).port
   }
 
-  /** Stops listening and ends every connection: cleanly, or as a crash does. */
+  /** Stops listening and ends every connection, cleanly or like a crash. */
   async close(how: 'clean' | 'crash' = 'clean'): Promise<void> {
     const server = this.#server
     if (server === undefined) return
@@ -74,7 +74,7 @@ export class PlatformHttp {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // A client that goes away in the middle is nothing to report.
+    // Clients that disconnect midway need no report.
     response.on('error', () => {})
     request.on('error', () => {})
     this.#setHeaders(response)
@@ -107,7 +107,10 @@ export class PlatformHttp {
     }
   }
 
-  /** Every answer tells of the limit of requests (`app:rate_protection`), which the simulator never enforces. */
+  /**
+   * Every response has rate limit headers (`app:rate_protection`), but the simulator never enforces the
+   * limit.
+   */
   #setHeaders(response: ServerResponse): void {
     const nowMs = this.#options.live.clock.now()
     const second = Math.floor(nowMs / 1000)
@@ -143,7 +146,7 @@ export class PlatformHttp {
       requests.answered(entry, refusal.status)
       return
     }
-    // In 7.x a public stream has the rights of its public user, whoever reads it.
+    // In 7.x, every reader of a public stream has the permissions of its public user.
     const isPublic = access.collection(entry.streamId)?.public === true
     const reader = isPublic && features.isSeven ? undefined : user
     const connection = new LiveConnection(live, request, response, { streamId, query, user: reader })
@@ -156,7 +159,7 @@ export class PlatformHttp {
     await served
   }
 
-  /** Plays the faults that are armed for the next connect. @returns whether the request is dealt with. */
+  /** Plays the faults armed for the next connection. @returns whether the request was handled. */
   async #misbehave(response: ServerResponse, entry: StreamRequest): Promise<boolean> {
     const { live, requests } = this.#options
     const { armed } = live.faults

@@ -1,12 +1,12 @@
 import { type IncomingMessage } from 'node:http'
 
-/** The largest body that is read. */
+/** Largest accepted body. */
 const maxBodyBytes = 5 * 1024 * 1024
 
 /**
- * The body of a request as text.
+ * Reads a request body as text.
  *
- * @throws Error when it is too large, or the client went away.
+ * @throws Error if it is too large, or the client disconnects.
  */
 export async function readBody(request: IncomingMessage): Promise<string> {
   const parts: Buffer[] = []

@@ -3,22 +3,22 @@ import { type IncomingHttpHeaders } from 'node:http'
 /** A request to open a stream. */
 export interface StreamRequest {
   readonly kind: 'stream'
-  /** The stream in the path; empty for the raw one. */
+  /** Stream id in the path; empty for the raw stream. */
   readonly streamId: string
-  /** The query parameters, decoded; of a repeated one the first. */
+  /** Decoded query parameters; the first value of repeated ones. */
   readonly query: Readonly<Record<string, string>>
   readonly headers: IncomingHttpHeaders
   readonly atMs: number
-  /** The status of the answer; undefined as long as there is none, and for connections broken before it. */
+  /** Status of the response. Undefined until there is one, and for connections broken before. */
   status?: number | undefined
 }
 
 /** A GraphQL request. */
 export interface GraphqlLogEntry {
   readonly kind: 'graphql'
-  /** The first field that was asked for, such as `pingConnector`; undefined when the request was no GraphQL. */
+  /** First requested field, such as `pingConnector`. Undefined if the request was not GraphQL. */
   readonly operation: string | undefined
-  /** The text of the query. */
+  /** Query text. */
   readonly document: string
   readonly variables: Readonly<Record<string, unknown>>
   readonly headers: IncomingHttpHeaders
@@ -29,17 +29,17 @@ export interface GraphqlLogEntry {
 /** A request for a file. */
 export interface FileRequest {
   readonly kind: 'file'
-  /** What follows `/storage/get/`, decoded. */
+  /** Decoded path after `/storage/get/`. */
   readonly path: string
   readonly headers: IncomingHttpHeaders
   readonly atMs: number
   status?: number | undefined
 }
 
-/** What a client asked of the simulator. */
+/** A request a client sent to the simulator. */
 export type SimulatedRequest = StreamRequest | GraphqlLogEntry | FileRequest
 
-/** How many requests are remembered. */
+/** Maximum number of requests to remember. */
 const maxRemembered = 10_000
 
 interface Waiter {
@@ -47,7 +47,7 @@ interface Waiter {
   readonly reject: (reason: unknown) => void
 }
 
-/** Every request, and waiting for one. */
+/** Log of all requests, with waiting. */
 export class RequestLog {
   #entries: SimulatedRequest[] = []
   readonly #listeners = new Set<(request: SimulatedRequest) => void>()
@@ -64,20 +64,23 @@ export class RequestLog {
     this.check()
   }
 
-  /** Notes the answer to a request. */
+  /** Records the response to a request. */
   answered(entry: SimulatedRequest, status: number | undefined): void {
     entry.status = status
     for (const listener of this.#listeners) listener(entry)
     this.check()
   }
 
-  /** Calls `listener` when a request has been answered. @returns a function that ends that. */
+  /** Calls `listener` for each answered request. @returns a function that unsubscribes. */
   onAnswer(listener: (request: SimulatedRequest) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
-  /** Resolves with what `find` finds, now or when something has happened. @throws the reason of `signal`, or of {@link close}. */
+  /**
+   * Resolves once `find` returns a result, now or after a change. @throws the reason of `signal`, or of
+   * {@link close}.
+   */
   waitFor<T>(find: () => T | undefined, signal?: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted()
@@ -105,12 +108,12 @@ export class RequestLog {
     })
   }
 
-  /** Looks again whether something that is waited for has come. */
+  /** Re-evaluates all waits. */
   check(): void {
     for (const waiter of this.#waiters) waiter.matches()
   }
 
-  /** Gives up every wait. */
+  /** Rejects all waits. */
   close(): void {
     for (const waiter of this.#waiters)
       waiter.reject(new Error('The simulator was closed while a test waited for it.'))

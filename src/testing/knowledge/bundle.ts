@@ -5,21 +5,24 @@ import { referencesOf, replaceReference } from './references.ts'
 import { type StixObject } from './stix-object.ts'
 import { tlpNameOf } from './tlp-markings.ts'
 
-/** A STIX bundle, or just objects. */
+/** A STIX bundle, or its objects. */
 export type StixSource =
   { readonly type: 'bundle'; readonly objects?: Iterable<StixInput> | undefined } | Iterable<StixInput>
 
-/** What a bundle brought. */
+/** Result of loading a bundle. */
 export interface LoadSummary {
-  /** How many objects were stored. */
+  /** Number of stored objects. */
   readonly objects: number
-  /** Ids that loaded objects refer to and nobody knows. Relationships without an end are kept but never sent. */
+  /**
+   * Ids that loaded objects reference but that do not exist. Relationships with a missing end are stored but
+   * never sent.
+   */
   readonly missingReferences: readonly string[]
 }
 
 /**
- * The objects of a bundle as the platform takes them in: what others refer to first, the newest version of each, TLP
- * markings of any make replaced by the platform's own, statements as markings with a name.
+ * Prepares a bundle's objects the way the platform imports them: referenced objects first, newest version
+ * only, TLP markings from any source replaced by the platform's own, statement markings as named markings.
  */
 export function objectsOf(source: StixSource): StixInput[] {
   const objects = 'type' in source ? (source.objects ?? []) : source
@@ -45,7 +48,7 @@ export function objectsOf(source: StixSource): StixInput[] {
     .toSorted((a, b) => rankOf(a.type) - rankOf(b.type))
 }
 
-/** The ids among the references of `objects` that `isKnown` does not know. */
+/** Ids referenced by `objects` that `isKnown` rejects. */
 export function missingReferencesOf(
   objects: Iterable<StixObject>,
   isKnown: (id: string) => boolean,
@@ -57,7 +60,7 @@ export function missingReferencesOf(
   return [...missing]
 }
 
-/** A marking with a name, as OpenCTI keeps a statement; the STIX `definition` goes. */
+/** A named marking, as OpenCTI stores a statement, without the STIX `definition`. */
 function named(marking: StixInput): StixInput {
   const { definition, ...rest } = marking
   const { statement } = (definition ?? {}) as { statement?: unknown }

@@ -3,13 +3,13 @@ import { observableExtension, openCtiExtension } from '../../stix/types/extensio
 import { type FieldChange, type PatchOperation, type StreamContext } from '../live/stream-envelope.ts'
 import { openCtiPropertiesOf, type StixObject } from './stix-object.ts'
 
-/** Properties that each update moves, and that make no change on their own. */
+/** Properties every update changes, and that are no change on their own. */
 const dates = /(^|\/)(modified|updated_at|modified_at)$/
 
-/** What follows from other properties. */
+/** Properties derived from others. */
 const derived = new Set(['created_by_ref_id', 'created_by_ref_type', 'id', 'labels_ids', 'stix_ids'])
 
-/** The platform's own names of properties that STIX calls otherwise. */
+/** The platform's attribute names that differ from STIX property names. */
 const attributes: Readonly<Record<string, string>> = {
   created_by_ref: 'createdBy',
   detection: 'x_opencti_detection',
@@ -22,17 +22,19 @@ const attributes: Readonly<Record<string, string>> = {
   score: 'x_opencti_score',
 }
 
-/** Whether two states differ in more than their dates: the platform publishes no event for dates alone. */
+/** Whether two states differ in more than dates. The platform publishes no event for dates alone. */
 export function isChanged(before: StixObject, after: StixObject): boolean {
   return compare(before, after).some(({ path }) => !dates.test(path))
 }
 
-/** The patches from one state to the other and back, as fast-json-patch (which the platform uses) writes them. */
+/**
+ * Patches between two states in both directions, as fast-json-patch (which the platform uses) generates them.
+ */
 export function contextOf(before: StixObject, after: StixObject): StreamContext {
   return { patch: compare(before, after), reverse_patch: compare(after, before) }
 }
 
-/** What changed, field by field: `{ field: 'Indicator--confidence', changes_removed: [{ raw: '80' }], … }`. */
+/** Changes by field: `{ field: 'Indicator--confidence', changes_removed: [{ raw: '80' }], … }`. */
 export function fieldChangesOf(before: StixObject, after: StixObject): FieldChange[] {
   const changes: FieldChange[] = []
   const earlier = flatten(before)

@@ -1,6 +1,6 @@
 import { type StixObject } from './stix-object.ts'
 
-/** STIX observables that keep labels, score, description and author in the observable extension. */
+/** STIX observables that keep labels, score, description, and author in the observable extension. */
 const standardObservables = new Map([
   ['artifact', 'Artifact'],
   ['autonomous-system', 'Autonomous-System'],
@@ -22,7 +22,7 @@ const standardObservables = new Map([
   ['x509-certificate', 'X509-Certificate'],
 ])
 
-/** Observables that only OpenCTI knows; they keep labels, score and the rest at the top level. */
+/** OpenCTI-only observables; they keep labels, score, and so on at the top level. */
 const openCtiObservables = new Map([
   ['bank-account', 'Bank-Account'],
   ['credential', 'Credential'],
@@ -42,7 +42,7 @@ const openCtiObservables = new Map([
   ['user-agent', 'User-Agent'],
 ])
 
-/** Types whose OpenCTI name is not just the STIX name with capitals. */
+/** Types whose OpenCTI name is not the capitalized STIX name. */
 const otherNames = new Map([
   ['case-rfi', 'Case-Rfi'],
   ['case-rft', 'Case-Rft'],
@@ -58,7 +58,7 @@ const identityClasses = new Map([
   ['system', 'System'],
 ])
 
-/** STIX standard types, which the OpenCTI extension calls a `property-extension`. */
+/** Standard STIX types, for which the OpenCTI extension is a `property-extension`. */
 const standardTypes = new Set([
   ...standardObservables.keys(),
   ...(
@@ -68,37 +68,37 @@ const standardTypes = new Set([
   ).split(' '),
 ])
 
-/** Whether objects of this STIX type are observables in the STIX standard. */
+/** Whether this STIX type is a standard observable. */
 export function isStandardObservable(type: string): boolean {
   return standardObservables.has(type)
 }
 
-/** Whether objects of this type are observables, of STIX or of OpenCTI. */
+/** Whether this type is an observable in STIX or OpenCTI. */
 export function isObservable(type: string): boolean {
   return standardObservables.has(type) || openCtiObservables.has(type)
 }
 
-/** Whether the type is one that only OpenCTI knows as an observable. */
+/** Whether this type is an OpenCTI-only observable. */
 export function isOpenCtiObservable(type: string): boolean {
   return openCtiObservables.has(type)
 }
 
-/** Whether an object of this type has references in `object_refs`: a report, a grouping, a case, a note. */
+/** Whether objects of this type have `object_refs`: reports, groupings, cases, notes. */
 export function isContainer(type: string): boolean {
   return ['report', 'grouping', 'note', 'opinion', 'observed-data'].includes(type) || type.startsWith('case-')
 }
 
-/** Whether the object joins two others. */
+/** Whether the object connects two others. */
 export function isRelation(object: StixObject): boolean {
   return object.type === 'relationship' || object.type === 'sighting'
 }
 
-/** How the OpenCTI extension calls itself on an object of this type. */
+/** Kind of the OpenCTI extension on this type. */
 export function extensionTypeOf(type: string): 'property-extension' | 'new-sdo' {
   return standardTypes.has(type) ? 'property-extension' : 'new-sdo'
 }
 
-/** The type that OpenCTI gives to a STIX object: `Indicator`, `StixFile`, `Organization`, `indicates`. */
+/** OpenCTI type of a STIX object: `Indicator`, `StixFile`, `Organization`, `indicates`. */
 export function openCtiTypeOf(object: StixObject): string {
   const { type } = object
   if (type === 'relationship') return String(object['relationship_type'] ?? 'related-to')
@@ -123,13 +123,13 @@ function locationTypeOf(object: StixObject): string {
   return object['latitude'] === undefined ? 'Region' : 'Position'
 }
 
-/** The properties that name objects, best first. */
+/** Naming properties, best first. */
 const naming = (
   'name value subject path key source_name abstract user_id persona_name title iban card_number command_line ' +
   'fingerprint_sha256'
 ).split(' ')
 
-/** The platform's families that an object belongs to, the widest first: `parent_types` in GraphQL. */
+/** Parent types of an object, widest first: `parent_types` in GraphQL. */
 export function familyOf(object: StixObject): string[] {
   if (isRelation(object)) return ['basic-relationship', 'stix-relationship']
   if (metaTypes.has(object.type)) return ['Basic-Object', 'Stix-Object', 'Stix-Meta-Object']
@@ -141,7 +141,7 @@ export function familyOf(object: StixObject): string[] {
 
 const metaTypes = new Set(['external-reference', 'kill-chain-phase', 'label', 'marking-definition'])
 
-/** The index of the platform's database that keeps objects of this kind (OpenCTI platform, database/utils.ts). */
+/** Database index that stores objects of this kind (OpenCTI platform, database/utils.ts). */
 export function databaseIndexOf(object: StixObject): string {
   if (object.type === 'sighting') return 'stix_sighting_relationships'
   if (object.type === 'relationship') return 'stix_core_relationships'
@@ -149,7 +149,7 @@ export function databaseIndexOf(object: StixObject): string {
   return metaTypes.has(object.type) ? 'stix_meta_objects' : 'stix_domain_objects'
 }
 
-/** What people call an object: its name, its value, its pattern, its ends. */
+/** Display name of an object: its name, value, pattern, or ends. */
 export function representativeOf(object: StixObject): string {
   for (const property of naming) {
     const value = object[property]

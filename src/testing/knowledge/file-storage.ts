@@ -1,36 +1,39 @@
 import { openCtiTypeOf } from './entity-types.ts'
 import { openCtiPropertiesOf, type StixObject } from './stix-object.ts'
 
-/** A file to hang on an object. */
+/** A file to attach to an object. */
 export interface FileInput {
-  /** Its name, with whatever characters it has. */
+  /** File name; any characters. */
   readonly name: string
   readonly content: Uint8Array | string
-  /** Default: `application/octet-stream`. */
+  /**
+   * MIME type.
+   * @default 'application/octet-stream'
+   */
   readonly mimeType?: string | undefined
 }
 
-/** What an object says of a file that hangs on it. */
+/** An object's entry for an attached file. */
 export interface FileEntry {
   readonly name: string
-  /** Where it is: `/storage/get/…`, with the name as it is. */
+  /** Where it is: `/storage/get/…`, with the unencoded name. */
   readonly uri: string
   readonly version: string
   readonly mime_type: string
 }
 
-/** A file of the platform. */
+/** A stored file. */
 export interface StoredFile {
   readonly content: Uint8Array
-  /** The internal id of the object that it hangs on: who may read that may read the file. */
+  /** OpenCTI id of the object it is attached to. Whoever may read the object may read the file. */
   readonly ownerId: string
 }
 
-/** The files of the platform, by the name that follows `/storage/get/`. */
+/** The platform's files, by the path after `/storage/get/`. */
 export class FileStorage {
   readonly #files = new Map<string, StoredFile>()
 
-  /** Stores a file over an older one of the same name. */
+  /** Stores a file; replaces one with the same name. */
   put(owner: StixObject, { name, content, mimeType }: FileInput, nowMs: number): FileEntry {
     const { id } = openCtiPropertiesOf(owner)
     const path = `import/${openCtiTypeOf(owner)}/${id}/${name}`

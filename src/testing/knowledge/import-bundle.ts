@@ -3,19 +3,19 @@ import { type Platform } from './platform.ts'
 import { type StixInput } from './platform-shape.ts'
 import { type StixObject } from './stix-object.ts'
 
-/** The time between two objects of a loaded bundle, as if the platform had taken them in one after the other. */
+/** Time between two imported objects, as if the platform had taken them in one by one. */
 const importStepMs = 10
 
 /**
- * How long ago the last of them came in: a catch-up ends at a whole second, and what has no event must lie before it
- * even if a connector starts in this moment.
+ * Age of the last imported object. A catch-up ends at a whole second, and objects without an event must lie
+ * before that even if a connector starts right now.
  */
 const importAgeMs = 5 * 60_000
 
 /**
- * Fills a platform with a bundle or with objects.
+ * Loads a bundle or objects into a platform.
  *
- * @param asEvents whether each object is also published; else they are older than the history.
+ * @param asEvents whether to also publish each object; otherwise they predate the history.
  */
 export function importBundle(
   platform: Platform,

@@ -9,17 +9,17 @@ import {
   type StixObject,
 } from './stix-object.ts'
 
-/** A stored object with what the stream asks of it again and again. */
+/** A stored object with the facts the stream needs repeatedly. */
 export interface StoredObject {
   readonly object: StixObject
   readonly properties: OpenCtiProperties
   readonly references: readonly string[]
   readonly updatedMs: number
-  /** The object as JSON, written once however often it is sent. */
+  /** The object as JSON, serialized once. */
   readonly json: () => string
 }
 
-/** Makes the stored form of an object, which is frozen from now on. */
+/** Creates the stored form of an object and freezes it. */
 export function toStored(object: StixObject): StoredObject {
   const properties = openCtiPropertiesOf(deepFreeze(object))
   let json: string | undefined
@@ -32,36 +32,36 @@ export function toStored(object: StixObject): StoredObject {
   }
 }
 
-/** The platform's database: the current state of every object, found by any of its ids, and who refers to it. */
+/** The platform's database: the current state of every object, by any of its ids, and its referrers. */
 export class KnowledgeBase {
-  /** By internal id, the only one that never changes. */
+  /** By OpenCTI id, the only id that never changes. */
   readonly #objects = new Map<string, StoredObject>()
-  /** From each standard id, former id and foreign id to the internal one. */
+  /** Maps standard, former, and foreign ids to OpenCTI ids. */
   readonly #internalIds = new Map<string, string>()
-  /** From a standard id to the internal ids of the relations that touch it … */
+  /** Maps standard ids to the OpenCTI ids of relations that touch the object … */
   readonly #relations = new Map<string, Set<string>>()
-  /** … of the containers that hold it … */
+  /** … containers that include it … */
   readonly #containers = new Map<string, Set<string>>()
-  /** … and of whatever else refers to it. */
+  /** … and everything else that references it. */
   readonly #others = new Map<string, Set<string>>()
   readonly #updates = new UpdateIndex()
 
-  /** Every stored object, oldest entry first. */
+  /** All stored objects, oldest first. */
   values(): IterableIterator<StoredObject> {
     return this.#objects.values()
   }
 
-  /** The object with this standard, former, foreign or internal id. */
+  /** Finds an object by standard, former, foreign, or OpenCTI id. */
   find(id: string): StoredObject | undefined {
     return this.#objects.get(this.#internalIds.get(id) ?? id)
   }
 
-  /** What was updated at `fromMs` or later and at `toMs` or earlier, by `updated_at` and internal id. */
+  /** Objects updated between `fromMs` and `toMs`, inclusive, ordered by `updated_at` and OpenCTI id. */
   updatedBetween(fromMs: number, toMs: number): Generator<StoredObject> {
     return this.#updates.between(fromMs, toMs)
   }
 
-  /** Stores an object, over an older state with the same internal id. */
+  /** Stores an object; replaces one with the same OpenCTI id. */
   put(stored: StoredObject): void {
     const { id } = stored.properties
     const before = this.#objects.get(id)
@@ -78,8 +78,8 @@ export class KnowledgeBase {
   }
 
   /**
-   * Removes an object, the relations that touch it and every reference to it. Only the object itself makes an event
-   * on the platform; the rest goes without one.
+   * Removes an object, its relations, and all references to it. As on the platform, only the object itself
+   * causes an event.
    */
   remove(stored: StoredObject): void {
     for (const relation of this.relationsOf(stored)) this.remove(relation)
@@ -87,7 +87,7 @@ export class KnowledgeBase {
     this.redirect(stored.object.id, undefined)
   }
 
-  /** Lets everything that refers to the standard id `from` refer to `to` instead, or to nothing. */
+  /** Redirects all references from the standard id `from` to `to`, or removes them. */
   redirect(from: string, to: string | undefined): void {
     for (const index of [this.#relations, this.#containers, this.#others]) {
       for (const holder of index.get(from) ?? []) {
@@ -100,7 +100,7 @@ export class KnowledgeBase {
     }
   }
 
-  /** Removes `source` for good; all that pointed at it points at `target`, and so do its ids. */
+  /** Removes `source`; its references and ids then point to `target`. */
   absorb(source: StoredObject, target: StoredObject): void {
     this.#forget(source)
     this.redirect(source.object.id, target.object.id)
@@ -108,12 +108,12 @@ export class KnowledgeBase {
     this.#internalIds.set(source.properties.id, target.properties.id)
   }
 
-  /** The relationships and sightings that touch an object. */
+  /** Relationships and sightings that touch an object. */
   relationsOf(stored: StoredObject): StoredObject[] {
     return this.#holders(this.#relations, stored)
   }
 
-  /** The reports, groupings and cases that hold an object. */
+  /** Reports, groupings, and cases that include an object. */
   containersOf(stored: StoredObject): StoredObject[] {
     return this.#holders(this.#containers, stored)
   }

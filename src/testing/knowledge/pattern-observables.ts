@@ -1,4 +1,4 @@
-/** An observable as the OpenCTI extension of an indicator lists it. */
+/** An observable in the OpenCTI extension of an indicator. */
 export interface PatternObservable {
   type: string
   value?: string
@@ -15,12 +15,12 @@ const openCtiNames: Readonly<Record<string, string>> = {
   hostname: 'Hostname',
 }
 
-/** One comparison with an equals sign: object type, property path, value in quotes with its escapes. */
+/** An equality comparison: object type, property path, and quoted value with escapes. */
 const comparison = /(?<![a-z0-9-])([a-z0-9-]+):([A-Za-z0-9_.'-]+)\s*=\s*'((?:[^'\\]|\\.)*)'/g
 
 /**
- * The observables that a STIX pattern names with `=`, as the platform derives them when it takes in an indicator.
- * Values in other comparisons (`IN`, `LIKE`, `MATCHES`) are not listed, as on the platform.
+ * Observables a STIX pattern names with `=`, as the platform derives them on import. As on the platform,
+ * values of other operators (`IN`, `LIKE`, `MATCHES`) are not listed.
  */
 export function patternObservables(pattern: string): PatternObservable[] {
   const observables: PatternObservable[] = []

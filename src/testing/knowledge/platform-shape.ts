@@ -13,8 +13,8 @@ import { internalIdFrom, standardIdOf } from './standard-id.ts'
 import { openCtiPropertiesOf, textsOf, type StixExtension, type StixObject } from './stix-object.ts'
 
 /**
- * An object as an author hands it to the simulator: only `type` must be there. `x_opencti_…` properties find their
- * place in the extensions.
+ * An object to pass to the simulator. Only `type` is required. `x_opencti_…` properties move to the
+ * extensions.
  */
 export interface StixInput {
   type: string
@@ -22,27 +22,33 @@ export interface StixInput {
   [property: string]: unknown
 }
 
-/** What the platform knows while it takes in an object. */
+/** What the platform knows while it stores an object. */
 export interface PlatformContext {
   /** Wall time in milliseconds. */
   readonly nowMs: number
-  /** The internal id of the user who writes. */
+  /** OpenCTI id of the user who writes. */
   readonly creatorId: string
-  /** Finds a stored object by its STIX id. */
+  /** Finds a stored object by STIX id. */
   readonly find: (id: string) => StixObject | undefined
-  /** Whether the version writes what 7.x added to the extension: `created_by_ref_type`. Default: false. */
+  /**
+   * Whether this version writes the extension field added in 7.x, `created_by_ref_type`.
+   * @default false
+   */
   readonly isSeven?: boolean | undefined
 }
 
-/** Objects without the STIX properties of domain objects: created, modified, revoked, confidence, lang. */
+/**
+ * Types without the versioning properties of domain objects: created, modified, revoked, confidence, lang.
+ */
 const withoutVersioning = new Set(['label', 'kill-chain-phase', 'external-reference'])
 
 /**
- * Turns any STIX 2.1 object into what the platform would store and stream: standard id, OpenCTI extension with a
- * deterministic internal id, defaults, everything in its place (OpenCTI platform, database/stix-2-1-converter.ts).
+ * Converts any STIX 2.1 object to what the platform stores and streams: standard id, OpenCTI extension with a
+ * deterministic id, defaults, and properties in their proper place (OpenCTI platform,
+ * database/stix-2-1-converter.ts).
  */
 export function toPlatformShape(input: StixInput, context: PlatformContext): StixObject {
-  // What is frozen, like everything that builders make, can be shared as it is.
+  // Frozen objects, such as the builders' results, can be shared.
   const copy = Object.isFrozen(input) ? input : structuredClone(input)
   const draft: StixObject = { id: '', spec_version: '2.1', type: copy.type, extensions: {} }
   draft.id =
@@ -68,7 +74,7 @@ export function toPlatformShape(input: StixInput, context: PlatformContext): Sti
   return draft
 }
 
-/** Fills in again what follows from other properties, after a change. */
+/** Recomputes derived properties after a change. */
 export function linkReferences(
   draft: StixObject,
   { find, isSeven = false }: Pick<PlatformContext, 'find' | 'isSeven'>,

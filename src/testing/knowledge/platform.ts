@@ -21,25 +21,34 @@ import { placeProperty } from './property-placement.ts'
 import { standardIdOf } from './standard-id.ts'
 import { openCtiPropertiesOf, textsOf, type StixObject } from './stix-object.ts'
 
-/** New values by property; `undefined` or `null` removes one. Or a function that changes a copy of the object. */
+/**
+ * New values by property (`undefined` or `null` removes one), or a function that modifies a copy of the
+ * object.
+ */
 export type StixChanges = Readonly<Record<string, unknown>> | ((draft: StixObject) => void)
 
-/** How a write is told to the stream. */
+/** Options of a write. */
 export interface WriteOptions {
-  /** Who writes: the internal id of a user, seen in `origin.user_id`. Default: a user of the web pages. */
+  /**
+   * OpenCTI id of the writing user, for `origin.user_id`.
+   * @default a web user
+   */
   readonly by?: string | undefined
-  /** The whole origin, in place of the usual one. `{}` is what the platform's own work looks like. */
+  /** The whole origin, replacing the default. `{}` looks like the platform's own work. */
   readonly origin?: StreamOrigin | undefined
-  /** The `event_id` of the event that caused this write (header `opencti-event-id` on the platform). */
+  /** `event_id` of the event that caused this write (header `opencti-event-id` on the platform). */
   readonly eventId?: string | undefined
   /** Markings of related objects that a reader must have to see an update (7.x). */
   readonly relatedRestrictions?: readonly string[] | undefined
 }
 
-/** The internal id of the user who writes when nobody else is named. */
+/** OpenCTI id of the default writing user. */
 export const analystId = '88ec0c6a-13ce-5e39-b486-354fe4a7084f'
 
-/** The part of the platform that people and connectors write to: each write changes the base and adds an event. */
+/**
+ * The part of the platform that people and connectors write to. Each write changes the knowledge base and
+ * adds an event.
+ */
 export class Platform {
   readonly knowledge = new KnowledgeBase()
   readonly log: EventLog
@@ -53,7 +62,7 @@ export class Platform {
     this.#isSeven = isSeven
   }
 
-  /** Calls `listener` after each new event. @returns a function that ends that. */
+  /** Calls `listener` after each new event. @returns a function that unsubscribes. */
   onEvent(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -62,7 +71,7 @@ export class Platform {
   /**
    * Stores an object without an event, as it was before the stream began.
    *
-   * @param atMs when it was written last, in milliseconds since 1970; an `updated_at` that it carries comes first.
+   * @param atMs time of its last update, in milliseconds since 1970; its own `updated_at` takes precedence.
    */
   seed(input: StixInput, atMs: number): StoredObject {
     const stored = toStored(toPlatformShape(input, this.#context(atMs)))
@@ -77,7 +86,7 @@ export class Platform {
     return this.#add(toStored(draft), options)
   }
 
-  /** Stores an object and publishes its creation, but leaves it the dates that it carries. */
+  /** Stores an object and publishes its creation, but keeps its dates. */
   createAsDated(input: StixInput): StoredObject {
     return this.#add(toStored(toPlatformShape(input, this.#context(this.#clock.now()))), { origin: {} })
   }
@@ -159,12 +168,12 @@ export class Platform {
     return after
   }
 
-  /** Adds an event of the platform's own, which no live stream delivers. */
+  /** Adds a platform-internal event, which no live stream delivers. */
   publishInternal(stored: StoredObject): void {
     this.#publish('create', stored, undefined, 'internal', undefined, { origin: {} }, 'internal')
   }
 
-  /** @throws Error when no object has this standard, former, foreign or internal id. */
+  /** @throws Error if no object has this standard, former, foreign, or OpenCTI id. */
   get(id: string): StoredObject {
     const stored = this.knowledge.find(id)
     if (stored === undefined) throw new Error(`No object in the simulator has the id ${id}.`)
@@ -177,7 +186,7 @@ export class Platform {
     return { nowMs, creatorId: by, find: this.#find, isSeven: this.#isSeven }
   }
 
-  /** Gives the object the id that follows from its new content, if its id followed from the old one. */
+  /** Assigns the id derived from the new content, if the old id was derived from the old content. */
   #renew(before: StixObject, draft: StixObject): void {
     if (draft.id === before.id && standardIdOf(before) === before.id)
       draft.id = standardIdOf(draft) ?? draft.id
@@ -218,11 +227,11 @@ export class Platform {
 export interface PlatformOptions {
   readonly clock: Clock
   readonly maxEvents: number
-  /** Whether events and extensions look as in 7.x. */
+  /** Whether events and extensions look like 7.x. */
   readonly isSeven: boolean
 }
 
-/** The words in the `message` of a creation and of a dependency: for people, not stable on the platform either. */
+/** The `message` of a creation or dependency. For people; not stable on the platform either. */
 export function creationMessage({ object, properties }: StoredObject): string {
   if (object.type !== 'relationship') return `creates a ${properties.type} \`${representativeOf(object)}\``
   const end = (name: 'source' | 'target') =>
@@ -258,7 +267,7 @@ function originOf(userId: string = analystId): StreamOrigin {
   }
 }
 
-/** A changed pattern changes the listed observables, unless the change brought its own. */
+/** A changed pattern changes the listed observables, unless the change includes its own. */
 function followPattern(before: StixObject, draft: StixObject): void {
   if (draft.type !== 'indicator' || draft['pattern'] === before['pattern']) return
   const properties = openCtiPropertiesOf(draft)

@@ -2,7 +2,7 @@ import { mitreExtension, observableExtension, openCtiExtension } from '../../sti
 import { isOpenCtiObservable, isStandardObservable } from './entity-types.ts'
 import { type StixExtension, type StixObject } from './stix-object.ts'
 
-/** What a standard observable keeps in its own extension instead of at the top level. */
+/** Properties a standard observable keeps in its own extension instead of at the top level. */
 const observableProperties = new Set([
   'labels',
   'score',
@@ -23,15 +23,16 @@ const mitreProperties: Readonly<Record<string, string>> = {
 const prefix = 'x_opencti_'
 
 /**
- * Puts one property where the platform keeps it (OpenCTI platform, database/stix-2-1-converter.ts): labels and score
- * of an observable in its extension, `x_opencti_…` in the OpenCTI extension, MITRE's in theirs, the rest at the top.
- * `undefined` and `null` remove it; empty texts, arrays and objects do too, as the platform sends none.
+ * Puts a property where the platform keeps it (OpenCTI platform, database/stix-2-1-converter.ts): labels and
+ * score of an observable in its extension, `x_opencti_…` in the OpenCTI extension, MITRE properties in
+ * theirs, the rest at the top level. `undefined`, `null`, and empty texts, arrays, and objects remove it,
+ * because the platform does not send them.
  */
 export function placeProperty(draft: StixObject, property: string, value: unknown): void {
   const foreign = property.startsWith(prefix)
   const name = foreign ? property.slice(prefix.length) : property
   if (isStandardObservable(draft.type) && observableProperties.has(name)) {
-    // A URL shows its score in both places.
+    // A URL has its score in both places.
     if (draft.type === 'url' && name === 'score') assign(draft, name, value)
     assign(extensionOf(draft, observableExtension), name, value)
   } else if (foreign && isOpenCtiObservable(draft.type) && observableProperties.has(name)) {
@@ -47,7 +48,7 @@ export function placeProperty(draft: StixObject, property: string, value: unknow
   }
 }
 
-/** The extension of that id, made if it is not there. */
+/** The extension with this id; created if missing. */
 export function extensionOf(draft: StixObject, id: string): StixExtension {
   draft.extensions ??= {}
   return (draft.extensions[id] ??= {
@@ -64,7 +65,7 @@ function mergeExtensions(draft: StixObject, extensions: Record<string, StixExten
 }
 
 function assign(target: Record<string, unknown>, name: string, value: unknown): void {
-  // `object_refs` alone stays when it is empty.
+  // Only `object_refs` stays when empty.
   if (isEmpty(value) && !(name === 'object_refs' && Array.isArray(value))) delete target[name]
   else target[name] = value
 }

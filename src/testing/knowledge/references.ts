@@ -2,8 +2,8 @@ import { observableExtension } from '../../stix/types/extensions.ts'
 import { type StixObject } from './stix-object.ts'
 
 /**
- * Every STIX reference of an object, in the order in which the platform sends them: author, markings, the others.
- * The references inside the OpenCTI extension are internal ids and none of these.
+ * All STIX references of an object in the platform's order: author, markings, others. Excludes references
+ * inside the OpenCTI extension, which are OpenCTI ids.
  */
 export function referencesOf(object: StixObject): string[] {
   const markings: string[] = []
@@ -21,7 +21,7 @@ export function referencesOf(object: StixObject): string[] {
   return [...author, ...markings, ...rest]
 }
 
-/** Puts `to` where `object` refers to `from`; without `to` the reference goes away. Changes `object`. */
+/** Replaces references to `from` with `to`, or removes them if there is no `to`. Modifies `object`. */
 export function replaceReference(object: StixObject, from: string, to: string | undefined): void {
   for (const part of [object, object.extensions?.[observableExtension] ?? {}]) {
     for (const [property, value] of Object.entries(part)) {

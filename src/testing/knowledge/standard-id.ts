@@ -1,20 +1,19 @@
 import { createHash } from 'node:crypto'
 import { type StixObject } from './stix-object.ts'
 
-/** The namespace of every deterministic OpenCTI id (OpenCTI platform, schema/general.js, `OASIS_NAMESPACE`). */
+/** Namespace of all deterministic OpenCTI ids (OpenCTI platform, schema/general.js, `OASIS_NAMESPACE`). */
 const namespace = Buffer.from('00abedb4aa42466c9c01fed23315a9b7', 'hex')
 
-/** A UUID of version 4 in form, but always the same one for the same text: an internal id that a test can rely on. */
+/** A deterministic UUID in the form of version 4, for reproducible OpenCTI ids. */
 export function internalIdFrom(text: string): string {
   return uuidOf(`internal:${text}`, 4)
 }
 
 /**
- * The id that OpenCTI computes for an object from what makes it the same thing: the value of an observable, the
- * pattern of an indicator, the name of a malware. A change of that gives the object another id (OpenCTI platform,
- * schema/identifier.js).
+ * The id OpenCTI derives from an object's identifying content: the value of an observable, the pattern of an
+ * indicator, the name of a malware. Changing it changes the id (OpenCTI platform, schema/identifier.js).
  *
- * @returns undefined for types whose id does not follow from their content.
+ * @returns undefined for types whose id does not depend on content.
  */
 export function standardIdOf(object: StixObject): string | undefined {
   const key = identityOf(object)
@@ -86,7 +85,7 @@ function named(
   return name === undefined ? undefined : { name: name.trim().toLowerCase(), ...rest }
 }
 
-/** The first known hash names a file; one without hashes is known by its name. */
+/** The first known hash identifies a file, or else its name. */
 function fileIdentityOf(object: StixObject): Record<string, unknown> | undefined {
   const hashes = (object['hashes'] ?? {}) as Record<string, unknown>
   for (const algorithm of ['MD5', 'SHA-1', 'SHA-256', 'SHA-512']) {
@@ -103,7 +102,7 @@ function canonicalJson(value: unknown): string {
   )
 }
 
-/** A UUID that depends on `text` alone (RFC 9562, version 5), or has the form of version 4. */
+/** A UUID derived from `text` (RFC 9562, version 5), or in the form of version 4. */
 function uuidOf(text: string, version: 4 | 5): string {
   const bytes = createHash('sha1').update(namespace).update(text).digest().subarray(0, 16)
   bytes[6] = (bytes[6]! & 0x0f) | (version << 4)

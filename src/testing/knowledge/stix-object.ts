@@ -1,11 +1,11 @@
 import { openCtiExtension } from '../../stix/types/extensions.ts'
 
-/** The contents of one STIX extension. */
+/** Contents of a STIX extension. */
 export type StixExtension = Record<string, unknown>
 
 /**
- * Any STIX object, loosely typed: what the simulator takes, keeps and sends. What the builders return is an `Entity`
- * of its type as well; of other objects `asEntity` makes one.
+ * Any STIX object, loosely typed: what the simulator accepts, stores, and sends. Builders return typed
+ * entities; use `asEntity` for other objects.
  *
  * @example
  * ```ts
@@ -21,7 +21,7 @@ export interface StixObject {
   [property: string]: unknown
 }
 
-/** What the platform itself keeps on each object: internal id, OpenCTI type, dates. */
+/** What the platform keeps on every object: OpenCTI id, OpenCTI type, dates. */
 export interface OpenCtiProperties extends StixExtension {
   id: string
   type: string
@@ -31,9 +31,10 @@ export interface OpenCtiProperties extends StixExtension {
 }
 
 /**
- * The OpenCTI extension of an object, with its internal id, its dates, its score.
+ * OpenCTI extension of an object, with its OpenCTI id, dates, and score.
  *
- * @throws Error when the object has none, because it never went through a platform.
+ * @throws Error if the object has none because it never went through a platform.
+ *
  * @example
  * ```ts
  * import { buildIndicator, openCtiPropertiesOf, Simulator } from 'opencti-stream-connector/testing'
@@ -54,8 +55,8 @@ export function openCtiPropertiesOf(object: StixObject): OpenCtiProperties {
 }
 
 /**
- * Freezes an object with all that hangs on it. Stored objects are shared by the knowledge base, the history and the
- * caller: whoever changes one by accident must hear of it at once.
+ * Deeply freezes an object. The knowledge base, the history, and the caller share stored objects, so an
+ * accidental change must fail immediately.
  */
 export function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
@@ -65,7 +66,7 @@ export function deepFreeze<T>(value: T): T {
   return value
 }
 
-/** The texts in `value` when it is an array, else none. */
+/** Texts in `value` if it is an array, otherwise none. */
 export function textsOf(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : []
 }

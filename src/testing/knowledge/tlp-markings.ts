@@ -13,7 +13,7 @@ const colors: Readonly<Record<Tlp, string>> = {
 
 const created = '2026-01-01T00:00:00.000Z'
 
-/** The five TLP markings that every platform has from the start, from the most open to the strictest. */
+/** The five TLP markings every platform starts with, from most open to strictest. */
 export function tlpMarkings(): StixInput[] {
   return tlpNames.map((name, index) => ({
     type: 'marking-definition',
@@ -33,7 +33,7 @@ export function tlpMarkings(): StixInput[] {
   }))
 }
 
-/** The name of the TLP level that a marking of a foreign bundle stands for, in whatever shape it came. */
+/** TLP level of a marking from a foreign bundle, in any shape. */
 export function tlpNameOf(marking: StixInput): Tlp | undefined {
   return tlpNames[readMarking(marking).rank]
 }

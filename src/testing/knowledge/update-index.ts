@@ -1,14 +1,14 @@
 import { type StoredObject } from './knowledge-base.ts'
 
-/** With more than this to take out, and more than what is in order, it is done before somebody asks. */
+/** Clean up before the next read if more entries than this, and more than the sorted ones, are obsolete. */
 const maxRemoved = 10_000
 
 /**
- * The stored objects in the order of a catch-up: by `updated_at`, then by internal id. What was written since is sorted in
- * when somebody asks, so that loading many costs nothing and hundreds of catch-ups share one order.
+ * Stored objects in catch-up order: by `updated_at`, then by OpenCTI id. New writes are sorted in on the next
+ * read, so bulk loads cost nothing and hundreds of catch-ups share one order.
  */
 export class UpdateIndex {
-  /** Replaced as a whole, never changed: who walks through it keeps what it was. */
+  /** Replaced as a whole, never modified, so that running iterations keep their version. */
   #sorted: readonly StoredObject[] = []
   #added: StoredObject[] = []
   readonly #removed = new Set<StoredObject>()
@@ -19,11 +19,11 @@ export class UpdateIndex {
 
   remove(stored: StoredObject): void {
     this.#removed.add(stored)
-    // What was replaced would be held for ever by a platform that nobody catches up with.
+    // Without this, a platform nobody catches up with would keep replaced objects forever.
     if (this.#removed.size > Math.max(maxRemoved, this.#sorted.length)) this.#settled()
   }
 
-  /** What was updated at `fromMs` or later and at `toMs` or earlier, as it is now. */
+  /** Objects updated between `fromMs` and `toMs`, inclusive, in their current state. */
   *between(fromMs: number, toMs: number): Generator<StoredObject> {
     const sorted = this.#settled()
     for (let index = firstFrom(sorted, fromMs); index < sorted.length; index++) {
@@ -49,7 +49,7 @@ function inOrder(a: StoredObject, b: StoredObject): number {
   return a.updatedMs - b.updatedMs || (a.properties.id < b.properties.id ? -1 : 1)
 }
 
-/** Both lists as one; each of them is in order. */
+/** Merges two sorted lists. */
 function merged(long: readonly StoredObject[], short: readonly StoredObject[]): readonly StoredObject[] {
   if (long.length === 0) return short
   const all: StoredObject[] = []

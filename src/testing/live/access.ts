@@ -3,7 +3,7 @@ import { type PlatformFeatures } from '../platform-profile.ts'
 import { textsOf, type StixObject } from '../knowledge/stix-object.ts'
 import { type StreamOrigin } from './stream-envelope.ts'
 
-/** What a user may do, in the platform's words; any other capability can be named too. */
+/** Capabilities in the platform's terms; any other name works, too. */
 export type Capability =
   | 'APIACCESS_USETOKEN'
   | 'BYPASS'
@@ -16,7 +16,7 @@ export type Capability =
   | 'KNOWLEDGE_ORGANIZATION_RESTRICT'
   | (string & {})
 
-/** What the stock role of the platform's group "Connectors" may do, and read knowledge. */
+/** Capabilities of the stock role of the platform's group "Connectors", plus reading knowledge. */
 export const connectorCapabilities: readonly Capability[] = [
   'APIACCESS_USETOKEN',
   'CONNECTORAPI',
@@ -27,62 +27,86 @@ export const connectorCapabilities: readonly Capability[] = [
 
 /** A user of the simulated platform. */
 export interface SimulatedUser {
-  /** The internal id, seen in `origin.user_id` and as `connector_user_id`. */
+  /** OpenCTI id, for `origin.user_id` and `connector_user_id`. */
   readonly id: string
   readonly token: string
   readonly name: string
   readonly capabilities: ReadonlySet<Capability>
   /** Which objects the user may read. */
   readonly canSee: (object: StixObject) => boolean
-  /** The STIX ids of the markings that the user has; undefined for all. */
+  /** STIX ids of the user's markings; undefined for all. */
   readonly markings: ReadonlySet<string> | undefined
-  /** What is missing of the mandatory two-factor authentication (7.x). */
+  /** What is missing of mandatory two-factor authentication (7.x). */
   readonly twoFactor: 'not-activated' | 'not-validated' | undefined
 }
 
-/** How to add a user; everything has a default. */
+/** Options for a new user; all optional. */
 export interface UserOptions {
-  /** The internal id. Default: a random one. */
+  /**
+   * OpenCTI id.
+   * @default random
+   */
   readonly id?: string | undefined
-  /** Default: a random one. */
+  /**
+   * API token.
+   * @default random
+   */
   readonly token?: string | undefined
-  /** Default: `connector`. */
+  /**
+   * Name.
+   * @default 'connector'
+   */
   readonly name?: string | undefined
-  /** Default: `APIACCESS_USETOKEN`, `CONNECTORAPI` and `TAXIIAPI`: to use a token, register, ping and read streams. */
+  /**
+   * Capabilities. The default allows token use, registration, pings, and streams.
+   * @default APIACCESS_USETOKEN, CONNECTORAPI, TAXIIAPI
+   */
   readonly capabilities?: Iterable<Capability> | undefined
-  /** Which objects the user may read. Default: all. */
+  /**
+   * Which objects the user may read.
+   * @default all
+   */
   readonly canSee?: ((object: StixObject) => boolean) | undefined
-  /** The STIX ids of the markings that the user has. Default: all. */
+  /**
+   * STIX ids of the user's markings.
+   * @default all
+   */
   readonly markings?: Iterable<string> | undefined
-  /** What is missing of the mandatory two-factor authentication (7.x). Default: nothing. */
+  /**
+   * What is missing of mandatory two-factor authentication (7.x).
+   * @default nothing
+   */
   readonly twoFactor?: 'not-activated' | 'not-validated' | undefined
 }
 
-/** A stream of the simulated platform. Change `live`, `filter` and the rest whenever you like: it is looked at again after each batch. */
+/**
+ * A stream of the simulated platform. Change `live`, `filter`, and so on at any time; open connections notice
+ * after each batch.
+ */
 export interface SimulatedCollection {
   readonly id: string
   name: string
   description: string
   /** Whether the stream is started; a stopped one answers 410. */
   live: boolean
-  /** Whether it is open to anybody, without credentials. */
+  /** Whether it is open to everyone, without credentials. */
   public: boolean
-  /** Which objects it is about. */
+  /** Which objects it contains. */
   filter: (object: StixObject) => boolean
-  /** Whose writes it is about (7.x); with it, there is no recovery. */
+  /** Whose writes it contains (7.x). Disables recovery. */
   originFilter: ((origin: StreamOrigin) => boolean) | undefined
-  /** The ids of the only users who may read it. */
+  /** Ids of the only users who may read it. */
   members: string[] | undefined
-  /** The STIX ids of the markings that it filters on; a reader needs one of them, an object too. */
+  /** STIX ids of the markings it filters by. Readers and objects need at least one of them. */
   markings: string[] | undefined
-  /** The filter as the platform shows it: a JSON text. */
+  /** The filter as shown by the platform: JSON text. */
   filters: string
 }
 
-/** How to add a stream; everything has a default: a started, private stream of everything. */
+/** Options for a new stream. By default it is started, private, and contains everything. */
 export type CollectionOptions = Partial<SimulatedCollection>
 
-/** Why a stream is not opened: an HTTP status with its reason, and an empty body. */
+/** Why a stream is not opened: HTTP status and reason, with an empty body. */
 export interface StreamRefusal {
   readonly status: number
   readonly reason: string
@@ -163,8 +187,8 @@ export class AccessControl {
   }
 
   /**
-   * The user of an `Authorization` header. A wrong token is no error in itself, it is nobody; nor is one whose user may not use
-   * tokens (7.x).
+   * User for an `Authorization` header. A wrong token is not an error but means anonymous, and so does a user
+   * who may not use tokens (7.x).
    */
   userOf(authorization: string | undefined): SimulatedUser | undefined {
     if (authorization?.startsWith('Bearer ') !== true) return undefined
@@ -177,7 +201,7 @@ export class AccessControl {
   /**
    * Whether a user may open a stream now, checked in the platform's order.
    *
-   * @param streamId the id in the path; `undefined` is the raw stream.
+   * @param streamId id in the path; `undefined` for the raw stream.
    */
   refusal(streamId: string | undefined, user: SimulatedUser | undefined): StreamRefusal | undefined {
     const bypass = user?.capabilities.has('BYPASS') === true
@@ -221,7 +245,7 @@ export class AccessControl {
   }
 }
 
-/** Whether an object passes the filter of a stream; without a collection everything does. */
+/** Whether an object passes a stream's filter. Without a collection, everything does. */
 export function matchesCollection(collection: SimulatedCollection | undefined, object: StixObject): boolean {
   if (collection === undefined) return true
   const { markings } = collection
@@ -230,7 +254,7 @@ export function matchesCollection(collection: SimulatedCollection | undefined, o
   return collection.filter(object)
 }
 
-/** Whether a user may read an object; anonymous readers of a public stream may read what it is about. */
+/** Whether a user may read an object. Anonymous readers of a public stream may read its contents. */
 export function canRead(user: SimulatedUser | undefined, object: StixObject): boolean {
   if (user === undefined || user.capabilities.has('BYPASS')) return true
   const { markings } = user

@@ -3,26 +3,27 @@ import { databaseIndexOf } from '../knowledge/entity-types.ts'
 import { type KnowledgeBase, type StoredObject } from '../knowledge/knowledge-base.ts'
 import { type LiveView } from './live-view.ts'
 
-/** In which order a page of the catch-up is sent. */
+/** Order of the objects in a catch-up page. */
 export type PageOrder = 'shuffled' | 'reversed'
 
-/** Which part of the knowledge base a catch-up sends. */
+/** Range of the knowledge base a catch-up sends. */
 export interface CatchUpRange {
-  /** Updated at this time or later, in milliseconds since 1970. */
+  /** Updated at or after this time, in milliseconds since 1970. */
   readonly fromMs: number
-  /** Updated at this time or earlier. */
+  /** Updated at or before this time. */
   readonly toMs: number
   readonly withInferences: boolean
-  /** How many objects a page holds. */
+  /** Objects per page. */
   readonly pageSize: number
   readonly order: PageOrder
   readonly random: Random
 }
 
 /**
- * The objects of a catch-up in the platform's order: pages rise by `updated_at` and internal id, but inside a page the order is
- * arbitrary, one index of the database after the other (graphql/sseMiddleware.js with the loader of database/middleware.js;
- * seen on 6.8.10 and 7.260817.0). An object that was changed or deleted while pages were sent is left to the live events.
+ * Objects of a catch-up in the platform's order: pages ascend by `updated_at` and OpenCTI id, but the order
+ * within a page is arbitrary, one database index after another (graphql/sseMiddleware.js with the loader of
+ * database/middleware.js; observed on 6.8.10 and 7.260817.0). Objects changed or deleted during the catch-up
+ * are left to live events.
  */
 export function* catchUp(
   knowledge: KnowledgeBase,
@@ -70,7 +71,7 @@ function shuffledByIndex(page: readonly StoredObject[], random: Random): StoredO
   return shuffled([...byIndex.values()], random).flatMap((group) => shuffled(group, random))
 }
 
-/** @returns `items` itself, in another order. */
+/** Shuffles `items` in place. @returns `items`. */
 function shuffled<T>(items: T[], random: Random): T[] {
   for (let last = items.length - 1; last > 0; last--) {
     const other = Math.floor(random() * (last + 1))

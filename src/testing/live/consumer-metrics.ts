@@ -1,6 +1,6 @@
 import { type Clock } from '../../util/clock.ts'
 
-/** The counters behind the `consumer_metrics` frame of 7.x (OpenCTI platform, utils/consumer-metrics.ts). */
+/** Counters for the `consumer_metrics` frame of 7.x (OpenCTI platform, utils/consumer-metrics.ts). */
 export class ConsumerMetrics {
   delivered = 0
   processed = 0
@@ -16,11 +16,11 @@ export class ConsumerMetrics {
   }
 
   /**
-   * The JSON of a frame; rates are events a second since the last one.
+   * JSON of a frame. Rates are events per second since the previous one.
    *
-   * @param produced how many events the platform has published so far.
+   * @param produced number of events the platform has published.
    * @param lagMs how far the reader is behind the newest event.
-   * @param eventsLeft how many more events may come before the reader falls off; undefined without a limit.
+   * @param eventsLeft how many events may follow before the reader falls off; undefined without a limit.
    */
   report(produced: number, lagMs: number, eventsLeft: number | undefined): string {
     const seconds = Math.max((this.#clock.monotonic() - this.#sinceMs) / 1000, 0.001)

@@ -3,23 +3,24 @@ import { type StoredObject } from '../knowledge/knowledge-base.ts'
 import { type LiveView } from './live-view.ts'
 import { type LruSet } from './lru-set.ts'
 
-/** What decides which objects travel before a main object. */
+/** Which objects to send before a main object. */
 export interface DependencyRules {
-  /** Whether the relations of the main object travel too, not only its references. */
+  /** Whether to include relations of the main object, and not just its references. */
   readonly withRelations: boolean
   readonly withInferences: boolean
-  /** Whether relations count as sent; those of a live event come again with the next one. */
+  /** Whether relations count as sent; those of a live event are sent again with the next one. */
   readonly remembersRelations: boolean
-  /** Whether the references of references come before them (7.x). */
+  /** Whether references of references come first (7.x). */
   readonly deepestFirst: boolean
 }
 
 /**
- * The objects to send before a main object, in order: those that it refers to, then its relations, each after its
- * own references; nothing that this connection has seen (graphql/sseMiddleware.js, `resolveAndPublishDependencies`).
- * What is listed counts as sent, except for the relations of live events.
+ * Objects to send before a main object, in order: its references, then its relations, each preceded by its
+ * own references; excludes what this connection has already sent (graphql/sseMiddleware.js,
+ * `resolveAndPublishDependencies`). Listed objects count as sent, except relations of live events.
  *
- * @returns undefined when the object is a relation with an end that the user cannot read: it is not sent at all.
+ * @returns undefined if the object is a relation with an end the user cannot read; it is then not sent at
+ *   all.
  */
 export function dependenciesOf(
   stored: StoredObject,
@@ -50,7 +51,7 @@ export function dependenciesOf(
   return listed
 }
 
-/** Walks the references below `id` without recursion: chains of references can be longer than a call stack. */
+/** Walks the references below `id` without recursion: chains can be longer than the call stack. */
 function addDeep(
   id: string,
   view: LiveView,

@@ -1,6 +1,6 @@
 import { type EventLog } from './event-log.ts'
 
-/** The extent of the history as `connected` frames and `redisStreamInfo` show it. */
+/** Extent of the history, for `connected` frames and `redisStreamInfo`. */
 export function describeLog({ first, last, length }: EventLog): Record<string, unknown> {
   return {
     lastEventId: last?.idText ?? '0-0',

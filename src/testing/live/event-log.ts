@@ -2,29 +2,29 @@ import { type StoredObject } from '../knowledge/knowledge-base.ts'
 import { compareStreamIds, formatStreamId, type StreamId } from './stream-id.ts'
 import { type StreamEnvelope } from './stream-envelope.ts'
 
-/** One event in the platform's Redis stream. */
+/** An event in the platform's Redis stream. */
 export interface LoggedEvent {
   readonly id: StreamId
   readonly idText: string
   readonly envelope: StreamEnvelope
-  /** The object after the event, before it for deletes. */
+  /** The object after the event; for deletes, before it. */
   readonly current: StoredObject
-  /** The object before an update or a merge. */
+  /** The object before an update or merge. */
   readonly previous: StoredObject | undefined
   /** The envelope as JSON without its last brace, so that a connection can add its `event_id`. */
   readonly openJson: () => string
 }
 
-/** The stream of all events, as Redis keeps it: growing at one end, trimmed at the other. */
+/** The stream of all events, as in Redis: appended at one end, trimmed at the other. */
 export class EventLog {
   #events: LoggedEvent[] = []
-  /** How many events at the head of the array are trimmed; they are cut off in bulk. */
+  /** Number of trimmed events at the start of the array; they are removed in bulk. */
   #trimmed = 0
   #last: StreamId
   #produced = 0
   readonly #maxEvents: number
 
-  /** @param maxEvents how many of the newest events stay. */
+  /** @param maxEvents number of newest events to keep. */
   constructor(maxEvents: number) {
     this.#maxEvents = maxEvents
     this.#last = { ms: 0, seq: 0 }
@@ -34,12 +34,12 @@ export class EventLog {
     return this.#events.length - this.#trimmed
   }
 
-  /** The id given last, also when its event is trimmed. */
+  /** The last id assigned, even if its event was trimmed. */
   get lastId(): StreamId {
     return this.#last
   }
 
-  /** How many events there have been, trimmed ones included. */
+  /** Total number of events, including trimmed ones. */
   get produced(): number {
     return this.#produced
   }
@@ -52,7 +52,7 @@ export class EventLog {
     return this.length === 0 ? undefined : this.#events.at(-1)
   }
 
-  /** Adds an event under the id that Redis would give it: ids never go back, also when the clock does. */
+  /** Adds an event with the id Redis would assign: ids never go backwards, even if the clock does. */
   append(nowMs: number, make: (id: StreamId, idText: string) => LoggedEvent): LoggedEvent {
     const ms = Math.max(nowMs, this.#last.ms)
     this.#last = ms === this.#last.ms ? { ms, seq: this.#last.seq + 1 } : { ms, seq: 0 }
@@ -72,18 +72,18 @@ export class EventLog {
     }
   }
 
-  /** Up to `maxCount` events with greater ids than `id`, oldest first. */
+  /** Up to `maxCount` events with ids greater than `id`, oldest first. */
   readAfter(id: StreamId, maxCount: number): LoggedEvent[] {
     const start = this.#indexAfter(id)
     return this.#events.slice(start, start + maxCount)
   }
 
-  /** How many events have greater ids than `id`. */
+  /** Number of events with ids greater than `id`. */
   countAfter(id: StreamId): number {
     return this.#events.length - this.#indexAfter(id)
   }
 
-  /** Every event that is still there. */
+  /** All remaining events. */
   toArray(): LoggedEvent[] {
     return this.#events.slice(this.#trimmed)
   }

@@ -9,16 +9,16 @@ import { type LruSet } from './lru-set.ts'
 import { type StreamParameters } from './stream-parameters.ts'
 import { translateEvent } from './translate-event.ts'
 
-/** What the frames of one connection depend on. */
+/** What the frames of a connection depend on. */
 export interface FrameMakerOptions {
   readonly features: PlatformFeatures
   readonly parameters: StreamParameters
   readonly view: LiveView
-  /** What the connection remembers of the objects that it has sent. */
+  /** Ids of the objects the connection has sent. */
   readonly sent: LruSet
 }
 
-/** Makes the frames that one connection gets of objects and events; what is made counts as sent. */
+/** Creates the frames of one connection. Created frames count as sent. */
 export class FrameMaker {
   readonly #options: FrameMakerOptions
   readonly #rules: Omit<DependencyRules, 'remembersRelations'>
@@ -33,7 +33,7 @@ export class FrameMaker {
     }
   }
 
-  /** An object of a catch-up; undefined when it was sent, or may not be. */
+  /** Frame of a catch-up object; undefined if it was already sent or is not allowed. */
   ofObject(stored: StoredObject): FrameGroup | undefined {
     const { sent } = this.#options
     if (sent.has(stored.object.id)) return undefined
@@ -44,7 +44,7 @@ export class FrameMaker {
     return { id, dependencies, main: this.#short(id, 'create', stored, 'init-create') }
   }
 
-  /** An event on the raw stream: as it was published, with its provenance if it has one. */
+  /** Frame of an event on the raw stream: as published, with its provenance if any. */
   ofRawEvent({ idText, envelope, openJson }: LoggedEvent): FrameGroup {
     const provenance =
       envelope.event_id === undefined ? '' : `,"event_id":${JSON.stringify(envelope.event_id)}`
@@ -52,9 +52,9 @@ export class FrameMaker {
   }
 
   /**
-   * An event on a live stream; undefined when this reader gets nothing of it.
+   * Frames of an event on a live stream; undefined if this reader gets nothing.
    *
-   * @param index its place among the events that were read together, which is seen in its `event_id`.
+   * @param index its position among the events read together, which shows in its `event_id`.
    */
   ofEvent(event: LoggedEvent, index: number): FrameGroup | undefined {
     const { features, parameters, view, sent } = this.#options
@@ -91,7 +91,7 @@ export class FrameMaker {
     return shortFrame(id, event, stored, referer, message, json)
   }
 
-  /** The full envelope: the shared text when this reader gets it unchanged, else one of their own. */
+  /** The full envelope: shared text if this reader gets it unchanged, otherwise their own. */
   #envelopeJson(
     event: LoggedEvent,
     document: StoredObject,

@@ -4,21 +4,21 @@ import { type Writable } from 'node:stream'
 import { constants, createGzip, type Gzip } from 'node:zlib'
 import { type Clock } from '../../util/clock.ts'
 
-/** How the bytes of one connection travel. */
+/** How the bytes of a connection are sent. */
 export interface FrameWriterOptions {
   readonly clock: Clock
-  /** Aborted when the connection is gone. */
+  /** Aborts when the connection is gone. */
   readonly signal: AbortSignal
-  /** Whether a write waits for a client that does not read (7.x). */
+  /** Whether writes wait for a client that does not read (7.x). */
   readonly backPressure: boolean
-  /** Whether a proxy on the way compresses. */
+  /** Whether a proxy in between compresses. */
   readonly gzip: boolean
 }
 
 /** Frames are joined up to this size before they go to the socket. */
 const maxJoinedLength = 64 * 1024
 
-/** Writes frames to one response, and misbehaves on request. */
+/** Writes frames to a response, and misbehaves on request. */
 export class FrameWriter {
   readonly #response: ServerResponse
   readonly #options: FrameWriterOptions
@@ -54,17 +54,17 @@ export class FrameWriter {
     return this.#frames
   }
 
-  /** Whether writing waits for the client to read. */
+  /** Whether a write is waiting for the client to read. */
   get isWaiting(): boolean {
     return this.#waiting
   }
 
-  /** Whether nothing waits to be read by the client. */
+  /** Whether the client has nothing left to read. */
   get isIdle(): boolean {
     return this.#sink.writableLength === 0 && this.#response.writableLength === 0
   }
 
-  /** Whether the response was ended; nothing can be written any more. */
+  /** Whether the response has ended. */
   get isEnded(): boolean {
     return this.#isEnded || this.#options.signal.aborted
   }
@@ -82,7 +82,7 @@ export class FrameWriter {
     if (this.#joined.length >= maxJoinedLength) await this.flush()
   }
 
-  /** Gives what was joined to the socket; waits for the client to read if the platform would. */
+  /** Sends joined frames to the socket. Waits for the client to read if the platform would. */
   async flush(): Promise<void> {
     this.#pass()
     if (!this.#options.backPressure || !this.#sink.writableNeedDrain) return
@@ -94,7 +94,7 @@ export class FrameWriter {
     }
   }
 
-  /** Writes at once and without waiting, as the platform's timer does. Nothing happens while stalled. */
+  /** Writes immediately without waiting, as the platform's timer does. Does nothing while stalled. */
   writeNow(text: string): void {
     if (this.#isStalled || this.isEnded) return
     this.#joined += text
@@ -102,7 +102,7 @@ export class FrameWriter {
     this.#pass()
   }
 
-  /** Writes nothing more until {@link resume}. */
+  /** Writes nothing until {@link resume}. */
   stall(): void {
     this.#isStalled = true
   }
@@ -112,7 +112,10 @@ export class FrameWriter {
     for (const resume of this.#resumers.splice(0)) resume()
   }
 
-  /** Holds bytes back and lets them go in clumps each `ms` milliseconds, as a buffering proxy does; 0 ends that. */
+  /**
+   * Holds bytes back and releases them in bursts every `ms` milliseconds, as a buffering proxy does; 0 to
+   * stop.
+   */
   bufferFor(ms: number): void {
     this.#bufferMs = ms
     if (ms === 0) this.#releaseBuffered()
@@ -127,7 +130,7 @@ export class FrameWriter {
     this.#sink.end()
   }
 
-  /** Ends the response cleanly and resolves when its last bytes are with the operating system. */
+  /** Ends the response cleanly; resolves once the operating system has its last bytes. */
   async finish(): Promise<void> {
     if (this.isEnded) return
     const finished = once(this.#response, 'finish', { signal: this.#options.signal }).catch(() => {})
@@ -135,7 +138,7 @@ export class FrameWriter {
     await finished
   }
 
-  /** Writes the first `byteCount` bytes of a frame and then tears the connection apart, without an end. @throws always */
+  /** Writes the first `byteCount` bytes of a frame, then resets the connection. @throws always */
   async cutAfter(text: string, byteCount: number): Promise<void> {
     this.#pass()
     this.#releaseBuffered()
@@ -148,10 +151,10 @@ export class FrameWriter {
     this.#options.signal.throwIfAborted()
   }
 
-  /** Tears the connection apart at once, as the crash of a process does. */
+  /** Resets the connection, as a process crash does. */
   cut(): void {
     const { socket } = this.#response
-    // Of a socket that is ending since the client has left, Node.js fails to reset it and never tells that it is closed.
+    // If the client has left and the socket is ending, Node.js fails to reset it and never reports it closed.
     if (socket?.writableEnded === true) socket.destroy()
     else socket?.resetAndDestroy()
   }

@@ -1,14 +1,14 @@
 import { creationMessage } from '../knowledge/platform.ts'
 import { type StoredObject } from '../knowledge/knowledge-base.ts'
 
-/** A frame in the platform's order and with its line ends: `id`, `event`, one line of `data`. */
+/** A frame in the platform's field order and with its line endings: `id`, `event`, one line of `data`. */
 export function frame(event: string, data: string | undefined, id?: string): string {
   const idLine = id === undefined ? '' : `id: ${id}\n`
   const dataLine = data === undefined ? '' : `data: ${data}\n`
   return `${idLine}event: ${event}\n${dataLine}\n`
 }
 
-/** The frame of an object that catch-up sends or that another one needs: an envelope of four fields. */
+/** Frame of a catch-up or dependency object: an envelope of four fields. */
 export function shortFrame(
   id: string,
   event: string,

@@ -1,24 +1,24 @@
 import { type Faults } from '../faults.ts'
 import { type FrameWriter } from './frame-writer.ts'
 
-/** The frames of one event: they share its id, and the main one comes last. */
+/** Frames of one event. They share its id; the main frame comes last. */
 export interface FrameGroup {
   readonly id: string
   readonly dependencies: readonly string[]
   readonly main: string
 }
 
-/** What a {@link GroupWriter} tells its connection. */
+/** Callbacks of a {@link GroupWriter}. */
 export interface GroupListener {
-  /** A frame with this id is on its way. */
+  /** A frame with this id is being sent. */
   onFrame(id: string): void
-  /** A fault asks for a heartbeat now. */
+  /** A fault requests a heartbeat now. */
   sendHeartbeat(): void
-  /** The pause after each element that the client asked for. */
+  /** The pause after each element that the client requested. */
   pause(): Promise<void>
 }
 
-/** Writes groups of frames, with the faults that belong between and inside them. */
+/** Writes groups of frames, with the faults between and inside them. */
 export class GroupWriter {
   readonly #writer: FrameWriter
   readonly #faults: Faults
@@ -62,14 +62,14 @@ export class GroupWriter {
     await this.#listener.pause()
   }
 
-  /** After how many bytes the armed fault cuts this frame. */
+  /** Number of bytes after which the armed fault cuts this frame. */
   #cutOf(main: string): number | undefined {
     const { cutNextFrame } = this.#faults.armed
     if (cutNextFrame === undefined) return undefined
     const bytes = Buffer.from(main)
     if (cutNextFrame === 'middle') return bytes.length >>> 1
     if (cutNextFrame === 'after-data') return bytes.length - 1
-    // The first byte of a character of several bytes has its two highest bits set.
+    // The first byte of a multibyte character has its two highest bits set.
     const lead = bytes.findIndex((byte) => byte >= 0xc0)
     return lead === -1 ? undefined : lead + 1
   }

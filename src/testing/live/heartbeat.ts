@@ -4,11 +4,11 @@ import { frame } from './frames.ts'
 import { type LiveServer } from './live-server.ts'
 
 /**
- * The timer that sends `heartbeat` and, in 7.x, `consumer_metrics`. It knows nothing of groups: a heartbeat can fall
- * between the dependencies of an event and the event, and then has their id.
+ * Timer for `heartbeat` and, in 7.x, `consumer_metrics`. Knows nothing about groups: a heartbeat can come
+ * between an event's dependencies and the event, and then has their id.
  */
 export class Heartbeat {
-  /** The id to send: of the last frame, of the last event read, or made up on an idle stream. */
+  /** Id to send: of the last frame, of the last event read, or made up on an idle stream. */
   lastId: string | undefined
   readonly #server: LiveServer
   readonly #writer: FrameWriter
@@ -32,12 +32,12 @@ export class Heartbeat {
     this.#cancel?.()
   }
 
-  /** Sends both now; 7.x leaves the heartbeat out while the client has bytes to read, but not the metrics. */
+  /** Sends both now. 7.x omits the heartbeat, but not the metrics, while the client has bytes to read. */
   send(): void {
     const { clock, features, faults, platform, retention } = this.#server
     const id = this.lastId
     if (id === undefined || !faults.heartbeats) return
-    // An id of zero, or one that is no number, shows the time of now.
+    // An id of zero, or a non-numeric one, shows the current time.
     const ms = Number(id.split('-')[0]) || clock.now()
     if (!features.isSeven || this.#writer.isIdle) {
       this.#writer.writeNow(frame('heartbeat', JSON.stringify(new Date(ms).toISOString()), id))

@@ -18,15 +18,15 @@ import { LruSet } from './lru-set.ts'
 import { formatStreamId, type StreamId } from './stream-id.ts'
 import { readStreamParameters, type StreamParameters } from './stream-parameters.ts'
 
-/** How many events the platform reads from Redis at once. */
+/** Number of events the platform reads from Redis at a time. */
 const maxEventsPerRead = 100
 
-/** One open stream of one client, from the headers to the end (graphql/sseMiddleware.js). */
+/** An open stream of one client, from the headers to the end (graphql/sseMiddleware.js). */
 export class LiveConnection {
   readonly id = randomUUID()
-  /** The stream in the path; empty for the raw one. */
+  /** Stream id in the path; empty for the raw stream. */
   readonly streamId: string
-  /** The query as it was received. */
+  /** Query as received. */
   readonly query: URLSearchParams
   readonly headers: IncomingHttpHeaders
   readonly user: SimulatedUser | undefined
@@ -90,7 +90,7 @@ export class LiveConnection {
     })
   }
 
-  /** Whether the platform waits for this client to read. */
+  /** Whether the platform is waiting for this client to read. */
   get isPaused(): boolean {
     return this.writer.isWaiting
   }
@@ -103,7 +103,7 @@ export class LiveConnection {
     return this.writer.framesWritten
   }
 
-  /** Aborted when the connection is over. */
+  /** Aborts when the connection is over. */
   get ended(): AbortSignal {
     return this.#ended.signal
   }
@@ -155,7 +155,7 @@ export class LiveConnection {
     this.#heartbeat.lastId = from?.text
     this.#heartbeat.start()
     let position = from?.id
-    // What Redis would refuse is the present for a date.
+    // For dates, a position Redis would reject means the present.
     const startMs = from?.dateMs ?? clock.now()
     if (recover?.dateMs !== undefined && recover.dateMs > startMs) {
       if (this.#server.features.isSeven && this.#collection?.originFilter !== undefined) {
@@ -170,7 +170,7 @@ export class LiveConnection {
   }
 
   #writeHead(): void {
-    // Not `no-transform` behind a proxy that compresses all the same.
+    // No `no-transform` behind a proxy that compresses anyway.
     this.#response.writeHead(200, {
       Connection: 'keep-alive',
       'Content-Type': 'text/event-stream; charset=utf-8',
@@ -181,7 +181,8 @@ export class LiveConnection {
   }
 
   async #refuseRecovery(resumeFrom: string): Promise<void> {
-    // The platform itself fails here for users without this capability (reported, not fixed in the versions read).
+    // The platform itself fails here for users without this capability (reported, not fixed in the versions
+    // read).
     if (!this.#view.seesOrganizations) {
       throw new Error("Cannot read properties of undefined (reading 'extensions')")
     }
@@ -216,7 +217,7 @@ export class LiveConnection {
     const { signal } = this.#ended
     let position = start
     for (;;) {
-      // Without a position, each read begins anew after the newest event, as Redis does with `$`.
+      // Without a position, each read starts after the newest event, as Redis does with `$`.
       const after = position ?? platform.log.lastId
       let events = platform.log.readAfter(after, maxEventsPerRead)
       if (events.length === 0 && (await newEvents.wait(idleReadMs, signal))) {
@@ -228,7 +229,7 @@ export class LiveConnection {
         this.#heartbeat.lastId = formatStreamId(madeUp)
       } else {
         await this.#deliver(events)
-        // A read of nothing but the platform's own events moves the reader to the present: a flaw of the platform.
+        // A read with nothing but platform-internal events moves the reader to the present: a platform bug.
         const isInternal = events.every(({ envelope }) => envelope.scope === 'internal')
         position = isInternal ? madeUp : events.at(-1)!.id
         this.#heartbeat.lastId = formatStreamId(position)
@@ -253,7 +254,9 @@ export class LiveConnection {
     await this.writer.flush()
   }
 
-  /** What the platform does with an exception: 6.x refuses, 7.x sends a frame and leaves the connection open. */
+  /**
+   * What the platform does on an exception: 6.x refuses, 7.x sends a frame and leaves the connection open.
+   */
   #fail(message: string): void {
     const { features, faults } = this.#server
     if (features.isSeven) {
@@ -267,7 +270,7 @@ export class LiveConnection {
     }
   }
 
-  /** Lets timers and other connections have their turn. */
+  /** Gives timers and other connections a turn. */
   async #yield(): Promise<void> {
     await nextTurn()
     this.#ended.signal.throwIfAborted()

@@ -7,7 +7,7 @@ import { type AccessControl } from './access.ts'
 import { type LruBounds } from './lru-set.ts'
 import { type WakeUp } from './wake-up.ts'
 
-/** What every connection of one simulator shares. */
+/** What all connections of a simulator share. */
 export interface LiveServer {
   readonly clock: Clock
   readonly features: PlatformFeatures

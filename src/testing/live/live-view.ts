@@ -5,12 +5,12 @@ import { textsOf, type StixObject } from '../knowledge/stix-object.ts'
 import { canRead, matchesCollection, type SimulatedCollection, type SimulatedUser } from './access.ts'
 import { type StreamOrigin } from './stream-envelope.ts'
 
-/** What one reader of one stream may see, and how it looks to them. */
+/** What one reader of a stream may see, and in which form. */
 export class LiveView {
   readonly #knowledge: KnowledgeBase
   readonly #user: SimulatedUser | undefined
   readonly #collection: SimulatedCollection | undefined
-  /** Whether object references of main events are cut to what the user may read (7.x-new). */
+  /** Whether object references of main events are limited to what the user may read (7.x-new). */
   readonly #redacts: boolean
 
   constructor(
@@ -25,17 +25,17 @@ export class LiveView {
     this.#redacts = redacts
   }
 
-  /** Whether the user may read the object, whatever the stream is about. */
+  /** Whether the user may read the object, regardless of the stream. */
   canRead(stored: StoredObject): boolean {
     return canRead(this.#user, stored.object)
   }
 
-  /** Whether the object belongs into this stream for this user. */
+  /** Whether this user sees the object in this stream. */
   isVisible(stored: StoredObject): boolean {
     return this.canRead(stored) && matchesCollection(this.#collection, stored.object)
   }
 
-  /** Whether the stream is about what this origin does. */
+  /** Whether the stream includes writes of this origin. */
   isOriginWanted(origin: StreamOrigin): boolean {
     return this.#collection?.originFilter?.(origin) ?? true
   }
@@ -53,13 +53,13 @@ export class LiveView {
     return capabilities.has('BYPASS') || capabilities.has('KNOWLEDGE_ORGANIZATION_RESTRICT')
   }
 
-  /** A readable object by its id. */
+  /** Finds a readable object by id. */
   find(id: string): StoredObject | undefined {
     const stored = this.#knowledge.find(id)
     return stored !== undefined && this.canRead(stored) ? stored : undefined
   }
 
-  /** The readable ends of a relation; undefined when one of them is missing or hidden. */
+  /** Readable ends of a relation; undefined if one is missing or hidden. */
   endsOf({ object }: StoredObject): StoredObject[] | undefined {
     const ids =
       object.type === 'sighting'
@@ -69,7 +69,7 @@ export class LiveView {
     return ends.includes(undefined) ? undefined : (ends as StoredObject[])
   }
 
-  /** The readable relations of an object whose ends are all readable. */
+  /** Readable relations of an object whose ends are all readable. */
   relationsOf(stored: StoredObject, withInferences: boolean): StoredObject[] {
     return this.#knowledge
       .relationsOf(stored)
@@ -81,20 +81,20 @@ export class LiveView {
       )
   }
 
-  /** Whether an object is in a container that belongs into this stream. */
+  /** Whether an object is in a container that is part of this stream. */
   isInVisibleContainer(stored: StoredObject): boolean {
     return this.#knowledge.containersOf(stored).some((container) => this.isVisible(container))
   }
 
-  /** Whether one end of a relation belongs into this stream. */
+  /** Whether one end of a relation is part of this stream. */
   hasVisibleEnd(stored: StoredObject): boolean {
     return isRelation(stored.object) && (this.endsOf(stored)?.some((end) => this.isVisible(end)) ?? false)
   }
 
   /**
-   * The object as this user gets it: without the organizations that it is shared with, unless they may see those.
+   * The object as this user gets it: without the organizations it is shared with, unless they may see those.
    *
-   * @returns the object itself when nothing has to go.
+   * @returns the object itself if nothing was removed.
    */
   stripped(object: StixObject): StixObject {
     if (this.seesOrganizations || object.extensions?.[openCtiExtension]?.['granted_refs'] === undefined)
@@ -103,7 +103,7 @@ export class LiveView {
     return { ...object, extensions: { ...object.extensions, [openCtiExtension]: properties } }
   }
 
-  /** Like {@link stripped}, and in the newest platforms with only those `object_refs` that the user may read. */
+  /** Like {@link stripped}; the newest platforms also limit `object_refs` to what the user may read. */
   redacted(object: StixObject): StixObject {
     const stripped = this.stripped(object)
     if (!this.#redacts || !Array.isArray(stripped['object_refs'])) return stripped

@@ -1,12 +1,12 @@
 import { type Clock } from '../../util/clock.ts'
 
-/** The bounds of what a connection remembers of the objects that it has sent. */
+/** Limits of a connection's memory of sent objects. */
 export interface LruBounds {
   readonly maxSize: number
   readonly maxAgeMs: number
 }
 
-/** Ids sent on one connection, forgotten when they are old or too many (OpenCTI's `live_stream:cache_…`). */
+/** Ids sent on a connection; old and surplus ones are forgotten (OpenCTI's `live_stream:cache_…`). */
 export class LruSet {
   readonly #clock: Clock
   readonly #bounds: LruBounds

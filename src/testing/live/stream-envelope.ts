@@ -1,9 +1,9 @@
 import { type StixObject } from '../knowledge/stix-object.ts'
 
-/** What an event is about. */
+/** Kind of an event. */
 export type StreamEventType = 'create' | 'update' | 'delete' | 'merge'
 
-/** One operation of a JSON patch (RFC 6902). */
+/** A JSON Patch operation (RFC 6902). */
 export interface PatchOperation {
   op: string
   path: string
@@ -11,7 +11,7 @@ export interface PatchOperation {
   from?: string
 }
 
-/** One changed field, as 7.x tells of it since February 2026. */
+/** A changed field, as sent by 7.x since February 2026. */
 export interface FieldChange {
   /** Type and attribute in the platform's own names: `Indicator--confidence`. */
   field: string
@@ -19,7 +19,7 @@ export interface FieldChange {
   changes_added: { raw: string }[]
 }
 
-/** What goes with updates and merges. */
+/** Context of updates and merges. */
 export interface StreamContext {
   patch?: PatchOperation[]
   reverse_patch?: PatchOperation[]

@@ -1,20 +1,20 @@
 import { type IncomingHttpHeaders } from 'node:http'
 import { parsePosition, type ParsedPosition } from './stream-id.ts'
 
-/** What a client asked for when it opened a stream. */
+/** What a client requested when it opened a stream. */
 export interface StreamParameters {
   readonly from: ParsedPosition | undefined
   readonly recover: ParsedPosition | undefined
   readonly withDependencies: boolean
   readonly listenDelete: boolean
   readonly withInferences: boolean
-  /** The pause per element that platforms up to 6.x honour, in milliseconds. */
+  /** Pause per element that platforms up to 6.x honor, in milliseconds. */
   readonly delayMs: number
 }
 
 /**
- * Reads the parameters with the platform's precedence (graphql/sseMiddleware.js): the first text that is not empty
- * wins, the query before the headers. The raw stream knows `from` alone.
+ * Reads the parameters with the platform's precedence (graphql/sseMiddleware.js): the first nonempty text
+ * wins, query before headers. The raw stream only supports `from`.
  */
 export function readStreamParameters(
   query: URLSearchParams,
@@ -56,12 +56,12 @@ function firstOf(texts: readonly (string | undefined)[]): string | undefined {
   return texts.find((text) => text !== undefined && text !== '')
 }
 
-/** Only `from`, `recover` and `delay` take the first of a repeated parameter … */
+/** Only `from`, `recover`, and `delay` use the first of repeated parameters … */
 function unwrapped(query: URLSearchParams, name: string): string | undefined {
   return query.get(name) ?? undefined
 }
 
-/** … of the others, a repeated one is a list, and no list is the magic word. */
+/** … any other repeated parameter is a list, which never equals the expected text. */
 function single(query: URLSearchParams, name: string): string | undefined {
   const values = query.getAll(name)
   return values.length > 1 ? values.join(',') : values[0]

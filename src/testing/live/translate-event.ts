@@ -6,25 +6,27 @@ import { type LiveView } from './live-view.ts'
 import { type StreamContext, type StreamEventType } from './stream-envelope.ts'
 import { type StreamParameters } from './stream-parameters.ts'
 
-/** What one reader gets of one event. */
+/** What a reader gets for an event. */
 export type Translation =
   /** A full envelope, after its dependencies. */
   | {
       readonly kind: 'main'
       readonly event: StreamEventType
-      /** The document to send. */
+      /** Document to send. */
       readonly document: StoredObject
-      /** The context in place of the event's own. */
+      /** Context, if different from the event's own. */
       readonly context: StreamContext | undefined
     }
-  /** A relation outside the filter that touches an object inside: a short envelope under the event's own name. */
+  /**
+   * A relation outside the filter that touches an object inside: a short envelope under the event's own name.
+   */
   | { readonly kind: 'relation'; readonly event: StreamEventType; readonly document: StoredObject }
 
 /**
- * Decides what a reader of a live stream gets of an event: an update can arrive as a creation or a deletion, when the
+ * Decides what a live stream reader gets for an event: an update can arrive as a create or delete if the
  * object enters or leaves the filter (graphql/sseMiddleware.js, live handler).
  *
- * @returns undefined when it is nothing.
+ * @returns undefined if nothing.
  */
 export function translateEvent(
   event: LoggedEvent,
@@ -58,7 +60,7 @@ export function translateEvent(
     return type === 'delete' && !parameters.listenDelete ? undefined : main(type)
   }
   if (isRelation(current.object)) {
-    // This path does not look at `listen-delete`, on the platform either.
+    // This path ignores `listen-delete`, on the platform, too.
     const touches = parameters.withDependencies && view.canRead(current) && view.hasVisibleEnd(current)
     return touches ? { kind: 'relation', event: type, document: current } : undefined
   }

@@ -1,6 +1,6 @@
 import { type Clock } from '../../util/clock.ts'
 
-/** Waits that somebody else can end early: a blocking read that a new event wakes. */
+/** Interruptible waits: a blocking read that a new event wakes. */
 export class WakeUp {
   readonly #clock: Clock
   readonly #sleepers = new Set<() => void>()
@@ -9,12 +9,12 @@ export class WakeUp {
     this.#clock = clock
   }
 
-  /** Ends all waits of now. */
+  /** Ends all current waits. */
   wake(): void {
     for (const sleeper of this.#sleepers) sleeper()
   }
 
-  /** @returns whether the wait was ended by {@link wake}; false after `ms` milliseconds or when `signal` is aborted. */
+  /** @returns true if ended by {@link wake}, false after `ms` milliseconds or when `signal` aborts. */
   wait(ms: number, signal: AbortSignal): Promise<boolean> {
     if (signal.aborted) return Promise.resolve(false)
     return new Promise((resolve) => {

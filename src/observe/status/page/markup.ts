@@ -1,22 +1,22 @@
 import { type Headline } from '../headline.ts'
 import { toneColors } from './tone-colors.ts'
 
-/** What the status page says before its script runs, and without it: texts by the name of their field. */
+/** What the status page shows before its script runs, or without it: texts by field name. */
 export interface FirstState {
   readonly tone: Headline['tone']
   readonly [field: string]: string
 }
 
-/** Text as HTML. */
+/** Escapes text for HTML. */
 function escaped(text: string): string {
   return text.replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
-/** The icon in the tab of a browser. */
+/** Icon of the browser tab. */
 const icon = (color: string) =>
   `data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='8' cy='8' r='7' fill='%23${color}'/%3E%3C/svg%3E`
 
-/** The fields of the last card, in order. */
+/** Fields of the last card, in order. */
 const facts: readonly (readonly [name: string, title: string])[] = [
   ['stream', 'Live stream'],
   ['reconnects', 'Connections opened anew'],
@@ -25,7 +25,7 @@ const facts: readonly (readonly [name: string, title: string])[] = [
   ['position', 'Position'],
 ]
 
-/** The status page around its style and its script, neither of which holds anything of the connector. */
+/** HTML of the status page around its style and script, neither of which contains connector data. */
 export function markup(first: FirstState, style: string, script: string): string {
   const field = (name: string) => `data-field="${name}">${escaped(first[name] ?? '–')}`
   const tile = (title: string, name: string, more: string) =>

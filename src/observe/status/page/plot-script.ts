@@ -1,6 +1,6 @@
 /**
- * The part of the page's script that draws the last fifteen minutes: finished events as stacked steps, received ones as a
- * line. It is text for a browser, with `make(name, attributes, ...children)` and `rate(number)` around it.
+ * The part of the page's script that plots the last fifteen minutes: finished events as stacked steps,
+ * received ones as a line. Browser code; expects `make(name, attributes, ...children)` and `rate(number)`.
  */
 export const plotScript = `
 const plot = document.getElementById('plot')

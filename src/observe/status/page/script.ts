@@ -3,8 +3,8 @@ import { skipWords } from './skip-words.ts'
 import { toneColors } from './tone-colors.ts'
 
 /**
- * The script of the status page, text for a browser: asks `/status` again and again and shows what it answers. Whatever
- * comes from there becomes text nodes and nothing else; the page's policy (Trusted Types) lets a browser refuse more.
+ * Script of the status page, as browser code: polls `/status` and shows the answer. Received text only ever
+ * becomes text nodes; the page's policy (Trusted Types) lets the browser enforce more.
  */
 export const script = `
 'use strict'

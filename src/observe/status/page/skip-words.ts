@@ -1,4 +1,6 @@
-/** What each reason for which the connector itself skips an event means; reasons of an author speak for themselves. */
+/**
+ * Explains each reason for which the connector itself skips events; an author's reasons speak for themselves.
+ */
 export const skipWords: Readonly<Record<string, string>> = {
   transform: 'transform() gave nothing for it',
   duplicate: 'it had come before',

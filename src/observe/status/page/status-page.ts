@@ -7,13 +7,13 @@ import { style } from './style.ts'
 
 const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
 
-/** Nothing may be loaded or run but what stands in the page itself, and nothing but our own `/status` may be asked. */
+/** Only what is in the page itself may load or run, and it may only fetch our own `/status`. */
 const policy = [
   "default-src 'none'",
   `script-src ${hashOf(script)}`,
   `style-src ${hashOf(style)}`,
   "connect-src 'self'",
-  // The icon in the tab, which tells the state in its color.
+  // The tab icon, whose color shows the state.
   'img-src data:',
   "base-uri 'none'",
   "form-action 'none'",
@@ -30,7 +30,7 @@ const headers = {
   'x-frame-options': 'DENY',
 }
 
-/** The page at `/`, with the state of now in it; its script goes on from there. */
+/** The page at `/`, with the current state; its script takes over from there. */
 export function statusPage(report: StatusReport): HttpAnswer {
   return {
     status: 200,
@@ -40,7 +40,7 @@ export function statusPage(report: StatusReport): HttpAnswer {
   }
 }
 
-/** What a browser without JavaScript shows, and every other until the script has its first answer. */
+/** What browsers show without JavaScript, and before the script's first answer. */
 function firstState(report: StatusReport): FirstState {
   const count = new Intl.NumberFormat('en')
   const { headline, nowMs, stream } = report

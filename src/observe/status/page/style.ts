@@ -1,4 +1,4 @@
-/** The style of the status page. Colors meet WCAG AA on their grounds, in light and in dark. */
+/** Style of the status page. Color contrast meets WCAG AA in light and dark mode. */
 export const style = `
 :root {
   color-scheme: light dark;

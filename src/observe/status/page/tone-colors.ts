@@ -1,6 +1,6 @@
 import { type Headline } from '../headline.ts'
 
-/** The color of the icon in the tab of a browser, by tone. */
+/** Color of the tab icon, by tone. */
 export const toneColors: Readonly<Record<Headline['tone'], string>> = {
   good: '1f9d57',
   busy: 'e09a1a',
