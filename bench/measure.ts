@@ -42,9 +42,9 @@ async function whole(
   const rate = stopwatch.rate(Number(number))
   await bench.connector.stop()
   const saved = stopwatch.rate(Number(number))
-  const books = bench.connector.status()
-  if (books.inFlight !== 0 || books.deadLettered !== 0 || books.received !== Number(number)) {
-    throw new Error(`The books do not balance: ${JSON.stringify(books)}`)
+  const counters = bench.connector.status()
+  if (counters.inFlight !== 0 || counters.deadLettered !== 0 || counters.received !== Number(number)) {
+    throw new Error(`The counters do not balance: ${JSON.stringify(counters)}`)
   }
   return { ...rate, savedPerSecond: saved.perSecond, savedPerCpuSecond: saved.perCpuSecond }
 }

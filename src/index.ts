@@ -108,7 +108,7 @@ export { type ResolvedRoute, type RouteConditions } from './settings/schemas/rou
 
 export { type ConnectorStatus } from './observe/connector-status.ts'
 export { type ConnectorNotice, type ConnectorState } from './contract/notices.ts'
-export { type EventCounts as BooksSnapshot, type Outcome } from './events/event-counters.ts'
+export { type EventCounts, type Outcome } from './events/event-counters.ts'
 export { type Failing } from './events/event-counters.ts'
 export { type AskedPause } from './flow/gate.ts'
 export { type RouteAccount } from './flow/engine.ts'

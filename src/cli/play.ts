@@ -145,7 +145,7 @@ async function play(
   })
   const failure = await takeAll(connector, source, interrupt.happened)
   if (failure !== undefined && !(failure instanceof CommandFailed)) note(clean(errorText(failure)))
-  const counters = booksOf(connector.status())
+  const counters = countersOf(connector.status())
   if (isJson) await writeJson({ ...counters, corruptLines })
   else {
     await writeLine(
@@ -178,7 +178,7 @@ async function takeAll(
 }
 
 /** The event counters in a connector's status. */
-function booksOf(status: EventCounts): EventCounts {
+function countersOf(status: EventCounts): EventCounts {
   const { received, delivered, skipped, deadLettered, inFlight, skippedByReason, retries } = status
   return { received, delivered, skipped, deadLettered, inFlight, skippedByReason, retries }
 }

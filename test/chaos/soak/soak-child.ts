@@ -49,7 +49,7 @@ class SoakConnector extends StreamConnector {
     const { received, delivered, skipped, deadLettered, inFlight } = this.status()
     const { rss, heapUsed } = process.memoryUsage()
     return {
-      books: { received, delivered, skipped, deadLettered, inFlight },
+      counters: { received, delivered, skipped, deadLettered, inFlight },
       memory: { rss, heapUsed },
       handles: {
         resources: process.getActiveResourcesInfo().length,

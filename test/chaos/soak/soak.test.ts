@@ -20,7 +20,7 @@ export interface SoakEffect {
 
 /** How the connector does at one moment. */
 export interface SoakSample {
-  readonly books: Record<'received' | 'delivered' | 'skipped' | 'deadLettered' | 'inFlight', number>
+  readonly counters: Record<'received' | 'delivered' | 'skipped' | 'deadLettered' | 'inFlight', number>
   /** In bytes. */
   readonly memory: { readonly rss: number; readonly heapUsed: number }
   readonly handles: { readonly resources: number; readonly descriptors?: number }
@@ -139,19 +139,19 @@ test(
       resources: thirds(({ handles }) => handles.resources, 'middle', least),
       descriptors: thirds(({ handles }) => handles.descriptors ?? 0, 'middle', least),
     }
-    const { books } = samples.at(-1)!
+    const { counters } = samples.at(-1)!
     const rate = Math.round(eventCount / seconds)
     await annotate(
-      JSON.stringify({ eventCount, seconds, rate, refusals, samples: samples.length, books, ...measured }),
+      JSON.stringify({ eventCount, seconds, rate, refusals, samples: samples.length, counters, ...measured }),
     )
 
     expect(problems.slice(0, 10)).toEqual([])
     expect(effects).toBe(eventCount)
     expect(taken.size).toBe(alive.length)
     for (const { id, version } of alive) expect(taken.get(id)).toBe(version)
-    for (const { books: each } of samples)
+    for (const { counters: each } of samples)
       expect(each.delivered + each.skipped + each.deadLettered + each.inFlight).toBe(each.received)
-    expect(books).toMatchObject({ delivered: eventCount, deadLettered: 0, inFlight: 0 })
+    expect(counters).toMatchObject({ delivered: eventCount, deadLettered: 0, inFlight: 0 })
     const store = new SqliteStore({ directory, connectorId: simulator.connectorId, access: 'read-only' })
     await store.open(simulator.connectorId)
     expect((await store.entities({ limit: maxAlive * 2 })).length).toBe(alive.length)

@@ -8,7 +8,7 @@ import { seededRandom, Simulator } from 'opencti-stream-connector/testing'
 import { ChildLife } from '../../integration/child-life.ts'
 import { until } from '../../integration/until.ts'
 import { scaled } from '../scale.ts'
-import { StormBooks } from './books.ts'
+import { JournalAudit } from './journal-audit.ts'
 import { disturbStream, noDisturbances } from './disturb-stream.ts'
 import { checkSequences } from './sequences.ts'
 import { printOf, StormTarget } from './target.ts'
@@ -47,7 +47,7 @@ export function testStorm(kind: StormKind): void {
       const simulator = await Simulator.start({ heartbeatMs: 50, idleReadMs: 50, retention: eventCount * 2 })
       const { connectorId } = simulator
       const target = await StormTarget.start(random)
-      const books = new StormBooks(target, connectorId, directory)
+      const audit = new JournalAudit(target, connectorId, directory)
       const writer = new StormWriter(simulator, random, authorCount)
       const older = catchesUp ? writer.load(olderCount) : []
       const newestAtOpening = new Map<number, string>()
@@ -131,14 +131,14 @@ export function testStorm(kind: StormKind): void {
           write(goal)
           disturbStream(simulator, random, disturbances)
           // Anywhere in what is still to be told; the patience ends a round whose moment never comes.
-          const killAt = before + 1 + Math.floor(random() * Math.max(1, published - books.doneCount))
+          const killAt = before + 1 + Math.floor(random() * Math.max(1, published - audit.doneCount))
           await until('the moment', () => target.journal.length >= killAt, 500).catch(() => {})
           await sleep(random() * 20)
         }
         // Only after a good end the platform knows how far it was. What was deleted since is withdrawn by that alone.
         await running.end(losesState && (catchesUp || random() < 0.5) ? 'SIGTERM' : 'SIGKILL')
         target.life++
-        await books.closeLife(performance.now())
+        await audit.closeLife(performance.now())
         if (losesState) {
           await rm(directory, { recursive: true, force: true })
           lost.states++
@@ -148,7 +148,7 @@ export function testStorm(kind: StormKind): void {
         }
         if (losesState || isReset) {
           begunAnew.add(target.life)
-          books.beginAnew()
+          audit.beginAnew()
         }
         running = next
         isAsking = false
@@ -159,14 +159,14 @@ export function testStorm(kind: StormKind): void {
       // With nothing left to do, all can be settled before the last life listens to signals.
       await until('the last life to ask the platform', () => isAsking, 60_000)
       expect(await running.end('SIGTERM'), `${hint}\n${running.said}`).toBe(0)
-      books.audit()
+      audit.check()
 
       const versions = versionsOf(simulator, older, recordsOf)
       const lives = { newestAtOpening, begunAnew }
       const { disorders, gaps, overtaken } = checkSequences(target.journal, versions, lives, catchesUp)
       const sizes = { kills: killCount, ...lost, events: published, older: older.length }
-      const done = { effects: target.journal.length, records: versions.size, again: books.again, overtaken }
-      const limits = { oldestUnwrittenMs: Math.round(books.oldestUnwrittenMs), maxCalls: target.maxInFlight }
+      const done = { effects: target.journal.length, records: versions.size, again: audit.again, overtaken }
+      const limits = { oldestUnwrittenMs: Math.round(audit.oldestUnwrittenMs), maxCalls: target.maxInFlight }
       const mishaps = { ...target.counts, ...disturbances }
       await annotate(JSON.stringify({ ...sizes, ...mishaps, ...done, ...limits, ...writer.counts }))
 
@@ -185,11 +185,11 @@ export function testStorm(kind: StormKind): void {
       expect(await store.countDeadLetters(), hint).toBe(0)
       await store.close()
       // What was done twice was in flight or unsaved, and no more than that was ever in flight.
-      expect(books.unexplained, hint).toEqual([])
+      expect(audit.unexplained, hint).toEqual([])
       expect(target.maxInFlight, hint).toBeLessThanOrEqual(kind === 'flush' ? 4 : 16)
       expect(target.maxItems, hint).toBeLessThanOrEqual(kind === 'flush' ? 20 : 1)
       // Written 100 ms after it ended, and later only by what a busy machine takes.
-      expect(books.oldestUnwrittenMs, hint).toBeLessThan(10_000)
+      expect(audit.oldestUnwrittenMs, hint).toBeLessThan(10_000)
     },
   )
 }

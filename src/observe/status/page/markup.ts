@@ -82,7 +82,7 @@ ${card(
   'The counters, since the start',
   'counters',
   `<div class="sum" aria-hidden="true"><span class="delivered" data-share="delivered"></span><span class="skipped" data-share="skipped"></span><span class="dead" data-share="deadLettered"></span><span class="flight" data-share="inFlight"></span></div>
-<dl class="rows">${row('delivered', 'delivered', 'delivered')}${row('skipped', 'skipped', 'skipped')}${row('dead letters', 'deadLettered', 'dead')}${row('in flight', 'inFlightBooks', 'flight')}<dt class="total">received</dt><dd class="total" ${field('received')}</dd></dl>
+<dl class="rows">${row('delivered', 'delivered', 'delivered')}${row('skipped', 'skipped', 'skipped')}${row('dead letters', 'deadLettered', 'dead')}${row('in flight', 'inFlightCount', 'flight')}<dt class="total">received</dt><dd class="total" ${field('received')}</dd></dl>
 <p class="quiet verdict" ${field('balance')}</p>`,
 )}
 ${card('Skipped, and why', 'skips', list('skips'))}

@@ -97,10 +97,10 @@ function oldestRow({ entityId, entityType, kind, attempts, lastFailure, since })
     make('code', {}, entityId), make('p', { class: 'quiet' }, tries + (lastFailure === '' ? '' : '. Last: ' + clip(lastFailure, 300))))
 }
 ${plotScript}
-function showBooks({ received, delivered, skipped, deadLettered, inFlight }) {
+function showCounters({ received, delivered, skipped, deadLettered, inFlight }) {
   const parts = { delivered, skipped, deadLettered, inFlight }
   for (const [name, value] of Object.entries(parts)) {
-    text(name === 'inFlight' ? 'inFlightBooks' : name, number(value))
+    text(name === 'inFlight' ? 'inFlightCount' : name, number(value))
     document.querySelector('[data-share=' + name + ']').style.flexBasis = (received === 0 ? 0 : (value / received) * 100) + '%'
   }
   text('received', number(received))
@@ -185,7 +185,7 @@ async function look() {
     document.body.classList.remove('stale')
     showHeadline(status.name, status.headline, sinceOf(status))
     showTiles(status)
-    showBooks(status)
+    showCounters(status)
     showLists(status)
     showConnections(status)
     samples = status.throughput

@@ -55,7 +55,7 @@ function firstState(report: StatusReport): FirstState {
     lag: isCatchingUp ? '–' : `${Math.round(report.lagMs / 1000)} s`,
     lagMore: isCatchingUp ? 'not told while catching up' : 'behind the newest event',
     inFlight: count.format(report.inFlight),
-    inFlightBooks: count.format(report.inFlight),
+    inFlightCount: count.format(report.inFlight),
     received: count.format(report.received),
     delivered: count.format(report.delivered),
     skipped: count.format(report.skipped),

@@ -17,7 +17,7 @@ export type Repeats = Record<Excuse | 'inDoubt' | 'begunAnew' | 'told', number>
  * Looks at the journal of a target after each kill: an effect that was done before needs an excuse, which is the state
  * file that the kill has left, an answer that never came, or a beginning from nothing.
  */
-export class StormBooks {
+export class JournalAudit {
   readonly again: Repeats = { 'in-flight': 0, 'not-written': 0, inDoubt: 0, begunAnew: 0, told: 0 }
   readonly unexplained: string[] = []
   /** How long before a kill the oldest effect was answered that was not written then, in milliseconds. */
@@ -47,7 +47,7 @@ export class StormBooks {
 
   /** The life before the target's present one was killed, at this time by `performance.now()`; that one has not begun. */
   async closeLife(killedAtMs: number): Promise<void> {
-    this.audit()
+    this.check()
     this.#excuses = await this.#readExcuses(killedAtMs)
   }
 
@@ -59,7 +59,7 @@ export class StormBooks {
   }
 
   /** Looks at what has come since the last look; only when a life has ended. */
-  audit(): void {
+  check(): void {
     const { journal } = this.#target
     const doneNow = new Map<string, Effect>()
     for (; this.#audited < journal.length; this.#audited++) {
