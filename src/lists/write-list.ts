@@ -4,6 +4,7 @@ import { basename, resolve } from 'node:path'
 import { RetryableError } from '../errors/steering-errors.ts'
 import { type Clock, systemClock } from '../util/clock.ts'
 import { raceWithSignal } from '../util/race-with-signal.ts'
+import { filePieces } from './file-pieces.ts'
 import { lineFormat, ListText } from './format-list.ts'
 import { type LeftOut, type ListItem, type ListItems } from './list-item.ts'
 import { type ListOptions } from './list-options.ts'
@@ -132,8 +133,7 @@ async function readBefore(path: string): Promise<Before | undefined> {
     if (!stats.isFile()) return undefined
     const head = await file.read(Buffer.alloc(headBytes), 0, headBytes, 0)
     const sum = createHash('sha256')
-    for await (const bytes of file.createReadStream({ start: 0, autoClose: false }))
-      sum.update(bytes as Buffer)
+    for await (const piece of filePieces(file, stats.size)) sum.update(piece)
     return {
       sha256: sum.digest('hex'),
       bytes: stats.size,

@@ -1,4 +1,5 @@
 import { describeError } from '../errors/verdict.ts'
+import { type ServedLists } from '../lists/served-lists.ts'
 import { type ConnectorSettings } from '../settings/schemas/connector-settings.ts'
 import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
 import { type Clock } from '../util/clock.ts'
@@ -6,6 +7,7 @@ import { type Logger } from '../util/logger.ts'
 import { type Redactor } from '../util/redactor.ts'
 import { HookTimings, type PresentCall } from './facts/hook-timings.ts'
 import { canShare, type HttpAnswer, HttpEndpoint, type HttpService } from './http/http-endpoint.ts'
+import { listFolder } from './http/list-route.ts'
 import { OwnMetrics } from './metrics/own-metrics.ts'
 import { prefixOf } from './metrics/prefix-of.ts'
 import { type ObservedFacts } from './facts/observed-facts.ts'
@@ -28,7 +30,7 @@ const samplesPerMinute = 60_000 / sampleEveryMs
 
 /** Addresses of the HTTP endpoints. Undefined if not served. */
 export interface EndpointAddresses {
-  /** `/` (for people), `/healthz`, `/readyz`, and `/status`. */
+  /** `/` (for people), `/healthz`, `/readyz`, `/status`, and, if lists are served, `/lists/<name>`. */
   readonly health?: string | undefined
   /** `/metrics`. */
   readonly metrics?: string | undefined
@@ -107,11 +109,18 @@ export class Observation {
 
   #healthService(): HttpService | undefined {
     const { port, host, allowedHosts } = this.#options.health
+    const names = new Set([host, ...allowedHosts].map((name) => name.toLowerCase()))
+    const { lists, clock, settings } = this.#options
+    const folder =
+      lists === undefined
+        ? undefined
+        : listFolder({ lists, clock, names, host, port, token: settings.list_token })
     if (port === undefined) return undefined
     return {
       setting: 'CONNECTOR_HEALTH_PORT',
       host,
       port,
+      folder,
       routes: new Map<string, () => HttpAnswer | Promise<HttpAnswer>>([
         ['/healthz', () => this.#json(200, { status: 'alive' })],
         ['/readyz', () => this.#ready()],
@@ -121,7 +130,7 @@ export class Observation {
       // Probes and scrapers may use any name for a pod; pages with text are only for those who mean us.
       guarded: {
         paths: new Set(['/', '/status']),
-        names: new Set([host, ...allowedHosts].map((name) => name.toLowerCase())),
+        names,
         setting: 'CONNECTOR_HEALTH_ALLOWED_HOSTS',
       },
     }
@@ -192,6 +201,8 @@ export interface ObservationOptions {
   readonly calls: PresentCall
   /** The connector's public status, which `/status` extends. */
   readonly status: () => StatusSources['status']
+  /** Lists to serve beside the health endpoint. */
+  readonly lists?: ServedLists | undefined
   /** Details looked up on demand. */
   readonly details: () => Promise<StatusDetails>
 }

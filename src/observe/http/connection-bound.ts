@@ -48,6 +48,12 @@ export class ConnectionBound {
     if (underWay !== undefined) this.#note(socket, underWay - 1)
   }
 
+  /** It does something: it takes what it was sent. */
+  touch(socket: Socket): void {
+    const underWay = this.#connections.get(socket)
+    if (underWay !== undefined) this.#note(socket, underWay)
+  }
+
   #note(socket: Socket, underWay: number): void {
     this.#connections.delete(socket)
     this.#connections.set(socket, underWay)

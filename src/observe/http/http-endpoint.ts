@@ -1,5 +1,13 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { type AddressInfo } from 'node:net'
+import { type Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { errorFacts } from '../../errors/error-facts.ts'
 import { StreamConnectorError } from '../../errors/stream-connector-error.ts'
 import { ConnectionBound } from './connection-bound.ts'
@@ -8,9 +16,21 @@ import { isOwnHost } from './host-check.ts'
 /** Response of a route. */
 export interface HttpAnswer {
   readonly status: number
-  readonly contentType: string
-  readonly body: string
-  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Absent where there is no body. */
+  readonly contentType?: string | undefined
+  /** Text, or the streams of a pipeline; empty for HEAD. */
+  readonly body: string | readonly Readable[]
+  /** Size of a streamed body, if known. */
+  readonly bytes?: number | undefined
+  readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined
+}
+
+/** Answers every request below a path. */
+export interface HttpFolder {
+  /** With a slash at its end. */
+  readonly path: string
+  /** @param name the rest of the path as it was sent. Look it up; never make a file path of it. */
+  readonly answer: (request: IncomingMessage, name: string) => HttpAnswer
 }
 
 /** Paths other sites' pages must not read. */
@@ -31,6 +51,7 @@ export interface HttpService {
   readonly port: number
   /** By path. */
   readonly routes: ReadonlyMap<string, () => HttpAnswer | Promise<HttpAnswer>>
+  readonly folder?: HttpFolder | undefined
   /** Paths only served to requests for one of our names; see {@link isOwnHost}. */
   readonly guarded?: GuardedPaths | undefined
 }
@@ -49,6 +70,12 @@ const limits = {
 } as const
 const maxHeaderBytes = 8192
 
+/** How long a client may read nothing of a streamed body, in milliseconds. How slowly it reads does not matter. */
+const maxStallMs = 60_000
+
+/** Error codes that only mean that the client is gone. */
+const hungUp: ReadonlySet<string> = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE'])
+
 /**
  * A small read-only HTTP server: GET and HEAD of a few paths, no bodies, and limits on headers, time, and
  * connections. Services that share a port keep their own addresses.
@@ -57,11 +84,12 @@ export class HttpEndpoint {
   readonly #services: readonly HttpService[]
   readonly #server: Server
   readonly #onError: (error: unknown) => void
+  readonly #bound = new ConnectionBound(maxConnections)
 
   constructor(services: readonly HttpService[], onError: (error: unknown) => void) {
     this.#services = services
     this.#onError = onError
-    const bound = new ConnectionBound(maxConnections)
+    const bound = this.#bound
     this.#server = createServer({ ...limits, maxHeaderSize: maxHeaderBytes }, (request, response) => {
       const { socket } = request
       if (!bound.enter(socket)) return
@@ -109,26 +137,52 @@ export class HttpEndpoint {
       this.#onError(error)
       answer = plain(500, 'This cannot be told right now; the log of the connector says why.\n')
     }
-    if (response.destroyed) return
+    const { body } = answer
+    if (response.destroyed) {
+      if (typeof body !== 'string') for (const stream of body) stream.destroy()
+      return
+    }
     // An unread body must not block the next request.
     if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined)
       response.setHeader('connection', 'close')
+    const bytes = typeof body === 'string' ? Buffer.byteLength(body) : answer.bytes
     response.writeHead(answer.status, {
-      'content-type': answer.contentType,
-      'content-length': Buffer.byteLength(answer.body),
+      ...(answer.contentType === undefined ? {} : { 'content-type': answer.contentType }),
+      ...(bytes === undefined || answer.status === 304 ? {} : { 'content-length': bytes }),
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
-      ...answer.headers,
+      ...(answer.headers as OutgoingHttpHeaders | undefined),
     })
-    response.end(request.method === 'HEAD' ? undefined : answer.body)
+    if (typeof body !== 'string' && body.length > 0) return this.#flow(body, request, response)
+    response.end(request.method === 'HEAD' ? undefined : body)
+  }
+
+  /** Streams a body at the client's pace. A client that reads counts as active, so that new connections do not evict it. */
+  async #flow(
+    body: readonly Readable[],
+    { socket }: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    response.strictContentLength = true
+    response.setTimeout(maxStallMs)
+    response.on('drain', () => this.#bound.touch(socket))
+    try {
+      await pipeline([...body, response])
+    } catch (error) {
+      // A partial body must not look complete.
+      response.destroy()
+      if (!hungUp.has(errorFacts(error, 0).code ?? '')) this.#onError(error)
+    }
   }
 
   #answerTo(request: IncomingMessage): HttpAnswer | Promise<HttpAnswer> {
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return { ...plain(405, 'Only GET and HEAD.\n'), headers: { allow: 'GET, HEAD' } }
     const path = (request.url ?? '/').split('?', 1)[0]!
-    for (const { host, routes, guarded } of this.#services) {
+    for (const { host, routes, folder, guarded } of this.#services) {
       if (!isReachedAt(host, request.socket.localAddress ?? '')) continue
+      if (folder !== undefined && path.startsWith(folder.path))
+        return folder.answer(request, path.slice(folder.path.length))
       const route = routes.get(path)
       if (route === undefined) continue
       if (guarded?.paths.has(path) === true && !isOwnHost(request.headers.host, guarded.names))

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { beginningForms, catchUpEndForms, readBeginning, readCatchUpEnd } from './read-beginning.ts'
 import { routeChangeSchema } from './route-schema.ts'
 import { whole } from './numbers.ts'
+import { secret } from '../../util/secret.ts'
 import { settingNotes } from './setting-notes.ts'
 
 const logLevels = ['debug', 'info', 'warn', 'warning', 'error'] as const
@@ -119,6 +120,12 @@ export const connectorSchema = z
     metrics_host: z.string().trim().default('0.0.0.0').describe('Address the metrics endpoint listens on.'),
     metrics_namespace: metricNamePart().default('').describe('First part of all metric names.'),
     metrics_subsystem: metricNamePart().default('').describe('Second part of all metric names.'),
+    list_token: secret()
+      .optional()
+      .describe(
+        'Token for fetching the lists this connector serves, sent as a bearer token or as the password of any user name.',
+      )
+      .register(settingNotes, { expected: 'a long random token' }),
     routes: z
       .record(z.string(), routeChangeSchema)
       .optional()

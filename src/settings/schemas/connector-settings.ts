@@ -1,5 +1,6 @@
 // Generated from the schemas by `npm run generate`. Edit those instead.
 
+import { type Secret } from '../../util/secret.ts'
 import { type RouteChanges } from './route-options.ts'
 
 /** The connector and its stream: the `connector` section of the settings. */
@@ -88,6 +89,11 @@ export interface ConnectorSettings {
    * @default ''
    */
   readonly metrics_subsystem: string
+  /**
+   * Token for fetching the lists this connector serves, sent as a bearer token or as the password of any user name.
+   * Environment: `CONNECTOR_LIST_TOKEN`.
+   */
+  readonly list_token?: Secret | undefined
   /**
    * Changes to the connector’s routes, by name, as JSON or YAML: tlp, min_tlp, max_tlp, rate_limit_per_second,
    * rate_limit_burst, concurrency. Environment: `CONNECTOR_ROUTES`.

@@ -31,7 +31,7 @@ const headers = {
 }
 
 /** The page at `/`, with the current state; its script takes over from there. */
-export function statusPage(report: StatusReport): HttpAnswer {
+export function statusPage(report: StatusReport): HttpAnswer & { readonly body: string } {
   return {
     status: 200,
     contentType: 'text/html; charset=utf-8',
