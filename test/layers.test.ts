@@ -19,6 +19,7 @@ const ranks: readonly (readonly string[])[] = [
   ['observe'],
   ['session'],
   ['id-map'],
+  ['items'],
   ['dead-letters', 'links', 'reconcile'],
   ['replay', 'expiry'],
   ['target'],

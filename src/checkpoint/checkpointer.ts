@@ -112,6 +112,20 @@ export class Checkpointer {
     return record instanceof Promise ? record.then(withoutPosition) : withoutPosition(record)
   }
 
+  /** What is not written yet, the newest first: what is read from the store is seen through it. */
+  get unwritten(): readonly [PendingChanges, ...PendingChanges[]] {
+    return this.#writing === undefined ? [this.#pending] : [this.#pending, this.#writing]
+  }
+
+  /**
+   * What `read` answers from the store. That it cannot be read is told.
+   *
+   * @param what names the part of the state.
+   */
+  read<T>(what: string, read: () => MaybePromise<T>): MaybePromise<T> {
+    return this.#unread.read(what, read)
+  }
+
   /** Entities that are due, as {@link StateStore.expiring} answers them. */
   async expiring(page: { atMs: number; limit: number }): Promise<readonly EntityRecord[]> {
     return this.#unread.read('what is due', () => this.#options.store.expiring(page))

@@ -6,11 +6,13 @@ import {
   type StateStore,
 } from '../store/state-store.ts'
 import { comparePositions, formatPosition, parsePosition, type Position } from '../util/position.ts'
+import { PendingClaims } from './pending-claims.ts'
 
 /** Changes of the state that are not written yet: of each entity and each dead letter the newest. */
 export class PendingChanges {
   /** Undefined: to be removed. */
   readonly entities = new Map<string, EntityRecord | undefined>()
+  readonly claims = new PendingClaims()
   readonly removedDeadLetters = new Set<number>()
   /** Keys whose dead letters are older than an event that ended, with its position. */
   readonly outdated = new Map<string, string>()
@@ -23,7 +25,7 @@ export class PendingChanges {
 
   /** Those that grow with what is delivered; a dead letter counts once more for each kilobyte of its event. */
   get size(): number {
-    return this.entities.size + this.outdated.size + this.#deadLettersSize
+    return this.entities.size + this.claims.size + this.outdated.size + this.#deadLettersSize
   }
 
   get hasDeadLetters(): boolean {
@@ -53,6 +55,7 @@ export class PendingChanges {
   /** Puts what could not be written back under what came meanwhile, which is newer. */
   addOlder(older: PendingChanges): void {
     for (const [key, record] of older.entities) if (!this.entities.has(key)) this.entities.set(key, record)
+    this.claims.addOlder(older.claims)
     this.forgetsPositions ||= older.forgetsPositions
     this.#values = new Map([...older.#values, ...this.#values])
     this.#deadLetters = [...older.#deadLetters, ...this.#deadLetters]
@@ -74,6 +77,7 @@ export class PendingChanges {
       forgetPositions: this.forgetsPositions,
       putEntities: present(this.entities),
       deleteEntities: absent(this.entities),
+      ...this.claims.changes(),
       addDeadLetters: this.#deadLetters,
       updateDeadLetters: this.#updatedDeadLetters.values(),
       outdateDeadLetters: this.outdated,

@@ -22,6 +22,8 @@ export const storedValues = {
   routes: 'routes',
   /** The dead letters of a run of refusals, which are tried again when something is taken. */
   refusedRuns: 'refused-runs',
+  /** There when the connector has items with a key each, not one item for each entity. */
+  items: 'items',
   /** The beginning of the name of each link that waits to be written to the platform. */
   linkPrefix: 'link:',
 } as const

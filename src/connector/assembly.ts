@@ -14,6 +14,8 @@ import { PushedEntities } from '../id-map/pushed-entities.ts'
 import { recallRoutes } from '../id-map/recall-routes.ts'
 import { StixIdRecords } from '../id-map/stix-id-records.ts'
 import { TargetIds } from '../id-map/target-ids.ts'
+import { ClaimedItems } from '../items/claimed-items.ts'
+import { Claims } from '../items/claims.ts'
 import { UncleanShutdown } from '../id-map/unclean-shutdown.ts'
 import { InternalEvents } from '../intake/internal-events.ts'
 import { type StreamMessage } from '../stream/stream-message.ts'
@@ -52,6 +54,8 @@ export class Assembly {
   readonly #idMap: PushedEntities
   /** Features with a say in delivery. Links are requested before the entity is remembered. */
   readonly #features: readonly DeliveryFeature[]
+  readonly #claims: Claims
+  readonly #items: ClaimedItems
   readonly #refusedRuns: RefusedRuns
   readonly #reports: DeliveryReports
   readonly #options: AssemblyOptions
@@ -110,6 +114,15 @@ export class Assembly {
       targetIds: this.#targetIds,
       uncleanShutdown: this.uncleanShutdown,
     })
+    this.#claims = new Claims(store, checkpointer)
+    const { combine, update, flush } = hooks
+    this.#items = new ClaimedItems({
+      claims: this.#claims,
+      combine: combine?.bind(hooks),
+      tellsChanges: update !== undefined || flush !== undefined,
+      targetIds: this.#targetIds,
+      hasIdMap,
+    })
     this.#features = [links, this.#idMap, this.expiryTimer, reconciler, this.replayer]
     this.#reports = new DeliveryReports({
       ...options,
@@ -118,7 +131,7 @@ export class Assembly {
       refusedRuns: this.#refusedRuns,
       errors: observation.errors,
     })
-    checkpointer.include([progress, links, this.#targetIds, this.#refusedRuns])
+    checkpointer.include([progress, links, this.#targetIds, this.#refusedRuns, this.#claims])
     this.#addRoute(undefined)
     for (const route of routes.all) this.#addRoute(route)
   }
@@ -240,6 +253,7 @@ export class Assembly {
       delivery: loaded.delivery,
       checkpointer: this.checkpointer,
       idMap: this.#idMap,
+      items: this.#items,
       features: this.#features,
       clock,
       logger,
@@ -268,6 +282,7 @@ export class Assembly {
     await this.#refusedRuns.open()
     await this.#stixIdRecords.open(store)
     await this.#targetIds.open(store)
+    await this.#claims.open()
     if (loaded.delivery.on.expiryTimer && !loaded.delivery.idMap) {
       logger.warn(
         'CONNECTOR_ON_EXPIRY_TIMER needs the id map (CONNECTOR_ID_MAP): nothing is withdrawn when it expires',

@@ -1,8 +1,6 @@
 import { type KyInstance } from 'ky'
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { type Outcome } from '../events/event-counters.ts'
-import { type FlushResult } from '../flow/flush-answer.ts'
-import { type EntityLink } from '../lookups/platform-knowledge.ts'
 import { type PlatformLookups } from '../lookups/platform-lookups.ts'
 import { type OwnMetrics } from '../observe/metrics/own-metrics.ts'
 import { type CheckedStream } from '../opencti/stream-check.ts'
@@ -16,15 +14,13 @@ import { type Defaults } from '../settings/reading/resolve-defaults.ts'
 import { type SettingsOf } from '../settings/schemas/settings-of.ts'
 import { type TargetSettings } from '../settings/schemas/target-settings.ts'
 import { type Entity } from '../stix/types/entity.ts'
-import { type MaybePromise } from '../store/state-store.ts'
 import { type Logger } from '../util/logger.ts'
 import { Redactor } from '../util/redactor.ts'
 import { connectorMark, connectorTools } from './connector-tools.ts'
 import { type ConnectorOptions } from '../contract/connector-options.ts'
 import { type ConnectorStatus } from '../observe/connector-status.ts'
-import { type EventContext } from '../contract/event-context.ts'
-import { type ConnectorHooks, type FlushOperation } from '../contract/hooks.ts'
-import { type Listing, type ReconcileOptions, type ReconcileReport } from '../contract/reconcile-report.ts'
+import { TargetHooks, type ConnectorHooks } from '../contract/hooks.ts'
+import { type ReconcileOptions, type ReconcileReport } from '../contract/reconcile-report.ts'
 import { type WithItsSettings } from '../contract/with-its-settings.ts'
 import { type TargetClients } from '../target/target-clients.ts'
 import { interceptedStart } from './start-interception.ts'
@@ -71,7 +67,10 @@ import { type Runtime } from './runtime.ts'
  * export { SiemConnector }
  * ```
  */
-export abstract class StreamConnector<Definition extends SettingsDefinition = NoSettings, Item = Entity> {
+export abstract class StreamConnector<
+  Definition extends SettingsDefinition = NoSettings,
+  Item = Entity,
+> extends TargetHooks<Item> {
   /** The connector's own settings, if any. */
   static readonly settings: NoSettings = defineSettings({})
   /** Connector defaults; operator settings win. Can be a function of the settings. */
@@ -96,6 +95,7 @@ export abstract class StreamConnector<Definition extends SettingsDefinition = No
 
   /** @throws SettingsError listing every invalid setting. */
   constructor(options: ConnectorOptions = {}) {
+    super()
     const { settings, defaults, name } = this.constructor as typeof StreamConnector
     const hooks = this as unknown as ConnectorHooks
     const parts = prepareConnector({ settings, defaults, name, hooks, redactor: this.#redactor }, options)
@@ -196,89 +196,6 @@ export abstract class StreamConnector<Definition extends SettingsDefinition = No
   get platform(): PlatformLookups {
     return this.#runtime.lookups.get()
   }
-
-  /**
-   * Converts an entity to the target's representation. Return `undefined` if the entity does not belong in
-   * the target: the event is skipped, or, if the entity was pushed before, `delete` runs with reason
-   * `left-filter`. To leave the target unchanged, throw {@link SkipEvent}.
-   *
-   * Errors here count as bugs and make the event a dead letter, except network errors, which are retried.
-   */
-  abstract transform(entity: Entity, context: EventContext): MaybePromise<Item | undefined>
-
-  /**
-   * Creates an entity in the target. The returned id is stored and passed to later hooks as
-   * `context.externalId`. A 409 (already exists) falls back to `update` with the id from `find`, unless
-   * `on.createExisting` says otherwise.
-   */
-  create?(item: Item, context: EventContext): MaybePromise<string | number | void>
-
-  /** Updates an entity in the target. A 404 (the target lost it) falls back to `create`. */
-  update?(item: Item, context: EventContext): MaybePromise<string | number | void>
-
-  /**
-   * Removes an entity from the target; `context.reason` says why. A 404 for a known id (already gone) counts
-   * as success unless `on.deleteMissing` says otherwise. Not called while another entity uses the same id in
-   * the target.
-   */
-  delete?(context: EventContext): MaybePromise<void>
-
-  /**
-   * Finds the target's id for an entity without a stored one; return `undefined` if the target lacks it.
-   * Implement it if the target assigns ids. Without it, entities created just before a crash or a loss of
-   * state cannot be updated or removed: their events become dead letters.
-   */
-  find?(entity: Entity, context: EventContext): MaybePromise<string | number | undefined>
-
-  /**
-   * Delivers a batch in place of `create`, `update`, and `delete`. Return one result per operation, in order,
-   * or nothing if all succeeded.
-   */
-  flush?(operations: readonly FlushOperation<Item>[]): MaybePromise<readonly FlushResult[] | void>
-
-  /**
-   * Lists everything this connector has in the target, in any order: ids, or objects with `externalId` or
-   * `stixId`. Lets {@link reconcile} find entities the target lost, and entities nobody knows. Throw if the
-   * list cannot be read completely: anything missing from it counts as lost.
-   */
-  list?(signal: AbortSignal): MaybePromise<Listing>
-
-  /**
-   * Returns where a person can view an entity in the target. The SDK adds it to the platform entity as an
-   * external reference, once, after the target accepts the entity. This happens in the background, retries
-   * until it succeeds, even across a crash, and its update event is skipped. The token's user must be allowed
-   * to update knowledge.
-   * @param externalId the target's id for the entity, if known.
-   *
-   * @example
-   * ```ts
-   * import { StreamConnector, type Entity } from 'opencti-stream-connector'
-   *
-   * class Ticketing extends StreamConnector {
-   *   transform = (entity: Entity) => entity
-   *   override link = (id?: string) => ({ source_name: 'Ticketing', url: `https://tickets.example.org/${id}` })
-   * }
-   * console.log(Ticketing.name)
-   * ```
-   */
-  link?(externalId: string | undefined, entity: Entity): MaybePromise<EntityLink | undefined>
-
-  /** Checks that the target is reachable and accepts our credentials, before the stream opens. Retried. */
-  check?(signal: AbortSignal): MaybePromise<void>
-
-  /** Opens resources the hooks use. Runs once, before any other hook. */
-  open?(): MaybePromise<void>
-
-  /**
-   * Returns the newest `context.safePosition` this connector stored in the target together with its effects,
-   * or `undefined` if there is none. The stream resumes there regardless of the state file, unless someone
-   * reset the connector. Use it for exactly-once effects: see the delivery guide. Called after {@link open}
-   * and retried until it succeeds.
-   */
-  loadPosition?(signal: AbortSignal): MaybePromise<string | undefined>
-
-  /** Closes what {@link open} opened. Runs once, after everything else. */
-  close?(): MaybePromise<void>
 
   /**
    * Validates the stream id as the connector specification requires, and asks the platform whether the stream

@@ -70,6 +70,11 @@ export class EventContext {
     return id instanceof UnknownId ? id.read() : id
   }
 
+  /** The key of the item, where `transform` returns several with a key each; undefined where it returns one item. */
+  get key(): string | undefined {
+    return this.#operation.itemKey
+  }
+
   /** The entity. For a delete, its last known state. */
   get entity(): Entity {
     this.#unknownId?.readOwnId()

@@ -15,10 +15,11 @@ export type OperationKind = 'create' | 'update' | 'delete'
  * - `left-route`: it is still there and passes the filter, but no longer belongs to this route;
  * - `revoked`, `expired`: it is no longer valid;
  * - `merged`: it was merged into another entity;
- * - `reconciled`: a comparison found that it is gone at the platform, and nobody had said so.
+ * - `reconciled`: a comparison found that it is gone at the platform, and nobody had said so;
+ * - `changed`: the entity is still there, but no longer has this item, as when its pattern was changed.
  */
 export type DeleteReason =
-  'deleted' | 'left-filter' | 'left-route' | 'revoked' | 'expired' | 'merged' | 'reconciled'
+  'deleted' | 'left-filter' | 'left-route' | 'revoked' | 'expired' | 'merged' | 'reconciled' | 'changed'
 
 /** One effect on the target, for one entity, through one route: an event is one of them, a merge several. */
 export class Operation {
@@ -83,6 +84,11 @@ export class Operation {
   /** The entity's key, the same at every route. */
   get entityKey(): string {
     return this.route === undefined ? this.key : entityKeyOfLane(this.key, this.route.name)
+  }
+
+  /** The key of the item that it is about; undefined when it is about the entity as a whole. */
+  get itemKey(): string | undefined {
+    return undefined
   }
 
   /** Whether it has been handed to a hook or a batch. */

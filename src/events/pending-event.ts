@@ -65,7 +65,8 @@ export class PendingEvent {
 
 const rank = { skipped: 1, delivered: 2, 'dead-lettered': 3 } as const
 
-function worse(one: Outcome, other: Outcome): Outcome {
+/** What an event ends as when its parts end differently. */
+export function worse(one: Outcome, other: Outcome): Outcome {
   if (one === delivered && other === delivered) return one
   return rankOf(other) > rankOf(one) ? other : one
 }

@@ -171,7 +171,7 @@ export class Gate {
     }
     const share = this.#failures.ofAll
     this.#count(verdict, operations)
-    const key = operations.length === 1 && !this.#isAlone ? operations[0]!.key : undefined
+    const key = operations.length === 1 && !this.#isAlone ? operations[0]!.entityKey : undefined
     const isThere = verdict.isOverload && verdict.facts.retryAfterMs !== undefined
     const isCertain = verdict.kind === 'outage'
     if (this.#outage.failed(key, verdict.reason, isCertain, call, share, isThere)) {
@@ -207,7 +207,7 @@ export class Gate {
     if (verdict.ofPlatform) return 'bad'
     const isFirst = operation.tries.refusals++ === 0
     if (operation.origin.kind === 'repair') return 'bad'
-    if (isFirst) this.#refusals.refused(operation.key)
+    if (isFirst) this.#refusals.refused(operation.entityKey)
     if (!this.#outage.isRefusing && !this.#refusals.isMoreThanChance) {
       if (isFirst) return 'suspect'
       this.#refusals.wasBad()

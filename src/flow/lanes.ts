@@ -1,5 +1,6 @@
 import { type Random } from '../util/backoff.ts'
 import { Queue } from '../util/queue.ts'
+import { ItemOperation, type ItemWork } from '../events/item-operation.ts'
 import { type Operation } from '../events/operation.ts'
 import { type Precedence } from './precedence.ts'
 
@@ -22,6 +23,7 @@ export class Lanes {
   readonly #lanes = new Map<string, Lane>()
   readonly #ready = new Queue<Operation>()
   readonly #precedence: Precedence | undefined
+  readonly #divided = new Set<Operation>()
   #size = 0
 
   /** @param precedence who else waits for whom; absent when only the operations of one entity wait for one another. */
@@ -29,7 +31,7 @@ export class Lanes {
     this.#precedence = precedence
   }
 
-  /** Operations that have not finished. */
+  /** Operations that have not finished, but for those that are {@link divided}. */
   get size(): number {
     return this.#size
   }
@@ -42,6 +44,11 @@ export class Lanes {
   /** Those operations, in the order in which they would start. */
   get ready(): Iterable<Operation> {
     return this.#ready
+  }
+
+  /** Operations that stay first in their lanes until all of their items have finished, which are in lanes of their own. */
+  get divided(): ReadonlySet<Operation> {
+    return this.#divided
   }
 
   /** All operations that have not finished, each once. */
@@ -75,7 +82,8 @@ export class Lanes {
     this.#size++
     this.#enter(operation.key, operation)
     for (const key of operation.joined) this.#enter(key, operation)
-    this.#precedence?.enter(operation)
+    // An item has its turn with its entity.
+    if (!(operation instanceof ItemOperation)) this.#precedence?.enter(operation)
     if (operation.blockedBy === 0) this.#ready.push(operation)
   }
 
@@ -105,8 +113,10 @@ export class Lanes {
   }
 
   /** Whether others may wait for this one, which is first in its lanes. */
-  isAwaited({ key, joined }: Operation): boolean {
+  isAwaited(operation: Operation): boolean {
     if (this.#precedence !== undefined) return true
+    if (operation instanceof ItemOperation && this.isAwaited(operation.work.operation)) return true
+    const { key, joined } = operation
     return [key, ...joined].some((each) => (this.#lanes.get(each)?.waiting?.size ?? 0) > 0)
   }
 
@@ -131,6 +141,18 @@ export class Lanes {
     this.#ready.push(operation)
   }
 
+  /** An operation that was taken waits for its items. */
+  divide({ operation }: ItemWork): void {
+    this.#size--
+    this.#divided.add(operation)
+  }
+
+  /** All items of an operation have ended: it is taken again, to be finished. */
+  unite({ operation }: ItemWork): void {
+    this.#size++
+    this.#divided.delete(operation)
+  }
+
   /** An operation that was taken has ended: who waits behind it moves up. */
   finish(operation: Operation): void {
     this.#size--
@@ -152,11 +174,29 @@ export class Lanes {
       // First in its lane, and waiting for another's.
       if (!lane.first!.isStarted) dropped.add(lane.first!)
     }
+    this.#cancelDivided(dropped)
     for (const [key, lane] of this.#lanes) if (dropped.has(lane.first!)) this.#lanes.delete(key)
     this.#ready.clear()
-    this.#precedence?.keep(new Set([...this.#lanes.values()].map(({ first }) => first!)))
+    const kept = [...this.#lanes.values()].map(({ first }) => first!)
+    this.#precedence?.keep(new Set(kept.filter((operation) => !(operation instanceof ItemOperation))))
     this.#size -= dropped.size
     return [...dropped]
+  }
+
+  /** Of operations that are divided no item begins any more; they are dropped unless a hook is at work on one. */
+  #cancelDivided(dropped: Set<Operation>): void {
+    const atWork = new Set<Operation>()
+    for (const { first } of this.#lanes.values()) {
+      if (!(first instanceof ItemOperation)) continue
+      first.work.cancel()
+      if (!dropped.has(first)) atWork.add(first.work.operation)
+    }
+    for (const operation of this.#divided) {
+      if (atWork.has(operation)) continue
+      this.#size++
+      this.#divided.delete(operation)
+      dropped.add(operation)
+    }
   }
 
   #enter(key: string, operation: Operation): void {

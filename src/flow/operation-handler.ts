@@ -1,6 +1,7 @@
 import { type MaybePromise } from '../store/state-store.ts'
 import { type Outcome } from '../events/event-counters.ts'
 import { type ItemAnswer } from './flush-answer.ts'
+import { type ItemWork } from '../events/item-operation.ts'
 import { type Operation } from '../events/operation.ts'
 
 /** Who waits for the end of a call. */
@@ -17,11 +18,14 @@ export interface OverdueListener {
 /** What is done with an operation when its turn has come. */
 export interface OperationHandler {
   /**
-   * Calls the hooks. In batch mode only as far as the operation's item: undefined means that it goes into a batch.
+   * Calls the hooks. In batch mode only as far as the operation's item: undefined means that it goes into a batch. Where an
+   * entity has several items, only as far as what they are: each is delivered as an operation.
    *
    * @param caller told when a call does not end although its time is over.
    */
-  deliver(operation: Operation, caller: OverdueListener): MaybePromise<Outcome | undefined>
+  deliver(operation: Operation, caller: OverdueListener): MaybePromise<Outcome | ItemWork | undefined>
+  /** All items of an operation have been taken, or need not be. */
+  itemsTaken(work: ItemWork): MaybePromise<Outcome>
   /**
    * Hands a batch to the author; one answer for each operation, in the same order.
    *

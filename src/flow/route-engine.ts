@@ -12,7 +12,9 @@ import { type Hanging, type HangingCall, hangingCall, hangsAfterMs, nothingHangs
 import { type Limiter, type TargetLimits } from './target-limits.ts'
 import { Lanes } from './lanes.ts'
 import { type DeliveryListener } from './delivery-listener.ts'
+import { ItemOperation, ItemWork } from '../events/item-operation.ts'
 import { type Operation } from '../events/operation.ts'
+import { droppedByReset } from '../events/event-counters.ts'
 import { type OperationHandler, type OverdueListener } from './operation-handler.ts'
 import { type QueueView } from './queue-depth.ts'
 import { precedenceOf } from './precedence.ts'
@@ -110,7 +112,7 @@ export class RouteEngine implements OverdueListener {
 
   /** Its operations, for those who ask now and then what becomes of them. */
   get queueView(): QueueView {
-    const gathered = this.#batcher?.unsent ?? []
+    const gathered = [...(this.#batcher?.unsent ?? []), ...this.#lanes.divided]
     return { operations: this.#lanes, ready: this.#lanes.ready, gathered, resting: this.#resting }
   }
 
@@ -172,7 +174,7 @@ export class RouteEngine implements OverdueListener {
     const unsent = this.#batcher?.clear() ?? []
     const dropped = this.#lanes.clear([...this.#resting.clear(), ...unsent])
     this.#atWork.leave(unsent.length)
-    this.ended()
+    this.#checkIdle()
     return dropped
   }
 
@@ -234,6 +236,13 @@ export class RouteEngine implements OverdueListener {
         if (this.gate.isRefusing) this.#batcher!.hurry()
         return
       }
+      if (outcome instanceof ItemWork) {
+        this.gate.wasted(operation)
+        this.#atWork.leave()
+        this.#lanes.divide(outcome)
+        this.#pushItems(outcome)
+        return
+      }
       if (outcome === delivered) {
         this.#noteDuration(operation)
         this.gate.worked([operation], operation)
@@ -277,8 +286,42 @@ export class RouteEngine implements OverdueListener {
     return this.#lanes.size - this.#lanes.readyCount - this.#atWork.count - this.#resting.size
   }
 
-  /** An operation has ended, or was dropped. */
-  ended(): void {
+  /** An operation has ended. */
+  ended(operation: Operation): void {
+    if (operation instanceof ItemOperation) {
+      const { work } = operation
+      if (!work.isOver) this.#pushItems(work)
+      else void this.#finishItems(work)
+    }
+    this.#checkIdle()
+  }
+
+  #pushItems(work: ItemWork): void {
+    for (const item of work.next()) {
+      item.pushedMs = Math.round(this.#clock.monotonic())
+      this.#lanes.push(item)
+    }
+    this.#pump()
+  }
+
+  /** All items of an operation have ended, and so it does. */
+  async #finishItems(work: ItemWork): Promise<void> {
+    const { operation, failure } = work
+    this.#lanes.unite(work)
+    this.#atWork.begin()
+    if (work.isCancelled) this.#settler.end(operation, droppedByReset)
+    else if (failure !== undefined) this.#settler.itemsFailed(work, failure)
+    else {
+      try {
+        this.#settler.end(operation, await this.#handler.itemsTaken(work))
+      } catch (error) {
+        this.#settler.failed(operation, this.#settler.judge(error, operation), operation)
+      }
+    }
+    this.#pump()
+  }
+
+  #checkIdle(): void {
     if (this.#lanes.size > 0 || !this.#idle.isAwaited) return
     this.#idle.notifyAll()
     this.#batcher?.calm()

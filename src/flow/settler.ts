@@ -6,6 +6,7 @@ import { type Logger } from '../util/logger.ts'
 import { type EventCounters, type Outcome } from '../events/event-counters.ts'
 import { type Gate } from './gate.ts'
 import { type Lanes } from './lanes.ts'
+import { ItemOperation, type ItemWork } from '../events/item-operation.ts'
 import { type Operation } from '../events/operation.ts'
 import { type DeliveryListener } from './delivery-listener.ts'
 import { type OperationHandler } from './operation-handler.ts'
@@ -127,13 +128,19 @@ export class Settler {
     this.#options.atWork.leave()
   }
 
+  /** Items of an operation could not be delivered, for good: it is kept whole, since one event is one dead letter. */
+  itemsFailed({ operation, attempts, isSuspect }: ItemWork, verdict: Verdict): void {
+    operation.tries.count = attempts
+    this.#bury(operation, verdict, isSuspect)
+  }
+
   /** The operation has come to its end. */
   end(operation: Operation, outcome: Outcome): void {
     const { atWork, lanes, engine } = this.#options
     atWork.leave()
     lanes.finish(operation)
     operation.finish(outcome)
-    engine.ended()
+    engine.ended(operation)
   }
 
   #giveUp(operation: Operation, verdict: Verdict, call: object): void {
@@ -182,7 +189,8 @@ export class Settler {
 
   #bury(operation: Operation, verdict: Verdict, isSuspect: boolean): void {
     operation.tries.fail(this.#options.clock.now(), verdict.reason)
-    this.#options.listener.onDeadLetter(operation, verdict, isSuspect)
+    if (operation instanceof ItemOperation) operation.work.failed(operation, verdict, isSuspect)
+    else this.#options.listener.onDeadLetter(operation, verdict, isSuspect)
     this.end(operation, { kind: 'dead-lettered', reason: verdict.reason })
   }
 }
@@ -202,7 +210,7 @@ export interface SettlerOptions {
   /** Whether operations go out in batches. */
   readonly bulk: boolean
   /** Knows whether nothing is started any more, and is told when an operation has ended. */
-  readonly engine: { readonly isStopped: boolean; ended(): void }
+  readonly engine: { readonly isStopped: boolean; ended(operation: Operation): void }
 }
 
 /** Counts the operations that are in somebody's hands: a hook is at work on them, or a batch gathers them. */

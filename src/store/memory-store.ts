@@ -1,10 +1,14 @@
 import { StateError } from '../errors/state-error.ts'
 import { compareKeys } from './compare-keys.ts'
 import { isEarlierPosition } from './earlier-position.ts'
+import { MemoryClaims } from './memory-claims.ts'
 import {
+  type Claim,
+  type ClaimPlace,
   type DeadLetter,
   type DeadLetterUpdate,
   type EntityRecord,
+  type ItemRecord,
   type StateChanges,
   type StateOpening,
   type StateStore,
@@ -36,6 +40,7 @@ export class MemoryStore implements StateStore {
   readonly #values = new Map<string, string>()
   readonly #entities = new Map<string, EntityRecord>()
   readonly #departures = new Map<string, string>()
+  readonly #claims = new MemoryClaims()
   /** By id: ids only increase, and a Map keeps insertion order. */
   readonly #deadLetters = new Map<number, DeadLetter>()
 
@@ -115,6 +120,41 @@ export class MemoryStore implements StateStore {
     return this.#entities.size
   }
 
+  claimsOf(page: { entity: string; afterKey?: string | undefined; limit: number }): readonly Claim[] {
+    this.#requireOpen('STATE_UNREADABLE')
+    return this.#claims.of(page.entity, page.afterKey ?? '', page.limit)
+  }
+
+  claimsOn(page: { key: string; afterEntity?: string | undefined; limit: number }): readonly Claim[] {
+    this.#requireOpen('STATE_UNREADABLE')
+    return this.#claims.on(page.key, page.afterEntity ?? '', page.limit)
+  }
+
+  async claims(page: { after?: ClaimPlace | undefined; limit: number }): Promise<readonly Claim[]> {
+    this.#requireOpen('STATE_UNREADABLE')
+    return this.#claims.page(page.after ?? { key: '', entity: '' }, page.limit)
+  }
+
+  item(key: string): ItemRecord | undefined {
+    this.#requireOpen('STATE_UNREADABLE')
+    return this.#claims.item(key)
+  }
+
+  itemsAt(externalId: string): readonly ItemRecord[] {
+    this.#requireOpen('STATE_UNREADABLE')
+    return this.#claims.itemsAt(externalId)
+  }
+
+  async items(page: { afterKey?: string | undefined; limit: number }): Promise<readonly ItemRecord[]> {
+    this.#requireOpen('STATE_UNREADABLE')
+    return this.#claims.items(page.afterKey ?? '', page.limit)
+  }
+
+  async countItems(): Promise<number> {
+    this.#requireOpen('STATE_UNREADABLE')
+    return this.#claims.itemCount
+  }
+
   async departures(): Promise<ReadonlyMap<string, string>> {
     this.#requireOpen('STATE_UNREADABLE')
     return new Map(this.#departures)
@@ -169,7 +209,7 @@ export class MemoryStore implements StateStore {
 
   async commit(changes: StateChanges): Promise<void> {
     this.#requireOpen('STATE_NOT_WRITTEN')
-    const { values, putEntities, deleteEntities, ...letters } = collect(changes)
+    const { values, putEntities, deleteEntities, claims, ...letters } = collect(changes)
     const { addDeadLetters, removeDeadLetters, updateDeadLetters, putDepartures, removeDepartures } = letters
 
     for (const [name, value] of values) {
@@ -184,6 +224,10 @@ export class MemoryStore implements StateStore {
     }
     for (const entity of putEntities) this.#entities.set(entity.key, entity)
     for (const key of deleteEntities) this.#entities.delete(key)
+    for (const claim of claims.putClaims) this.#claims.put(claim)
+    for (const place of claims.deleteClaims) this.#claims.delete(place)
+    for (const item of claims.putItems) this.#claims.putItem(item)
+    for (const key of claims.deleteItems) this.#claims.deleteItem(key)
     for (const [key, position] of putDepartures) this.#departures.set(key, position)
     for (const key of removeDepartures) this.#departures.delete(key)
     if (addDeadLetters.length > 0 || removeDeadLetters.length > 0) this.#sortedIds = undefined
@@ -238,6 +282,12 @@ function collect(changes: StateChanges) {
       values: [...(changes.values ?? [])],
       putEntities: Array.from(changes.putEntities ?? [], withoutUndefined),
       deleteEntities: [...(changes.deleteEntities ?? [])],
+      claims: {
+        putClaims: Array.from(changes.putClaims ?? [], withoutUndefined),
+        deleteClaims: [...(changes.deleteClaims ?? [])],
+        putItems: Array.from(changes.putItems ?? [], withoutUndefined),
+        deleteItems: [...(changes.deleteItems ?? [])],
+      },
       putDepartures: [...(changes.putDepartures ?? [])],
       removeDepartures: [...(changes.removeDepartures ?? [])],
       addDeadLetters: Array.from(changes.addDeadLetters ?? [], withoutUndefined),

@@ -152,6 +152,11 @@ export function applyChanges(statements: SqliteStatements, changes: StateChanges
   }
   putEntities(statements, changes.putEntities ?? [])
   for (const key of changes.deleteEntities ?? []) statements.deleteEntity.run(key)
+  for (const { entity, key, item } of changes.putClaims ?? []) statements.putClaim.run(entity, key, item)
+  for (const { entity, key } of changes.deleteClaims ?? []) statements.deleteClaim.run(entity, key)
+  for (const { key, externalId, item } of changes.putItems ?? [])
+    statements.putItem.run(key, externalId ?? null, item)
+  for (const key of changes.deleteItems ?? []) statements.deleteItem.run(key)
   for (const departure of changes.putDepartures ?? []) statements.putDeparture.run(...departure)
   for (const key of changes.removeDepartures ?? []) statements.removeDeparture.run(key)
   for (const letter of changes.addDeadLetters ?? []) {

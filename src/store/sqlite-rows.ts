@@ -1,4 +1,10 @@
-import { type DeadLetter, type EntityRecord, type NewDeadLetter } from './state-store.ts'
+import {
+  type Claim,
+  type DeadLetter,
+  type EntityRecord,
+  type ItemRecord,
+  type NewDeadLetter,
+} from './state-store.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -33,6 +39,15 @@ export function entityOfRow(row: Row, key = row['key'] as string): EntityRecord 
   if (row['route'] !== null) entity.route = row['route'] as string
   if (row['caught_up_ms'] !== null) entity.caughtUpMs = row['caught_up_ms'] as number
   return entity
+}
+
+export function claimOfRow(row: Row): Claim {
+  return { entity: row['entity'] as string, key: row['key'] as string, item: row['item'] as string }
+}
+
+export function itemOfRow(row: Row): ItemRecord {
+  const record = { key: row['key'] as string, item: row['item'] as string }
+  return row['external_id'] === null ? record : { ...record, externalId: row['external_id'] as string }
 }
 
 /** Columns of {@link deadLetterParameters}, in order. */

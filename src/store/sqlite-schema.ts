@@ -102,6 +102,24 @@ const migrations: readonly string[] = [
   `
   ALTER TABLE entity ADD COLUMN caught_up_ms INTEGER;
   `,
+  `
+  -- Which entity has an item under which key, for targets that hold values.
+  CREATE TABLE claim (
+    entity TEXT NOT NULL,
+    key TEXT NOT NULL,
+    item TEXT NOT NULL,
+    PRIMARY KEY (entity, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX claim_key ON claim (key, entity);
+
+  -- What the target holds under each key.
+  CREATE TABLE item (
+    key TEXT PRIMARY KEY,
+    external_id TEXT,
+    item TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX item_external_id ON item (external_id) WHERE external_id IS NOT NULL;
+  `,
 ]
 
 /** Schema version of this package. */

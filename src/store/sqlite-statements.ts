@@ -66,6 +66,31 @@ export function prepareStatements(database: DatabaseSync) {
     ),
     deleteEntity: database.prepare('DELETE FROM entity WHERE key = ?'),
 
+    claimsOf: database.prepare(
+      'SELECT entity, key, item FROM claim WHERE entity = ? AND key > ? ORDER BY key LIMIT ?',
+    ),
+    claimsOn: database.prepare(
+      'SELECT entity, key, item FROM claim WHERE key = ? AND entity > ? ORDER BY entity LIMIT ?',
+    ),
+    claimsAfter: database.prepare(
+      'SELECT entity, key, item FROM claim WHERE (key, entity) > (?, ?) ORDER BY key, entity LIMIT ?',
+    ),
+    putClaim: database.prepare(
+      'INSERT INTO claim (entity, key, item) VALUES (?, ?, ?) ON CONFLICT (entity, key) DO UPDATE SET item = excluded.item',
+    ),
+    deleteClaim: database.prepare('DELETE FROM claim WHERE entity = ? AND key = ?'),
+
+    item: database.prepare('SELECT key, external_id, item FROM item WHERE key = ?'),
+    itemsAt: database.prepare('SELECT key, external_id, item FROM item WHERE external_id = ? LIMIT 100'),
+    itemsAfter: database.prepare(
+      'SELECT key, external_id, item FROM item WHERE key > ? ORDER BY key LIMIT ?',
+    ),
+    countItems: database.prepare('SELECT count(*) AS count FROM item'),
+    putItem: database.prepare(
+      'INSERT INTO item (key, external_id, item) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET external_id = excluded.external_id, item = excluded.item',
+    ),
+    deleteItem: database.prepare('DELETE FROM item WHERE key = ?'),
+
     departures: database.prepare('SELECT key, position FROM departure'),
     putDeparture: database.prepare(
       'INSERT INTO departure (key, position) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET position = excluded.position',

@@ -6,13 +6,16 @@ import { StateError } from '../errors/state-error.ts'
 import { openStateFile, SqliteConnection } from './sqlite-connection.ts'
 import { stateFailure } from './sqlite-failure.ts'
 import { createPrivateFile, isBusy, SqliteLock } from './sqlite-lock.ts'
-import { deadLetterOfRow, entityOfRow } from './sqlite-rows.ts'
+import { claimOfRow, deadLetterOfRow, entityOfRow, itemOfRow } from './sqlite-rows.ts'
 import { claim, migrate } from './sqlite-schema.ts'
 import { type SqliteStatements } from './sqlite-statements.ts'
 import { SqliteThread } from './sqlite-thread.ts'
 import {
+  type Claim,
+  type ClaimPlace,
   type DeadLetter,
   type EntityRecord,
+  type ItemRecord,
   type StateChanges,
   type StateOpening,
   type StateStore,
@@ -164,6 +167,42 @@ export class SqliteStore implements StateStore {
     return this.#read(({ countEntities }) => Number(countEntities.get()?.['count']))
   }
 
+  claimsOf(page: { entity: string; afterKey?: string | undefined; limit: number }): readonly Claim[] {
+    return this.#read(({ claimsOf }) =>
+      claimsOf.all(page.entity, page.afterKey ?? '', page.limit).map(claimOfRow),
+    )
+  }
+
+  claimsOn(page: { key: string; afterEntity?: string | undefined; limit: number }): readonly Claim[] {
+    return this.#read(({ claimsOn }) =>
+      claimsOn.all(page.key, page.afterEntity ?? '', page.limit).map(claimOfRow),
+    )
+  }
+
+  async claims(page: { after?: ClaimPlace | undefined; limit: number }): Promise<readonly Claim[]> {
+    const { key, entity } = page.after ?? { key: '', entity: '' }
+    return this.#read(({ claimsAfter }) => claimsAfter.all(key, entity, page.limit).map(claimOfRow))
+  }
+
+  item(key: string): ItemRecord | undefined {
+    return this.#read((statements) => {
+      const row = statements.item.get(key)
+      return row === undefined ? undefined : itemOfRow(row)
+    })
+  }
+
+  itemsAt(externalId: string): readonly ItemRecord[] {
+    return this.#read(({ itemsAt }) => itemsAt.all(externalId).map(itemOfRow))
+  }
+
+  async items(page: { afterKey?: string | undefined; limit: number }): Promise<readonly ItemRecord[]> {
+    return this.#read(({ itemsAfter }) => itemsAfter.all(page.afterKey ?? '', page.limit).map(itemOfRow))
+  }
+
+  async countItems(): Promise<number> {
+    return this.#read(({ countItems }) => Number(countItems.get()?.['count']))
+  }
+
   async departures(): Promise<ReadonlyMap<string, string>> {
     return this.#read(({ departures }) => {
       const rows = departures.all()
@@ -212,7 +251,7 @@ export class SqliteStore implements StateStore {
   async commit(changes: StateChanges): Promise<void> {
     await this.#write((connection) => {
       const all = withArrays(changes)
-      if (all.putEntities.length < this.#largeCommitEntities) {
+      if (all.putEntities.length + all.putClaims.length < this.#largeCommitEntities) {
         try {
           return connection.commit(all)
         } catch (error) {
@@ -274,6 +313,10 @@ function withArrays(changes: StateChanges) {
     ...changes,
     putEntities: [...(changes.putEntities ?? [])],
     deleteEntities: [...(changes.deleteEntities ?? [])],
+    putClaims: [...(changes.putClaims ?? [])],
+    deleteClaims: [...(changes.deleteClaims ?? [])],
+    putItems: [...(changes.putItems ?? [])],
+    deleteItems: [...(changes.deleteItems ?? [])],
     removeDepartures: [...(changes.removeDepartures ?? [])],
     addDeadLetters: [...(changes.addDeadLetters ?? [])],
     removeDeadLetters: [...(changes.removeDeadLetters ?? [])],

@@ -28,6 +28,29 @@ export interface EntityRecord {
   readonly expiresAtMs?: number | undefined
 }
 
+/** An entity has an item under this key: the target must hold it for as long as anybody claims it. */
+export interface Claim {
+  /** The key of the entity, as in {@link EntityRecord}. */
+  readonly entity: string
+  /** The item's key, followed by `@` and the name of the route where there is one. */
+  readonly key: string
+  /** The entity's item as JSON text. */
+  readonly item: string
+}
+
+/** What the target holds under one key. */
+export interface ItemRecord {
+  /** As in {@link Claim}. */
+  readonly key: string
+  /** The target's id for it; absent when the target assigns none. */
+  readonly externalId?: string | undefined
+  /** What the target was told last, as JSON text: all claims on the key, combined. */
+  readonly item: string
+}
+
+/** Where a page of claims begins: after this one, in order of key and then of entity. */
+export type ClaimPlace = Pick<Claim, 'key' | 'entity'>
+
 /** An event that could not be delivered, before it is stored. */
 export interface NewDeadLetter {
   /** Entity key, as in {@link EntityRecord}. Undefined if the event was unreadable. */
@@ -78,6 +101,10 @@ export interface StateChanges {
   readonly values?: ReadonlyMap<string, string | undefined> | undefined
   readonly putEntities?: Iterable<EntityRecord> | undefined
   readonly deleteEntities?: Iterable<string> | undefined
+  readonly putClaims?: Iterable<Claim> | undefined
+  readonly deleteClaims?: Iterable<ClaimPlace> | undefined
+  readonly putItems?: Iterable<ItemRecord> | undefined
+  readonly deleteItems?: Iterable<string> | undefined
   /**
    * Removes `position` and `caughtUpMs` from every stored entity, and all departures, because a reset
    * invalidates them.
@@ -145,6 +172,27 @@ export interface StateStore {
   /** Entities with `expiresAtMs` at or before `atMs`, soonest first. */
   expiring(page: { atMs: number; limit: number }): Promise<readonly EntityRecord[]>
   countEntities(): Promise<number>
+  /** A page of what an entity claims, in order of key, after `afterKey`. On the hot path, as {@link entity} is. */
+  claimsOf(page: {
+    entity: string
+    afterKey?: string | undefined
+    limit: number
+  }): MaybePromise<readonly Claim[]>
+  /** A page of who claims a key, in order of entity, after `afterEntity`. On the hot path too. */
+  claimsOn(page: {
+    key: string
+    afterEntity?: string | undefined
+    limit: number
+  }): MaybePromise<readonly Claim[]>
+  /** A page of all claims, in order of key and then of entity. */
+  claims(page: { after?: ClaimPlace | undefined; limit: number }): Promise<readonly Claim[]>
+  /** What the target holds under a key. On the hot path too. */
+  item(key: string): MaybePromise<ItemRecord | undefined>
+  /** What the target holds under this id of its own, at most a hundred. */
+  itemsAt(externalId: string): MaybePromise<readonly ItemRecord[]>
+  /** A page of what the target holds, in order of key, after `afterKey`. */
+  items(page: { afterKey?: string | undefined; limit: number }): Promise<readonly ItemRecord[]>
+  countItems(): Promise<number>
   /** All departures; never more than about ten thousand. */
   departures(): Promise<ReadonlyMap<string, string>>
   /** A page of dead letters by id, after `afterId`. */

@@ -1,12 +1,14 @@
 import { isOutcome, type Outcome } from '../events/event-counters.ts'
 import { type HookTrace } from '../events/event-trace.ts'
 import { type ItemAnswer, readFlushResults } from '../flow/flush-answer.ts'
+import { ItemOperation, type ItemWork } from '../events/item-operation.ts'
 import { type Operation } from '../events/operation.ts'
 import { type OperationHandler, type OverdueListener } from '../flow/operation-handler.ts'
 import { type EntityRecord, type MaybePromise } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
 import { jsonText } from '../util/json-text.ts'
-import { type FlushOperation, type Hooks } from '../contract/hooks.ts'
+import { type ClaimedItems } from '../items/claimed-items.ts'
+import { type FlushOperation, type ConnectorHooks } from '../contract/hooks.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
 import { TargetEffects, type TargetEffectsOptions } from './target-effects.ts'
 
@@ -16,9 +18,10 @@ import { TargetEffects, type TargetEffectsOptions } from './target-effects.ts'
  */
 export class HookRunner implements OperationHandler {
   readonly #options: HookRunnerOptions
-  readonly #hooks: Hooks<unknown>
+  readonly #hooks: ConnectorHooks
   readonly #limits: HookLimits
   readonly #effects: TargetEffects
+  readonly #itemEffects: TargetEffects
 
   constructor(options: HookRunnerOptions) {
     this.#options = options
@@ -30,10 +33,14 @@ export class HookRunner implements OperationHandler {
       requests: options.limits,
     }
     this.#effects = new TargetEffects(options, this.#limits)
+    const { items } = options
+    const ofItems = { ...options, idMap: items, features: [items], items: undefined }
+    this.#itemEffects = new TargetEffects(ofItems, this.#limits)
   }
 
-  deliver(operation: Operation, caller?: OverdueListener): MaybePromise<Outcome | undefined> {
+  deliver(operation: Operation, caller?: OverdueListener): MaybePromise<Outcome | ItemWork | undefined> {
     operation.isTransforming = false
+    if (operation instanceof ItemOperation) return this.#deliverItem(operation, caller)
     if (operation.leftAsItIs !== undefined) {
       this.#effects.leftAsItIs(operation)
       return { kind: 'skipped', reason: operation.leftAsItIs }
@@ -47,7 +54,7 @@ export class HookRunner implements OperationHandler {
     caller: OverdueListener | undefined,
     record: EntityRecord | undefined,
     from: number,
-  ): MaybePromise<Outcome | undefined> {
+  ): MaybePromise<Outcome | ItemWork | undefined> {
     const { features } = this.#options
     let known = record
     for (let index = from; index < features.length; index++) {
@@ -66,6 +73,18 @@ export class HookRunner implements OperationHandler {
       : effects.push(operation, known, caller)
   }
 
+  async #deliverItem(item: ItemOperation, caller: OverdueListener | undefined): Promise<Outcome | undefined> {
+    const answer = await this.#options.items.before(item)
+    if (isOutcome(answer)) return answer
+    return item.kind === 'delete'
+      ? this.#itemEffects.withdraw(item, answer, caller)
+      : this.#itemEffects.pushItem(item, answer, caller)
+  }
+
+  itemsTaken(work: ItemWork): Promise<Outcome> {
+    return this.#effects.itemsTaken(work)
+  }
+
   async flush(operations: readonly Operation[], caller?: OverdueListener): Promise<readonly ItemAnswer[]> {
     const trace = this.#options.tracing?.batch(operations)
     const call = new HookCall(this.#limits, trace, operations, caller)
@@ -81,13 +100,14 @@ export class HookRunner implements OperationHandler {
         operation.pendingEvent.trace?.failed('flush', operation, answer.error)
         continue
       }
+      const effects = this.#effectsOf(operation)
       if (operation.kind === 'delete') {
-        this.#effects.lost(operation)
+        effects.lost(operation)
         continue
       }
       const { externalId } = items[index]!.context
-      if (operation.kind === 'create') this.#options.idMap.targetIds.note(operation.entity, answer.externalId)
-      await this.#effects.took(operation, idOf(answer.externalId ?? externalId))
+      if (operation.kind === 'create') effects.noteId(operation, answer.externalId)
+      await effects.took(operation, idOf(answer.externalId ?? externalId))
     }
     this.#options.checkpointer.hurry()
     return answers
@@ -102,11 +122,16 @@ export class HookRunner implements OperationHandler {
   }
 
   skipped(operation: Operation): void {
-    this.#effects.leftAsItIs(operation)
+    this.#effectsOf(operation).leftAsItIs(operation)
+  }
+
+  #effectsOf(operation: Operation): TargetEffects {
+    return operation instanceof ItemOperation ? this.#itemEffects : this.#effects
   }
 }
 
 export interface HookRunnerOptions extends TargetEffectsOptions {
+  readonly items: ClaimedItems
   readonly clock: Clock
   readonly stopped: AbortSignal
   /** Follows calls for batches. Default: nobody does. */

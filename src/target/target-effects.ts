@@ -4,16 +4,18 @@ import { isStreamConnectorError, StreamConnectorError } from '../errors/stream-c
 import { type Checkpointer } from '../checkpoint/checkpointer.ts'
 import { type CallHook, type DeliveryFeature } from '../events/delivery-feature.ts'
 import { delivered, type Outcome } from '../events/event-counters.ts'
+import { type ItemOperation, type ItemWork } from '../events/item-operation.ts'
 import { type Operation } from '../events/operation.ts'
 import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
 import { type EntityRecord } from '../store/state-store.ts'
 import { isThenable } from '../util/is-thenable.ts'
 import { type Logger } from '../util/logger.ts'
 import { type ContextFacts, EventContext } from '../contract/event-context.ts'
-import { type FlushOperation, type Hooks } from '../contract/hooks.ts'
+import { type FlushOperation, type ConnectorHooks } from '../contract/hooks.ts'
 import { type UnknownId } from '../contract/unknown-id.ts'
 import { type PushedEntities } from '../id-map/pushed-entities.ts'
 import { missingId } from '../id-map/target-ids.ts'
+import { type ClaimedItems } from '../items/claimed-items.ts'
 import { type OverdueListener } from '../flow/operation-handler.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
 
@@ -23,8 +25,8 @@ import { HookCall, type HookLimits } from './hook-call.ts'
  */
 export class TargetEffects {
   readonly #options: TargetEffectsOptions
-  readonly #hooks: Hooks<unknown>
-  readonly #idMap: PushedEntities
+  readonly #hooks: ConnectorHooks
+  readonly #idMap: TargetKnowledge
   readonly #limits: HookLimits
   readonly #facts: ContextFacts
 
@@ -36,23 +38,24 @@ export class TargetEffects {
     this.#facts = { written: options.checkpointer, logger: options.logger }
   }
 
-  /** Brings the entity's state to the target. Undefined: it waits for its batch. */
+  /** Brings the entity's state to the target. Undefined: it waits for its batch. Work: it has items, which are brought each. */
   async push(
     operation: Operation,
     record: EntityRecord | undefined,
     caller: OverdueListener | undefined,
-  ): Promise<Outcome | undefined> {
+  ): Promise<Outcome | ItemWork | undefined> {
     const hooks = this.#hooks
-    const { targetIds } = this.#idMap
+    const { items } = this.#options
     if (this.#options.delivery.idMap) operation.kind = record === undefined ? 'create' : 'update'
     operation.isFirst = this.#options.delivery.idMap ? record === undefined : operation.kind === 'create'
     const call = this.#callFor(operation, caller)
-    let context = this.#context(operation, record?.externalId || undefined, call)
+    const context = this.#context(operation, record?.externalId || undefined, call)
     operation.isTransforming = true
     const transformed = call.run('transform', () => hooks.transform(operation.entity, context))
     const item = isThenable(transformed) ? await transformed : transformed
+    if (items?.mayBeItems(item) === true) return this.#divide(operation, record, item)
     operation.isTransforming = false
-    if (item === undefined || item === null) {
+    if (item === undefined || item === null || (Array.isArray(item) && item.length === 0)) {
       if (record !== undefined || this.#idMap.mayHavePushed(operation)) {
         // What it was is still at the target: by the author's word it does not belong there any more.
         operation.kind = 'delete'
@@ -62,8 +65,32 @@ export class TargetEffects {
       this.leftAsItIs(operation)
       return notTransformed
     }
+    return this.#bring(operation, record, item, context, call)
+  }
+
+  /** The same for one item of an entity. */
+  pushItem(
+    operation: ItemOperation,
+    record: EntityRecord | undefined,
+    caller: OverdueListener | undefined,
+  ): Promise<Outcome | undefined> {
+    const call = this.#callFor(operation, caller)
+    const context = this.#context(operation, record?.externalId || undefined, call)
+    return this.#bring(operation, record, operation.item, context, call)
+  }
+
+  async #bring(
+    operation: Operation,
+    record: EntityRecord | undefined,
+    item: unknown,
+    known: EventContext,
+    call: HookCall,
+  ): Promise<Outcome | undefined> {
+    const hooks = this.#hooks
+    const { targetIds } = this.#idMap
+    let context = known
     let externalId = record?.externalId || undefined
-    if (externalId !== undefined) targetIds.note(operation.entity, externalId)
+    if (externalId !== undefined) this.noteId(operation, externalId)
     if (externalId === undefined && hooks.find !== undefined && targetIds.isMissing(record)) {
       externalId = await this.#find(operation, context, call)
       operation.kind = externalId === undefined ? 'create' : 'update'
@@ -130,7 +157,7 @@ export class TargetEffects {
         throw new PermanentError('The target has this entity already (409).', { cause: error })
       return await this.#adopt(operation, item, context, call, error)
     }
-    this.#idMap.targetIds.note(operation.entity, externalId)
+    this.noteId(operation, externalId)
     const taken = this.took(operation, externalId)
     if (taken !== undefined) await taken
     return delivered
@@ -183,6 +210,17 @@ export class TargetEffects {
     operation: Operation,
     record: EntityRecord | undefined,
     caller: OverdueListener | undefined,
+  ): Promise<Outcome | ItemWork | undefined> {
+    return this.#options.items?.isInUse === true
+      ? this.#divide(operation, record, undefined)
+      : this.withdraw(operation, record, caller)
+  }
+
+  /** The same for what has no items, and for one item. */
+  async withdraw(
+    operation: Operation,
+    record: EntityRecord | undefined,
+    caller: OverdueListener | undefined,
   ): Promise<Outcome | undefined> {
     const hooks = this.#hooks
     const { targetIds } = this.#idMap
@@ -226,6 +264,40 @@ export class TargetEffects {
     if (unknown?.isReliedOn === true) throw missingId()
     this.lost(operation)
     return delivered
+  }
+
+  /** What an event says of an entity's items. */
+  async #divide(
+    operation: Operation,
+    record: EntityRecord | undefined,
+    answer: unknown,
+  ): Promise<Outcome | ItemWork> {
+    const isDelete = operation.kind === 'delete'
+    if (answer === undefined && !isDelete) {
+      operation.kind = 'delete'
+      operation.reason = 'left-filter'
+    }
+    const work = await this.#options.items!.workFor(operation, answer)
+    operation.isTransforming = false
+    if (!work.isOver) return work
+    if (work.leavesItems || record !== undefined) return this.itemsTaken(work)
+    this.leftAsItIs(operation)
+    return isDelete ? { kind: 'skipped', reason: operation.unlessPushed } : notTransformed
+  }
+
+  /** The target has the items of an entity as they are now. */
+  async itemsTaken({ operation, leavesItems, outcome }: ItemWork): Promise<Outcome> {
+    if (!leavesItems) this.lost(operation)
+    else {
+      const taken = this.took(operation, undefined)
+      if (taken !== undefined) await taken
+    }
+    return outcome
+  }
+
+  /** The target has this id for what the operation is about. */
+  noteId({ entity, itemKey }: Operation, externalId: string | number | undefined): void {
+    this.#idMap.targetIds.note(entity, externalId === itemKey ? undefined : externalId)
   }
 
   /** @param caller told when one of its hooks does not end although its time is over. */
@@ -273,15 +345,23 @@ export class TargetEffects {
 }
 
 export interface TargetEffectsOptions {
-  readonly hooks: Hooks<unknown>
+  readonly hooks: ConnectorHooks
   readonly delivery: DeliveryOptions
   readonly logger: Logger
   readonly checkpointer: Pick<Checkpointer, 'writtenSafe' | 'hurry'>
   /** What is known of the entities at the target. */
-  readonly idMap: PushedEntities
+  readonly idMap: TargetKnowledge
   /** What has a say in what is done, in this order: the id map among them. */
   readonly features: readonly DeliveryFeature[]
+  /** Knows the items of entities that have several. Default: none has. */
+  readonly items?: ClaimedItems | undefined
 }
+
+/** What is known of an entity, or of an item, at the target. */
+export type TargetKnowledge = Pick<
+  PushedEntities,
+  'targetIds' | 'isSurelyUnknown' | 'mayHavePushed' | 'isShared'
+>
 
 /** The messages of the specification of stream connectors. */
 const messages = {

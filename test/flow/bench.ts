@@ -1,6 +1,7 @@
 import { EventCounters, type Outcome } from '../../src/events/event-counters.ts'
 import { PendingEvent } from '../../src/events/pending-event.ts'
 import { RouteEngine } from '../../src/flow/route-engine.ts'
+import { type ItemWork } from '../../src/events/item-operation.ts'
 import { type OperationHandler } from '../../src/flow/operation-handler.ts'
 import { type DeliveryListener } from '../../src/flow/delivery-listener.ts'
 import { Operation, type OperationKind } from '../../src/events/operation.ts'
@@ -160,6 +161,10 @@ export class Bench implements OperationHandler, DeliveryListener {
   }
 
   skipped(_operation: Operation): void {}
+
+  itemsTaken({ outcome }: ItemWork): Outcome {
+    return outcome
+  }
 
   onOutage(reason: string | undefined): void {
     this.outages.push(reason)

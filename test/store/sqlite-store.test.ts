@@ -29,78 +29,86 @@ describe('SqliteStore', () => {
   it.each([
     ['', 500],
     [' in its thread', 0],
-  ])('does%s exactly what MemoryStore does', async (_, largeCommitEntities) => {
-    const keys = fc.constantFrom('a', 'b', 'c', 'é', '\uFFFD', '😀')
-    const ids = fc.integer({ min: 1, max: 12 })
-    const text = fc.string({ unit: 'grapheme', maxLength: 5 })
-    const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
-    const position = fc.tuple(fc.nat(12), fc.nat(2)).map(([ms, seq]) => `${ms}-${seq}`)
-    const changes: fc.Arbitrary<StateChanges> = fc.record(
-      {
-        values: fc.array(fc.tuple(keys, maybe(text)), { maxLength: 3 }).map((entries) => new Map(entries)),
-        putEntities: fc.array(
-          fc.record({
-            key: keys,
-            stixId: text,
-            externalId: maybe(text),
-            position: maybe(position),
-            expiresAtMs: maybe(fc.nat(9)),
-            route: maybe(text),
-          }),
-          { maxLength: 4 },
-        ),
-        deleteEntities: fc.array(keys, { maxLength: 2 }),
-        forgetPositions: fc.boolean(),
-        addDeadLetters: fc.array(
-          fc
-            .record({
-              key: maybe(keys),
-              error: text,
-              data: text,
+  ])(
+    'does%s exactly what MemoryStore does',
+    async (_, largeCommitEntities) => {
+      const keys = fc.constantFrom('a', 'b', 'c', 'é', '\uFFFD', '😀')
+      const ids = fc.integer({ min: 1, max: 12 })
+      const text = fc.string({ unit: 'grapheme', maxLength: 5 })
+      const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
+      const position = fc.tuple(fc.nat(12), fc.nat(2)).map(([ms, seq]) => `${ms}-${seq}`)
+      const changes: fc.Arbitrary<StateChanges> = fc.record(
+        {
+          values: fc.array(fc.tuple(keys, maybe(text)), { maxLength: 3 }).map((entries) => new Map(entries)),
+          putEntities: fc.array(
+            fc.record({
+              key: keys,
+              stixId: text,
+              externalId: maybe(text),
               position: maybe(position),
+              expiresAtMs: maybe(fc.nat(9)),
               route: maybe(text),
-            })
-            .map(letter),
-          { maxLength: 3 },
-        ),
-        removeDeadLetters: fc.array(ids, { maxLength: 2 }),
-        updateDeadLetters: fc.array(
-          fc.record({
-            id: ids,
-            attempts: fc.nat(9),
-            lastAtMs: fc.nat(9),
-            error: text,
-            answered: fc.constantFrom('requested', 'forced', undefined),
-          }),
-          { maxLength: 2 },
-        ),
-        outdateDeadLetters: fc
-          .array(fc.tuple(keys, position), { maxLength: 2 })
-          .map((entries) => new Map(entries)),
-        durable: fc.boolean(),
-      },
-      { requiredKeys: [] },
-    )
-    const replay = fc.record({ ids: maybe(fc.array(ids, { maxLength: 3 })), force: fc.boolean() })
-    const { directory, make } = stateDirectory()
-    let run = 0
-    await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(changes, maybe(replay)), { maxLength: 8 }), async (steps) => {
-        const sqlite = make({ directory: join(directory, `${run++}`), largeCommitEntities })
-        const memory = new MemoryStore()
-        await sqlite.open(connectorId)
-        await memory.open(connectorId)
-        for (const [change, request] of steps) {
-          await sqlite.commit(change)
-          await memory.commit(change)
-          if (request) expect(await sqlite.requestReplay(request)).toBe(await memory.requestReplay(request))
-          expect(await everythingIn(sqlite)).toStrictEqual(await everythingIn(memory))
-        }
-        await sqlite.close()
-      }),
-      { numRuns: 40 },
-    )
-  })
+            }),
+            { maxLength: 4 },
+          ),
+          deleteEntities: fc.array(keys, { maxLength: 2 }),
+          putClaims: fc.array(fc.record({ entity: keys, key: keys, item: text }), { maxLength: 4 }),
+          deleteClaims: fc.array(fc.record({ entity: keys, key: keys }), { maxLength: 2 }),
+          putItems: fc.array(fc.record({ key: keys, externalId: maybe(text), item: text }), { maxLength: 3 }),
+          deleteItems: fc.array(keys, { maxLength: 2 }),
+          forgetPositions: fc.boolean(),
+          addDeadLetters: fc.array(
+            fc
+              .record({
+                key: maybe(keys),
+                error: text,
+                data: text,
+                position: maybe(position),
+                route: maybe(text),
+              })
+              .map(letter),
+            { maxLength: 3 },
+          ),
+          removeDeadLetters: fc.array(ids, { maxLength: 2 }),
+          updateDeadLetters: fc.array(
+            fc.record({
+              id: ids,
+              attempts: fc.nat(9),
+              lastAtMs: fc.nat(9),
+              error: text,
+              answered: fc.constantFrom('requested', 'forced', undefined),
+            }),
+            { maxLength: 2 },
+          ),
+          outdateDeadLetters: fc
+            .array(fc.tuple(keys, position), { maxLength: 2 })
+            .map((entries) => new Map(entries)),
+          durable: fc.boolean(),
+        },
+        { requiredKeys: [] },
+      )
+      const replay = fc.record({ ids: maybe(fc.array(ids, { maxLength: 3 })), force: fc.boolean() })
+      const { directory, make } = stateDirectory()
+      let run = 0
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.tuple(changes, maybe(replay)), { maxLength: 8 }), async (steps) => {
+          const sqlite = make({ directory: join(directory, `${run++}`), largeCommitEntities })
+          const memory = new MemoryStore()
+          await sqlite.open(connectorId)
+          await memory.open(connectorId)
+          for (const [change, request] of steps) {
+            await sqlite.commit(change)
+            await memory.commit(change)
+            if (request) expect(await sqlite.requestReplay(request)).toBe(await memory.requestReplay(request))
+            expect(await everythingIn(sqlite)).toStrictEqual(await everythingIn(memory))
+          }
+          await sqlite.close()
+        }),
+        { numRuns: 40 },
+      )
+    },
+    120_000,
+  )
 })
 
 async function everythingIn(store: StateStore) {
@@ -109,10 +117,15 @@ async function everythingIn(store: StateStore) {
     entities: await store.entities({ limit: 99 }),
     laterEntities: await store.entities({ afterKey: 'b', limit: 2 }),
     expiring: await store.expiring({ atMs: 6, limit: 3 }),
+    claims: await store.claims({ limit: 99 }),
+    laterClaims: await store.claims({ after: { key: 'b', entity: 'a' }, limit: 2 }),
+    claimsOf: await store.claimsOf({ entity: 'a', afterKey: 'a', limit: 2 }),
+    claimsOn: await store.claimsOn({ key: 'b', limit: 9 }),
+    items: await store.items({ limit: 99 }),
     letters: await store.deadLetters({ limit: 99 }),
     laterLetters: await store.deadLetters({ afterId: 3, limit: 2, withoutData: true }),
     replays: await store.deadLetters({ limit: 99, onlyReplay: true }),
-    counts: [await store.countEntities(), await store.countDeadLetters()],
+    counts: [await store.countEntities(), await store.countDeadLetters(), await store.countItems()],
   }
 }
 
@@ -128,7 +141,7 @@ describe('the file', () => {
     await store.close()
     const database = new DatabaseSync(file)
     database.exec(`
-      DROP TABLE IF EXISTS departure; DROP TRIGGER dead_letter_removed; DROP TABLE dead_letter_route;
+      DROP TABLE IF EXISTS departure; DROP TABLE claim; DROP TABLE item; DROP TRIGGER dead_letter_removed; DROP TABLE dead_letter_route;
       ALTER TABLE entity DROP COLUMN route; ALTER TABLE entity DROP COLUMN caught_up_ms;
       CREATE TRIGGER dead_letter_removed AFTER DELETE ON dead_letter
         BEGIN DELETE FROM replay WHERE id = old.id; DELETE FROM outdated WHERE id = old.id; END;

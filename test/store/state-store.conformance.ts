@@ -238,6 +238,64 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
     })
   })
 
+  describe('claims and items', () => {
+    const claim = (entity: string, key: string, item = `{"of":"${entity}"}`) => ({ entity, key, item })
+    const places = (claims: readonly { entity: string; key: string }[]) =>
+      claims.map(({ entity, key }) => `${entity} ${key}`)
+
+    it('are found by entity and by key, page by page, in the order of code points', async () => {
+      const store = await opened({
+        putClaims: [claim('b', 'x'), claim('a', '\u{1f600}'), claim('a', '\uffee'), claim('a', 'x')],
+      })
+      expect(places(await store.claimsOf({ entity: 'a', limit: 10 }))).toEqual([
+        'a x',
+        'a \uffee',
+        'a \u{1f600}',
+      ])
+      expect(places(await store.claimsOf({ entity: 'a', afterKey: 'x', limit: 1 }))).toEqual(['a \uffee'])
+      expect(places(await store.claimsOn({ key: 'x', limit: 10 }))).toEqual(['a x', 'b x'])
+      expect(places(await store.claimsOn({ key: 'x', afterEntity: 'a', limit: 10 }))).toEqual(['b x'])
+      const all = ['a x', 'b x', 'a \uffee', 'a \u{1f600}']
+      expect(places(await store.claims({ limit: 10 }))).toEqual(all)
+      expect(places(await store.claims({ limit: 2 }))).toEqual(all.slice(0, 2))
+      expect(places(await store.claims({ after: { key: 'x', entity: 'a' }, limit: 10 }))).toEqual(
+        all.slice(1),
+      )
+    })
+
+    it('are replaced and removed, one entity at a time', async () => {
+      const store = await opened({ putClaims: [claim('a', 'x'), claim('b', 'x')] })
+      await store.commit({
+        putClaims: [claim('a', 'x', '{"score":1}')],
+        deleteClaims: [
+          { entity: 'b', key: 'x' },
+          { entity: 'nobody', key: 'x' },
+        ],
+      })
+      expect(await store.claimsOn({ key: 'x', limit: 10 })).toEqual([claim('a', 'x', '{"score":1}')])
+      expect(await store.claimsOf({ entity: 'b', limit: 10 })).toEqual([])
+    })
+
+    it('know what the target holds under each key, and under which id of its own', async () => {
+      const store = await opened({
+        putItems: [
+          { key: 'y', externalId: '17', item: '1' },
+          { key: 'x', externalId: '17', item: '2' },
+          { key: 'z', item: '3' },
+        ],
+      })
+      expect(await store.item('z')).toEqual({ key: 'z', item: '3' })
+      expect(await store.item('nothing')).toBeUndefined()
+      expect((await store.itemsAt('17')).map(({ key }) => key).toSorted()).toEqual(['x', 'y'])
+      expect((await store.items({ limit: 2 })).map(({ key }) => key)).toEqual(['x', 'y'])
+      expect((await store.items({ afterKey: 'y', limit: 2 })).map(({ key }) => key)).toEqual(['z'])
+      await store.commit({ putItems: [{ key: 'y', item: '4' }], deleteItems: ['x', 'nothing'] })
+      expect(await store.itemsAt('17')).toEqual([])
+      expect(await store.item('y')).toEqual({ key: 'y', item: '4' })
+      expect(await store.countItems()).toBe(2)
+    })
+  })
+
   describe('dead letters', () => {
     it('keep every field, whatever is in it', async () => {
       const full = letter({

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { Checkpointer } from '../../src/checkpoint/checkpointer.ts'
+import { ClaimedItems } from '../../src/items/claimed-items.ts'
+import { Claims } from '../../src/items/claims.ts'
 import { HookRunner } from '../../src/target/hook-runner.ts'
 import { PushedEntities } from '../../src/id-map/pushed-entities.ts'
 import { StixIdRecords } from '../../src/id-map/stix-id-records.ts'
 import { TargetIds } from '../../src/id-map/target-ids.ts'
-import { type Hooks } from '../../src/contract/hooks.ts'
+import { type ConnectorHooks } from '../../src/contract/hooks.ts'
 import { delivered, type Outcome } from '../../src/events/event-counters.ts'
 import { PendingEvent } from '../../src/events/pending-event.ts'
 import { Operation, type OperationKind } from '../../src/events/operation.ts'
@@ -19,7 +21,7 @@ import { silentLogger } from '../../src/util/logger.ts'
 const status = (code: number) => Object.assign(new Error(`status ${code}`), { status: code })
 
 interface DeskOptions {
-  readonly hooks?: Partial<Hooks<unknown>>
+  readonly hooks?: Partial<ConnectorHooks>
   readonly delivery?: Partial<DeliveryOptions>
   readonly mapIsComplete?: boolean
 }
@@ -66,6 +68,13 @@ async function desk({ hooks = {}, delivery = {}, mapIsComplete = true }: DeskOpt
     logger: silentLogger,
     stopped: stopped.signal,
     idMap,
+    items: new ClaimedItems({
+      claims: new Claims(store, checkpointer),
+      combine: undefined,
+      tellsChanges: true,
+      targetIds: idMap.targetIds,
+      hasIdMap: true,
+    }),
     features: [idMap],
   })
   return { runner, checkpointer, clock, log, stopped }
@@ -185,7 +194,7 @@ describe("the target's answer", () => {
   })
 
   it('of 409 to a create or 404 to a delete counts as success, by option', async () => {
-    const hooks: Partial<Hooks<unknown>> = {
+    const hooks: Partial<ConnectorHooks> = {
       create: () => {
         throw status(409)
       },

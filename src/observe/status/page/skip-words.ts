@@ -11,6 +11,7 @@ export const skipWords: Readonly<Record<string, string>> = {
   'not-at-target': 'delete of what the target does not have',
   'shared-external-id': 'delete of what another entity is at the target too',
   'listen-delete': 'a delete, and deletes are not to be passed on',
+  unchanged: 'the target has these items',
   'no-create-hook': 'the connector has no create()',
   'no-update-hook': 'the connector has no update()',
   'no-delete-hook': 'the connector has no delete()',

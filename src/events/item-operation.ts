@@ -1,0 +1,132 @@
+import { type Verdict } from '../errors/verdict.ts'
+import { type Outcome } from './event-counters.ts'
+import { type DeleteReason, Operation } from './operation.ts'
+import { worse } from './pending-event.ts'
+
+/** The most items of one entity that are under way at a time: an entity can have a hundred thousand. */
+const maxUnderWay = 1000
+
+/** What an event changes about an entity's claim on one key. */
+export interface ItemChange {
+  /** The item's key as the author gave it. */
+  readonly name: string
+  /** The same with the name of the route, as the state keeps it. */
+  readonly key: string
+  /** The claim as it was, and as it is to be, as JSON text; undefined where there is none. */
+  readonly before: string | undefined
+  readonly after: string | undefined
+}
+
+/** The effect of an entity's event on one item, in the lane of that item's key. */
+export class ItemOperation extends Operation {
+  readonly work: ItemWork
+  readonly change: ItemChange
+  /** Why the item has to go, should nobody else claim it. */
+  readonly deleteReason: DeleteReason | undefined
+  /** All claims on the key combined, as JSON text, once its turn has come; undefined when there are none. */
+  combined: string | undefined
+  /** The same as the hook gets it. */
+  item: unknown
+
+  constructor(work: ItemWork, change: ItemChange) {
+    const { pendingEvent, entity, kind, reason, route, origin } = work.operation
+    const isGone = change.after === undefined
+    super(isGone ? 'delete' : 'update', pendingEvent, entity, `item:${change.key}`, undefined, [], route)
+    this.origin = origin
+    this.work = work
+    this.change = change
+    this.deleteReason = kind === 'delete' ? reason : 'changed'
+  }
+
+  override get itemKey(): string {
+    return this.change.name
+  }
+
+  /** Failures of several items of one entity are those of one entity. */
+  override get entityKey(): string {
+    return this.work.operation.entityKey
+  }
+
+  override finish(outcome: Outcome): void {
+    this.work.ended(outcome)
+  }
+}
+
+/** An operation of an entity that has its effects on items: it ends when all of them have. */
+export class ItemWork {
+  readonly operation: Operation
+  /** Whether the entity has any items when all of this is done. */
+  readonly leavesItems: boolean
+  #changes: readonly ItemChange[]
+  #begun = 0
+  #ended = 0
+  #outcome: Outcome = unchanged
+  #failed = 0
+  #verdict: Verdict | undefined
+  #isCancelled = false
+  /** The most tries that one of its items has had. */
+  attempts = 0
+  /** Whether something else than the event may be why items failed: nothing was delivered since others were refused too. */
+  isSuspect = false
+
+  constructor(operation: Operation, changes: readonly ItemChange[], leavesItems: boolean) {
+    this.operation = operation
+    this.#changes = changes
+    this.leavesItems = leavesItems
+  }
+
+  /** Whether nothing of it is left to do. */
+  get isOver(): boolean {
+    return this.#ended === this.#begun && this.#begun === this.#changes.length
+  }
+
+  /** Whether somebody has reset the connector meanwhile. */
+  get isCancelled(): boolean {
+    return this.#isCancelled
+  }
+
+  /** The worst that became of an item. */
+  get outcome(): Outcome {
+    return this.#outcome
+  }
+
+  /** Why items could not be delivered: how many, and the first of them; undefined when all could. */
+  get failure(): Verdict | undefined {
+    const verdict = this.#verdict
+    if (verdict === undefined || this.#changes.length === 1) return verdict
+    return {
+      ...verdict,
+      reason: `${this.#failed} of ${this.#changes.length} items failed. ${verdict.reason}`,
+    }
+  }
+
+  /** The next items that may begin. */
+  *next(): Iterable<ItemOperation> {
+    while (this.#begun < this.#changes.length && this.#begun - this.#ended < maxUnderWay) {
+      yield new ItemOperation(this, this.#changes[this.#begun++]!)
+    }
+  }
+
+  /** Begins nothing more: somebody has reset the connector. */
+  cancel(): void {
+    this.#isCancelled = true
+    this.#changes = this.#changes.slice(0, this.#begun)
+  }
+
+  /** An item has come to its end. */
+  ended(outcome: Outcome): void {
+    this.#ended++
+    this.#outcome = worse(this.#outcome, outcome)
+  }
+
+  /** An item could not be delivered, for good. */
+  failed({ itemKey, tries }: ItemOperation, verdict: Verdict, isSuspect: boolean): void {
+    this.#verdict ??= { ...verdict, reason: `${itemKey}: ${verdict.reason}` }
+    this.#failed++
+    this.attempts = Math.max(this.attempts, tries.count)
+    this.isSuspect ||= isSuspect
+  }
+}
+
+/** How an item ends when the target has it already as it should, and an event that changes none of its items. */
+export const unchanged: Outcome = { kind: 'skipped', reason: 'unchanged' }

@@ -1,0 +1,188 @@
+import { PermanentError } from '../errors/steering-errors.ts'
+import { type DeliveryFeature } from '../events/delivery-feature.ts'
+import { type Outcome } from '../events/event-counters.ts'
+import { isTold } from '../opencti/stream-event.ts'
+import { type ItemChange, type ItemOperation, ItemWork, unchanged } from '../events/item-operation.ts'
+import { type Operation } from '../events/operation.ts'
+import { entityKeyOfLane, laneOf } from '../events/routes.ts'
+import { type TargetIds, unknownExternalId } from '../id-map/target-ids.ts'
+import { type EntityRecord, type ItemRecord, type MaybePromise } from '../store/state-store.ts'
+import { type Claims, intended } from './claims.ts'
+import { type CombineItems, combineItems, joinTexts } from './combine-items.ts'
+import { canonicalText, isItemList, readItems } from './keyed-item.ts'
+
+/**
+ * For targets that hold values: turns what an event says of an entity into what changes of its items, and decides, when the
+ * turn of an item has come, what the target has to do so that it holds what all entities together claim.
+ */
+export class ClaimedItems implements DeliveryFeature {
+  readonly #options: ClaimedItemsOptions
+  readonly targetIds: TargetIds
+
+  constructor(options: ClaimedItemsOptions) {
+    this.#options = options
+    this.targetIds = options.targetIds
+  }
+
+  /** Whether the connector has items with a key each, not one item for each entity. */
+  get isInUse(): boolean {
+    return this.#options.claims.isInUse
+  }
+
+  /** Whether what `transform` has answered are items with keys, or has to be as it was for other entities. */
+  mayBeItems(answer: unknown): boolean {
+    return this.isInUse || isItemList(answer)
+  }
+
+  /**
+   * What `transform` has answered changes of the entity's items.
+   *
+   * @param answer undefined when the entity does not belong at the target.
+   * @throws PermanentError when an item cannot be kept.
+   */
+  async workFor(operation: Operation, answer: unknown): Promise<ItemWork> {
+    const { claims, hasIdMap } = this.#options
+    const items = answer === undefined || answer === null ? noItems : readItems(answer)
+    if (!hasIdMap)
+      throw new PermanentError(
+        'transform() returned items with keys. They need the id map, which remembers which entity has which item: switch it on (CONNECTOR_ID_MAP, connector.id_map).',
+      )
+    claims.use()
+    return new ItemWork(operation, await this.#changes(operation, items), items.size > 0)
+  }
+
+  async #changes(operation: Operation, items: ReadonlyMap<string, string>): Promise<ItemChange[]> {
+    const route = operation.route?.name
+    const held = await this.#options.claims.of(operation.key)
+    const wanted = new Map<string, ItemChange>()
+    for (const [name, text] of items) {
+      const key = laneOf(name, route)
+      wanted.set(key, { name, key, before: held.get(key), after: this.#normal(text) })
+    }
+    const gone = [...held]
+      .filter(([key]) => !wanted.has(key))
+      .map(([key, before]) => ({ name: entityKeyOfLane(key, route), key, before, after: undefined }))
+    // What is new comes first: a value that replaces another leaves no gap.
+    return [...[...wanted.values()].filter(({ before, after }) => before !== after), ...gone]
+  }
+
+  /** What the target has under the item's key, and what it should have; or how the item ends without the target. */
+  async before(operation: Operation): Promise<EntityRecord | Outcome | undefined> {
+    const item = operation as ItemOperation
+    const { claims, tellsChanges } = this.#options
+    const { change } = item
+    const record = await claims.item(change.key)
+    item.combined = await this.#combined(item, record)
+    if (item.combined === undefined) {
+      item.kind = 'delete'
+      item.reason = item.deleteReason
+      if (record !== undefined || change.before === intended) return entityRecordOf(item, record)
+      this.#settle(item)
+      return unchanged
+    }
+    item.kind = record === undefined ? 'create' : 'update'
+    item.reason = undefined
+    item.item = JSON.parse(item.combined)
+    if (record === undefined) {
+      if (change.before === undefined && isTold(item.event))
+        await claims.intend(this.#entityOf(item), change.key)
+      return undefined
+    }
+    if (record.item !== item.combined && tellsChanges) return entityRecordOf(item, record)
+    this.#settle(item, record)
+    return unchanged
+  }
+
+  taken(operation: Operation, externalId: string | undefined): void {
+    const item = operation as ItemOperation
+    this.#settle(item, { key: item.change.key, externalId, item: item.combined! })
+  }
+
+  lost(operation: Operation): void {
+    const item = operation as ItemOperation
+    this.#settle(item)
+    this.#options.claims.putItem(item.change.key, undefined)
+  }
+
+  unclear(operation: Operation): void {
+    this.taken(operation, unknownExternalId)
+  }
+
+  /** The author wants nothing done: what the target has stays, and counts as what it should have. */
+  leftAsItIs(operation: Operation): void {
+    const item = operation as ItemOperation
+    const known = this.#options.claims.item(item.change.key)
+    if (known instanceof Promise) void known.then((record) => this.#settle(item, record))
+    else this.#settle(item, known)
+  }
+
+  /** What may be there was written down before. */
+  mayHavePushed(): boolean {
+    return false
+  }
+
+  isSurelyUnknown(operation: Operation): boolean {
+    return (operation as ItemOperation).change.before !== intended
+  }
+
+  isShared(record: EntityRecord): MaybePromise<boolean> {
+    const { key, externalId } = record
+    return this.#options.claims.isShared({ key, externalId, item: '' })
+  }
+
+  /** Remembers the claim, and what the target has. */
+  #settle(item: ItemOperation, record?: ItemRecord): void {
+    const { claims } = this.#options
+    const { key, after } = item.change
+    claims.put(this.#entityOf(item), key, after)
+    if (record !== undefined && item.combined !== undefined)
+      claims.putItem(key, { ...record, item: item.combined })
+  }
+
+  #entityOf(item: ItemOperation): string {
+    return item.work.operation.key
+  }
+
+  /** What the target should have under the key, as JSON text; undefined for nothing. */
+  async #combined(item: ItemOperation, record: ItemRecord | undefined): Promise<string | undefined> {
+    const { claims, combine } = this.#options
+    const { key, before, after } = item.change
+    const isNew = before === undefined || before === intended
+    // What the target has is what the others claim: one more is added to it.
+    if (combine === undefined && isNew && after !== undefined && record !== undefined)
+      return joinTexts(record.item, after, undefined)
+    let all = after
+    for await (const text of claims.on(key, this.#entityOf(item))) {
+      all = all === undefined ? text : joinTexts(all, text, combine)
+      // More of the others cannot change it any more: it says all that the target has.
+      if (combine === undefined && all === record?.item) return all
+    }
+    return all
+  }
+
+  /** The text of an item that one entity claims alone. */
+  #normal(text: string): string {
+    if (this.#options.combine !== undefined || !text.includes('[')) return text
+    const item: unknown = JSON.parse(text)
+    return canonicalText(combineItems(item, item))
+  }
+}
+
+export interface ClaimedItemsOptions {
+  readonly claims: Claims
+  /** Makes one item of two with the same key. @default {@link combineItems} */
+  readonly combine: CombineItems | undefined
+  /** Whether the target is told when what it should have under a key changes, not only when it comes and goes. */
+  readonly tellsChanges: boolean
+  readonly targetIds: TargetIds
+  readonly hasIdMap: boolean
+}
+
+const noItems: ReadonlyMap<string, string> = new Map()
+
+/** The row of the id map that stands for an item: hooks are chosen by it as they are for entities. */
+function entityRecordOf(item: ItemOperation, record: ItemRecord | undefined): EntityRecord {
+  const { key } = item.change
+  const externalId = record === undefined ? unknownExternalId : record.externalId
+  return { key, stixId: item.entity.id, externalId }
+}

@@ -1,0 +1,124 @@
+import { tlpRankOfText } from '../stix/read/tlp.ts'
+import { canonicalText } from './keyed-item.ts'
+
+/** Makes one item of two that have the same key. */
+export type CombineItems = (one: unknown, other: unknown) => unknown
+
+/**
+ * The same for items as JSON text.
+ *
+ * @param combine absent for {@link combineItems}.
+ */
+export function joinTexts(one: string, other: string, combine: CombineItems | undefined): string {
+  if (combine === undefined && one === other) return one
+  return canonicalText((combine ?? combineItems)(JSON.parse(one), JSON.parse(other)))
+}
+
+/** Of a date with such a name the earlier one counts; of any other the later one. */
+const earlierCounts = /^(?:valid|first|created|start)/i
+
+/** From the mildest to the worst. */
+const severities = ['none', 'info', 'informational', 'low', 'medium', 'moderate', 'high', 'critical']
+
+const isoDate = /^\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?$/
+const endingDate = /(?:until|to|end)$/i
+
+/**
+ * What the target should see of an item that several entities have: the strictest TLP, the highest number and severity, the
+ * latest date (of `validFrom`, `firstSeen`, `created` and `start` the earliest), `true` before `false`, and of lists
+ * everything that is in any of them. Of texts that are nothing of this, the last in order counts, so that the outcome does not
+ * depend on which entity came first.
+ *
+ * It does not matter in which order items are combined, nor how often: `a`, `b` and `a` again make what `b` and `a` make.
+ */
+export function combineItems<Item>(one: Item, other: Item): Item {
+  return join('', one, other) as Item
+}
+
+function join(name: string, one: unknown, other: unknown): unknown {
+  const kind = kindOf(name, one)
+  const order = kind - kindOf(name, other)
+  if (order !== 0) return normal(order > 0 ? one : other)
+  switch (kind) {
+    case kinds.list:
+      return union(one as unknown[], other as unknown[])
+    case kinds.fields:
+      return joinFields(one as Fields, other as Fields)
+    default:
+      return compare(kind, one, other) * (isEarliest(name, kind) ? -1 : 1) >= 0 ? one : other
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** What a value is; where two differ in that, the later kind counts. */
+const kinds = {
+  none: 0,
+  flag: 1,
+  text: 2,
+  number: 3,
+  date: 4,
+  severity: 5,
+  tlp: 6,
+  list: 7,
+  fields: 8,
+} as const
+
+type Kind = (typeof kinds)[keyof typeof kinds]
+
+function kindOf(name: string, value: unknown): Kind {
+  if (value === undefined || value === null) return kinds.none
+  if (typeof value === 'boolean') return kinds.flag
+  if (typeof value === 'number') return kinds.number
+  if (Array.isArray(value)) return kinds.list
+  if (typeof value === 'object') return kinds.fields
+  const text = String(value)
+  if (tlpRankOfText(text, /^tlp$/i.test(name)) !== undefined) return kinds.tlp
+  if (isoDate.test(text) && !Number.isNaN(Date.parse(text))) return kinds.date
+  return severities.includes(text.toLowerCase()) ? kinds.severity : kinds.text
+}
+
+/** Above zero when `one` counts. */
+function compare(kind: Kind, one: unknown, other: unknown): number {
+  const byRank = rankOf(kind, one) - rankOf(kind, other)
+  if (byRank !== 0) return byRank
+  // Two spellings of one value.
+  return String(one) === String(other) ? 0 : String(one) > String(other) ? 1 : -1
+}
+
+function rankOf(kind: Kind, value: unknown): number {
+  switch (kind) {
+    case kinds.flag:
+    case kinds.number:
+      return Number(value)
+    case kinds.date:
+      return Date.parse(String(value))
+    case kinds.severity:
+      return severities.indexOf(String(value).toLowerCase())
+    case kinds.tlp:
+      return tlpRankOfText(String(value), true) ?? 0
+    default:
+      return 0
+  }
+}
+
+function isEarliest(name: string, kind: Kind): boolean {
+  return (kind === kinds.date || kind === kinds.number) && earlierCounts.test(name) && !endingDate.test(name)
+}
+
+function joinFields(one: Fields, other: Fields): Fields {
+  const names = [...new Set([...Object.keys(one), ...Object.keys(other)])].toSorted()
+  return Object.fromEntries(names.map((name) => [name, join(name, one[name], other[name])]))
+}
+
+/** Everything that is in one of the lists, once, in order of its text. */
+function union(one: readonly unknown[], other: readonly unknown[]): unknown[] {
+  const byText = new Map([...one, ...other].map(normal).map((each) => [JSON.stringify(each), each]))
+  return [...byText].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each)
+}
+
+/** A value as it is combined with itself: lists in order, and objects in order of their names. */
+function normal(value: unknown): unknown {
+  if (Array.isArray(value)) return union(value, [])
+  return typeof value === 'object' && value !== null ? joinFields(value as Fields, value as Fields) : value
+}

@@ -1,0 +1,133 @@
+import { tmpdir } from 'node:os'
+import {
+  PermanentError,
+  RetryableError,
+  StreamConnector,
+  type ConnectorDefaults,
+  type ConnectorOptions,
+  type Entity,
+  type EventContext,
+  type FlushOperation,
+  type KeyedItem,
+  type ListedItem,
+  type NoSettings,
+} from 'opencti-stream-connector'
+import { type Life } from '../integration/everything-target.ts'
+
+export interface Value extends KeyedItem {
+  readonly score: number
+}
+
+/** What a target holds, by route and key, and what goes wrong with the next calls. It outlives the connectors that work on it. */
+export class ValueTarget {
+  readonly held = new Map<string, Value>()
+  readonly faults: ('permanent' | 'retryable' | 'lost-answer')[] = []
+  /** Calls that said nothing new: a value that is there as it is, or a delete of what is not there. */
+  idleCalls = 0
+}
+
+/** The values of an entity: its description is a list of them, such as `a:3 b:1`, or says that it is unwanted. */
+export function valuesOf(description: unknown): Value[] | undefined {
+  const text = String(description ?? '')
+  if (text.startsWith('unwanted')) return undefined
+  const values = new Map<string, Value>()
+  for (const word of text.split(' ').filter((each) => each !== '')) {
+    const [key = '', score] = word.split(':')
+    values.set(key, { key, score: Number(score) })
+  }
+  return [...values.values()]
+}
+
+export interface ValueConnectorOptions extends ConnectorOptions {
+  readonly target: ValueTarget
+  readonly life: Life
+}
+
+/** A connector to a target that holds values. */
+export class ValueConnector extends StreamConnector<NoSettings, Value> {
+  readonly #target: ValueTarget
+  readonly #life: Life
+
+  constructor({ target, life, ...options }: ValueConnectorOptions) {
+    super(options)
+    this.#target = target
+    this.#life = life
+  }
+
+  transform(entity: Entity): Value[] | undefined {
+    return valuesOf((entity as { description?: unknown }).description)
+  }
+
+  override create(item: Value, context: EventContext): Promise<void> {
+    return this.#put(item, context)
+  }
+
+  override update(item: Value, context: EventContext): Promise<void> {
+    return this.#put(item, context)
+  }
+
+  override async delete(context: EventContext): Promise<void> {
+    const answer = await this.#call()
+    if (!this.#target.held.delete(placeOf(context))) this.#target.idleCalls++
+    answer()
+  }
+
+  override list(): ListedItem[] {
+    return [...this.#target.held.values()].map(({ key }) => key)
+  }
+
+  async #put(item: Value, context: EventContext): Promise<void> {
+    if (item.key !== context.key) throw new PermanentError('an item under the key of another')
+    const answer = await this.#call()
+    const place = placeOf(context)
+    if (JSON.stringify(this.#target.held.get(place)) === JSON.stringify(item)) this.#target.idleCalls++
+    this.#target.held.set(place, item)
+    answer()
+  }
+
+  /** @returns what answers, which can fail though the work was done. */
+  async #call(): Promise<() => void> {
+    await new Promise(setImmediate)
+    if (this.#life.isOver) throw new PermanentError('This process is dead.')
+    const fault = this.#target.faults.shift()
+    if (fault === 'permanent') throw new PermanentError('refused')
+    if (fault === 'retryable') throw new RetryableError('not now')
+    return () => {
+      if (fault === 'lost-answer') throw new RetryableError('no answer')
+    }
+  }
+}
+
+class BulkValueConnector extends ValueConnector {
+  override async flush(operations: readonly FlushOperation<Value>[]) {
+    const keys = operations.map(({ context }) => placeOf(context))
+    if (new Set(keys).size < keys.length) throw new PermanentError('two operations of one key in a batch')
+    const answers = []
+    for (const { kind, item, context } of operations) {
+      try {
+        if (kind === 'delete') await this.delete(context)
+        else await this.create(item, context)
+        answers.push({ status: 'ok' as const })
+      } catch (error) {
+        answers.push({ status: error instanceof RetryableError ? ('retry' as const) : ('reject' as const) })
+      }
+    }
+    return answers
+  }
+}
+
+export function makeValueConnector(
+  defaults: ConnectorDefaults,
+  options: ValueConnectorOptions,
+  isBulk: boolean,
+): ValueConnector {
+  const Base: new (given: ValueConnectorOptions) => ValueConnector = isBulk
+    ? BulkValueConnector
+    : ValueConnector
+  const Made = class extends Base {
+    static readonly defaults = defaults
+  }
+  return new Made({ directory: tmpdir(), random: () => 0.5, store: options.life.store, ...options })
+}
+
+const placeOf = ({ route, key }: EventContext) => `${route ?? ''}/${key!}`
