@@ -48,7 +48,7 @@ describe('types', () => {
     ['container', indicator(), false],
     ['relationship', buildRelationship(buildIndicator(), 'indicates', buildMalware()), true],
     ['report', indicator(), false],
-  ])('%s', (type, entity, passes) => {
+  ])('let exactly the entities of %s pass', (type, entity, passes) => {
     expect(rejects({ types: [type] }, entity)).toBe(passes ? undefined : 'filter-type')
   })
 
@@ -106,7 +106,7 @@ test.each<[string, FilterOptions, object, string | undefined]>([
   ],
   ['age', { maxAgeMs: 1000 }, indicator({ created: '2026-01-01T00:00:00.000Z' }), 'filter-age'],
   ['a predicate', { where: (entity: Entity) => entity.type === 'report' }, indicator(), 'filter-where'],
-])('%s', (_, filter, entity, reason) => {
+])('judges by %s', (_, filter, entity, reason) => {
   expect(rejects(filter, entity)).toBe(reason)
 })
 

@@ -78,7 +78,7 @@ describe('the start fails, because only a person can fix it, with', () => {
     'a placeholder': () => [{ CONNECTOR_LIVE_STREAM_ID: 'ChangeMe' }, 'STREAM_NOT_CONFIGURED', /stream/i],
     'no stream id': () => [{ CONNECTOR_LIVE_STREAM_ID: '' }, 'STREAM_NOT_CONFIGURED', /Missing stream ID/],
   }
-  test.for(Object.entries(cases))('%s', async ([, arrange]) => {
+  test.for(Object.entries(cases))('%s as its cause', async ([, arrange]) => {
     const simulator = await startSimulator({ profile: '7.x-new' })
     const [env, code, message] = arrange(simulator)
     const recorder = makeRecorder(simulator, { env })

@@ -19,7 +19,7 @@ $ORIGIN rpz.example.
 @ IN NS localhost.
 `
 
-test('plain: one value a line, of keys of every kind and of any other text', async () => {
+test('plain has one value per line, with keys of every kind and any other text', async () => {
   const { text, count } = await listed(
     keys(
       'domain-name:evil.example',
@@ -33,7 +33,7 @@ test('plain: one value a line, of keys of every kind and of any other text', asy
   expect(count).toBe(4)
 })
 
-test('plain: what would be read as a comment or as another value is left out with its reason', async () => {
+test('plain leaves out what a reader would take for a comment or another value, with the reason', async () => {
   const { text, leftOut } = await listed(
     keys(
       'text:# all',
@@ -56,7 +56,7 @@ test('plain: what would be read as a comment or as another value is left out wit
   })
 })
 
-test('csv: the columns that are asked for, quoted as RFC 4180 wants it', async () => {
+test('csv has the requested columns, quoted by RFC 4180', async () => {
   const { text } = await listed(
     [
       { key: 'text:say "hi", all', score: 80 },
@@ -70,7 +70,7 @@ test('csv: the columns that are asked for, quoted as RFC 4180 wants it', async (
   expect(text).toBe('value,score\r\n"say ""hi"", all",80\r\n"",""\r\n')
 })
 
-test('csv: a formula is left out unless only programs read the file, and never changed', async () => {
+test('csv leaves out a formula unless only programs read the file, and never changes one', async () => {
   const items = keys(
     'text:=cmd',
     'text:+1+1',
@@ -89,7 +89,7 @@ test('csv: a formula is left out unless only programs read the file, and never c
   expect(kept.text.split('\r\n')[0]).toBe('"=cmd"')
 })
 
-test('json-lines: every text fits, in a line that no reader breaks', async () => {
+test('json-lines fits every text, in a line that no reader breaks', async () => {
   const items = keys('a\nb\r\u2028\u2029\u0085\0', '\ud800', 'é')
   const { text, count } = await listed(items, { format: 'json-lines' })
   expect(count).toBe(3)
@@ -107,7 +107,7 @@ test('json-lines: every text fits, in a line that no reader breaks', async () =>
   })
 })
 
-test('hosts: domains alone, and no name of the machine', async () => {
+test('hosts has only domains, and no name of the machine', async () => {
   const { text, leftOut } = await listed(
     keys(
       'domain-name:evil.example',
@@ -134,7 +134,7 @@ test('hosts: domains alone, and no name of the machine', async () => {
   ])
 })
 
-test('rpz: names with their subdomains, addresses and ranges as triggers', async () => {
+test('rpz has names with their subdomains, and addresses and ranges as triggers', async () => {
   const { text } = await listed(
     keys(
       'domain-name:evil.example',
@@ -158,7 +158,7 @@ test('rpz: names with their subdomains, addresses and ranges as triggers', async
 `)
 })
 
-test('rpz: nothing that means more than a name, an address or a range', async () => {
+test('rpz never has a trigger that means more than a name, an address or a range', async () => {
   const { text, leftOut } = await listed(
     keys(
       'domain-name:32.8.8.8.8.rpz-ip',
@@ -178,7 +178,7 @@ test('rpz: nothing that means more than a name, an address or a range', async ()
   expect(leftOut.count).toBe(10)
 })
 
-test('an rpz list without a serial, and options that cannot be, are refused before anything is read', () => {
+test('refuses an rpz list without a serial, and impossible options, before it reads anything', () => {
   expect(() => formatList([], { format: 'rpz', zone: 'rpz.example' })).toThrow(/serial of an RPZ list/)
   expect(() => formatList([], { ...rpz, serial: 2 ** 32 })).toThrow(/serial/)
   expect(() => formatList([], { ...rpz, zone: 'a b' })).toThrow(/zone of an RPZ list/)
@@ -235,26 +235,29 @@ const shapes: readonly (readonly [ListOptions, number, RegExp])[] = [
   [rpz, 2, /^(?:\*\.)?[a-z0-9_.-]+ CNAME \.$/],
 ]
 
-test.each(shapes)('no value adds a line, a record or a comment: %j', async (options, maxLines, shape) => {
-  const empty = (await listed([], options)).text
-  await fc.assert(
-    fc.asyncProperty(hostileKey, async (key) => {
-      const { text, count, leftOut } = await listed([{ key }], options)
-      expect(count + leftOut.count).toBe(1)
-      expect(text.startsWith(empty)).toBe(true)
-      const lines = text.slice(empty.length).split('\n')
-      expect(lines.pop()).toBe('')
-      expect(lines.length).toBeLessThanOrEqual(count * maxLines)
-      for (const line of lines) {
-        expect(line).toMatch(shape)
-        expect(line.replace(/\r$/, '')).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u)
-      }
-    }),
-    { numRuns: 500 },
-  )
-})
+test.each(shapes)(
+  'never lets a value add a line, a record or a comment: %j',
+  async (options, maxLines, shape) => {
+    const empty = (await listed([], options)).text
+    await fc.assert(
+      fc.asyncProperty(hostileKey, async (key) => {
+        const { text, count, leftOut } = await listed([{ key }], options)
+        expect(count + leftOut.count).toBe(1)
+        expect(text.startsWith(empty)).toBe(true)
+        const lines = text.slice(empty.length).split('\n')
+        expect(lines.pop()).toBe('')
+        expect(lines.length).toBeLessThanOrEqual(count * maxLines)
+        for (const line of lines) {
+          expect(line).toMatch(shape)
+          expect(line.replace(/\r$/, '')).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u)
+        }
+      }),
+      { numRuns: 500 },
+    )
+  },
+)
 
-test('a million items pass in pieces, one after the other', async () => {
+test('passes a million items in pieces, one after another', async () => {
   let taken = 0
   function* items() {
     for (; taken < 1_000_000; taken++) yield { key: `domain-name:host-${taken}.example` }

@@ -113,7 +113,7 @@ const anyText = fc.oneof(
   fc.stringMatching(/^https?:\/\/[ -~é]{0,40}$/),
 )
 
-test('a key is the key of the value in it', () => {
+test('a key is its own key', () => {
   fc.assert(
     fc.property(fc.constantFrom(...kinds), anyText, (kind, text) => {
       const key = itemKey(kind, text)
@@ -125,7 +125,7 @@ test('a key is the key of the value in it', () => {
   )
 })
 
-test('no key of anything but free text has a line break, a control character or a space at an end', () => {
+test('only free text has keys with a line break, a control character or a space at an end', () => {
   fc.assert(
     fc.property(fc.constantFrom(...kinds), anyText, (kind, text) => {
       const key = itemKey(kind, text)

@@ -6,7 +6,7 @@ const indicator = (pattern: string, pattern_type = 'stix') =>
 
 const observable = (fields: Record<string, unknown>) => itemsOf(asEntity({ id: 'x--1', ...fields })!)
 
-test('an indicator gives one item for each value, each once however it is spelled', () => {
+test('gives one item for each value of an indicator, each once however it is spelled', () => {
   const { items, notItems } = indicator(
     "[domain-name:value = 'Evil.Example'] OR [domain-name:value = 'evil.example.'] OR [ipv4-addr:value = '203.0.113.7/24'] OR [hostname:value = 'evil.example']",
   )
@@ -17,7 +17,7 @@ test('an indicator gives one item for each value, each once however it is spelle
   expect(notItems).toEqual([])
 })
 
-test('a file gives one item for each of its hashes, also when it has a name', () => {
+test('gives one item for each hash of a file, even if it has a name', () => {
   const { items } = observable({
     type: 'file',
     name: 'evil.exe',
@@ -35,7 +35,7 @@ test('an algorithm cannot pass for another kind of value', () => {
   expect(items.map(({ key }) => key)).toEqual(['hash-domain-name:good.example'])
 })
 
-test('an observable that one property tells is an item, one of several properties is none', () => {
+test('gives an item for an observable that one property identifies, and none for several properties', () => {
   expect(observable({ type: 'mutex', name: 'Global\\evil' }).items).toMatchObject([
     { key: 'mutex:Global\\evil' },
   ])
@@ -50,7 +50,7 @@ test('an observable that one property tells is an item, one of several propertie
   })
 })
 
-test('what is no value of its kind is told, and so is what no observable can say', () => {
+test('reports values that are not of their kind, and what no observable can express', () => {
   expect(observable({ type: 'domain-name', value: '203.0.113.7' })).toEqual({
     items: [],
     notItems: [{ message: 'a value of this Domain-Name is no domain-name' }],

@@ -25,7 +25,7 @@ async function takingServer(onRequest: (request: IncomingMessage) => Promise<voi
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/list`, taken }
 }
 
-test('a list goes up while it is made, and says afterwards what it left out', async () => {
+test('uploads a list while it is made, and says afterward what it left out', async () => {
   const { url, taken } = await takingServer()
   const body = listBody([{ key: 'a.example' }, { key: 'b\nc' }, { key: 'é' }], { format: 'plain' })
   await ky.put(url, { body, duplex: 'half', retry: 0 })
@@ -33,7 +33,7 @@ test('a list goes up while it is made, and says afterwards what it left out', as
   expect(body.leftOut).toMatchObject({ count: 1, examples: [{ key: 'b\\u000ac' }] })
 })
 
-test('no item is taken before the server has room for it', async () => {
+test('takes no item before the server has room for it', async () => {
   let open = () => {}
   const opened = new Promise<void>((resolve) => (open = resolve))
   let hasBegun = () => {}
@@ -60,7 +60,7 @@ test('no item is taken before the server has room for it', async () => {
   expect(taken[0]!.text.length).toBe(19_888_890)
 }, 60_000)
 
-test('an error of the items breaks the upload off, and the server never takes half a list for a whole one', async () => {
+test('an error in the items breaks the upload off, and the server never takes half a list for a whole one', async () => {
   const { url, taken } = await takingServer()
   async function* failing() {
     for (let index = 0; index < 10_000; index++) yield { key: `host-${index}.example` }
@@ -72,7 +72,7 @@ test('an error of the items breaks the upload off, and the server never takes ha
   expect(taken).toEqual([])
 })
 
-test('who gives up on the body ends the reading of the items', async () => {
+test('stops reading items if somebody gives up on the body', async () => {
   let hasEnded = false
   function* items() {
     try {

@@ -31,7 +31,7 @@ test('writes the list, and says what it wrote and what it left out', async () =>
   expect(await readdir(folder)).toEqual(['list.txt'])
 })
 
-test('what has not changed is not written: the file keeps its time and its inode', async () => {
+test('does not write an unchanged list: the file keeps its time and its inode', async () => {
   const { folder, path } = await place()
   const first = await writeList(path, keys('a', 'b'), plain)
   await utimes(path, 1000, 1000)
@@ -42,13 +42,13 @@ test('what has not changed is not written: the file keeps its time and its inode
   expect(await readdir(folder)).toEqual(['list.txt'])
 })
 
-test('an empty list is an empty file', async () => {
+test('writes an empty list as an empty file', async () => {
   const { path, text } = await place()
   expect(await writeList(path, [], plain)).toMatchObject({ count: 0, bytes: 0, changed: true })
   expect(await text()).toBe('')
 })
 
-test('the rights are those that were asked for, also of a file that has not changed', async () => {
+test('sets the requested mode, even on an unchanged file', async () => {
   const { path } = await place()
   await writeList(path, keys('a'), { ...plain, mode: 0o600 })
   expect((await stat(path)).mode & 0o777).toBe(0o600)
@@ -57,7 +57,7 @@ test('the rights are those that were asked for, also of a file that has not chan
   expect((await stat(path)).mode & 0o777).toBe(0o640)
 })
 
-test('the checksum beside it is the one of the file, also when it was lost', async () => {
+test("keeps the file's checksum beside it, even after it was lost", async () => {
   const { folder, path } = await place()
   const { sha256 } = await writeList(path, keys('a'), { ...plain, checksum: true })
   expect(await readFile(`${path}.sha256`, 'utf8')).toBe(`${sha256}  list.txt\n`)
@@ -66,7 +66,7 @@ test('the checksum beside it is the one of the file, also when it was lost', asy
   expect((await readdir(folder)).toSorted()).toEqual(['list.txt', 'list.txt.sha256'])
 })
 
-test('an error of the items leaves the former file and nothing else', async () => {
+test('an error in the items leaves the former file and nothing else', async () => {
   const { folder, path, text } = await place()
   await writeList(path, keys('former'), plain)
   function* failing() {
@@ -78,7 +78,7 @@ test('an error of the items leaves the former file and nothing else', async () =
   expect(await readdir(folder)).toEqual(['list.txt'])
 })
 
-test('an abort ends it at once, also when no item comes, and leaves the former file', async () => {
+test('an abort ends it at once, even if no item comes, and leaves the former file', async () => {
   const { folder, path, text } = await place()
   await writeList(path, keys('former'), plain)
   const controller = new AbortController()
@@ -94,7 +94,7 @@ test('an abort ends it at once, also when no item comes, and leaves the former f
   await expect(writeList(path, keys('x'), { ...plain, signal: controller.signal })).rejects.toBe(reason)
 })
 
-test('two calls at once each write a whole list', async () => {
+test('two simultaneous calls each write a whole list', async () => {
   const { folder, path, text } = await place()
   const all = await Promise.all(['a', 'b', 'c'].map((key) => writeList(path, keys(key, key), plain)))
   expect(all.map(({ count }) => count)).toEqual([2, 2, 2])
@@ -102,7 +102,7 @@ test('two calls at once each write a whole list', async () => {
   expect(await readdir(folder)).toEqual(['list.txt'])
 })
 
-test('what is no regular file is refused and stays', async () => {
+test('refuses anything but a regular file, and leaves it', async () => {
   const { folder, path } = await place()
   await writeFile(join(folder, 'other'), 'kept')
   await symlink(join(folder, 'other'), path)
@@ -119,7 +119,7 @@ test('what is no regular file is refused and stays', async () => {
   expect((await readdir(folder)).toSorted()).toEqual(['list.txt', 'other', 'sub'])
 })
 
-test('only what such a write has left is removed', async () => {
+test('removes only what such a write has left', async () => {
   const { folder, path } = await place()
   const leftover = '.list.txt.3f0e6a52-7c7e-4d3a-9d0b-2f4a1c0f9e11.tmp'
   for (const name of [leftover, '.list.txt.mine.tmp', '.other.txt.3f0e6a52-7c7e-4d3a-9d0b-2f4a1c0f9e11.tmp'])
@@ -129,7 +129,7 @@ test('only what such a write has left is removed', async () => {
   expect(await readdir(folder)).toHaveLength(3)
 })
 
-test('the serial of a zone grows with each change and with nothing else', async () => {
+test('the serial of a zone only grows with a change', async () => {
   const { path, text } = await place('rpz.zone')
   const clock = new ManualClock(1_790_000_000_500)
   const options = { format: 'rpz', zone: 'rpz.example', clock } as const
@@ -147,7 +147,7 @@ test('the serial of a zone grows with each change and with nothing else', async 
   expect(await serial()).toBe(1_790_000_062)
 })
 
-test('after the greatest serial comes the first', async () => {
+test('continues after the greatest serial with the first', async () => {
   const { path, text } = await place('rpz.zone')
   const options = { format: 'rpz', zone: 'rpz.example', serial: 2 ** 32 - 1 } as const
   await writeList(path, keys('a.example'), options)
@@ -179,7 +179,7 @@ test('kill -9 in the middle of a write leaves a whole list, and the next write c
   expect(await readdir(folder)).toEqual(['list.txt'])
 }, 60_000)
 
-test('a disk that takes no more leaves the former file', async () => {
+test('a full disk leaves the former file', async () => {
   const { folder, path, text } = await place()
   await writeList(path, keys('former'), plain)
   const script = `ulimit -f 64; exec "$0" "$@"`

@@ -134,7 +134,7 @@ describe('an event that cannot be read says why', () => {
     ['{"data":{"id":"malware--1"}}', /no "type"/],
     ['{"data":{"id":"malware--1","type":""}}', /no "type"/],
     ['{"data":{"id":"malware--1","type":{}}}', /no "type"/],
-  ] as const)('%s', ([data, problem]) => {
+  ] as const)('for %s', ([data, problem]) => {
     const event = decode(data)
     expect(isUnreadable(event) && event.problem).toMatch(problem)
   })

@@ -200,7 +200,7 @@ describe('truncatedObjectRefs', () => {
     ['a longer list as a whole', [{ op: 'replace', path: '/object_refs', value: ['a', 'b', 'c'] }], true],
     ['other fields', [{ op: 'add', path: '/labels/9', value: 'x' }], false],
     ['nothing', undefined, false],
-  ])('%s', (_, patch, isTruncated) => {
+  ])('judges %s', (_, patch, isTruncated) => {
     expect(truncatedObjectRefs(report, patch)).toBe(isTruncated)
   })
 

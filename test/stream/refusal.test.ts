@@ -52,7 +52,7 @@ describe("says in the server's words why the stream did not open, and waits acco
     ['/204', 'refused', 'STREAM_REFUSED', 'No Content', 60_000],
     ['/huge-error', 'refused', 'STREAM_REFUSED', 'Internal Server Error', 500],
     ['/no-type-error', 'refused', 'STREAM_REFUSED', 'Recovery mode is only possible with a start date.', 500],
-  ])('%s', async (path, kind, code, reason, retryInMs) => {
+  ])('for %s', async (path, kind, code, reason, retryInMs) => {
     const notice = await refused(path)
     expect(notice).toMatchObject({ kind, reason, error: { code, reason, status: notice.status } })
     expect(notice.retryInMs).toBeCloseTo(retryInMs)

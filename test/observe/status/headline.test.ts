@@ -88,7 +88,7 @@ test.each<[string, string, Partial<ObservedFacts>, RegExp]>([
   ['not ready', 'bad', { stateProblem: 'the disk is full' }, /^The disk is full\.$/],
   ['not ready', 'bad', { deadLettersKept: 10 }, /no more are allowed/],
   ['not ready', 'bad', { failingForMs: 6000 }, /has not worked for 6 s/],
-])('%s (%s): %o', (state, tone, facts, reason) => {
+])('says %s (%s) for %o', (state, tone, facts, reason) => {
   const headline = headlineOf({ ...well, ...facts })
   expect(headline).toMatchObject({ state, tone })
   expect(headline.reason).toMatch(reason)

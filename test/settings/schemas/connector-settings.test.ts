@@ -85,7 +85,7 @@ test.each([
   ['CONNECTOR_METRICS_NAMESPACE', 'siem', 'metrics_namespace', 'siem'],
   ['CONNECTOR_METRICS_SUBSYSTEM', 'push', 'metrics_subsystem', 'push'],
   ['CONNECTOR_STATE_DIR', '/var/lib/connector', 'state_dir', '/var/lib/connector'],
-])('%s=%s', (name, text, field, value) => {
+])('reads %s=%s from the environment and config.yml', (name, text, field, value) => {
   expect(load({ [name]: text })).toHaveProperty(field, value)
   expect(load({}, `connector:\n  ${name.replace('CONNECTOR_', '').toLowerCase()}: ${text}\n`)).toHaveProperty(
     field,
@@ -148,7 +148,7 @@ test.each([
     'must consist of letters, digits, and _, and not start with a digit',
   ],
   ['CONNECTOR_METRICS_PORT', '80.5', 'must be a whole number from 0 to 65535'],
-])('%s=%s %s', (name, text, message) => {
+])('reports that %s=%s %s', (name, text, message) => {
   expect(problemOf({ [name]: text })).toMatchObject({ environment: name, message })
 })
 
