@@ -54,7 +54,7 @@ describe('exits with its own code for what only a person can fix', () => {
     ['an unknown stream', { CONNECTOR_LIVE_STREAM_ID: '0b6b3a3e-97d1-4a90-8a2e-5f9e04f0c001' }, 3],
     ['no stream', { CONNECTOR_LIVE_STREAM_ID: 'ChangeMe' }, 2],
   ] as const)(
-    '%s',
+    'such as %s',
     async ([, { capabilities, ...env }, code]: readonly [string, Record<string, string>, number]) => {
       const simulator = await startSimulator(
         capabilities === undefined ? {} : { capabilities: [capabilities as Capability] },
