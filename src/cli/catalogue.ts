@@ -74,8 +74,8 @@ export async function logoOf({ logo }: Manifest, folder: string): Promise<string
   if (typeof file !== 'string' || !existsSync(file)) return ''
   const type = mimeTypes[extname(file).toLowerCase()]
   if (type === undefined)
-    throw new Error(`${file} is no logo that a browser shows. Use PNG, JPEG, GIF or SVG.`)
+    throw new Error(`${file} is not an image browsers can show. Use PNG, JPEG, GIF, or SVG.`)
   if ((await stat(file)).size > maxLogoBytes)
-    throw new Error(`${file} is larger than 1 MiB. Use a smaller logo, such as one of 256 × 256 pixels.`)
+    throw new Error(`${file} is larger than 1 MiB. Use a smaller logo, for example 256 × 256 pixels.`)
   return `data:${type};base64,${(await readFile(file)).toString('base64')}`
 }

@@ -34,27 +34,27 @@ export async function* checkPlatform(
     // Whoever rejects a token is reachable.
     if (!isStreamConnectorError(error) || error.code !== 'PLATFORM_REFUSED') {
       yield failed('Platform', error)
-      for (const name of platformChecks.slice(1)) yield skipped(name, 'the platform has to answer first')
+      for (const name of platformChecks.slice(1)) yield skipped(name, 'the platform must be reachable first')
       return
     }
     yield ok('Platform', `${opencti.url} answers`)
     yield failed('Token', error)
-    for (const name of platformChecks.slice(2)) yield skipped(name, 'the token has to be accepted first')
+    for (const name of platformChecks.slice(2)) yield skipped(name, 'the token must be accepted first')
     return
   }
   const took = Math.round(clock.monotonic() - beganMs)
   const unverified =
     opencti.ssl_verify || !opencti.url.startsWith('https:')
       ? ''
-      : '. Its certificate is not checked (OPENCTI_SSL_VERIFY=false)'
-  yield ok(
-    'Platform',
-    `OpenCTI ${version ?? '(version not told)'} at ${opencti.url}, ${took} ms${unverified}`,
-  )
+      : '. Its certificate is not verified (OPENCTI_SSL_VERIFY=false)'
+  yield ok('Platform', `OpenCTI ${version ?? '(unknown version)'} at ${opencti.url}, ${took} ms${unverified}`)
   let user: PlatformUser | undefined
   try {
     user = await platform.me(signal)
-    yield ok('Token', user === undefined ? 'accepted; the platform does not say whose it is' : ownerOf(user))
+    yield ok(
+      'Token',
+      user === undefined ? 'accepted; the platform does not say for which user' : ownerOf(user),
+    )
   } catch (error) {
     yield failed('Token', error)
   }
@@ -86,18 +86,18 @@ async function* streamResults(
   } catch (error) {
     const code = isStreamConnectorError(error) ? error.code : undefined
     if (code === 'STREAM_FORBIDDEN') {
-      yield skipped('Live stream', 'the platform does not tell who may not read it')
+      yield skipped('Live stream', 'the platform does not say who may read it')
       yield mayDo(user, 'TAXIIAPI') === false
         ? failed(
             reading,
-            'The user of the token may not read live streams. Give it the capability "Access data sharing" (TAXIIAPI): put it into the group Connectors (Settings > Security > Groups).',
+            'The token\'s user may not read live streams. Give the user the capability "Access data sharing" (TAXIIAPI) by adding it to the group Connectors (Settings > Security > Groups).',
             code,
           )
         : failed(reading, error)
       return
     }
     yield failed('Live stream', error)
-    yield skipped(reading, 'the stream has to be there first')
+    yield skipped(reading, 'the stream must exist first')
     return
   }
   yield ok('Live stream', `"${name}" exists and runs`)
@@ -125,12 +125,12 @@ async function registration(
   }
   const unseen =
     mayDo(user, 'MODULES') === false
-      ? '. It may not look at its state at the platform (capability MODULES, which the group Connectors has): a position that somebody else writes there goes unnoticed'
+      ? '. It may not read its state on the platform (capability MODULES, which the group Connectors has), so a position written there by someone else goes unnoticed'
       : ''
   if (may) return ok(registering, `the token may register a connector${unseen}`)
   return failed(
     registering,
-    `The user of the token may not register connectors. Give the user the capability "Connectors API usage" (CONNECTORAPI): put it into the group Connectors (Settings > Security > Groups).`,
+    `The token's user may not register connectors. Give the user the capability "Connectors API usage" (CONNECTORAPI) by adding it to the group Connectors (Settings > Security > Groups).`,
     'PLATFORM_REFUSED',
   )
 }

@@ -29,30 +29,29 @@ async function look(folder: string, connectorId: string): Promise<CheckResult> {
   try {
     if (!existsSync(folder)) return await whereItWouldBe(folder)
     if (!(await stat(folder)).isDirectory()) {
-      return notUsable(`${folder} is no folder. Set CONNECTOR_STATE_DIR to one.`)
+      return notUsable(`${folder} is not a folder. Set CONNECTOR_STATE_DIR to a folder.`)
     }
     await tryToWrite(folder)
   } catch (error) {
     return notUsable(
-      `${folder} cannot be written (${codeOf(error)}). Give its owner to the user that the connector runs as, or set CONNECTOR_STATE_DIR to another folder.`,
+      `${folder} is not writable (${codeOf(error)}). Make the connector's user its owner, or set CONNECTOR_STATE_DIR to another folder.`,
     )
   }
   const file = stateFileOf({ directory: folder, connectorId })
-  if (!existsSync(file))
-    return ok(stateCheck, `${folder} can be written; it holds no state of this connector yet`)
+  if (!existsSync(file)) return ok(stateCheck, `${folder} is writable and has no state of this connector yet`)
   try {
     const lock = lockFileOf(file)
     if (existsSync(lock)) SqliteLock.acquire(lock).release()
     const store = new SqliteStore({ directory: folder, connectorId, access: 'read-only' })
     await store.open(connectorId)
     const letters = await store.countDeadLetters().finally(() => store.close())
-    const kept = letters === 0 ? '' : `; ${counted(letters, 'dead letter')} to look at (dead-letters list)`
-    return ok(stateCheck, `${folder} can be written, and nobody else holds the state${kept}`)
+    const kept = letters === 0 ? '' : `; ${counted(letters, 'dead letter')} to review (dead-letters list)`
+    return ok(stateCheck, `${folder} is writable, and no other connector holds the state${kept}`)
   } catch (error) {
     if (isStreamConnectorError(error) && error.code === 'STATE_LOCKED') {
       return failed(
         stateCheck,
-        'A running connector holds the state of this connector id. That is as it should be while it runs; to start another one, stop it first, or give each its own CONNECTOR_ID.',
+        'A running connector holds the state of this connector id. That is normal while it runs; to start another one, stop it first, or give each its own CONNECTOR_ID.',
         error.code,
       )
     }
@@ -65,10 +64,10 @@ async function whereItWouldBe(folder: string): Promise<CheckResult> {
   while (!existsSync(parent)) parent = dirname(parent)
   try {
     await access(parent, constants.W_OK | constants.X_OK)
-    return ok(stateCheck, `${folder} is not there yet, and can be made`)
+    return ok(stateCheck, `${folder} does not exist yet and can be created`)
   } catch (error) {
     return notUsable(
-      `${folder} is not there and cannot be made in ${parent} (${codeOf(error)}). Make it for the user that the connector runs as, or set CONNECTOR_STATE_DIR to another folder.`,
+      `${folder} does not exist and cannot be created in ${parent} (${codeOf(error)}). Create it for the connector's user, or set CONNECTOR_STATE_DIR to another folder.`,
     )
   }
 }

@@ -27,7 +27,7 @@ export async function checkTarget(
   const step = async (name: string, call: (signal: AbortSignal) => unknown) => {
     const limit = new AbortController()
     const cancel = clock.schedule(limitMs, () =>
-      limit.abort(new Error(`no answer within ${limitMs / 1000} s; --timeout gives it longer`)),
+      limit.abort(new Error(`no answer within ${limitMs / 1000} s; raise the limit with --timeout`)),
     )
     try {
       await raceWithSignal(limit.signal, async () => {
@@ -45,6 +45,6 @@ export async function checkTarget(
   await step('close', () => connector.close?.())
   if (problem !== undefined) return problem
   return connector.check === undefined
-    ? ok(targetCheck, 'the connector has no check(), so nothing was asked of the target')
-    : ok(targetCheck, 'the connector says that it is ready')
+    ? ok(targetCheck, 'the connector has no check(), so the target was not contacted')
+    : ok(targetCheck, 'the connector says it is ready')
 }

@@ -27,8 +27,8 @@ export function checkVerdict(results: readonly CheckResult[]): string {
   const count = (status: CheckResult['status']) => results.filter((result) => result.status === status).length
   const bad = count('failed')
   const left = count('skipped')
-  const unseen = left === 0 ? '' : ` ${left === 1 ? 'One was' : `${left} were`} not looked at.`
+  const unseen = left === 0 ? '' : ` ${left === 1 ? 'One check was' : `${left} checks were`} skipped.`
   return bad === 0
-    ? `${paint('green', 'All is well.')}${unseen}`
+    ? `${paint('green', 'All checks passed.')}${unseen}`
     : `${paint('red', `${counted(bad, 'check')} failed.`)}${unseen}`
 }

@@ -48,14 +48,14 @@ config.yml or .env beside the file. Nothing is registered, sent or written.
 export function checkCommand(): Command {
   return new Command('check')
     .description(
-      'Look whether a connector has all that it needs: settings, platform, stream, rights, state, target.',
+      'Check everything a connector needs: settings, platform, stream, permissions, state, target.',
     )
-    .argument('[module]', 'file of the connector')
-    .option('--timeout <seconds>', 'how long the target may take', seconds, 30)
+    .argument('[module]', 'file that contains the connector')
+    .option('--timeout <seconds>', 'timeout for the target', seconds, 30)
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      help + exitCodesHelp('0 all is well, 1 something is not, 2 wrong settings or usage.'),
+      help + exitCodesHelp('0 all checks passed, 1 a check failed, 2 wrong settings or usage.'),
     )
     .action((file: string | undefined, options: CheckOptions) => check(file, options))
 }
@@ -103,11 +103,11 @@ async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number):
   } catch (error) {
     yield settingsFailure(error, loaded)
     for (const name of [...platformChecks, stateCheck, targetCheck])
-      yield skipped(name, 'the settings need attention first')
+      yield skipped(name, 'fix the settings first')
     return
   }
   const { name, id } = settings.connector
-  const good = loaded === undefined ? 'those of every connector are good' : `those of "${name}" are good`
+  const good = loaded === undefined ? 'the common settings are valid' : `the settings of "${name}" are valid`
   const future = futureStart(settings.connector, systemClock.now())
   yield ok('Settings', [good, ...nearMisses, ...(future === undefined ? [] : [future])].join('\n'))
   // A platform or proxy may echo what it was sent.
@@ -121,7 +121,7 @@ async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number):
   for await (const result of checkPlatform(settings, systemClock, interrupt.signal)) yield clean(result)
   yield await checkState(chooseStateFolder({ named: settings.connector.state_dir, connectorId: id }), id)
   if (loaded === undefined || connector === undefined) {
-    yield skipped(targetCheck, 'name the file of the connector to have it looked at')
+    yield skipped(targetCheck, 'name the connector file to check it')
   } else yield clean(await checkTarget(connector, systemClock, limitMs))
 }
 
@@ -143,6 +143,7 @@ function settingsFailure(error: unknown, loaded: LoadedConnector | undefined): C
 
 function seconds(text: string): number {
   const number = Number(text)
-  if (!(number > 0 && number <= 3600)) throw new InvalidArgumentError('It takes seconds, up to 3600.')
+  if (!(number > 0 && number <= 3600))
+    throw new InvalidArgumentError('Must be a number of seconds, up to 3600.')
   return number
 }

@@ -79,10 +79,10 @@ function openCtiIdOf({ key, route, entityId }: DeadLetter): string | undefined {
 }
 
 function replayText(letter: DeadLetter): string {
-  if (!isReplayable(letter)) return 'not possible: its message could not be read'
+  if (!isReplayable(letter)) return 'not possible: its message is unreadable'
   if (letter.replay !== undefined) {
-    const how = letter.replay === 'forced' ? ', also if it is stale' : ''
-    return `requested${how}; the running connector does it within a second`
+    const how = letter.replay === 'forced' ? ', even if it is stale' : ''
+    return `requested${how}; a running connector performs it within a second`
   }
   return letter.outdatedBy === undefined ? 'not requested' : 'stale: a newer event was handled; needs --force'
 }
@@ -90,7 +90,7 @@ function replayText(letter: DeadLetter): string {
 /** Result of a replay request. */
 export function replayAnswer({ requested, unreadable, missing }: ReplayRequest, isAll: boolean): string {
   if (isAll && requested + unreadable + missing.length === 0) return 'No dead letters.'
-  const when = requested === 0 ? '' : ' The connector tries within a second, or when it next starts.'
+  const when = requested === 0 ? '' : ' The connector retries within a second, or when it next starts.'
   return `Replay of ${counted(requested, 'dead letter')} requested.${when}`
 }
 
@@ -98,11 +98,11 @@ export function replayAnswer({ requested, unreadable, missing }: ReplayRequest, 
 export function replayProblem({ unreadable, missing }: ReplayRequest): string | undefined {
   const problems: string[] = []
   if (missing.length > 0) {
-    problems.push(`There is no dead letter ${missing.join(', ')}: it may have been delivered or purged.`)
+    problems.push(`Dead letter ${missing.join(', ')} does not exist: it may have been delivered or purged.`)
   }
   if (unreadable > 0) {
     problems.push(
-      `${counted(unreadable, 'dead letter')} cannot be replayed. Their messages could not be read as events (see show). Correct the entities at the platform, then purge them.`,
+      `${counted(unreadable, 'dead letter')} cannot be replayed. Their messages are not readable as events (see show). Correct the entities on the platform, then purge them.`,
     )
   }
   return problems.length === 0 ? undefined : problems.join('\n')

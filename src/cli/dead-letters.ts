@@ -54,34 +54,34 @@ CONNECTOR_STATE_DIR and CONNECTOR_ID, else by config.yml or .env here.
  */
 export function deadLettersCommand(): Command {
   const command = new Command('dead-letters').description(
-    'Events that could not be delivered: look at them, try them again, remove them. Works while the connector runs.',
+    'List, replay, remove, or export events that could not be delivered. Works while the connector runs.',
   )
   const add = (usage: string, description: string) => {
     const child = addStateOptions(command.command(usage).description(description))
     return child.addHelpText('after', help + exitCodeHelp)
   }
-  add('list', 'List them, the oldest first.')
-    .option('--limit <number>', 'how many, 0 for all', wholeNumberFrom(0), 100)
-    .option('--after <id>', 'leave out those up to this id', wholeNumberFrom(0), 0)
+  add('list', 'List dead letters, oldest first.')
+    .option('--limit <number>', 'maximum number; 0 for all', wholeNumberFrom(0), 100)
+    .option('--after <id>', 'skip those up to this id', wholeNumberFrom(0), 0)
     .action((options: ListOptions) => list(options))
-  add('show', 'Show one with its message.')
-    .argument('<id>', 'its id', letterId)
+  add('show', 'Show a dead letter with its message.')
+    .argument('<id>', 'id of the dead letter', letterId)
     .action((id: number, options: StateOptions) => show(id, options))
   add(
     'replay',
-    'Have the connector try them again: within a second, or when it next starts. What is delivered is removed.',
+    'Retry dead letters: within a second, or when the connector next starts. Delivered ones are removed.',
   )
-    .argument('[id...]', 'their ids', letterIds)
-    .option('--all', 'all of them')
-    .option('--force', 'also those that are stale: the target has a newer state of the entity')
+    .argument('[id...]', 'ids of dead letters', letterIds)
+    .option('--all', 'all dead letters')
+    .option('--force', 'include stale ones, although the target has newer state')
     .action((ids: readonly number[], options: SelectOptions, self: Command) => replay(ids, options, self))
-  add('purge', 'Remove them for good. Export them first to keep their events.')
-    .argument('[id...]', 'their ids', letterIds)
-    .option('--all', 'all of them')
-    .option('--older-than <age>', 'those that failed last before that: 30d, 12h, 45m', ageMs)
+  add('purge', 'Delete dead letters permanently. Export them first to keep their events.')
+    .argument('[id...]', 'ids of dead letters', letterIds)
+    .option('--all', 'all dead letters')
+    .option('--older-than <age>', 'those that last failed longer ago: 30d, 12h, 45m', ageMs)
     .action((ids: readonly number[], options: SelectOptions, self: Command) => purge(ids, options, self))
-  add('export', 'Write them as failed_events.jsonl, one JSON object a line.')
-    .option('--file <file>', 'where to; without it, to standard output')
+  add('export', 'Export dead letters as failed_events.jsonl, one JSON object per line.')
+    .option('--file <file>', 'output file; default: standard output')
     .action((options: ExportOptions) => exportAll(options))
   return command.addHelpText('after', help + exitCodeHelp)
 }
@@ -116,7 +116,7 @@ function show(id: number, options: StateOptions): Promise<void> {
     const letter = await new DeadLetters(store).get(id)
     if (letter === undefined)
       throw new Error(
-        `There is no dead letter ${id}. "opencti-stream dead-letters list" shows those that exist.`,
+        `Dead letter ${id} does not exist. "opencti-stream dead-letters list" shows the existing ones.`,
       )
     if (options.json === true) await writeJson({ ...letter, data: parsedOrText(letter.data) })
     else await write(describeLetter(letter))
@@ -125,7 +125,7 @@ function show(id: number, options: StateOptions): Promise<void> {
 
 function replay(ids: readonly number[], options: SelectOptions, command: Command): Promise<void> {
   const isAll = options.all === true
-  if (isAll === ids.length > 0) command.error('Say which dead letters to replay: their ids, or --all.')
+  if (isAll === ids.length > 0) command.error('Specify the dead letters to replay: ids, or --all.')
   return withState(options, 'shared', async (store) => {
     const letters = new DeadLetters(store)
     const request = await letters.requestReplay(isAll ? 'all' : ids, { force: options.force })
@@ -144,7 +144,7 @@ function replay(ids: readonly number[], options: SelectOptions, command: Command
 function purge(ids: readonly number[], options: SelectOptions, command: Command): Promise<void> {
   const { all, olderThan } = options
   const ways = [ids.length > 0, all === true, olderThan !== undefined].filter(Boolean).length
-  if (ways !== 1) command.error('Say which dead letters to remove: their ids, --all, or --older-than.')
+  if (ways !== 1) command.error('Specify the dead letters to remove: ids, --all, or --older-than.')
   return withState(options, 'shared', async (store) => {
     const letters = new DeadLetters(store)
     const which = olderThan === undefined ? (all === true ? 'all' : ids) : { olderThanMs: olderThan }
@@ -155,7 +155,7 @@ function purge(ids: readonly number[], options: SelectOptions, command: Command)
       await writeLine(`${counted(purged, 'dead letter')} removed.`)
     if (isShort) {
       throw new Error(
-        `${purged > 0 ? 'The others' : 'They'} do not exist: they may have been delivered or purged before.`,
+        `${purged > 0 ? 'The others' : 'They'} do not exist: they may already have been delivered or purged.`,
       )
     }
   })

@@ -22,11 +22,11 @@ export interface FilterChoices {
 export function addFilterOptions(command: Command): Command {
   return command
     .option('--type <types>', 'only these types, STIX or OpenCTI: indicator,ipv4-addr,Domain-Name', list)
-    .option('--event <events>', 'only these: create,update,delete,merge', events)
-    .option('--label <labels>', 'only entities with one of these labels', list)
-    .option('--tlp <markings>', 'only these: clear,green,amber,amber+strict,red', markings)
-    .option('--min-score <score>', 'only entities with such a score or more', score)
-    .option('--name <text>', 'only entities with this in their name, in any case')
+    .option('--event <events>', 'only these events: create,update,delete,merge', events)
+    .option('--label <labels>', 'only entities with any of these labels', list)
+    .option('--tlp <markings>', 'only these markings: clear,green,amber,amber+strict,red', markings)
+    .option('--min-score <score>', 'only entities with at least this score', score)
+    .option('--name <text>', 'only entities with this in their name, ignoring case')
 }
 
 /** Whether to show a frame. Unreadable frames pass unless a condition needs their content. */
@@ -59,18 +59,18 @@ const knownEvents = ['create', 'update', 'delete', 'merge']
 function events(text: string, before?: readonly string[]): string[] {
   const names = list(text, before)
   if (names.every((name) => knownEvents.includes(name))) return names
-  throw new InvalidArgumentError(`Events are ${knownEvents.join(', ')}.`)
+  throw new InvalidArgumentError(`Must be one of ${knownEvents.join(', ')}.`)
 }
 
 function markings(text: string, before: readonly string[] = []): string[] {
   const names = list(text).map((word) => parseTlp(`TLP:${word.replace(/^tlp:/, '')}`))
   const known = names.filter((name) => name !== undefined)
   if (known.length === names.length) return [...before, ...known]
-  throw new InvalidArgumentError('Markings are clear, green, amber, amber+strict, red.')
+  throw new InvalidArgumentError('Must be one of clear, green, amber, amber+strict, red.')
 }
 
 function score(text: string): number {
   const number = Number(text)
   if (text.trim() !== '' && number >= 0 && number <= 100) return number
-  throw new InvalidArgumentError('A score is a number from 0 to 100.')
+  throw new InvalidArgumentError('Must be a number from 0 to 100.')
 }

@@ -75,20 +75,21 @@ export async function followStream(options: FollowOptions): Promise<void> {
       },
       onGap: ({ from: wanted, firstAvailable }) => {
         onNote(
-          `The platform's events begin at ${momentText(firstAvailable)}: if any came since ${momentText(wanted)}, they are missing here.`,
+          `The platform's events start at ${momentText(firstAvailable)}: any since ${momentText(wanted)} are missing here.`,
         )
         return false
       },
       onReconnect: (reason) => events.reconnect(reason),
       onFuture: (wanted, beginsAt) =>
         onNote(
-          `${momentText(wanted)} is in the platform's future: what comes after ${momentText(beginsAt)} is shown.`,
+          `${momentText(wanted)} is in the platform's future; showing what comes after ${momentText(beginsAt)}.`,
         ),
       onStalled: () =>
-        onNote('The connection was cut before it brought anything new: the catch-up does not advance.'),
-      onNoRecover: () =>
-        onNote('The platform does not catch up this stream; what comes from now on is shown.'),
-      onCaughtUp: (position) => onNote(`Caught up to ${position}; from here on it is live.`),
+        onNote(
+          'The connection was dropped before it delivered anything new: the catch-up makes no progress.',
+        ),
+      onNoRecover: () => onNote('The platform cannot catch up this stream; showing live events only.'),
+      onCaughtUp: (position) => onNote(`Caught up to ${position}; live from here on.`),
       onProgress: (ms) => {
         if (!ledger.catchingUp) options.onMoment?.(ms)
       },
@@ -116,7 +117,7 @@ function frameOf(message: Frame['message']): Frame {
   if (message.truncated === true) return { message, position, event: { problem: `it has ${bytes} bytes` } }
   const event = isEventName(name)
     ? decodeEvent(name, data, position, bytes)
-    : { problem: 'the name of the event is not known' }
+    : { problem: 'the kind of event is unknown' }
   return { message, position, event }
 }
 
@@ -143,10 +144,10 @@ function noteOf(notice: StreamNotice): string | undefined {
     case 'unauthorized':
     case 'broken':
     case 'silent':
-      return `${notice.error.message} Next try in ${Math.ceil(notice.retryInMs / 1000)} s.`
+      return `${notice.error.message} Retrying in ${Math.ceil(notice.retryInMs / 1000)} s.`
     case 'ended':
       return notice.retryInMs > 0
-        ? `The platform ended the stream. Next try in ${Math.ceil(notice.retryInMs / 1000)} s.`
+        ? `The platform ended the stream. Retrying in ${Math.ceil(notice.retryInMs / 1000)} s.`
         : undefined
     default:
       return undefined

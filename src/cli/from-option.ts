@@ -19,13 +19,13 @@ export interface FromChoices {
 /** Adds the options of {@link FromChoices} to a command. */
 export function addFromOptions(command: Command): Command {
   return command
-    .option('--stream <id>', 'another live stream than that of the settings')
+    .option('--stream <id>', 'another live stream than the configured one')
     .option(
       '--from <when>',
-      'now, an age (15m, 2h, 7d), an ISO date (UTC if no zone), <ms>-<seq>, or 0',
+      'now, an age (15m, 2h, 7d), an ISO date (UTC by default), <ms>-<seq>, or 0',
       moment,
     )
-    .option('--recover', 'also what exists and is older than the history that the platform keeps')
+    .option('--recover', "also existing entities older than the platform's history")
 }
 
 /** Parses a {@link Moment}. */
@@ -36,7 +36,7 @@ export function moment(text: string): Moment {
   try {
     return { agoMs: ageMs(text) }
   } catch {
-    throw new InvalidArgumentError(`It takes now, an age (15m, 2h, 7d), ${beginningForms} for the beginning.`)
+    throw new InvalidArgumentError(`Must be now, an age (15m, 2h, 7d), ${beginningForms} for the beginning.`)
   }
 }
 

@@ -42,21 +42,20 @@ Examples:
  * ```
  */
 export function idMapCommand(): Command {
-  const command = new Command('id-map').description('Which entity has which id at the target.')
+  const command = new Command('id-map').description(
+    'Export or import which entity has which id in the target.',
+  )
   const add = (usage: string, description: string) =>
     addStateOptions(command.command(usage).description(description)).addHelpText(
       'after',
       examples + lineHelp + exitCodeHelp,
     )
-  add('export', 'Write it as JSON lines. Works while the connector runs; exact when it is stopped.')
-    .option('--file <file>', 'where to; without it, to standard output')
+  add('export', 'Export the id map as JSON lines. Works while the connector runs; exact if it is stopped.')
+    .option('--file <file>', 'output file; default: standard output')
     .action((options: ExportOptions) => exportAll(options))
-  add('import', 'Read it from JSON lines, over what is there. The connector has to be stopped.')
-    .argument('<file>', 'the JSON lines; all are checked before the first is written')
-    .option(
-      '--complete',
-      'they name everything that was ever pushed, with what is there: deletes of anything else are skipped',
-    )
+  add('import', 'Import JSON lines, overwriting existing entries. Stop the connector first.')
+    .argument('<file>', 'JSON lines; all are checked before the first is written')
+    .option('--complete', 'the map is then complete: deletes of anything else are skipped')
     .action((file: string, options: ImportOptions) => importAll(file, options))
   return command.addHelpText('after', examples + exitCodeHelp)
 }
@@ -76,7 +75,7 @@ function exportAll(options: ExportOptions): Promise<void> {
 
 async function importAll(path: string, options: ImportOptions): Promise<void> {
   // Checked before a state is created.
-  if (!existsSync(path)) throw new Error(`There is no file ${path}.`)
+  if (!existsSync(path)) throw new Error(`${path} does not exist.`)
   // A connector that takes over from another has no state yet, so its id must be given.
   const { stateDir, connectorId: named } = locateState(options)
   if (named !== undefined) mkdirSync(stateDir, { recursive: true, mode: 0o700 })

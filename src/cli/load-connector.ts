@@ -56,9 +56,7 @@ export async function loadConnector(file: string): Promise<LoadedConnector> {
   }
   const tools = toolsOf(connector)
   if (tools === undefined) {
-    throw new ModuleError(
-      `${file} runs something that is no class of a connector, so it cannot be looked at.`,
-    )
+    throw new ModuleError(`${file} runs something that is not a connector class, so it cannot be inspected.`)
   }
   return { path, connector: connector as ConnectorClass, tools }
 }
@@ -71,7 +69,7 @@ function exportedConnector(file: string, module: Record<string, unknown>): unkno
   if (classes.size === 1) return [...classes.keys()][0]
   if (classes.size === 0) {
     throw new ModuleError(
-      `${file} exports no class that extends StreamConnector, and runs none. Export the class of the connector, or name the file that does.`,
+      `${file} neither exports nor runs a class that extends StreamConnector. Export the connector class, or name the file that does.`,
     )
   }
   throw new ModuleError(
@@ -93,10 +91,9 @@ function requireFile(file: string, path: string): void {
   try {
     isFile = statSync(path).isFile()
   } catch {
-    throw new ModuleError(`There is no file ${file}. Name the file of the connector, such as src/main.ts.`)
+    throw new ModuleError(`${file} does not exist. Name the connector file, such as src/main.ts.`)
   }
-  if (!isFile)
-    throw new ModuleError(`${file} is no file. Name the file of the connector, such as src/main.ts.`)
+  if (!isFile) throw new ModuleError(`${file} is not a file. Name the connector file, such as src/main.ts.`)
 }
 
 /** V8's errors for an ES module loaded as CommonJS have no code. `npm init` writes that module type. */
@@ -108,29 +105,29 @@ function cannotLoad(file: string, error: unknown): ModuleError {
   const options = { cause: error }
   if (error instanceof SyntaxError && isOfModules.test(error.message)) {
     return new ModuleError(
-      `${file} is an ES module, and its package.json says that it is none. Write "type": "module" there: npm pkg set type=module`,
+      `${file} is an ES module, but its package.json says it is not. Set "type": "module" there: npm pkg set type=module`,
       options,
     )
   }
   switch (code) {
     case 'ERR_UNKNOWN_FILE_EXTENSION':
       return new ModuleError(
-        `${file} cannot be loaded by Node ${process.versions.node}: TypeScript is run by Node 22.18 or newer. Use a newer Node, or compile the file and name the .js file.`,
+        `${file} cannot be loaded by Node ${process.versions.node}: running TypeScript requires Node 22.18 or newer. Use a newer Node, or compile the file and name the .js file.`,
         options,
       )
     case 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX':
       return new ModuleError(
-        `${file}, or a file that it imports, cannot be loaded: Node takes the types out of TypeScript, and nothing more. Write enums, namespaces and parameter properties otherwise, or compile and name the .js file.`,
+        `${file}, or a file it imports, cannot be loaded: Node only strips types from TypeScript. Replace enums, namespaces, and parameter properties, or compile the file and name the .js file.`,
         options,
       )
     case 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING':
       return new ModuleError(
-        `${file} cannot be loaded: Node does not run TypeScript below node_modules. Name the compiled .js file.`,
+        `${file} cannot be loaded: Node does not run TypeScript in node_modules. Name the compiled .js file.`,
         options,
       )
     default:
       return new ModuleError(
-        `${file} cannot be loaded: ${typeof message === 'string' ? message : 'it threw something that is no error'}`,
+        `${file} cannot be loaded: ${typeof message === 'string' ? message : 'it threw something that is not an Error'}`,
         options,
       )
   }

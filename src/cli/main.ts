@@ -24,7 +24,7 @@ Each command has its own --help with examples.
 
 const program = new Command('opencti-stream')
   .description('Tools for OpenCTI stream connectors.')
-  .version(version, '-v, --version', 'print the version of the package')
+  .version(version, '-v, --version', 'print the package version')
   .addCommand(checkCommand())
   .addCommand(tailCommand())
   .addCommand(recordCommand())

@@ -47,7 +47,10 @@ const flag = z.boolean('must be true or false')
 
 const rules: Readonly<Record<string, z.ZodType>> = {
   title: text,
-  slug: text.regex(/^[a-z0-9]+(?:-[a-z0-9]+)*$/, 'must be small letters and digits with dashes between'),
+  slug: text.regex(
+    /^[a-z0-9]+(?:-[a-z0-9]+)*$/,
+    'must consist of lowercase letters and digits, separated by dashes',
+  ),
   description: text,
   short_description: text.max(maxShortDescription, `must have at most ${maxShortDescription} characters`),
   logo: textOrNull,
@@ -62,14 +65,14 @@ const rules: Readonly<Record<string, z.ZodType>> = {
     .int('must be a whole number')
     .min(0, 'must be 0 or more')
     .max(100, 'must be 100 or less'),
-  support_version: text.regex(/\d\.\d/, 'must name a version of OpenCTI, such as >=6.8.0'),
-  subscription_link: z.union([z.literal(''), z.url()], 'must be an address, or null').nullable(),
-  source_code: z.url('must be the address of the source code'),
+  support_version: text.regex(/\d\.\d/, 'must be an OpenCTI version, such as >=6.8.0'),
+  subscription_link: z.union([z.literal(''), z.url()], 'must be a URL or null').nullable(),
+  source_code: z.url('must be the URL of the source code'),
   manager_supported: flag,
   container_version: text,
   container_image: text.regex(
     /^[a-z0-9]+(?:[._/-]+[a-z0-9]+)*$/,
-    'must be the name of an image in small letters, without a tag, such as acme/siem',
+    'must be the name of an image in lowercase, without a tag, such as acme/siem',
   ),
 }
 
@@ -94,9 +97,9 @@ export function manifestProblems(
 function someOf(names: readonly string[]): z.ZodType {
   return z
     .array(oneOf(names), 'must be a list')
-    .min(1, 'must name one at least')
-    .max(3, 'must name three at most')
-    .refine((items) => new Set(items).size === items.length, 'must name each once')
+    .min(1, 'must have at least one item')
+    .max(3, 'must have at most three items')
+    .refine((items) => new Set(items).size === items.length, 'must not repeat items')
 }
 
 function oneOf(names: readonly string[], other?: z.ZodType): z.ZodType {
@@ -106,8 +109,8 @@ function oneOf(names: readonly string[], other?: z.ZodType): z.ZodType {
     const known = `${names.join('; ')}${other === undefined ? '' : '; or empty'}`
     const meant =
       near === undefined
-        ? `must be of: ${known}`
-        : `must be of the official list; did you mean "${near}"? It has: ${known}`
+        ? `must be one of: ${known}`
+        : `must be in the official list. Did you mean "${near}"? Allowed: ${known}`
     context.addIssue({ code: 'custom', message: meant })
   })
 }

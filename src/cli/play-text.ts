@@ -100,6 +100,6 @@ function jsonOf(value: unknown): string {
       }) ?? 'null'
     )
   } catch {
-    return '"[an item that JSON cannot show]"'
+    return '"[an item JSON cannot represent]"'
   }
 }

@@ -59,23 +59,19 @@ const unused = {
  */
 export function playCommand(): Command {
   return new Command('play')
-    .description('Play a recording through a connector, and print what became of it.')
-    .argument('<file>', 'a file that record wrote')
-    .argument('[module]', 'file of the connector')
-    .option('--dry-run', 'print what would be created, updated and deleted after transform; do none of it')
-    .option('--state', "use the connector's real state (CONNECTOR_STATE_DIR); its position does not move")
-    .option('--strict', 'end at the first line that cannot be read')
-    .option(
-      '--speed <factor>',
-      'as fast as it was recorded (1), twice (2) …; without it, as fast as it goes',
-      factor,
-    )
-    .option('--json', 'print JSON, one object a line')
+    .description('Run a recording through a connector and print the results.')
+    .argument('<file>', 'a file written by record')
+    .argument('[module]', 'file that contains the connector')
+    .option('--dry-run', 'print what would be created, updated, and deleted, without doing it')
+    .option('--state', "use the connector's real state (CONNECTOR_STATE_DIR) without moving its position")
+    .option('--strict', 'stop at the first unreadable line')
+    .option('--speed <factor>', 'original speed (1), double (2), …; by default, as fast as possible', factor)
+    .option('--json', 'print JSON, one object per line')
     .addHelpText(
       'after',
       help +
         exitCodesHelp(
-          '0 all was delivered or skipped, 1 something was dead-lettered,\ncorrupt or not finished, 2 wrong settings or usage.',
+          '0 everything was delivered or skipped,\n1 something was dead-lettered, corrupt, or unfinished,\n2 wrong settings or usage.',
         ),
     )
     .action((file: string, module: string | undefined, options: PlayOptions, self: Command) =>
@@ -104,7 +100,7 @@ async function play(
   const isDry = options.dryRun === true || module === undefined
   const isReal = options.state === true
   if (isReal && isDry) {
-    command.error('--state is for playing to the target: it needs a module, and no --dry-run.')
+    command.error('--state requires a connector and cannot be combined with --dry-run.')
   }
   const clock = isReal ? systemClock : await clockOfRecording(path, systemClock)
   using interrupt = onInterrupt()
@@ -139,7 +135,7 @@ async function play(
     signal: interrupt.signal,
     onCorruptLine: (line, problem) => {
       corruptLines++
-      note(`Line ${line} cannot be read: ${problem}.`)
+      note(`Line ${line} is unreadable: ${problem}.`)
       if (options.strict === true) throw new CommandFailed()
     },
   })
@@ -191,7 +187,7 @@ function tell(notice: ConnectorNotice): void {
       )
       return
     case 'paused':
-      note(`The target is down, and is waited for: ${notice.reason}. Ctrl-C ends it.`)
+      note(`Waiting for the target, which is down: ${notice.reason}. Press Ctrl-C to stop.`)
       return
     case 'resumed':
       note('The target works again.')
@@ -208,5 +204,5 @@ function withUnused(env: Readonly<Record<string, string | undefined>>): Record<s
 function factor(text: string): number {
   const number = Number(text)
   if (number > 0 && number <= 1_000_000) return number
-  throw new InvalidArgumentError('It takes a number above 0.')
+  throw new InvalidArgumentError('Must be a number above 0.')
 }

@@ -48,17 +48,17 @@ it. "opencti-stream play" reads it.
  */
 export function recordCommand(): Command {
   const command = new Command('record')
-    .description('Write the live stream to a file, one frame a line.')
-    .argument('<file>', 'where to; what is there already stays')
+    .description('Write the live stream to a file, one frame per line.')
+    .argument('<file>', 'output file; appends to an existing one')
   addFilterOptions(addFromOptions(command))
-    .option('--until <when>', 'end at this moment of the stream, as in --from', moment)
-    .option('--for <time>', 'end after so long: 90s, 10m, 2h', ageMs)
-    .option('--limit <number>', 'end after so many events', wholeNumberFrom(1))
-    .option('--json', 'print what was recorded as JSON')
+    .option('--until <when>', 'stop at this point of the stream, as in --from', moment)
+    .option('--for <time>', 'stop after this time: 90s, 10m, 2h', ageMs)
+    .option('--limit <number>', 'stop after this many events', wholeNumberFrom(1))
+    .option('--json', 'print a JSON summary')
   return command
     .addHelpText(
       'after',
-      help + exitCodesHelp('0 ended by Ctrl-C or an option, 1 failed, 2 wrong settings\nor usage.'),
+      help + exitCodesHelp('0 stopped by Ctrl-C or an option, 1 failed, 2 wrong settings\nor usage.'),
     )
     .action((file: string, options: RecordOptions, self: Command) => record(file, options, self))
 }
@@ -66,7 +66,7 @@ export function recordCommand(): Command {
 async function record(path: string, options: RecordOptions, command: Command): Promise<void> {
   const end = await endOfRecording(path)
   if (end.frames > 0 && options.recover === true && options.from === undefined) {
-    command.error('To append a catch-up to a recording, say from where: --from.')
+    command.error('Appending a catch-up to a recording requires --from.')
   }
   using interrupt = onInterrupt()
   const enough = new AbortController()
@@ -126,7 +126,7 @@ function beginning(source: StreamSource, path: string, end: RecordingEnd, isGoin
   const more = isGoingOn
     ? `, after the ${counted(end.frames, 'event')} until ${timeText(end.last!.ms)} UTC`
     : ''
-  return `Recording "${source.name}" to ${path}${more}. It holds threat intelligence: share it only with who may read all of it. Ctrl-C ends it.`
+  return `Recording "${source.name}" to ${path}${more}. It contains threat intelligence: share it only with people who may read all of it. Press Ctrl-C to stop.`
 }
 
 function isBeyond(position: Position | undefined, until: Position | undefined): boolean {

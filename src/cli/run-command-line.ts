@@ -72,11 +72,11 @@ export function errorText(error: unknown): string {
 }
 
 const fileReasons: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file or folder',
-  ENOTDIR: 'a part of its path is no folder',
+  ENOENT: 'no such file or folder',
+  ENOTDIR: 'part of its path is not a folder',
   EISDIR: 'it is a folder',
-  EACCES: 'this user may not',
-  EPERM: 'this user may not',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
   EROFS: 'the disk is read-only',
   ENOSPC: 'the disk is full',
 }
@@ -84,7 +84,7 @@ const fileReasons: Readonly<Record<string, string>> = {
 /** A Node error about a file the user named, without jargon. */
 function fileErrorText(error: NodeJS.ErrnoException): string | undefined {
   // Reported only on reading, and without a path.
-  if (error.code === 'EISDIR' && error.path === undefined) return 'A file is wanted, and a folder was named.'
+  if (error.code === 'EISDIR' && error.path === undefined) return 'Expected a file, got a folder.'
   const reason = fileReasons[error.code ?? '']
   return reason === undefined || error.path === undefined || error.syscall !== 'open'
     ? undefined

@@ -47,20 +47,17 @@ are in it.
 export function schemaCommand(): Command {
   return new Command('schema')
     .description(
-      'Print the settings of a connector as JSON Schema or Markdown; write its manifest for the catalogue.',
+      'Print the settings of a connector as JSON Schema or Markdown, or write its catalog manifest.',
     )
-    .argument('[module]', 'file of the connector')
+    .argument('[module]', 'file that contains the connector')
     .option('--markdown', 'print a Markdown table')
-    .option(
-      '--manifest [file]',
-      'write the manifest, to __metadata__/connector_manifest.json if no file is named',
-    )
+    .option('--manifest [file]', 'write the manifest; default file: __metadata__/connector_manifest.json')
     .option(
       '--catalog [file]',
-      'write a catalog for app:custom_catalogs of the platform, to catalog.json if no file is named',
+      "write a catalog for the platform's app:custom_catalogs; default file: catalog.json",
     )
-    .option('--set <field=value...>', 'fields of the manifest', fieldValue)
-    .option('--json', 'print what was written as JSON; the schema is JSON anyway')
+    .option('--set <field=value...>', 'manifest fields', fieldValue)
+    .option('--json', 'print a JSON summary; the schema is always JSON')
     .addHelpText('after', help + exitCodeHelp)
     .action((module: string | undefined, options: SchemaOptions, self: Command) =>
       schema(module, options, self),
@@ -69,11 +66,12 @@ export function schemaCommand(): Command {
 
 async function schema(module: string | undefined, options: SchemaOptions, command: Command): Promise<void> {
   const asked = [options.markdown, options.manifest, options.catalog].filter((each) => each !== undefined)
-  if (asked.length > 1) command.error('Choose one of --markdown, --manifest and --catalog.')
+  if (asked.length > 1) command.error('Choose one of --markdown, --manifest, and --catalog.')
   const file = options.manifest ?? options.catalog
-  if (options.set !== undefined && file === undefined) command.error('--set is for --manifest and --catalog.')
+  if (options.set !== undefined && file === undefined)
+    command.error('--set requires --manifest or --catalog.')
   if (module === undefined && file !== undefined)
-    command.error('A manifest is of one connector: name its file.')
+    command.error('A manifest describes one connector: name its file.')
   const loaded = module === undefined ? undefined : await loadConnector(module)
   const {
     settings,
@@ -82,7 +80,7 @@ async function schema(module: string | undefined, options: SchemaOptions, comman
   } = loaded?.connector ?? { settings: defineSettings({}), defaults: {}, name: 'Connector' }
   const { defaults, areConditional, areUnknown } = usualDefaults(settings, given)
   if (areUnknown)
-    note('The function in static defaults fails without settings, so what it sets is missing here.')
+    note('The function in static defaults fails without settings, so its defaults are missing here.')
   const title = defaults.name ?? name
   const { jsonSchema, markdown } = loaded?.tools ?? {
     jsonSchema: settingsJsonSchema,
@@ -99,11 +97,11 @@ async function schema(module: string | undefined, options: SchemaOptions, comman
     given: options.set ?? {},
   })
   if (made.problems.length > 0)
-    command.error(`OpenCTI's catalogue would refuse this manifest:\n  - ${made.problems.join('\n  - ')}`)
+    command.error(`OpenCTI's catalog would reject this manifest:\n  - ${made.problems.join('\n  - ')}`)
   if (options.manifest !== undefined)
     return writeFiled('manifest', manifestFile, made, made.manifest, options)
   if (isOpen(made.manifest['container_image']))
-    command.error('The platform needs the name of the image: --set container_image=acme/siem.')
+    command.error('The platform requires the name of the image: --set container_image=acme/siem.')
   const catalogFile = typeof options.catalog === 'string' ? options.catalog : 'catalog.json'
   const catalogue = makeCatalogue({
     manifest: made.manifest,
@@ -126,8 +124,8 @@ async function writeFiled(
   await mkdir(dirname(file), { recursive: true })
   await writeFile(file, `${JSON.stringify(content, undefined, 2)}\n`)
   if (json === true) return writeJson({ file, missing, [what]: content })
-  await writeLine(`The ${what} of "${String(manifest['title'])}" is written to ${file}.`)
-  if (missing.length > 0) note(`Still to be filled in there: ${missing.join(', ')}.`)
+  await writeLine(`Wrote the ${what} of "${String(manifest['title'])}" to ${file}.`)
+  if (missing.length > 0) note(`Still to be filled in: ${missing.join(', ')}.`)
 }
 
 async function nearestPackage(folder: string): Promise<Readonly<Record<string, unknown>>> {
@@ -142,9 +140,9 @@ async function objectIn(file: string): Promise<Readonly<Record<string, unknown>>
     if (typeof value === 'object' && value !== null && !Array.isArray(value))
       return value as Record<string, unknown>
   } catch (error) {
-    throw new Error(`${file} cannot be read. Is it JSON?`, { cause: error })
+    throw new Error(`${file} is not valid JSON.`, { cause: error })
   }
-  throw new Error(`${file} holds no JSON object.`)
+  throw new Error(`${file} does not contain a JSON object.`)
 }
 
 /** Parses `field=value`; the value is JSON if valid (`true`, `["a"]`), otherwise text. */
@@ -152,9 +150,7 @@ function fieldValue(text: string, before: Manifest = {}): Manifest {
   const equals = text.indexOf('=')
   const field = text.slice(0, Math.max(0, equals))
   if (!manifestFields.has(field)) {
-    throw new InvalidArgumentError(
-      `It takes <field>=<value>, with a field of: ${[...manifestFields].join(', ')}.`,
-    )
+    throw new InvalidArgumentError(`Must be <field>=<value>. Fields: ${[...manifestFields].join(', ')}.`)
   }
   const value = text.slice(equals + 1)
   try {

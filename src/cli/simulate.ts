@@ -52,28 +52,28 @@ need BYPASS; any other name of the platform's works too.
  */
 export function simulateCommand(): Command {
   return new Command('simulate')
-    .description('Play an OpenCTI platform on this machine, to run connectors against.')
-    .option('--port <number>', 'port to listen on, 0 for a free one', wholeNumberFrom(0, 65_535), 8080)
+    .description('Simulate an OpenCTI platform on this machine to run connectors against.')
+    .option('--port <number>', 'port to listen on; 0 picks a free one', wholeNumberFrom(0, 65_535), 8080)
     .option('--host <address>', 'address to listen on', '127.0.0.1')
-    .option('--base-path <path>', 'path that the platform is served under; without it, the root')
+    .option('--base-path <path>', 'path prefix of the platform; default: none')
     .addOption(
-      new Option('--profile <profile>', 'generation of the platform')
+      new Option('--profile <profile>', 'platform generation')
         .choices([...platformProfiles])
         .default('7.x-new'),
     )
     .option('--bundle <file...>', 'STIX 2.1 bundles to load')
-    .option('--size <number>', 'invented entities to start with', wholeNumberFrom(0), 100)
-    .option('--rate <number>', 'live changes a second', rate, 1)
-    .option('--seed <number>', 'which invented entities and changes', wholeNumberFrom(0), 1)
-    .option('--token <token>', 'token of the connector; without it, a random one')
+    .option('--size <number>', 'number of generated entities to start with', wholeNumberFrom(0), 100)
+    .option('--rate <number>', 'live changes per second', rate, 1)
+    .option('--seed <number>', 'seed for generated entities and changes', wholeNumberFrom(0), 1)
+    .option('--token <token>', 'token of the connector; default: random')
     .addOption(
-      new Option(
-        '--capabilities <names...>',
-        "what the connector's user may do more than a connector needs",
-      ).default([], 'none'),
+      new Option('--capabilities <names...>', "additional capabilities of the connector's user").default(
+        [],
+        'none',
+      ),
     )
     .option('--json', 'print the environment as one JSON object')
-    .addHelpText('after', help + exitCodesHelp('0 ended by Ctrl-C, 1 failed, 2 wrong usage.'))
+    .addHelpText('after', help + exitCodesHelp('0 stopped by Ctrl-C, 1 failed, 2 wrong usage.'))
     .action((options: SimulateOptions) => simulate(options))
 }
 
@@ -95,12 +95,12 @@ async function simulate(options: SimulateOptions): Promise<void> {
   for (const [index, bundle] of bundles.entries()) {
     const { objects, missingReferences } = simulator.load(bundle)
     const missing =
-      missingReferences.length === 0 ? '' : `, ${missingReferences.length} references lead nowhere`
+      missingReferences.length === 0 ? '' : `, ${missingReferences.length} references are missing`
     note(`Loaded ${objects} objects from ${files[index]}${missing}.`)
   }
   if (options.size > 0) {
     simulator.load(buildKnowledgeBase({ seed: options.seed, size: options.size }))
-    note(`Loaded ${options.size} invented entities.`)
+    note(`Generated ${options.size} entities.`)
   }
   note(`OpenCTI ${options.profile} simulated at ${simulator.url}. Run a connector in a shell with:`)
   const environment = simulator.environment()
@@ -110,10 +110,10 @@ async function simulate(options: SimulateOptions): Promise<void> {
   }
   note(
     options.rate > 0
-      ? `${counted(options.rate, 'live change')} a second. Ctrl-C ends it.`
-      : 'No live changes. Ctrl-C ends it.',
+      ? `${counted(options.rate, 'live change')} per second. Press Ctrl-C to stop.`
+      : 'No live changes. Press Ctrl-C to stop.',
   )
-  note('A connector tells only errors unless CONNECTOR_LOG_LEVEL=info is set for it.')
+  note('A connector only logs errors unless CONNECTOR_LOG_LEVEL=info is set.')
   using interrupt = onInterrupt()
   const changes = new LiveChanges(simulator, { seed: options.seed, clock: systemClock })
   const stopNoting = simulator.onRequest((request) => note(describeRequest(request)))
@@ -121,7 +121,7 @@ async function simulate(options: SimulateOptions): Promise<void> {
   await interrupt.happened
   changes.stop()
   stopNoting()
-  note(`Ended after ${simulator.history.length} events.`)
+  note(`Stopped after ${simulator.history.length} events.`)
 }
 
 /** Why the simulator cannot listen, and what to do. */
@@ -129,9 +129,9 @@ function listenError(error: unknown, { host, port }: SimulateOptions): unknown {
   const { code } = (error ?? {}) as { code?: unknown }
   const why =
     code === 'EADDRINUSE'
-      ? 'is in use by another program. Choose another one, or --port 0 for a free one.'
+      ? 'is in use by another program. Choose another port, or --port 0 for a free one.'
       : code === 'EACCES'
-        ? 'may not be used by this user. Choose one from 1024.'
+        ? 'requires privileges. Choose a port above 1023.'
         : undefined
   return why === undefined ? error : new Error(`Port ${port} of ${host} ${why}`, { cause: error })
 }
@@ -147,7 +147,7 @@ async function readBundle(file: string): Promise<StixSource> {
   }
   const { type, objects } = (bundle ?? {}) as { type?: unknown; objects?: unknown }
   if (type !== 'bundle' || !Array.isArray(objects)) {
-    throw new Error(`${file} is no STIX bundle: it needs "type": "bundle" and a list of "objects".`)
+    throw new Error(`${file} is not a STIX bundle: it needs "type": "bundle" and a list of "objects".`)
   }
   return bundle as StixSource
 }
@@ -164,5 +164,5 @@ function describeRequest(request: SimulatedRequest): string {
 function rate(text: string): number {
   const number = Number(text)
   if (text.trim() !== '' && Number.isFinite(number) && number >= 0) return number
-  throw new InvalidArgumentError('It takes a number, 0 or more.')
+  throw new InvalidArgumentError('Must be a number, 0 or more.')
 }

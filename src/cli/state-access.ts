@@ -24,15 +24,15 @@ export function addStateOptions(command: Command): Command {
     .addOption(
       new Option(
         '--state-dir <folder>',
-        'folder of the state file; else as in config.yml or .env here, else ./state',
+        'folder of the state file; default: from config.yml or .env here, or ./state',
       ).env('CONNECTOR_STATE_DIR'),
     )
     .addOption(
-      new Option('--connector-id <id>', 'the connector; not needed when the folder holds one state file').env(
+      new Option('--connector-id <id>', 'connector id; not needed if the folder has one state file').env(
         'CONNECTOR_ID',
       ),
     )
-    .option('--json', 'print JSON, one object a line')
+    .option('--json', 'print JSON, one object per line')
 }
 
 /**
@@ -94,7 +94,7 @@ function onlyConnectorIn(folder: string): string {
   if (file === undefined) {
     throw new StateError(
       'STATE_UNREADABLE',
-      `There is no state file in ${folder}. Name the connector's state folder with --state-dir; the connector makes the file when it first starts.`,
+      `There is no state file in ${folder}. Name the connector's state folder with --state-dir; the connector creates the file when it first starts.`,
     )
   }
   if (files.length > 1) {
@@ -125,7 +125,7 @@ function ownerOf(path: string): string | undefined {
 function noFolder(folder: string, cause?: unknown): StateError {
   return new StateError(
     'STATE_UNREADABLE',
-    `There is no state folder ${folder}. Name it with --state-dir or CONNECTOR_STATE_DIR.`,
+    `The state folder ${folder} does not exist. Name it with --state-dir or CONNECTOR_STATE_DIR.`,
     { cause },
   )
 }

@@ -36,23 +36,23 @@ Examples:
  * ```
  */
 export function stateCommand(): Command {
-  const command = new Command('state').description('Where the connector stands in the stream.')
+  const command = new Command('state').description("Show or change the connector's position in the stream.")
   const add = (usage: string, description: string) =>
     addStateOptions(command.command(usage).description(description)).addHelpText(
       'after',
       examples + usualWay + exitCodeHelp,
     )
-  add('show', 'Show the position, and how much is in the id map and the dead letters.').action(
+  add('show', 'Show the position and the size of the id map and the dead letters.').action(
     (options: StateOptions) => show(options),
   )
   add(
     'reset',
-    'Start as the settings say at the next start, as if for the first time. Keeps the id map.',
+    'At the next start, begin where the settings say, as for the first time. Keeps the id map.',
   ).action((options: StateOptions) => reset(options))
-  add('set', 'Start after a position at the next start. Keeps the id map.')
+  add('set', 'At the next start, begin after this position. Keeps the id map.')
     .argument(
       '<position>',
-      '<ms>-<seq>, seconds or milliseconds since 1970, an ISO date (UTC if no zone), or 0',
+      '<ms>-<seq>, seconds or milliseconds since 1970, an ISO date (UTC by default), or 0',
       position,
     )
     .action((from: Position, options: StateOptions) => set(from, options))
@@ -79,12 +79,14 @@ function show(options: StateOptions): Promise<void> {
       await writeJson(facts)
       return
     }
-    const none = facts.isReset ? 'reset: starts as the settings say' : 'none: the connector has not started'
-    const unreadable = state?.problems.length ? `cannot be read: ${state.problems.join('; ')}` : undefined
+    const none = facts.isReset
+      ? 'reset: starts where the settings say'
+      : 'none: the connector has never started'
+    const unreadable = state?.problems.length ? `unreadable: ${state.problems.join('; ')}` : undefined
     const rows: readonly (readonly [string, string])[] = [
       ['Connector', connectorId],
       ['Position', withTime(state?.startFrom) ?? unreadable ?? none],
-      ['At the platform', withTime(pushed?.startFrom) ?? 'none told'],
+      ['On the platform', withTime(pushed?.startFrom) ?? 'none sent'],
       ['Catch-up', facts.catchUpUntil === undefined ? 'none' : `what existed until ${facts.catchUpUntil}`],
       ['Id map', `${counted(facts.entities, 'entity', 'entities')}${partly(facts)}`],
       ['Dead letters', String(facts.deadLetters)],
@@ -110,7 +112,7 @@ function reset(options: StateOptions): Promise<void> {
   return change(
     options,
     () => resetState,
-    'Reset. The connector starts as the settings say at its next start.',
+    'Reset. At its next start, the connector begins where the settings say.',
   )
 }
 
@@ -127,7 +129,7 @@ function set(from: Position, options: StateOptions): Promise<void> {
         foreign: before?.foreign ?? {},
       })
     },
-    `Set. The connector starts after ${formatPosition(from)} at its next start.`,
+    `Set. At its next start, the connector begins after ${formatPosition(from)}.`,
   )
 }
 

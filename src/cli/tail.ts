@@ -39,14 +39,14 @@ It only reads: nothing is registered, no position is moved. Ctrl-C ends it.
  * ```
  */
 export function tailCommand(): Command {
-  const command = new Command('tail').description('Watch the live stream, one line an event.')
+  const command = new Command('tail').description('Watch the live stream, one line per event.')
   addFilterOptions(addFromOptions(command))
-    .option('--limit <number>', 'end after so many events', wholeNumberFrom(1))
-    .option('--json', 'print the frames as JSON, one a line, as record writes them')
+    .option('--limit <number>', 'stop after this many events', wholeNumberFrom(1))
+    .option('--json', 'print the frames as JSON, one per line, like record')
   return command
     .addHelpText(
       'after',
-      help + exitCodesHelp('0 ended by Ctrl-C or --limit, 1 failed, 2 wrong settings or\nusage.'),
+      help + exitCodesHelp('0 stopped by Ctrl-C or --limit, 1 failed, 2 wrong settings or\nusage.'),
     )
     .action((options: TailOptions) => tail(options))
 }
@@ -57,7 +57,7 @@ async function tail(options: TailOptions): Promise<void> {
   const signal = AbortSignal.any([interrupt.signal, enough.signal])
   const source = await openSource(options.stream, systemClock, signal)
   const from = await startOf(options, systemClock, source.newest)
-  note(`Watching "${source.name}" at ${source.settings.opencti.url}. Ctrl-C ends it.`)
+  note(`Watching "${source.name}" at ${source.settings.opencti.url}. Press Ctrl-C to stop.`)
   const print = options.json === true ? printJson : linePrinter()
   let seen = 0
   await followStream({

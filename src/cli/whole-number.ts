@@ -6,6 +6,6 @@ export function wholeNumberFrom(least: 0 | 1, most = Number.MAX_SAFE_INTEGER): (
     const number = text.trim() === '' ? Number.NaN : Number(text)
     if (Number.isSafeInteger(number) && number >= least && number <= most) return number
     const upTo = most === Number.MAX_SAFE_INTEGER ? '' : ` to ${most}`
-    throw new InvalidArgumentError(`It takes a whole number from ${least}${upTo}.`)
+    throw new InvalidArgumentError(`Must be a whole number from ${least}${upTo}.`)
   }
 }

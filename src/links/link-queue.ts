@@ -217,7 +217,7 @@ function refused(error: PlatformError): StreamConnectorError {
   if (error.problem !== 'forbidden') return error
   return new StreamConnectorError(
     'PLATFORM_REFUSED',
-    'The OpenCTI platform does not let the token\'s user add external references. Give the user the capability "Create / Update knowledge" (KNOWLEDGE_KNUPDATE), or leave out the link hook.',
+    'The OpenCTI platform does not let the token\'s user add external references. Give the user the capability "Create / Update knowledge" (KNOWLEDGE_KNUPDATE), or remove the link hook.',
     { cause: error },
   )
 }
@@ -246,13 +246,13 @@ function referenceOf(answer: unknown): EntityLink | undefined {
 function unreadableLinks(count: number): StreamConnectorError {
   return new StreamConnectorError(
     'STATE_CORRUPT',
-    `${count} of the links that waited to be written to the platform cannot be read from the state, and are left out.`,
+    `${count} links waiting to be written to the platform are unreadable in the state and are skipped.`,
   )
 }
 
 function badReference(): StreamConnectorError {
   return new StreamConnectorError(
     'HOOK_RESULT',
-    `link() returned something that is no external reference. Return { source_name, url, external_id }, texts of at most ${maxFieldLength} characters, or nothing.`,
+    `link() returned something that is not an external reference. Return { source_name, url, external_id } with texts of at most ${maxFieldLength} characters, or nothing.`,
   )
 }

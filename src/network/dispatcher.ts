@@ -60,7 +60,7 @@ export async function createDispatcher(
     // Its message would reveal the URL, which may contain a password.
     throw new StreamConnectorError(
       'SETTINGS_INVALID',
-      `The address of the proxy to ${words.server} cannot be used. Write it like http://proxy.example:3128 (${words.proxySettings}).`,
+      `The URL of the proxy for ${words.server} is not valid. Write it like http://proxy.example:3128 (${words.proxySettings}).`,
     )
   }
 }
@@ -81,8 +81,8 @@ function secureContext(
   } catch (error) {
     throw new StreamConnectorError(
       'SETTINGS_INVALID',
-      `The CA, the client certificate or its key for ${words.server} cannot be used. ` +
-        'Check that they are PEM, belong together, and that the passphrase fits ' +
+      `The CA, the client certificate, or its key for ${words.server} is not usable. ` +
+        'Check that they are PEM and belong together, and that the passphrase is correct ' +
         `(${words.tlsSettings}).`,
       { cause: error },
     )

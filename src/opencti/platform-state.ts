@@ -74,7 +74,7 @@ export function parsePlatformState(text: string | null | undefined): ReadPlatfor
   if (text === null || text === undefined || nothing.test(text.trim())) return undefined
   const parsed = parsedJson(text)
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    const problems = ['it is no JSON object']
+    const problems = ['it is not a JSON object']
     return { startFrom: undefined, recoverUntil: undefined, writtenBy: undefined, foreign: {}, problems }
   }
   const entries = Object.entries(parsed)

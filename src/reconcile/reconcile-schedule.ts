@@ -88,7 +88,7 @@ export class ReconcileSchedule {
         ? error
         : new StreamConnectorError(
             'RECONCILE_FAILED',
-            `Target and platform could not be compared; nothing was taken for gone or lost. ${describeError(error)}`,
+            `The comparison of target and platform failed; nothing counts as gone or lost. ${describeError(error)}`,
             { cause: error },
           )
       this.#count(this.#runs, 'failed', 1)
@@ -103,14 +103,14 @@ export class ReconcileSchedule {
     if (!hasIdMap) {
       throw new StreamConnectorError(
         'RECONCILE_FAILED',
-        'Without an id map there is nothing to compare with: switch it on (CONNECTOR_ID_MAP, idMap).',
+        'Without an id map there is nothing to compare with: enable it (CONNECTOR_ID_MAP, idMap).',
       )
     }
     signal.throwIfAborted()
     if (finalStates.has(lifecycle.state)) {
       throw new StreamConnectorError(
         'LIFECYCLE',
-        `The connector is ${lifecycle.state} and cannot compare any more.`,
+        `The connector is ${lifecycle.state} and can no longer compare.`,
       )
     }
     if (lifecycle.state === 'idle') await open()

@@ -310,7 +310,7 @@ export class Reconciler implements DeliveryFeature {
     if (!this.#options.progress.isCatchingUp) return
     throw new StreamConnectorError(
       'RECONCILE_FAILED',
-      'The connector began to catch up while target and platform were compared, so that the comparison says nothing any more. It is made again when the catch-up is over.',
+      'The connector started to catch up during the comparison of target and platform, which invalidates the result. It is repeated after the catch-up.',
     )
   }
 }

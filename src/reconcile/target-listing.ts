@@ -84,6 +84,6 @@ function isListing(value: unknown): value is Listing {
 function badListing(what: string): StreamConnectorError {
   return new StreamConnectorError(
     'HOOK_RESULT',
-    `list() answered with ${what}. Return an array or an (async) iterable of the target's ids, or of objects with externalId or stixId.`,
+    `list() returned ${what}. Return an array or (async) iterable of the target's ids, or of objects with externalId or stixId.`,
   )
 }

@@ -173,7 +173,7 @@ export class Replayer implements DeliveryFeature {
     onTakenBack?.(summary.id, true)
     this.#keep(
       summary,
-      `Cannot be replayed: ${problem}. Correct the entity at the platform, or the connector, then purge this or replay it again.`,
+      `Cannot be replayed: ${problem}. Correct the entity on the platform, or the connector, then purge this or replay it again.`,
     )
     this.#underWay.end(summary.id)
   }
@@ -187,7 +187,7 @@ export class Replayer implements DeliveryFeature {
         : letter.error
       this.#keep(
         letter,
-        `${stalePrefix}a newer event of this entity was handled since. To deliver this one anyway, replay it with --force. It failed with:\n${original}`,
+        `${stalePrefix}a newer event of this entity has been processed since. To deliver this one anyway, replay it with --force. It failed with:\n${original}`,
       )
       logger.warn('Dead letter not replayed: it is stale', attributes)
     } else if (outcome.kind !== 'dead-lettered' && outcome !== droppedByReset) {

@@ -58,6 +58,6 @@ function read(text: unknown): Position | undefined {
   if (position !== undefined) return position
   throw new StreamConnectorError(
     'HOOK_RESULT',
-    'loadPosition() returned what is no position. Return a text that context.safePosition has offered, or undefined.',
+    'loadPosition() returned something that is not a position. Return a former context.safePosition, or undefined.',
   )
 }

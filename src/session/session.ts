@@ -101,7 +101,7 @@ export class Session {
     // platform, domain/connector.ts).
     const echoed = await this.#patiently(
       () => this.#pingOrRegister(registered ?? 'null', signal),
-      'The platform does not answer the first ping',
+      'The platform did not answer the first ping',
       signal,
     )
     if (!samePlatformState(echoed, registered)) registered = echoed
@@ -349,18 +349,18 @@ function isStill(had: string, has: string | undefined): boolean {
 
 /** Where a state was found, and what to do if it cannot be read. */
 const atPlatform = {
-  found: 'The state of this connector at the platform',
+  found: "This connector's state on the platform",
   remedy:
-    'Nothing was read or changed. Correct it there, or reset it there ("Reset the connector state" on the page of the connector), and start again.',
+    'Nothing was read or changed. Correct it there, or reset it ("Reset the connector state" on the connector\'s page), and start again.',
 }
 const whileRunning = {
-  found: 'The state that somebody gave this connector at the platform',
+  found: 'The state someone set for this connector on the platform',
   remedy:
-    'The connector goes on from where it is and puts its own in its place. Change it once more, or reset it.',
+    'The connector continues from its current position and overwrites that state. Change it again, or reset it.',
 }
 const inFile = {
   found: 'The state in the state file',
-  remedy: 'Set another one with "opencti-stream state set", or "opencti-stream state reset".',
+  remedy: 'Replace it with "opencti-stream state set" or "opencti-stream state reset".',
 }
 
 function readRemote(text: string | undefined): ReadPlatformState | undefined {
@@ -371,7 +371,7 @@ function readRemote(text: string | undefined): ReadPlatformState | undefined {
 function readLocal(text: string): ReadPlatformState | undefined {
   const state = readable(parsePlatformState(text), inFile)
   if (state === undefined || state.startFrom !== undefined) return state
-  throw unreadableState({ ...state, problems: ['start_from is not there'] }, inFile)
+  throw unreadableState({ ...state, problems: ['start_from is missing'] }, inFile)
 }
 
 function readable(

@@ -48,13 +48,13 @@ export class MemoryStore implements StateStore {
     if (this.#held) {
       throw new StateError(
         'STATE_LOCKED',
-        'This state is already held by another connector. Give each connector a store of its own, or close the first one.',
+        'This state is already held by another connector. Give each connector its own store, or close the first one.',
       )
     }
     if (this.#owner !== undefined && this.#owner !== owner) {
       throw new StateError(
         'STATE_FOREIGN',
-        `This state belongs to connector ${this.#owner}, not to ${owner}. Give each connector id a store of its own.`,
+        `This state belongs to connector ${this.#owner}, not to ${owner}. Give each connector id its own store.`,
       )
     }
     const fresh = this.#owner === undefined
@@ -295,13 +295,9 @@ function collect(changes: StateChanges) {
       updateDeadLetters: [...(changes.updateDeadLetters ?? [])],
     }
   } catch (error) {
-    throw new StateError(
-      'STATE_NOT_WRITTEN',
-      'The changes could not be read, and nothing of them was kept.',
-      {
-        cause: error,
-      },
-    )
+    throw new StateError('STATE_NOT_WRITTEN', 'The changes could not be read; none of them was saved.', {
+      cause: error,
+    })
   }
 }
 

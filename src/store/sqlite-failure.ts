@@ -32,7 +32,7 @@ export function stateFailure(error: unknown, doing: 'reading' | 'writing', fileN
   return doing === 'writing'
     ? new StateError(
         'STATE_NOT_WRITTEN',
-        `${file} could not be written${why} Nothing of this change was kept.`,
+        `${file} could not be written${why} None of this change was saved.`,
         {
           cause: error,
         },
@@ -41,14 +41,11 @@ export function stateFailure(error: unknown, doing: 'reading' | 'writing', fileN
 }
 
 const noRight =
-  ': this user may not write there. Let the connector own the folder, with write permission, on a volume that is not read-only.'
+  ': permission denied. Make the connector own the folder, with write permission, on a volume that is not read-only.'
 
 const reasons = new Map<unknown, string>([
-  [sqlite.full, ': the disk is full. Make room; the connector goes on from there.'],
-  [
-    sqlite.ioError,
-    ': the disk refused it. Look for a full or failing disk, a quota, or a volume that went away.',
-  ],
+  [sqlite.full, ': the disk is full. Free up space; the connector then continues.'],
+  [sqlite.ioError, ': the disk refused. Check for a full or failing disk, a quota, or a detached volume.'],
   [sqlite.busy, ': another program is writing to it. Close that program, for example an open sqlite3 shell.'],
   [sqlite.readOnly, noRight],
   [sqlite.perm, noRight],
@@ -56,18 +53,18 @@ const reasons = new Map<unknown, string>([
   ['EACCES', noRight],
   ['EPERM', noRight],
   ['EROFS', noRight],
-  ['EEXIST', ': the folder is a file. Name a folder, or move the file away.'],
-  ['ENOTDIR', ': a part of the path is a file. Name a folder, or move the file away.'],
-  ['ENOSPC', ': the disk is full. Make room and start again.'],
+  ['EEXIST', ': the folder is a file. Choose another folder, or move the file away.'],
+  ['ENOTDIR', ': part of the path is a file. Choose another folder, or move the file away.'],
+  ['ENOSPC', ': the disk is full. Free up space and start again.'],
 ])
 
 /** The file is damaged, or was never a state. */
 export function corruptState(fileName: string, cause?: unknown): StateError {
   return new StateError(
     'STATE_CORRUPT',
-    `The state file ${fileName} in the state folder (CONNECTOR_STATE_DIR) is damaged or is no connector state. ` +
-      `Move ${fileName}, ${fileName}-wal and ${fileName}-shm away and start again: the connector then goes on ` +
-      'from the position that the platform keeps, without its id map and its dead letters.',
+    `The state file ${fileName} in the state folder (CONNECTOR_STATE_DIR) is damaged or not a connector state. ` +
+      `Move ${fileName}, ${fileName}-wal, and ${fileName}-shm away and start again: the connector then continues ` +
+      'from the position on the platform, without its id map and dead letters.',
     { cause },
   )
 }

@@ -148,7 +148,7 @@ export function migrate(database: DatabaseSync, options: { fileName: string; may
   if (!mayChange) {
     throw new StateError(
       'STATE_UNREADABLE',
-      `The state file ${fileName} is not complete, or of an older version. Start the connector once, which brings it up to date.`,
+      `The state file ${fileName} is incomplete or from an older version. Start the connector once to update it.`,
     )
   }
   // Before the first table, so that our files always carry the mark.
@@ -178,7 +178,7 @@ export function claim(
     throw new StateError(
       'STATE_FOREIGN',
       `The state file ${fileName} in the state folder (CONNECTOR_STATE_DIR) belongs to another connector id. ` +
-        'Give this connector a folder of its own, or set CONNECTOR_ID back to the id that it had.',
+        'Give this connector its own folder, or set CONNECTOR_ID back to its former id.',
     )
   }
   return false

@@ -98,8 +98,8 @@ export class SqliteStore implements StateStore {
       } else if (!existsSync(this.#path)) {
         throw new StateError(
           'STATE_UNREADABLE',
-          `There is no state file ${this.#fileName} in the state folder. Check CONNECTOR_STATE_DIR and CONNECTOR_ID; ` +
-            'the connector makes the file when it first starts.',
+          `The state file ${this.#fileName} does not exist in the state folder. Check CONNECTOR_STATE_DIR and CONNECTOR_ID; ` +
+            'the connector creates the file when it first starts.',
         )
       }
       const mayChange = this.#access === 'exclusive'
@@ -292,7 +292,7 @@ export class SqliteStore implements StateStore {
     while (this.#thread?.running !== undefined) await this.#thread.running
     if (this.#connection === undefined) throw notOpen('STATE_NOT_WRITTEN')
     if (this.#access === 'read-only') {
-      throw new StateError('STATE_NOT_WRITTEN', 'This state was opened to be read only.')
+      throw new StateError('STATE_NOT_WRITTEN', 'This state was opened read-only.')
     }
     try {
       this.#heldFiles?.requireInPlace()
@@ -384,8 +384,8 @@ export class HeldFiles {
       throw new StateError(
         'STATE_NOT_WRITTEN',
         `The file ${basename(path)} in the state folder (CONNECTOR_STATE_DIR) was deleted or replaced while the connector ` +
-          `holds the state ${this.#fileName}. Nothing is written any more. Put it back, or restart the connector: it goes ` +
-          'on from what is in the folder then, or from the position that the platform keeps.',
+          `holds the state ${this.#fileName}. Nothing more is written. Put it back, or restart the connector: it then ` +
+          'continues from what is in the folder, or from the position on the platform.',
       )
     }
   }

@@ -43,13 +43,13 @@ export function stateFolderNote(
     return undefined
   }
   const isTemporary = [tmpdir(), '/tmp', '/var/tmp'].some((folder) => isWithin(place, realOf(folder)))
-  const why = isTemporary ? 'is a temporary one' : whyPassing(place, surroundings)
-  const name = isFallback ? `The state folder (${path}, since ./state cannot be written)` : 'The state folder'
+  const why = isTemporary ? 'is temporary' : whyPassing(place, surroundings)
+  const name = isFallback ? `The state folder (${path}, because ./state is not writable)` : 'The state folder'
   if (why === undefined) {
-    return isFallback ? { message: `${name} is another one than usual`, isGrave: false } : undefined
+    return isFallback ? { message: `${name} is not the usual one`, isGrave: false } : undefined
   }
   return {
-    message: `${name} ${why}: the dead letters and the id map are lost with it, and the platform keeps the position alone. Put a volume there, or name one in CONNECTOR_STATE_DIR`,
+    message: `${name} ${why}: the dead letters and the id map are lost with it, and the platform only keeps the position. Mount a volume there, or set CONNECTOR_STATE_DIR to one`,
     isGrave: isFallback || !isTemporary,
   }
 }
@@ -57,13 +57,13 @@ export function stateFolderNote(
 function whyPassing(place: string, { mounts, isContainer }: Surroundings): string | undefined {
   const mount = mounts === undefined ? undefined : mountOf(place, mounts)
   if (mount === undefined) return undefined
-  if (/^(?:tmpfs|ramfs)$/.test(mount.type)) return `lies in memory (${mount.type})`
-  if (mount.root.includes('/kubernetes.io~empty-dir/')) return 'is an emptyDir that ends with its pod'
+  if (/^(?:tmpfs|ramfs)$/.test(mount.type)) return `is in memory (${mount.type})`
+  if (mount.root.includes('/kubernetes.io~empty-dir/')) return 'is an emptyDir that is deleted with its pod'
   if (/\/volumes\/[0-9a-f]{64}\/_data/.test(mount.root)) {
-    return 'is a volume without a name, of which every new container gets another'
+    return 'is an unnamed volume, and every new container gets another one'
   }
   const isLayer = isContainer || /overlay|aufs/.test(mount.type)
-  return mount.point === '/' && isLayer ? 'lies in the container itself and ends with it' : undefined
+  return mount.point === '/' && isLayer ? 'is inside the container and is deleted with it' : undefined
 }
 
 interface Mount {

@@ -186,8 +186,7 @@ export class Faults {
   /** Adds `count` platform-internal events. A reader that gets nothing else jumps to the present. */
   publishInternal(count: number): void {
     const [stored] = this.#targets.platform.knowledge.values()
-    if (stored === undefined)
-      throw new Error('The simulator holds no object that an internal event could be about.')
+    if (stored === undefined) throw new Error('The simulator has no object for an internal event.')
     for (let index = 0; index < count; index++) this.#targets.platform.publishInternal(stored)
   }
 

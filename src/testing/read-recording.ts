@@ -52,7 +52,7 @@ export async function* readRecording(
     const message = messageOf(line)
     if (typeof message !== 'string') yield message
     else if (onCorruptLine !== undefined) onCorruptLine(number, message)
-    else throw new Error(`Line ${number} of ${path} is no frame of a recording: ${message}.`)
+    else throw new Error(`Line ${number} of ${path} is not a recorded frame: ${message}.`)
   }
 }
 
@@ -64,7 +64,7 @@ function messageOf(line: string): RecordedMessage | string {
   } catch {
     return 'it is not valid JSON, perhaps cut off'
   }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return 'it is no JSON object'
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return 'it is not a JSON object'
   const { id, event, data, received_at: receivedAt } = parsed as Record<string, unknown>
   if (typeof event !== 'string') return 'it has no "event"'
   if (data === undefined) return 'it has no "data"'

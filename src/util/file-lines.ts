@@ -13,7 +13,7 @@ export async function* fileLines(path: string, maxCharacters: number): AsyncGene
   const add = (part: string) => {
     characters += part.length
     if (characters > maxCharacters)
-      throw new Error(`${path} has a line of more than ${maxCharacters} characters.`)
+      throw new Error(`${path} has a line longer than ${maxCharacters} characters.`)
     parts.push(part)
   }
   for await (const chunk of createReadStream(path, { encoding: 'utf8', highWaterMark: 1_048_576 })) {

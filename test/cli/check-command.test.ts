@@ -118,7 +118,7 @@ test('points out a name that looks like a misspelled setting, even if all is wel
   for (const words of [[], [file]]) {
     const { code, answer } = await check(words, { CONNECTOR_CONCURENCY: '5' })
     expect(code).toBe(0)
-    expect(answer!.checks[0]!.message).toMatch(/ are good\nCONNECTOR_CONCURENCY is set but is not a setting/)
+    expect(answer!.checks[0]!.message).toMatch(/ are valid\nCONNECTOR_CONCURENCY is set but is not a setting/)
   }
 })
 
@@ -130,7 +130,7 @@ test('exits although the imported file keeps something open', async () => {
   expect(await check([file])).toMatchObject({ code: 0, statuses: { Target: 'ok' } })
   expect(await check([none])).toMatchObject({
     code: 2,
-    error: expect.stringContaining('exports no class') as string,
+    error: expect.stringContaining('neither exports nor runs a class') as string,
   })
 })
 
@@ -220,7 +220,7 @@ describe('check finds the fault', () => {
     })
     const unread = await check([], { OPENCTI_TOKEN: writer.token })
     expect(unread.statuses).toMatchObject({ 'Right to read': 'failed', 'Right to register': 'ok' })
-    expect(unread.problem!.message).toMatch(/"Access data sharing" \(TAXIIAPI\): put it into the group/)
+    expect(unread.problem!.message).toMatch(/"Access data sharing" \(TAXIIAPI\) by adding it to the group/)
     expect(unread.answer!.checks.find(({ name }) => name === 'Right to register')!.message).toMatch(/MODULES/)
     const stranger = simulator.users.add({
       capabilities: ['APIACCESS_USETOKEN', 'CONNECTORAPI', 'TAXIIAPI', 'MODULES_MODMANAGE'],
@@ -234,7 +234,7 @@ describe('check finds the fault', () => {
     expect((await check([], { OPENCTI_TOKEN: admin.token })).statuses).toMatchObject(allWell)
   })
 
-  test('of a state that another connector holds, and of a folder that cannot be written', async () => {
+  test('of a state that another connector holds, and of a folder that is not writable', async () => {
     const { check, simulator, folder } = await stage()
     const directory = join(folder, 'state')
     const store = new SqliteStore({ directory, connectorId: simulator.connectorId })
@@ -245,10 +245,10 @@ describe('check finds the fault', () => {
     expect((await check([])).statuses['State']).toBe('ok')
     await writeFile(join(folder, 'file'), '')
     const noFolder = await check([], { CONNECTOR_STATE_DIR: join(folder, 'file') })
-    expect(noFolder.problem!.message).toContain('is no folder')
+    expect(noFolder.problem!.message).toContain('is not a folder')
     if (process.getuid?.() !== 0) {
       await chmod(directory, 0o500)
-      expect((await check([])).problem!.message).toContain('cannot be written')
+      expect((await check([])).problem!.message).toContain('is not writable')
       await chmod(directory, 0o700)
     }
   })
@@ -256,10 +256,10 @@ describe('check finds the fault', () => {
 
 describe('with a file that cannot be used, it exits with 2 and says what to do', () => {
   const cases: readonly (readonly [string, string, RegExp])[] = [
-    ['no connector', 'export const a = 1', /exports no class that extends StreamConnector/],
+    ['no connector', 'export const a = 1', /neither exports nor runs a class that extends StreamConnector/],
     ['a syntax error', 'export const =', /cannot be loaded/],
     ['something that throws', 'throw new Error("not today")', /cannot be loaded: not today/],
-    ['an enum', 'enum A { B }\nexport default A', /takes the types out of TypeScript, and nothing more/],
+    ['an enum', 'enum A { B }\nexport default A', /only strips types from TypeScript/],
     [
       'two connectors',
       `${simpleConnector()}\nexport class Other extends Simple {}`,
@@ -280,7 +280,7 @@ describe('with a file that cannot be used, it exits with 2 and says what to do',
   test('because the file does not exist', async () => {
     expect(await runCli(['check', 'nowhere.ts'])).toMatchObject({
       code: 2,
-      error: expect.stringContaining('There is no file nowhere.ts') as string,
+      error: expect.stringContaining('nowhere.ts does not exist') as string,
     })
   })
 

@@ -137,13 +137,13 @@ test('says that an unreadable dead letter cannot be replayed', async () => {
   const folder = await stateWith([letter(1, { key: undefined, data: '{"cut' }), letter(2)])
   const one = await runCli(['dead-letters', 'replay', '1', '--state-dir', folder])
   expect(one.code).toBe(1)
-  expect(one.error).toContain('1 dead letter cannot be replayed. Their messages could not be read as events')
+  expect(one.error).toContain('1 dead letter cannot be replayed. Their messages are not readable as events')
   const all = await runCli(['dead-letters', 'replay', '--all', '--state-dir', folder])
   expect(all.code).toBe(0)
   expect(all.out).toContain('Replay of 1 dead letter requested')
   expect(all.error).toContain('1 dead letter cannot be replayed')
   const show = await runCli(['dead-letters', 'show', '1', '--state-dir', folder])
-  expect(show.out).toContain('Replay        not possible: its message could not be read')
+  expect(show.out).toContain('Replay        not possible: its message is unreadable')
   expect(show.out).toContain('{"cut')
 })
 
@@ -169,12 +169,12 @@ test('reports a missing id once, and handles the others', async () => {
   expect(await run('replay', '7')).toEqual({
     code: 1,
     out: '',
-    error: 'There is no dead letter 7: it may have been delivered or purged.\n',
+    error: 'Dead letter 7 does not exist: it may have been delivered or purged.\n',
   })
   expect(await run('purge', '1', '7')).toEqual({
     code: 1,
     out: '1 dead letter removed.\n',
-    error: 'The others do not exist: they may have been delivered or purged before.\n',
+    error: 'The others do not exist: they may already have been delivered or purged.\n',
   })
   expect(await run('purge', '--older-than', '9000w')).toMatchObject({
     code: 0,
@@ -206,8 +206,8 @@ describe('the exit code', () => {
   test('is 2 for wrong usage, with what to write instead', async () => {
     const folder = await stateWith([letter(1)])
     const cases: readonly (readonly [string[], RegExp])[] = [
-      [['dead-letters', 'replay'], /their ids, or --all/],
-      [['dead-letters', 'replay', '1', '--all'], /their ids, or --all/],
+      [['dead-letters', 'replay'], /ids, or --all/],
+      [['dead-letters', 'replay', '1', '--all'], /ids, or --all/],
       [['dead-letters', 'purge'], /--older-than/],
       [['dead-letters', 'purge', '1', '--all'], /--older-than/],
       [['dead-letters', 'purge', '--older-than', '30 days'], /45m, 12h, 30d/],
@@ -231,12 +231,12 @@ describe('the exit code', () => {
     const folder = await stateWith([letter(1)])
     await stateWith([], '11111111-4f0f-4c8e-9d8c-1f2a3b4c5d6e', folder)
     const cases: readonly (readonly [string[], RegExp])[] = [
-      [['list', '--state-dir', join(folder, 'nowhere')], /no state folder.*--state-dir/],
+      [['list', '--state-dir', join(folder, 'nowhere')], /state folder .* does not exist.*--state-dir/],
       [['list', '--state-dir', await temporaryFolder()], /no state file.*--state-dir/],
       [['list', '--state-dir', folder], /2 state files.*11111111-.*--connector-id/],
-      [['list', '--state-dir', folder, '--connector-id', 'other'], /no state file other\.sqlite/],
-      [['show', '7', '--state-dir', folder, '--connector-id', connectorId], /no dead letter 7/],
-      [['replay', '7', '--state-dir', folder, '--connector-id', connectorId], /no dead letter 7/],
+      [['list', '--state-dir', folder, '--connector-id', 'other'], /state file other\.sqlite does not exist/],
+      [['show', '7', '--state-dir', folder, '--connector-id', connectorId], /ead letter 7 does not exist/],
+      [['replay', '7', '--state-dir', folder, '--connector-id', connectorId], /ead letter 7 does not exist/],
     ]
     for (const [words, message] of cases) {
       const { code, error } = await runCli(['dead-letters', ...words])

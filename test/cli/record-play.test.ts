@@ -35,7 +35,7 @@ test('records one frame per line, private to its owner, and says what the file c
   const { code, out, error } = await record('--limit', '4')
   expect(code).toBe(0)
   expect(out).toMatch(/^4 events recorded to .*events\.jsonl \(\d+ KiB\)\.\n$/)
-  expect(error).toContain('It holds threat intelligence')
+  expect(error).toContain('It contains threat intelligence')
   expect((await stat(file)).mode & 0o777).toBe(0o600)
   expect((await framesOf(file)).map(({ event }) => event)).toEqual(['create', 'create', 'update', 'delete'])
   expect(simulator.connectors).toEqual([])
@@ -80,10 +80,10 @@ test('names a file that it cannot open, with the reason', async () => {
   const played = await runCli(['play', missing])
   expect(played).toMatchObject({
     code: 1,
-    error: `${missing} cannot be opened: there is no such file or folder.\n`,
+    error: `${missing} cannot be opened: no such file or folder.\n`,
   })
   const asFolder = await runCli(['play', folder])
-  expect(asFolder).toMatchObject({ code: 1, error: 'A file is wanted, and a folder was named.\n' })
+  expect(asFolder).toMatchObject({ code: 1, error: 'Expected a file, got a folder.\n' })
 })
 
 test('never appends to a file that is not a recording', async () => {
@@ -93,7 +93,7 @@ test('never appends to a file that is not a recording', async () => {
   const { code, error } = await run(['record', file, '--limit', '1'])
   expect({ code, error }).toEqual({
     code: 1,
-    error: `${file} is no recording, so nothing is appended to it. Name another file.\n`,
+    error: `${file} is not a recording, so nothing is appended to it. Choose another file.\n`,
   })
   expect(await readFile(file, 'utf8')).toBe('dear diary\n')
 })
@@ -247,7 +247,7 @@ test('exits with 1 if anything is dead-lettered or corrupt, and names the entity
   expect(code).toBe(1)
   expect(error).toContain('unknown field')
   expect(error).toMatch(/Dead letter: indicator--\S+ at \d+-\d+/)
-  expect(error).toContain('Line 5 cannot be read: it is not valid JSON')
+  expect(error).toContain('Line 5 is unreadable: it is not valid JSON')
   expect(error).toContain(`deleted ${malware.id}`)
   expect(out).toMatch(/dead-lettered +1\ncorrupt lines +1\n$/)
   const strict = await runCli(['play', file, '--strict', '--json'])
@@ -304,7 +304,7 @@ test('waits for a target that is down until somebody ends it, and says so', asyn
     simpleConnector('create() { throw Object.assign(new Error("down"), { status: 401 }) }'),
   )
   const cli = startCli(['play', file, connector], env)
-  await cli.shows(/The target is down, and is waited for: down/)
+  await cli.shows(/Waiting for the target, which is down: down/)
   expect(await cli.end('SIGINT')).toBe(1)
   expect(cli.output.out).toMatch(/not finished +\d/)
 })
@@ -319,7 +319,7 @@ test('plays a recording within a test', async () => {
   expect(recorder.callsOf(malware.id)).toEqual(['create', 'delete:deleted'])
   await appendFile(file, '[]\n')
   await expect(recorder.processMessages(readRecording(file))).rejects.toThrow(
-    /^Line 5 of .* it is no JSON object\.$/,
+    /^Line 5 of .* it is not a JSON object\.$/,
   )
 })
 

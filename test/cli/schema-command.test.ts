@@ -58,7 +58,7 @@ test('writes a manifest from what it knows, leaves the rest to people, and keeps
   const first = await runCli(['schema', file, '--manifest'], {}, { cwd: folder })
   expect(first.code).toBe(0)
   expect(first.error).toBe(
-    'Still to be filled in there: use_cases, solution_categories, support_version, container_image.\n',
+    'Still to be filled in: use_cases, solution_categories, support_version, container_image.\n',
   )
   const path = join(folder, '__metadata__', 'connector_manifest.json')
   const read = async () => JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>
@@ -113,11 +113,11 @@ test('reports at once what the catalog would refuse, with what was probably mean
   const path = join(folder, 'm.json')
   const words = ['schema', file, '--manifest', path, '--set']
   const cases: readonly (readonly [string, RegExp])[] = [
-    ['license_type=MIT', /license_type must be of: Free; Commercial; or empty/],
-    ['license_type=free', /did you mean "Free"\?/],
-    ['use_cases=["Detection & Respons Enablement"]', /did you mean "Detection & Response Enablement"\?/],
-    ['solution_categories=["SIEM"]', /did you mean "SIEM & Security Analytics"\?/],
-    ['use_cases=[]', /use_cases must name one at least/],
+    ['license_type=MIT', /license_type must be one of: Free; Commercial; or empty/],
+    ['license_type=free', /Did you mean "Free"\?/],
+    ['use_cases=["Detection & Respons Enablement"]', /Did you mean "Detection & Response Enablement"\?/],
+    ['solution_categories=["SIEM"]', /Did you mean "SIEM & Security Analytics"\?/],
+    ['use_cases=[]', /use_cases must have at least one item/],
     ['container_image=Acme/SIEM:latest', /without a tag/],
     ['max_confidence_level=101', /100 or less/],
   ]
@@ -207,10 +207,10 @@ test('exits with 2 for wrong usage', async () => {
   const folder = await temporaryFolder()
   const file = await writeConnector(folder, await readmeConnector())
   const cases: readonly (readonly [string[], RegExp])[] = [
-    [['schema', '--manifest'], /A manifest is of one connector/],
+    [['schema', '--manifest'], /A manifest describes one connector/],
     [['schema', file, '--manifest', '--markdown'], /Choose one/],
-    [['schema', file, '--set', 'title=x'], /--set is for --manifest and --catalog/],
-    [['schema', file, '--manifest', 'm.json', '--set', 'color=red'], /with a field of: title, slug/],
+    [['schema', file, '--set', 'title=x'], /--set requires --manifest or --catalog/],
+    [['schema', file, '--manifest', 'm.json', '--set', 'color=red'], /Fields: title, slug/],
   ]
   for (const [words, message] of cases) {
     const { code, error } = await runCli(words, {}, { cwd: folder })

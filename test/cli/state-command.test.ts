@@ -50,7 +50,7 @@ test('show prints the position, id map and dead letters, even while the connecto
   expect(linesOf(out).map((line) => line.slice(0, 16).trim())).toEqual([
     'Connector',
     'Position',
-    'At the platform',
+    'On the platform',
     'Catch-up',
     'Id map',
     'Dead letters',
@@ -82,7 +82,9 @@ test('set makes the next start begin there, whatever the platform has', async ()
   await first.stop()
   const { code, out } = await state('set', lastEventOf(simulator, early.id))
   expect(code).toBe(0)
-  expect(out).toBe(`Set. The connector starts after ${lastEventOf(simulator, early.id)} at its next start.\n`)
+  expect(out).toBe(
+    `Set. At its next start, the connector begins after ${lastEventOf(simulator, early.id)}.\n`,
+  )
   const second = await connect()
   await until('the later event', () => second.callsOf(late.id).length === 1)
   expect(second.callsOf(early.id)).toEqual([])
@@ -100,7 +102,7 @@ test('reset makes the next start the first one again, and keeps the id map', asy
   expect(idle.callsOf(id)).toEqual([])
   await idle.stop()
   expect(await state('reset')).toMatchObject({ code: 0, error: '' })
-  expect((await state('show')).out).toContain('reset: starts as the settings say')
+  expect((await state('show')).out).toContain('reset: starts where the settings say')
   const second = await connect()
   await until('the event again', () => second.callsOf(id).length > 0)
   expect(new Set(second.callsOf(id))).toEqual(new Set(['update']))
@@ -125,7 +127,7 @@ test('show says which part of a state cannot be read', async () => {
   const { connect, state, damage } = await stage()
   await (await connect()).stop()
   await damage('{"start_from":"soon"}')
-  expect((await state('show')).out).toMatch(/^Position +cannot be read: start_from must be /m)
+  expect((await state('show')).out).toMatch(/^Position +unreadable: start_from must be /m)
   await expect(connect()).rejects.toMatchObject({ code: 'STATE_UNREADABLE' })
   expect(await state('set', '0')).toMatchObject({ code: 0 })
   await (await connect()).stop()
@@ -149,7 +151,7 @@ test('creates nothing where no connector was', async () => {
   for (const words of [['show'], ['reset'], ['set', '0']]) {
     const { code, error } = await runCli(['state', ...words, ...id])
     expect(code).toBe(1)
-    expect(error).toContain('There is no state file')
+    expect(error).toContain('does not exist in the state folder')
   }
 })
 

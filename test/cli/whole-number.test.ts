@@ -8,6 +8,6 @@ test('accepts every whole number from the minimum on', () => {
 
 test('refuses anything but a whole number, and an unset shell variable', () => {
   for (const text of ['', ' ', '-1', '1.5', '1e99', 'ten', 'NaN'])
-    expect(() => wholeNumberFrom(0)(text), text).toThrow('It takes a whole number from 0.')
-  expect(() => wholeNumberFrom(1)('0')).toThrow('It takes a whole number from 1.')
+    expect(() => wholeNumberFrom(0)(text), text).toThrow('Must be a whole number from 0.')
+  expect(() => wholeNumberFrom(1)('0')).toThrow('Must be a whole number from 1.')
 })

@@ -379,7 +379,7 @@ test('starts with 100,000 dead letters, says that there are too many, reads noth
   expect(recorder.status()).toMatchObject({
     deadLettersKept: 100_000,
     notReady: [
-      { part: 'state', reason: expect.stringMatching(/100000 dead letters are kept.*replay or purge/) },
+      { part: 'state', reason: expect.stringMatching(/limit of 100000 dead letters.*replay or purge/) },
     ],
   })
   const { id } = simulator.create(buildIndicator('ipv4', { seed: 1 }))
@@ -424,7 +424,7 @@ test('refuses a state file copied from another connector, says whose it is, and 
   const recorder = makeRecorder(simulator, { store })
   await expect(recorder.start()).rejects.toMatchObject({ code: 'STATE_FOREIGN' })
   await expect(recorder.finished).rejects.toThrow(
-    /belongs to another connector id.*a folder of its own, or set CONNECTOR_ID/,
+    /belongs to another connector id.*its own folder, or set CONNECTOR_ID/,
   )
   expect(recorder.calls).toEqual([])
   expect(await readFile(path)).toEqual(bytes)

@@ -252,7 +252,7 @@ describe('the state on disk', () => {
     )
     const notice = await until('the notice', () => recorder.notice('state-not-written'))
     expect(notice.error).toMatchObject({ code: 'STATE_NOT_WRITTEN' })
-    expect(notice.error.message).toMatch(/disk is full. Make room/)
+    expect(notice.error.message).toMatch(/disk is full. Free up space/)
     expect(recorder.status().stateProblem).toMatch(/disk is full/)
     expect(recorder.status().state).toBe('running')
     store.isFull = false
@@ -382,7 +382,7 @@ describe('a program', () => {
       CRASH_TARGET: 'http://127.0.0.1:9/',
     })
     expect(await program.exit).toBe(1)
-    expect(program.said()).toMatch(/is damaged or is no connector state/)
+    expect(program.said()).toMatch(/is damaged or not a connector state/)
   })
 
   test('waits for a platform that is down at the start', async () => {

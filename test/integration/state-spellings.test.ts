@@ -41,10 +41,10 @@ const unreadable: [state: string, named: string][] = [
   ['{"start_from":"178825200","recover_until":false}', 'start_from must be'],
   ['{"start_from":"1788252000000-0","recover_until":"later"}', 'recover_until must be'],
   ['{"connectorLastEventId":"2026-09"}', 'connectorLastEventId must be'],
-  ['start_from=1788252000000-0', 'it is no JSON object'],
-  ['"1788252000000-0"', 'it is no JSON object'],
-  ['["1788252000000-0"]', 'it is no JSON object'],
-  ['{broken', 'it is no JSON object'],
+  ['start_from=1788252000000-0', 'it is not a JSON object'],
+  ['"1788252000000-0"', 'it is not a JSON object'],
+  ['["1788252000000-0"]', 'it is not a JSON object'],
+  ['{broken', 'it is not a JSON object'],
 ]
 test.for(unreadable)(
   'reads, reports and changes nothing with a state at the platform of %s',
@@ -55,7 +55,7 @@ test.for(unreadable)(
     const recorder = makeRecorder(simulator)
     await expect(recorder.start()).rejects.toMatchObject({
       code: 'STATE_UNREADABLE',
-      message: expect.stringMatching(new RegExp(`at the platform cannot be read: ${named}.*reset it`)),
+      message: expect.stringMatching(new RegExp(`on the platform cannot be read: ${named}.*reset it`)),
     })
     expect(streamRequests(simulator)).toEqual([])
     expect(recorder.calls).toEqual([])

@@ -26,7 +26,7 @@ describe("the platform's text", () => {
       startFrom: undefined,
       recoverUntil: undefined,
       foreign: {},
-      problems: ['it is no JSON object'],
+      problems: ['it is not a JSON object'],
     })
   })
 

@@ -128,7 +128,7 @@ test("a stranger's connector, deployed by the composer as a user without any rig
   // With the default log level: one line, which says what can be lost.
   const lines = said().trim().split('\n')
   expect(lines).toHaveLength(1)
-  expect(lines[0]).toMatch(/since \.\/state cannot be written.*dead letters and the id map are lost/)
+  expect(lines[0]).toMatch(/because \.\/state is not writable.*dead letters and the id map are lost/)
   child.kill('SIGTERM')
   expect(await exit).toBe(0)
 
@@ -160,7 +160,7 @@ test('exits with one line that says what to do if it cannot write anywhere', asy
   )
   expect(await exit).toBe(1)
   expect(said().trim().split('\n')).toEqual([
-    expect.stringMatching(/may not write there\. Let the connector own/),
+    expect.stringMatching(/permission denied\. Make the connector own/),
   ])
   await rm(closed, { recursive: true, force: true })
 }, 60_000)

@@ -107,7 +107,7 @@ describe('a disk that accepts no more', () => {
       last?: object
     }
     expect(report.code).toBe('STATE_NOT_WRITTEN')
-    expect(report.message).toMatch(/full.*Nothing of this change was kept/)
+    expect(report.message).toMatch(/full.*None of this change was saved/)
     expect(report.number).toBeGreaterThan(5)
     // It goes on answering, as it was before the commit that failed.
     expect(report.again).toBe('STATE_NOT_WRITTEN')

@@ -234,7 +234,7 @@ describe('refuses an unusable state', () => {
     writeFileSync(file, 'this is no database, and has been long enough to look like one'.repeat(20))
     const error = await refusal(() => make().open(connectorId))
     expect(error.code).toBe('STATE_CORRUPT')
-    expect(error.message).toMatch(/Move .*\.sqlite.* away.*position that the platform keeps/)
+    expect(error.message).toMatch(/Move .*\.sqlite.* away.*position on the platform/)
   })
 
   it('that lacks a part', async () => {
@@ -312,7 +312,7 @@ describe('refuses an unusable state', () => {
     const error = await asNobody(() => refusal(() => make({ directory: closed }).open(connectorId)))
     expect(error).toMatchObject({
       code: 'STATE_UNREADABLE',
-      message: expect.stringContaining('may not write there'),
+      message: expect.stringContaining('permission denied'),
     })
   })
 
@@ -327,7 +327,7 @@ describe('refuses an unusable state', () => {
     const error = await asNobody(() => refusal(() => make().open(connectorId)))
     expect(error).toMatchObject({
       code: 'STATE_UNREADABLE',
-      message: expect.stringContaining('may not write there'),
+      message: expect.stringContaining('permission denied'),
     })
   })
 
@@ -436,7 +436,7 @@ describe('tools beside the connector', () => {
       const { directory, make } = stateDirectory()
       await expect(make({ access }).open(connectorId)).rejects.toMatchObject({
         code: 'STATE_UNREADABLE',
-        message: expect.stringContaining('There is no state file'),
+        message: expect.stringContaining('does not exist in the state folder'),
       })
       expect(readdirSync(directory)).toEqual([])
       const connector = make()

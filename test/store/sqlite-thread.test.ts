@@ -137,7 +137,7 @@ describe('while another program writes', () => {
     const commit = () => store.commit({ addDeadLetters: [letter()] })
     await expect(commit()).rejects.toMatchObject({
       code: 'STATE_NOT_WRITTEN',
-      message: expect.stringMatching(/another program is writing.*Nothing of this change was kept/) as string,
+      message: expect.stringMatching(/another program is writing.*None of this change was saved/) as string,
     })
     shell.exec('COMMIT')
     await commit()

@@ -97,17 +97,17 @@ const within = (mounts: string) => ({ mounts, isContainer: false })
 const root = '27 1 0:50 / / rw - overlay overlay rw,lowerdir=/a'
 
 test.each([
-  ['the container', root, /ends with it/],
-  ['memory', `${root}\n28 27 0:51 / /app/state rw - tmpfs tmpfs rw`, /lies in memory/],
+  ['the container', root, /deleted with it/],
+  ['memory', `${root}\n28 27 0:51 / /app/state rw - tmpfs tmpfs rw`, /is in memory/],
   [
     'a pod',
     `${root}\n28 27 8:1 /pods/1/volumes/kubernetes.io~empty-dir/state /app rw - ext4 /dev/sda rw`,
     /emptyDir/,
   ],
   [
-    'a volume without a name',
+    'an unnamed volume',
     `${root}\n28 27 8:1 /docker/volumes/${'ab'.repeat(32)}/_data /app/state rw shared:1 - ext4 /dev/sda rw`,
-    /without a name/,
+    /unnamed/,
   ],
 ])('reports in one line that the state is in %s, and what can be lost', (_name, mounts, words) => {
   const note = stateFolderNote({ path: '/app/state', isFallback: false }, within(mounts))
@@ -122,7 +122,7 @@ test('reports a temporary folder, as serious only if nobody has named it', () =>
   })
   expect(stateFolderNote({ path: '/tmp/a', isFallback: true }, within(root))).toMatchObject({
     isGrave: true,
-    message: expect.stringContaining('/tmp/a, since ./state cannot be written') as string,
+    message: expect.stringContaining('/tmp/a, because ./state is not writable') as string,
   })
 })
 

@@ -109,7 +109,7 @@ describe('a write', () => {
     const { simulator } = await start()
     const indicator = simulator.create(buildIndicator('domain')) as StixObject
     expect(() => (indicator['name'] = 'other')).toThrow(TypeError)
-    expect(() => simulator.create(buildIndicator('domain'))).toThrow(/exists already/)
+    expect(() => simulator.create(buildIndicator('domain'))).toThrow(/already exists/)
     expect(() => simulator.update('indicator--unknown', {})).toThrow(/No object in the simulator/)
   })
 })

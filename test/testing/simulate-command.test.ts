@@ -107,7 +107,7 @@ test("gives the connector's user what a connector needs, and the rights that wer
 test.each(['65536', '-1', '8080.5', ''])('refuses the port %j as wrong usage', async (port) => {
   const { code, error } = await runCli(['simulate', '--port', port])
   expect(code).toBe(2)
-  expect(error).toContain('It takes a whole number from 0 to 65535.')
+  expect(error).toContain('Must be a whole number from 0 to 65535.')
 })
 
 test('says which port is taken, and what to do', async () => {
@@ -116,7 +116,7 @@ test('says which port is taken, and what to do', async () => {
   await release()
   expect(code).toBe(1)
   expect(error).toBe(
-    `Port ${port} of 127.0.0.1 is in use by another program. Choose another one, or --port 0 for a free one.\n`,
+    `Port ${port} of 127.0.0.1 is in use by another program. Choose another port, or --port 0 for a free one.\n`,
   )
 })
 
@@ -126,5 +126,5 @@ test('says what is wrong with a file that is not a bundle', async () => {
   const { child, output } = run('--port', '0', '--bundle', file)
   const [code] = (await once(child, 'exit')) as [number]
   expect(code).not.toBe(0)
-  expect(output.error).toContain('is no STIX bundle')
+  expect(output.error).toContain('is not a STIX bundle')
 })

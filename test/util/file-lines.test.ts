@@ -25,6 +25,6 @@ test('joins what is spread over several chunks, even within a character', async 
 
 test('accepts a line of the maximum length and refuses a longer one, wherever it is', async () => {
   expect(await linesOf('abc\ndef\n', 3)).toEqual(['abc', 'def'])
-  await expect(linesOf('abc\ndefg\nh', 3)).rejects.toThrow('has a line of more than 3 characters')
-  await expect(linesOf('abc\ndefg', 3)).rejects.toThrow('has a line of more than 3 characters')
+  await expect(linesOf('abc\ndefg\nh', 3)).rejects.toThrow('has a line longer than 3 characters')
+  await expect(linesOf('abc\ndefg', 3)).rejects.toThrow('has a line longer than 3 characters')
 })

@@ -27,14 +27,17 @@ export function readiness(facts: ObservedFacts): readonly Unreadiness[] {
   const add = (part: Unreadiness['part'], reason: string) => reasons.push({ part, reason })
   const isRunning = facts.state === 'running'
   if (!isRunning) {
-    add('connector', facts.waitsFor === undefined ? `it is ${facts.state}` : `it waits for ${facts.waitsFor}`)
+    add(
+      'connector',
+      facts.waitsFor === undefined ? `it is ${facts.state}` : `it is waiting for ${facts.waitsFor}`,
+    )
   }
   const { stream } = facts
   const hasStream = stream.isConnected || stream.isHeldBack
   const isRestart = isRunning && stream.reconnects.size > 0 && stream.forMs <= reconnectGraceMs
   if (stream.isSuspect || (!hasStream && !isRestart))
     add('stream', stream.problem ?? 'the live stream is not connected')
-  if (facts.lookupProblem !== undefined) add('platform', `look-ups fail: ${facts.lookupProblem}`)
+  if (facts.lookupProblem !== undefined) add('platform', `lookups fail: ${facts.lookupProblem}`)
   const troubles = channelsOf(facts)
     .map(troubleText)
     .filter((text) => text !== undefined)
@@ -45,14 +48,11 @@ export function readiness(facts: ObservedFacts): readonly Unreadiness[] {
   const hanging = facts.hanging()
   if (hanging.isAll) {
     const { calls } = hanging
-    add('target', `nothing more can start: ${calls.length} hooks hang, first ${hangingText(calls[0]!)}`)
+    add('target', `nothing else can start: ${calls.length} hooks hang, first ${hangingText(calls[0]!)}`)
   }
   if (facts.stateProblem !== undefined) add('state', facts.stateProblem)
   if (facts.deadLettersKept >= facts.maxDeadLetters) {
-    add(
-      'state',
-      `${facts.deadLettersKept} dead letters are kept, and no more are allowed: replay or purge some`,
-    )
+    add('state', `the limit of ${facts.deadLettersKept} dead letters is reached: replay or purge some`)
   }
   return reasons
 }

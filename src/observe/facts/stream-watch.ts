@@ -60,7 +60,7 @@ export class StreamWatch {
         return
       case 'ended':
         this.#lost(notice.kind)
-        this.#troubled('the server has ended the connection', 0)
+        this.#troubled('the server ended the connection', 0)
         return
       default:
         this.#lost(notice.kind)

@@ -186,13 +186,10 @@ export class HttpEndpoint {
       const route = routes.get(path)
       if (route === undefined) continue
       if (guarded?.paths.has(path) === true && !isOwnHost(request.headers.host, guarded.names))
-        return plain(
-          403,
-          `This is not answered under the name it was asked for. ${guarded.setting} adds names.\n`,
-        )
+        return plain(403, `Not available under this host name. Add names with ${guarded.setting}.\n`)
       return route()
     }
-    return plain(404, 'There is nothing here.\n')
+    return plain(404, 'Not found.\n')
   }
 }
 
@@ -219,10 +216,10 @@ function notOpened(service: HttpService, host: string, error: Error): StreamConn
   const what = `${service.setting}: port ${service.port} of ${host === '' ? 'all addresses' : host}`
   const reasons: Record<string, string> = {
     EADDRINUSE: 'is in use by another program. Stop that one, or choose another port',
-    EACCES: 'may not be used by this user. Choose a port above 1023',
-    EADDRNOTAVAIL: 'cannot be had: this machine has no such address',
-    ENOTFOUND: 'cannot be had: no such host name is known',
+    EACCES: 'requires privileges. Choose a port above 1023',
+    EADDRNOTAVAIL: 'is not available: this machine has no such address',
+    ENOTFOUND: 'is not available: the host name is unknown',
   }
-  const reason = reasons[code ?? ''] ?? `cannot be had (${code ?? error.message})`
+  const reason = reasons[code ?? ''] ?? `is not available (${code ?? error.message})`
   return new StreamConnectorError('SETTINGS_INVALID', `${what} ${reason}.`, { cause: error })
 }

@@ -31,8 +31,8 @@ const table: {
     attributes: { from, first_available: firstAvailable },
     error: {
       what: 'gap in the stream',
-      text: `The platform no longer holds what came between ${from} and ${firstAvailable}; ${
-        isRepaired ? 'what still exists is fetched again' : 'it is lost, as recovery is off'
+      text: `The platform no longer has the events between ${from} and ${firstAvailable}; ${
+        isRepaired ? 'what still exists is fetched again' : 'it is lost, because recovery is off'
       }`,
     },
   }),
@@ -46,14 +46,14 @@ const table: {
     level: 'error',
     message:
       'The catch-up makes no progress: the connection was cut before it brought anything new. Look for a proxy or load balancer with a short timeout between connector and platform',
-    error: { what: 'catch-up', text: 'The connection was cut before it brought anything new' },
+    error: { what: 'catch-up', text: 'The connection was dropped before it delivered anything new' },
   }),
   'position-in-future': ({ from, beginsAt }) => ({
     level: 'error',
     message:
       'The start position is in the future. Reading starts at the newest events instead; check the connector state, CONNECTOR_LIVE_STREAM_START_TIMESTAMP and the clocks',
     attributes: { from, begins_at: beginsAt },
-    error: { what: 'position in the future', text: `Reading begins at ${beginsAt}, not at ${from}` },
+    error: { what: 'position in the future', text: `Reading starts at ${beginsAt}, not at ${from}` },
   }),
   'clock-off': (notice) => {
     const message = clockWords(notice)
@@ -122,7 +122,7 @@ const table: {
     attributes: { from, was },
     error: {
       what: 'state reset',
-      text: `Somebody reset or edited the state at the platform: it starts from ${from}, and stood at ${was}`,
+      text: `Someone reset or edited the state on the platform: restarting from ${from}; it was at ${was}`,
     },
   }),
   moved: ({ own, found }) => ({
@@ -132,7 +132,7 @@ const table: {
     attributes: { own, found },
     error: {
       what: 'position moved',
-      text: `Somebody else has written ${found} at the platform, where ${own} was; going on from our own`,
+      text: `Someone else replaced ${own} with ${found} on the platform; continuing from our own position`,
     },
   }),
   'second-copy': ({ host, isCertain, agoMs = 0 }) =>
@@ -161,7 +161,7 @@ const table: {
   'state-unreadable': ({ error: { message } }) => ({
     level: 'error',
     message,
-    error: { what: 'state at the platform', text: message },
+    error: { what: 'state on the platform', text: message },
   }),
   'ping-failed': ({ error: { message } }) => ({
     level: 'warn',
@@ -172,10 +172,10 @@ const table: {
   'ping-restored': () => ({ level: 'info', message: 'The platform answers pings again' }),
   'lookups-failed': ({ error }) => ({
     level: 'error',
-    message: 'The platform does not answer look-ups: events that need them wait',
+    message: 'The platform does not answer lookups: events that need them wait',
     attributes: { error: error.message },
   }),
-  'lookups-restored': () => ({ level: 'info', message: 'The platform answers look-ups again' }),
+  'lookups-restored': () => ({ level: 'info', message: 'The platform answers lookups again' }),
   'state-not-written': ({ error: { message } }) => ({
     level: 'error',
     message: 'The state cannot be written: reading pauses until it can',

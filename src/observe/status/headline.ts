@@ -43,19 +43,19 @@ export function headlineOf(facts: ObservedFacts): Headline {
     return {
       state: 'second copy',
       tone: 'bad',
-      reason: `A second copy of this connector runs with its CONNECTOR_ID, on ${facts.secondCopy}. Both deliver: stop one of them, or give it a CONNECTOR_ID of its own. This one goes on from its own position.`,
+      reason: `A second copy of this connector runs with its CONNECTOR_ID, on ${facts.secondCopy}. Both deliver: stop one of them, or give it its own CONNECTOR_ID. This one continues from its own position.`,
     }
   if (facts.movedPosition !== undefined)
     return {
       state: 'position moved',
       tone: 'bad',
-      reason: `Somebody else writes positions for this connector at the platform: ${facts.movedPosition.found}, where ${facts.movedPosition.own} was. Is another deployment running with its CONNECTOR_ID? This one goes on from its own position.`,
+      reason: `Someone else writes positions for this connector to the platform: ${facts.movedPosition.found} replaced ${facts.movedPosition.own}. Is another deployment running with its CONNECTOR_ID? This one continues from its own position.`,
     }
   if (facts.stream.isHeldBack)
     return {
       state: 'behind',
       tone: 'busy',
-      reason: 'The target is slower than the stream: reading waits until there is room. Nothing is lost.',
+      reason: 'The target is slower than the stream: reading pauses until there is room. Nothing is lost.',
     }
   // First, because it explains late work or an endless catch-up.
   const busy = waitOf(facts)
@@ -71,19 +71,19 @@ export function headlineOf(facts: ObservedFacts): Headline {
     return {
       state: 'catching up',
       tone: 'busy',
-      reason: `The catch-up was received completely and is on its way to the target: ${inFlight === 1 ? 'one event is' : `${inFlight} events are`} in flight.`,
+      reason: `The catch-up is fully received and on its way to the target: ${inFlight === 1 ? 'one event is' : `${inFlight} events are`} in flight.`,
     }
   if (facts.lagMs >= behindMs)
     return {
       state: 'behind',
       tone: 'busy',
-      reason: 'The stream brings events faster than the target takes them.',
+      reason: 'The stream delivers events faster than the target accepts them.',
     }
   if (deadLettersKept > 0)
     return {
       state: 'well',
       tone: 'good',
-      reason: `Events arrive and reach the target. ${deadLettersKept === 1 ? 'One dead letter waits' : `${deadLettersKept} dead letters wait`} for a decision.`,
+      reason: `Events arrive and reach the target. ${deadLettersKept === 1 ? 'One dead letter is waiting' : `${deadLettersKept} dead letters are waiting`} for a decision.`,
     }
   return { state: 'well', tone: 'good', reason: 'Events arrive and reach the target.' }
 }
@@ -93,7 +93,7 @@ function troubleOf(facts: ObservedFacts, reasons: readonly Unreadiness[]): Headl
   const parts = new Set(reasons.map(({ part }) => part))
   if (facts.state === 'idle' || facts.state === 'starting') return { state: 'starting', tone: 'busy', reason }
   if (facts.state === 'stopping')
-    return { state: 'stopping', tone: 'busy', reason: 'It finishes its work and saves.' }
+    return { state: 'stopping', tone: 'busy', reason: 'Finishing work and saving.' }
   const state = targetStateOf(facts)
   if (state !== undefined) return { state, tone: 'bad', reason: `${reason}${consequenceOf(facts)}` }
   if (facts.hanging().isAll) return { state: 'hooks hang', tone: 'bad', reason }
@@ -125,9 +125,9 @@ function consequenceOf(facts: ObservedFacts): string {
   const isDown = channels.some(({ outage }) => outage !== undefined)
   const isRefusing = channels.some(({ refusal }) => refusal !== undefined)
   if (isRefusing)
-    return ' Nothing is lost: events are tried one at a time, and all go on, those that were put aside too, when one is taken.'
-  if (isDown) return ' Nothing is lost: the target is probed, and work goes on when it is back.'
-  return ' What is refused is kept as dead letters.'
+    return ' Nothing is lost: events are tried one at a time, and all continue, including those put aside, once one is accepted.'
+  if (isDown) return ' Nothing is lost: the target is probed, and work continues when it is back.'
+  return ' Refused events become dead letters.'
 }
 
 /** What a ready connector is still waiting for; undefined if nothing. */
@@ -137,7 +137,7 @@ function waitOf(facts: ObservedFacts): Pick<Headline, 'state' | 'reason'> | unde
     const more = others.length === 0 ? '' : `, and ${others.length} more`
     return {
       state: 'hooks hang',
-      reason: `A hook has not ended: ${hangingText(longest)}${more}. Other entities go on.`,
+      reason: `A hook has not ended: ${hangingText(longest)}${more}. Other entities continue.`,
     }
   }
   for (const { route, askedPause } of channelsOf(facts)) {
@@ -151,7 +151,7 @@ function waitOf(facts: ObservedFacts): Pick<Headline, 'state' | 'reason'> | unde
   if (facts.delivered === 0 && facts.deadLettered > 0)
     return {
       state: 'nothing delivered yet',
-      reason: `Events arrive, and none has reached the target yet: ${facts.deadLettered === 1 ? 'one was' : `${facts.deadLettered} were`} put aside.`,
+      reason: `Events arrive, but none has reached the target yet: ${facts.deadLettered === 1 ? 'one was' : `${facts.deadLettered} were`} put aside.`,
     }
   return undefined
 }

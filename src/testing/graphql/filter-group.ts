@@ -61,7 +61,7 @@ function matches(filter: Filter, valuesOf: ValuesOf): boolean {
   const isNegated = operator.startsWith('not_')
   const test = tests[isNegated ? operator.slice('not_'.length) : operator]
   if (test === undefined)
-    throw new GraphqlFailure(`The simulator has no operator ${operator}.`, 'UNSUPPORTED_ERROR')
+    throw new GraphqlFailure(`The simulator does not support the operator ${operator}.`, 'UNSUPPORTED_ERROR')
   const has = (value: string) => present.some((each) => test(each, value)) !== isNegated
   return filter.mode === 'and' ? wanted.every((value) => has(value)) : wanted.some((value) => has(value))
 }

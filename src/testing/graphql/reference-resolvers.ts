@@ -73,7 +73,10 @@ function add(
     throw new GraphqlFailure('Element can not be loaded', 'FUNCTIONAL_ERROR')
   const target = descriptions.find(toId)
   if (target === undefined || relationship_type !== 'external-reference') {
-    throw new GraphqlFailure('The simulator only adds external references here.', 'UNSUPPORTED_ERROR')
+    throw new GraphqlFailure(
+      'The simulator only supports adding external references here.',
+      'UNSUPPORTED_ERROR',
+    )
   }
   const { source_name, url, external_id, description } = target.object as Record<string, unknown>
   const reference = {

@@ -63,7 +63,7 @@ export class PlatformHttp {
     const server = this.#server
     if (server === undefined) return
     this.#server = undefined
-    this.#closing.abort(new Error('The platform is gone.'))
+    this.#closing.abort(new Error('The platform has shut down.'))
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     for (const connection of this.#connections.keys()) {
       if (how === 'clean' && connection.writer.isIdle) await connection.writer.finish()
@@ -95,7 +95,7 @@ export class PlatformHttp {
       } else {
         response
           .writeHead(404, { 'Content-Type': 'text/plain' })
-          .end(`The simulator has no ${request.method} here.`)
+          .end(`The simulator does not support ${request.method} here.`)
       }
     } catch (error) {
       if (response.destroyed || this.#closing.signal.aborted) return

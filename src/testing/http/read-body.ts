@@ -13,7 +13,7 @@ export async function readBody(request: IncomingMessage): Promise<string> {
   let bytes = 0
   for await (const part of request as AsyncIterable<Buffer>) {
     bytes += part.length
-    if (bytes > maxBodyBytes) throw new Error(`the body of the request is larger than ${maxBodyBytes} bytes`)
+    if (bytes > maxBodyBytes) throw new Error(`the request body is larger than ${maxBodyBytes} bytes`)
     parts.push(part)
   }
   return Buffer.concat(parts).toString('utf8')

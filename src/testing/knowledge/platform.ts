@@ -93,7 +93,7 @@ export class Platform {
 
   #add(stored: StoredObject, options: WriteOptions): StoredObject {
     if (this.knowledge.find(stored.properties.id) ?? this.knowledge.find(stored.object.id)) {
-      throw new Error(`${stored.object.id} exists already. Call update() to change it.`)
+      throw new Error(`${stored.object.id} already exists. Call update() to change it.`)
     }
     this.knowledge.put(stored)
     this.#publish('create', stored, undefined, creationMessage(stored), undefined, options)
@@ -136,7 +136,7 @@ export class Platform {
     const before = this.get(targetId)
     const sources = sourceIds.map((id) => this.get(id))
     if (sources.length === 0 || sources.includes(before)) {
-      throw new Error('A merge needs at least one source, and the target is none.')
+      throw new Error('A merge needs at least one source, and the target cannot be one of them.')
     }
     const draft = structuredClone(before.object)
     const aliases = [...textsOf(draft['aliases']), ...sources.map(({ object }) => object['name'])]

@@ -49,7 +49,7 @@ export interface OpenCtiProperties extends StixExtension {
 export function openCtiPropertiesOf(object: StixObject): OpenCtiProperties {
   const extension = object.extensions?.[openCtiExtension]
   if (extension === undefined) {
-    throw new Error(`${object.id} has no OpenCTI extension: only objects that a platform stored have one.`)
+    throw new Error(`${object.id} has no OpenCTI extension: only objects stored by a platform have one.`)
   }
   return extension as OpenCtiProperties
 }

@@ -48,7 +48,7 @@ onDisk('tmpfs', () => {
         ids.push(...write(simulator, 50))
         return told('state-not-written')
       })
-      expect(recorder.status().stateProblem).toMatch(/the disk is full\. Make room/)
+      expect(recorder.status().stateProblem).toMatch(/the disk is full\. Free up space/)
       expect(recorder.status().notReady).toContainEqual(expect.objectContaining({ part: 'state' }))
       await until('reading to rest', () => recorder.status().inFlight === 0)
       const paused = write(simulator, 50)
@@ -103,7 +103,7 @@ onDisk('tmpfs', () => {
     execFileSync('mount', ['-o', 'remount,ro', directory])
     const recorder = makeRecorder(simulator, { store: store() })
     await expect(recorder.start()).rejects.toMatchObject({
-      message: expect.stringMatching(/may not write there.*a volume that is not read-only/) as string,
+      message: expect.stringMatching(/permission denied.*a volume that is not read-only/) as string,
     })
     expect(recorder.calls).toEqual([])
   })

@@ -137,7 +137,9 @@ test('reports unusable TLS material as a wrong setting, without the passphrase o
     const error: unknown = await ask(url, wrong).catch((caught: unknown) => caught)
     expect(error).toMatchObject({
       code: 'SETTINGS_INVALID',
-      message: expect.stringMatching(/passphrase fits.*(OPENCTI_SSL_CA|HTTPS_CA_CERTIFICATES)/) as string,
+      message: expect.stringMatching(
+        /passphrase is correct.*(OPENCTI_SSL_CA|HTTPS_CA_CERTIFICATES)/,
+      ) as string,
     })
     expect(inspect(error, { depth: 10 })).not.toMatch(/wrong words|PRIVATE KEY/)
   }

@@ -27,10 +27,10 @@ test('says what it waits for while the platform is down, and is ready when it is
   const { status, reasons } = await until('the wait for the platform', async () => {
     if (recorder.status().endpoints.health === undefined) return undefined
     const answer = await readiness(recorder)
-    return answer.reasons.some(({ reason }) => reason === 'it waits for the platform') && answer
+    return answer.reasons.some(({ reason }) => reason === 'it is waiting for the platform') && answer
   })
   expect(status).toBe(503)
-  expect(reasons[0]).toEqual({ part: 'connector', reason: 'it waits for the platform' })
+  expect(reasons[0]).toEqual({ part: 'connector', reason: 'it is waiting for the platform' })
   const { health } = recorder.status().endpoints
   expect((await ask(`${health}/healthz`)).status).toBe(200)
   await simulator.faults.bringPlatformUp()

@@ -37,7 +37,7 @@ test('suspects connections that end again and again without anything new, but no
     watch.note(connected)
     await clock.advance(1000)
   }
-  expect(watch.facts()).toMatchObject({ isSuspect: true, problem: 'the server has ended the connection' })
+  expect(watch.facts()).toMatchObject({ isSuspect: true, problem: 'the server ended the connection' })
   watch.note({ kind: 'hung-up', heldMs: 30_000 })
   await clock.advance(600_000)
   expect(watch.facts()).toMatchObject({ isHeldBack: true, isSuspect: false, problem: undefined })

@@ -40,7 +40,7 @@ const lost = { ...well.stream, isConnected: false }
 
 test.each<[string, string, Partial<ObservedFacts>, RegExp]>([
   ['well', 'good', {}, /reach the target\.$/],
-  ['well', 'good', { deadLettersKept: 1 }, /One dead letter waits/],
+  ['well', 'good', { deadLettersKept: 1 }, /One dead letter is waiting/],
   ['well', 'good', { lagMs: 59_999 }, /./],
   ['behind', 'busy', { lagMs: 60_000 }, /faster than the target/],
   ['behind', 'busy', { stream: { ...lost, isHeldBack: true } }, /slower than the stream/],
@@ -51,9 +51,9 @@ test.each<[string, string, Partial<ObservedFacts>, RegExp]>([
     'starting',
     'busy',
     { state: 'starting', waitsFor: 'the platform', stream: lost },
-    /waits for the platform/,
+    /is waiting for the platform/,
   ],
-  ['stopping', 'busy', { state: 'stopping' }, /saves/],
+  ['stopping', 'busy', { state: 'stopping' }, /saving/],
   [
     'paused: target down',
     'bad',
@@ -83,10 +83,10 @@ test.each<[string, string, Partial<ObservedFacts>, RegExp]>([
     'position moved',
     'bad',
     { movedPosition: { own: '2-0', found: '1-0' } },
-    /writes positions .* 1-0, where 2-0 was\. .*CONNECTOR_ID/,
+    /writes positions .* 1-0 replaced 2-0\. .*CONNECTOR_ID/,
   ],
   ['not ready', 'bad', { stateProblem: 'the disk is full' }, /^The disk is full\.$/],
-  ['not ready', 'bad', { deadLettersKept: 10 }, /no more are allowed/],
+  ['not ready', 'bad', { deadLettersKept: 10 }, /limit of .* dead letters is reached/],
   ['not ready', 'bad', { failingForMs: 6000 }, /has not worked for 6 s/],
 ])('says %s (%s) for %o', (state, tone, facts, reason) => {
   const headline = headlineOf({ ...well, ...facts })
@@ -149,19 +149,19 @@ test.each<[string, string, Partial<ObservedFacts>, RegExp]>([
     'hooks hang',
     'bad',
     { hanging: () => ({ calls: [call], isAll: true }) },
-    /^Nothing more can start: 1 hooks hang, first the create of indicator--1, for 75 s\.$/,
+    /^Nothing else can start: 1 hooks hang, first the create of indicator--1, for 75 s\.$/,
   ],
   [
     'hooks hang',
     'busy',
     { hanging: () => ({ calls: [{ ...call, route: 'secure' }, call], isAll: false }) },
-    /create of indicator--1 through route secure, for 75 s, and 1 more\. Other entities go on\.$/,
+    /create of indicator--1 through route secure, for 75 s, and 1 more\. Other entities continue\.$/,
   ],
   [
     'hooks hang',
     'busy',
     { hanging: () => ({ calls: [call], isAll: false }), lagMs: 75_000, catchingUp: true },
-    /^A hook has not ended: .* for 75 s\. Other entities go on\.$/,
+    /^A hook has not ended: .* for 75 s\. Other entities continue\.$/,
   ],
   [
     'asked to wait',

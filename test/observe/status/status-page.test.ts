@@ -90,7 +90,7 @@ test('the page says the same of a catch-up and of a held stream before its scrip
     return Object.fromEntries(fields.map(([, name, text]) => [name, text]))
   }
   expect(fieldsOf({})).toMatchObject({ lagMore: 'behind the newest event', stream: 'connected' })
-  expect(fieldsOf({ catchingUp: true })).toMatchObject({ lag: '–', lagMore: 'not told while catching up' })
+  expect(fieldsOf({ catchingUp: true })).toMatchObject({ lag: '–', lagMore: 'unknown while catching up' })
   const stream = { ...report.stream, connected: false }
   expect(fieldsOf({ stream })).toMatchObject({ stream: 'not connected' })
   expect(fieldsOf({ stream: { ...stream, heldBack: true } })).toMatchObject({ stream: 'held back' })
@@ -109,7 +109,7 @@ test('the headline says "catching up" until the catch-up has reached the target'
   const url = `${recorder.status().endpoints.health}/`
   const { headline } = JSON.parse((await ask(`${url}status`)).body) as StatusReport
   expect(headline).toMatchObject({ state: 'catching up', reason: expect.stringContaining('on its way') })
-  expect((await ask(url)).body).toContain('not told while catching up')
+  expect((await ask(url)).body).toContain('unknown while catching up')
   goOn.resolve()
   await until('the end of it', async () => {
     const report = JSON.parse((await ask(`${url}status`)).body) as StatusReport

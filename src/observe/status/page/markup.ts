@@ -19,8 +19,8 @@ const icon = (color: string) =>
 /** Fields of the last card, in order. */
 const facts: readonly (readonly [name: string, title: string])[] = [
   ['stream', 'Live stream'],
-  ['reconnects', 'Connections opened anew'],
-  ['pings', 'Pings of the platform'],
+  ['reconnects', 'Reconnects'],
+  ['pings', 'Platform pings'],
   ['saved', 'State saved'],
   ['position', 'Position'],
 ]
@@ -72,14 +72,14 @@ ${tile('Retries', 'retries', 'retriesMore')}
 ${tile('Dead letters kept', 'deadLettersKept', 'deadLettersMore')}
 </section>
 ${card(
-  'Events a second, last 15 minutes',
+  'Events per second, last 15 minutes',
   'throughput',
   `<div class="plot needs-script" id="plot"></div>
 <p class="legend"><span class="key received">received</span><span class="key delivered">delivered</span><span class="key skipped">skipped</span><span class="key dead">dead letters</span><span ${field('plotNote')}</span></p>`,
   'two-thirds',
 )}
 ${card(
-  'The counters, since the start',
+  'Counters since the start',
   'counters',
   `<div class="sum" aria-hidden="true"><span class="delivered" data-share="delivered"></span><span class="skipped" data-share="skipped"></span><span class="dead" data-share="deadLettered"></span><span class="flight" data-share="inFlight"></span></div>
 <dl class="rows">${row('delivered', 'delivered', 'delivered')}${row('skipped', 'skipped', 'skipped')}${row('dead letters', 'deadLettered', 'dead')}${row('in flight', 'inFlightCount', 'flight')}<dt class="total">received</dt><dd class="total" ${field('received')}</dd></dl>
@@ -87,14 +87,14 @@ ${card(
 )}
 ${card('Skipped, and why', 'skips', list('skips'))}
 ${card(
-  'Hooks, last five minutes',
+  'Hooks in the last five minutes',
   'hooks',
   `${table(['hook', 'calls', 'errors', 'p50', 'p95', 'p99'], 'hooks')}
 <p class="quiet verdict">Times are upper bounds.</p>`,
 )}
 ${card('Waiting longest', 'oldest', list('oldest'))}
 ${card(
-  'Routes, since the start',
+  'Routes since the start',
   'routes',
   table(['route', 'state', 'delivered', 'skipped', 'dead letters', 'in flight', 'retries'], 'routes'),
   'wide if-any',

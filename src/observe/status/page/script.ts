@@ -114,7 +114,7 @@ function showTiles(status) {
   const now = (name) => (throughput[name].slice(-3).reduce((sum, value) => sum + value, 0) / Math.max(1, throughput[name].slice(-3).length)) / (throughput.everyMs / 1000)
   const isCatchingUp = status.catchingUp || status.headline.state === 'catching up'
   text('lag', isCatchingUp ? '–' : duration(status.lagMs))
-  text('lagMore', isCatchingUp ? 'not told while catching up' : 'behind the newest event')
+  text('lagMore', isCatchingUp ? 'unknown while catching up' : 'behind the newest event')
   text('inFlight', number(status.inFlight))
   text('inFlightMore', oldestWaiting === null ? 'nothing waits' : 'oldest for ' + duration(oldestWaiting.waitingMs))
   text('rate', rate(now('delivered') + now('skipped') + now('deadLettered')) + '/s')

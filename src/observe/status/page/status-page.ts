@@ -53,7 +53,7 @@ function firstState(report: StatusReport): FirstState {
     uptime: `up for ${Math.round(report.uptimeMs / 60_000)} min`,
     asOf: `${new Date(nowMs).toISOString().slice(11, 19)} UTC`,
     lag: isCatchingUp ? '–' : `${Math.round(report.lagMs / 1000)} s`,
-    lagMore: isCatchingUp ? 'not told while catching up' : 'behind the newest event',
+    lagMore: isCatchingUp ? 'unknown while catching up' : 'behind the newest event',
     inFlight: count.format(report.inFlight),
     inFlightCount: count.format(report.inFlight),
     received: count.format(report.received),
