@@ -2,10 +2,15 @@ import { chmod, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { SqliteStore } from 'opencti-stream-connector'
-import { startSimulator } from '../integration/stage.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
-import { readmeConnector, readmeSettings, simpleConnector, writeConnector } from './connector-files.ts'
-import { linesOf, runCli } from './run-cli.ts'
+import { startSimulator } from '../fixtures/stage.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import {
+  readmeConnector,
+  readmeSettings,
+  simpleConnector,
+  writeConnector,
+} from '../fixtures/connector-files.ts'
+import { linesOf, runCli } from '../fixtures/run-cli.ts'
 
 interface Answer {
   readonly ok: boolean

@@ -9,12 +9,12 @@ import {
   type NewDeadLetter,
 } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
-import { caughtUp, startRecorder, startSimulator } from '../integration/stage.ts'
-import { until } from '../integration/until.ts'
+import { caughtUp, startRecorder, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 import { rowOf } from '../../src/cli/dead-letter-text.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
-import { deadLetter } from '../dead-letters/dead-letter.ts'
-import { linesOf, runCli } from './run-cli.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { deadLetter } from '../fixtures/dead-letter.ts'
+import { linesOf, runCli } from '../fixtures/run-cli.ts'
 
 const connectorId = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
 

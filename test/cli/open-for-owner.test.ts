@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openForOwner } from '../../src/cli/open-for-owner.ts'
 import { RecordingFile } from '../../src/cli/recording-file.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
 const rightsOf = async (path: string) => (await stat(path)).mode & 0o777
 

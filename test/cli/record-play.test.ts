@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { MemoryStore, SqliteStore } from 'opencti-stream-connector'
 import { buildIndicator, buildMalware, readRecording } from 'opencti-stream-connector/testing'
-import { makeRecorder, startSimulator, streamRequests } from '../integration/stage.ts'
-import { until } from '../integration/until.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
-import { simpleConnector, writeConnector } from './connector-files.ts'
-import { linesOf, runCli, startCli } from './run-cli.ts'
+import { makeRecorder, startSimulator, streamRequests } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { simpleConnector, writeConnector } from '../fixtures/connector-files.ts'
+import { linesOf, runCli, startCli } from '../fixtures/run-cli.ts'
 
 /** A platform with events of three entities, a folder, and the environment of the command. */
 async function stage() {

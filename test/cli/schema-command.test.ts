@@ -3,9 +3,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { defineSettings, settingsMarkdown } from 'opencti-stream-connector'
-import { temporaryFolder } from '../temporary-folder.ts'
-import { readmeConnector, readmeSettings, writeConnector } from './connector-files.ts'
-import { runCli } from './run-cli.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { readmeConnector, readmeSettings, writeConnector } from '../fixtures/connector-files.ts'
+import { runCli } from '../fixtures/run-cli.ts'
 import { version } from '../../src/util/version.ts'
 
 interface Schema {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { PermanentError, SqliteStore } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
-import { caughtUp, lastEventOf, makeRecorder, startSimulator } from '../integration/stage.ts'
-import { until } from '../integration/until.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
-import { linesOf, runCli } from './run-cli.ts'
+import { caughtUp, lastEventOf, makeRecorder, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { linesOf, runCli } from '../fixtures/run-cli.ts'
 
 /** A platform, and connectors that share one state file, one after another. */
 async function stage() {

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { stripVTControlCharacters } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { buildIndicator, buildMalware, buildObservable } from 'opencti-stream-connector/testing'
-import { startSimulator, streamRequests } from '../integration/stage.ts'
-import { until } from '../integration/until.ts'
-import { linesOf, runCli, startCli } from './run-cli.ts'
+import { startSimulator, streamRequests } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
+import { linesOf, runCli, startCli } from '../fixtures/run-cli.ts'
 
 /** Without the markings, which come as dependencies. */
 const ofOurs = 'indicator,malware,ipv4-addr'

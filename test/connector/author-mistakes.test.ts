@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { problemsOf } from '../docs/compile-blocks.ts'
+import { problemsOf } from '../fixtures/compile-blocks.ts'
 
 /** A connector with the rest that every one of them has. */
 const connector = (base: string, body: string, end = '', before = '') => `

@@ -17,11 +17,11 @@ import {
   type StateStore,
 } from 'opencti-stream-connector'
 import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
-import { fastClock } from '../integration/fast-clock.ts'
-import { caughtUp, makeRecorder, startRecorder, startSimulator } from '../integration/stage.ts'
-import { until } from '../integration/until.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
-import { JsonServer } from '../integration/json-server.ts'
+import { fastClock } from '../fixtures/fast-clock.ts'
+import { caughtUp, makeRecorder, startRecorder, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { JsonServer } from '../fixtures/json-server.ts'
 
 /** Takes everything, unless a test gives a hook another body. */
 class Plain extends StreamConnector {

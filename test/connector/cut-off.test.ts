@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { MemoryStore, systemClock } from 'opencti-stream-connector'
-import { minimalEnvironment } from '../settings/minimal-environment.ts'
-import { movableClock } from '../integration/everything-target.ts'
-import { ChannelConnector, Channels, indicator, live } from './channels.ts'
+import { minimalEnvironment } from '../fixtures/minimal-environment.ts'
+import { movableClock } from '../fixtures/everything-target.ts'
+import { ChannelConnector, Channels, indicator, live } from '../fixtures/channels.ts'
 
 const running = 'running-since'
 

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { SqliteStore, type ConnectorNotice } from 'opencti-stream-connector'
-import { damage } from '../damage.ts'
-import { until } from '../integration/until.ts'
-import { minimalEnvironment } from '../settings/minimal-environment.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
-import { ChannelConnector, Channels, indicator, live } from './channels.ts'
+import { damage } from '../fixtures/damage.ts'
+import { until } from '../fixtures/until.ts'
+import { minimalEnvironment } from '../fixtures/minimal-environment.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { ChannelConnector, Channels, indicator, live } from '../fixtures/channels.ts'
 
 const connectorId = minimalEnvironment.CONNECTOR_ID
 

@@ -1,11 +1,12 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { DeadLetters, MemoryStore, type Entity } from 'opencti-stream-connector'
 import { buildMalware } from 'opencti-stream-connector/testing'
-import { fastClock } from '../integration/fast-clock.ts'
-import { Mirror, Target } from '../integration/mirror.ts'
-import { caughtUp, startSimulator } from '../integration/stage.ts'
-import { until } from '../integration/until.ts'
-import { ChannelConnector, Channels, indicator, live } from './channels.ts'
+import { fastClock } from '../fixtures/fast-clock.ts'
+import { Mirror, Target } from '../fixtures/mirror.ts'
+import { caughtUp, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
+import { ChannelConnector, Channels, indicator, live } from '../fixtures/channels.ts'
+import { expectBalance } from '../fixtures/expect-balance.ts'
 
 /** A connector on a platform, with one route whose condition is in code that cannot deal with every entity. */
 async function stage(isBroken: { value: boolean }) {
@@ -29,11 +30,6 @@ async function stage(isBroken: { value: boolean }) {
     expect(requested).toBeGreaterThan(0)
   }
   return { connector, channels, store, replay }
-}
-
-function expectBalance(connector: ChannelConnector): void {
-  const { received, delivered, skipped, deadLettered, inFlight } = connector.status()
-  expect({ sum: delivered + skipped + deadLettered, inFlight }).toEqual({ sum: received, inFlight: 0 })
 }
 
 test('keeps a dead letter whose route still throws at its replay, says so, and can replay it again', async () => {

@@ -2,7 +2,7 @@ import { MemoryStore, StreamConnector, tlpMarkingIds, type Entity } from 'openct
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { deliveryFields } from '../../src/settings/schemas/setting-field.ts'
 import { type Logger, silentLogger } from '../../src/util/logger.ts'
-import { startSimulator } from '../integration/stage.ts'
+import { startSimulator } from '../fixtures/stage.ts'
 
 const octi = 'extension-definition--ea279b3e-5c71-4632-ac08-831c66a786ba'
 const sco = 'extension-definition--f93e2c80-4231-4f9a-af8b-95c9bd566a82'

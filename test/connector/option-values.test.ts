@@ -21,11 +21,10 @@ import { connectorSchema } from '../../src/settings/schemas/connector-schema.ts'
 import { deliveryFields, sectionFields } from '../../src/settings/schemas/setting-field.ts'
 import { createLogger } from '../../src/observe/log/create-logger.ts'
 import { Redactor } from '../../src/util/redactor.ts'
-import { fastClock } from '../integration/fast-clock.ts'
-import { startSimulator } from '../integration/stage.ts'
-import { until } from '../integration/until.ts'
-
-const status = (code: number) => Object.assign(new Error(`status ${code}`), { status: code })
+import { fastClock } from '../fixtures/fast-clock.ts'
+import { startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
+import { errorWithStatus } from '../fixtures/error-with-status.ts'
 
 /** A target that writes down what it is asked for, and fails as a test wants it. */
 class Target extends StreamConnector {
@@ -111,7 +110,7 @@ const experiments: Readonly<Record<string, Experiment>> = {
   CONNECTOR_ON_DELETE_MISSING: async (environment) => {
     const connector = await made(Target, environment)
     connector.onCall = (hook) => {
-      if (hook.startsWith('delete')) throw status(404)
+      if (hook.startsWith('delete')) throw errorWithStatus(404)
     }
     return outcomeOf(connector, [
       ['create', indicator],
@@ -121,7 +120,7 @@ const experiments: Readonly<Record<string, Experiment>> = {
   CONNECTOR_ON_CREATE_EXISTING: async (environment) => {
     const connector = await made(Target, environment)
     connector.onCall = (hook) => {
-      if (hook === 'create') throw status(409)
+      if (hook === 'create') throw errorWithStatus(409)
     }
     return outcomeOf(connector, [['create', indicator]])
   },

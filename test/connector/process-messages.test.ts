@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ChannelConnector, Channels, indicator, live } from './channels.ts'
+import { ChannelConnector, Channels, indicator, live } from '../fixtures/channels.ts'
 
 test('messages end when they are done, whatever else the connector is doing', async () => {
   const held = Promise.withResolvers<void>()

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fieldOf, MemoryStore, RetryableError, type Tlp } from 'opencti-stream-connector'
-import { ChannelConnector, Channels, indicator, live, specified, type Told } from './channels.ts'
+import { ChannelConnector, Channels, indicator, live, specified, type Told } from '../fixtures/channels.ts'
 
 interface Step {
   readonly kind: 'create' | 'update' | 'delete' | 'merge'

@@ -1,9 +1,16 @@
 import { expect, test } from 'vitest'
 import { IdMap, MemoryStore, PermanentError, systemClock, type EntityRecord } from 'opencti-stream-connector'
-import { startSimulator } from '../integration/stage.ts'
-import { until } from '../integration/until.ts'
-import { minimalEnvironment } from '../settings/minimal-environment.ts'
-import { ChannelConnector, Channels, indicator, lettersOf, live, type ChannelOptions } from './channels.ts'
+import { startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
+import { minimalEnvironment } from '../fixtures/minimal-environment.ts'
+import {
+  ChannelConnector,
+  Channels,
+  indicator,
+  lettersOf,
+  live,
+  type ChannelOptions,
+} from '../fixtures/channels.ts'
 
 /** What an earlier run pushed through a route, and whose time has come. */
 const expired: EntityRecord = {

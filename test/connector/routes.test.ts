@@ -9,10 +9,10 @@ import {
   type FlushOperation,
 } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
-import { caughtUp, startSimulator } from '../integration/stage.ts'
-import { until } from '../integration/until.ts'
-import { minimalEnvironment } from '../settings/minimal-environment.ts'
-import { ChannelConnector, Channels, indicator, lettersOf, live } from './channels.ts'
+import { caughtUp, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
+import { minimalEnvironment } from '../fixtures/minimal-environment.ts'
+import { ChannelConnector, Channels, indicator, lettersOf, live } from '../fixtures/channels.ts'
 
 const skipped = (reason: string) => ({ kind: 'skipped', reason })
 const delivered = { kind: 'delivered' }

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { DeadLetters, MemoryStore, StateError, type EntityRecord } from 'opencti-stream-connector'
-import { startSimulator } from '../integration/stage.ts'
-import { until } from '../integration/until.ts'
-import { ChannelConnector, Channels, indicator, lettersOf, live } from './channels.ts'
+import { startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
+import { ChannelConnector, Channels, indicator, lettersOf, live } from '../fixtures/channels.ts'
 
 /** A state that cannot be read for a while. */
 class UnreadableStore extends MemoryStore {

@@ -9,8 +9,8 @@ import {
   type StateStore,
 } from 'opencti-stream-connector'
 import { ManualClock } from 'opencti-stream-connector/testing'
-import { temporaryFolder } from '../temporary-folder.ts'
-import { deadLetter } from './dead-letter.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { deadLetter } from '../fixtures/dead-letter.ts'
 
 const connectorId = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
 

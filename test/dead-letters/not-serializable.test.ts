@@ -9,9 +9,9 @@ import {
   type FlushOperation,
   type StateStore,
 } from 'opencti-stream-connector'
-import { fastClock } from '../integration/fast-clock.ts'
-import { until } from '../integration/until.ts'
-import { minimalEnvironment } from '../settings/minimal-environment.ts'
+import { fastClock } from '../fixtures/fast-clock.ts'
+import { until } from '../fixtures/until.ts'
+import { minimalEnvironment } from '../fixtures/minimal-environment.ts'
 import { exportedLetter } from '../../src/dead-letters/exported-dead-letter.ts'
 import { describeLetter } from '../../src/cli/dead-letter-text.ts'
 

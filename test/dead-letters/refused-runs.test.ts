@@ -11,10 +11,10 @@ import {
   type StateStore,
 } from 'opencti-stream-connector'
 import { silentLogger } from '../../src/util/logger.ts'
-import { fastClock } from '../integration/fast-clock.ts'
-import { until } from '../integration/until.ts'
-import { minimalEnvironment } from '../settings/minimal-environment.ts'
-import { indicator, lettersOf, live } from '../connector/channels.ts'
+import { fastClock } from '../fixtures/fast-clock.ts'
+import { until } from '../fixtures/until.ts'
+import { minimalEnvironment } from '../fixtures/minimal-environment.ts'
+import { indicator, lettersOf, live } from '../fixtures/channels.ts'
 
 /** What is at the other end: what it was told of each entity, in order, and what it refuses. */
 class Target {

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { codeBlocksOf } from './code-blocks.ts'
-import { problemsOf } from './compile-blocks.ts'
+import { codeBlocksOf } from '../fixtures/code-blocks.ts'
+import { problemsOf } from '../fixtures/compile-blocks.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 

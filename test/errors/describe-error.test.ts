@@ -1,7 +1,7 @@
 import ky, { HTTPError } from 'ky'
 import { expect, test } from 'vitest'
 import { describeError } from '../../src/errors/verdict.ts'
-import { serve } from '../opencti/loopback.ts'
+import { serve } from '../fixtures/loopback.ts'
 
 test('describes an HTTP error in one line, whatever the answer looks like', async () => {
   const url = await serve((_, response) => {

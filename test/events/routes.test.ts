@@ -11,9 +11,9 @@ import { deliverySchema } from '../../src/settings/schemas/delivery-schema.ts'
 import { type RouteOptions } from '../../src/settings/schemas/route-options.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { silentLogger } from '../../src/util/logger.ts'
-import { delivery, eventOf } from '../flow/bench.ts'
-import { quietHandler } from '../flow/quiet-handler.ts'
-import { quietListener } from '../flow/quiet-listener.ts'
+import { delivery, eventOf } from '../fixtures/bench.ts'
+import { quietHandler } from '../fixtures/quiet-handler.ts'
+import { quietListener } from '../fixtures/quiet-listener.ts'
 
 interface Rate {
   readonly perSecond: number

@@ -12,12 +12,13 @@ import {
   StreamConnector,
   type Entity,
 } from 'opencti-stream-connector'
-import { buildIndicator, Simulator } from 'opencti-stream-connector/testing'
+import { buildIndicator } from 'opencti-stream-connector/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { metricTable, histogramTable } from '../../src/observe/metrics/metric-table.ts'
-import { until } from '../integration/until.ts'
+import { until } from '../fixtures/until.ts'
 import { hasPrometheus, RealPrometheus } from './real-prometheus.ts'
+import { plainSimulator } from '../fixtures/plain-simulator.ts'
 
 const folder = fileURLToPath(new URL('../../examples/monitoring/', import.meta.url))
 const read = (name: string) => readFileSync(join(folder, name), 'utf8')
@@ -160,8 +161,7 @@ describe.skipIf(!isTried)(`a real Prometheus${skipped}`, () => {
   test('scrapes a connector, and evaluates every alert and every dashboard query with data', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'monitoring-'))
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-    const simulator = await Simulator.start({ heartbeatMs: 200 })
-    onTestFinished(() => simulator.close())
+    const simulator = await plainSimulator({ heartbeatMs: 200 })
     const connector = new Eventful({
       env: simulator.environment({
         CONNECTOR_EXPOSE_METRICS: 'true',

@@ -3,12 +3,12 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { buildIndicator, openCtiPropertiesOf } from 'opencti-stream-connector/testing'
 import { SiemService } from '../../examples/siem/siem-service.ts'
-import { readmeConnector, simpleConnector, writeConnector } from '../cli/connector-files.ts'
-import { runCli } from '../cli/run-cli.ts'
-import { startNode } from '../cli/start-node.ts'
-import { startSimulator } from '../integration/stage.ts'
-import { until } from '../integration/until.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
+import { readmeConnector, simpleConnector, writeConnector } from '../fixtures/connector-files.ts'
+import { runCli } from '../fixtures/run-cli.ts'
+import { startNode } from './start-node.ts'
+import { startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
 const run = promisify(execFile)
 

@@ -1,10 +1,8 @@
 import { expect, it } from 'vitest'
 import { delivered } from '../../src/events/event-counters.ts'
 import { delay } from '../../src/util/delay.ts'
-import { Bench, type BenchOptions } from './bench.ts'
-
-const withStatus = (status: number, headers?: Record<string, string>) =>
-  Object.assign(new Error(`status ${status}`), { status, response: { headers } })
+import { Bench, type BenchOptions } from '../fixtures/bench.ts'
+import { errorWithStatus } from '../fixtures/error-with-status.ts'
 
 /** A target that works on so many calls at a time, 100 ms each; the others wait, or are refused. */
 function bounded(options: BenchOptions & { isBulk?: boolean }, servers: number, refuses = false) {
@@ -13,10 +11,10 @@ function bounded(options: BenchOptions & { isBulk?: boolean }, servers: number, 
   const call = async (): Promise<void> => {
     const nowMs = bench.clock.monotonic()
     try {
-      if (seen.isDown) throw withStatus(503)
+      if (seen.isDown) throw errorWithStatus(503)
       if (++seen.underWay > servers && refuses) {
         seen.refused++
-        throw withStatus(429)
+        throw errorWithStatus(429)
       }
       seen.peak = Math.max(seen.peak, seen.underWay)
       freeAt = freeAt.toSorted((one, other) => one - other)
@@ -120,7 +118,7 @@ it('lowers its limit if a bulk target asks for some items again', async () => {
     async (operations) => {
       await delay(bench.clock, 100)
       return operations.map((_, index) =>
-        isFull && index === 0 ? { status: 'retry', error: withStatus(429) as never } : { status: 'ok' },
+        isFull && index === 0 ? { status: 'retry', error: errorWithStatus(429) as never } : { status: 'ok' },
       )
     },
   )

@@ -3,7 +3,8 @@ import { PermanentError, RetryableError, StopConnector } from '../../src/errors/
 import { type ItemAnswer, readFlushResults } from '../../src/flow/flush-answer.ts'
 import { type Operation } from '../../src/events/operation.ts'
 import { delay } from '../../src/util/delay.ts'
-import { Bench, type BenchOptions, type Target } from './bench.ts'
+import { Bench, type BenchOptions, type Target } from '../fixtures/bench.ts'
+import { errorWithStatus } from '../fixtures/error-with-status.ts'
 
 const ok: ItemAnswer = { status: 'ok' }
 
@@ -115,8 +116,8 @@ describe('a batch is sent', () => {
 describe('a bad item in a batch', () => {
   for (const [name, error] of [
     ['rejects', () => new PermanentError('malformed')],
-    ['answers 400 to', () => Object.assign(new Error('bad request'), { status: 400 })],
-    ['answers 500 to', () => Object.assign(new Error('internal error'), { status: 500 })],
+    ['answers 400 to', () => errorWithStatus(400, 'bad request')],
+    ['answers 500 to', () => errorWithStatus(500, 'internal error')],
   ] as const) {
     it(`is alone in the end when the target ${name} the whole batch`, async () => {
       const { bench, pushAll } = bulk({ batch: { maxItems: 20, maxWaitMs: 1000 } }, (operations) => {
@@ -194,8 +195,8 @@ describe('a bulk target that is down', () => {
 
   it('is noticed when it is back, even if its first answer rejects the batch', async () => {
     const { bench, pushAll } = bulk({ batch: { maxItems: 5, maxWaitMs: 10 } }, (operations) => {
-      if (bench.clock.monotonic() < 60_000) throw Object.assign(new Error('down'), { status: 401 })
-      if (operations.some(({ key }) => key === 'k0')) throw Object.assign(new Error('bad'), { status: 400 })
+      if (bench.clock.monotonic() < 60_000) throw errorWithStatus(401, 'down')
+      if (operations.some(({ key }) => key === 'k0')) throw errorWithStatus(400, 'bad')
       return operations.map(() => ok)
     })
     pushAll(5)
@@ -272,8 +273,8 @@ describe('the result of flush', () => {
   })
 
   for (const [what, error] of [
-    ['rejected', () => Object.assign(new Error('bad request'), { status: 400 })],
-    ['failed', () => Object.assign(new Error('internal error'), { status: 500 })],
+    ['rejected', () => errorWithStatus(400, 'bad request')],
+    ['failed', () => errorWithStatus(500, 'internal error')],
   ] as const) {
     it(`can be that it ${what} a batch after the stop: nobody waits for its halves`, async () => {
       const { bench, pushAll } = bulk({ attempts: 1, batch: { maxItems: 4 } }, (operations) => {

@@ -5,18 +5,14 @@ import { type Operation } from '../../src/events/operation.ts'
 import { RetryableError } from '../../src/errors/steering-errors.ts'
 import { seededRandom } from '../../src/testing/builders/seeded-random.ts'
 import { delay } from '../../src/util/delay.ts'
-import { Bench } from './bench.ts'
+import { Bench } from '../fixtures/bench.ts'
+import { errorWithStatus } from '../fixtures/error-with-status.ts'
 
-const withStatus = (status: number, retryAfter?: string) =>
-  Object.assign(new Error(`status ${status}`), {
-    status,
-    ...(retryAfter === undefined ? {} : { response: { headers: { 'retry-after': retryAfter } } }),
-  })
 const failures: readonly (() => Error)[] = [
-  () => withStatus(500),
-  () => withStatus(503),
-  () => withStatus(503, '1'),
-  () => withStatus(429),
+  () => errorWithStatus(500),
+  () => errorWithStatus(503),
+  () => errorWithStatus(503, undefined, { 'retry-after': '1' }),
+  () => errorWithStatus(429),
   () => Object.assign(new Error('reset'), { code: 'ECONNRESET' }),
   () => Object.assign(new Error('too late'), { name: 'TimeoutError' }),
 ]
@@ -30,7 +26,7 @@ function brownOut(share: number, options: { readonly fromMs?: number; readonly s
   const bench: Bench = new Bench({}, async (operation) => {
     calls.push(operation)
     await delay(bench.clock, 20 + random() * 60)
-    if (isPoison(operation)) throw withStatus(500)
+    if (isPoison(operation)) throw errorWithStatus(500)
     if (bench.clock.monotonic() >= (options.fromMs ?? 0) && random() < share) {
       throw failures[Math.floor(random() * failures.length)]!()
     }
@@ -123,9 +119,9 @@ describe('an event that fails alone, among many good ones,', () => {
 
 describe('an overloaded target', () => {
   for (const [name, error] of [
-    ['429', () => withStatus(429)],
-    ['429 with Retry-After', () => withStatus(429, '1')],
-    ['503 with Retry-After', () => withStatus(503, '1')],
+    ['429', () => errorWithStatus(429)],
+    ['429 with Retry-After', () => errorWithStatus(429, undefined, { 'retry-after': '1' })],
+    ['503 with Retry-After', () => errorWithStatus(503, undefined, { 'retry-after': '1' })],
   ] as const) {
     it(`that answers ${name} to all but ten calls a second uses up no tries`, async () => {
       let second = 0

@@ -6,7 +6,7 @@ import { delivered, type Outcome } from '../../src/events/event-counters.ts'
 import { type ItemAnswer } from '../../src/flow/flush-answer.ts'
 import { type Operation } from '../../src/events/operation.ts'
 import { delay } from '../../src/util/delay.ts'
-import { Bench } from './bench.ts'
+import { Bench } from '../fixtures/bench.ts'
 import { queueDepth } from '../../src/flow/queue-depth.ts'
 
 type Fate = 'ok' | 'skip' | 'reject' | 'retry' | 'plain' | 'status' | 'down' | 'forbidden'

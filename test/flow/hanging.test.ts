@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { delivered } from '../../src/events/event-counters.ts'
 import { delay } from '../../src/util/delay.ts'
-import { Bench } from './bench.ts'
+import { Bench } from '../fixtures/bench.ts'
 
 const never = () => new Promise<never>(() => {})
 

@@ -5,7 +5,8 @@ import { delivered } from '../../src/events/event-counters.ts'
 import { type Operation } from '../../src/events/operation.ts'
 import { referencesOf } from '../../src/stix/read/references-of.ts'
 import { delay } from '../../src/util/delay.ts'
-import { Bench, type BenchOptions } from './bench.ts'
+import { Bench, type BenchOptions } from '../fixtures/bench.ts'
+import { errorWithStatus } from '../fixtures/error-with-status.ts'
 
 const fates = ['ok', 'ok', 'ok', 'skip', 'reject', 'retry', 'busy'] as const
 
@@ -31,7 +32,7 @@ function errorOf(fate: 'skip' | 'reject' | 'retry' | 'busy'): Error {
   if (fate === 'skip') return new SkipEvent('not-wanted')
   if (fate === 'reject') return new PermanentError('never')
   if (fate === 'retry') return new RetryableError('later')
-  return Object.assign(new Error('busy'), { status: 503 })
+  return errorWithStatus(503, 'busy')
 }
 
 /** The entities that an operation is about, and those that it names. */
@@ -136,7 +137,7 @@ function heldBench(options: BenchOptions) {
       await turn()
     },
     async fail(name: string) {
-      held.get(name)!.reject(Object.assign(new Error('busy'), { status: 503 }))
+      held.get(name)!.reject(errorWithStatus(503, 'busy'))
       await turn()
     },
     turn,
@@ -216,7 +217,7 @@ describe('strictly', () => {
     let isDown = true
     const calls: string[] = []
     const bench = new Bench({ ordering: 'strict', attempts: 3 }, async ({ key }) => {
-      if (isDown) throw Object.assign(new Error('busy'), { status: 500 })
+      if (isDown) throw errorWithStatus(500, 'busy')
       calls.push(key)
       return delivered
     })

@@ -3,12 +3,11 @@ import { PermanentError, RetryableError } from '../../src/errors/steering-errors
 import { delivered } from '../../src/events/event-counters.ts'
 import { type Operation } from '../../src/events/operation.ts'
 import { delay } from '../../src/util/delay.ts'
-import { Bench, type BenchOptions } from './bench.ts'
+import { Bench, type BenchOptions } from '../fixtures/bench.ts'
+import { errorWithStatus } from '../fixtures/error-with-status.ts'
 
 const minuteMs = 60_000
 const refused = () => Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:9'), { code: 'ECONNREFUSED' })
-const withStatus = (status: number, headers?: Record<string, string>) =>
-  Object.assign(new Error(`status ${status}`), { status, response: { headers } })
 
 interface Call {
   readonly key: string
@@ -40,8 +39,8 @@ const downUntil = (ms: number, error: () => Error) => (_: Operation, bench: Benc
 describe('a target that is down for ten minutes', () => {
   for (const [name, error] of [
     ['refuses connections', refused],
-    ['answers 503', () => withStatus(503)],
-    ['answers 401', () => withStatus(401)],
+    ['answers 503', () => errorWithStatus(503)],
+    ['answers 401', () => errorWithStatus(401)],
   ] as const) {
     it(`and ${name} costs none of many entities, nor one of their tries`, async () => {
       const { bench, calls, state } = target({ concurrency: 8 }, downUntil(10 * minuteMs, error))
@@ -110,7 +109,7 @@ describe('a target that is down for ten minutes', () => {
 })
 
 describe('a bad event', () => {
-  for (const error of [() => withStatus(500), () => new Error('no idea')]) {
+  for (const error of [() => errorWithStatus(500), () => new Error('no idea')]) {
     it(`between good ones is given up after exactly its tries (${error().message})`, async () => {
       const { bench, calls } = target({ attempts: 4, concurrency: 2 }, (operation) => {
         if (operation.key === 'poison') throw error()
@@ -129,7 +128,7 @@ describe('a bad event', () => {
 
   it('does not delay a new good one, not even beside another bad one in a quiet stream', async () => {
     const { bench } = target({}, (operation) => {
-      if (operation.key.startsWith('poison')) throw withStatus(500)
+      if (operation.key.startsWith('poison')) throw errorWithStatus(500)
     })
     bench.push('poison1')
     bench.push('poison2')
@@ -145,8 +144,8 @@ describe('a bad event', () => {
 
   it('that the target rejects with a reason becomes a dead letter at once', async () => {
     for (const error of [
-      withStatus(400),
-      withStatus(422),
+      errorWithStatus(400),
+      errorWithStatus(422),
       new PermanentError('never'),
       new TypeError('x is not a function'),
     ]) {
@@ -178,7 +177,7 @@ describe('a bad event', () => {
 describe('a target that answers', () => {
   it('with 401 starts an outage at once', async () => {
     const { bench, calls } = target({ concurrency: 1 }, () => {
-      throw withStatus(401)
+      throw errorWithStatus(401)
     })
     bench.push('a')
     bench.push('b')
@@ -190,7 +189,7 @@ describe('a target that answers', () => {
 
   it('with 403 for one entity, while it works for others, counts against that entity', async () => {
     const { bench } = target({ concurrency: 2 }, (operation) => {
-      if (operation.key === 'poison') throw withStatus(403)
+      if (operation.key === 'poison') throw errorWithStatus(403)
     })
     for (let index = 0; index < 100; index++) {
       bench.push(index === 5 ? 'poison' : `good${index}`)
@@ -206,7 +205,7 @@ describe('a target that answers', () => {
     const { bench, calls } = target({ concurrency: 1 }, () => {
       if (!isFirst) return
       isFirst = false
-      throw withStatus(429, { 'retry-after': '120' })
+      throw errorWithStatus(429, undefined, { 'retry-after': '120' })
     })
     for (let index = 0; index < 10; index++) bench.push(`k${index}`)
     await bench.settle()

@@ -4,7 +4,7 @@ import { RetryableError } from '../../src/errors/steering-errors.ts'
 import { delivered } from '../../src/events/event-counters.ts'
 import { queueDepth, type QueueDepth } from '../../src/flow/queue-depth.ts'
 import { delay } from '../../src/util/delay.ts'
-import { Bench } from './bench.ts'
+import { Bench } from '../fixtures/bench.ts'
 
 const eventsOf = ({ running, waiting, retrying }: QueueDepth) => [
   running.events,

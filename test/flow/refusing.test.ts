@@ -7,9 +7,10 @@ import { type Operation } from '../../src/events/operation.ts'
 import { Refusals } from '../../src/flow/evidence.ts'
 import { seededRandom } from '../../src/testing/builders/seeded-random.ts'
 import { delay } from '../../src/util/delay.ts'
-import { Bench } from './bench.ts'
+import { Bench } from '../fixtures/bench.ts'
+import { errorWithStatus } from '../fixtures/error-with-status.ts'
 
-const unprocessable = () => Object.assign(new Error('status 422'), { status: 422 })
+const unprocessable = () => errorWithStatus(422)
 const minuteMs = 60_000
 
 /** A target that takes 20 ms for a call, or for a batch of them, and refuses what `isRefused` says, as `how` says. */

@@ -7,7 +7,7 @@ import { Operation, type OperationKind } from '../../src/events/operation.ts'
 import { TokenBucket } from '../../src/flow/target-limits.ts'
 import { InFlightLimit } from '../../src/flow/in-flight-limit.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
-import { Bench, eventOf } from './bench.ts'
+import { Bench, eventOf } from '../fixtures/bench.ts'
 
 describe('the token bucket', () => {
   it('gives a burst at once, then keeps the rate', async () => {

@@ -5,7 +5,7 @@ import { deliverySchema } from '../../src/settings/schemas/delivery-schema.ts'
 import { type ConnectorDefaults } from '../../src/settings/schemas/connector-defaults.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { Redactor } from '../../src/util/redactor.ts'
-import { serve } from '../opencti/loopback.ts'
+import { serve } from '../fixtures/loopback.ts'
 
 function limitsOf(defaults: Omit<ConnectorDefaults, 'name' | 'scope'>) {
   const clock = new ManualClock()

@@ -3,7 +3,7 @@ import { delivered } from '../../src/events/event-counters.ts'
 import { type Operation } from '../../src/events/operation.ts'
 import { type ItemAnswer, readFlushResults } from '../../src/flow/flush-answer.ts'
 import { delay } from '../../src/util/delay.ts'
-import { Bench } from './bench.ts'
+import { Bench } from '../fixtures/bench.ts'
 
 const each = (value: (index: number) => unknown) => (count: number) =>
   Array.from({ length: count }, (_, index) => value(index))

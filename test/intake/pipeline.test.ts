@@ -17,8 +17,8 @@ import { openCtiExtension } from '../../src/stix/types/extensions.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { silentLogger } from '../../src/util/logger.ts'
-import { quietHandler } from '../flow/quiet-handler.ts'
-import { quietListener } from '../flow/quiet-listener.ts'
+import { quietHandler } from '../fixtures/quiet-handler.ts'
+import { quietListener } from '../fixtures/quiet-listener.ts'
 
 /** An indicator as the live stream sends it; `internal` is its id at the platform. */
 const indicator = (internal: string, fields: Record<string, unknown> = {}) => ({

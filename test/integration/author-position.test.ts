@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import { comparePositions, MemoryStore, parsePosition, PermanentError } from 'opencti-stream-connector'
 import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
 import { anyPosition } from '../../src/session/author-position.ts'
-import { type Recorder } from './recorder.ts'
-import { caughtUp, lastEventOf, makeRecorder, startSimulator, streamRequests } from './stage.ts'
-import { until } from './until.ts'
+import { type Recorder } from '../fixtures/recorder.ts'
+import { caughtUp, lastEventOf, makeRecorder, startSimulator, streamRequests } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 import { storedValues } from '../../src/checkpoint/stored-values.ts'
 
 /** Starts a connector whose target has stored `position`, and answers from where it reads. */

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { SqliteStore } from 'opencti-stream-connector'
 import { buildIndicator, openCtiPropertiesOf, type Simulator } from 'opencti-stream-connector/testing'
-import { temporaryFolder } from '../temporary-folder.ts'
-import { CrashTarget } from './crash-target.ts'
-import { runProgram } from './program.ts'
-import { type Recorder } from './recorder.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { CrashTarget } from '../fixtures/crash-target.ts'
+import { runProgram } from '../fixtures/program.ts'
+import { type Recorder } from '../fixtures/recorder.ts'
 import {
   caughtUp,
   lastEventOf,
@@ -14,8 +14,8 @@ import {
   startRecorder,
   startSimulator,
   streamRequests,
-} from './stage.ts'
-import { until } from './until.ts'
+} from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 async function storeIn(simulator: Simulator, directory?: string): Promise<SqliteStore> {
   return new SqliteStore({

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { text } from 'node:stream/consumers'
-import { serve } from '../opencti/loopback.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
-import { runProgram } from './program.ts'
-import { startSimulator } from './stage.ts'
-import { until } from './until.ts'
+import { serve } from '../fixtures/loopback.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { runProgram } from '../fixtures/program.ts'
+import { startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 /** A program whose author has made mistakes, and what its target was told. */
 async function carelessProgram(environment: Record<string, string> = {}) {
@@ -26,7 +26,7 @@ async function carelessProgram(environment: Record<string, string> = {}) {
     CRASH_TARGET: url,
     ...environment,
   }
-  const run = () => runProgram('./careless-child.ts', env)
+  const run = () => runProgram(new URL('./careless-child.ts', import.meta.url), env)
   const create = (name: string) => simulator.create(buildIndicator('ipv4', { seed: ++seed, name }))
   return { simulator, told, run, create }
 }

@@ -7,8 +7,14 @@ import {
   Simulator,
   type StixObject,
 } from 'opencti-stream-connector/testing'
-import { makeEverything, Life, type Everything, movableClock, RoutedTarget } from './everything-target.ts'
-import { until } from './until.ts'
+import {
+  makeEverything,
+  Life,
+  type Everything,
+  movableClock,
+  RoutedTarget,
+} from '../fixtures/everything-target.ts'
+import { until } from '../fixtures/until.ts'
 
 const hourMs = 3_600_000
 const ownUser = '0d3c1a52-0000-4000-8000-000000000001'

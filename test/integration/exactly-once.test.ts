@@ -5,11 +5,11 @@ import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { openCtiPropertiesOf, seededRandom } from 'opencti-stream-connector/testing'
-import { ChildLife } from './child-life.ts'
+import { ChildLife } from '../fixtures/child-life.ts'
 import { publishedParts } from './published-parts.ts'
-import { startSimulator, streamRequests } from './stage.ts'
-import { StormWriter } from '../chaos/storm/writer.ts'
-import { until } from './until.ts'
+import { startSimulator, streamRequests } from '../fixtures/stage.ts'
+import { StormWriter } from '../fixtures/writer.ts'
+import { until } from '../fixtures/until.ts'
 
 const killCount = 8
 const eventCount = 640
@@ -39,8 +39,8 @@ for (const hooks of ['single', 'flush'] as const) {
         EXACT_HOOKS: hooks,
         NODE_COMPILE_CACHE: join(tmpdir(), 'storm-compiled'),
       }
-      let running = new ChildLife('./exactly-once-child.ts', environment)
-      let next = new ChildLife('./exactly-once-child.ts', environment)
+      let running = new ChildLife(new URL('./exactly-once-child.ts', import.meta.url), environment)
+      let next = new ChildLife(new URL('./exactly-once-child.ts', import.meta.url), environment)
       onTestFinished(async () => {
         for (const { process: each } of [running, next]) each.kill('SIGKILL')
         target.close()
@@ -71,7 +71,7 @@ for (const hooks of ['single', 'flush'] as const) {
           await rm(join(directory, 'state'), { recursive: true, force: true })
         running = next
         running.begin()
-        next = new ChildLife('./exactly-once-child.ts', environment)
+        next = new ChildLife(new URL('./exactly-once-child.ts', import.meta.url), environment)
       }
       const expected = publishedParts(simulator)
       const told = () =>

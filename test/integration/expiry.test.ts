@@ -11,10 +11,11 @@ import {
   type FlushOperation,
 } from 'opencti-stream-connector'
 import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
-import { fastClock } from './fast-clock.ts'
-import { type Recorder } from './recorder.ts'
-import { caughtUp, makeRecorder, startSimulator } from './stage.ts'
-import { until } from './until.ts'
+import { fastClock } from '../fixtures/fast-clock.ts'
+import { type Recorder } from '../fixtures/recorder.ts'
+import { caughtUp, makeRecorder, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
+import { expectBalance } from '../fixtures/expect-balance.ts'
 
 const env = { CONNECTOR_ON_EXPIRED: 'delete', CONNECTOR_ON_EXPIRY_TIMER: 'true' }
 const hourMs = 3_600_000
@@ -53,12 +54,6 @@ async function start(simulator: Simulator, store: MemoryStore, clock: Clock): Pr
   await recorder.start()
   await caughtUp(recorder)
   return recorder
-}
-
-function expectBalance(recorder: StreamConnector): void {
-  const { received, delivered, skipped, deadLettered, inFlight } = recorder.status()
-  expect(received).toBe(delivered + skipped + deadLettered + inFlight)
-  expect(inFlight).toBe(0)
 }
 
 test('withdraws an indicator when its time comes, across a restart, unless it was extended or is already gone', async () => {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { type Clock, MemoryStore } from 'opencti-stream-connector'
-import { fastClock } from './fast-clock.ts'
+import { fastClock } from '../fixtures/fast-clock.ts'
 import { storedValues } from '../../src/checkpoint/stored-values.ts'
-import { caughtUp, lastEventOf, makeRecorder, startRecorder, startSimulator } from './stage.ts'
-import { until } from './until.ts'
+import { caughtUp, lastEventOf, makeRecorder, startRecorder, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 const minuteMs = 60_000
 

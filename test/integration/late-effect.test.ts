@@ -12,8 +12,8 @@ import {
   type FlushOperation,
 } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
-import { startSimulator } from './stage.ts'
-import { until } from './until.ts'
+import { startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 interface Item {
   readonly id: string

@@ -8,11 +8,11 @@ import {
   type Simulator,
   type StixObject,
 } from 'opencti-stream-connector/testing'
-import { ask, samplesOf } from '../observe/ask.ts'
-import { stateDirectory } from '../store/state-directory.ts'
-import { Recorder, type RecorderOptions } from './recorder.ts'
-import { caughtUp, makeRecorder, startSimulator } from './stage.ts'
-import { until } from './until.ts'
+import { ask, samplesOf } from '../fixtures/ask.ts'
+import { stateDirectory } from '../fixtures/state-directory.ts'
+import { Recorder, type RecorderOptions } from '../fixtures/recorder.ts'
+import { caughtUp, makeRecorder, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 type Link = (externalId: string | undefined, entity: Entity) => EntityLink | undefined
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { DeadLetters, MemoryStore, PermanentError } from 'opencti-stream-connector'
 import { buildIndicator, buildMalware } from 'opencti-stream-connector/testing'
-import { type Recorder } from './recorder.ts'
-import { makeRecorder, startRecorder, startSimulator } from './stage.ts'
-import { until } from './until.ts'
+import { type Recorder } from '../fixtures/recorder.ts'
+import { makeRecorder, startRecorder, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 const unwanted = { kind: 'skipped', reason: 'listen-delete' }
 const off = { CONNECTOR_LIVE_STREAM_LISTEN_DELETE: 'false' }

@@ -9,9 +9,9 @@ import {
   type PlatformProfile,
   type Simulator,
 } from 'opencti-stream-connector/testing'
-import { type Recorder } from './recorder.ts'
-import { caughtUp, startRecorder, startSimulator } from './stage.ts'
-import { until } from './until.ts'
+import { type Recorder } from '../fixtures/recorder.ts'
+import { caughtUp, startRecorder, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 /** A connector that has caught up with an empty platform. */
 async function onStage(

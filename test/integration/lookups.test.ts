@@ -8,10 +8,10 @@ import {
   type Simulator,
   type StixObject,
 } from 'opencti-stream-connector/testing'
-import { fastClock } from './fast-clock.ts'
-import { Recorder, type RecorderOptions } from './recorder.ts'
-import { caughtUp, startSimulator } from './stage.ts'
-import { until } from './until.ts'
+import { fastClock } from '../fixtures/fast-clock.ts'
+import { Recorder, type RecorderOptions } from '../fixtures/recorder.ts'
+import { caughtUp, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 /** A connector that needs the platform for each entity. */
 class Reporter extends Recorder {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { buildIdentity, buildMalware } from 'opencti-stream-connector/testing'
-import { makeRecorder, startSimulator } from './stage.ts'
-import { until } from './until.ts'
+import { makeRecorder, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 test('skips an event that a dependency overtook, even while the stream is reopening', async () => {
   const simulator = await startSimulator({ profile: '7.x-new' })

@@ -13,9 +13,10 @@ import {
   buildReport,
 } from 'opencti-stream-connector/testing'
 import { silentLogger } from '../../src/util/logger.ts'
-import { fastClock } from './fast-clock.ts'
-import { caughtUp, startSimulator } from './stage.ts'
-import { until } from './until.ts'
+import { fastClock } from '../fixtures/fast-clock.ts'
+import { caughtUp, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
+import { errorWithStatus } from '../fixtures/error-with-status.ts'
 
 /** For a target that refuses what names something that it does not have, and the delete of what is still named. */
 class Graph extends StreamConnector {
@@ -33,9 +34,9 @@ class Graph extends StreamConnector {
     await new Promise((resolve) => setImmediate(resolve))
     const left = this.failing.get(entity.type) ?? 0
     this.failing.set(entity.type, left - 1)
-    if (left > 0) throw Object.assign(new Error('busy'), { status: 503 })
+    if (left > 0) throw errorWithStatus(503, 'busy')
     if (!referencesOf(entity).every((id) => this.held.has(id)))
-      throw Object.assign(new Error('it names what is not here'), { status: 422 })
+      throw errorWithStatus(422, 'it names what is not here')
     this.held.set(entity.id, entity)
     return entity.id
   }
@@ -43,7 +44,7 @@ class Graph extends StreamConnector {
   override async delete({ entityId, attempt }: EventContext): Promise<void> {
     await this.onDelete?.(entityId, attempt)
     if ([...this.held.values()].some((each) => referencesOf(each).includes(entityId)))
-      throw Object.assign(new Error('something names it'), { status: 409 })
+      throw errorWithStatus(409, 'something names it')
     this.held.delete(entityId)
   }
 }
@@ -74,7 +75,7 @@ test.each(['reference', 'strict'])(
       // While it is tried, its ends go.
       for (const end of [malware, indicator]) simulator.delete(end.id)
       await others.promise
-      throw Object.assign(new Error('busy'), { status: 503 })
+      throw errorWithStatus(503, 'busy')
     }
     for (const { id } of [report, relationship]) simulator.delete(id)
     await until('the events after it', () => connector.status().inFlight >= 3)

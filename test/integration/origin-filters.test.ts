@@ -1,8 +1,14 @@
 import { expect, test } from 'vitest'
 import { MemoryStore } from 'opencti-stream-connector'
 import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
-import { platformState, startRecorder, startSimulator, streamNotice, streamRequests } from './stage.ts'
-import { until } from './until.ts'
+import {
+  platformState,
+  startRecorder,
+  startSimulator,
+  streamNotice,
+  streamRequests,
+} from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 /** The token of a user whom the platform hides organizations from, for which it fails over its own refusal to catch up. */
 const withoutOrganisations = (simulator: Simulator) =>

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { buildIndicator } from 'opencti-stream-connector/testing'
-import { caughtUp, platformState, startRecorder, startSimulator, streamRequests } from './stage.ts'
-import { until } from './until.ts'
+import { caughtUp, platformState, startRecorder, startSimulator, streamRequests } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 const position = /^\d+-\d+$/
 

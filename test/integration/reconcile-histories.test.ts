@@ -2,9 +2,9 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { buildMalware, buildRelationship, Simulator, type StixObject } from 'opencti-stream-connector/testing'
 import { type SqliteStore } from 'opencti-stream-connector'
-import { connectorId, stateDirectory } from '../store/state-directory.ts'
-import { makeMirror, Target, type Mirror } from './mirror.ts'
-import { until } from './until.ts'
+import { connectorId, stateDirectory } from '../fixtures/state-directory.ts'
+import { makeMirror, Target, type Mirror } from '../fixtures/mirror.ts'
+import { until } from '../fixtures/until.ts'
 
 const action = fc.record({
   kind: fc.constantFrom(

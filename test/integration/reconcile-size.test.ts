@@ -3,9 +3,9 @@ import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { type ListedItem } from 'opencti-stream-connector'
 import { Simulator } from 'opencti-stream-connector/testing'
-import { serve } from '../opencti/loopback.ts'
-import { connectorId, stateDirectory } from '../store/state-directory.ts'
-import { makeMirror, Target } from './mirror.ts'
+import { serve } from '../fixtures/loopback.ts'
+import { connectorId, stateDirectory } from '../fixtures/state-directory.ts'
+import { makeMirror, Target } from '../fixtures/mirror.ts'
 
 const count = 100_000
 const keyOf = (index: number) => `0b9c3a2e-4f0f-4c8e-9d8c-${index.toString(16).padStart(12, '0')}`

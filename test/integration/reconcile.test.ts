@@ -7,10 +7,10 @@ import {
   openCtiPropertiesOf,
   type Simulator,
 } from 'opencti-stream-connector/testing'
-import { stateDirectory } from '../store/state-directory.ts'
-import { makeMirror, Target, type Mirror, type MirrorOptions } from './mirror.ts'
-import { startSimulator } from './stage.ts'
-import { until } from './until.ts'
+import { stateDirectory } from '../fixtures/state-directory.ts'
+import { makeMirror, Target, type Mirror, type MirrorOptions } from '../fixtures/mirror.ts'
+import { startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 type Options = Partial<MirrorOptions> & { env?: Record<string, string>; isRouted?: boolean }
 

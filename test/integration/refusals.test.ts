@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type ErrorCode } from 'opencti-stream-connector'
 import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
-import { type Recorder } from './recorder.ts'
+import { type Recorder } from '../fixtures/recorder.ts'
 import {
   caughtUp,
   makeRecorder,
@@ -9,8 +9,8 @@ import {
   startSimulator,
   streamNotice,
   streamRequests,
-} from './stage.ts'
-import { until } from './until.ts'
+} from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 /** Why `start()` rejected. */
 async function whyNot(recorder: Recorder): Promise<{ code: ErrorCode; message: string }> {

@@ -1,11 +1,12 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { DeadLetters, SqliteStore } from 'opencti-stream-connector'
-import { buildIndicator, Simulator } from 'opencti-stream-connector/testing'
-import { temporaryFolder } from '../temporary-folder.ts'
-import { type CrashCall } from './crash-target.ts'
-import { JsonServer } from './json-server.ts'
-import { runProgram } from './program.ts'
-import { until } from './until.ts'
+import { buildIndicator } from 'opencti-stream-connector/testing'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { type CrashCall } from '../fixtures/crash-target.ts'
+import { JsonServer } from '../fixtures/json-server.ts'
+import { runProgram } from '../fixtures/program.ts'
+import { until } from '../fixtures/until.ts'
+import { plainSimulator } from '../fixtures/plain-simulator.ts'
 
 const count = 60
 
@@ -13,8 +14,7 @@ test(
   'what became a dead letter while everything was refused is delivered by itself after kill -9, and set aside only once',
   { timeout: 120_000 },
   async () => {
-    const simulator = await Simulator.start({ heartbeatMs: 200, idleReadMs: 50 })
-    onTestFinished(() => simulator.close())
+    const simulator = await plainSimulator({ heartbeatMs: 200, idleReadMs: 50 })
     let isRefusing = true
     const held = new Set<string>()
     const target = new JsonServer((body, response) => {

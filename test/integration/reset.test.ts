@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { MemoryStore, StateError, type StateChanges } from 'opencti-stream-connector'
 import { buildIndicator, type GraphqlLogEntry, type Simulator } from 'opencti-stream-connector/testing'
-import { ask } from '../observe/ask.ts'
-import { type Recorder } from './recorder.ts'
+import { ask } from '../fixtures/ask.ts'
+import { type Recorder } from '../fixtures/recorder.ts'
 import {
   caughtUp,
   lastEventOf,
@@ -10,8 +10,8 @@ import {
   startRecorder,
   startSimulator,
   streamRequests,
-} from './stage.ts'
-import { until } from './until.ts'
+} from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 function graphql(simulator: Simulator, operation: string): GraphqlLogEntry[] {
   return simulator.requests.filter(

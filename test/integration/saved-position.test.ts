@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { comparePositions, MemoryStore, parsePosition } from 'opencti-stream-connector'
 import { buildIndicator, buildMalware, buildReport, type Simulator } from 'opencti-stream-connector/testing'
-import { type Recorder } from './recorder.ts'
+import { type Recorder } from '../fixtures/recorder.ts'
 import {
   caughtUp,
   lastEventOf,
@@ -10,8 +10,8 @@ import {
   startRecorder,
   startSimulator,
   streamRequests,
-} from './stage.ts'
-import { until } from './until.ts'
+} from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 const isBefore = (one: string, other: string) =>
   comparePositions(parsePosition(one)!, parsePosition(other)!) < 0

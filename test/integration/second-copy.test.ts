@@ -2,10 +2,10 @@ import { cp } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { MemoryStore, SqliteStore } from 'opencti-stream-connector'
 import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
-import { temporaryFolder } from '../temporary-folder.ts'
-import { type Recorder } from './recorder.ts'
-import { caughtUp, lastEventOf, platformState, startRecorder, startSimulator } from './stage.ts'
-import { until } from './until.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { type Recorder } from '../fixtures/recorder.ts'
+import { caughtUp, lastEventOf, platformState, startRecorder, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 const withPage = { env: { CONNECTOR_HEALTH_PORT: '0' } }
 

@@ -8,12 +8,12 @@ import {
   type EventContext,
 } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
-import { temporaryFolder } from '../temporary-folder.ts'
-import { serve } from '../opencti/loopback.ts'
-import { runProgram } from './program.ts'
-import { Recorder } from './recorder.ts'
-import { caughtUp, makeRecorder, platformState, startRecorder, startSimulator } from './stage.ts'
-import { until } from './until.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { serve } from '../fixtures/loopback.ts'
+import { runProgram } from '../fixtures/program.ts'
+import { Recorder } from '../fixtures/recorder.ts'
+import { caughtUp, makeRecorder, platformState, startRecorder, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 /** A target that holds each call until it is let go. */
 async function slowTarget() {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { buildIndicator } from 'opencti-stream-connector/testing'
-import { caughtUp, startRecorder, startSimulator } from './stage.ts'
-import { until } from './until.ts'
+import { caughtUp, startRecorder, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 test('a catch-up completes although the target is so slow that its connection is given up again and again', async () => {
   const simulator = await startSimulator({ catchUpPage: 10 })

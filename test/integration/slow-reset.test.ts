@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { MemoryStore, StateError, type StateChanges } from 'opencti-stream-connector'
 import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
-import { type Recorder } from './recorder.ts'
+import { type Recorder } from '../fixtures/recorder.ts'
 import {
   caughtUp,
   makeRecorder,
@@ -9,8 +9,8 @@ import {
   startRecorder,
   startSimulator,
   streamRequests,
-} from './stage.ts'
-import { until } from './until.ts'
+} from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 /** A connector that is up to date, and where its platform stood then. */
 async function upToDate(store = new MemoryStore(), env: Record<string, string> = {}) {

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { MemoryStore } from 'opencti-stream-connector'
-import { Recorder } from './recorder.ts'
-import { makeRecorder, startSimulator } from './stage.ts'
-import { until } from './until.ts'
+import { Recorder } from '../fixtures/recorder.ts'
+import { makeRecorder, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 /** As a chat wants it: nobody asked it to post the whole platform. */
 class Chat extends Recorder {

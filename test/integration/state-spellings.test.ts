@@ -8,8 +8,8 @@ import {
   startRecorder,
   startSimulator,
   streamRequests,
-} from './stage.ts'
-import { until } from './until.ts'
+} from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 const spellings: [state: Record<string, unknown>, from: string, recover: string | undefined][] = [
   [{ start_from: '1788252000', recover_until: false }, '1788252000000-0', undefined],

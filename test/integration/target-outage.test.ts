@@ -1,10 +1,11 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { SqliteStore, StreamConnector, type Entity, type NoSettings } from 'opencti-stream-connector'
-import { buildIndicator, Simulator } from 'opencti-stream-connector/testing'
-import { temporaryFolder } from '../temporary-folder.ts'
-import { lastEventOf } from './stage.ts'
-import { until } from './until.ts'
-import { JsonServer } from './json-server.ts'
+import { buildIndicator } from 'opencti-stream-connector/testing'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { lastEventOf } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
+import { JsonServer } from '../fixtures/json-server.ts'
+import { plainSimulator } from '../fixtures/plain-simulator.ts'
 
 /** How long the target is away, in milliseconds of the real clock. */
 const outageMs = 20_000
@@ -42,8 +43,7 @@ test(
   'a target that is down for 20 s costs no event, no try and no order; /readyz says so, and it catches up',
   { timeout: 120_000 },
   async () => {
-    const simulator = await Simulator.start({ heartbeatMs: 1000, idleReadMs: 200 })
-    onTestFinished(() => simulator.close())
+    const simulator = await plainSimulator({ heartbeatMs: 1000, idleReadMs: 200 })
     const pushed: Pushed[] = []
     const target = new JsonServer((body, response) => {
       pushed.push(body as Pushed)

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { buildIndicator, type Capability } from 'opencti-stream-connector/testing'
-import { minimalEnvironment } from '../settings/minimal-environment.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
-import { runProgram } from './program.ts'
-import { makeRecorder, startSimulator } from './stage.ts'
-import { until } from './until.ts'
+import { minimalEnvironment } from '../fixtures/minimal-environment.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { runProgram } from '../fixtures/program.ts'
+import { makeRecorder, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 const failure = (code: string) =>
   JSON.stringify({ errors: [{ message: 'It went wrong', extensions: { code } }], data: null })
@@ -59,7 +59,7 @@ describe('exits with its own code for what only a person can fix', () => {
       const simulator = await startSimulator(
         capabilities === undefined ? {} : { capabilities: [capabilities as Capability] },
       )
-      const program = runProgram('./careless-child.ts', {
+      const program = runProgram(new URL('./careless-child.ts', import.meta.url), {
         ...minimalEnvironment,
         ...simulator.environment(),
         CONNECTOR_STATE_DIR: await temporaryFolder(),

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { type Clock } from 'opencti-stream-connector'
 import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
-import { fastClock } from './fast-clock.ts'
-import { caughtUp, startRecorder, startSimulator } from './stage.ts'
-import { until } from './until.ts'
+import { fastClock } from '../fixtures/fast-clock.ts'
+import { caughtUp, startRecorder, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
 
 const hourMs = 3_600_000
 

@@ -2,8 +2,8 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { DeadLetters, MemoryStore, systemClock, type ConnectorDefaults } from 'opencti-stream-connector'
 import { buildIndicator, Simulator, type StixObject } from 'opencti-stream-connector/testing'
-import { Life, movableClock } from '../integration/everything-target.ts'
-import { until } from '../integration/until.ts'
+import { Life, movableClock } from '../fixtures/everything-target.ts'
+import { until } from '../fixtures/until.ts'
 import { makeValueConnector, type Value, type ValueConnector, valuesOf, ValueTarget } from './value-target.ts'
 
 const hourMs = 3_600_000

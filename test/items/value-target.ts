@@ -12,7 +12,7 @@ import {
   type ListedItem,
   type NoSettings,
 } from 'opencti-stream-connector'
-import { type Life } from '../integration/everything-target.ts'
+import { type Life } from '../fixtures/everything-target.ts'
 
 export interface Value extends KeyedItem {
   readonly score: number

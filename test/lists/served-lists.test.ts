@@ -9,8 +9,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import { Secret, ServedLists, systemClock, writeList } from '../../src/index.ts'
 import { HttpEndpoint, type HttpService } from '../../src/observe/http/http-endpoint.ts'
 import { listFolder } from '../../src/observe/http/list-route.ts'
-import { ask } from '../observe/ask.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
+import { ask } from '../fixtures/ask.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
 const token = 'correct-horse-é'
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { type ListItem, writeList } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
 const keys = (...all: string[]) => all.map((key) => ({ key }))
 const plain = { format: 'plain' } as const

@@ -1,4 +1,4 @@
-import { expect, test, describe, onTestFinished } from 'vitest'
+import { expect, test, describe } from 'vitest'
 import { createPlatformHttp } from '../../src/opencti/http.ts'
 import { PlatformKnowledge } from '../../src/lookups/platform-knowledge.ts'
 import {
@@ -8,14 +8,13 @@ import {
   buildObservable,
   buildRelationship,
   openCtiPropertiesOf,
-  Simulator,
   type StixObject,
 } from '../../src/testing/index.ts'
-import { serve } from '../opencti/loopback.ts'
+import { serve } from '../fixtures/loopback.ts'
+import { plainSimulator } from '../fixtures/plain-simulator.ts'
 
 async function start(capabilities = ['APIACCESS_USETOKEN', 'CONNECTORAPI', 'KNOWLEDGE_KNUPDATE']) {
-  const simulator = await Simulator.start()
-  onTestFinished(() => simulator.close())
+  const simulator = await plainSimulator()
   const user = simulator.users.add({ capabilities })
   const knowledge = new PlatformKnowledge(createPlatformHttp({ token: user.token }), simulator.url)
   return { simulator, user, knowledge }

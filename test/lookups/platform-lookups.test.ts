@@ -1,5 +1,5 @@
 import { type ServerResponse } from 'node:http'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createPlatformHttp } from '../../src/opencti/http.ts'
 import { PlatformLookups } from '../../src/lookups/platform-lookups.ts'
 import { openCtiExtension } from '../../src/stix/types/extensions.ts'
@@ -9,17 +9,17 @@ import { buildIdentity } from '../../src/testing/builders/build-identities.ts'
 import { buildIndicator } from '../../src/testing/builders/build-indicator.ts'
 import { buildMarking } from '../../src/testing/builders/build-meta.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
-import { Simulator } from '../../src/testing/simulator.ts'
+import { type Simulator } from '../../src/testing/simulator.ts'
 import { type SimulatorOptions } from '../../src/testing/simulator-options.ts'
 import { type Clock } from '../../src/util/clock.ts'
-import { serve, startProxy } from '../opencti/loopback.ts'
+import { serve, startProxy } from '../fixtures/loopback.ts'
+import { plainSimulator } from '../fixtures/plain-simulator.ts'
 
 async function start(
   options: SimulatorOptions & { lookupClock?: Clock; token?: string; proxy?: string } = {},
 ) {
   const { lookupClock, proxy, ...rest } = options
-  const simulator = await Simulator.start(rest)
-  onTestFinished(() => simulator.close())
+  const simulator = await plainSimulator(rest)
   const health: (string | undefined)[] = []
   const lookupsFor = (token: string) =>
     new PlatformLookups({

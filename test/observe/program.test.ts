@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { createServer, type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
-import { startSimulator } from '../integration/stage.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
+import { startSimulator } from '../fixtures/stage.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
 const program = fileURLToPath(new URL('fixtures/connector.ts', import.meta.url))
 

@@ -17,11 +17,11 @@ import {
 } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { fastClock } from '../integration/fast-clock.ts'
-import { startSimulator } from '../integration/stage.ts'
-import { until } from '../integration/until.ts'
-import { serve } from '../opencti/loopback.ts'
-import { ask } from './ask.ts'
+import { fastClock } from '../fixtures/fast-clock.ts'
+import { startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
+import { serve } from '../fixtures/loopback.ts'
+import { ask } from '../fixtures/ask.ts'
 
 /** What every secret setting holds a piece of. */
 const canary = 'Zq7canary9Xv'

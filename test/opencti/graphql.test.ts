@@ -6,7 +6,7 @@ import { type PlatformError } from '../../src/errors/platform-error.ts'
 import { GraphqlClient } from '../../src/opencti/graphql.ts'
 import { createPlatformHttp } from '../../src/opencti/http.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
-import { freeAddress, serve } from './loopback.ts'
+import { freeAddress, serve } from '../fixtures/loopback.ts'
 
 const token = '5e57c739-391a-4eb3-b6be-7d15ca92d5ed'
 const schema = z.object({ about: z.object({ version: z.string() }) })

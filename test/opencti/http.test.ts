@@ -6,8 +6,8 @@ import { runInNewContext } from 'node:vm'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createPlatformHttp, type PlatformHttpOptions } from '../../src/opencti/http.ts'
 import { unreachable } from '../../src/opencti/unreachable.ts'
-import { makeCertificates, type Certificates } from './certificates.ts'
-import { serve, startProxy } from './loopback.ts'
+import { makeCertificates, type Certificates } from '../fixtures/certificates.ts'
+import { serve, startProxy } from '../fixtures/loopback.ts'
 
 const token = '5e57c739-391a-4eb3-b6be-7d15ca92d5ed'
 

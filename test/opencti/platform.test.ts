@@ -1,9 +1,9 @@
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createPlatformHttp } from '../../src/opencti/http.ts'
 import { Platform } from '../../src/opencti/platform.ts'
-import { Simulator } from '../../src/testing/simulator.ts'
 import { type SimulatorOptions } from '../../src/testing/simulator-options.ts'
-import { serve } from './loopback.ts'
+import { serve } from '../fixtures/loopback.ts'
+import { plainSimulator } from '../fixtures/plain-simulator.ts'
 
 const signal = AbortSignal.timeout(60_000)
 const id = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
@@ -11,8 +11,7 @@ const connector = { id, name: 'My SIEM', scope: ['indicator', 'malware'] }
 const state = '{"start_from":"1700000000000-0","recover_until":false}'
 
 async function start(options: SimulatorOptions = {}) {
-  const simulator = await Simulator.start(options)
-  onTestFinished(() => simulator.close())
+  const simulator = await plainSimulator(options)
   const platform = (token = simulator.token) => new Platform(createPlatformHttp({ token }), simulator.url)
   return { simulator, platform: platform(), platformFor: platform }
 }

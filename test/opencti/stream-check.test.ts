@@ -1,21 +1,20 @@
 import { type RequestListener } from 'node:http'
 import { inspect } from 'node:util'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createPlatformHttp } from '../../src/opencti/http.ts'
 import { Platform } from '../../src/opencti/platform.ts'
 import { checkStream, requireStreamId } from '../../src/opencti/stream-check.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { type UserOptions } from '../../src/testing/live/access.ts'
-import { Simulator } from '../../src/testing/simulator.ts'
 import { type SimulatorOptions } from '../../src/testing/simulator-options.ts'
-import { serve } from './loopback.ts'
+import { serve } from '../fixtures/loopback.ts'
+import { plainSimulator } from '../fixtures/plain-simulator.ts'
 
 const signal = AbortSignal.timeout(60_000)
 const unknownId = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
 
 async function start(options: SimulatorOptions = {}) {
-  const simulator = await Simulator.start(options)
-  onTestFinished(() => simulator.close())
+  const simulator = await plainSimulator(options)
   const check = (streamId: string | undefined = simulator.streamId, token = simulator.token) =>
     checkAt(simulator.url, streamId, token)
   const checkAs = (user: UserOptions) => check(simulator.streamId, simulator.users.add(user).token)

@@ -7,10 +7,11 @@ import { type AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { buildIndicator, Simulator } from 'opencti-stream-connector/testing'
-import { type Contract, environmentOf, requireReadable } from '../settings/platform-catalogue.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
+import { buildIndicator } from 'opencti-stream-connector/testing'
+import { type Contract, environmentOf, requireReadable } from '../fixtures/platform-catalogue.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 import { PackedPackage, run } from './packed-package.ts'
+import { plainSimulator } from '../fixtures/plain-simulator.ts'
 
 /** What a stranger writes after `npm install`. */
 const connector = `
@@ -94,8 +95,7 @@ test("a stranger's connector, deployed by the composer as a user without any rig
   const user = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {}
   const contract = await contractOf()
   const target = await siem()
-  const simulator = await Simulator.start({ heartbeatMs: 200 })
-  onTestFinished(() => simulator.close())
+  const simulator = await plainSimulator({ heartbeatMs: 200 })
   const { OPENCTI_URL, OPENCTI_TOKEN, CONNECTOR_LIVE_STREAM_ID } = simulator.environment()
   const env = {
     ...environmentOf(contract.config_schema, {

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { codeBlocksOf } from '../docs/code-blocks.ts'
+import { codeBlocksOf } from '../fixtures/code-blocks.ts'
 import { bundle } from './bundle.ts'
 import { PackedPackage, root, run } from './packed-package.ts'
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SiemService } from '../../examples/siem/siem-service.ts'
 import { buildIndicator, openCtiPropertiesOf, Simulator } from '../../src/testing/index.ts'
-import { until } from '../integration/until.ts'
+import { until } from '../fixtures/until.ts'
 import { PackedPackage, run } from './packed-package.ts'
 
 /** They are large, so they are only fetched when somebody asks for this test: `npm run test:runtimes`. */

@@ -17,11 +17,12 @@ import {
   type StateStore,
 } from 'opencti-stream-connector'
 import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
-import { fastClock } from '../integration/fast-clock.ts'
-import { type HookCall, type Recorder } from '../integration/recorder.ts'
-import { caughtUp, makeRecorder, startRecorder, startSimulator } from '../integration/stage.ts'
-import { until } from '../integration/until.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
+import { fastClock } from '../fixtures/fast-clock.ts'
+import { type HookCall, type Recorder } from '../fixtures/recorder.ts'
+import { caughtUp, makeRecorder, startRecorder, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { expectBalance } from '../fixtures/expect-balance.ts'
 
 const indicator = (seed: number) => buildIndicator('domain', { seed })
 
@@ -63,11 +64,6 @@ async function answered(store: StateStore, id: number): Promise<DeadLetter> {
 /** Apart from the markings, which every platform starts with. */
 function indicatorCalls(recorder: Recorder): readonly HookCall[] {
   return recorder.calls.filter(({ entity }) => entity.type === 'indicator')
-}
-
-function expectBalance(recorder: Recorder): void {
-  const { received, delivered, skipped, deadLettered, inFlight } = recorder.status()
-  expect(received).toBe(delivered + skipped + deadLettered + inFlight)
 }
 
 test('makes one dead letter of a poison event between good ones, and delivers it after the target is repaired', async () => {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { defineSettings } from '../../src/settings/schemas/define-settings.ts'
 import { loadSettings } from '../../src/settings/reading/load-settings.ts'
 import { Secret, secret } from '../../src/util/secret.ts'
-import { folderWith, minimalEnvironment, settingsErrorOf } from './minimal-environment.ts'
+import { folderWith, minimalEnvironment, settingsErrorOf } from '../fixtures/minimal-environment.ts'
 
 /** What the field `value` of a section `my` becomes from a text in the environment. */
 function read<Schema extends z.ZodType>(schema: Schema, text: string | undefined): unknown {

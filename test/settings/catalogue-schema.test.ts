@@ -6,9 +6,9 @@ import { defineSettings, type SettingsDefinition } from '../../src/settings/sche
 import { loadSettings } from '../../src/settings/reading/load-settings.ts'
 import { secret } from '../../src/util/secret.ts'
 import { settingsJsonSchema } from '../../src/settings/documents/settings-json-schema.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
-import { minimalEnvironment } from './minimal-environment.ts'
-import { type ContractSchema, environmentOf, requireReadable } from './platform-catalogue.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { minimalEnvironment } from '../fixtures/minimal-environment.ts'
+import { type ContractSchema, environmentOf, requireReadable } from '../fixtures/platform-catalogue.ts'
 
 const types = new Set(['string', 'integer', 'array', 'boolean'])
 const formats = new Set(['password', 'uri', 'duration', 'email', 'date-time', 'date', undefined])

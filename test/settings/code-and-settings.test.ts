@@ -14,7 +14,7 @@ import {
   type Entity,
   type SettingsOf,
 } from 'opencti-stream-connector'
-import { folderWith, minimalEnvironment as example } from './minimal-environment.ts'
+import { folderWith, minimalEnvironment as example } from '../fixtures/minimal-environment.ts'
 
 // Its name is for the code to give.
 const { CONNECTOR_NAME: _, ...minimalEnvironment } = example

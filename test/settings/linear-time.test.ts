@@ -5,7 +5,7 @@ import { loadSettings } from '../../src/settings/reading/load-settings.ts'
 import { SettingsError } from '../../src/errors/settings-error.ts'
 import { secret } from '../../src/util/secret.ts'
 import { z } from 'zod'
-import { folderWith, minimalEnvironment } from './minimal-environment.ts'
+import { folderWith, minimalEnvironment } from '../fixtures/minimal-environment.ts'
 
 const length = 100_000
 

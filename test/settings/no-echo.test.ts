@@ -7,7 +7,7 @@ import { defineSettings } from '../../src/settings/schemas/define-settings.ts'
 import { loadSettings } from '../../src/settings/reading/load-settings.ts'
 import { secret } from '../../src/util/secret.ts'
 import { fieldsOf } from '../../src/settings/schemas/setting-field.ts'
-import { folderWith, minimalEnvironment } from './minimal-environment.ts'
+import { folderWith, minimalEnvironment } from '../fixtures/minimal-environment.ts'
 
 const canary = 'Zq7-canary-9Xv'
 

@@ -1,9 +1,9 @@
 import { chmodSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { SqliteStore } from 'opencti-stream-connector'
-import { ChannelConnector, Channels, indicator, live } from '../connector/channels.ts'
-import { minimalEnvironment } from '../settings/minimal-environment.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
+import { ChannelConnector, Channels, indicator, live } from '../fixtures/channels.ts'
+import { minimalEnvironment } from '../fixtures/minimal-environment.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
 test.for([
   [0o777, 1],

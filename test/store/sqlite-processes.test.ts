@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { connectorId, stateDirectory } from './state-directory.ts'
+import { connectorId, stateDirectory } from '../fixtures/state-directory.ts'
 
 const script = (name: string) => fileURLToPath(new URL(`children/${name}.ts`, import.meta.url))
 

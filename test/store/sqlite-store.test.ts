@@ -17,7 +17,7 @@ import { describe, expect, it } from 'vitest'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { type SqliteStore } from '../../src/store/sqlite-store.ts'
 import { type StateChanges, type StateStore } from '../../src/store/state-store.ts'
-import { connectorId, stateDirectory } from './state-directory.ts'
+import { connectorId, stateDirectory } from '../fixtures/state-directory.ts'
 import { itIsAStateStore, letter } from './state-store.conformance.ts'
 
 describe('SqliteStore', () => {

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import type { Worker } from 'node:worker_threads'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type StateChanges } from '../../src/store/state-store.ts'
-import { connectorId, stateDirectory } from './state-directory.ts'
+import { connectorId, stateDirectory } from '../fixtures/state-directory.ts'
 import { letter } from './state-store.conformance.ts'
 
 /** A store with its thread, and what the thread has said since. */

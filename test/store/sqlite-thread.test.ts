@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { openStateFile, SqliteConnection } from '../../src/store/sqlite-connection.ts'
 import { SqliteThread } from '../../src/store/sqlite-thread.ts'
 import { type EntityRecord } from '../../src/store/state-store.ts'
-import { connectorId, stateDirectory } from './state-directory.ts'
+import { connectorId, stateDirectory } from '../fixtures/state-directory.ts'
 import { letter } from './state-store.conformance.ts'
 
 const entities = (prefix: string, count = 600): EntityRecord[] =>

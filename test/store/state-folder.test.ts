@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { stateFolderNote } from '../../src/store/state-folder-note.ts'
 import { chosenAs } from './children/chosen-as.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
 const isRoot = process.getuid?.() === 0
 const connectorId = 'a-connector'

@@ -4,7 +4,7 @@ import { StreamError } from '../../src/errors/stream-error.ts'
 import { type EventStreamHandler } from '../../src/stream/event-stream-handler.ts'
 import { type EventStreamOptions } from '../../src/stream/event-stream.ts'
 import { MisbehavingServer } from './misbehaving-server.ts'
-import { Reading, token, until } from './reading.ts'
+import { Reading, token, until } from '../fixtures/reading.ts'
 
 let server: MisbehavingServer
 let elsewhere: MisbehavingServer

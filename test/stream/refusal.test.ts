@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type StreamNotice } from '../../src/stream/stream-notice.ts'
 import { MisbehavingServer } from './misbehaving-server.ts'
-import { Reading, until } from './reading.ts'
+import { Reading, until } from '../fixtures/reading.ts'
 
 let server: MisbehavingServer
 

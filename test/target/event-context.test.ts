@@ -10,9 +10,9 @@ import {
 } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { silentLogger } from '../../src/util/logger.ts'
-import { until } from '../integration/until.ts'
-import { startSimulator } from '../integration/stage.ts'
-import { minimalEnvironment } from '../settings/minimal-environment.ts'
+import { until } from '../fixtures/until.ts'
+import { startSimulator } from '../fixtures/stage.ts'
+import { minimalEnvironment } from '../fixtures/minimal-environment.ts'
 
 /** Keeps what its hooks were handed. */
 class Witness extends StreamConnector {

@@ -17,8 +17,7 @@ import { MemoryStore } from '../../src/store/memory-store.ts'
 import { asEntity } from '../../src/stix/types/entity.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { silentLogger } from '../../src/util/logger.ts'
-
-const status = (code: number) => Object.assign(new Error(`status ${code}`), { status: code })
+import { errorWithStatus } from '../fixtures/error-with-status.ts'
 
 interface DeskOptions {
   readonly hooks?: Partial<ConnectorHooks>
@@ -183,7 +182,7 @@ describe("the target's answer", () => {
       hooks: {
         create: () => ++ids,
         update: () => {
-          if (isLost) throw status(404)
+          if (isLost) throw errorWithStatus(404)
         },
       },
     })
@@ -196,11 +195,11 @@ describe("the target's answer", () => {
   it('of 409 to a create or 404 to a delete counts as success, by option', async () => {
     const hooks: Partial<ConnectorHooks> = {
       create: () => {
-        throw status(409)
+        throw errorWithStatus(409)
       },
       update: () => {},
       delete: () => {
-        throw status(404)
+        throw errorWithStatus(404)
       },
     }
     const { on } = deliverySchema.parse({})
@@ -224,7 +223,7 @@ describe("the target's answer", () => {
     const { runner, checkpointer } = await desk({
       hooks: {
         create: () => {
-          throw status(503)
+          throw errorWithStatus(503)
         },
       },
     })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { MemoryStore, StreamConnector, type Entity } from 'opencti-stream-connector'
-import { startSimulator } from '../integration/stage.ts'
+import { startSimulator } from '../fixtures/stage.ts'
 
 class Idle extends StreamConnector {
   transform(entity: Entity) {

@@ -7,8 +7,8 @@ import { Secret } from '../../src/util/secret.ts'
 import { type TargetSettings } from '../../src/settings/schemas/target-settings.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { Redactor } from '../../src/util/redactor.ts'
-import { makeCertificates } from '../opencti/certificates.ts'
-import { serve, startProxy } from '../opencti/loopback.ts'
+import { makeCertificates } from '../fixtures/certificates.ts'
+import { serve, startProxy } from '../fixtures/loopback.ts'
 
 function stage() {
   const clock = new ManualClock()

@@ -8,7 +8,7 @@ import { judge } from '../../src/errors/verdict.ts'
 import { TokenBucket } from '../../src/flow/target-limits.ts'
 import { Secret } from '../../src/util/secret.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
-import { freeAddress, serve, startProxy } from '../opencti/loopback.ts'
+import { freeAddress, serve, startProxy } from '../fixtures/loopback.ts'
 
 function client(perSecond = Number.POSITIVE_INFINITY, way: Partial<TargetNetworkOptions> = {}) {
   const clock = new ManualClock()

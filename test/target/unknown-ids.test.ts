@@ -10,10 +10,9 @@ import {
 } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { silentLogger } from '../../src/util/logger.ts'
-import { fastClock } from '../integration/fast-clock.ts'
-import { minimalEnvironment } from '../settings/minimal-environment.ts'
-
-const status = (code: number) => Object.assign(new Error(`HTTP ${code}`), { status: code })
+import { fastClock } from '../fixtures/fast-clock.ts'
+import { minimalEnvironment } from '../fixtures/minimal-environment.ts'
+import { errorWithStatus } from '../fixtures/error-with-status.ts'
 
 /** Holds one entry for each pattern, under ids of its own, and says 409 and 404 as most targets do. */
 class Target {
@@ -29,20 +28,20 @@ class Target {
 
   create(entity: Entity, id = `t${++this.#count}`): string {
     this.requests.push('POST')
-    if (this.entries.has(id) || this.find(patternOf(entity)) !== undefined) throw status(409)
+    if (this.entries.has(id) || this.find(patternOf(entity)) !== undefined) throw errorWithStatus(409)
     this.entries.set(id, entity)
     return id
   }
 
   update(id: string, entity: Entity): void {
     this.requests.push(`PUT ${id}`)
-    if (!this.entries.has(id)) throw status(404)
+    if (!this.entries.has(id)) throw errorWithStatus(404)
     this.entries.set(id, entity)
   }
 
   delete(id: string): void {
     this.requests.push(`DELETE ${id}`)
-    if (!this.entries.delete(id) && !this.deletesAnything) throw status(404)
+    if (!this.entries.delete(id) && !this.deletesAnything) throw errorWithStatus(404)
   }
 }
 
@@ -330,11 +329,11 @@ test.each(['update', 'delete'] as const)('retries a conflict of an %s before it 
   let conflicts = 0
   class Conflicting extends Careless {
     override update(entity: Entity, context: EventContext): void {
-      if (hook === 'update' && conflicts-- > 0) throw status(409)
+      if (hook === 'update' && conflicts-- > 0) throw errorWithStatus(409)
       super.update(entity, context)
     }
     override delete(context: EventContext): void {
-      if (hook === 'delete' && conflicts-- > 0) throw status(409)
+      if (hook === 'delete' && conflicts-- > 0) throw errorWithStatus(409)
       super.delete(context)
     }
   }
@@ -344,5 +343,5 @@ test.each(['update', 'delete'] as const)('retries a conflict of an %s before it 
   expect(await life.say(hook, changed)).toBe('delivered')
   await life.say('create')
   conflicts = 99
-  expect(await life.say(hook, changed)).toMatch(/^dead-lettered: HTTP 409/)
+  expect(await life.say(hook, changed)).toMatch(/^dead-lettered: status 409/)
 })

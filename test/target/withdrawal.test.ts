@@ -11,10 +11,10 @@ import {
   type FlushOperation,
 } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
-import { fastClock } from '../integration/fast-clock.ts'
-import { startSimulator } from '../integration/stage.ts'
-import { until } from '../integration/until.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
+import { fastClock } from '../fixtures/fast-clock.ts'
+import { startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
 /** What the author does not want any more says so in its name. */
 const isUnwanted = (entity: Entity) => String((entity as { name?: unknown }).name).startsWith('unwanted')

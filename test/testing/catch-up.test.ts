@@ -9,7 +9,8 @@ import {
   type Simulator,
 } from 'opencti-stream-connector/testing'
 import { OpenStream } from './open-stream.ts'
-import { startOnManualClock, startSimulator } from './start-simulator.ts'
+import { startOnManualClock } from './start-on-manual-clock.ts'
+import { plainSimulator } from '../fixtures/plain-simulator.ts'
 
 const plain = { object_marking_refs: undefined }
 const dated = (seed: number, created: string, updated: string) =>
@@ -131,7 +132,7 @@ test('includes both ends of its range and never what was deleted', async () => {
 
 test('goes live after the recovery date, with what happened meanwhile', async () => {
   const clock = new ManualClock()
-  const simulator = await startSimulator({ clock })
+  const simulator = await plainSimulator({ clock })
   await clock.advance(1000)
   const indicator = simulator.create(buildIndicator('domain', plain))
   const recover = new Date(clock.now()).toISOString()

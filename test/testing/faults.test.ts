@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { buildIdentity, buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
 import { askGraphql, OpenStream } from './open-stream.ts'
-import { startOnManualClock } from './start-simulator.ts'
+import { startOnManualClock } from './start-on-manual-clock.ts'
 
 const plain = { object_marking_refs: undefined }
 const open = (simulator: Simulator) => OpenStream.open(simulator, { from: simulator.lastEventId })

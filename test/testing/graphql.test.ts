@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type Simulator } from 'opencti-stream-connector/testing'
 import { askGraphql } from './open-stream.ts'
-import { startOnManualClock } from './start-simulator.ts'
+import { startOnManualClock } from './start-on-manual-clock.ts'
 
 const register = `mutation RegisterConnector($input: RegisterConnectorInput) {
   registerConnector(input: $input) { id connector_state connector_user_id }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { OpenStream } from './open-stream.ts'
-import { startOnManualClock } from './start-simulator.ts'
+import { startOnManualClock } from './start-on-manual-clock.ts'
 
 test('carry the starting position first, then an id from the clock', async () => {
   const { simulator, clock } = await startOnManualClock()

@@ -13,7 +13,7 @@ import {
   type StixObject,
 } from 'opencti-stream-connector/testing'
 import { OpenStream } from './open-stream.ts'
-import { startOnManualClock } from './start-simulator.ts'
+import { startOnManualClock } from './start-on-manual-clock.ts'
 
 /** A second after what the simulator begins with, so that a test's own events have times of their own. */
 async function start(options: SimulatorOptions = {}) {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { buildIdentity } from 'opencti-stream-connector/testing'
 import { askGraphql } from './open-stream.ts'
-import { startOnManualClock } from './start-simulator.ts'
+import { startOnManualClock } from './start-on-manual-clock.ts'
 
 const profiles = ['6.x', '7.x-mid', '7.x-late', '7.x-new'] as const
 

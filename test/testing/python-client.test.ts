@@ -9,7 +9,7 @@ import {
   type Simulator,
 } from 'opencti-stream-connector/testing'
 import { askGraphql } from './open-stream.ts'
-import { startOnManualClock } from './start-simulator.ts'
+import { startOnManualClock } from './start-on-manual-clock.ts'
 
 // What the Python client asks beside the stream: its operations, and the fields that its entities read (pycti, entities/).
 const reference = 'id standard_id entity_type source_name description url hash external_id created modified'

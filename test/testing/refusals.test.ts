@@ -5,7 +5,8 @@ import { type IncomingMessage } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { type Simulator } from 'opencti-stream-connector/testing'
 import { OpenStream } from './open-stream.ts'
-import { startOnManualClock, startSimulator } from './start-simulator.ts'
+import { startOnManualClock } from './start-on-manual-clock.ts'
+import { plainSimulator } from '../fixtures/plain-simulator.ts'
 
 /** The refusal as it came over the wire, with the reason phrase and the raw body. */
 async function refusal(simulator: Simulator, path: string, token: string | null = simulator.token) {
@@ -22,7 +23,7 @@ const notAuthenticated = 'You are not authenticated, please check your credentia
 const notAuthorized = 'You are not authorized, please check your credentials'
 
 test('refuses with the reason in the status line and an empty, chunked body', async () => {
-  const simulator = await startSimulator()
+  const simulator = await plainSimulator()
   const answer = await refusal(simulator, `/stream/${simulator.streamId}`, null)
   expect(answer).toMatchObject({ status: 401, reason: notAuthenticated, body: '' })
   expect(answer.headers['transfer-encoding']).toBe('chunked')
@@ -30,13 +31,13 @@ test('refuses with the reason in the status line and an empty, chunked body', as
 })
 
 test('treats a wrong token like a missing one', async () => {
-  const simulator = await startSimulator()
+  const simulator = await plainSimulator()
   const answer = await refusal(simulator, `/stream/${simulator.streamId}`, 'wrong')
   expect(answer).toMatchObject({ status: 401, reason: notAuthenticated })
 })
 
 test('answers 401, never 404, for a stream that does not exist', async () => {
-  const simulator = await startSimulator()
+  const simulator = await plainSimulator()
   expect(await refusal(simulator, `/stream/${randomUUID()}`)).toMatchObject({
     status: 401,
     reason: notAuthorized,
@@ -49,7 +50,7 @@ test('answers 401, never 404, for a stream that does not exist', async () => {
 })
 
 test('answers 410 for a stopped stream, even to a stranger', async () => {
-  const simulator = await startSimulator()
+  const simulator = await plainSimulator()
   simulator.stopStream()
   for (const token of [simulator.token, null]) {
     const answer = await refusal(simulator, `/stream/${simulator.streamId}`, token)
@@ -64,7 +65,7 @@ test('answers 410 for a stopped stream, even to a stranger', async () => {
 })
 
 test('keeps the raw stream and live for those who may bypass', async () => {
-  const simulator = await startSimulator()
+  const simulator = await plainSimulator()
   const rawReason = 'Consume generic stream is only authorized for bypass user'
   expect(await refusal(simulator, '/stream')).toMatchObject({ status: 401, reason: rawReason })
   expect(await refusal(simulator, '/stream/live')).toMatchObject({ status: 401, reason: notAuthorized })
@@ -79,14 +80,14 @@ test('keeps the raw stream and live for those who may bypass', async () => {
 
 describe('a private stream', () => {
   test('requires the capability', async () => {
-    const simulator = await startSimulator()
+    const simulator = await plainSimulator()
     const user = simulator.users.add({ capabilities: ['APIACCESS_USETOKEN', 'CONNECTORAPI'] })
     const answer = await refusal(simulator, `/stream/${simulator.streamId}`, user.token)
     expect(answer).toMatchObject({ status: 401, reason: notAuthorized })
   })
 
   test('is for its members only', async () => {
-    const simulator = await startSimulator()
+    const simulator = await plainSimulator()
     const member = simulator.users.add()
     const { id } = simulator.collections.add({ members: [member.id] })
     expect(await refusal(simulator, `/stream/${id}`)).toMatchObject({ status: 401, reason: notAuthorized })
@@ -98,7 +99,7 @@ describe('a private stream', () => {
   })
 
   test('with a filter on markings requires one of them', async () => {
-    const simulator = await startSimulator()
+    const simulator = await plainSimulator()
     const user = simulator.users.add({ markings: ['marking-definition--a'] })
     const { id } = simulator.collections.add({ markings: ['marking-definition--b'] })
     const reason = 'You need to have access to specific markings for this live stream'
@@ -106,7 +107,7 @@ describe('a private stream', () => {
   })
 
   test('requires the second factor from 7.x on', async () => {
-    const simulator = await startSimulator()
+    const simulator = await plainSimulator()
     const user = simulator.users.add({ twoFactor: 'not-activated' })
     const reason = 'You must activate your two-factor authentication to access this resource'
     const answer = await refusal(simulator, `/stream/${simulator.streamId}`, user.token)
@@ -129,7 +130,7 @@ test('a deleted stream ends for its readers, and no longer exists', async () => 
 })
 
 test("lets nobody slow somebody else's connection", async () => {
-  const simulator = await startSimulator()
+  const simulator = await plainSimulator()
   const stream = await OpenStream.open(simulator, { from: '0-0' })
   const path = `/stream/connection/${stream.connection!.id}`
   const post = async (token: string | null) => {
@@ -156,7 +157,7 @@ test('treats an invalid start position as the present, even with a recovery', as
 })
 
 test('opens a public stream to anybody', async () => {
-  const simulator = await startSimulator()
+  const simulator = await plainSimulator()
   const { id } = simulator.collections.add({ public: true })
   const response = await fetch(`${simulator.url}/stream/${id}`)
   expect(response.status).toBe(200)
@@ -164,14 +165,14 @@ test('opens a public stream to anybody', async () => {
 })
 
 test('answers a recovery without a start with 500 in 6.x', async () => {
-  const simulator = await startSimulator({ profile: '6.x' })
+  const simulator = await plainSimulator({ profile: '6.x' })
   const answer = await refusal(simulator, `/stream/${simulator.streamId}?recover=2026-09-01T00:00:00Z`)
   const reason = `Error in stream ${simulator.streamId}: Recovery mode is only possible with a start date.`
   expect(answer).toMatchObject({ status: 500, reason, body: '' })
 })
 
 test('answers a recovery without a start with the odd 200 in 7.x', async () => {
-  const simulator = await startSimulator()
+  const simulator = await plainSimulator()
   const response = await fetch(`${simulator.url}/stream/${simulator.streamId}?recover=2026-09-01T00:00:00Z`, {
     headers: { authorization: `Bearer ${simulator.token}` },
   })
@@ -184,7 +185,7 @@ test('answers a recovery without a start with the odd 200 in 7.x', async () => {
 
 test('fails like a platform whose Redis lost the stream', async () => {
   for (const profile of ['6.x', '7.x-new'] as const) {
-    const simulator = await startSimulator({ profile })
+    const simulator = await plainSimulator({ profile })
     simulator.faults.trimHistory(0)
     const response = await fetch(`${simulator.url}/stream/${simulator.streamId}?from=0-0`, {
       headers: { authorization: `Bearer ${simulator.token}` },
@@ -196,7 +197,7 @@ test('fails like a platform whose Redis lost the stream', async () => {
 })
 
 test('serves everything below its base path and nothing beside it', async () => {
-  const simulator = await startSimulator({ basePath: 'opencti/' })
+  const simulator = await plainSimulator({ basePath: 'opencti/' })
   expect(simulator.url).toMatch(/:\d+\/opencti$/)
   expect((await refusal(simulator, `/stream/${simulator.streamId}`, null)).status).toBe(401)
   const outside = await fetch(`http://127.0.0.1:${simulator.port}/stream/${simulator.streamId}`)
@@ -204,7 +205,7 @@ test('serves everything below its base path and nothing beside it', async () => 
 })
 
 test('ends an open stream cleanly when it is stopped, closed to the reader or deleted', async () => {
-  const simulator = await startSimulator({ heartbeatMs: 20 })
+  const simulator = await plainSimulator({ heartbeatMs: 20 })
   const { id, members: _members } = simulator.collections.add()
   const open = async (streamId: string) => {
     const response = await fetch(`${simulator.url}/stream/${streamId}?from=0-0`, {

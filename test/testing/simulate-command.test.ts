@@ -4,9 +4,9 @@ import { writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { runCli } from '../cli/run-cli.ts'
+import { runCli } from '../fixtures/run-cli.ts'
 import { connectorCapabilities } from '../../src/testing/live/access.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
 const command = new URL('../../src/cli/simulate.ts', import.meta.url).href
 const bundle = new URL('fixtures/campaign-bundle.json', import.meta.url).pathname

@@ -7,10 +7,10 @@ import {
   ManualClock,
 } from 'opencti-stream-connector/testing'
 import { askGraphql, OpenStream } from './open-stream.ts'
-import { startSimulator } from './start-simulator.ts'
+import { plainSimulator } from '../fixtures/plain-simulator.ts'
 
 test('gives a connector everything it needs in its environment', async () => {
-  const simulator = await startSimulator({ token: 'a-token-for-tests' })
+  const simulator = await plainSimulator({ token: 'a-token-for-tests' })
   expect(simulator.environment({ CONNECTOR_NAME: 'Mine' })).toEqual({
     OPENCTI_URL: simulator.url,
     OPENCTI_TOKEN: 'a-token-for-tests',
@@ -23,7 +23,7 @@ test('gives a connector everything it needs in its environment', async () => {
 })
 
 test('logs the requests of clients, and shows their connections', async () => {
-  const simulator = await startSimulator()
+  const simulator = await plainSimulator()
   const waiting = simulator.waitForConnection()
   const stream = await OpenStream.open(
     simulator,
@@ -48,7 +48,7 @@ test('logs the requests of clients, and shows their connections', async () => {
 
 test('close ends streams cleanly, waits, stops every timer and can be called again', async () => {
   const clock = new ManualClock()
-  const simulator = await startSimulator({ clock })
+  const simulator = await plainSimulator({ clock })
   const stream = await OpenStream.open(simulator, { from: '0-0' })
   await stream.events(5)
   const stalled = await OpenStream.open(simulator, { from: '0-0' })
@@ -63,7 +63,7 @@ test('close ends streams cleanly, waits, stops every timer and can be called aga
 })
 
 test('closes while a client does not read', async () => {
-  const simulator = await startSimulator()
+  const simulator = await plainSimulator()
   for (let count = 0; count < 20; count++) simulator.faults.largeFrame(1_000_000)
   await OpenStream.open(simulator, { from: '0-0' })
   const [connection] = simulator.connections
@@ -73,12 +73,12 @@ test('closes while a client does not read', async () => {
 })
 
 test('gives up a wait with its signal', async () => {
-  const simulator = await startSimulator()
+  const simulator = await plainSimulator()
   await expect(simulator.waitForConnection(AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough')
 })
 
 test('two connections are independent of each other', async () => {
-  const simulator = await startSimulator()
+  const simulator = await plainSimulator()
   const [first, second] = [
     await OpenStream.open(simulator, { from: '0-0' }),
     await OpenStream.open(simulator, { from: '0-0' }),
@@ -91,7 +91,7 @@ test('two connections are independent of each other', async () => {
 
 test('honors the pause of a 6.x client, which it can change while it reads', async () => {
   const clock = new ManualClock()
-  const simulator = await startSimulator({ clock, profile: '6.x', heartbeatMs: 60_000 })
+  const simulator = await plainSimulator({ clock, profile: '6.x', heartbeatMs: 60_000 })
   const stream = await OpenStream.open(simulator, { from: '0-0', delay: '1000' })
   const { connectionId } = JSON.parse((await stream.nextOf('connected')).data) as { connectionId: string }
   const reading = stream.events(5)
@@ -114,7 +114,7 @@ test('honors the pause of a 6.x client, which it can change while it reads', asy
 })
 
 test('publishes ten thousand events and serves them and a catch-up at once', async () => {
-  const simulator = await startSimulator()
+  const simulator = await plainSimulator()
   const objects = [...buildKnowledgeBase({ seed: 2, size: 10_000 })]
   expect(simulator.load(objects, { asEvents: true }).objects).toBe(10_000)
   expect(simulator.history).toHaveLength(10_005)
@@ -133,7 +133,7 @@ test('invents the same changes for the same seed', async () => {
   const clock = new ManualClock()
   const told: string[][] = []
   for (let round = 0; round < 2; round++) {
-    const simulator = await startSimulator({ clock })
+    const simulator = await plainSimulator({ clock })
     const changes = new LiveChanges(simulator, { clock, seed: 4 })
     changes.start(10)
     await clock.advance(20_000)

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { temporaryFolder } from '../temporary-folder.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 import { fileLines } from '../../src/util/file-lines.ts'
 
 async function linesOf(content: string, maxCharacters = 2_000_000): Promise<string[]> {

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readSmallFile } from '../../src/util/read-small-file.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
 test('reads a file that a setting names whole', async () => {
   const path = join(await temporaryFolder(), 'ca.pem')

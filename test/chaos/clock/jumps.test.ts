@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { MemoryStore, type Clock } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
-import { fastClock } from '../../integration/fast-clock.ts'
-import { caughtUp, platformState, startRecorder, startSimulator } from '../../integration/stage.ts'
-import { until } from '../../integration/until.ts'
+import { fastClock } from '../../fixtures/fast-clock.ts'
+import { caughtUp, platformState, startRecorder, startSimulator } from '../../fixtures/stage.ts'
+import { until } from '../../fixtures/until.ts'
 import { scaled } from '../scale.ts'
 
 const hourMs = 3_600_000

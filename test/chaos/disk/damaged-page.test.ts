@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { SqliteStore } from 'opencti-stream-connector'
 import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
-import { indicator, live } from '../../connector/channels.ts'
-import { damage } from '../../damage.ts'
-import { type Recorder } from '../../integration/recorder.ts'
-import { caughtUp, makeRecorder, startRecorder, startSimulator } from '../../integration/stage.ts'
-import { until } from '../../integration/until.ts'
-import { temporaryFolder } from '../../temporary-folder.ts'
+import { indicator, live } from '../../fixtures/channels.ts'
+import { damage } from '../../fixtures/damage.ts'
+import { type Recorder } from '../../fixtures/recorder.ts'
+import { caughtUp, makeRecorder, startRecorder, startSimulator } from '../../fixtures/stage.ts'
+import { until } from '../../fixtures/until.ts'
+import { temporaryFolder } from '../../fixtures/temporary-folder.ts'
 import { isFullChaos } from '../scale.ts'
 
 /** A state with more of everything than fits in one page, and more than SQLite keeps in memory (2 MB). */

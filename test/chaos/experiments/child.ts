@@ -7,7 +7,7 @@ import {
   type EventContext,
   type FlushOperation,
 } from '../../../src/index.ts'
-import { fastClock } from '../../integration/fast-clock.ts'
+import { fastClock } from '../../fixtures/fast-clock.ts'
 // Of types alone, so that nothing of the other file is loaded here.
 import type { HookCall } from './target.ts'
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type Simulator } from 'opencti-stream-connector/testing'
-import { streamRequests } from '../../integration/stage.ts'
-import { until } from '../../integration/until.ts'
+import { streamRequests } from '../../fixtures/stage.ts'
+import { until } from '../../fixtures/until.ts'
 import { Experiment, outage, patienceMs, timeout } from './experiment.ts'
 
 const cuts: Record<string, (simulator: Simulator) => void> = {

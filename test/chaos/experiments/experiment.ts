@@ -8,10 +8,10 @@ import {
   type Simulator,
   type SimulatorOptions,
 } from 'opencti-stream-connector/testing'
-import { type Program, type ProgramOptions, runProgram } from '../../integration/program.ts'
-import { startSimulator, streamRequests } from '../../integration/stage.ts'
-import { until } from '../../integration/until.ts'
-import { temporaryFolder } from '../../temporary-folder.ts'
+import { type Program, type ProgramOptions, runProgram } from '../../fixtures/program.ts'
+import { startSimulator, streamRequests } from '../../fixtures/stage.ts'
+import { until } from '../../fixtures/until.ts'
+import { temporaryFolder } from '../../fixtures/temporary-folder.ts'
 import { isFullChaos, scaled } from '../scale.ts'
 import { ExperimentTarget } from './target.ts'
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { type Program } from '../../integration/program.ts'
+import { type Program } from '../../fixtures/program.ts'
 import { Experiment, outage, timeout } from './experiment.ts'
 import { asFirstProcess, needFirstProcess, signalFirstProcess } from './first-process.ts'
 

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { type TestContext } from 'vitest'
-import { type Program } from '../../integration/program.ts'
+import { type Program } from '../../fixtures/program.ts'
 
 const asRoot = process.getuid?.() === 0 ? [] : ['--map-root-user']
 

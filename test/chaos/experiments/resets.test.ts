@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { platformState, streamRequests } from '../../integration/stage.ts'
-import { until } from '../../integration/until.ts'
+import { platformState, streamRequests } from '../../fixtures/stage.ts'
+import { until } from '../../fixtures/until.ts'
 import { Experiment, patienceMs, timeout } from './experiment.ts'
 
 test.for(['single', 'flush'] as const)(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { comparePositions, parsePosition } from 'opencti-stream-connector'
-import { platformState } from '../../integration/stage.ts'
+import { platformState } from '../../fixtures/stage.ts'
 import { Experiment, timeout } from './experiment.ts'
 
 test(

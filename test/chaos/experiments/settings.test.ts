@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { streamRequests } from '../../integration/stage.ts'
-import { temporaryFolder } from '../../temporary-folder.ts'
+import { streamRequests } from '../../fixtures/stage.ts'
+import { temporaryFolder } from '../../fixtures/temporary-folder.ts'
 import { isFullChaos } from '../scale.ts'
 import { Experiment, timeout } from './experiment.ts'
 

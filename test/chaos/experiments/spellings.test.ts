@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { loadSettings, type SettingsError } from 'opencti-stream-connector'
-import { folderWith, minimalEnvironment, settingsErrorOf } from '../../settings/minimal-environment.ts'
+import { folderWith, minimalEnvironment, settingsErrorOf } from '../../fixtures/minimal-environment.ts'
 
 /** Reads settings from the environment, and from a `config.yml` where there is one. */
 function read(env: Record<string, string>, yaml?: string) {

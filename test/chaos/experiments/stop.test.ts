@@ -1,10 +1,10 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { SqliteStore, systemClock } from 'opencti-stream-connector'
 import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
-import { type Recorder } from '../../integration/recorder.ts'
-import { makeRecorder, platformState, startSimulator, streamRequests } from '../../integration/stage.ts'
-import { until } from '../../integration/until.ts'
-import { temporaryFolder } from '../../temporary-folder.ts'
+import { type Recorder } from '../../fixtures/recorder.ts'
+import { makeRecorder, platformState, startSimulator, streamRequests } from '../../fixtures/stage.ts'
+import { until } from '../../fixtures/until.ts'
+import { temporaryFolder } from '../../fixtures/temporary-folder.ts'
 
 /** A connector with its state in SQLite, by the clock of the machine. */
 async function startRecorder(simulator: Simulator, directory: string): Promise<Recorder> {

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest'
-import { JsonServer } from '../../integration/json-server.ts'
+import { JsonServer } from '../../fixtures/json-server.ts'
 
 /** What a hook of the child is asked to do. */
 export interface HookCall {

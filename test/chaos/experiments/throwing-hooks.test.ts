@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { comparePositions, parsePosition } from 'opencti-stream-connector'
-import { platformState } from '../../integration/stage.ts'
-import { until } from '../../integration/until.ts'
+import { platformState } from '../../fixtures/stage.ts'
+import { until } from '../../fixtures/until.ts'
 import { Experiment, patienceMs, timeout } from './experiment.ts'
 
 test(

@@ -3,7 +3,7 @@ import { beforeAll, expect } from 'vitest'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { afterAll } from 'vitest'
-import { Reading } from '../../stream/reading.ts'
+import { Reading } from '../../fixtures/reading.ts'
 import { badFrame, goodFrame } from './frames.ts'
 import { testFuzz } from './test-fuzz.ts'
 

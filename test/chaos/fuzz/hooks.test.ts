@@ -10,8 +10,8 @@ import {
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { expect } from 'vitest'
 import { silentLogger } from '../../../src/util/logger.ts'
-import { fastClock } from '../../integration/fast-clock.ts'
-import { until } from '../../integration/until.ts'
+import { fastClock } from '../../fixtures/fast-clock.ts'
+import { until } from '../../fixtures/until.ts'
 import { startPlatform } from './stage.ts'
 import { testFuzz } from './test-fuzz.ts'
 

@@ -13,7 +13,7 @@ import {
 } from 'opencti-stream-connector'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { fieldsOf } from '../../../src/settings/schemas/setting-field.ts'
-import { minimalEnvironment } from '../../settings/minimal-environment.ts'
+import { minimalEnvironment } from '../../fixtures/minimal-environment.ts'
 import { canary, hostileText } from './hostile-texts.ts'
 import { testFuzz } from './test-fuzz.ts'
 

@@ -1,8 +1,8 @@
 import { tmpdir } from 'node:os'
 import { MemoryStore } from 'opencti-stream-connector'
 import { Simulator } from 'opencti-stream-connector/testing'
-import { fastClock } from '../../integration/fast-clock.ts'
-import { Recorder, type RecorderOptions } from '../../integration/recorder.ts'
+import { fastClock } from '../../fixtures/fast-clock.ts'
+import { Recorder, type RecorderOptions } from '../../fixtures/recorder.ts'
 
 /** A platform for one input; a fuzzer makes thousands of them in one test. */
 export function startPlatform(): Promise<Simulator> {

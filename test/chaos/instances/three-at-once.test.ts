@@ -1,11 +1,11 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { MemoryStore } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
-import { ChildLife } from '../../integration/child-life.ts'
-import { CrashTarget } from '../../integration/crash-target.ts'
-import { caughtUp, startRecorder, startSimulator } from '../../integration/stage.ts'
-import { until } from '../../integration/until.ts'
-import { temporaryFolder } from '../../temporary-folder.ts'
+import { ChildLife } from '../../fixtures/child-life.ts'
+import { CrashTarget } from '../../fixtures/crash-target.ts'
+import { caughtUp, startRecorder, startSimulator } from '../../fixtures/stage.ts'
+import { until } from '../../fixtures/until.ts'
+import { temporaryFolder } from '../../fixtures/temporary-folder.ts'
 import { scaled } from '../scale.ts'
 
 test(

@@ -12,11 +12,11 @@ import {
 } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { fastClock } from '../../integration/fast-clock.ts'
-import { startSimulator } from '../../integration/stage.ts'
-import { until } from '../../integration/until.ts'
-import { ask } from '../../observe/ask.ts'
-import { serve } from '../../opencti/loopback.ts'
+import { fastClock } from '../../fixtures/fast-clock.ts'
+import { startSimulator } from '../../fixtures/stage.ts'
+import { until } from '../../fixtures/until.ts'
+import { ask } from '../../fixtures/ask.ts'
+import { serve } from '../../fixtures/loopback.ts'
 import { scaled } from '../scale.ts'
 
 /** What every secret begins with, and where it ends: neither may be seen anywhere. */

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { expect, onTestFinished, test } from 'vitest'
-import { startSimulator } from '../../integration/stage.ts'
-import { until } from '../../integration/until.ts'
-import { makeObserved, readiness } from '../../observe/stage.ts'
+import { startSimulator } from '../../fixtures/stage.ts'
+import { until } from '../../fixtures/until.ts'
+import { makeObserved, readiness } from '../../fixtures/make-observed.ts'
 import { scaled } from '../scale.ts'
 
 /** What a client sends that never finishes its request. */

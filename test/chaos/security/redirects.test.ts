@@ -8,8 +8,8 @@ import { TargetLimits } from '../../../src/flow/target-limits.ts'
 import { systemClock } from '../../../src/util/clock.ts'
 import { Redactor } from '../../../src/util/redactor.ts'
 import { Secret } from '../../../src/util/secret.ts'
-import { makeCertificates } from '../../opencti/certificates.ts'
-import { serve } from '../../opencti/loopback.ts'
+import { makeCertificates } from '../../fixtures/certificates.ts'
+import { serve } from '../../fixtures/loopback.ts'
 
 const { ca, server } = makeCertificates()
 

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { connectorId, stateDirectory } from '../../store/state-directory.ts'
-import { temporaryFolder } from '../../temporary-folder.ts'
+import { connectorId, stateDirectory } from '../../fixtures/state-directory.ts'
+import { temporaryFolder } from '../../fixtures/temporary-folder.ts'
 
 /** A machine on which new files are for everybody, unless who makes them says otherwise. */
 function withLooseUmask(): void {

@@ -12,8 +12,8 @@ import { TargetClients } from '../../../src/target/target-clients.ts'
 import { TargetLimits } from '../../../src/flow/target-limits.ts'
 import { systemClock } from '../../../src/util/clock.ts'
 import { Redactor } from '../../../src/util/redactor.ts'
-import { makeCertificates } from '../../opencti/certificates.ts'
-import { serve } from '../../opencti/loopback.ts'
+import { makeCertificates } from '../../fixtures/certificates.ts'
+import { serve } from '../../fixtures/loopback.ts'
 
 const { ca, server, expired, early, elsewhere, client, passphrase, selfSigned } = makeCertificates()
 const own = { ca, ...client, passphrase }

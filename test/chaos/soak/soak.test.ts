@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { SqliteStore } from 'opencti-stream-connector'
 import { buildMalware, openCtiPropertiesOf, seededRandom, Simulator } from 'opencti-stream-connector/testing'
-import { JsonServer } from '../../integration/json-server.ts'
-import { until } from '../../integration/until.ts'
-import { temporaryFolder } from '../../temporary-folder.ts'
+import { JsonServer } from '../../fixtures/json-server.ts'
+import { until } from '../../fixtures/until.ts'
+import { temporaryFolder } from '../../fixtures/temporary-folder.ts'
 import { scaled } from '../scale.ts'
 
 /** What the target is told of one event. */

@@ -1,11 +1,12 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { type Clock, systemClock } from 'opencti-stream-connector'
-import { buildIndicator, type LiveConnection, Simulator } from 'opencti-stream-connector/testing'
-import { temporaryFolder } from '../../temporary-folder.ts'
-import { type CrashCall } from '../../integration/crash-target.ts'
-import { JsonServer } from '../../integration/json-server.ts'
-import { type Program, runProgram } from '../../integration/program.ts'
+import { buildIndicator, type LiveConnection, type Simulator } from 'opencti-stream-connector/testing'
+import { temporaryFolder } from '../../fixtures/temporary-folder.ts'
+import { type CrashCall } from '../../fixtures/crash-target.ts'
+import { JsonServer } from '../../fixtures/json-server.ts'
+import { type Program, runProgram } from '../../fixtures/program.ts'
 import { isFullChaos } from '../scale.ts'
+import { plainSimulator } from '../../fixtures/plain-simulator.ts'
 
 const isLong = isFullChaos
 const objects = isLong ? 100_000 : 6000
@@ -18,8 +19,7 @@ const most = isLong ? 1.5 : 2
 async function platformWithHistory(): Promise<Simulator> {
   let behindMs = 30 * 86_400_000
   const clock: Clock = { ...systemClock, now: () => systemClock.now() - behindMs }
-  const simulator = await Simulator.start({ heartbeatMs: 50, idleReadMs: 20, catchUpPage: 500, clock })
-  onTestFinished(() => simulator.close())
+  const simulator = await plainSimulator({ heartbeatMs: 50, idleReadMs: 20, catchUpPage: 500, clock })
   const step = 100
   for (let first = 0; first < objects; first += step) {
     const isBulk = first > objects / 3 && first < (objects * 2) / 3

@@ -6,9 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished } from 'vitest'
 import { SqliteStore } from 'opencti-stream-connector'
 import { seededRandom, Simulator, type StixObject } from 'opencti-stream-connector/testing'
-import { temporaryFolder } from '../../temporary-folder.ts'
-import { FaultyFront, type FrontMood } from '../../integration/faulty-front.ts'
-import { until } from '../../integration/until.ts'
+import { temporaryFolder } from '../../fixtures/temporary-folder.ts'
+import { FaultyFront, type FrontMood } from './faulty-front.ts'
+import { until } from '../../fixtures/until.ts'
 import { scaled } from '../scale.ts'
 
 export const killCount = scaled(5, 25, 'STORM_KILLS')

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { buildIndicator, openCtiPropertiesOf } from 'opencti-stream-connector/testing'
 import { SiemService } from '../../../examples/siem/siem-service.ts'
-import { type FaultyFront } from '../../integration/faulty-front.ts'
+import { type FaultyFront } from './faulty-front.ts'
 import { killCount, stormProgram } from './program.ts'
 
 /** The first connector that the README shows, byte for byte, as the program that it says it is. */

@@ -5,15 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { SqliteStore } from 'opencti-stream-connector'
 import { seededRandom, Simulator } from 'opencti-stream-connector/testing'
-import { ChildLife } from '../../integration/child-life.ts'
-import { until } from '../../integration/until.ts'
+import { ChildLife } from '../../fixtures/child-life.ts'
+import { until } from '../../fixtures/until.ts'
 import { scaled } from '../scale.ts'
 import { JournalAudit } from './journal-audit.ts'
 import { disturbStream, noDisturbances } from './disturb-stream.ts'
 import { checkSequences } from './sequences.ts'
 import { printOf, StormTarget } from './target.ts'
 import { valueRecords, versionsOf, wholeRecord } from './versions.ts'
-import { StormWriter } from './writer.ts'
+import { StormWriter } from '../../fixtures/writer.ts'
 
 /**
  * What is stormed: a connector that is called for each event or in batches; one that writes a record for each value of an

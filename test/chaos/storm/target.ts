@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Entity } from 'opencti-stream-connector'
-import { JsonServer } from '../../integration/json-server.ts'
+import { JsonServer } from '../../fixtures/json-server.ts'
 
 /** What a hook of the child asks for. */
 export interface StormOperation {

@@ -1,10 +1,10 @@
 import { RetryableError } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { expect, onTestFinished, test } from 'vitest'
-import { startSimulator } from '../../integration/stage.ts'
-import { until } from '../../integration/until.ts'
-import { ask } from '../ask.ts'
-import { FailingStore, makeObserved, readiness } from '../stage.ts'
+import { startSimulator } from '../../fixtures/stage.ts'
+import { until } from '../../fixtures/until.ts'
+import { ask } from '../../fixtures/ask.ts'
+import { FailingStore, makeObserved, readiness } from '../../fixtures/make-observed.ts'
 
 test('is ready while everything works, and not after a stop', async () => {
   const simulator = await startSimulator()

@@ -3,7 +3,7 @@ import { Agent } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { canShare, HttpEndpoint, type HttpService } from '../../../src/observe/http/http-endpoint.ts'
-import { ask } from '../ask.ts'
+import { ask } from '../../fixtures/ask.ts'
 
 function service(options: Partial<HttpService> = {}): HttpService {
   return {

@@ -2,7 +2,7 @@ import { type EventContext, MemoryStore, StreamConnector } from 'opencti-stream-
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { tmpdir } from 'node:os'
 import { expect, test } from 'vitest'
-import { minimalEnvironment } from '../../settings/minimal-environment.ts'
+import { minimalEnvironment } from '../../fixtures/minimal-environment.ts'
 import { createLogger } from '../../../src/observe/log/create-logger.ts'
 import { type Logger } from '../../../src/util/logger.ts'
 import { Redactor } from '../../../src/util/redactor.ts'

@@ -2,9 +2,9 @@ import { tmpdir } from 'node:os'
 import { MemoryStore, PermanentError, RetryableError, StreamConnector } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { fastClock } from '../../integration/fast-clock.ts'
-import { startSimulator } from '../../integration/stage.ts'
-import { until } from '../../integration/until.ts'
+import { fastClock } from '../../fixtures/fast-clock.ts'
+import { startSimulator } from '../../fixtures/stage.ts'
+import { until } from '../../fixtures/until.ts'
 
 class Failing extends StreamConnector {
   static override readonly defaults = { name: 'Failing', concurrency: 16, filter: { types: ['indicator'] } }

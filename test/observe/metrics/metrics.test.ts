@@ -1,13 +1,13 @@
 import { PermanentError, SkipEvent } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { expect, test } from 'vitest'
-import { caughtUp, lastEventOf, startSimulator } from '../../integration/stage.ts'
-import { until } from '../../integration/until.ts'
+import { caughtUp, lastEventOf, startSimulator } from '../../fixtures/stage.ts'
+import { until } from '../../fixtures/until.ts'
 import { Distribution, HookTimings } from '../../../src/observe/facts/hook-timings.ts'
 import { parsePosition } from '../../../src/util/position.ts'
 import { systemClock } from '../../../src/util/clock.ts'
-import { ask, samplesOf } from '../ask.ts'
-import { makeObserved } from '../stage.ts'
+import { ask, samplesOf } from '../../fixtures/ask.ts'
+import { makeObserved } from '../../fixtures/make-observed.ts'
 
 test('the metrics match the counters', async () => {
   const simulator = await startSimulator()

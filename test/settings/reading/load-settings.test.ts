@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { defineSettings } from '../../../src/settings/schemas/define-settings.ts'
 import { loadSettings } from '../../../src/settings/reading/load-settings.ts'
 import { type Secret, secret } from '../../../src/util/secret.ts'
-import { folderWith, minimalEnvironment, settingsErrorOf } from '../minimal-environment.ts'
+import { folderWith, minimalEnvironment, settingsErrorOf } from '../../fixtures/minimal-environment.ts'
 
 const definition = defineSettings({
   my_siem: z.object({

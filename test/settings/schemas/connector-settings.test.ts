@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { catchUpEndForms } from '../../../src/settings/schemas/read-beginning.ts'
 import { loadSettings } from '../../../src/settings/reading/load-settings.ts'
-import { folderWith, minimalEnvironment, settingsErrorOf } from '../minimal-environment.ts'
+import { folderWith, minimalEnvironment, settingsErrorOf } from '../../fixtures/minimal-environment.ts'
 
 const { CONNECTOR_LIVE_STREAM_ID, ...withoutStream } = minimalEnvironment
 const load = (env: Record<string, string>, yaml?: string) =>

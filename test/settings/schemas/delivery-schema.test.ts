@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { type ConnectorDefaults } from '../../../src/settings/schemas/connector-defaults.ts'
 import { loadSettings } from '../../../src/settings/reading/load-settings.ts'
 import { deliveryFields } from '../../../src/settings/schemas/setting-field.ts'
-import { folderWith, minimalEnvironment, settingsErrorOf } from '../minimal-environment.ts'
+import { folderWith, minimalEnvironment, settingsErrorOf } from '../../fixtures/minimal-environment.ts'
 
 const load = (env: Record<string, string> = {}, defaults: ConnectorDefaults = {}) =>
   loadSettings(

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type ConnectorDefaults } from '../../../src/settings/schemas/connector-defaults.ts'
 import { loadSettings } from '../../../src/settings/reading/load-settings.ts'
-import { folderWith, minimalEnvironment, settingsErrorOf } from '../minimal-environment.ts'
+import { folderWith, minimalEnvironment, settingsErrorOf } from '../../fixtures/minimal-environment.ts'
 
 const code: ConnectorDefaults = {
   routes: {

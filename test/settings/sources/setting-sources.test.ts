@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { folderWith, minimalEnvironment } from '../minimal-environment.ts'
+import { folderWith, minimalEnvironment } from '../../fixtures/minimal-environment.ts'
 
 const loader = new URL('../../../src/settings/reading/load-settings.ts', import.meta.url).href
 const script = `
