@@ -2,30 +2,30 @@ import { type EntityRecord, type MaybePromise } from '../store/state-store.ts'
 import { type Outcome } from './event-counters.ts'
 import { type Operation } from './operation.ts'
 
-/** Calls a hook of the author that belongs to an operation, for as long as a hook may take. */
+/** Calls an author's hook for an operation, subject to the hook time limit. */
 export type CallHook = (hook: string, call: () => unknown) => unknown
 
 /**
- * A part of the connector that has a say in what an operation does at the target, or has to know what it did there: the id
- * map, links, expiry, reconcile, replay. Who calls the hooks knows a list of them and nothing of any.
+ * A part of the connector that affects, or must know about, what an operation does to the target: id map,
+ * links, expiry, reconciliation, replay. The hook runner only knows a list of features.
  */
 export interface DeliveryFeature {
   /**
-   * The turn of an operation has come. Answers what the id map has of its entity for those that follow, as the feature sees
-   * it, or the outcome with which the operation ends before any hook is called.
+   * Called at the operation's turn. Returns the entity's id map record as later features should see it, or
+   * the outcome that ends the operation before any hook is called.
    *
-   * @param record as the feature before has answered it; undefined when the entity was never pushed.
+   * @param record the previous feature's result; undefined if the entity was never pushed.
    */
   before?(
     operation: Operation,
     record: EntityRecord | undefined,
   ): MaybePromise<EntityRecord | Outcome | undefined>
-  /** The target has taken the entity, under this id of its own if it said one. */
+  /** The target accepted the entity, under this id if it assigned one. */
   taken?(operation: Operation, externalId: string | undefined, callHook: CallHook): void | Promise<void>
   /** The target no longer has the entity. */
   lost?(operation: Operation): void
-  /** The target has the entity, in a state and under an id that nobody knows. */
+  /** The target has the entity in an unknown state and under an unknown id. */
   unclear?(operation: Operation): void
-  /** The operation ended without an effect at the target, which keeps the state that it has. */
+  /** The operation ended without an effect; the target's state is unchanged. */
   leftAsItIs?(operation: Operation): void
 }

@@ -13,31 +13,31 @@ export function isOutcome(answer: object | undefined): answer is Outcome {
 
 export const delivered: Outcome = { kind: 'delivered' }
 
-/** The reason of events that no route takes. */
+/** Skip reason of events no route accepts. */
 export const noRouteReason = 'no-route'
 
-/** What the counters say at one moment. Always: received = delivered + skipped + dead-lettered + in flight. */
+/** Snapshot of the counters. Always: received = delivered + skipped + dead-lettered + in flight. */
 export interface EventCounts {
   readonly received: number
   readonly delivered: number
   readonly skipped: number
   readonly deadLettered: number
   readonly inFlight: number
-  /** Skipped events by their reason. */
+  /** Skipped events by reason. */
   readonly skippedByReason: Readonly<Record<string, number>>
-  /** Tries of a hook that failed and were made again. */
+  /** Failed hook attempts that were retried. */
   readonly retries: number
-  /** Absent unless nothing, or next to nothing, of the last events was delivered. */
+  /** Undefined unless (almost) none of the last events was delivered. */
   readonly failing?: Failing | undefined
 }
 
-/** Skip reasons can come from authors: no more than this many are told apart. */
+/** Maximum number of skip reasons to distinguish, because authors choose them. */
 const maxReasons = 100
 
-/** A reason that holds a part of an entity can be as long as that, in characters. */
+/** Maximum length of a skip reason, which may contain part of an entity, in characters. */
 const maxReasonCharacters = 500
 
-/** Counts what became of every event. */
+/** Counts the outcome of every event. */
 export class EventCounters {
   #received = 0
   #delivered = 0
@@ -48,7 +48,7 @@ export class EventCounters {
   readonly #recent = new RecentEndings()
   #retries = 0
 
-  /** @param whole the counters that these are a part of: they count the retries too, but events on their own. */
+  /** @param whole counters these are part of; they count the retries, too, but events separately. */
   constructor(whole?: EventCounters) {
     this.#whole = whole
   }
@@ -58,9 +58,9 @@ export class EventCounters {
   }
 
   /**
-   * Enters the end of an event; once for each that was received.
+   * Records the end of an event; once per received event.
    *
-   * @param isReplay whether it was another try of a dead letter: that one is refused again says nothing of the events of now.
+   * @param isReplay whether it was a retry of a dead letter; its refusal says nothing about current events.
    */
   close(outcome: Outcome, isReplay = false): void {
     if (outcome.kind === 'delivered') {
@@ -78,7 +78,7 @@ export class EventCounters {
     }
   }
 
-  /** A try failed, and another one will be made. */
+  /** An attempt failed and will be retried. */
   retry(): void {
     this.#retries++
     this.#whole?.retry()
@@ -98,25 +98,25 @@ export class EventCounters {
   }
 }
 
-/** What the last events have come to, when nothing or next to nothing of them was delivered. */
+/** Outcomes of the last events when (almost) none was delivered. */
 export interface Failing {
   /** How many of the last events were delivered, and how many were put aside. */
   readonly delivered: number
   readonly refused: number
-  /** Why the last of these was put aside. */
+  /** Why the last of them was put aside. */
   readonly reason: string
 }
 
-/** So many are looked at: what was before says nothing of now. */
+/** Number of events to consider: older ones say nothing about now. */
 const window = 20
 
-/** Fewer bad events than this say nothing of the others. */
+/** Fewer bad events than this say nothing about the others. */
 const minRefused = 3
 
-/** Delivered events of a hundred: no more than this is next to nothing. */
+/** Share of delivered events, in percent, that counts as almost none. */
 const nextToNothing = 5
 
-/** Remembers whether the last events were delivered. Those that needed nothing at the target do not count. */
+/** Tracks whether the last events were delivered. Ignores events that required no action on the target. */
 export class RecentEndings {
   readonly #wereDelivered = new Uint8Array(window)
   #count = 0
@@ -132,7 +132,7 @@ export class RecentEndings {
     this.#reason = reason
   }
 
-  /** Undefined when enough is delivered, or too little is known. */
+  /** Undefined if enough is delivered or too little is known. */
   get failing(): Failing | undefined {
     const known = Math.min(this.#count, window)
     const refused = known - this.#delivered
@@ -148,13 +148,13 @@ export class RecentEndings {
   }
 }
 
-// Told apart by identity: authors skip events for reasons in words of their own.
+// Compared by identity: authors choose their own words for skip reasons.
 
-/** How an event ends that waited when somebody reset the connector. */
+/** Outcome of events that were queued when someone reset the connector. */
 export const droppedByReset: Outcome = { kind: 'skipped', reason: 'reset' }
 
-/** How an event ends that was not delivered because the target has a newer state of its entity. */
+/** Outcome of events not delivered because the target has newer state. */
 export const staleOutcome: Outcome = { kind: 'skipped', reason: 'stale' }
 
-/** How a repair or a withdrawal by time ends when an event of its entity came before it. */
+/** Outcome of a repair or expiry preceded by an event of its entity. */
 export const overtakenOutcome: Outcome = { kind: 'skipped', reason: 'overtaken' }

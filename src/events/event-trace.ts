@@ -1,6 +1,6 @@
 import { type Outcome } from './event-counters.ts'
 
-/** What is told of an operation. */
+/** What a trace says about an operation. */
 export interface TracedOperation {
   readonly kind: string
   readonly tries: { readonly count: number }
@@ -9,18 +9,18 @@ export interface TracedOperation {
   readonly pendingEvent: { readonly trace?: EventTrace | undefined }
 }
 
-/** Follows the calls of hooks for an operation, or for a batch of them. */
+/** Traces the hook calls of an operation or a batch. */
 export interface HookTrace {
-  /** Calls a hook and hands on what it answers or throws. */
+  /** Calls a hook and passes on its result or error. */
   run<T>(hook: string, call: () => T | Promise<T>): T | Promise<T>
 }
 
-/** Follows one event from when it was accepted to its end, for those who watch from outside. */
+/** Traces an event from acceptance to its end, for observers. */
 export interface EventTrace {
-  /** What the event is about, once that is known. */
+  /** The event's entity, once known. */
   about(entity: { readonly id: string; readonly type: string }): void
   hooksOf(operation: TracedOperation): HookTrace
-  /** A hook has failed at one of its operations. */
+  /** A hook failed for one of its operations. */
   failed(hook: string, operation: TracedOperation, error: unknown): void
   end(outcome: Outcome): void
 }

@@ -13,11 +13,11 @@ import { isPapMarking } from '../stix/read/pap-markings.ts'
 import { compareTlp, type Tlp } from '../stix/read/tlp.ts'
 import { type Clock } from '../util/clock.ts'
 
-/** Why an entity does not pass. */
+/** Why an entity is rejected. */
 export interface Rejection {
-  /** Under which it is counted, such as `filter-labels`. */
+  /** Reason to count it under, such as `filter-labels`. */
   readonly reason: string
-  /** It follows from what never changes, so that the entity can never have been pushed. */
+  /** Follows from immutable fields, so the entity can never have been pushed. */
   readonly isForGood: boolean
 }
 
@@ -25,19 +25,16 @@ type FilterRules = ResolvedFilterOptions & { readonly tlp?: readonly Tlp[] | und
 
 type Rule = { readonly rejection: Rejection; readonly passes: (entity: Entity) => boolean }
 
-/**
- * Decides which entities reach the hooks. The rules stand in order of what they cost, and only those that somebody set
- * are there at all.
- */
+/** Decides which entities reach the hooks. Only contains configured rules, cheapest first. */
 export class Filter {
   readonly #rules: readonly Rule[]
 
-  /** @param options what has to hold; `tlp` names the only markings that pass. */
+  /** @param options conditions; `tlp` lists the only markings to accept. */
   constructor(options: FilterRules, clock: Pick<Clock, 'now'>) {
     this.#rules = [...rulesOf(options, clock)]
   }
 
-  /** The first rule that an entity breaks; undefined when it passes. */
+  /** The first rule an entity breaks; undefined if it passes. */
   rejects(entity: Entity): Rejection | undefined {
     for (const rule of this.#rules) if (!rule.passes(entity)) return rule.rejection
     return undefined
@@ -87,7 +84,7 @@ function* rulesOf(options: FilterRules, clock: Pick<Clock, 'now'>): Iterable<Rul
   if (where !== undefined) yield rule('where', (entity) => where(entity))
 }
 
-/** Names in `types` are STIX types, OpenCTI types or groups, in any case. */
+/** Names in `types` are STIX types, OpenCTI types, or groups, in any case. */
 function typeRule(types: readonly string[]): Rule['passes'] {
   const wanted = new Set(types.map(typeNameOf))
   const decided = new Map<string, boolean>()
@@ -100,19 +97,19 @@ function typeRule(types: readonly string[]): Rule['passes'] {
       passes = [typeNameOf(entity.type), typeNameOf(octiType), ...groupsOf(entity)].some((name) =>
         wanted.has(name),
       )
-      // Of a type that is not known the document itself must tell whether it is an observable.
+      // For an unknown type, the document must show whether it is an observable.
       if (decided.size < 1000 && isKnownTypeName(entity.type)) decided.set(key, passes)
     }
     return passes
   }
 }
 
-/** Conditions on fields of indicators; other entities have no such field and are not concerned. */
+/** Conditions on indicator fields. They do not apply to entities without these fields. */
 function patternTypeRule(patternTypes: readonly string[]): Rule['passes'] {
   const wanted = new Set(patternTypes.map((name) => name.trim().toLowerCase()))
   return (entity) => {
     if (entity.type !== 'indicator') return true
-    // The type is optional in STIX 2.0 and in the shape of the specification, and then means STIX.
+    // Optional in STIX 2.0 and in the specification's shape, where it means STIX.
     const patternType = fieldOf(entity, 'pattern_type') ?? 'stix'
     return typeof patternType === 'string' && wanted.has(patternType.trim().toLowerCase())
   }
@@ -125,7 +122,7 @@ function observableTypeRule(observableTypes: readonly string[]): Rule['passes'] 
     entity.type !== 'indicator' || wanted.has(nameOf(mainObservableTypeOf(entity) ?? 'unknown'))
 }
 
-/** Authors by their STIX id, or by the id that they have at the platform, which stands in its addresses. */
+/** Authors by STIX id, or by their id on the platform, as in its URLs. */
 function authorRule(authors: readonly string[]): Rule['passes'] {
   const wanted = new Set(authors.map((id) => id.trim().toLowerCase()))
   const isWanted = (id: unknown) => typeof id === 'string' && wanted.has(id.toLowerCase())
@@ -133,8 +130,8 @@ function authorRule(authors: readonly string[]): Rule['passes'] {
 }
 
 /**
- * A condition on the level of an entity, `TLP:CLEAR` where nothing is said. One that bears a marking that is not known
- * may be of a stricter level than any; beside a level, a marking of the Permissible Actions Protocol is none.
+ * A condition on the TLP level, which is `TLP:CLEAR` by default. An unknown marking may be stricter than any
+ * level; next to a level, a Permissible Actions Protocol marking does not count as unknown.
  */
 function levelRule(
   unknownMarkings: ResolvedFilterOptions['unknownMarkings'],

@@ -4,7 +4,7 @@ import { type Outcome } from './event-counters.ts'
 import { type PendingEvent } from './pending-event.ts'
 import { entityKeyOfLane, type Route } from './routes.ts'
 
-/** What a hook is asked to do at the target. */
+/** What a hook does to the target. */
 export type OperationKind = 'create' | 'update' | 'delete'
 
 /**
@@ -21,46 +21,49 @@ export type OperationKind = 'create' | 'update' | 'delete'
 export type DeleteReason =
   'deleted' | 'left-filter' | 'left-route' | 'revoked' | 'expired' | 'merged' | 'reconciled' | 'changed'
 
-/** One effect on the target, for one entity, through one route: an event is one of them, a merge several. */
+/**
+ * One effect on the target, for one entity, through one route. Most events are one operation; a merge is
+ * several.
+ */
 export class Operation {
-  /** May change until it is started: an update of what was never created becomes a create. */
+  /** May change until it starts: an update of an entity that was never created becomes a create. */
   kind: OperationKind
   pendingEvent: PendingEvent
   entity: Entity
-  /** The entity's lane: its key, and the name of the route where there is one. */
+  /** The entity's lane: its key, plus the route name if there is one. */
   readonly key: string
-  /** Lanes that it has to be first in, beside its own: those of the entities that it is merged with. */
+  /** Additional lanes in which it must be first: those of merged entities. */
   readonly joined: readonly string[]
   reason: DeleteReason | undefined
-  /** Through which it goes; undefined where there are no routes. */
+  /** Route of the operation. Undefined without routes. */
   readonly route: Route | undefined
-  /** What its tries have come to so far. */
+  /** Outcome of its attempts so far. */
   readonly tries = new Tries()
-  /** Since when it is waited for its end, on the monotonic clock, in whole milliseconds. */
+  /** When it was queued, on the monotonic clock, in whole milliseconds. */
   pushedMs = 0
-  /** Since when it is in the hands of a hook or a batch, in the same way; -1 before that. */
+  /** When a hook or batch took it, likewise; -1 before that. */
   startedMs = -1
-  /** Events that this one has replaced while they waited; they end when it ends. */
+  /** Events this one replaced in the queue; they end when it does. */
   replaced: PendingEvent[] | undefined
-  /** A create that nobody saw was folded into it. */
+  /** A create the target never saw was folded into it. */
   unseen = false
-  /** Why nothing is done: what the target has of the entity, or has not, stays; undefined when something is. */
+  /** Why nothing is done and the target stays as it is; undefined if something is done. */
   leftAsItIs: 'revoked' | 'expired' | undefined
-  /** Under which a delete is counted as skipped when the entity was never pushed. */
+  /** Skip reason for the delete of an entity that was never pushed. */
   unlessPushed = 'never-pushed'
-  /** What `flush` is handed for it, once it was transformed; where there are no batches, nothing. */
+  /** Transformed item for `flush`; unused without batches. */
   forFlush: unknown
-  /** Why it is there. */
+  /** Why the operation exists. */
   origin: Origin = ofStream
-  /** Position that the id map keeps, where it is newer than that of the operation's event: of what it replaces. */
+  /** Position to store in the id map, if newer than that of its own event, because of replaced events. */
   newerPosition: string | undefined
-  /** The target does not know the entity before it. */
+  /** The target did not know the entity before. */
   isFirst = false
-  /** It stands in this many lanes where it is not first yet. */
+  /** Number of lanes in which it is not first yet. */
   blockedBy = 0
-  /** The author's own code is at work on it, not the target. */
+  /** The author's own code is running, not the target. */
   isTransforming = false
-  /** A hook is at work on it that does not end although its time is over: see `CONNECTOR_HOOK_TIMEOUT_MS`. */
+  /** A hook ignores that its time is over: see `CONNECTOR_HOOK_TIMEOUT_MS`. */
   isOverdue = false
 
   constructor(
@@ -81,7 +84,7 @@ export class Operation {
     this.route = route
   }
 
-  /** The entity's key, the same at every route. */
+  /** The entity's key, the same on every route. */
   get entityKey(): string {
     return this.route === undefined ? this.key : entityKeyOfLane(this.key, this.route.name)
   }
@@ -91,22 +94,25 @@ export class Operation {
     return undefined
   }
 
-  /** Whether it has been handed to a hook or a batch. */
+  /** Whether a hook or batch has taken it. */
   get isStarted(): boolean {
     return this.startedMs >= 0
   }
 
-  /** Neither it nor, for a dead letter, its event has ever been tried: whether it works says nothing of itself yet. */
+  /**
+   * Whether neither it nor, for a dead letter, its event has ever been attempted, so that its success does
+   * not depend on itself.
+   */
   get isUntried(): boolean {
     return this.tries.lastFailedAtMs === 0 && this.origin.kind !== 'replay'
   }
 
-  /** The dead letter that has ended when this has. */
+  /** Dead letter that ends together with this operation. */
   get replayedAlone(): number | undefined {
     return this.origin.kind === 'replay' && !this.origin.isPart ? this.origin.letterId : undefined
   }
 
-  /** It has ended, and with it all that it has replaced, which ended as `replaced` says. */
+  /** Ends it, and everything it replaced with the outcome `replaced`. */
   finish(outcome: Outcome, replaced: Outcome = coalesced): void {
     for (const delivery of this.replaced ?? []) {
       this.route?.counters.close(replaced)
@@ -125,18 +131,18 @@ const coalesced: Outcome = { kind: 'skipped', reason: 'coalesced' }
 const noLanes: readonly string[] = []
 
 /**
- * Why an operation is there that no event has brought: a comparison found that the target is not as it should be.
+ * Why an operation without an event exists: a comparison found a difference.
  *
- * It stands in the lane of its entity as any other; when its turn comes and something has happened to the entity since it
- * was found, it has nothing more to say.
+ * It queues in its entity's lane like any other operation, and is dropped at its turn if something has
+ * happened to the entity since.
  */
 export interface Repair {
   /**
-   * `withdraw`: what is gone at the platform; `recreate`: what the target has lost; `orphan`: what is in the target, was
-   * ours, and is not in the id map.
+   * `withdraw`: gone from the platform; `recreate`: lost by the target; `orphan`: in the target, ours, and
+   * not in the id map.
    */
   readonly kind: 'withdraw' | 'recreate' | 'orphan'
-  /** The route where it was found; absent where there is none. */
+  /** Route where it was found. Undefined if there is none. */
   readonly route?: string | undefined
   /** The target's id of an orphan. */
   readonly externalId?: string | undefined
@@ -144,48 +150,50 @@ export interface Repair {
   readonly isOvertaken: () => boolean
 }
 
-/** Why an operation is there: an event asked for it, or a part of the connector that works without one. */
+/** Why an operation exists: an event, or a part of the connector that works without one. */
 export type Origin =
   | { readonly kind: 'stream' }
-  /** A dead letter is tried again. */
+  /** Retry of a dead letter. */
   | {
       readonly kind: 'replay'
       readonly letterId: number
-      /** It is delivered also when the target has a newer state. */
+      /** Deliver even if the target has newer state. */
       readonly isForced: boolean
-      /** Other operations are tries of the same letter: what becomes of it is known when all of them have ended. */
+      /** The letter has other operations; its outcome is known once all have ended. */
       readonly isPart: boolean
     }
-  /** A comparison found that the target is not as it should be. */
+  /** A comparison found a difference. */
   | { readonly kind: 'repair'; readonly repair: Repair }
-  /** The `valid_until` of what was pushed has come, in milliseconds since 1970. */
+  /** The `valid_until` of a pushed entity has passed, in milliseconds since 1970. */
   | { readonly kind: 'expiry'; readonly dueAtMs: number }
 
 export const ofStream: Origin = { kind: 'stream' }
 
-/** What the tries of one operation have come to: retries, outages and dead letters are decided by it. */
+/** Outcomes of one operation's attempts, the basis for retries, outages, and dead letters. */
 export class Tries {
-  /** How many there were, the present one included. */
+  /** Number of attempts, including the current one. */
   count = 0
-  /** Failures that are held against the event itself, since the target worked for others. */
+  /** Failures attributed to the event, because the target worked for others. */
   charges = 0
-  /** How often the target had worked for anybody when the last one failed; -1 before any has. */
+  /** Number of successes of the target at the last failure; -1 before any failure. */
   failedAtSuccess = -1
-  /** Failures in a row that cannot have been the target's. */
+  /** Consecutive failures that cannot be the target's. */
   unexplained = 0
-  /** How many failures count in the share of all tries, what they count, and since how many tries of all. */
+  /** How many failures count in the share of all attempts, their weight, and since how many attempts. */
   counted = 0
   ownFailures = 0
   ownFailuresAt = 0
-  /** How often it was refused for good, and kept all the same as everything was; once for a dead letter that is tried again. */
+  /**
+   * Number of refusals after which it was kept because everything was refused; 1 for a retried dead letter.
+   */
   refusals = 0
-  /** In milliseconds since 1970; 0 when none has failed. */
+  /** In milliseconds since 1970; 0 if none has failed. */
   firstFailedAtMs = 0
   lastFailedAtMs = 0
-  /** Why the last one failed; empty when none has. */
+  /** Why the last attempt failed; empty if none has. */
   lastFailure = ''
 
-  /** One has failed at this wall time, in milliseconds since 1970. */
+  /** Records a failure at this wall time, in milliseconds since 1970. */
   fail(nowMs: number, reason: string): void {
     this.lastFailure = reason
     if (this.firstFailedAtMs === 0) this.firstFailedAtMs = nowMs

@@ -2,27 +2,27 @@ import { type StreamEvent } from '../opencti/stream-event.ts'
 import { delivered, noRouteReason, type Outcome } from './event-counters.ts'
 import { type EventTrace } from './event-trace.ts'
 
-/** What is done when an event has come to its end. */
+/** What to do when an event has ended. */
 export interface Acknowledgment {
   /** The event has ended; called once. */
   settle(event: PendingEvent, outcome: Outcome): void
-  /** The event goes on waiting and no longer needs its content, of this many bytes. */
+  /** The event is still queued but no longer needs its content, of this many bytes. */
   shrink(bytes: number): void
 }
 
 /**
- * One event on its way, with its acknowledgment. A merge has several parts, one for each entity that it touches, and every
- * event has one for each route; the event has ended when all of them have, and the worst of their outcomes is its own.
+ * An event in flight, with its acknowledgment. A merge has a part for each affected entity, and every event
+ * has one per route. The event ends when all parts have; the worst outcome becomes its own.
  */
 export class PendingEvent {
   readonly event: StreamEvent
-  /** What it still occupies in memory. */
+  /** Memory it still occupies. */
   bytes: number
-  /** Absent when nobody follows it. */
+  /** Undefined without tracing. */
   trace: EventTrace | undefined
   readonly #acknowledgment: Acknowledgment
   #parts = 1
-  /** Parts that go on waiting and need the content no more. */
+  /** Parts that are still queued but no longer need the content. */
   #partsWithoutContent = 0
   #outcome: Outcome | undefined
 
@@ -32,25 +32,25 @@ export class PendingEvent {
     this.#acknowledgment = acknowledgment
   }
 
-  /** Another event has taken the place of a part: when all have let go, what it occupied is free, before it has ended. */
+  /** Another event replaced a part. Once all parts are replaced, its memory is freed before it ends. */
   letGo(): void {
     this.#partsWithoutContent++
     this.#free()
   }
 
-  /** It has `parts` operations; one unless said otherwise. */
+  /** Sets the number of operations; one by default. */
   split(parts: number): void {
     this.#parts = parts
   }
 
-  /** One of its parts has ended. */
+  /** One part has ended. */
   finish(outcome: Outcome): void {
     this.#outcome = this.#outcome === undefined ? outcome : worse(this.#outcome, outcome)
     if (--this.#parts === 0) this.#acknowledgment.settle(this, this.#outcome)
     else if (this.#partsWithoutContent > 0) this.#free()
   }
 
-  /** A part that had {@link letGo} has ended, with the one that took its place. */
+  /** A part that was {@link letGo} has ended, with the one that replaced it. */
   finishReplaced(outcome: Outcome): void {
     this.#partsWithoutContent--
     this.finish(outcome)
@@ -71,7 +71,7 @@ export function worse(one: Outcome, other: Outcome): Outcome {
   return rankOf(other) > rankOf(one) ? other : one
 }
 
-/** That a route did not take an event says less than what another route did with it. */
+/** A route's refusal of an event matters less than what another route did with it. */
 function rankOf(outcome: Outcome): number {
   return outcome.kind === 'skipped' && outcome.reason === noRouteReason ? 0 : rank[outcome.kind]
 }

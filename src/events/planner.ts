@@ -12,20 +12,20 @@ import { Operation } from './operation.ts'
 import { type Route, type Routes } from './routes.ts'
 
 /**
- * Turns an event into the operations that the target needs: one for most events, for a merge one for each entity that it
- * touches, and all of these once for each route. What the entity was before is for the id map to tell, when the operation's
- * turn has come: so a route that does not take an entity still gets the delete of what it may have been given.
+ * Turns an event into the operations the target needs: one for most events, one per affected entity for a
+ * merge, and all of these per route. The id map says at an operation's turn what the entity was before, so a
+ * route that does not accept an entity still gets the delete for what it may have received.
  */
 export class Planner {
   readonly #options: PlannerOptions
-  /** What the entity was before, computed once for all routes while one event is planned. */
+  /** The entity before the event, computed once for all routes. */
   #previous: { readonly entity: Entity | undefined } | undefined
 
   constructor(options: PlannerOptions) {
     this.#options = options
   }
 
-  /** @param rejected the filter's reason when the entity does not pass. */
+  /** @param rejected the filter's reason if the entity is rejected. */
   operationsOf(event: StreamEvent, delivery: PendingEvent, rejected: string | undefined): Operation[] {
     const { routes } = this.#options
     if (routes.areNone) return this.#operationsOf(event, delivery, rejected)
@@ -38,7 +38,7 @@ export class Planner {
     const isPush = event.name === 'create' || event.name === 'update'
     for (const route of routes.all) {
       const rejection = route.rejects(event.entity)
-      // What the route can never take, it never had.
+      // The route never had what it can never accept.
       if (rejection?.isForGood === true && isPush) continue
       operations.push(...this.#operationsOf(event, delivery, rejected ?? rejection?.reason, route))
     }
@@ -84,7 +84,7 @@ export class Planner {
     return operations
   }
 
-  /** Why an entity can never have been pushed; undefined when it can. */
+  /** Why an entity can never have been pushed; undefined if it can. */
   #neverTaken(entity: Entity, route: Route | undefined): string | undefined {
     const rejection = this.#options.filter.rejects(entity)
     if (rejection !== undefined) return rejection.isForGood ? rejection.reason : undefined
@@ -114,18 +114,20 @@ export class Planner {
     return operation
   }
 
-  /** Why an entity that passes the filter is withdrawn all the same, or left as it is; undefined when it is not. */
+  /** Why an entity that passes the filter is removed or left unchanged; undefined if it is neither. */
   #end(entity: Entity, action: 'delete' | 'skip'): 'revoked' | 'expired' | undefined {
     const { on, filter } = this.#options.delivery
     if (entity.type !== 'indicator') return undefined
-    // Somebody who wants revoked indicators wants them at the target; the platform revokes those that expire.
+    // Someone who wants revoked indicators wants them in the target; the platform revokes expired ones.
     if (filter.revoked === 'only' && isRevoked(entity)) return undefined
     if (on.revoked === action && isRevoked(entity)) return 'revoked'
     if (on.expired === action && isExpired(entity, this.#options.clock.now())) return 'expired'
     return undefined
   }
 
-  /** Whether the entity passed the filter, and belonged to the route, before this event, as far as its patch tells. */
+  /**
+   * Whether the entity passed the filter and belonged to the route before this event, judging by its patch.
+   */
   #mayHavePassed(event: StreamEvent, route: Route | undefined): boolean {
     const previous = this.#previousState(event)
     if (previous === undefined) return false
@@ -133,7 +135,10 @@ export class Planner {
     return route === undefined ? this.#options.routes.unrouted === 'delivers' : !route.rejects(previous)
   }
 
-  /** Whether an update is the first that a route sees of an entity: without an id map, only its patch can tell. */
+  /**
+   * Whether an update is the first event a route sees of an entity. Without an id map, only the patch can
+   * tell.
+   */
   #hasEntered(event: StreamEvent, route: Route | undefined): boolean {
     if (route === undefined || this.#options.delivery.idMap) return false
     const previous = this.#previousState(event)
@@ -148,7 +153,9 @@ export class Planner {
     return this.#previous.entity
   }
 
-  /** An entity without an internal id is known by its STIX id, which a rename changes: both names are one lane. */
+  /**
+   * An entity without an OpenCTI id is known by its STIX id, which a rename changes: both names are one lane.
+   */
   #formerLane(event: StreamEvent): readonly string[] {
     if (event.key !== event.entity.id) return noLanes
     const former = previousStixIdOf(event.envelope.context?.reverse_patch)
@@ -157,7 +164,7 @@ export class Planner {
 }
 
 export interface PlannerOptions {
-  /** Whether what the platform deletes is withdrawn from the target. */
+  /** Whether to remove what the platform deletes. */
   readonly listenDelete: boolean
   readonly filter: Filter
   readonly routes: Routes
@@ -165,7 +172,7 @@ export interface PlannerOptions {
   readonly clock: Clock
 }
 
-/** The entities that a merge takes away, without the one that they are merged into; none for any other event. */
+/** The entities a merge removes, without its target; none for other events. */
 export function mergeSourcesOf(event: StreamEvent): readonly Entity[] {
   if (event.name !== 'merge') return noSources
   return (listedSourcesOf(event) ?? []).filter(
@@ -175,14 +182,14 @@ export function mergeSourcesOf(event: StreamEvent): readonly Entity[] {
 
 const noSources: readonly Entity[] = []
 
-/** What a delete means, by what happened at the platform. Dead letters of withdrawals by time are read here too. */
+/** The meaning of a delete, by what happened on the platform. Also parses dead letters of expiries. */
 const deleteReasons: ReadonlyMap<string, Operation['reason']> = new Map([
   ['update', 'left-filter'],
   [expiredType, 'expired'],
 ])
 const noLanes: readonly string[] = []
 
-/** An operation in the lanes that its entities have at the route. */
+/** An operation in its entities' lanes on the route. */
 function operationOf(
   kind: Operation['kind'],
   delivery: PendingEvent,

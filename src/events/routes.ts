@@ -4,12 +4,12 @@ import { EventCounters, noRouteReason } from './event-counters.ts'
 import { type Entity } from '../stix/types/entity.ts'
 import { Filter, type Rejection } from './filter.ts'
 
-/** What becomes of an event beside the routes: it is delivered, only withdrawn, or nothing at all. */
+/** What happens to an event outside the routes: it is delivered, only removed, or nothing. */
 export type Unrouted = 'delivers' | 'withdraws' | 'nothing'
 
 /**
- * The routes of a connector: those of its settings, and those that it once had and through which something may still be
- * at the target.
+ * A connector's routes: the configured ones, and former ones through which something may still be in the
+ * target.
  */
 export class Routes {
   readonly #counters: EventCounters
@@ -37,16 +37,15 @@ export class Routes {
     return this.#all.length === 0 && this.#unrouted === 'delivers'
   }
 
-  /** The route of this name. */
+  /** The route with this name. */
   named(name: string): Route | undefined {
     return this.#all.find((route) => route.name === name)
   }
 
   /**
-   * Something may have been pushed through routes of these names; the empty name stands for what was pushed when there were
-   * none.
+   * Recalls route names through which something may have been pushed; the empty name means without a route.
    *
-   * @returns the names that no route has: what was pushed through them is withdrawn.
+   * @returns names no configured route has; what was pushed through them is removed.
    */
   recall(names: Iterable<string>): readonly string[] {
     const gone: string[] = []
@@ -64,26 +63,26 @@ export class Routes {
   }
 }
 
-/** Between an entity's key and the name of a route. */
+/** Separates an entity's key from the route name. */
 const separator = '@'
 
-/** What a {@link Route} is made from. */
+/** Input of a {@link Route}. */
 export interface RouteSource {
   readonly name: string
-  /** The counters of the connector as a whole, which count its retries too. */
+  /** Counters of the whole connector, which count its retries, too. */
   readonly counters: EventCounters
-  /** Its conditions; absent for a route that existed once, which takes nothing any more. */
+  /** Its conditions. Undefined for a former route, which accepts nothing. */
   readonly options?: ResolvedRoute | undefined
   readonly clock: Pick<Clock, 'now'>
 }
 
 /**
- * A way to the target, or to one of its channels, with its own conditions, lanes, limits and account. What an entity is at
- * one route does not depend on any other.
+ * A way to the target or one of its channels, with its own conditions, lanes, limits, and counters. What an
+ * entity is on one route does not depend on any other.
  */
 export class Route {
   readonly name: string
-  /** What became of its operations. */
+  /** Outcomes of its operations. */
   readonly counters: EventCounters
   readonly #filter: Filter | undefined
 
@@ -93,12 +92,12 @@ export class Route {
     this.#filter = options === undefined ? undefined : new Filter(options.conditions, clock)
   }
 
-  /** Whether it is in the settings; if not, it only withdraws what was pushed through it. */
+  /** Whether it is configured. If not, it only removes what was pushed through it. */
   get isConfigured(): boolean {
     return this.#filter !== undefined
   }
 
-  /** Why it does not take an entity; undefined when it does. */
+  /** Why it does not accept an entity; undefined if it does. */
   rejects(entity: Entity): Rejection | undefined {
     if (this.#filter === undefined) return noRoute
     const rejection = this.#filter.rejects(entity)
@@ -106,7 +105,7 @@ export class Route {
     return rejection.isForGood ? neverThisRoute : noRoute
   }
 
-  /** The lane, and the place in the id map, that an entity has at this route. */
+  /** An entity's lane, and its id map key, on this route. */
   laneOf(entityKey: string): string {
     return laneOf(entityKey, this.name)
   }
@@ -115,12 +114,12 @@ export class Route {
 const noRoute: Rejection = { reason: noRouteReason, isForGood: false }
 const neverThisRoute: Rejection = { reason: noRouteReason, isForGood: true }
 
-/** The lane that an entity has at the route of this name; its own key when there is no route, or the name is empty. */
+/** An entity's lane on the route with this name; its own key if there is no route or the name is empty. */
 export function laneOf(entityKey: string, route: string | undefined): string {
   return route === undefined || route === '' ? entityKey : `${entityKey}${separator}${route}`
 }
 
-/** The entity's key that a lane was made from. */
+/** The entity key from which a lane was made. */
 export function entityKeyOfLane(lane: string, route: string | undefined): string {
   return route === undefined ? lane : lane.slice(0, lane.length - separator.length - route.length)
 }

@@ -1,75 +1,85 @@
 import { type Clock } from '../util/clock.ts'
 
-/** A call that is under way. */
+/** A call in flight. */
 interface Call {
   readonly startedAtMs: number
-  /** The limit that was in force: see {@link AdaptiveLimit}. */
+  /** Era of the limit when it started: see {@link AdaptiveLimit}. */
   readonly era: number
-  /** The limit was reached when it started: how long it takes says something of the limit. */
+  /** The limit was reached when it started, so its duration says something about the limit. */
   readonly isTelling: boolean
 }
 
-/** Durations are compared by means of at least so many: one alone says little. */
+/** Minimum number of durations in a mean: a single one says little. */
 const minSamples = 8
 
-/** So far above the usual mean may one lie: in deviations of the mean, as a share of the usual one, in milliseconds. */
+/**
+ * How far a mean may exceed the usual one: in deviations of the mean, as a share of the usual mean, and in
+ * milliseconds.
+ */
 const tolerance = { deviations: 3, share: 0.1, ms: 1 }
 
-/** What is usual follows downwards faster than upwards: else it would creep up with a queue that we make ourselves. */
+/**
+ * The usual duration follows faster downward than upward; otherwise it would creep up with a queue of our own
+ * making.
+ */
 const follow = { down: 0.1, up: 0.02 }
 
-/** With the limit at this share of what it was, calls ought to be faster, or their slowness is not our doing. */
+/**
+ * With the limit at this share of its former value, calls should be faster; otherwise their slowness is not
+ * our doing.
+ */
 const enoughLess = 0.75
 
-/** Of batches, only those of at least this share of the usual size are compared. */
+/** Only compare batches of at least this share of the usual size. */
 const enoughOfSize = 0.5
 
 /**
- * How many calls at a time the target takes well, found out by trying: it doubles until calls get slower or the target
- * pushes back, which halves it; from then on it grows by one with each round of calls that went well, and shrinks by a tenth
- * or more when the target pushes back or a round was slow. Additive increase and multiplicative decrease, after the adaptive request concurrency of Vector, with these
- * differences: what a call usually takes follows slowly upwards, so that a limit that grows by one does not make slowness
- * usual; and slowness that stays when the limit shrinks is the target's own and becomes the usual.
+ * Finds the number of parallel calls the target handles well. It doubles until calls get slower or the target
+ * pushes back, which halves it. From then on, it grows by one with each good round of calls, and shrinks by a
+ * tenth or more when the target pushes back or a round was slow. Additive increase and multiplicative
+ * decrease, like Vector's adaptive request concurrency, with two differences: the usual duration follows
+ * slowly upward, so that a limit growing by one does not make slowness usual; and slowness that remains when
+ * the limit shrinks is the target's own and becomes usual.
  *
- * A round is as many calls as the limit allows, so about as long as one call. Calls count while the limit is reached: with
- * fewer, how long they take says nothing of it. After a change of more than one, what started before it counts no more: so
- * one overload costs one decrease, however many calls tell of it.
+ * A round is as many calls as the limit allows, so about as long as one call. Calls only count while the
+ * limit is reached: with fewer, their duration says nothing about it. After a change of more than one,
+ * earlier calls no longer count, so one overload causes one decrease, however many calls report it.
  */
 export class AdaptiveLimit {
   readonly #max: number
   readonly #clock: Clock
   readonly #calls = new Map<object, Call>()
   #limit = 1
-  /** It doubles with each good round: nothing has ever gone wrong. */
+  /** Doubles with each good round, until something goes wrong. */
   #isDoubling = true
   /** Counts changes of more than one. */
   #era = 0
-  /** The era that began with the last decrease. */
+  /** The era that started with the last decrease. */
   #shrunkInEra = 0
   /** Decreases by push-backs since the last good round. */
   #pushBacks = 0
   /** Calls that do not count yet after a change of more than one. */
   #unheard = 0
-  /** Durations of the round that is under way. */
+  /** Durations in the current round. */
   #count = 0
   #sumMs = 0
   #sumOfSquares = 0
-  /** What a call usually takes when it need not wait, and how much that varies. */
+  /** Usual duration of a call that need not wait, and its variation. */
   #usualMs: number | undefined
   #variance = 0
-  /** The slower of the first two slow rounds since the last good one, and how many there were. */
+  /** The slower of the first two slow rounds since the last good one, and their number. */
   #slow: { readonly meanMs: number; readonly limit: number; readonly rounds: number } | undefined
-  /** Operations in a call; 1 where there are no batches. */
+  /** Usual number of operations per call; 1 without batches. */
   #usualSize: number | undefined
 
-  /** @param max the limit never exceeds it. */
+  /** @param max upper bound of the limit. */
   constructor(max: number, clock: Clock) {
     this.#max = max
     this.#clock = clock
     this.#isDoubling = max > 1
   }
 
-  /** Calls that may be under way at a time. */
+  /** Maximum number of parallel calls. */
   get limit(): number {
     return this.#limit
   }
@@ -80,11 +90,11 @@ export class AdaptiveLimit {
     this.#calls.set(call, { startedAtMs: this.#clock.monotonic(), era: this.#era, isTelling })
   }
 
-  /** The target took it. */
+  /** The target accepted it. */
   worked(call: object): void {
     const known = this.#take(call)
     if (known === undefined || !known.isTelling || known.era !== this.#era) return
-    // Of those that start together the short ones come first.
+    // Among calls that start together, the short ones finish first.
     if (this.#unheard > 0) {
       this.#unheard--
       return
@@ -100,12 +110,12 @@ export class AdaptiveLimit {
   pushedBack(call: object): void {
     const known = this.#take(call)
     if (known === undefined || known.era < this.#shrunkInEra) return
-    // A target that pushes back at once again is far from what it can take.
+    // A target that immediately pushes back again is far from its capacity.
     this.#shrink(this.#isDoubling || this.#pushBacks > 0 ? 0.5 : 0.9)
     this.#pushBacks++
   }
 
-  /** It ended in a way that says nothing of how much the target can take. */
+  /** It ended in a way that says nothing about the target's capacity. */
   ended(call: object): void {
     this.#calls.delete(call)
   }

@@ -9,7 +9,7 @@ import { type DeliveryListener } from './delivery-listener.ts'
 import { type OperationHandler, type OverdueListener } from './operation-handler.ts'
 import { type Settler } from './settler.ts'
 
-/** Sends batches, and has each of their operations settled by the answer for it. */
+/** Sends batches, and settles each of their operations by its answer. */
 export class BatchSender implements OverdueListener {
   readonly #options: BatchSenderOptions
 
@@ -57,7 +57,8 @@ export class BatchSender implements OverdueListener {
         continue
       }
       const verdict = settler.judge(answer.error, operation)
-      // A target that took its neighbors is not down, however many it asked to send again, and does not refuse everything.
+      // A target that accepted other items is not down, however many it wants again, and does not refuse
+      // everything.
       if (hasWorked) {
         gate.failedBesideOthers(verdict, operation)
         settler.failedBesideOthers(operation, verdict, operations)
@@ -70,7 +71,7 @@ export class BatchSender implements OverdueListener {
     if (unclear.length > 0) this.#split(unclear)
   }
 
-  /** The call has outlived its time: that is the target's failure, and other batches may go in its place. */
+  /** The call exceeded its time: that is the target's failure, and other batches may take its place. */
   overdue(hook: string, operations: readonly Operation[], error: unknown): void {
     const { gate, settler, batcher, listener, route, clock, engine } = this.#options
     listener.onOverdue(hook, operations, route)
@@ -84,7 +85,7 @@ export class BatchSender implements OverdueListener {
   #failed(operations: readonly Operation[], error: unknown, wasOverdue: boolean): void {
     const { gate, settler, listener, attempts, clock } = this.#options
     const verdict = judge(error, true, clock.now())
-    // That it took too long was told when it did.
+    // The timeout was already reported.
     if (!wasOverdue || verdict.facts.code !== 'HOOK_TIMEOUT') gate.failed(verdict, operations, operations)
     if (verdict.kind === 'stop') {
       gate.wasted(operations)
@@ -101,15 +102,15 @@ export class BatchSender implements OverdueListener {
       this.#split(operations)
     } else {
       const held = operations.filter((each) => gate.isHeldAgainst(each, verdict, attempts))
-      // While the target is down nothing is held against anybody. Whole, a batch that fails for another reason would never
-      // tell that the target is back.
+      // While the target is down, no failure counts against an operation. A whole batch that fails for
+      // another reason would never show that the target is back.
       const hidesTarget = gate.outageReason !== undefined && verdict.kind === 'retry' && !verdict.ofTarget
       if (held.length > 0 || hidesTarget) this.#split(operations)
       else for (const operation of operations) settler.tryAgain(operation, verdict, operations)
     }
   }
 
-  /** One of them is bad and nobody says which: halves, until it is alone. */
+  /** One of them is bad and nobody says which: halve the batch until it is alone. */
   #split(operations: readonly Operation[]): void {
     const { settler } = this.#options
     if (settler.isStopped) {
@@ -127,18 +128,18 @@ export interface BatchSenderOptions {
   readonly listener: Pick<DeliveryListener, 'onStop' | 'onOverdue'>
   readonly gate: Gate
   readonly settler: Settler
-  /** Is told when a batch is over, and takes back what has to be split. */
+  /** Notified when a batch is over, and takes back what must be split. */
   readonly batcher: Pick<Batcher, 'sent' | 'returned' | 'resend'>
-  /** Tries of one event in all, while the target otherwise works. */
+  /** Maximum number of attempts per event while the target otherwise works. */
   readonly attempts: number
   readonly clock: Clock
-  /** The name of the route that they go through; absent where there are none. */
+  /** Route of the operations. Undefined without routes. */
   readonly route?: string | undefined
-  /** A batch is over, of which this was the first: others may start. */
+  /** A batch is over; this was its first operation. Others may start. */
   readonly engine: { sent(first: Operation): void }
 }
 
-/** Whether the target has dealt with the item, one way or the other. */
+/** Whether the target has settled the item one way or the other. */
 function isDefinite({ status }: ItemAnswer): boolean {
   return status === 'ok' || status === 'reject'
 }

@@ -6,9 +6,10 @@ import { type OperationHandler } from './operation-handler.ts'
 import { type Untried } from './outage.ts'
 
 /**
- * Gathers operations until there are enough of them, or enough bytes, or the first has waited long enough. An entity has
- * at most one operation in a batch: if one item of it had to be tried again, a later one would have overtaken it. Those
- * that wait behind an item of the batch count towards its size, so that a busy entity does not wait for strangers.
+ * Collects operations until there are enough of them, or enough bytes, or the first has waited long enough. A
+ * batch has at most one operation per entity: if one had to be retried, a later one would overtake it.
+ * Operations queued behind an item of the batch count toward its size, so a busy entity does not wait for
+ * strangers.
  */
 export class Batcher implements Untried {
   readonly #bounds: ResolvedBatchOptions
@@ -18,7 +19,7 @@ export class Batcher implements Untried {
   #open: Operation[] = []
   #openBytes = 0
   #openedAtMs = 0
-  /** Full batches that wait for their turn. */
+  /** Full batches waiting for their turn. */
   readonly #full: (readonly Operation[])[] = []
   #inFlight = 0
   #isHurried = false
@@ -29,24 +30,24 @@ export class Batcher implements Untried {
 
   constructor(options: BatcherOptions) {
     const { batch, ordering } = options.delivery
-    // What comes after another must not be in one batch with it.
+    // What must follow another operation must not be in the same batch.
     this.#bounds = ordering === 'strict' ? { ...batch, maxItems: 1 } : batch
     this.#clock = options.clock
     this.#options = options
     this.#sender = new BatchSender({ ...options, batcher: this, attempts: options.delivery.retry.attempts })
   }
 
-  /** Batches under way. */
+  /** Batches in flight. */
   get inFlight(): number {
     return this.#inFlight
   }
 
-  /** Operations that may be in batches at a time, gathered or under way. */
+  /** Maximum number of operations in batches, collected or in flight. */
   get capacity(): number {
     return this.#bounds.maxItems * (this.#bounds.maxInFlight + 1)
   }
 
-  /** What has been gathered and not sent. */
+  /** Operations collected but not sent. */
   get unsent(): Operation[] {
     return [...this.#open, ...this.#full.flat()]
   }
@@ -55,10 +56,10 @@ export class Batcher implements Untried {
     return this.unsent.some(({ isUntried }) => isUntried)
   }
 
-  /** @param blocked how many operations wait behind others, in all lanes. */
+  /** @param blocked number of operations queued behind others, in all lanes. */
   add(operation: Operation, blocked: number): void {
     const bytes = this.#bounds.maxBytes === undefined ? 0 : this.#options.handler.itemBytes(operation)
-    // While full batches wait for their turn, the open one goes on growing.
+    // While full batches wait for their turn, the open one keeps growing.
     const isFull =
       this.#open.length >= this.#bounds.maxItems ||
       this.#openBytes + bytes > (this.#bounds.maxBytes ?? Number.POSITIVE_INFINITY)
@@ -69,20 +70,20 @@ export class Batcher implements Untried {
     this.blockedBehind(blocked)
   }
 
-  /** So many operations wait behind others. */
+  /** Sets the number of operations queued behind others. */
   blockedBehind(count: number): void {
     this.#blocked = count
     this.#pump()
   }
 
-  /** The open batch goes as it is. @param stays whether all that come after it shall not wait either. */
+  /** Sends the open batch as it is. @param stays whether later batches should not wait either. */
   hurry(stays = false): void {
     this.#isHurried = true
     if (stays) this.#staysHurried = true
     this.#pump()
   }
 
-  /** Batches wait for company again. */
+  /** Batches wait to fill again. */
   calm(): void {
     this.#isHurried = false
     this.#staysHurried = false
@@ -94,12 +95,12 @@ export class Batcher implements Untried {
     this.#pump()
   }
 
-  /** A batch that was taken for over is not yet: {@link sent} follows. */
+  /** A batch considered over is not yet: {@link sent} follows. */
   returned(): void {
     this.#inFlight++
   }
 
-  /** Batches that were split go again, before all others. */
+  /** Resends split batches, ahead of all others. */
   resend(...batches: readonly (readonly Operation[])[]): void {
     this.#full.unshift(...batches)
   }
@@ -109,7 +110,7 @@ export class Batcher implements Untried {
     this.#cancelTimer?.()
   }
 
-  /** Empties what has not been sent, and answers it. */
+  /** Removes what has not been sent, and returns it. */
   clear(): Operation[] {
     const dropped = this.unsent
     this.#open = []
@@ -152,13 +153,13 @@ export class Batcher implements Untried {
     })
   }
 
-  /** Milliseconds until another batch may go; infinite when that depends on one that is under way. */
+  /** Milliseconds until another batch may go; infinite if that depends on one in flight. */
   get #waitMs(): number {
     const { gate } = this.#options
     return gate.isRefusing ? gate.tokenWaitMs : gate.waitMs(this.#inFlight, this)
   }
 
-  /** Milliseconds until the open batch goes; 0 when it is ready. */
+  /** Milliseconds until the open batch goes; 0 if it is ready. */
   #openWaitMs(): number {
     const { maxItems, maxBytes, maxWaitMs } = this.#bounds
     if (this.#isHurried || this.#open.length + this.#blocked >= maxItems) return 0

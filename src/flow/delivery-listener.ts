@@ -2,29 +2,33 @@ import { type Verdict } from '../errors/verdict.ts'
 import { type Operation } from '../events/operation.ts'
 import { type AskedPause } from './gate.ts'
 
-/** Who is told what becomes of operations, and how the target does. */
+/** Receives the outcomes of operations and the condition of the target. */
 export interface DeliveryListener {
-  /** A try failed and will be made again. */
+  /** An attempt failed and will be retried. */
   onRetry(operation: Operation, verdict: Verdict): void
   /**
-   * Keeps an operation as a dead letter; it counts as ended when this returns.
+   * Stores an operation as a dead letter; it has ended when this returns.
    *
-   * @param isSuspect whether nothing was delivered since others were refused too: it may not be the event that is bad.
+   * @param isSuspect whether nothing has been delivered since others were refused, so the event may not be at
+   *   fault.
    */
   onDeadLetter(operation: Operation, verdict: Verdict, isSuspect: boolean): void
-  /** A hook does not end although its time is over and its signal was aborted. */
+  /** A hook does not end although its time is over and its signal has aborted. */
   onOverdue(hook: string, operations: readonly Operation[], route: string | undefined): void
-  /** The target, or the route of that name, went down (with the reason) or came back (undefined). */
+  /** The target, or the named route, went down (with the reason) or came back (undefined). */
   onOutage(reason: string | undefined, route: string | undefined): void
   /**
-   * Everything is refused, at the target or through the route of that name: nothing is sent but probes until
-   * {@link DeliveryListener.onOutage} says that it is over.
+   * The target, or the named route, refuses everything: only probes are sent until
+   * {@link DeliveryListener.onOutage} reports its end.
    */
   onRefusing(reason: string, route: string | undefined): void
-  /** The target, or the route of that name, has asked for a long pause. */
+  /** The target, or the named route, asked for a long pause. */
   onAskedPause(pause: AskedPause, route: string | undefined): void
-  /** An event was delivered there after others had been refused: those are bad, unless everything was refused. */
+  /**
+   * An event was delivered there after others were refused: those were at fault, unless everything was
+   * refused.
+   */
   onTaken(route: string | undefined): void
-  /** An author's hook or an option asks for the connector to stop. */
+  /** An author's hook or an option requests the connector to stop. */
   onStop(verdict: Verdict): void
 }

@@ -6,33 +6,35 @@ import { type Route } from '../events/routes.ts'
 import { type EventCounts } from '../events/event-counters.ts'
 import { type AskedPause } from './gate.ts'
 
-/** Why what goes to the target is not taken, or not sent. */
+/** Why operations are not accepted by the target, or not sent. */
 export interface Trouble {
-  /** Why the target counts as down; absent when it does not. */
+  /** Why the target is considered down. Undefined if it is not. */
   readonly outage: string | undefined
-  /** Why the last event was refused, while everything is and nothing but probes is sent; absent when that is not so. */
+  /**
+   * Why the last event was refused while everything is refused and only probes are sent. Undefined otherwise.
+   */
   readonly refusal: string | undefined
-  /** For how long either has been so, in milliseconds; 0 when neither is. */
+  /** How long either has been the case, in milliseconds; 0 if neither is. */
   readonly pausedForMs: number
-  /** The pause that the target has asked for and that is not over; absent when there is none. */
+  /** The current pause the target asked for. Undefined if there is none. */
   readonly askedPause: AskedPause | undefined
 }
 
-/** How one route does at one moment. */
+/** Snapshot of a route's status. */
 export interface RouteAccount extends EventCounts, Trouble {
-  /** Hooks, or batches, that may run side by side through it now. */
+  /** Current limit of its parallel hooks or batches. */
   readonly concurrencyLimit: number
 }
 
-/** What the engines of all routes share. */
+/** Shared by the engines of all routes. */
 export type EngineOptions = Pick<RouteEngineOptions, 'counters' | 'clock' | 'random' | 'logger' | 'bulk'>
 
-/** What the engine of one route has for itself. */
+/** Specific to one route's engine. */
 export type RouteParts = Omit<RouteEngineOptions, keyof EngineOptions | 'route'>
 
 /**
- * One engine for what goes through no route, and one for each route: so that a route that waits for tokens, for its batch
- * or for a channel that is down holds no other back, and nothing of one route is counted for another.
+ * One engine for operations without a route and one per route, so that a route waiting for tokens, for its
+ * batch, or for a channel that is down holds up no other, and nothing of one route counts against another.
  */
 export class Engine {
   readonly #options: EngineOptions
@@ -44,7 +46,7 @@ export class Engine {
     this.#options = options
   }
 
-  /** Gives a route its engine, or what goes through none. That one comes first, before anything is pushed. */
+  /** Adds the engine of a route, or of no route. That one must be added first, before anything is pushed. */
   add(route: Route | undefined, parts: RouteParts): void {
     const { counters } = route ?? this.#options
     const engine = new RouteEngine({ ...this.#options, ...parts, counters, route: route?.name })
@@ -53,19 +55,19 @@ export class Engine {
     this.#all = [...this.#all, engine]
   }
 
-  /** Operations that have not ended. */
+  /** Number of unfinished operations. */
   get size(): number {
     let size = 0
     for (const engine of this.#all) size += engine.size
     return size
   }
 
-  /** Whether the target, or a route to it, is sent nothing but probes. */
+  /** Whether the target, or a route to it, only gets probes. */
   get isPaused(): boolean {
     return this.#all.some(({ gate }) => gate.outageReason !== undefined)
   }
 
-  /** How it does that what goes through this route, or through none, is taken. */
+  /** Trouble of a route, or of operations without one. */
   troubleOf(route?: Route): Trouble {
     const engine = route === undefined ? this.#main : this.#byRoute.get(route)
     const { outageReason, isRefusing, pausedForMs, askedPause } = (engine ?? this.#main).gate
@@ -77,19 +79,19 @@ export class Engine {
     }
   }
 
-  /** The calls that take far longer than others, of all routes. */
+  /** Calls on all routes that take far longer than others. */
   hanging(): Hanging {
     const each = this.#all.map((engine) => engine.hanging())
     const calls = each.flatMap((hanging) => hanging.calls).toSorted((one, other) => other.forMs - one.forMs)
     return { calls, isAll: each.some(({ isAll }) => isAll) }
   }
 
-  /** How long the target, or the route for which it is longest, has been failing, in milliseconds; 0 when all works. */
+  /** How long the target, or the route affected longest, has been failing, in milliseconds; 0 if all work. */
   get failingForMs(): number {
     return Math.max(...this.#all.map(({ gate }) => gate.failingForMs))
   }
 
-  /** Hooks, or batches, that may run side by side, as things are now: of all routes together where there are any. */
+  /** Current limit of parallel hooks or batches, summed across routes if there are any. */
   get limit(): number {
     if (this.#byRoute.size === 0) return this.#main.gate.limit
     let limit = 0
@@ -97,22 +99,22 @@ export class Engine {
     return limit
   }
 
-  /** How many of them may run side by side for this route. */
+  /** Current limit for this route. */
   limitOf(route: Route): number {
     return this.#byRoute.get(route)?.gate.limit ?? 0
   }
 
-  /** What has not ended, by what becomes of it. Looks through all of it: for those who ask now and then. */
+  /** Unfinished events by state. Iterates over everything, so use it sparingly. */
   queue(): QueueDepth {
     return queueDepth(...this.#all.map((engine) => engine.queueView))
   }
 
-  /** What hooks are at work on right now. Looks through all of it. */
+  /** Operations hooks are working on. Iterates over everything. */
   running(): Operation[] {
     return this.#all.flatMap((engine) => runningOperations(engine.queueView))
   }
 
-  /** The operation that has waited longest for its end; looks at all of them. */
+  /** The operation unfinished longest. Iterates over everything. */
   oldest(): Operation | undefined {
     let oldest: Operation | undefined
     for (const engine of this.#all) {
@@ -132,7 +134,7 @@ export class Engine {
     this.#byRoute.get(route)!.push(operation)
   }
 
-  /** As {@link push}, before all that its entity has waiting: something older than that. */
+  /** Like {@link push}, but ahead of everything queued for its entity, because it is older. */
   pushFirst(operation: Operation): void {
     const { route } = operation
     if (route === undefined) {
@@ -143,7 +145,7 @@ export class Engine {
     this.#byRoute.get(route)!.pushFirst(operation)
   }
 
-  /** As of {@link Gate.resumeRefusals}, for the route of that name; nothing is done for one that is gone. */
+  /** Like {@link Gate.resumeRefusals}, for the named route; does nothing for a former one. */
   resumeRefusals(name: string | undefined, run: number, reason: string | undefined): void {
     if (name === undefined) this.#main.gate.resumeRefusals(run, reason)
     for (const [route, engine] of this.#byRoute) {
@@ -151,27 +153,27 @@ export class Engine {
     }
   }
 
-  /** No more is coming for now: what waits for company in a batch goes as it is. */
+  /** Nothing more is coming for now: send open batches as they are. */
   hurry(): void {
     for (const engine of this.#all) engine.hurry()
   }
 
-  /** Resolves when everything has ended. Batches no longer wait to be full. */
+  /** Resolves when everything has ended. Batches no longer wait to fill. */
   async drain(): Promise<void> {
     await Promise.all(this.#all.map((engine) => engine.drain()))
   }
 
-  /** Resolves when no hook is at work any more. */
+  /** Resolves when no hook is running. */
   async rest(): Promise<void> {
     await Promise.all(this.#all.map((engine) => engine.rest()))
   }
 
-  /** Nothing is started any more. */
+  /** Starts nothing anymore. */
   stop(): void {
     for (const engine of this.#all) engine.stop()
   }
 
-  /** Drops everything that no hook is at work on, and answers it. */
+  /** Drops everything no hook is working on, and returns it. */
   clear(): Operation[] {
     return this.#all.flatMap((engine) => engine.clear())
   }

@@ -2,30 +2,33 @@ import { type Operation, type Tries } from '../events/operation.ts'
 import { type Verdict } from '../errors/verdict.ts'
 import { type Outage } from './outage.ts'
 
-/** What a try counts less with each that comes after it: about the last hundred count. */
+/** Weight an attempt loses with each later one: about the last hundred count. */
 const keep = 0.99
 
-/** What is less likely than this is not taken for chance. */
+/** Anything less likely than this is not considered chance. */
 const chance = 1e-6
 
-/** So many tries of one operation count: of those that always fail, a few would else pass for a target that always does. */
+/**
+ * Maximum number of attempts of one operation that count: otherwise, a few that always fail would look like a
+ * target that always fails.
+ */
 const maxTries = 10
 
-/** When no more than this is left of the failures of others, none of them fails now. */
+/** With this little left of the others' failures, none of them is failing now. */
 const nextToNone = 0.1
 
-/** Which share of the last tries has failed, of all operations or of all but one. */
+/** Share of recent attempts that failed, for all operations or all but one. */
 export class FailureShare {
   #tries = 0
   #failures = 0
-  /** Tries so far: tells how old the failures of an operation are. */
+  /** Attempts so far, to age an operation's failures. */
   #count = 0
 
   worked(operations: readonly Operation[]): void {
     for (const operation of operations) if (operation.tries.counted < maxTries) this.#add(0)
   }
 
-  /** @param operations what was tried at once: one failure, which is remembered as their own. */
+  /** @param operations what was attempted together: one failure, attributed to each of them. */
   failed(operations: readonly Operation[]): void {
     const counted = operations.filter(({ tries }) => tries.counted < maxTries)
     if (counted.length === 0) return
@@ -37,14 +40,14 @@ export class FailureShare {
     }
   }
 
-  /** The share of all tries that has failed. */
+  /** Share of all attempts that failed. */
   get ofAll(): number {
     return this.#failures < nextToNone ? 0 : this.#failures / this.#tries
   }
 
   /**
-   * The share of the tries of all others that has failed, rather too high than too low where there were few; 0 while none of
-   * theirs fails.
+   * Share of the others' attempts that failed, rather too high than too low if there were few; 0 while none
+   * fails.
    */
   besides(operation: Operation): number {
     const own = this.#ownOf(operation.tries)
@@ -64,14 +67,14 @@ export class FailureShare {
 }
 
 /**
- * Enters a failure that may pass in the account of its operation. Answers whether its tries are used up with that. A
- * failure that may be the target's is only held against the event when the target has worked for others since: an
- * outage, however long, uses up nothing. Where the target also fails others now and then, that has to happen so often that it
- * can no longer be chance. A target that has too much to do uses up nothing, and neither does a platform that does not
- * answer look-ups.
+ * Records a transient failure of an operation. Returns whether its attempts are used up. A failure that may
+ * be the target's only counts against the event if the target has since worked for others: an outage, however
+ * long, uses up no attempts. If the target also fails others occasionally, this must happen so often that it
+ * can no longer be chance. An overloaded target or a platform that does not answer lookups uses up no
+ * attempts.
  *
- * @param share of the tries at the target that fail now.
- * @param attempts tries of one event in all, while the target otherwise works.
+ * @param share share of the target's attempts that currently fail.
+ * @param attempts maximum number of attempts per event while the target otherwise works.
  */
 export function chargeFailure(
   operation: Operation,
@@ -95,31 +98,32 @@ export function chargeFailure(
   return (charged > 1 || workedRecently) && share.besides(operation) ** charged < chance
 }
 
-/** What is taken for granted before anything is known: that one half of so many is refused. Bad events come together. */
+/** Assumed before anything is known: half of this many are refused. Bad events come in groups. */
 const before = { refused: 10, ended: 20 }
 
 /**
- * Tells "everything is refused" from "this event is bad": counts the entities of which an event was refused for good since
- * the target took one. Twenty in a row are more than chance for a target that refuses no more than half of them, and up to a hundred and
- * sixty for one that refuses nearly all.
+ * Distinguishes "everything is refused" from "this event is bad": counts entities with a permanently refused
+ * event since the target last accepted one. Twenty in a row are more than chance for a target that refuses no
+ * more than half; for one that refuses nearly all, it takes up to a hundred and sixty.
  */
 export class Refusals {
-  /** Entities that were refused since an event was delivered last; what is one entity's says nothing of others. */
+  /** Entities refused since the last delivery; several refusals of one entity say nothing about others. */
   readonly #keys = new Set<string>()
-  /** Those of an earlier process. */
+  /** Count from an earlier process. */
   #earlier = 0
   #refused = 0
   #ended = 0
 
-  /** An earlier process has seen so many in a row. */
+  /** An earlier process saw this many in a row. */
   resume(run: number): void {
     this.#earlier = run
   }
 
-  /** An event was delivered. Answers whether one had been refused since another was. */
+  /** An event was delivered. Returns whether any had been refused since the previous delivery. */
   worked(): boolean {
     const run = this.#run
-    // A run that was more than chance was none of bad events: it says nothing of how often there are some.
+    // A run that was more than chance did not consist of bad events, so it says nothing about how frequent
+    // those are.
     if (!this.isMoreThanChance) for (let index = 0; index < run; index++) this.#end(1)
     this.#end(0)
     this.#keys.clear()
@@ -127,17 +131,17 @@ export class Refusals {
     return run > 0
   }
 
-  /** An event of this entity was refused for good. */
+  /** An event of this entity was permanently refused. */
   refused(key: string): void {
     this.#keys.add(key)
   }
 
-  /** One of a run that was more than chance is refused once more, while others are taken: it is bad. */
+  /** One of a run that was more than chance is refused again while others are accepted: it is bad. */
   wasBad(): void {
     this.#end(1)
   }
 
-  /** Whether so many in a row are more than chance. */
+  /** Whether the current run is more than chance. */
   get isMoreThanChance(): boolean {
     const share = (this.#refused + before.refused) / (this.#ended + before.ended)
     return Math.max(share, before.refused / before.ended) ** this.#run < chance

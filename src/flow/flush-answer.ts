@@ -3,8 +3,8 @@ import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { isThenable } from '../util/is-thenable.ts'
 
 /**
- * What became of one item of a batch: `'ok'`, or with the id that the target gave it; `retry` when it may work later,
- * `reject` when it never will.
+ * Result of one item of a batch: `'ok'`, or an object with the id the target assigned; `retry` if it may work
+ * later, `reject` if it never will.
  *
  * @example
  * ```ts
@@ -26,16 +26,16 @@ export type FlushResult =
     }
   | { readonly status: 'reject'; readonly reason?: string | undefined }
 
-/** A {@link FlushResult} in one shape; what says nothing of its item is `unusable`. */
+/** A normalized {@link FlushResult}; `unusable` if it says nothing about its item. */
 export type ItemAnswer =
   | { readonly status: 'ok'; readonly externalId?: string | number | undefined }
   | { readonly status: 'retry' | 'reject' | 'unusable'; readonly error: StreamConnectorError }
 
 /**
- * Reads what `flush` returned: nothing for "all of them", or one result for each operation.
+ * Reads what `flush` returned: nothing if all succeeded, or one result per operation.
  *
- * @throws StreamConnectorError `HOOK_RESULT` when it is neither: what happened to which item is then unknown, and each of
- *   them is tried alone in the end.
+ * @throws StreamConnectorError `HOOK_RESULT` if it is neither. It is then unknown what happened to which
+ *   item, and each is eventually tried alone.
  */
 export function readFlushResults(results: unknown, count: number): readonly ItemAnswer[] {
   if (results === undefined || results === null || results === 'ok')
@@ -47,7 +47,7 @@ export function readFlushResults(results: unknown, count: number): readonly Item
       `flush() answered ${got} for ${count} operations. Return one result for each, in the same order, or nothing when all were taken.`,
     )
   }
-  // A place that was left empty is an answer too.
+  // An empty slot is an answer, too.
   return Array.from(results, (result: unknown) => readResult(result))
 }
 
@@ -57,7 +57,7 @@ function readResult(result: unknown): ItemAnswer {
   try {
     return readStatus(result)
   } catch {
-    // Its own code runs when it is read, and throws.
+    // A getter of the result itself threw.
     return unusable(
       'flush() answered a result that cannot be read. Return ok, retry or reject for each operation.',
     )
@@ -67,7 +67,7 @@ function readResult(result: unknown): ItemAnswer {
 function readStatus(result: unknown): ItemAnswer {
   if (result === 'ok') return ok
   if (isThenable(result)) {
-    // Nobody else waits for it, and its failure would end the process.
+    // Nobody else awaits it, and its rejection would end the process.
     result.then(undefined, () => {})
     return unusable(
       'flush() answered a promise for an operation. Wait for all of them before you answer: await Promise.all(…).',

@@ -10,26 +10,26 @@ import { type Operation } from '../events/operation.ts'
 import { Outage, type OutageOptions, type Untried } from './outage.ts'
 
 /**
- * What an operation that is refused for good is: `bad`, among others that are not; `suspect`, as nothing has been delivered
- * since; to be `kept`, as everything is refused.
+ * Kind of a permanent refusal: `bad`, while others are accepted; `suspect`, because nothing has been
+ * delivered since; `kept`, because everything is refused.
  */
 export type Refused = 'bad' | 'suspect' | 'kept'
 
-/** A pause that the target has asked for. */
+/** A pause the target asked for. */
 export interface AskedPause {
-  /** How long it still is, in milliseconds. */
+  /** Remaining time, in milliseconds. */
   readonly forMs: number
-  /** What the target said, and to which entity. */
+  /** The target's message, and the entity it was about. */
   readonly reason: string
   readonly entityId: string
 }
 
-/** A pause from here on is worth a word, in milliseconds. */
+/** Shortest pause to report, in milliseconds. */
 const longPauseMs = 10_000
 
 /**
- * The one door to the target: decides when the next call may go, by how many are under way, by the rate limit, and by
- * whether the target is down; and learns from how calls end.
+ * The only way to the target: decides when the next call may start, by the number in flight, the rate limit,
+ * and whether the target is down; learns from how calls end.
  */
 export class Gate {
   readonly #maxCalls: number
@@ -40,7 +40,7 @@ export class Gate {
   readonly #route: string | undefined
   readonly #listener: GateOptions['listener']
   readonly #outage: Outage
-  /** Of the tries that may have failed because of the target. */
+  /** Share of attempts that may have failed because of the target. */
   readonly #failures = new FailureShare()
   readonly #refusals = new Refusals()
   readonly #options: GateOptions
@@ -58,7 +58,7 @@ export class Gate {
     this.#options = options
   }
 
-  /** Why nothing is sent but probes; undefined when that is not so. */
+  /** Why only probes are sent; undefined if that is not the case. */
   get outageReason(): string | undefined {
     return this.#outage.reason
   }
@@ -68,29 +68,29 @@ export class Gate {
     return this.#outage.isRefusing
   }
 
-  /** For how long nothing but probes has been sent, in milliseconds; 0 when that is not so. */
+  /** How long only probes have been sent, in milliseconds; 0 if that is not the case. */
   get pausedForMs(): number {
     return this.#outage.forMs
   }
 
-  /** The pause that the target has asked for and that is not over; undefined when there is none. */
+  /** The current pause the target asked for; undefined if there is none. */
   get askedPause(): AskedPause | undefined {
     const asked = this.#asked
     const forMs = asked === undefined ? 0 : asked.untilMs - this.#options.clock.monotonic()
     return forMs > 0 ? { forMs, reason: asked!.reason, entityId: asked!.entityId } : undefined
   }
 
-  /** Until when the last pause lasts or has lasted that the target asked for, on the monotonic clock. */
+  /** End of the last pause the target asked for, on the monotonic clock. */
   get askedUntilMs(): number {
     return this.#asked?.untilMs ?? Number.NEGATIVE_INFINITY
   }
 
-  /** How long the target has been failing since it worked last, in milliseconds; 0 when it works. */
+  /** How long the target has been failing, in milliseconds; 0 if it works. */
   get failingForMs(): number {
     return this.#outage.failingForMs
   }
 
-  /** Calls that may be under way at a time, as things are now: while the target is down, the probe. */
+  /** Current maximum of parallel calls; while the target is down, the probe. */
   get limit(): number {
     return this.#outage.reason === undefined ? this.#limit : 1
   }
@@ -100,7 +100,8 @@ export class Gate {
   }
 
   /**
-   * Milliseconds until one more may start beside `running` others; infinite when that depends on one of them.
+   * Milliseconds until another call may start in addition to `running` ones; infinite if that depends on one
+   * of them.
    *
    * @param waiting what could start.
    */
@@ -109,7 +110,7 @@ export class Gate {
     return Math.max(this.#outage.probeWaitMs(waiting), this.#bucket.waitMs())
   }
 
-  /** @param call what is started: an operation, or a batch of them. */
+  /** @param call what is started: an operation, or a batch. */
   enter(call: Operation | readonly Operation[]): void {
     const isBatch = Array.isArray(call)
     this.#adaptive?.started(call, isBatch ? call.length : 1)
@@ -117,7 +118,7 @@ export class Gate {
     if (this.#limits?.countsHooks(this.#route) !== false) this.#bucket.take()
   }
 
-  /** `call` is started while nothing but probes is. */
+  /** `call` starts while only probes are sent. */
   probe(call: Operation | readonly Operation[]): void {
     const operations = (Array.isArray(call) ? call : [call]) as readonly Operation[]
     this.#outage.probe(
@@ -126,15 +127,15 @@ export class Gate {
     )
   }
 
-  /** Milliseconds until the rate limit allows one more call. */
+  /** Milliseconds until the rate limit allows another call. */
   get tokenWaitMs(): number {
     return this.#bucket.waitMs()
   }
 
   /**
-   * The target did something: `call`, or a part of it.
+   * The target processed `call`, or part of it.
    *
-   * @param operations what it did.
+   * @param operations what it processed.
    */
   worked(operations: readonly Operation[], call: object): void {
     this.#adaptive?.worked(call)
@@ -144,9 +145,9 @@ export class Gate {
     if (isTaken) this.#listener.onTaken(this.#route)
   }
 
-  /** The target has too much to do for `call`, or for a part of it. */
+  /** The target is too busy for `call`, or part of it. */
   pushedBack(call: object): void {
-    // While it is down that says nothing of how much it can take when it is there.
+    // While it is down, this says nothing about its normal capacity.
     if (this.#outage.reason === undefined) this.#adaptive?.pushedBack(call)
     else this.#adaptive?.ended(call)
   }
@@ -154,8 +155,8 @@ export class Gate {
   /**
    * A call failed.
    *
-   * @param operations what was in it.
-   * @param call the operation or the batch that failed.
+   * @param operations operations in the call.
+   * @param call the operation or batch that failed.
    */
   failed(verdict: Verdict, operations: readonly Operation[], call: object): void {
     if (verdict.ofPlatform) {
@@ -179,19 +180,19 @@ export class Gate {
     }
   }
 
-  /** An operation failed in a call in which others have not: the target is there. */
+  /** An operation failed in a call in which others did not: the target is up. */
   failedBesideOthers(verdict: Verdict, operation: Operation): void {
     this.#pauseAsAsked(verdict, operation)
     if (mayBeOfTarget(verdict)) this.#count(verdict, [operation])
   }
 
-  /** An answer with a reason shows that the target is there; an error of our own shows nothing. */
+  /** A reasoned refusal shows that the target is up; our own errors show nothing. */
   rejected(verdict: Verdict, operations: readonly Operation[], call: object): void {
     if (verdict.ofPlatform || verdict.facts.status === undefined) this.wasted(call)
     else this.answered(operations, call)
   }
 
-  /** The target has answered and taken nothing: it is there. */
+  /** The target answered but accepted nothing: it is up. */
   answered(operations: readonly Operation[], call: object): void {
     this.#adaptive?.ended(call)
     if (this.#outage.reason === undefined) this.#failures.worked(operations)
@@ -199,9 +200,9 @@ export class Gate {
   }
 
   /**
-   * An operation was refused for good. It counts only the first time, and only when an event asks for it.
+   * An operation was permanently refused. Counts only the first time, and only if an event caused it.
    *
-   * @param call what it was in.
+   * @param call the call it was in.
    */
   refused(operation: Operation, verdict: Verdict, call: object): Refused {
     if (verdict.ofPlatform) return 'bad'
@@ -220,7 +221,7 @@ export class Gate {
     return 'kept'
   }
 
-  /** An earlier process has seen so many events refused in a row, and had paused for that if there is a reason. */
+  /** An earlier process saw this many refusals in a row, and paused because of them if there is a reason. */
   resumeRefusals(run: number, reason: string | undefined): void {
     this.#refusals.resume(run)
     if (reason !== undefined) this.#outage.resumeRefusing(reason)
@@ -233,17 +234,17 @@ export class Gate {
   }
 
   /**
-   * Enters a failure that may pass in the account of its operation. Answers whether its tries are used up with that.
+   * Records a transient failure of an operation. Returns whether its attempts are used up.
    *
-   * @param attempts tries of one event in all, while the target otherwise works.
+   * @param attempts maximum number of attempts per event while the target otherwise works.
    */
   isHeldAgainst(operation: Operation, verdict: Verdict, attempts: number): boolean {
     return chargeFailure(operation, verdict, this.#outage, this.#failures, attempts)
   }
 
-  /** The target may have asked for a pause with its answer. */
+  /** The response may ask for a pause. */
   #pauseAsAsked({ kind, facts, ofPlatform, reason }: Verdict, { entity }: Operation): void {
-    // Who refuses one entity for good asks nobody else to wait.
+    // A permanent refusal of one entity asks no one else to wait.
     if (facts.retryAfterMs === undefined || ofPlatform || kind === 'reject') return
     const forMs = Math.min(facts.retryAfterMs, maxTargetPauseMs)
     this.#bucket.pause(forMs)
@@ -251,45 +252,56 @@ export class Gate {
     const beforeMs = Math.max(nowMs, this.#asked?.untilMs ?? 0)
     if (nowMs + forMs <= beforeMs) return
     this.#asked = { untilMs: nowMs + forMs, reason, entityId: entity.id }
-    // Once for each pause, not for all the calls that ask for it.
+    // Once per pause, not for every call that asks for it.
     if (forMs >= longPauseMs && nowMs + forMs - beforeMs >= longPauseMs)
       this.#listener.onAskedPause({ forMs, reason, entityId: entity.id }, this.#route)
   }
 
-  /** While the target is down nothing is held against anybody, so that nothing of it has to count. */
+  /** While the target is down, nothing counts against events, so failures need not be counted. */
   #count({ isOverload }: Verdict, operations: readonly Operation[]): void {
     if (!isOverload && this.#outage.reason === undefined) this.#failures.failed(operations)
   }
 }
 
 export interface GateOptions {
-  /** Calls that may run side by side: operations, or batches of them. */
+  /** Maximum number of parallel calls: operations or batches. */
   readonly maxCalls: number
-  /** How many of them the target takes well is found out. Default: all that may. */
+  /**
+   * Whether to adapt their number to the target. Otherwise, always allows the maximum.
+   * @default false
+   */
   readonly adapts?: boolean | undefined
   readonly outage: OutageOptions
-  /** One call is made at a time, so that no other one can tell whether the target is down. Default: no. */
+  /**
+   * Only one call runs at a time, so no other can show whether the target is down.
+   * @default false
+   */
   readonly isAlone?: boolean | undefined
-  /** Shared with the HTTP client of the author. */
+  /** Shared with the author's HTTP client. */
   readonly bucket: Limiter
-  /** Whether each call takes a token: not when the author's HTTP client takes one for each request. Default: each does. */
+  /**
+   * Whether each call takes a token; not if the author's HTTP client takes one per request.
+   * @default each call does
+   */
   readonly limits?: Pick<TargetLimits, 'countsHooks'> | undefined
-  /** The name of the route that it leads to; absent where there are none. */
+  /** Route it leads to. Undefined without routes. */
   readonly route?: string | undefined
   readonly clock: Clock
   readonly random: Random
-  /** Told how the target does. */
+  /** Receives the target's condition. */
   readonly listener: Pick<DeliveryListener, 'onOutage' | 'onRefusing' | 'onAskedPause' | 'onTaken'>
-  /** Has what it has gathered for batches wait in the lanes again before anybody is told that everything is refused. */
+  /**
+   * Returns what it has collected for batches to the lanes, before anyone hears that everything is refused.
+   */
   readonly engine: { giveBackGathered(): void }
 }
 
-/** Whether the target itself may be what failed, and not the event or the author's code. */
+/** Whether the target may be at fault, rather than the event or the author's code. */
 function mayBeOfTarget({ kind, ofTarget }: Verdict): boolean {
   return ofTarget && (kind === 'retry' || kind === 'outage')
 }
 
-/** Whether a failure says that the target has too much to do: it asks to wait, or does not answer in time. */
+/** Whether a failure means the target is overloaded: it asks to wait, or does not answer in time. */
 function isPushBack({ kind, facts }: Verdict): boolean {
   if (kind !== 'retry') return false
   return (

@@ -1,20 +1,20 @@
 import { type Operation } from '../events/operation.ts'
 
-/** A call of a hook that takes far longer than others. */
+/** A hook call that takes far longer than others. */
 export interface HangingCall {
   readonly entityId: string
   readonly entityType: string
-  /** What the target is told: `create`, `update`, `delete`. */
+  /** The operation on the target: `create`, `update`, or `delete`. */
   readonly kind: string
-  /** Absent where there are no routes. */
+  /** Undefined without routes. */
   readonly route?: string | undefined
-  /** For how long it has been at work, in milliseconds. */
+  /** How long it has been running, in milliseconds. */
   readonly forMs: number
 }
 
-/** The calls that hang at one moment. */
+/** The calls that currently hang. */
 export interface Hanging {
-  /** The longest first. */
+  /** Longest first. */
   readonly calls: readonly HangingCall[]
   /** Whether nothing else can start before one of them ends. */
   readonly isAll: boolean
@@ -22,13 +22,13 @@ export interface Hanging {
 
 export const nothingHangs: Hanging = { calls: [], isAll: false }
 
-/** A call that is shorter than this never hangs, in milliseconds. */
+/** A call shorter than this never hangs, in milliseconds. */
 const minMs = 60_000
 
-/** A call hangs that takes so many times as long as the longest that has ended. */
+/** A call hangs if it takes this many times as long as the longest finished one. */
 const timesLongest = 3
 
-/** From when on a call hangs, in milliseconds. */
+/** Duration from which a call hangs, in milliseconds. */
 export function hangsAfterMs(longestMs: number): number {
   return Math.max(minMs, timesLongest * longestMs)
 }

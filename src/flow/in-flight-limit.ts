@@ -1,16 +1,16 @@
 import { Condition } from '../util/condition.ts'
 
-/** How much may be in memory at a time. */
+/** Memory limits. */
 export interface InFlightBounds {
   readonly maxEvents: number
   readonly maxBytes: number
 }
 
 /**
- * What has been received and is not finished, counted in events and in bytes. When it is full, no more is read, until
- * half of it is free again: stopping and starting for each event would cost more than it holds.
+ * Counts received, unfinished events and their bytes. When full, reading stops until half is free again:
+ * stopping and starting for every event would cost more.
  *
- * One event larger than the whole window still passes, alone.
+ * An event larger than the whole limit still passes, alone.
  */
 export class InFlightLimit implements Bound {
   readonly #bounds: InFlightBounds
@@ -45,7 +45,7 @@ export class InFlightLimit implements Bound {
     this.shrink(bytes)
   }
 
-  /** An event lets go of some of its bytes and stays. */
+  /** An event releases some of its bytes but stays. */
   shrink(bytes: number): void {
     this.#bytes -= bytes
     if (!this.#hasRoom.isAwaited) return
@@ -53,19 +53,21 @@ export class InFlightLimit implements Bound {
     this.#hasRoom.notifyAll()
   }
 
-  /** Undefined when there is room now; else a promise that resolves when there is. */
+  /** Undefined if there is room now; otherwise a promise that resolves once there is. */
   room(): Promise<void> | undefined {
     return this.isFull ? this.#hasRoom.wait() : undefined
   }
 }
 
-/** What can be too full to take more in: memory, the state, the dead letters. */
+/** Something that can be too full to accept more: memory, state, dead letters. */
 export interface Bound {
-  /** Undefined when there is room; else resolves when there may be. */
+  /** Undefined if there is room; otherwise resolves once there may be. */
   room(): Promise<void> | undefined
 }
 
-/** Room for one more event, wherever it needs some. While there is none, what waits for company in a batch goes as it is. */
+/**
+ * Room for one more event, wherever it needs some. While there is none, open batches are sent as they are.
+ */
 export class Room implements Bound {
   readonly #bounds: readonly Bound[]
   readonly #engine: { hurry(): void }

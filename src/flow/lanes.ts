@@ -8,16 +8,17 @@ import { type Precedence } from './precedence.ts'
 interface Lane {
   /** Undefined once the lane has ended. */
   first: Operation | undefined
-  /** What waits behind it. */
+  /** Queued behind it. */
   waiting: Queue<Operation> | undefined
 }
 
 /**
- * One lane per entity: the operations of an entity run one after another in the order of the stream, those of
- * different entities side by side. An operation that touches several entities stands in all their lanes and runs when
- * it is first in each; as every lane is filled in order of arrival, two of them can never wait for each other.
+ * One lane per entity: operations of an entity run one after another in stream order; those of different
+ * entities run in parallel. An operation that affects several entities is in all their lanes and runs once it
+ * is first in each. Because lanes fill in order of arrival, two operations never wait for each other.
  *
- * Where the target asks for more order than that, a {@link Precedence} adds it. Only the order is kept here; how many run at a time is not its concern.
+ * A {@link Precedence} adds further ordering. Only the order is kept here; how many operations run at a time
+ * is decided elsewhere.
  */
 export class Lanes {
   readonly #lanes = new Map<string, Lane>()
@@ -26,7 +27,7 @@ export class Lanes {
   readonly #divided = new Set<Operation>()
   #size = 0
 
-  /** @param precedence who else waits for whom; absent when only the operations of one entity wait for one another. */
+  /** @param precedence additional ordering; omit if only operations of one entity wait for each other. */
   constructor(precedence?: Precedence | undefined) {
     this.#precedence = precedence
   }
@@ -36,12 +37,12 @@ export class Lanes {
     return this.#size
   }
 
-  /** Operations that could start now. */
+  /** Number of operations that could start now. */
   get readyCount(): number {
     return this.#ready.size
   }
 
-  /** Those operations, in the order in which they would start. */
+  /** Those operations, in starting order. */
   get ready(): Iterable<Operation> {
     return this.#ready
   }
@@ -51,7 +52,7 @@ export class Lanes {
     return this.#divided
   }
 
-  /** All operations that have not finished, each once. */
+  /** All unfinished operations, each once. */
   *[Symbol.iterator](): Iterator<Operation> {
     for (const [key, { first, waiting }] of this.#lanes) {
       if (first!.key === key) yield first!
@@ -59,7 +60,7 @@ export class Lanes {
     }
   }
 
-  /** The operation of the same entity that a newer one may take the place of: it is the last in its lane and has not started. */
+  /** The operation of the same entity that a newer one may replace: last in its lane and not started. */
   foldable(newer: Operation): Operation | undefined {
     const lane = this.#lanes.get(newer.key)
     if (lane === undefined) return undefined
@@ -68,7 +69,7 @@ export class Lanes {
     return last
   }
 
-  /** The operation that was pushed first of those that have not finished; looks at every lane. */
+  /** The unfinished operation that was pushed first. Iterates over every lane. */
   oldest(): Operation | undefined {
     let oldest: Operation | undefined
     for (const { first } of this.#lanes.values()) {
@@ -77,7 +78,7 @@ export class Lanes {
     return oldest
   }
 
-  /** Puts an operation at the end of its lanes. */
+  /** Adds an operation at the end of its lanes. */
   push(operation: Operation): void {
     this.#size++
     this.#enter(operation.key, operation)
@@ -88,8 +89,8 @@ export class Lanes {
   }
 
   /**
-   * Puts an operation before what waits in its lanes: it is older than that. Behind what somebody is at work on, though; and
-   * behind all where operations wait for those of other entities.
+   * Adds an operation ahead of what is queued in its lanes, because it is older. Goes behind running
+   * operations, however, and behind everything if operations wait for those of other entities.
    */
   pushFirst(operation: Operation): void {
     if (this.#precedence !== undefined) {
@@ -101,12 +102,12 @@ export class Lanes {
     if (operation.blockedBy === 0) this.#ready.push(operation)
   }
 
-  /** The next operation that could start, without taking it. */
+  /** The next operation that could start, not taken. */
   peek(): Operation | undefined {
     return this.#ready.first
   }
 
-  /** Whether one of them has never been tried. */
+  /** Whether any of them has never been attempted. */
   get hasUntried(): boolean {
     for (const operation of this.#ready) if (operation.isUntried) return true
     return false
@@ -120,7 +121,7 @@ export class Lanes {
     return [key, ...joined].some((each) => (this.#lanes.get(each)?.waiting?.size ?? 0) > 0)
   }
 
-  /** Makes one that has never been tried the next one, any of them by chance; the first one stays where there is none. */
+  /** Makes a random unattempted operation the next one; keeps the first if there is none. */
   preferUntried(random: Random): void {
     const untried = [...this.#ready].filter((operation) => operation.isUntried)
     const chosen = untried[Math.floor(random() * untried.length)]
@@ -129,14 +130,16 @@ export class Lanes {
     this.#ready.unshift(chosen)
   }
 
-  /** Takes the operation that {@link peek} showed. @param nowMs on the monotonic clock, in whole milliseconds. */
+  /**
+   * Takes the operation {@link peek} returned. @param nowMs on the monotonic clock, in whole milliseconds.
+   */
   take(nowMs: number): Operation {
     const operation = this.#ready.shift()!
     operation.startedMs = nowMs
     return operation
   }
 
-  /** An operation that was taken has to be tried again: it is still first in its lanes, last among the ready ones. */
+  /** A taken operation must be retried: it stays first in its lanes, and is last among the ready ones. */
   again(operation: Operation): void {
     this.#ready.push(operation)
   }
@@ -153,7 +156,7 @@ export class Lanes {
     this.#divided.delete(operation)
   }
 
-  /** An operation that was taken has ended: who waits behind it moves up. */
+  /** A taken operation has ended: those behind it move up. */
   finish(operation: Operation): void {
     this.#size--
     this.#leave(operation.key)
@@ -162,16 +165,16 @@ export class Lanes {
   }
 
   /**
-   * Empties all lanes of what no hook is at work on, and answers it.
+   * Removes everything no hook is working on, and returns it.
    *
-   * @param resting operations that were taken and wait elsewhere for their next try.
+   * @param resting taken operations waiting elsewhere for their next attempt.
    */
   clear(resting: Iterable<Operation>): Operation[] {
     const dropped = new Set<Operation>([...resting, ...this.#ready])
     for (const lane of this.#lanes.values()) {
       for (const operation of lane.waiting ?? []) dropped.add(operation)
       lane.waiting = undefined
-      // First in its lane, and waiting for another's.
+      // First in its lane, but waiting for another's.
       if (!lane.first!.isStarted) dropped.add(lane.first!)
     }
     this.#cancelDivided(dropped)
@@ -234,8 +237,8 @@ export class Lanes {
     const next = lane.waiting?.shift()
     if (next === undefined) {
       this.#lanes.delete(key)
-      // V8 grows a map by a new table that the old one points to. Should an old one be in the old generation, all that
-      // came after it survives: a fifth of everything, when lanes still held their events.
+      // V8 grows a map with a new table that the old one points to. If an old one is in the old generation,
+      // everything after it survives: a fifth of everything, when lanes still held their events.
       lane.first = undefined
       lane.waiting = undefined
       return

@@ -4,18 +4,18 @@ import { type ItemAnswer } from './flush-answer.ts'
 import { type ItemWork } from '../events/item-operation.ts'
 import { type Operation } from '../events/operation.ts'
 
-/** Who waits for the end of a call. */
+/** Waits for the end of a call. */
 export interface OverdueListener {
   /**
-   * A call does not end although its time is over and its signal was aborted.
+   * A call does not end although its time is over and its signal has aborted.
    *
    * @param operations what it was for.
-   * @param error what that is.
+   * @param error describes that.
    */
   overdue(hook: string, operations: readonly Operation[], error: unknown): void
 }
 
-/** What is done with an operation when its turn has come. */
+/** What to do with an operation at its turn. */
 export interface OperationHandler {
   /**
    * Calls the hooks. In batch mode only as far as the operation's item: undefined means that it goes into a batch. Where an
@@ -27,12 +27,12 @@ export interface OperationHandler {
   /** All items of an operation have been taken, or need not be. */
   itemsTaken(work: ItemWork): MaybePromise<Outcome>
   /**
-   * Hands a batch to the author; one answer for each operation, in the same order.
+   * Passes a batch to the author; returns one answer per operation, in the same order.
    *
-   * @param caller as of {@link OperationHandler.deliver}.
+   * @param caller as in {@link OperationHandler.deliver}.
    */
   flush(operations: readonly Operation[], caller: OverdueListener): Promise<readonly ItemAnswer[]>
-  /** What an operation weighs in a batch, in bytes. Only asked when batches are bounded by bytes. */
+  /** Size of an operation in a batch, in bytes. Only called if batches are limited by bytes. */
   itemBytes(operation: Operation): number
   /** An operation ended because the author does not want its event. */
   skipped(operation: Operation): void

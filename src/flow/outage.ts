@@ -3,29 +3,30 @@ import { type Clock } from '../util/clock.ts'
 
 /** When a target counts as down, and how it is probed. */
 export interface OutageOptions {
-  /** So many failures in a row, of more than one entity, mean that the target is down; more where it often fails. */
+  /** Consecutive failures, of more than one entity, that mean the target is down; more if it often fails. */
   readonly failures: number
-  /** The first wait before a probe, in milliseconds; it doubles. */
+  /** First delay before a probe, in milliseconds; doubles. */
   readonly probeMinMs: number
-  /** The longest wait before a probe, in milliseconds. */
+  /** Longest delay before a probe, in milliseconds. */
   readonly probeMaxMs: number
 }
 
-/** What could start, and whether it includes what has never been tried; only asked while the target is down. */
+/** What could start, and whether that includes anything unattempted; only read while the target is down. */
 export interface Untried {
   readonly hasUntried: boolean
 }
 
-/** How unlikely failures in a row have to be, for a target that often fails, to mean that it is down. */
+/** How unlikely consecutive failures must be, for a target that often fails, to mean that it is down. */
 const chance = 1e-3
 
-/** For so long after a success the target is known to work, in milliseconds. */
+/** How long after a success the target is known to work, in milliseconds. */
 const workedRecentlyMs = 10_000
 
 /**
- * Tells "the target is down" from "this event is bad" by one kind of evidence: whether the target does anything for
- * anybody else. While it is down, or refuses everything, nothing is started but one probe at a time; after that the number of
- * operations at a time grows from one again, so that a target that has just come back is not run over.
+ * Distinguishes "the target is down" from "this event is bad" by one kind of evidence: whether the target
+ * does anything for anyone else. While it is down, or refuses everything, only one probe runs at a time;
+ * after that, the number of parallel operations grows from one again, to not overrun a target that has just
+ * come back.
  */
 export class Outage {
   readonly #options: OutageOptions
@@ -33,26 +34,26 @@ export class Outage {
   readonly #random: Random
   #successes = 0
   #lastSuccessMs = Number.NEGATIVE_INFINITY
-  /** Failures since the last success, of which entity, and whether of another one too. */
+  /** Failures since the last success, of which entity, and whether of another one, too. */
   #failures = 0
   #failingSinceMs = 0
   #failedKey: string | undefined
   #failedMany = false
-  /** The share of tries that failed before these. */
+  /** Share of attempts that failed before these. */
   #usualShare = 0
   #reason: string | undefined
   #sinceMs = 0
-  /** It is there, and refuses everything. */
+  /** It is up, but refuses everything. */
   #isRefusing = false
   #probes = 0
   #nextProbeMs = 0
-  /** When the next probe may be made of something that has never been tried. */
+  /** When something unattempted may be probed next. */
   #nextUntriedMs = 0
-  /** Whether the last probe was of something that had never been tried. */
+  /** Whether the last probe was unattempted before. */
   #wasUntried = true
-  /** What is tried at the moment to see whether the target is back. */
+  /** The running probe. */
   #probe: object | undefined
-  /** Operations that may run at a time after an outage; infinite in ordinary times. */
+  /** Maximum number of parallel operations after an outage; infinite in normal times. */
   #ramp = Number.POSITIVE_INFINITY
 
   constructor(options: OutageOptions, clock: Clock, random: Random) {
@@ -61,27 +62,27 @@ export class Outage {
     this.#random = random
   }
 
-  /** Why nothing is sent but probes; undefined when that is not so. */
+  /** Why only probes are sent; undefined if that is not the case. */
   get reason(): string | undefined {
     return this.#reason
   }
 
-  /** Whether that is because everything is refused, by a target that is there. */
+  /** Whether that is because a target that is up refuses everything. */
   get isRefusing(): boolean {
     return this.#isRefusing
   }
 
-  /** For how long that has been so, in milliseconds; 0 when it is not. */
+  /** How long that has been the case, in milliseconds; 0 if it is not. */
   get forMs(): number {
     return this.#reason === undefined ? 0 : this.#clock.monotonic() - this.#sinceMs
   }
 
-  /** How often the target has worked. */
+  /** Number of successes. */
   get successes(): number {
     return this.#successes
   }
 
-  /** How long ago it first failed since it worked last, in milliseconds; 0 when it works. */
+  /** Time since its first failure after the last success, in milliseconds; 0 if it works. */
   get failingForMs(): number {
     return this.#failures === 0 ? 0 : this.#clock.monotonic() - this.#failingSinceMs
   }
@@ -94,7 +95,7 @@ export class Outage {
     return this.#clock.monotonic() - this.#lastSuccessMs < workedRecentlyMs
   }
 
-  /** The target did something. Answers whether an outage ends with that. */
+  /** The target succeeded. Returns whether that ends an outage. */
   succeeded(): boolean {
     this.#isThere()
     this.#probe = undefined
@@ -104,13 +105,13 @@ export class Outage {
     return false
   }
 
-  /** The target refused something with a reason: it is there. Answers whether an outage ends with that. */
+  /** The target gave a reasoned refusal, so it is up. Returns whether that ends an outage. */
   answered(): boolean {
     return this.#isRefusing ? (this.#isThere(), false) : this.succeeded()
   }
 
   /**
-   * Everything is refused. Answers whether an outage begins with that.
+   * Everything is refused. Returns whether that starts an outage.
    *
    * @param call what was refused last.
    */
@@ -127,14 +128,14 @@ export class Outage {
     return begins
   }
 
-  /** An earlier process was in the midst of that; the next probe goes at once. */
+  /** An earlier process was in that state; the next probe goes immediately. */
   resumeRefusing(reason: string): void {
     this.#sinceMs = this.#clock.monotonic()
     this.#isRefusing = true
     this.#reason = reason
   }
 
-  /** The probe has failed in a way that says nothing of the target. */
+  /** The probe failed in a way that says nothing about the target. */
   probeFailed(call: object): void {
     if (this.#reason !== undefined && this.#probe === call) this.#planProbe()
   }
@@ -143,12 +144,12 @@ export class Outage {
    * The target failed.
    *
    * @param key the entity, or undefined for several at once.
-   * @param certain whether the failure is of the kind that concerns everybody (credentials).
-   * @param call what failed: the next probe is planned when it was the present one, and not for what had been under
-   *   way since before.
-   * @param share of the tries that fail, this one not included.
-   * @param isThere whether it has answered that it has too much to do, and when to come again: it is not down.
-   * @returns whether an outage begins with that.
+   * @param certain whether the failure affects everyone (credentials).
+   * @param call what failed: the next probe is scheduled if it was the current one, not if it had been in
+   *   flight since before.
+   * @param share share of attempts that fail, excluding this one.
+   * @param isThere whether it said that it is overloaded and when to retry: it is not down.
+   * @returns whether that starts an outage.
    */
   failed(
     key: string | undefined,
@@ -185,10 +186,10 @@ export class Outage {
   }
 
   /**
-   * Milliseconds until a probe may start; infinite while one is under way; 0 also when there is no outage.
+   * Milliseconds until a probe may start; infinite while one is running; 0 if there is no outage.
    *
-   * @param waiting what could start. What has never been tried says more than what has failed before, and need not wait as
-   *   long when that was all there was.
+   * @param waiting what could start. An unattempted operation says more than one that failed before, and need
+   *   not wait as long if there was nothing else.
    */
   probeWaitMs(waiting: Untried): number {
     if (this.#reason === undefined) return 0
@@ -198,16 +199,16 @@ export class Outage {
   }
 
   /**
-   * `call` is started while the target is down: it is the probe.
+   * `call` starts while the target is down: it is the probe.
    *
-   * @param isUntried whether it holds nothing that has been tried before.
+   * @param isUntried whether it only contains unattempted operations.
    */
   probe(call: object, isUntried: boolean): void {
     this.#probe = call
     this.#wasUntried = isUntried
   }
 
-  /** `call` ended before it reached the target: if it was the probe, that came to nothing. */
+  /** `call` ended before it reached the target: if it was the probe, it was wasted. */
   probeWasted(call: object): void {
     if (this.#probe === call) this.#probe = undefined
   }
@@ -238,12 +239,12 @@ export class Outage {
 
   get #downWaitMs(): number {
     const bounds = { baseMs: this.#options.probeMinMs, maxMs: this.#options.probeMaxMs }
-    // Half of the wait is fixed: a probe right after the failure would say nothing new.
+    // Half of the delay is fixed: a probe right after the failure would say nothing new.
     const ceilingMs = Math.min(bounds.maxMs, bounds.baseMs * 2 ** Math.min(this.#probes - 1, 30))
     return ceilingMs / 2 + backoffMs(this.#probes, bounds, this.#random) / 2
   }
 
-  /** A target that is there needs less time to itself, and the good event among bad ones is found sooner. */
+  /** A target that is up needs less rest, and a good event among bad ones is found sooner. */
   get #refusedWaitMs(): number {
     const { probeMinMs, probeMaxMs } = this.#options
     return Math.min(probeMaxMs, probeMinMs * (1 + this.#probes / 10))

@@ -1,7 +1,7 @@
 import { type PendingEvent } from '../events/pending-event.ts'
 import { type Operation } from '../events/operation.ts'
 
-/** What becomes of an event right now: a hook is at work on it, or it waits for its turn, or for its next try. */
+/** State of an unfinished event: a hook is working on it, it is queued, or it waits for a retry. */
 export type QueueState = 'running' | 'waiting' | 'retrying'
 
 /** Events in one state. */
@@ -10,26 +10,26 @@ export interface QueueShare {
   readonly bytes: number
 }
 
-/** All events that have not ended, by state. */
+/** All unfinished events by state. */
 export type QueueDepth = Readonly<Record<QueueState, QueueShare>>
 
-/** What {@link queueDepth} looks at. */
+/** Input of {@link queueDepth}. */
 export interface QueueView {
-  /** All operations that have not ended, each once. */
+  /** All unfinished operations, each once. */
   readonly operations: Iterable<Operation>
-  /** Those of them that could start, and those that are gathered for a batch. */
+  /** Operations that could start, and those collected for a batch. */
   readonly ready: Iterable<Operation>
   readonly gathered: Iterable<Operation>
-  /** Those that wait some time for their next try. */
+  /** Operations waiting for a retry. */
   readonly resting: { has(operation: Operation): boolean }
 }
 
-/** Of an event with several operations, the liveliest state counts. */
+/** For an event with several operations, the most active state counts. */
 const rank: Readonly<Record<QueueState, number>> = { waiting: 0, retrying: 1, running: 2 }
 
 /**
- * Counts the events that have not ended, by state; one that has operations in several views counts once. Everything is looked through for it, so that nothing has to be kept
- * while events pass: it is for those who ask now and then.
+ * Counts unfinished events by state; an event with operations in several views counts once. Iterates over
+ * everything, so that passing events need no bookkeeping: use it sparingly.
  */
 export function queueDepth(...views: readonly QueueView[]): QueueDepth {
   const states = new Map<PendingEvent, QueueState>()
@@ -55,7 +55,7 @@ export function queueDepth(...views: readonly QueueView[]): QueueDepth {
   return depth
 }
 
-/** The operations that a hook is at work on. Looks through everything, as {@link queueDepth} does. */
+/** Operations hooks are working on. Iterates over everything, like {@link queueDepth}. */
 export function runningOperations(view: QueueView): Operation[] {
   const stateOf = stateIn(view)
   return [...view.operations].filter((operation) => stateOf(operation) === 'running')

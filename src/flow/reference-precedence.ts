@@ -4,11 +4,11 @@ import { Queue } from '../util/queue.ts'
 import { type Operation } from '../events/operation.ts'
 import { type Precedence } from './precedence.ts'
 
-/** Operations about an entity, and those that name it, in the order of the stream. */
+/** Operations about an entity, and those that reference it, in stream order. */
 interface Place {
-  /** How many hold it: one that is about the entity, or any number of those that name it. */
+  /** Number of holders: one operation about the entity, or any number that reference it. */
   holders: number
-  /** Whether the holders only name it. */
+  /** Whether the holders only reference it. */
   isShared: boolean
   waiting: Queue<Claim> | undefined
 }
@@ -18,16 +18,16 @@ interface Claim {
   readonly isShared: boolean
 }
 
-/** The places that an operation has claimed. */
+/** Places an operation has claimed. */
 interface Claims {
   readonly own: readonly string[]
   readonly named: readonly string[]
 }
 
 /**
- * What names an entity waits for what came before it about that entity, and what is about an entity for what came before it and
- * names that: a relationship for its ends, the delete of an end for the delete of its relationships. Those that name the same do
- * not wait for one another.
+ * An operation that references an entity waits for earlier ones about it, and one about an entity waits for
+ * earlier ones that reference it: a relationship for its ends, the delete of an end for the delete of its
+ * relationships. Operations referencing the same entity do not wait for each other.
  */
 export class ReferencePrecedence implements Precedence {
   /** By STIX id. */
@@ -50,7 +50,7 @@ export class ReferencePrecedence implements Precedence {
     for (const id of claims.named) this.#release(id, ready)
   }
 
-  /** What the earlier one has not claimed, it has not waited for. */
+  /** The earlier one has not waited for what it did not claim. */
   mayFold(earlier: Operation, newer: Operation): boolean {
     const claims = this.#claims.get(earlier)
     if (claims === undefined) return false
@@ -65,7 +65,7 @@ export class ReferencePrecedence implements Precedence {
     const claims = [...started].map((operation) => [operation, this.#claims.get(operation)] as const)
     this.#places.clear()
     this.#claims.clear()
-    // All of them hold what they have claimed: nobody waits.
+    // All of them hold what they claimed: nobody waits.
     for (const [operation, { own, named } = { own: [], named: [] }] of claims) {
       this.#claims.set(operation, { own, named })
       for (const id of own) this.#claim(id, { operation, isShared: false })
@@ -104,7 +104,7 @@ export class ReferencePrecedence implements Precedence {
   }
 }
 
-/** The STIX ids of the operation's own entity: a rename gives it another one, and both are it. */
+/** STIX ids of the operation's own entity: after a rename, both the old and the new one. */
 function idsOf({ entity, event }: Operation): readonly string[] {
   const former = entity === event.entity ? previousStixIdOf(event.envelope.context?.reverse_patch) : undefined
   return former === undefined || former === entity.id ? [entity.id] : [entity.id, former]

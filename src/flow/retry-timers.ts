@@ -1,14 +1,14 @@
 import { type Clock } from '../util/clock.ts'
 import { type Operation } from '../events/operation.ts'
 
-/** Operations between two tries: still first in their lanes, in nobody's hands. */
+/** Operations between two attempts: still first in their lanes, but not in flight. */
 export class RetryTimers {
   readonly #clock: Clock
   readonly #engine: { rested(operation: Operation): void }
-  /** With what cancels the wait. */
+  /** With the function that cancels the wait. */
   readonly #cancels = new Map<Operation, () => void>()
 
-  /** @param engine told when an operation has waited long enough. */
+  /** @param engine notified when an operation has waited long enough. */
   constructor(clock: Clock, engine: { rested(operation: Operation): void }) {
     this.#clock = clock
     this.#engine = engine
@@ -22,7 +22,7 @@ export class RetryTimers {
     return this.#cancels.has(operation)
   }
 
-  /** An operation waits so many milliseconds for its next try. */
+  /** Makes an operation wait this many milliseconds for its next attempt. */
   wait(operation: Operation, waitMs: number): void {
     const cancel = this.#clock.schedule(waitMs, () => {
       this.#cancels.delete(operation)
@@ -31,17 +31,17 @@ export class RetryTimers {
     this.#cancels.set(operation, cancel)
   }
 
-  /** An operation is not tried again: the connector is about to stop. */
+  /** Does not retry an operation: the connector is about to stop. */
   keep(operation: Operation): void {
     this.#cancels.set(operation, () => {})
   }
 
-  /** Nothing is tried again any more. */
+  /** Retries nothing anymore. */
   stop(): void {
     for (const cancel of this.#cancels.values()) cancel()
   }
 
-  /** Forgets all of them, and answers them. */
+  /** Forgets all of them, and returns them. */
   clear(): Operation[] {
     this.stop()
     const operations = [...this.#cancels.keys()]

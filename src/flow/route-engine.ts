@@ -21,14 +21,15 @@ import { precedenceOf } from './precedence.ts'
 import { RetryTimers } from './retry-timers.ts'
 
 /**
- * Takes operations in stream order to their end: in their lanes, at most so many at a time, within the rate limit,
- * again after failures that pass, aside after failures that do not, and not at all while the target is down.
+ * Brings operations to their end in stream order: in their lanes, in parallel up to the limit, within the
+ * rate limit, with retries for transient failures, dead letters for permanent ones, and pauses while the
+ * target is down.
  */
 export class RouteEngine implements OverdueListener {
   readonly #handler: OperationHandler
   readonly #clock: Clock
   readonly #random: Random
-  /** The door to the target. */
+  /** The way to the target. */
   readonly gate: Gate
   readonly #batcher: Batcher | undefined
   readonly #coalesces: boolean
@@ -39,7 +40,7 @@ export class RouteEngine implements OverdueListener {
   readonly #idle = new Condition()
   readonly #listener: DeliveryListener
   readonly #route: string | undefined
-  /** How long the longest call took that ended well, in milliseconds. */
+  /** Duration of the longest successful call, in milliseconds. */
   #longestMs = 0
   #isPumping = false
   #isStopped = false
@@ -78,17 +79,17 @@ export class RouteEngine implements OverdueListener {
     }
   }
 
-  /** Operations that have not ended. */
+  /** Number of unfinished operations. */
   get size(): number {
     return this.#lanes.size
   }
 
-  /** Whether nothing is started any more. */
+  /** Whether nothing is started anymore. */
   get isStopped(): boolean {
     return this.#isStopped
   }
 
-  /** The calls that take far longer than others. Looks through all that has not ended. */
+  /** Calls that take far longer than others. Iterates over all unfinished operations. */
   hanging(): Hanging {
     const nowMs = this.#clock.monotonic()
     const afterMs = hangsAfterMs(this.#longestMs)
@@ -99,7 +100,7 @@ export class RouteEngine implements OverdueListener {
     for (const operation of this.#lanes) {
       if (!operation.isStarted || idle.has(operation) || resting.has(operation)) continue
       running++
-      // A hook can wait for the end of a pause in the middle of its work.
+      // A hook can wait for the end of a pause halfway through.
       const forMs = Math.round(nowMs - Math.max(operation.startedMs, this.gate.askedUntilMs))
       if (forMs >= afterMs) calls.push(hangingCall(operation, forMs))
     }
@@ -110,19 +111,19 @@ export class RouteEngine implements OverdueListener {
     return { calls, isAll }
   }
 
-  /** Its operations, for those who ask now and then what becomes of them. */
+  /** Its operations, for occasional statistics. */
   get queueView(): QueueView {
     const gathered = [...(this.#batcher?.unsent ?? []), ...this.#lanes.divided]
     return { operations: this.#lanes, ready: this.#lanes.ready, gathered, resting: this.#resting }
   }
 
-  /** The operation that has waited longest for its end; looks at all of them. */
+  /** The operation unfinished longest. Iterates over all of them. */
   oldest(): Operation | undefined {
     return this.#lanes.oldest()
   }
 
   push(operation: Operation): void {
-    // Whole, so that V8 keeps it in place and allocates nothing.
+    // A whole number, so that V8 stores it inline without allocating.
     operation.pushedMs = Math.round(this.#clock.monotonic())
     if (this.#coalesces) {
       const earlier = this.#lanes.foldable(operation)
@@ -133,43 +134,41 @@ export class RouteEngine implements OverdueListener {
     if (operation.blockedBy > 0) this.#batcher?.blockedBehind(this.#blocked())
   }
 
-  /**
-   * As {@link push}, before all that its entity has waiting: something older than that.
-   */
+  /** Like {@link push}, but ahead of everything queued for its entity, because it is older. */
   pushFirst(operation: Operation): void {
     operation.pushedMs = Math.round(this.#clock.monotonic())
     this.#lanes.pushFirst(operation)
     this.#pump()
   }
 
-  /** No more is coming for now: what waits for company in a batch goes as it is. */
+  /** Nothing more is coming for now: send open batches as they are. */
   hurry(): void {
     this.#batcher?.hurry()
   }
 
-  /** Resolves when everything has ended. Batches no longer wait to be full. */
+  /** Resolves when everything has ended. Batches no longer wait to fill. */
   drain(): Promise<void> {
     if (this.#lanes.size === 0) return Promise.resolve()
     this.#batcher?.hurry(true)
     return this.#idle.wait()
   }
 
-  /** Resolves when no hook is at work any more. */
+  /** Resolves when no hook is running. */
   rest(): Promise<void> {
     return this.#atWork.none()
   }
 
-  /** Nothing is started any more. */
+  /** Starts nothing anymore. */
   stop(): void {
     this.#isStopped = true
     this.#cancelWake?.()
     this.#batcher?.stop()
-    // What was gathered and not sent is in nobody's hands.
+    // Collected operations that were not sent are not in flight.
     for (const operation of this.#batcher?.clear() ?? []) this.#settler.keep(operation)
     this.#resting.stop()
   }
 
-  /** Drops everything that no hook is at work on, and answers it. Batches that are under way are not interrupted. */
+  /** Drops everything no hook is working on, and returns it. Does not interrupt batches in flight. */
   clear(): Operation[] {
     const unsent = this.#batcher?.clear() ?? []
     const dropped = this.#lanes.clear([...this.#resting.clear(), ...unsent])
@@ -192,7 +191,8 @@ export class RouteEngine implements OverdueListener {
             break
           }
           if (this.gate.outageReason !== undefined) this.#lanes.preferUntried(this.#random)
-          // What is refused says something only alone: a batch with one bad item would hide that the others are taken.
+          // A refusal only says something about a single operation: in a batch, one bad item would hide that
+          // the others are accepted.
           if (this.#batcher !== undefined) this.gate.probe(this.#lanes.peek()!)
           else this.gate.enter(this.#lanes.peek()!)
         }
@@ -205,7 +205,7 @@ export class RouteEngine implements OverdueListener {
     }
   }
 
-  /** What has been gathered and not sent waits in its lanes again: older events of its entities may come before it. */
+  /** Returns collected, unsent operations to their lanes: older events of their entities may come first. */
   giveBackGathered(): void {
     const gathered = this.#batcher?.clear() ?? []
     for (const operation of gathered) this.#lanes.again(operation)
@@ -251,7 +251,7 @@ export class RouteEngine implements OverdueListener {
     } catch (error) {
       const wasOverdue = operation.isOverdue && this.#settler.returned([operation])
       const verdict = this.#settler.judge(error, operation)
-      // That it took too long was told when it did.
+      // The timeout was already reported.
       if (!wasOverdue || verdict.facts.code !== 'HOOK_TIMEOUT')
         this.gate.failed(verdict, [operation], operation)
       this.#settler.failed(operation, verdict, operation)
@@ -259,7 +259,7 @@ export class RouteEngine implements OverdueListener {
     this.#pump()
   }
 
-  /** A call has outlived its time: that is the target's failure, and others may go in its place. */
+  /** A call exceeded its time: that is the target's failure, and others may take its place. */
   overdue(hook: string, operations: readonly Operation[], error: unknown): void {
     this.#listener.onOverdue(hook, operations, this.#route)
     if (this.#isStopped) return
@@ -269,19 +269,19 @@ export class RouteEngine implements OverdueListener {
     this.#pump()
   }
 
-  /** An operation has waited long enough for its next try. */
+  /** An operation has waited long enough for its next attempt. */
   rested(operation: Operation): void {
     this.#lanes.again(operation)
     this.#pump()
   }
 
-  /** A batch is over, of which this was the first: others may start. */
+  /** A batch is over; this was its first operation. Others may start. */
   sent(first: Operation): void {
     this.#noteDuration(first)
     this.#pump()
   }
 
-  /** Operations that wait behind others of their entity. */
+  /** Operations queued behind others of their entity. */
   #blocked(): number {
     return this.#lanes.size - this.#lanes.readyCount - this.#atWork.count - this.#resting.size
   }
@@ -336,12 +336,15 @@ export interface RouteEngineOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  /** Shared with the HTTP client of the author. */
+  /** Shared with the author's HTTP client. */
   readonly bucket: Limiter
-  /** Whether each call takes a token: not when the author's HTTP client takes one for each request. Default: each does. */
+  /**
+   * Whether each call takes a token; not if the author's HTTP client takes one per request.
+   * @default each call does
+   */
   readonly limits?: Pick<TargetLimits, 'countsHooks'> | undefined
-  /** Whether operations go out in batches. */
+  /** Whether operations are sent in batches. */
   readonly bulk: boolean
-  /** The name of the route whose operations it is for; absent where there are none. */
+  /** Route of the operations. Undefined without routes. */
   readonly route?: string | undefined
 }

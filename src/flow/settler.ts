@@ -14,17 +14,17 @@ import { type RetryTimers } from './retry-timers.ts'
 import { Condition } from '../util/condition.ts'
 
 /**
- * The longest wait after a look-up that failed, in milliseconds: it costs next to nothing while the platform is away. And after
- * an answer that the target has too much to do, which is over soon: how long it lasts it says itself.
+ * Longest delay after a failed lookup, in milliseconds: it costs next to nothing while the platform is down.
+ * Also after an overload, which ends soon; the target itself says when.
  */
 const maxBriefWaitMs = 15_000
 
-/** An operation for which others wait is tried so often while everything is refused. */
+/** Maximum number of attempts of an operation that blocks others while everything is refused. */
 const maxRefusals = 10
 
 /**
- * Decides what becomes of an operation after a try: it has ended, is put aside, waits for its next try, or stays where it is
- * because the connector is about to stop.
+ * Decides what happens to an operation after an attempt: it has ended, becomes a dead letter, waits for its
+ * next attempt, or stays where it is because the connector is about to stop.
  */
 export class Settler {
   readonly #options: SettlerOptions
@@ -33,23 +33,23 @@ export class Settler {
     this.#options = options
   }
 
-  /** Whether nothing is started any more. */
+  /** Whether nothing is started anymore. */
   get isStopped(): boolean {
     return this.#options.engine.isStopped
   }
 
-  /** What an error of this operation's hooks says. */
+  /** Classifies an error from this operation's hooks. */
   judge(error: unknown, operation: Operation): Verdict {
     return judge(error, !operation.isTransforming, this.#options.clock.now())
   }
 
-  /** The operation failed in a batch in which others have not: not everything is refused. */
+  /** The operation failed in a batch in which others did not: not everything is refused. */
   failedBesideOthers(operation: Operation, verdict: Verdict, call: object): void {
     if (verdict.kind === 'reject') this.#bury(operation, verdict, false)
     else this.failed(operation, verdict, call)
   }
 
-  /** @param call what failed: the operation, or the batch that it was in. */
+  /** @param call what failed: the operation, or its batch. */
   failed(operation: Operation, verdict: Verdict, call: object): void {
     const { gate, handler, listener, retry } = this.#options
     switch (verdict.kind) {
@@ -74,7 +74,7 @@ export class Settler {
     }
   }
 
-  /** The operation failed, and that says nothing against it. @param call as of {@link failed}. */
+  /** The operation failed, which does not count against it. @param call as in {@link failed}. */
   tryAgain(operation: Operation, verdict: Verdict, call: object): void {
     const { clock, random, counters, listener, gate, lanes, logger, atWork, resting, bulk } = this.#options
     operation.tries.fail(clock.now(), verdict.reason)
@@ -85,8 +85,8 @@ export class Settler {
       return
     }
     atWork.leave()
-    // While the target is down, its turn is a probe. What failed on the way into a batch, or at the platform, has no such
-    // gate before it.
+    // While the target is down, its turn is a probe. What failed on the way into a batch, or at the platform,
+    // passes no such gate.
     const isGated = gate.outageReason !== undefined && !verdict.ofPlatform
     if (isGated && (!bulk || call !== operation || gate.isRefusing)) {
       lanes.again(operation)
@@ -106,15 +106,15 @@ export class Settler {
   }
 
   /**
-   * A call for these operations does not end although its time is over. They stay first in their lanes until it has ended:
-   * its effect may still come. Their place is for others.
+   * A call for these operations does not end although its time is over. They stay first in their lanes until
+   * it has ended, because its effect may still come. Others may use their slot.
    */
   overdue(operations: readonly Operation[]): void {
     for (const operation of operations) operation.isOverdue = true
     this.#options.atWork.leave(operations.length)
   }
 
-  /** A call for these operations has ended. Answers whether it was {@link overdue}. */
+  /** A call for these operations has ended. Returns whether it was {@link overdue}. */
   returned(operations: readonly Operation[]): boolean {
     if (operations[0]?.isOverdue !== true) return false
     for (const operation of operations) operation.isOverdue = false
@@ -122,7 +122,7 @@ export class Settler {
     return true
   }
 
-  /** The operation stays first in its lanes and is not tried again: the connector is about to stop. */
+  /** The operation stays first in its lanes and is not retried: the connector is about to stop. */
   keep(operation: Operation): void {
     this.#options.resting.keep(operation)
     this.#options.atWork.leave()
@@ -134,7 +134,7 @@ export class Settler {
     this.#bury(operation, verdict, isSuspect)
   }
 
-  /** The operation has come to its end. */
+  /** The operation has ended. */
   end(operation: Operation, outcome: Outcome): void {
     const { atWork, lanes, engine } = this.#options
     atWork.leave()
@@ -144,7 +144,8 @@ export class Settler {
   }
 
   #giveUp(operation: Operation, verdict: Verdict, call: object): void {
-    // A dead letter that is tried again is aside already: stopping for it would stop at each start. A repair comes again.
+    // A retried dead letter is already stored: stopping for it would stop at every start. A repair comes
+    // again.
     const isOfStream = operation.origin.kind !== 'replay' && operation.origin.kind !== 'repair'
     if (this.#options.retry.exhausted === 'stop' && isOfStream) {
       this.keep(operation)
@@ -162,8 +163,8 @@ export class Settler {
   }
 
   /**
-   * Whether nobody will ever know that the target is back: it counts as down, and all that there is waits behind an operation
-   * that fails for reasons of its own.
+   * Whether nothing would ever show that the target is back: it counts as down, and everything is queued
+   * behind an operation that fails for its own reasons.
    */
   #hidesTarget({ tries }: Operation): boolean {
     const { gate, lanes, atWork, resting, retry } = this.#options
@@ -172,8 +173,8 @@ export class Settler {
   }
 
   /**
-   * Whether what waits behind an operation that is refused again may be what would be taken: when there is nothing else to
-   * try, at once if it is the only one that could be tried, as where all have one order.
+   * Whether a refused operation may block others that would be accepted: if there is nothing else to try, or
+   * immediately if it is the only one that could be tried, as with strict ordering.
    */
   #isInTheWay(operation: Operation): boolean {
     const { lanes, atWork, resting } = this.#options
@@ -207,13 +208,13 @@ export interface SettlerOptions {
   readonly lanes: Lanes
   readonly atWork: ActiveOperations
   readonly resting: RetryTimers
-  /** Whether operations go out in batches. */
+  /** Whether operations are sent in batches. */
   readonly bulk: boolean
-  /** Knows whether nothing is started any more, and is told when an operation has ended. */
+  /** Knows whether anything is still started, and is notified when an operation has ended. */
   readonly engine: { readonly isStopped: boolean; ended(operation: Operation): void }
 }
 
-/** Counts the operations that are in somebody's hands: a hook is at work on them, or a batch gathers them. */
+/** Counts operations in flight: a hook is working on them, or a batch collects them. */
 export class ActiveOperations {
   readonly #none = new Condition()
   #count = 0
@@ -226,7 +227,7 @@ export class ActiveOperations {
     this.#count += count
   }
 
-  /** So many are in nobody's hands any more. */
+  /** This many are no longer in flight. */
   leave(count = 1): void {
     this.#count -= count
     if (this.#count === 0) this.#none.notifyAll()

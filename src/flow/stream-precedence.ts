@@ -2,7 +2,7 @@ import { Queue } from '../util/queue.ts'
 import { type Operation } from '../events/operation.ts'
 import { type Precedence } from './precedence.ts'
 
-/** One operation after another, in the order of the stream. */
+/** One operation after another, in stream order. */
 export class StreamPrecedence implements Precedence {
   #first: Operation | undefined
   readonly #waiting = new Queue<Operation>()
@@ -22,7 +22,7 @@ export class StreamPrecedence implements Precedence {
     if (this.#first !== undefined && --this.#first.blockedBy === 0) ready.push(this.#first)
   }
 
-  /** The newer state would come before all that is between the two. */
+  /** The newer state would overtake everything between the two. */
   mayFold(): boolean {
     return false
   }

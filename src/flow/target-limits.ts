@@ -2,14 +2,14 @@ import { type Clock } from '../util/clock.ts'
 import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
 
 /**
- * The limits of calls to the target, of the connector as a whole and of each route.
- * Where the author has an HTTP client of ours its requests are counted, else the calls of hooks.
+ * Rate limits of calls to the target, for the whole connector and per route. If the author uses our HTTP
+ * client, requests count; otherwise, hook calls do.
  */
 export class TargetLimits {
   readonly #clock: Clock
   readonly #shared: TokenBucket
   readonly #own = new Map<string, TokenBucket | undefined>()
-  /** The routes whose requests are counted; undefined for none. */
+  /** Routes whose requests count; undefined for no route. */
   readonly #counted = new Set<string | undefined>()
 
   constructor(delivery: DeliveryOptions, clock: Clock) {
@@ -23,28 +23,28 @@ export class TargetLimits {
     }
   }
 
-  /** What holds back the calls of hooks, of a route or of what goes through none. */
+  /** Limiter of hook calls on a route, or without one. */
   ofHooks(route?: string): Limiter {
     if (route === undefined) return this.#shared
     const takesShared = () => !this.#counted.has(undefined) && !this.#counted.has(route)
     return this.#limiterOf(route, takesShared)
   }
 
-  /** Whether hooks may make requests that are known of. */
+  /** Whether hooks may make requests we know about. */
   get countsRequests(): boolean {
     return this.#counted.size > 0
   }
 
-  /** Whether calls of hooks are counted. */
+  /** Whether hook calls count. */
   countsHooks(route?: string): boolean {
     return !this.#counted.has(route)
   }
 
   /**
-   * What holds back requests of the author, of a route or of what goes through none: from now on they are counted, in
-   * place of the calls of hooks.
+   * Limiter of the author's requests on a route, or without one. From now on, they count instead of hook
+   * calls.
    *
-   * @throws RangeError when the connector has no such route.
+   * @throws RangeError if the connector has no such route.
    */
   ofRequests(route: string | undefined): Limiter {
     if (route !== undefined && !this.#own.has(route)) {
@@ -69,23 +69,23 @@ export class TargetLimits {
   }
 }
 
-/** How many operations a target takes. */
+/** A rate limit. */
 export interface RateLimit {
-  /** Tokens that come back each second. */
+  /** Tokens added per second. */
   readonly perSecond: number
-  /** Tokens that the bucket holds: so many operations may go at once after a pause. */
+  /** Capacity of the bucket: this many operations may start at once after a pause. */
   readonly burst: number
 }
 
 /**
- * A token bucket on monotonic time, in the form of one number: when the bucket will be full again. A clock that jumps
- * does not concern it, and nothing runs while nobody asks.
+ * A token bucket on monotonic time, stored as one number: when the bucket will be full again. Unaffected by
+ * clock jumps, and needs no timer.
  */
 export class TokenBucket {
   readonly #clock: Clock
   readonly #msPerToken: number
   readonly #burst: number
-  /** Nobody waits for a token, and the clock need not be asked for each operation. */
+  /** No tokens are needed, so the clock need not be read per operation. */
   readonly #isUnlimited: boolean
   #fullAtMs: number
   #pausedUntilMs = 0
@@ -98,45 +98,46 @@ export class TokenBucket {
     this.#fullAtMs = clock.monotonic()
   }
 
-  /** Milliseconds until a token is there; 0 when one can be taken now. */
+  /** Milliseconds until a token is available; 0 if one is now. */
   waitMs(): number {
     if (this.#isUnlimited && this.#pausedUntilMs === 0) return 0
     const nowMs = this.#clock.monotonic()
-    // Rounded up to a hundredth: what is left of a float must not wake us a thousand times.
+    // Rounded up to a hundredth: a floating-point remainder must not cause a thousand wake-ups.
     const forTokenMs = this.#fullAtMs - nowMs - (this.#burst - 1) * this.#msPerToken
     return Math.max(0, Math.ceil(forTokenMs * 100) / 100, this.#pausedUntilMs - nowMs)
   }
 
-  /** How long the pause still is that the target asked for, in milliseconds; 0 when there is none. */
+  /** Remaining pause the target asked for, in milliseconds; 0 if there is none. */
   get pausedForMs(): number {
     return this.#pausedUntilMs === 0 ? 0 : Math.max(0, this.#pausedUntilMs - this.#clock.monotonic())
   }
 
-  /** Takes a token, also one that is not there yet. */
+  /** Takes a token, even one that is not available yet. */
   take(): void {
     if (this.#isUnlimited) return
     this.#fullAtMs = Math.max(this.#fullAtMs, this.#clock.monotonic()) + this.#msPerToken
   }
 
-  /** The target asked for a pause: nobody gets a token before it is over. */
+  /** The target asked for a pause: no tokens before it is over. */
   pause(forMs: number): void {
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#clock.monotonic() + forMs)
   }
 }
 
-/** What holds calls back: a {@link TokenBucket}, or several of them. */
+/** Limits calls: a {@link TokenBucket}, or several. */
 export type Limiter = Pick<TokenBucket, 'waitMs' | 'take' | 'pause'>
 
 /**
- * A route's own limit beside that of the connector. Who finds the connector's bucket empty takes the next token in advance:
- * if routes only looked again when the time has come, the first of them would always be the one that gets it.
+ * A route's own limit in addition to the connector's. A route that finds the connector's bucket empty takes
+ * the next token in advance; if routes only checked again when the time has come, the first one would always
+ * get it.
  */
 export class RouteLimiter implements Limiter {
   readonly #own: TokenBucket | undefined
   readonly #shared: TokenBucket
   readonly #clock: Clock
   readonly #takesShared: () => boolean
-  /** When the token is there that was taken in advance; undefined when none was. */
+  /** When the token taken in advance becomes available; undefined if none was. */
   #reservedAtMs: number | undefined
 
   constructor({ own, shared, clock, takesShared = () => true }: RouteLimiterOptions) {
@@ -146,10 +147,10 @@ export class RouteLimiter implements Limiter {
     this.#takesShared = takesShared
   }
 
-  /** Milliseconds until a call may go; 0 when it may now. */
+  /** Milliseconds until a call may start; 0 if it may now. */
   waitMs(): number {
     const ownMs = this.#own?.waitMs() ?? 0
-    // A token of the connector's is not held while there is none of the route's own.
+    // Does not hold a connector token while the route has none.
     if (ownMs > 0) return ownMs
     if (this.#reservedAtMs !== undefined) {
       return Math.max(0, this.#reservedAtMs - this.#clock.monotonic(), this.#shared.pausedForMs)
@@ -162,14 +163,17 @@ export class RouteLimiter implements Limiter {
     return waitMs
   }
 
-  /** A call goes. */
+  /** A call starts. */
   take(): void {
     this.#own?.take()
     if (this.#reservedAtMs !== undefined) this.#reservedAtMs = undefined
     else if (this.#takesShared()) this.#shared.take()
   }
 
-  /** The target asked for a pause: the route alone waits when it has a limit of its own, else the whole connector. */
+  /**
+   * The target asked for a pause: only the route waits if it has its own limit, otherwise the whole
+   * connector.
+   */
   pause(forMs: number): void {
     const bucket = this.#own ?? this.#shared
     bucket.pause(forMs)
@@ -177,11 +181,14 @@ export class RouteLimiter implements Limiter {
 }
 
 export interface RouteLimiterOptions {
-  /** The route's own limit; absent when it has none. */
+  /** The route's own limit. Undefined if it has none. */
   readonly own: TokenBucket | undefined
-  /** That of the connector as a whole. */
+  /** The connector's limit. */
   readonly shared: TokenBucket
   readonly clock: Clock
-  /** Whether each call takes a token of the connector's bucket too. Default: always. */
+  /**
+   * Whether each call also takes a token from the connector's bucket.
+   * @default always
+   */
   readonly takesShared?: (() => boolean) | undefined
 }

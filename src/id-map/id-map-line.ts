@@ -6,18 +6,18 @@ const texts = ['key', 'route', 'stixId', 'externalId', 'position'] as const
 const numbers = ['expiresAtMs', 'caughtUpMs'] as const
 const known: ReadonlySet<string> = new Set([...texts, ...numbers])
 
-/** A line of an id map on its way: JSON with the fields of {@link EntityRecord}, always in the same order. */
+/** A line of an exported id map: JSON with the fields of {@link EntityRecord}, always in the same order. */
 export function idMapLine(record: EntityRecord): string {
   const { key, route, stixId, externalId, position, expiresAtMs, caughtUpMs } = record
   return JSON.stringify({ key, route, stixId, externalId, position, expiresAtMs, caughtUpMs })
 }
 
-/** What is wrong with a line, for a person; nothing of the line itself is repeated but names of fields. */
+/** What is wrong with a line, for people. Repeats nothing from the line except field names. */
 export interface LineProblem {
   readonly problem: string
 }
 
-/** Reads one line. */
+/** Parses a line. */
 export function readIdMapLine(line: string): EntityRecord | LineProblem {
   let parsed: unknown
   try {
@@ -73,14 +73,14 @@ export function readIdMapLine(line: string): EntityRecord | LineProblem {
   }
 }
 
-/** A key has the name of its route in it; who writes a map by hand may leave that out. */
+/** A key includes its route name; a hand-written map may omit it. */
 function keyAtRoute(key: string, route: string | undefined): string | LineProblem {
   if (route === undefined || key === laneOf(entityKeyOfLane(key, route), route)) return key
   if (!key.includes('@')) return laneOf(key, route)
   return { problem: 'has a key of another route: it takes <internal id>@<route>, or the internal id alone' }
 }
 
-/** Whether an entity is known by nothing but its STIX id. */
+/** Whether an entity is only known by its STIX id. */
 export function isNamedByStixId({ key, stixId, route }: EntityRecord): boolean {
   return key === laneOf(stixId, route) && stixId.includes('--')
 }

@@ -5,26 +5,26 @@ import { idMapLine, isLineProblem, isNamedByStixId, readIdMapLine } from './id-m
 import { noteRoutes } from './recall-routes.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 
-/** Entities that are read, or written in one transaction, at a time. */
+/** Entities to read, or write in one transaction, at a time. */
 const pageSize = 1000
 
-/** Problems of a file that are told in words; more are only counted. */
+/** Maximum number of problems to describe; more are only counted. */
 const maxToldProblems = 20
 
-/** What came of an import. */
+/** Result of an import. */
 export interface IdMapImport {
-  /** Lines that were read. Those of entities that were in the map already have replaced what it said of them. */
+  /** Lines read. They replace existing records of the same entities. */
   readonly imported: number
-  /** Of those, entities that are named by their STIX id alone: the connector finds them by it when it first meets them. */
+  /** How many of them name an entity by STIX id only; the connector finds them by it on first contact. */
   readonly byStixId: number
 }
 
 /**
- * What the connector remembers of what it has pushed: which entity has which id at the target. It can be written out, to
- * move a connector or to look into it, and read in, to take over from a connector that kept such a map of its own.
+ * The connector's record of what it pushed: which entity has which id in the target. Export it to move a
+ * connector or to inspect it; import it to take over from a connector that kept a similar map.
  *
- * It works on a store that is open. Exporting is safe while the connector runs, on a store opened as `read-only`; an
- * import needs it `exclusive`, with the connector stopped.
+ * Works on an open store. Exporting is safe while the connector runs, on a store opened as `read-only`; an
+ * import requires `exclusive` access, with the connector stopped.
  *
  * @example
  * ```ts
@@ -45,16 +45,16 @@ export class IdMap {
     this.#store = store
   }
 
-  /** How many entities it knows. */
+  /** Number of entities. */
   count(): Promise<number> {
     return this.#store.countEntities()
   }
 
   /**
-   * All entities in order of key, one line of JSON each, without the line break. Read in pages: while a connector runs,
-   * what it changes meanwhile may or may not be among them.
+   * All entities by key, one line of JSON each, without line break. Read in pages; concurrent changes by a
+   * running connector may or may not be included.
    *
-   * @throws StateError when the state cannot be read.
+   * @throws StateError if the state cannot be read.
    */
   async *export(): AsyncGenerator<string> {
     let afterKey: string | undefined
@@ -67,15 +67,14 @@ export class IdMap {
   }
 
   /**
-   * Takes in lines as {@link export} writes them. Of a line only one of `key` (the internal id of OpenCTI) and `stixId` is
-   * needed; empty lines are left out. All lines are read and checked before the first is written, so that a file that is
-   * not in order changes nothing; then they are written in pages. A crash in between leaves a part of them: import the
-   * same once more.
+   * Imports lines in the format of {@link export}. Each line needs `key` (OpenCTI id) or `stixId`; empty
+   * lines are ignored. All lines are checked before the first is written, so an invalid file changes nothing;
+   * then they are written in pages. After a crash in between, import the same file again.
    *
-   * @param lines answers the lines from the first on; asked twice.
-   * @param options.isComplete whether the lines, with what is in the map already, name everything that was ever pushed: the
-   * connector then skips deletes of anything else. Default: as it was.
-   * @throws StateError `STATE_IMPORT_REFUSED` that names each line that is not in order; nothing is changed then.
+   * @param lines returns the lines from the start; called twice.
+   * @param options.isComplete whether the lines, together with the existing map, cover everything ever
+   *   pushed. The connector then skips deletes of anything else. By default unchanged.
+   * @throws StateError `STATE_IMPORT_REFUSED` naming each invalid line; nothing is changed then.
    */
   async import(
     lines: () => AsyncIterable<string> | Iterable<string>,
@@ -85,7 +84,7 @@ export class IdMap {
     const store = this.#store
     await noteRoutes(store, routes)
     const before = await store.value(storedValues.idMap)
-    // While only a part is written the map is known to be none that could be relied on.
+    // While only part of it is written, the map must not count as complete.
     await store.commit({ values: new Map([[storedValues.idMap, undefined]]) })
     let imported = 0
     let byStixId = 0
@@ -154,14 +153,14 @@ async function* pagesOf(
   if (page.length > 0) yield page
 }
 
-/** Lines that are not empty, with their number from 1. */
+/** Nonempty lines, numbered from 1. */
 async function* numbered(
   lines: AsyncIterable<string> | Iterable<string>,
 ): AsyncGenerator<readonly [number, string]> {
   let number = 0
   for await (const line of lines) {
     number++
-    // Some programs begin a file with a byte order mark.
+    // Some programs start a file with a byte order mark.
     const text = number === 1 ? line.replace(/^\uFEFF/, '') : line
     if (text.trim() !== '') yield [number, text]
   }

@@ -12,20 +12,20 @@ import { type StixIdRecords } from './stix-id-records.ts'
 import { type TargetIds, unknownExternalId } from './target-ids.ts'
 import { type UncleanShutdown } from './unclean-shutdown.ts'
 
-/** What the id map has to know of the progress of the connector. */
+/** What the id map needs to know about the connector's progress. */
 export interface MapProgress {
-  /** Whether the id map knows of everything that was ever pushed. */
+  /** Whether the id map has everything ever pushed. */
   readonly mapIsComplete: boolean
-  /** `newestTold`: the newest event of the platform when the stream was opened. What comes until there may be old. */
+  /** `newestTold`: the platform's newest event when the stream was opened. Events up to there may be old. */
   readonly ledger: { readonly newestTold: Position | undefined }
 }
 
-/** Why an operation is left out: the target has its state, or a newer one. */
+/** Why an operation is dropped: the target has its state, or newer. */
 export type KnownReason = 'already-delivered' | 'older-than-catch-up'
 
 /**
- * What is known of the entities at the target, by the id map, and what is remembered of them when the target has taken one.
- * It is written together with the position that depends on it.
+ * The id map's knowledge of the entities in the target, and what is remembered when the target accepts one.
+ * Saved together with the position that depends on it.
  */
 export class PushedEntities implements DeliveryFeature {
   readonly #delivery: Pick<DeliveryOptions, 'idMap' | 'on' | 'filter'>
@@ -34,7 +34,7 @@ export class PushedEntities implements DeliveryFeature {
   readonly #progress: MapProgress
   readonly #uncleanShutdown: Pick<UncleanShutdown, 'mayHavePushed'> | undefined
   readonly targetIds: TargetIds
-  /** What was pushed until then was begun before somebody reset the connector: its positions say nothing any more. */
+  /** Operations queued until then predate a reset, so their positions mean nothing. */
   #resetMs = Number.NEGATIVE_INFINITY
 
   constructor(options: PushedEntitiesOptions) {
@@ -46,7 +46,7 @@ export class PushedEntities implements DeliveryFeature {
     this.targetIds = options.targetIds
   }
 
-  /** Somebody has reset the connector. @param nowMs as operations note when they were pushed. */
+  /** Someone reset the connector. @param nowMs on the clock of `pushedMs`. */
   reset(nowMs: number): void {
     this.#resetMs = nowMs
   }
@@ -55,7 +55,7 @@ export class PushedEntities implements DeliveryFeature {
     return pushedMs <= this.#resetMs
   }
 
-  /** What the id map says of an operation's entity, unless the operation can be left out. */
+  /** The id map record of an operation's entity, unless the operation can be dropped. */
   before(operation: Operation): MaybePromise<EntityRecord | Outcome | undefined> {
     if (!this.#delivery.idMap) return undefined
     const known = this.#find(operation)
@@ -69,19 +69,19 @@ export class PushedEntities implements DeliveryFeature {
     return reason === undefined ? record : { kind: 'skipped', reason }
   }
 
-  /** Whether a delete can be left out: the entity was never pushed, or it never belonged to what is pushed. */
+  /** Whether a delete can be dropped: the entity was never pushed, or never qualified. */
   isSurelyUnknown(operation: Operation): boolean {
     if (this.mayHavePushed(operation)) return false
     if (this.#delivery.idMap && this.#progress.mapIsComplete) return true
     return operation.unlessPushed !== 'never-pushed'
   }
 
-  /** Whether an earlier run may have pushed the entity without that being remembered. */
+  /** Whether an earlier run may have pushed the entity without a record of it. */
   mayHavePushed(operation: Operation): boolean {
     return this.#delivery.idMap && this.#uncleanShutdown?.mayHavePushed(operation) === true
   }
 
-  /** Whether another entity is at the target under the same id, which must stay. */
+  /** Whether another entity uses the same id in the target and must stay. */
   isShared(record: EntityRecord): MaybePromise<boolean> {
     return this.#checkpointer.isShared(record)
   }
@@ -94,13 +94,13 @@ export class PushedEntities implements DeliveryFeature {
   }
 
   /**
-   * Why an operation can be left out, because the target has its state or a newer one; undefined when it has not.
+   * Why an operation can be dropped, because the target has its state or newer; undefined if not.
    *
-   * After a crash, events come again that were finished beyond the saved position. A catch-up tells the state of an entity
-   * as it is, under the time of its last change: the same comes again when a piece is begun anew, and behind it come the
-   * events that have led to that state.
+   * After a crash, events finished past the saved position are redelivered. A catch-up delivers the current
+   * state of an entity at the time of its last change; it is repeated when a piece restarts, and is followed
+   * by the events that led to that state.
    *
-   * @param record what the id map says of the entity.
+   * @param record the entity's id map record.
    */
   #reasonToLeaveOut(operation: Operation, record: EntityRecord | undefined): KnownReason | undefined {
     const { event } = operation
@@ -121,13 +121,13 @@ export class PushedEntities implements DeliveryFeature {
   }
 
   /**
-   * Both times are by the clock of the web server, which may have been set back. So only what the platform had already when
-   * the stream was opened can be older than what was caught up before.
+   * Both times are by the web server's clock, which may have been set back. So only what the platform already
+   * had when the stream was opened can be older than an earlier catch-up.
    */
   #orderToCatchUp({ event, kind, entity }: Operation, caughtUpMs: number): KnownReason | undefined {
     const { newestTold: newest } = this.#progress.ledger
     if (newest === undefined || comparePositions(event.position!, newest) > 0) return undefined
-    // One that leaves the filter, or is merged away, shows the time of a change before.
+    // A delete for leaving the filter, or for a merge, carries the time of an earlier change.
     if (kind === 'delete' && event.envelope.type !== 'delete') return undefined
     const updatedMs = updatedMsOf(entity)
     if (updatedMs === undefined || updatedMs > caughtUpMs) return undefined
@@ -135,7 +135,7 @@ export class PushedEntities implements DeliveryFeature {
     return kind === 'delete' ? undefined : 'already-delivered'
   }
 
-  /** The target has the entity now. */
+  /** The target now has the entity. */
   taken(operation: Operation, externalId: string | undefined): void {
     if (!this.#delivery.idMap) {
       this.leftAsItIs(operation)
@@ -152,7 +152,9 @@ export class PushedEntities implements DeliveryFeature {
     this.#checkpointer.putEntity(record, operation.replayedAlone)
   }
 
-  /** The target has the entity, in a state and under an id that nobody knows: a delete of it must not be left out. */
+  /**
+   * The target has the entity in an unknown state and under an unknown id: its delete must not be dropped.
+   */
   unclear(operation: Operation): void {
     if (!this.#delivery.idMap) return
     const record = {
@@ -164,7 +166,7 @@ export class PushedEntities implements DeliveryFeature {
     this.#checkpointer.putEntity(record)
   }
 
-  /** The target has the entity no longer. */
+  /** The target no longer has the entity. */
   lost(operation: Operation): void {
     if (this.#delivery.idMap) {
       this.#checkpointer.deleteEntity(
@@ -179,15 +181,15 @@ export class PushedEntities implements DeliveryFeature {
   }
 
   /**
-   * Dead letters from before must not come back over this one: the id map, without the entity, could not tell. What takes an
-   * entity away without an event leaves those stale that were.
+   * Earlier dead letters must not override this one; without the entity, the id map could not tell. What
+   * removes an entity without an event leaves stale letters stale.
    */
   leftAsItIs(operation: Operation): void {
     const newer = positionOf(operation)
     if (newer === undefined) return
     this.#checkpointer.outdateDeadLetters(operation.key, newer)
     if (operation.route === undefined) return
-    // Letters of events that failed before they came to a route.
+    // Letters of events that failed before they reached a route.
     this.#checkpointer.outdateDeadLetters(operation.entityKey, newer)
   }
 
@@ -202,13 +204,16 @@ export class PushedEntities implements DeliveryFeature {
 export interface PushedEntitiesOptions {
   readonly delivery: Pick<DeliveryOptions, 'idMap' | 'on' | 'filter'>
   readonly checkpointer: Checkpointer
-  /** What an imported id map says of the entity under its STIX id. */
+  /** Records of an imported id map, by STIX id. */
   readonly stixIdRecords: StixIdRecords
   /** Whose ids the target uses. */
   readonly targetIds: TargetIds
-  /** How the run before this one ended. Default: well. */
+  /**
+   * How the previous run ended.
+   * @default cleanly
+   */
   readonly uncleanShutdown?: Pick<UncleanShutdown, 'mayHavePushed'> | undefined
-  /** How far the connector has come. */
+  /** The connector's progress. */
   readonly progress: MapProgress
 }
 
@@ -223,12 +228,12 @@ function timesOf(operation: Operation): Pick<EntityRecord, 'position' | 'caughtU
   return { position, caughtUpMs: updatedMsOf(operation.entity) }
 }
 
-/** An older state that was forced upon the target does not make what is between it and the newer one less stale. */
+/** A forced older state does not make what lies between it and the newer one less stale. */
 function positionOf({ newerPosition, event: { position } }: Operation): string | undefined {
   return newerPosition ?? (position === undefined ? undefined : formatPosition(position))
 }
 
-/** When an entity that is pushed has to be withdrawn, in milliseconds since 1970; undefined for never. */
+/** When to remove a pushed entity, in milliseconds since 1970; undefined for never. */
 export function dueAtMs(
   entity: Entity,
   { on, filter }: Pick<DeliveryOptions, 'on' | 'filter'>,

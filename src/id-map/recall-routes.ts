@@ -5,10 +5,10 @@ import { parsedJson } from '../util/json-text.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 
 /**
- * Remembers the routes of this run before anything goes through them, and learns of those of earlier runs: what was pushed
- * through a route that is gone is withdrawn with the next event of its entity, and nothing is at two places unnoticed.
+ * Stores this run's routes before anything uses them, and recalls those of earlier runs: what was pushed
+ * through a former route is removed with its entity's next event, so nothing stays in two places unnoticed.
  *
- * @returns the routes that are gone.
+ * @returns the former routes.
  */
 export async function recallRoutes(
   routes: Routes,
@@ -36,14 +36,14 @@ export async function recallRoutes(
 
 export interface RecallOptions {
   readonly store: StateStore
-  /** Whether it is remembered what was pushed. */
+  /** Whether pushed entities are remembered. */
   readonly idMap: boolean
   readonly logger: Logger
 }
 
 /**
- * Entities of these routes (the empty name for none) are about to come into the id map from elsewhere: those of routes that
- * the connector does not have are withdrawn as if it once had.
+ * Entities of these routes (empty for none) are about to be imported. Those of unconfigured routes are
+ * removed as if the connector once had them.
  */
 export async function noteRoutes(store: StateStore, names: ReadonlySet<string>): Promise<void> {
   const text = await store.value(storedValues.routes)
@@ -53,7 +53,7 @@ export async function noteRoutes(store: StateStore, names: ReadonlySet<string>):
   await store.commit({ values: new Map([[storedValues.routes, JSON.stringify(all)]]) })
 }
 
-/** A state from before this list was kept: of a connector without routes. */
+/** A state from before this list existed, of a connector without routes. */
 async function unnamedIfAny(store: StateStore): Promise<readonly string[]> {
   return (await store.entities({ limit: 1 })).length === 0 ? [] : ['']
 }

@@ -8,8 +8,8 @@ import { type EntityRecord, type StateStore } from '../store/state-store.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 
 /**
- * Entities of an imported id map that were named by their STIX id alone: when one is first met, it gets the key that it has
- * here. Without such an import nothing is looked for.
+ * Entities of an imported id map that are only known by STIX id; on first contact, each gets its proper key.
+ * Without such an import, this does nothing.
  */
 export class StixIdRecords {
   readonly #checkpointer: Checkpointer
@@ -19,17 +19,20 @@ export class StixIdRecords {
     this.#checkpointer = checkpointer
   }
 
-  /** Finds out whether there may be any, once the store is open. */
+  /** Determines whether there may be any, once the store is open. */
   async open(store: StateStore): Promise<void> {
     this.#mayHaveAny = (await store.value(storedValues.idMapByStixId)) !== undefined
   }
 
-  /** Whether it is worth to look. */
+  /** Whether to look at all. */
   get mayHaveAny(): boolean {
     return this.#mayHaveAny
   }
 
-  /** What is known of the operation's entity under one of its STIX ids at its route; known under its key from then on. */
+  /**
+   * Finds the record of the operation's entity by one of its STIX ids on its route, and stores it under its
+   * key.
+   */
   async find({ key, entity, route }: Operation): Promise<EntityRecord | undefined> {
     for (const stixId of stixIdsOf(entity)) {
       const former = laneOf(stixId, route?.name)
@@ -45,9 +48,12 @@ export class StixIdRecords {
   }
 }
 
-/** A rename changes the STIX id; the former ones stay with the entity (OpenCTI platform, database/stix-2-1-converter.ts). */
+/**
+ * A rename changes the STIX id; the entity keeps its former ones (OpenCTI platform,
+ * database/stix-2-1-converter.ts).
+ */
 function stixIdsOf(entity: Entity): readonly string[] {
-  // Before 5.1 they stood at the top.
+  // At the top level before 5.1.
   const former = extensionOf(entity, openCtiExtension)?.['stix_ids'] ?? fieldOf(entity, 'x_opencti_stix_ids')
   const ids = Array.isArray(former) ? former.filter((id) => typeof id === 'string') : []
   return [entity.id, ...ids]

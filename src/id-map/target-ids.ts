@@ -5,12 +5,13 @@ import { type EntityRecord, type StateStore } from '../store/state-store.ts'
 import { UnknownId } from '../contract/unknown-id.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 
-/** Stands in the id map for the id of an entity that the target has, when nobody knows it. */
+/** Represents an unknown target id of a pushed entity in the id map. */
 export const unknownExternalId = ''
 
 /**
- * Whose ids the target uses: its own, which `create` answers, or those that the entities have anyway. Where the target gives
- * ids, nothing may be done with an entity whose id is not known: it would hit another one, or none, and look like success.
+ * Whose ids the target uses: its own, which `create` returns, or those of the entities. If the target assigns
+ * ids, nothing may be done with an entity whose id is unknown: it would affect another one, or none, and look
+ * like success.
  */
 export class TargetIds {
   #kind: 'given' | 'own' | undefined
@@ -21,14 +22,17 @@ export class TargetIds {
     if (said === 'given' || said === 'own') this.#kind = said
   }
 
-  /** What has to be written with the next commit. @param isUnsure whether the last commit may have failed. */
+  /** Values to save with the next commit. @param isUnsure whether the last commit may have failed. */
   values(isUnsure: boolean): ReadonlyMap<string, string | undefined> {
     if (!this.#isChanged && !isUnsure) return nothing
     this.#isChanged = false
     return this.#kind === undefined ? nothing : new Map([[storedValues.targetIds, this.#kind]])
   }
 
-  /** `create` has answered this, now or earlier. Once the target has given an id of its own, it counts as one that gives ids. */
+  /**
+   * `create` returned this id, now or earlier. Once the target has assigned its own id, it counts as one that
+   * does.
+   */
   note(entity: Entity, externalId: string | number | undefined): void {
     if (this.#kind === 'given') return
     const id = externalId === undefined ? undefined : String(externalId)
@@ -39,14 +43,14 @@ export class TargetIds {
     this.#isChanged = true
   }
 
-  /** Whether `find` has to be asked for an entity, so that hooks know its id. */
+  /** Whether `find` must be called for an entity so that hooks know its id. */
   isMissing(record: EntityRecord | undefined): boolean {
     if (record === undefined) return true
     if (record.externalId === undefined) return this.#kind === 'given'
     return record.externalId === unknownExternalId && this.#kind !== 'own'
   }
 
-  /** What stands for the id of an entity that the target has, or may have, when nobody knows it; undefined when none is needed. */
+  /** Placeholder for an unknown id of an entity the target has, or may have; undefined if none is needed. */
   unknown(record: EntityRecord | undefined, isThere: boolean): UnknownId | undefined {
     if (this.#kind === 'own') return undefined
     if (this.#kind === 'given') return new UnknownId(missingId)
@@ -55,7 +59,7 @@ export class TargetIds {
   }
 }
 
-/** What is thrown when a hook needs an id that is not known. */
+/** Error for a hook that needs an unknown id. */
 export function missingId(cause?: unknown): StreamConnectorError {
   return new StreamConnectorError(
     'EXTERNAL_ID_UNKNOWN',

@@ -6,19 +6,22 @@ import { type StateStore } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 
-/** How far the clock that gives events their positions may be behind ours, in milliseconds. */
+/** How far the clock behind event positions may be behind ours, in milliseconds. */
 const clockMarginMs = 60_000
 
 /**
- * Whether the run before this one was cut off. Then the target may have taken what the id map does not know: an effect is
- * remembered a moment after it. Mostly the same event comes again and is delivered again; but when it comes to nothing now
- * (the entity was deleted meanwhile, or has expired), or does not come at all (a catch-up told of the entity, or what refers
- * to it did, which happens for nothing that is gone), what the target has taken would stay there for ever.
+ * Whether the previous run was cut off. The target may then have accepted what the id map does not know,
+ * because an effect is recorded a moment later. Usually the same event is redelivered. But if it now leads to
+ * nothing (the entity was deleted meanwhile, or has expired), or is not redelivered at all (the entity came
+ * through a catch-up or a reference, which does not happen for a deleted one), what the target accepted would
+ * stay there forever.
  */
 export class UncleanShutdown {
   #sinceMs: number | undefined
   #untilMs = 0
-  /** When this run had come to what is newer than itself: by then it had been told again of all that exists. */
+  /**
+   * When this run reached what is newer than itself: by then, everything that exists has been redelivered.
+   */
   #toldAgainMs: number | undefined
   readonly #clock: Clock
 
@@ -26,7 +29,7 @@ export class UncleanShutdown {
     this.#clock = clock
   }
 
-  /** Finds out, and notes that this run has begun, before it does anything. */
+  /** Determines it, and records that this run has started, before anything else. */
   async open(store: StateStore): Promise<void> {
     const nowMs = this.#clock.now()
     const text = await store.value(storedValues.runningSince)
@@ -36,35 +39,43 @@ export class UncleanShutdown {
     else this.#sinceMs = Number(text)
   }
 
-  /** All that was done is written. @param safe the position that was saved with it. */
+  /** All work is saved. @param safe the position saved with it. */
   async note(store: StateStore, safe: Position | undefined): Promise<void> {
-    // What the run that was cut off may have done has not come again yet.
+    // What the interrupted run may have done has not been redelivered yet.
     if (this.#sinceMs !== undefined && (safe === undefined || safe.ms <= this.#untilMs)) return
     await store.commit({ values: new Map([[storedValues.runningSince, undefined]]), durable: true })
   }
 
-  /** Whether the run that was cut off may have pushed an entity that the id map does not know, and that is to go. */
+  /**
+   * Whether the interrupted run may have pushed an entity that is to be removed and that the id map does not
+   * know.
+   */
   mayHavePushed(operation: Operation): boolean {
     if (this.#sinceMs === undefined || operation.origin.kind === 'replay') return false
     const { position: first } = (operation.replaced?.[0] ?? operation.pendingEvent).event
     if (first === undefined) return false
-    // It has gone since that run began, which may have been told of it as it was then.
+    // It was removed after that run started, which may have received its earlier state.
     const isSince = first.ms >= this.#sinceMs - clockMarginMs
     if (isSince && mayHavePassed(operation) && !this.#isToldAgain(first)) return true
     if (first.ms > this.#untilMs) return false
-    // It was decided otherwise then: alone, before a newer event took its place; or before its time was over.
+    // The decision was different then: alone, before a newer event replaced it, or before it expired.
     if (operation.replaced !== undefined) return true
     return Date.parse(validUntilOf(operation.entity) ?? '') >= this.#sinceMs && operation.reason === 'expired'
   }
 
-  /** Whether an event happened when this run had already been told again of what that one was told: then it is known. */
+  /**
+   * Whether an event happened after this run had been redelivered what the other received; it is then known.
+   */
   #isToldAgain({ ms }: Position): boolean {
     if (this.#toldAgainMs === undefined && ms > this.#untilMs) this.#toldAgainMs = this.#clock.now()
     return this.#toldAgainMs !== undefined && ms > this.#toldAgainMs
   }
 }
 
-/** Whether its entity may have passed the filter before. What exists now may be another state than was told then. */
+/**
+ * Whether its entity may have passed the filter before. Its current state may differ from what was received
+ * then.
+ */
 function mayHavePassed({ kind, unlessPushed, pendingEvent: { event } }: Operation): boolean {
   return kind === 'delete' && (unlessPushed === 'never-pushed' || isTold(event))
 }

@@ -2,18 +2,18 @@ import { type Secret } from '../util/secret.ts'
 import { type TargetSettings } from '../settings/schemas/target-settings.ts'
 import { OAuthTokens, type OAuthTokensOptions } from './oauth-tokens.ts'
 
-/** What a target knows the connector by. */
+/** How the connector authenticates to a target. */
 export interface Credentials {
-  /** The value of the `authorization` header; waits for it no longer than `signal` allows. */
+  /** Value of the `authorization` header; waits for it as long as `signal` allows. */
   authorization(signal: AbortSignal): string | Promise<string>
-  /** The target has refused this value. Answers whether another one may be had. */
+  /** The target refused this value. Returns whether another one may be available. */
   refused(authorization: string): boolean
 }
 
 /**
- * The credentials of a target.
+ * Creates the credentials for a target.
  *
- * @throws TypeError when they are of several kinds, or not whole.
+ * @throws TypeError if they are incomplete or of more than one kind.
  */
 export function credentialsOf(
   target: TargetSettings,
@@ -37,7 +37,7 @@ export function credentialsOf(
   return new OAuthTokens({ ...options, client })
 }
 
-/** The text of a secret, whether it came from settings or from elsewhere. */
+/** Text of a secret from settings or elsewhere. */
 export function textOf(value: Secret | string): string {
   return typeof value === 'string' ? value : value.reveal()
 }

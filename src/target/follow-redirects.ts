@@ -1,17 +1,17 @@
 import { RetryableError } from '../errors/steering-errors.ts'
 import { type TargetRequest } from './target-network.ts'
 
-/** Redirects that are followed for one request. */
+/** Maximum number of redirects per request. */
 const maxRedirects = 10
 
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
 /**
- * Sends a request and follows redirects within the target. To another host nothing is sent: neither credentials nor what the
- * event holds belong there. And what would change something is not turned into a GET, as browsers do after 301 and 302: its
- * answer would be taken for a success.
+ * Sends a request and follows redirects within the target. Sends nothing to other hosts: neither credentials
+ * nor event data belong there. Does not turn a modifying request into a GET, as browsers do after 301 and
+ * 302: the response would look like a success.
  *
- * @throws RetryableError when the target redirects elsewhere, so that a wrong address costs no event.
+ * @throws RetryableError if the target redirects elsewhere, so that a wrong address costs no event.
  */
 export async function followRedirects(
   request: TargetRequest,
@@ -33,7 +33,7 @@ export async function followRedirects(
   }
 }
 
-/** The answer of what was sent is found elsewhere. */
+/** The response is to be fetched from elsewhere. */
 function seeOther(sent: TargetRequest, url: URL): TargetRequest {
   const headers = new Headers(sent.headers)
   for (const name of ['content-type', 'content-encoding', 'content-language', 'content-location'])

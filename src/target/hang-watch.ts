@@ -3,16 +3,16 @@ import { type Clock } from '../util/clock.ts'
 import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 
-/** How often is looked, in milliseconds. */
+/** Interval between checks, in milliseconds. */
 const lookEveryMs = 5000
 
-/** So many calls are told of at a time, the longest first. */
+/** Maximum number of calls to report at a time, longest first. */
 const maxTold = 20
 
-/** Tells of hooks that do not end, which nothing else says anything of: no error comes from them. */
+/** Reports hooks that do not end, because nothing else does: they cause no error. */
 export class HangWatch {
   readonly #options: HangWatchOptions
-  /** What was told and still hangs. */
+  /** Reported calls that still hang. */
   #told: ReadonlySet<string> = new Set()
   #isAll = false
 
@@ -20,7 +20,7 @@ export class HangWatch {
     this.#options = options
   }
 
-  /** Looks from time to time, until `signal` is aborted. */
+  /** Checks periodically until `signal` aborts. */
   run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
     return repeatUntilAborted(() => this.#look(), { clock, everyMs: lookEveryMs, signal })

@@ -8,24 +8,30 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { Condition } from '../util/condition.ts'
 import { isThenable } from '../util/is-thenable.ts'
 
-/** How long a hook that ignores its signal is waited for beyond the limit before that is told, as a share of the limit. */
+/** How long to wait for a hook that ignores its signal before reporting it, as a share of the limit. */
 const patience = 0.5
 
-/** These change nothing at the target: a call that ignores its signal is left alone, and the hook called again. */
+/**
+ * These have no effect on the target: a call that ignores its signal is abandoned, and the hook is called
+ * again.
+ */
 const withoutEffect: ReadonlySet<string> = new Set(['transform', 'find', 'link'])
 
-/** The time limit and the end of the calls of hooks. */
+/** Time limit and cancellation of hook calls. */
 export interface HookLimits {
   readonly clock: Clock
-  /** The longest that a call may take, in milliseconds; absent for as long as it likes. */
+  /** Longest duration of a call, in milliseconds. Undefined for no limit. */
   readonly timeoutMs: number | undefined
-  /** Aborted when the connector gives up what is in flight. */
+  /** Aborts when the connector abandons work in flight. */
   readonly stopped: AbortSignal
-  /** Whether hooks may make requests through `this.http`. Default: none does. */
+  /**
+   * Whether hooks may make requests through `this.http`.
+   * @default none does
+   */
   readonly requests?: { readonly countsRequests: boolean } | undefined
 }
 
-/** One call of a hook: makes its signal when somebody asks for it, and ends it when it takes too long. */
+/** One hook call. Creates its signal on demand, and ends it when it takes too long. */
 export class HookCall {
   readonly #limits: HookLimits
   readonly #trace: HookTrace | undefined
@@ -35,9 +41,9 @@ export class HookCall {
   #signal: AbortSignal | undefined
 
   /**
-   * @param trace follows the call; absent when nobody does.
-   * @param what it is for; absent when nobody waits for its end.
-   * @param caller told when it does not end although its time is over and its signal was aborted.
+   * @param trace traces the call; omit if nobody does.
+   * @param what what the call is for; omit if nobody waits for its end.
+   * @param caller called if it does not end although its time is over and its signal has aborted.
    */
   constructor(
     limits: HookLimits,
@@ -51,7 +57,7 @@ export class HookCall {
     this.#caller = caller
   }
 
-  /** The signal for the hook. */
+  /** Signal for the hook. */
   signal(): AbortSignal {
     if (this.#limits.timeoutMs === undefined) return this.#limits.stopped
     this.#controller ??= new AbortController()
@@ -60,11 +66,12 @@ export class HookCall {
   }
 
   /**
-   * Calls the hook and answers what it answers. When its time is over its signal is aborted, and its requests of
-   * `this.http` with it. A hook that may have an effect is waited for all the same, as long as it takes: its effect could
-   * come after that of the next try, or of a newer event, and would stay.
+   * Calls the hook and returns its result. When its time is over, its signal aborts, along with its requests
+   * through `this.http`. A hook that may have an effect is still awaited, however long it takes: its effect
+   * could otherwise come after that of the next attempt or of a newer event, and would stay.
    *
-   * @throws StreamConnectorError `HOOK_TIMEOUT` when the hook did not end well within the limit, nor told why after it.
+   * @throws StreamConnectorError `HOOK_TIMEOUT` if the hook did not succeed within the limit, nor explain
+   *   itself after it.
    */
   run<T>(name: string, call: () => T | Promise<T>): T | Promise<T> {
     return this.#trace === undefined
@@ -73,7 +80,8 @@ export class HookCall {
   }
 
   #run<T>(name: string, call: () => T | Promise<T>): T | Promise<T> {
-    // Without a limit the hook's own answer is handed on: a promise around it would cost each event some more turns.
+    // Without a limit, returns the hook's own promise: another one around it would cost each event extra
+    // turns.
     const { timeoutMs, requests } = this.#limits
     const isPlain = requests?.countsRequests !== true
     const whole = isPlain ? call : () => new HookRequests(() => this.signal()).run(call)
@@ -113,24 +121,24 @@ export class HookCall {
   }
 }
 
-/** What a hook threw after its time: what it says of the event still counts, that it was interrupted says nothing. */
+/** A late error counts if it is about the event, but not if it only says the call was interrupted. */
 function lateError(thrown: unknown, timeout: StreamConnectorError): unknown {
   if (thrown === timeout || isStreamConnectorError(thrown) || errorFacts(thrown, 0).status !== undefined)
     return thrown
   return new StreamConnectorError(timeout.code, timeout.message, { cause: thrown })
 }
 
-/** Microtasks that ky takes at most between the call for a request and the request. */
+/** Maximum number of microtasks ky takes between the call and the request. */
 const beginTurns = 10
 
 const storage = new AsyncLocalStorage<HookRequests>()
 
 /**
- * What one call of a hook requests through `this.http`, wherever in its code. These requests end when the call is told to
- * end, though the author hands no signal on, and the call has not ended before they have, though nobody waits for them:
- * none of them can take effect after the next call for the entity.
+ * Requests one hook call makes through `this.http`, anywhere in its code. They end when the call is told to
+ * end, even if the author passes on no signal, and the call does not end before they have, even if nobody
+ * awaits them: none can take effect after the next call for the entity.
  *
- * What the call leaves behind, such as a loop that it has started, is on its own once the call is over.
+ * Whatever the call leaves behind, such as a loop, is on its own once the call is over.
  */
 export class HookRequests {
   readonly #signal: () => AbortSignal
@@ -139,23 +147,23 @@ export class HookRequests {
   #begun = 0
   #underWay = 0
   #isOver = false
-  /** Requests that wait for their turn, since when, and how long any has waited before, in milliseconds. */
+  /** Number of waiting requests, since when, and how long any have waited before, in milliseconds. */
   #waiting = 0
   #waitingSinceMs = 0
   #waitedMs = 0
 
-  /** @param signal the signal of the call; only asked for when there is a request. */
+  /** @param signal signal of the call; only read if there is a request. */
   constructor(signal: () => AbortSignal) {
     this.#signal = signal
   }
 
-  /** The call of a hook in whose code this is asked; undefined outside of one. */
+  /** The hook call in whose code this runs; undefined outside of one. */
   static get current(): HookRequests | undefined {
     const requests = storage.getStore()
     return requests === undefined || requests.#isOver ? undefined : requests
   }
 
-  /** Makes the call; what is answered has ended when all its requests have. */
+  /** Makes the call; the result has ended once all its requests have. */
   run<T>(call: () => T | Promise<T>): T | Promise<T> {
     let result: T | Promise<T>
     try {
@@ -171,19 +179,19 @@ export class HookRequests {
     return result
   }
 
-  /** A request is about to begin, some microtasks from now. */
+  /** A request is about to start, some microtasks from now. */
   announce(): void {
     this.#announced++
   }
 
-  /** A request begins, which the answered signal may end. {@link end} has to be called when it is over. */
+  /** Starts a request, which the returned signal may end. Call {@link end} when it is over. */
   begin(): AbortSignal {
     this.#begun++
     this.#underWay++
     return this.#signal()
   }
 
-  /** A request waits for its turn, by the rate limit or a pause that the target has asked for. */
+  /** A request waits for its turn, because of the rate limit or a pause. */
   wait(nowMs: number): void {
     if (this.#waiting++ === 0) this.#waitingSinceMs = nowMs
   }
@@ -193,7 +201,7 @@ export class HookRequests {
     if (--this.#waiting === 0) this.#waitedMs += nowMs - this.#waitingSinceMs
   }
 
-  /** How long requests have waited for their turn, in milliseconds: that time is not the target's. */
+  /** How long requests have waited for their turn, in milliseconds; that is not the target's time. */
   get waitedMs(): number {
     return this.#waitedMs
   }

@@ -13,8 +13,8 @@ import { HookCall, type HookLimits } from './hook-call.ts'
 import { TargetEffects, type TargetEffectsOptions } from './target-effects.ts'
 
 /**
- * Calls the author's hooks for an operation: decides by the id map whether an entity has to be created or updated at the
- * target, and remembers what was pushed. What it remembers is written together with the position that depends on it.
+ * Calls the author's hooks for an operation: the id map decides whether to create or update an entity in the
+ * target, and stores what was pushed, together with the position that depends on it.
  */
 export class HookRunner implements OperationHandler {
   readonly #options: HookRunnerOptions
@@ -48,7 +48,7 @@ export class HookRunner implements OperationHandler {
     return this.#ask(operation, caller, undefined, 0)
   }
 
-  /** Asks the features from this one on whether the operation is to be done; then does it. */
+  /** Asks the features from this one on whether to perform the operation, then performs it. */
   #ask(
     operation: Operation,
     caller: OverdueListener | undefined,
@@ -117,7 +117,8 @@ export class HookRunner implements OperationHandler {
     const { item } = forFlush(operation)
     if (item === undefined) return operation.entity.id.length
     const text = jsonText(item)
-    // What JSON cannot show is sent in another form, or refused by the hook; it counts as the event that it came from.
+    // Not serializable as JSON: the hook sends it in another form or refuses it. Counts with the size of its
+    // event.
     return text === undefined ? operation.event.bytes : Buffer.byteLength(text)
   }
 
@@ -134,9 +135,15 @@ export interface HookRunnerOptions extends TargetEffectsOptions {
   readonly items: ClaimedItems
   readonly clock: Clock
   readonly stopped: AbortSignal
-  /** Follows calls for batches. Default: nobody does. */
+  /**
+   * Traces batch calls.
+   * @default nobody
+   */
   readonly tracing?: { batch(operations: readonly Operation[]): HookTrace | undefined } | undefined
-  /** Whether hooks may make requests through `this.http`. Default: none does. */
+  /**
+   * Whether hooks may make requests through `this.http`.
+   * @default none does
+   */
   readonly limits?: HookLimits['requests']
 }
 

@@ -8,7 +8,7 @@ import { type Redactor } from '../util/redactor.ts'
 import { type Credentials } from './credentials.ts'
 import { type TargetNetwork } from './target-network.ts'
 
-/** Who asks for tokens, and where. */
+/** OAuth client, and where it gets tokens. */
 export interface OAuthClient {
   readonly id: string
   readonly secret: string
@@ -17,28 +17,31 @@ export interface OAuthClient {
   readonly audience: string | undefined
 }
 
-/** How long a token is waited for, in milliseconds. */
+/** Timeout for fetching a token, in milliseconds. */
 const timeoutMs = 30_000
 
-/** A token is renewed so long before it expires, in milliseconds, but not in more than the last tenth of its life. */
+/** Renew a token this long before it expires, in milliseconds, but at most in the last tenth of its life. */
 const aheadMs = 60_000
 
 interface Token {
   readonly value: string
-  /** On the monotonic clock; infinite where the target does not say. */
+  /** On the monotonic clock; infinite if the target does not say. */
   readonly renewAtMs: number
   readonly expiresAtMs: number
 }
 
 /**
- * Access tokens by client credentials (RFC 6749, 4.4): one for all requests, fetched once however many ask for it, renewed
- * before it expires and when the target refuses it.
+ * Access tokens from client credentials (RFC 6749, 4.4). All requests share one token, fetched once for all
+ * who need it, renewed before it expires and when the target rejects it.
  */
 export class OAuthTokens implements Credentials {
   readonly #options: OAuthTokensOptions
   #token: Token | undefined
   #flight: Promise<Token> | undefined
-  /** The client is known by a header, or by the body: servers differ, and the first that works is kept. */
+  /**
+   * Send the client's credentials in a header, or in the body: servers differ, and the first that works is
+   * kept.
+   */
   #usesBody = false
 
   constructor(options: OAuthTokensOptions) {
@@ -53,7 +56,7 @@ export class OAuthTokens implements Credentials {
     try {
       return headerOf(await raceWithSignal(signal, renewed))
     } catch (error) {
-      // The one that there is still holds.
+      // The current token is still valid.
       if (signal.aborted || token === undefined || token !== this.#token || nowMs >= token.expiresAtMs)
         throw error
       return headerOf(token)
@@ -113,7 +116,7 @@ export class OAuthTokens implements Credentials {
     try {
       const response = await oauth.clientCredentialsGrantRequest(server, known, authenticate, parameters, {
         signal: AbortSignal.any([stopped, late.signal]),
-        // Whether to trust an http address was for those to say who wrote it.
+        // Whoever wrote an http URL decided to trust it.
         [oauth.allowInsecureRequests]: true,
         [oauth.customFetch]: async (address, { headers, body, signal }) =>
           asOk(
@@ -134,7 +137,7 @@ export class OAuthTokens implements Credentials {
     }
   }
 
-  /** Wrong credentials concern every event: the target counts as down until somebody mends them. */
+  /** Wrong credentials affect every event: the target is down until someone fixes them. */
   #explained(error: unknown): Error {
     const { status, retryAfterMs } = errorFacts(error, this.#options.clock.now())
     const { origin, pathname } = this.#options.client.tokenUrl
@@ -157,19 +160,19 @@ export interface OAuthTokensOptions {
   readonly client: OAuthClient
   readonly network: Pick<TargetNetwork, 'send'>
   readonly clock: Clock
-  /** Is told each token while it is in use. */
+  /** Receives each token while in use. */
   readonly redactor: Pick<Redactor, 'add' | 'forget'>
-  /** Aborted when what is in flight is given up. */
+  /** Aborts when the connector abandons work in flight. */
   readonly stopped: AbortSignal
 }
 
-/** Some servers answer that they have created a token (201), which the standard does not know. */
+/** Some servers answer 201 for a created token, which the standard does not provide for. */
 function asOk(response: Response): Response {
   if (response.status === 200 || !response.ok || response.body === null) return response
   return new Response(response.body, { status: 200, headers: [...response.headers] })
 }
 
-/** What a network failed with; the answers of the server would show in logs what it has sent. */
+/** The cause of a network failure. The server's responses would reveal in logs what it sent. */
 function causeOf(error: unknown): unknown {
   return errorFacts(error, 0).status === undefined ? error : undefined
 }

@@ -3,12 +3,12 @@ import { type Logger } from '../util/logger.ts'
 import { type ConnectorHooks } from '../contract/hooks.ts'
 
 /**
- * Says which events a connector class can do nothing with.
+ * Logs the events a connector class cannot handle.
  *
- * @throws StreamConnectorError `HOOK_MISSING` when it can do nothing with any.
+ * @throws StreamConnectorError `HOOK_MISSING` if it cannot handle any.
  */
 export function requireHooks(hooks: ConnectorHooks, logger: Logger): void {
-  // The compiler asks for it; in JavaScript a misspelled one would make a dead letter of every event.
+  // The compiler requires it; in JavaScript, a misspelled one would turn every event into a dead letter.
   if (typeof hooks.transform !== 'function') {
     throw new StreamConnectorError(
       'HOOK_MISSING',

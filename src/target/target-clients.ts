@@ -10,7 +10,7 @@ import { createTargetHttp } from './target-http.ts'
 import { type TargetLimits } from '../flow/target-limits.ts'
 import { TargetNetwork } from './target-network.ts'
 
-/** The HTTP clients of the author. They share the limits of their routes. */
+/** The author's HTTP clients, which share their routes' limits. */
 export class TargetClients {
   readonly #options: TargetClientsOptions
   readonly #network: TargetNetwork
@@ -23,9 +23,9 @@ export class TargetClients {
   }
 
   /**
-   * The client for a route, or for what goes through none; made at its first use.
+   * The client for a route, or for no route; created on first use.
    *
-   * @throws RangeError when the connector has no such route.
+   * @throws RangeError if the connector has no such route.
    */
   plain(route: string | undefined): KyInstance {
     const { limits, ...options } = this.#options
@@ -37,9 +37,9 @@ export class TargetClients {
   }
 
   /**
-   * A client for one target, which knows the connector and is reached as its settings say.
+   * A client for one target, with its credentials and network settings.
    *
-   * @throws TypeError, RangeError or StreamConnectorError when they cannot be used.
+   * @throws TypeError, RangeError or StreamConnectorError if they are unusable.
    */
   of(target: TargetSettings, route: string | undefined): KyInstance {
     const { limits, redactor, ...options } = this.#options
@@ -84,12 +84,12 @@ export class TargetClients {
 export interface TargetClientsOptions {
   readonly limits: TargetLimits
   readonly clock: Clock
-  /** What the settings say of the network. */
+  /** Network settings. */
   readonly settings: Pick<
     OpenctiSettings,
     'http_proxy' | 'https_proxy' | 'no_proxy' | 'https_ca_certificates'
   >
   readonly redactor: Redactor
-  /** Aborted when what is in flight is given up. */
+  /** Aborts when the connector abandons work in flight. */
   readonly stopped: AbortSignal
 }

@@ -20,8 +20,8 @@ import { type OverdueListener } from '../flow/operation-handler.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
 
 /**
- * One effect on the target: chooses among the author's hooks by what is known of the entity there, and never has one act on
- * an id that is not known.
+ * Performs one effect on the target: chooses the author's hook by what is known about the entity there, and
+ * never lets a hook act on an unknown id.
  */
 export class TargetEffects {
   readonly #options: TargetEffectsOptions
@@ -57,7 +57,7 @@ export class TargetEffects {
     operation.isTransforming = false
     if (item === undefined || item === null || (Array.isArray(item) && item.length === 0)) {
       if (record !== undefined || this.#idMap.mayHavePushed(operation)) {
-        // What it was is still at the target: by the author's word it does not belong there any more.
+        // Its former state is still in the target, but according to the author it no longer belongs there.
         operation.kind = 'delete'
         operation.reason = 'left-filter'
         return this.delete(operation, record, caller)
@@ -110,14 +110,14 @@ export class TargetEffects {
     if (operation.kind === 'create') return await this.#create(operation, item, context, call)
     if (hooks.update === undefined) {
       if (record !== undefined || externalId === undefined) return noUpdateHook
-      // It is there already, and has to be known when it goes.
+      // It already exists, and must be known when it is removed.
       await this.took(operation, externalId)
       return delivered
     }
     try {
       await this.#update(operation, item, context, externalId, call)
     } catch (error) {
-      // The target has lost it: tell it anew.
+      // The target lost it: create it again.
       if (hooks.create === undefined || errorFacts(error, 0).status !== 404) throw error
       operation.kind = 'create'
       operation.isFirst = true
@@ -163,7 +163,7 @@ export class TargetEffects {
     return delivered
   }
 
-  /** The target has the entity, which nobody remembers: in whatever state, so that it is told the present one. */
+  /** The target has the entity, but nobody remembers it. Its state is unknown, so push the current one. */
   async #adopt(
     operation: Operation,
     item: unknown,
@@ -178,7 +178,7 @@ export class TargetEffects {
     else if ((id = await this.#find(operation, context, call)) === undefined) throw notFound(conflict)
     const externalId = typeof id === 'string' ? id : undefined
     if (hooks.update === undefined) {
-      // Nothing will ever be done with it, or it is known with what.
+      // Nothing will ever be done with it, or its id is known.
       if (id !== undefined && externalId === undefined && hooks.delete !== undefined)
         throw this.#missing(operation, conflict)
       const taken = this.took(operation, externalId)
@@ -195,7 +195,7 @@ export class TargetEffects {
     return delivered
   }
 
-  /** The target's id of an entity, as `find` answers. */
+  /** The target's id of an entity, from `find`. */
   async #find(operation: Operation, context: EventContext, call: HookCall): Promise<string | undefined> {
     return idOf('find', await call.run('find', () => this.#hooks.find!(operation.entity, context)))
   }
@@ -205,7 +205,7 @@ export class TargetEffects {
     return missingId(cause)
   }
 
-  /** Withdraws the entity from the target. Undefined: it waits for its batch. */
+  /** Removes the entity from the target. Undefined: it waits for its batch. */
   async delete(
     operation: Operation,
     record: EntityRecord | undefined,
@@ -258,7 +258,7 @@ export class TargetEffects {
       await call.run('delete', () => hooks.delete!(context))
     } catch (error) {
       if (errorFacts(error, 0).status !== 404 || !missingIsFine) throw error
-      // With an id that was made up, it says nothing.
+      // With a made-up id, a 404 says nothing.
       if (unknown?.isRead === true) throw missingId(error)
     }
     if (unknown?.isReliedOn === true) throw missingId()
@@ -300,7 +300,7 @@ export class TargetEffects {
     this.#idMap.targetIds.note(entity, externalId === itemKey ? undefined : externalId)
   }
 
-  /** @param caller told when one of its hooks does not end although its time is over. */
+  /** @param caller called if one of its hooks does not end although its time is over. */
   #callFor(operation: Operation, caller: OverdueListener | undefined): HookCall {
     return new HookCall(this.#limits, operation.pendingEvent.trace?.hooksOf(operation), operation, caller)
   }
@@ -309,12 +309,12 @@ export class TargetEffects {
     return new EventContext(operation, externalId, call, this.#facts)
   }
 
-  /** The target has taken it. */
+  /** The target accepted it. */
   took(operation: Operation, externalId: string | undefined): Promise<void> | undefined {
     return this.#tell(operation, externalId, 0)
   }
 
-  /** Tells the features from this one on, in their order, waiting for each that takes its time. */
+  /** Notifies the features from this one on, in order, awaiting each that is asynchronous. */
   #tell(operation: Operation, externalId: string | undefined, from: number): Promise<void> | undefined {
     const { features } = this.#options
     for (let index = from; index < features.length; index++) {
@@ -325,7 +325,7 @@ export class TargetEffects {
     return undefined
   }
 
-  /** The target has let go of it. */
+  /** The target no longer has it. */
   lost(operation: Operation): void {
     for (const feature of this.#options.features) feature.lost?.(operation)
     this.#log(operation)
@@ -349,9 +349,9 @@ export interface TargetEffectsOptions {
   readonly delivery: DeliveryOptions
   readonly logger: Logger
   readonly checkpointer: Pick<Checkpointer, 'writtenSafe' | 'hurry'>
-  /** What is known of the entities at the target. */
+  /** What is known about the entities in the target. */
   readonly idMap: TargetKnowledge
-  /** What has a say in what is done, in this order: the id map among them. */
+  /** Features with a say, in this order, including the id map. */
   readonly features: readonly DeliveryFeature[]
   /** Knows the items of entities that have several. Default: none has. */
   readonly items?: ClaimedItems | undefined
@@ -363,7 +363,7 @@ export type TargetKnowledge = Pick<
   'targetIds' | 'isSurelyUnknown' | 'mayHavePushed' | 'isShared'
 >
 
-/** The messages of the specification of stream connectors. */
+/** Messages required by the stream connector specification. */
 const messages = {
   create: 'Entity created in external system',
   update: 'Entity updated in external system',
@@ -374,16 +374,16 @@ const notTransformed: Outcome = { kind: 'skipped', reason: 'transform' }
 const noCreateHook: Outcome = { kind: 'skipped', reason: 'no-create-hook' }
 const noUpdateHook: Outcome = { kind: 'skipped', reason: 'no-update-hook' }
 const noDeleteHook: Outcome = { kind: 'skipped', reason: 'no-delete-hook' }
-/** `find` says that the target does not have what should be withdrawn. */
+/** `find` says the target does not have the entity to remove. */
 const notAtTarget: Outcome = { kind: 'skipped', reason: 'not-at-target' }
-/** Another entity is there under the same id, which must stay. */
+/** Another entity uses the same id and must stay. */
 const sharedId: Outcome = { kind: 'skipped', reason: 'shared-external-id' }
 
 function isMissingId(error: unknown): boolean {
   return isStreamConnectorError(error) && error.code === 'EXTERNAL_ID_UNKNOWN'
 }
 
-/** The target contradicts itself; it may be that what it has just taken cannot be found yet. */
+/** The target contradicts itself; what it has just accepted may not be searchable yet. */
 function notFound(cause: unknown): Error {
   return new Error('The target says that it has this entity (409), but it cannot be found there.', { cause })
 }

@@ -11,18 +11,18 @@ import { HookRequests } from './hook-call.ts'
 import { type TargetNetwork, type TargetRequest } from './target-network.ts'
 import { watchedResponse } from './watched-response.ts'
 
-/** How long an answer may take with its body, in milliseconds, unless the author says otherwise. Waiting for a token does not count. */
+/** Default timeout of a response including its body, in milliseconds. Waiting for a token does not count. */
 const defaultTimeoutMs = 30_000
 
-/** After that Node's own fetch gives up, in milliseconds. */
+/** Node's own fetch gives up after this time, in milliseconds. */
 const longMs = 300_000
 
 const slowDown: ReadonlySet<number> = new Set([429, 503])
 
 /**
- * A ky instance for the author's client: every request takes a token of the bucket, and a target that asks
- * to wait slows all of them. It does not try again by itself: the engine does, with the whole picture. Requests of a hook
- * end with it.
+ * Creates a ky instance for the author: every request takes a token from the bucket, and a target that asks
+ * to wait slows down all of them. It does not retry, because the engine does, with a better view. Requests of
+ * a hook end with it.
  */
 export function createTargetHttp(options: TargetHttpOptions): KyInstance {
   return ky.create({
@@ -37,18 +37,18 @@ export interface TargetHttpOptions {
   readonly bucket: Limiter
   readonly clock: Clock
   readonly network: Pick<TargetNetwork, 'send'>
-  /** Who knows the connector by what; nobody else is told. */
+  /** Credentials, and the only origin to send them to. */
   readonly knownTo?: { readonly origin: string; readonly credentials: Credentials } | undefined
-  /** Aborted when what is in flight is given up. */
+  /** Aborts when the connector abandons work in flight. */
   readonly stopped: AbortSignal
 }
 
-/** What ky hands on with a request: options that it does not know. */
+/** Options ky passes on with a request without knowing them. */
 interface TimedInit {
   readonly timeoutMs?: number | undefined
 }
 
-/** ky's own limit would count the wait for a token, and not the body. */
+/** ky's own timeout would include the wait for a token, and exclude the body. */
 function takeOverTimeout(options: Options): void {
   HookRequests.current?.announce()
   const { timeout } = options

@@ -3,7 +3,7 @@ import { RetryableError } from '../errors/steering-errors.ts'
 import { type ConnectionOptions, type ConnectionWords, createDispatcher } from '../network/dispatcher.ts'
 import { type Proxies, proxyFor } from '../network/proxy-for.ts'
 
-/** One request, with its whole body: it can be sent again. */
+/** A request with its whole body, so that it can be sent again. */
 export interface TargetRequest {
   readonly url: URL
   readonly method: string
@@ -11,11 +11,11 @@ export interface TargetRequest {
   readonly body: ArrayBuffer | null
   readonly signal: AbortSignal
   readonly redirect: 'manual' | 'error'
-  /** Whether it may take longer than the 300 s after which Node's own fetch gives up. */
+  /** Whether it may exceed the 300 s after which Node's own fetch gives up. */
   readonly isLong: boolean
 }
 
-/** The way to a target: what the settings say of TLS and of proxies. */
+/** TLS and proxy settings for a target. */
 export interface TargetNetworkOptions extends Omit<ConnectionOptions, 'proxy'> {
   readonly proxies: Proxies
 }
@@ -27,13 +27,13 @@ const words: ConnectionWords = {
 }
 
 /**
- * Sends requests to a target as the network wants it: through the proxy that is meant for the address, trusting what the
- * settings trust. Node's own fetch does it where nothing special is asked for. Redirects are answers like others.
+ * Sends requests to a target through the right proxy, trusting the configured authorities. Uses Node's own
+ * fetch if nothing special is required. Does not follow redirects.
  */
 export class TargetNetwork {
   readonly #options: TargetNetworkOptions
   readonly #isPlain: boolean
-  /** By the address of the proxy; an empty text for the direct way. */
+  /** By proxy URL; empty for no proxy. */
   readonly #dispatchers = new Map<string, Promise<Dispatcher>>()
 
   constructor(options: TargetNetworkOptions) {
@@ -50,7 +50,7 @@ export class TargetNetwork {
     const { fetch: send } = await import('undici')
     try {
       const dispatcher = await this.#dispatcherOf(proxy)
-      // Their types differ from those of Node in places that do not matter here.
+      // Their types differ from Node's in ways that do not matter here.
       return (await send(url, { ...init, dispatcher })) as unknown as Response
     } catch (error) {
       throw signal.aborted || proxy === undefined ? error : (refusedByProxy(error, url) ?? error)
@@ -68,15 +68,18 @@ export class TargetNetwork {
   }
 }
 
-/** What undici says when a proxy answers anything but 200 to CONNECT. */
+/** undici's error if a proxy answers CONNECT with anything but 200. */
 const refusedTunnel = 'UND_ERR_ABORTED'
 
-/** How deep a chain of causes is followed. */
+/** Maximum number of causes to follow. */
 const maxDepth = 6
 
 const codeOf = (error: Error) => (error as NodeJS.ErrnoException).code
 
-/** A proxy that makes no tunnel is a failure of the network: it says nothing of the event, nor has the target seen it. */
+/**
+ * A proxy that refuses a tunnel is a network failure: it says nothing about the event, and the target never
+ * saw it.
+ */
 function refusedByProxy(error: unknown, url: URL): Error | undefined {
   let cause: unknown = error
   for (let depth = 0; depth < maxDepth && cause instanceof Error && codeOf(cause) !== refusedTunnel; depth++)

@@ -1,11 +1,11 @@
-/** So much of a body is taken from the connection before anybody reads it, in bytes: most are smaller, and free it at once. */
+/** Bytes of a body to read ahead: most bodies are smaller, and free the connection at once. */
 const aheadBytes = 65_536
 
 /**
- * The same answer, with a body that ends with `signal` and says when it is over. An author who does not read it keeps no
- * connection busy, unless it is large.
+ * Wraps a response so that its body ends with `signal` and reports when it is over. An unread body does not
+ * block a connection unless it is large.
  *
- * @param onEnd called once: all of the body has come, it broke off, or nobody wants it.
+ * @param onEnd called once: the body is complete, failed, or unwanted.
  */
 export function watchedResponse(response: Response, signal: AbortSignal, onEnd: () => void): Response {
   const { body, status, statusText, headers, url } = response
