@@ -22,6 +22,8 @@ export interface DeliveryFeature {
   ): MaybePromise<EntityRecord | Outcome | undefined>
   /** The target accepted the entity, under this id if it assigned one. */
   taken?(operation: Operation, externalId: string | undefined, callHook: CallHook): void | Promise<void>
+  /** The target has some items of the entity as they are now, and others not. */
+  partlyTaken?(operation: Operation): MaybePromise<void>
   /** The target no longer has the entity. */
   lost?(operation: Operation): void
   /** The target has the entity in an unknown state and under an unknown id. */

@@ -2,9 +2,13 @@ import { type Verdict } from '../errors/verdict.ts'
 import { type Outcome } from './event-counters.ts'
 import { type DeleteReason, Operation } from './operation.ts'
 import { worse } from './pending-event.ts'
+import { shortened } from '../util/shortened.ts'
 
 /** The most items of one entity that are under way at a time: an entity can have a hundred thousand. */
 const maxUnderWay = 1000
+
+/** Characters of a key that an error shows. */
+const maxShownCharacters = 200
 
 /** What an event changes about an entity's claim on one key. */
 export interface ItemChange {
@@ -27,6 +31,8 @@ export class ItemOperation extends Operation {
   combined: string | undefined
   /** The same as the hook gets it. */
   item: unknown
+  /** It is written down that the target is told of it. */
+  isAnnounced = false
 
   constructor(work: ItemWork, change: ItemChange) {
     const { pendingEvent, entity, kind, reason, route, origin } = work.operation
@@ -121,7 +127,7 @@ export class ItemWork {
 
   /** An item could not be delivered, for good. */
   failed({ itemKey, tries }: ItemOperation, verdict: Verdict, isSuspect: boolean): void {
-    this.#verdict ??= { ...verdict, reason: `${itemKey}: ${verdict.reason}` }
+    this.#verdict ??= { ...verdict, reason: `${shortened(itemKey, maxShownCharacters)}: ${verdict.reason}` }
     this.#failed++
     this.attempts = Math.max(this.attempts, tries.count)
     this.isSuspect ||= isSuspect

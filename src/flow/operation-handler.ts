@@ -24,7 +24,7 @@ export interface OperationHandler {
    * @param caller told when a call does not end although its time is over.
    */
   deliver(operation: Operation, caller: OverdueListener): MaybePromise<Outcome | ItemWork | undefined>
-  /** All items of an operation have been taken, or need not be. */
+  /** All items of an operation have come to their end. */
   itemsTaken(work: ItemWork): MaybePromise<Outcome>
   /**
    * Passes a batch to the author; returns one answer per operation, in the same order.

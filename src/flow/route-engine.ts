@@ -310,10 +310,11 @@ export class RouteEngine implements OverdueListener {
     this.#lanes.unite(work)
     this.#atWork.begin()
     if (work.isCancelled) this.#settler.end(operation, droppedByReset)
-    else if (failure !== undefined) this.#settler.itemsFailed(work, failure)
     else {
       try {
-        this.#settler.end(operation, await this.#handler.itemsTaken(work))
+        const outcome = await this.#handler.itemsTaken(work)
+        if (failure === undefined) this.#settler.end(operation, outcome)
+        else this.#settler.itemsFailed(work, failure)
       } catch (error) {
         this.#settler.failed(operation, this.#settler.judge(error, operation), operation)
       }

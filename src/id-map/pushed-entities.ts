@@ -152,6 +152,15 @@ export class PushedEntities implements DeliveryFeature {
     this.#checkpointer.putEntity(record, operation.replayedAlone)
   }
 
+  /** The target has some of what the entity should be there: it has to be known when the entity goes. */
+  async partlyTaken(operation: Operation): Promise<void> {
+    const { key, entity, route, kind } = operation
+    if (!this.#delivery.idMap || kind === 'delete') return
+    const known = await this.#find(operation)
+    const expiresAtMs = dueAtMs(entity, this.#delivery)
+    this.#checkpointer.putEntity({ ...known, key, route: route?.name, stixId: entity.id, expiresAtMs })
+  }
+
   /**
    * The target has the entity in an unknown state and under an unknown id: its delete must not be dropped.
    */

@@ -1,14 +1,13 @@
 import { PermanentError } from '../errors/steering-errors.ts'
 import { type DeliveryFeature } from '../events/delivery-feature.ts'
 import { type Outcome } from '../events/event-counters.ts'
-import { isTold } from '../opencti/stream-event.ts'
 import { type ItemChange, type ItemOperation, ItemWork, unchanged } from '../events/item-operation.ts'
 import { type Operation } from '../events/operation.ts'
-import { entityKeyOfLane, laneOf } from '../events/routes.ts'
 import { type TargetIds, unknownExternalId } from '../id-map/target-ids.ts'
 import { type EntityRecord, type ItemRecord, type MaybePromise } from '../store/state-store.ts'
-import { type Claims, intended } from './claims.ts'
+import { type Claims, intended, isOpen, unsure } from './claims.ts'
 import { type CombineItems, combineItems, joinTexts } from './combine-items.ts'
+import { itemPlace, keyOfPlace } from './item-place.ts'
 import { canonicalText, isItemList, readItems } from './keyed-item.ts'
 
 /**
@@ -56,12 +55,12 @@ export class ClaimedItems implements DeliveryFeature {
     const held = await this.#options.claims.of(operation.key)
     const wanted = new Map<string, ItemChange>()
     for (const [name, text] of items) {
-      const key = laneOf(name, route)
+      const key = itemPlace(name, route)
       wanted.set(key, { name, key, before: held.get(key), after: this.#normal(text) })
     }
     const gone = [...held]
       .filter(([key]) => !wanted.has(key))
-      .map(([key, before]) => ({ name: entityKeyOfLane(key, route), key, before, after: undefined }))
+      .map(([key, before]) => ({ name: keyOfPlace(key, route), key, before, after: undefined }))
     // What is new comes first: a value that replaces another leaves no gap.
     return [...[...wanted.values()].filter(({ before, after }) => before !== after), ...gone]
   }
@@ -76,21 +75,29 @@ export class ClaimedItems implements DeliveryFeature {
     if (item.combined === undefined) {
       item.kind = 'delete'
       item.reason = item.deleteReason
-      if (record !== undefined || change.before === intended) return entityRecordOf(item, record)
+      if (record !== undefined || isOpen(change.before)) return this.#announced(item, record)
       this.#settle(item)
       return unchanged
     }
-    item.kind = record === undefined ? 'create' : 'update'
     item.reason = undefined
     item.item = JSON.parse(item.combined)
-    if (record === undefined) {
-      if (change.before === undefined && isTold(item.event))
-        await claims.intend(this.#entityOf(item), change.key)
+    const isUnsure = record?.item === unsure
+    if (record === undefined || (isUnsure && !tellsChanges)) {
+      item.kind = 'create'
+      await this.#announced(item, record)
       return undefined
     }
-    if (record.item !== item.combined && tellsChanges) return entityRecordOf(item, record)
+    item.kind = 'update'
+    if (record.item !== item.combined && tellsChanges) return this.#announced(item, record)
     this.#settle(item, record)
     return unchanged
+  }
+
+  async #announced(item: ItemOperation, record: ItemRecord | undefined): Promise<EntityRecord> {
+    const { key, before } = item.change
+    if (!item.isAnnounced) await this.#options.claims.announce(this.#entityOf(item), key, before, record)
+    item.isAnnounced = true
+    return entityRecordOf(item, record)
   }
 
   taken(operation: Operation, externalId: string | undefined): void {
@@ -112,8 +119,13 @@ export class ClaimedItems implements DeliveryFeature {
   leftAsItIs(operation: Operation): void {
     const item = operation as ItemOperation
     const known = this.#options.claims.item(item.change.key)
-    if (known instanceof Promise) void known.then((record) => this.#settle(item, record))
-    else this.#settle(item, known)
+    if (known instanceof Promise) void known.then((record) => this.#leave(item, record))
+    else this.#leave(item, known)
+  }
+
+  #leave(item: ItemOperation, record: ItemRecord | undefined): void {
+    item.combined ??= unsure
+    this.#settle(item, record)
   }
 
   /** What may be there was written down before. */
@@ -122,7 +134,7 @@ export class ClaimedItems implements DeliveryFeature {
   }
 
   isSurelyUnknown(operation: Operation): boolean {
-    return (operation as ItemOperation).change.before !== intended
+    return !isOpen((operation as ItemOperation).change.before)
   }
 
   isShared(record: EntityRecord): MaybePromise<boolean> {
@@ -148,8 +160,9 @@ export class ClaimedItems implements DeliveryFeature {
     const { claims, combine } = this.#options
     const { key, before, after } = item.change
     const isNew = before === undefined || before === intended
+    const isKnown = record !== undefined && record.item !== unsure
     // What the target has is what the others claim: one more is added to it.
-    if (combine === undefined && isNew && after !== undefined && record !== undefined)
+    if (combine === undefined && isNew && after !== undefined && isKnown)
       return joinTexts(record.item, after, undefined)
     let all = after
     for await (const text of claims.on(key, this.#entityOf(item))) {

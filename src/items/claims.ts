@@ -2,8 +2,17 @@ import { type Checkpointer, type CommitPart } from '../checkpoint/checkpointer.t
 import { storedValues } from '../checkpoint/stored-values.ts'
 import { type Claim, type ItemRecord, type MaybePromise, type StateStore } from '../store/state-store.ts'
 
-/** In place of an item: the target is about to be told of it, and may have been, when the process that meant to was killed. */
-export const intended = ''
+/** Before a claim: the target is about to be told of a change, and may have been, when the process that meant to was killed. */
+const openMark = ' '
+
+/** In place of a claim: it is about to begin. */
+export const intended = openMark
+
+/** In place of what the target has under a key, as JSON text: it may be in another state than anybody knows, or gone. */
+export const unsure = 'null'
+
+/** Whether the target may have been told of a change of this claim. */
+export const isOpen = (claim: string | undefined): boolean => claim?.startsWith(openMark) === true
 
 /** Claims that are read at a time. */
 const pageSize = 1000
@@ -74,11 +83,13 @@ export class Claims implements CommitPart {
     changes.set(except, undefined)
     for (let afterEntity: string | undefined; ;) {
       const page = await this.#read(key, () => this.#store.claimsOn({ key, afterEntity, limit: pageSize }))
-      for (const { entity, item } of page) if (!changes.has(entity) && item !== intended) yield item
+      for (const { entity, item } of page)
+        if (!changes.has(entity) && item !== intended) yield item.trimStart()
       if (page.length < pageSize) break
       afterEntity = page.at(-1)!.entity
     }
-    for (const claim of changes.values()) if (claim !== undefined && claim.item !== intended) yield claim.item
+    for (const claim of changes.values())
+      if (claim !== undefined && claim.item !== intended) yield claim.item.trimStart()
   }
 
   /** What the target holds under a key. */
@@ -109,13 +120,21 @@ export class Claims implements CommitPart {
   }
 
   /**
-   * Writes down that the target is about to get something under this key, before it does. Needed where the event that asks for
-   * it may not come again after a crash: a catch-up tells only the latest state of an entity.
+   * Writes down that the target is about to be told something under a key, before it is. After a crash, the event that asks
+   * for it may come again only in a newer state of its entity, or after those of other entities with the same key.
    *
+   * @param before the claim as it was.
+   * @param record what the target has under the key.
    * @throws StreamConnectorError with a `STATE_` code when the state cannot be written.
    */
-  async intend(entity: string, key: string): Promise<void> {
-    this.put(entity, key, intended)
+  async announce(
+    entity: string,
+    key: string,
+    before: string | undefined,
+    record: ItemRecord | undefined,
+  ): Promise<void> {
+    this.put(entity, key, isOpen(before) ? before : `${openMark}${before ?? ''}`)
+    if (record !== undefined) this.putItem(key, { ...record, item: unsure })
     await this.#checkpointer.flush()
   }
 

@@ -108,7 +108,12 @@ function isEarliest(name: string, kind: Kind): boolean {
 
 function joinFields(one: Fields, other: Fields): Fields {
   const names = [...new Set([...Object.keys(one), ...Object.keys(other)])].toSorted()
-  return Object.fromEntries(names.map((name) => [name, join(name, one[name], other[name])]))
+  return Object.fromEntries(names.map((name) => [name, join(name, own(one, name), own(other, name))]))
+}
+
+/** Not what all objects inherit, such as `constructor`. */
+function own(fields: Fields, name: string): unknown {
+  return Object.hasOwn(fields, name) ? fields[name] : undefined
 }
 
 /** Everything that is in one of the lists, once, in order of its text. */

@@ -28,16 +28,13 @@ export interface KeyedItem {
 /** Longer than any value that a target would take. */
 const maxKeyCharacters = 8192
 
-// oxlint-disable-next-line no-control-regex -- they are what is looked for
-const controlCharacter = /[\0-\x1f\x7f]/
-
 /** Whether this is a list of items with keys, not one item that happens to be a list. */
 export function isItemList(answer: unknown): boolean {
   return Array.isArray(answer) && answer.some((item) => keyOf(item) !== undefined)
 }
 
-/** Two of them would be one key on the disk. */
-const loneSurrogate = /\p{Surrogate}/u
+/** Control characters, and half characters: two of those would be one key on the disk. */
+const unfit = /[\p{Cc}\p{Surrogate}]/u
 
 /**
  * The items that `transform` answered with, as JSON text by key.
@@ -56,9 +53,9 @@ export function readItems(answer: unknown): Map<string, string> {
     if (key === '') throw badItem(index, 'has an empty key')
     if (key.length > maxKeyCharacters)
       throw badItem(index, `has a key of ${key.length} characters, more than ${maxKeyCharacters}`)
-    if (controlCharacter.test(key) || loneSurrogate.test(key))
-      throw badItem(index, 'has a key with control characters or half a character in it')
+    if (unfit.test(key)) throw badItem(index, 'has a key with control characters or half a character in it')
     const text = itemText(item, index)
+    if (!keepsKey(item, key, text)) throw badItem(index, 'loses its key as JSON')
     const other = items.get(key)
     if (other !== undefined && other !== text)
       throw badItem(
@@ -71,12 +68,21 @@ export function readItems(answer: unknown): Map<string, string> {
 }
 
 /** The item as JSON, with the names of objects in order, so that equal items have equal texts. */
-function itemText(item: unknown, index: number): string {
+function itemText(item: unknown, index: number): string | undefined {
   try {
     return canonicalText(item)
   } catch (error) {
     throw badItem(index, 'cannot be written as JSON', error)
   }
+}
+
+/** Whether the key of an item is in its JSON: it may be a getter of its class, or `toJSON` may leave it out. */
+function keepsKey(item: unknown, key: string, text: string | undefined): text is string {
+  if (text === undefined) return false
+  const fields = item as { readonly toJSON?: unknown }
+  const isPlain =
+    typeof fields.toJSON !== 'function' && Object.prototype.propertyIsEnumerable.call(fields, 'key')
+  return isPlain || keyOf(JSON.parse(text)) === key
 }
 
 /** @throws what `JSON.stringify` throws: for a cycle, or a BigInt. */

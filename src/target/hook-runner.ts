@@ -10,7 +10,9 @@ import { jsonText } from '../util/json-text.ts'
 import { type ClaimedItems } from '../items/claimed-items.ts'
 import { type FlushOperation, type ConnectorHooks } from '../contract/hooks.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
-import { TargetEffects, type TargetEffectsOptions } from './target-effects.ts'
+import { idOf } from './id-of.ts'
+import { TargetEffects } from './target-effects.ts'
+import { type TargetEffectsOptions } from './target-effects-options.ts'
 
 /**
  * Calls the author's hooks for an operation: the id map decides whether to create or update an entity in the
@@ -107,7 +109,7 @@ export class HookRunner implements OperationHandler {
       }
       const { externalId } = items[index]!.context
       if (operation.kind === 'create') effects.noteId(operation, answer.externalId)
-      await effects.took(operation, idOf(answer.externalId ?? externalId))
+      await effects.took(operation, idOf('flush', answer.externalId ?? externalId))
     }
     this.#options.checkpointer.hurry()
     return answers
@@ -149,8 +151,4 @@ export interface HookRunnerOptions extends TargetEffectsOptions {
 
 function forFlush(operation: Operation): FlushOperation<unknown> {
   return operation.forFlush as FlushOperation<unknown>
-}
-
-function idOf(id: string | number | undefined): string | undefined {
-  return id === undefined ? undefined : String(id)
 }

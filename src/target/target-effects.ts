@@ -1,23 +1,20 @@
 import { errorFacts } from '../errors/error-facts.ts'
 import { PermanentError } from '../errors/steering-errors.ts'
-import { isStreamConnectorError, StreamConnectorError } from '../errors/stream-connector-error.ts'
-import { type Checkpointer } from '../checkpoint/checkpointer.ts'
-import { type CallHook, type DeliveryFeature } from '../events/delivery-feature.ts'
+import { isStreamConnectorError, type StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { type CallHook } from '../events/delivery-feature.ts'
 import { delivered, type Outcome } from '../events/event-counters.ts'
 import { type ItemOperation, type ItemWork } from '../events/item-operation.ts'
 import { type Operation } from '../events/operation.ts'
-import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
 import { type EntityRecord } from '../store/state-store.ts'
 import { isThenable } from '../util/is-thenable.ts'
-import { type Logger } from '../util/logger.ts'
 import { type ContextFacts, EventContext } from '../contract/event-context.ts'
 import { type FlushOperation, type ConnectorHooks } from '../contract/hooks.ts'
 import { type UnknownId } from '../contract/unknown-id.ts'
-import { type PushedEntities } from '../id-map/pushed-entities.ts'
 import { missingId } from '../id-map/target-ids.ts'
-import { type ClaimedItems } from '../items/claimed-items.ts'
 import { type OverdueListener } from '../flow/operation-handler.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
+import { idOf } from './id-of.ts'
+import { type TargetEffectsOptions, type TargetKnowledge } from './target-effects-options.ts'
 
 /**
  * Performs one effect on the target: chooses the author's hook by what is known about the entity there, and
@@ -53,7 +50,7 @@ export class TargetEffects {
     operation.isTransforming = true
     const transformed = call.run('transform', () => hooks.transform(operation.entity, context))
     const item = isThenable(transformed) ? await transformed : transformed
-    if (items?.mayBeItems(item) === true) return this.#divide(operation, record, item)
+    if (items?.mayBeItems(item) === true) return this.#divide(operation, record, item, caller)
     operation.isTransforming = false
     if (item === undefined || item === null || (Array.isArray(item) && item.length === 0)) {
       if (record !== undefined || this.#idMap.mayHavePushed(operation)) {
@@ -212,7 +209,7 @@ export class TargetEffects {
     caller: OverdueListener | undefined,
   ): Promise<Outcome | ItemWork | undefined> {
     return this.#options.items?.isInUse === true
-      ? this.#divide(operation, record, undefined)
+      ? this.#divide(operation, record, undefined, caller)
       : this.withdraw(operation, record, caller)
   }
 
@@ -271,23 +268,46 @@ export class TargetEffects {
     operation: Operation,
     record: EntityRecord | undefined,
     answer: unknown,
-  ): Promise<Outcome | ItemWork> {
+    caller: OverdueListener | undefined,
+  ): Promise<Outcome | ItemWork | undefined> {
     const isDelete = operation.kind === 'delete'
-    if (answer === undefined && !isDelete) {
+    if ((answer === undefined || answer === null) && !isDelete) {
       operation.kind = 'delete'
       operation.reason = 'left-filter'
     }
     const work = await this.#options.items!.workFor(operation, answer)
     operation.isTransforming = false
+    // Only what is there as a whole has an id of its own.
+    if (record?.externalId) {
+      if (isDelete) return this.withdraw(operation, record, caller)
+      await this.#withdrawWhole(operation, record, caller)
+    }
     if (!work.isOver) return work
     if (work.leavesItems || record !== undefined) return this.itemsTaken(work)
     this.leftAsItIs(operation)
     return isDelete ? { kind: 'skipped', reason: operation.unlessPushed } : notTransformed
   }
 
-  /** The target has the items of an entity as they are now. */
-  async itemsTaken({ operation, leavesItems, outcome }: ItemWork): Promise<Outcome> {
-    if (!leavesItems) this.lost(operation)
+  /** The target has an entity as a whole, from before the connector had items. */
+  async #withdrawWhole(
+    operation: Operation,
+    record: EntityRecord,
+    caller: OverdueListener | undefined,
+  ): Promise<void> {
+    if (this.#hooks.flush !== undefined) throw new PermanentError(wasWhole)
+    const { kind, reason } = operation
+    operation.kind = 'delete'
+    operation.reason = 'changed'
+    await this.withdraw(operation, record, caller)
+    operation.kind = kind
+    operation.reason = reason
+  }
+
+  /** All items of an entity have ended: the target has them as they are now, but for those that failed. */
+  async itemsTaken({ operation, leavesItems, outcome, failure }: ItemWork): Promise<Outcome> {
+    if (failure !== undefined) {
+      for (const feature of this.#options.features) await feature.partlyTaken?.(operation)
+    } else if (!leavesItems) this.lost(operation)
     else {
       const taken = this.took(operation, undefined)
       if (taken !== undefined) await taken
@@ -344,25 +364,6 @@ export class TargetEffects {
   }
 }
 
-export interface TargetEffectsOptions {
-  readonly hooks: ConnectorHooks
-  readonly delivery: DeliveryOptions
-  readonly logger: Logger
-  readonly checkpointer: Pick<Checkpointer, 'writtenSafe' | 'hurry'>
-  /** What is known about the entities in the target. */
-  readonly idMap: TargetKnowledge
-  /** Features with a say, in this order, including the id map. */
-  readonly features: readonly DeliveryFeature[]
-  /** Knows the items of entities that have several. Default: none has. */
-  readonly items?: ClaimedItems | undefined
-}
-
-/** What is known of an entity, or of an item, at the target. */
-export type TargetKnowledge = Pick<
-  PushedEntities,
-  'targetIds' | 'isSurelyUnknown' | 'mayHavePushed' | 'isShared'
->
-
 /** Messages required by the stream connector specification. */
 const messages = {
   create: 'Entity created in external system',
@@ -374,6 +375,8 @@ const notTransformed: Outcome = { kind: 'skipped', reason: 'transform' }
 const noCreateHook: Outcome = { kind: 'skipped', reason: 'no-create-hook' }
 const noUpdateHook: Outcome = { kind: 'skipped', reason: 'no-update-hook' }
 const noDeleteHook: Outcome = { kind: 'skipped', reason: 'no-delete-hook' }
+const wasWhole =
+  'transform() returned items with keys for an entity that the target has as a whole, from before. Give the connector a CONNECTOR_ID of its own, or remove the entity at the target by hand and replay this dead letter.'
 /** `find` says the target does not have the entity to remove. */
 const notAtTarget: Outcome = { kind: 'skipped', reason: 'not-at-target' }
 /** Another entity uses the same id and must stay. */
@@ -386,13 +389,4 @@ function isMissingId(error: unknown): boolean {
 /** The target contradicts itself; what it has just accepted may not be searchable yet. */
 function notFound(cause: unknown): Error {
   return new Error('The target says that it has this entity (409), but it cannot be found there.', { cause })
-}
-
-function idOf(hook: string, id: unknown): string | undefined {
-  if (id === undefined || id === null) return undefined
-  if (typeof id === 'string' || typeof id === 'number') return String(id)
-  throw new StreamConnectorError(
-    'HOOK_RESULT',
-    `${hook}() returned a value of type ${typeof id}. Return the target's id as text or number, or nothing.`,
-  )
 }

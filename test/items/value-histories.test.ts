@@ -230,7 +230,7 @@ class History {
     const held = [...this.target.held]
       .map(([place, value]) => {
         const [route, key] = place.split('/')
-        return `${key}${isRouted ? `@${route}` : ''} ${JSON.stringify(value)}`
+        return `${key}${isRouted ? `\u001f${route}` : ''} ${JSON.stringify(value)}`
       })
       .toSorted()
     await until('the last commit', async () => (await known()).join() === held.join(), 2000).catch(() => {})
