@@ -9,7 +9,7 @@ import { connectorCapabilities } from '../../src/testing/live/access.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
 const command = new URL('../../src/cli/simulate.ts', import.meta.url).href
-const bundle = new URL('fixtures/campaign-bundle.json', import.meta.url).pathname
+const bundle = new URL('../fixtures/campaign-bundle.json', import.meta.url).pathname
 const children: ChildProcess[] = []
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL')
