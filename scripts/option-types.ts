@@ -32,6 +32,7 @@ const origins: Readonly<Record<string, string>> = {
   QueueOptions: './group-options.ts',
   RateLimitOptions: './group-options.ts',
   ReconcileSettings: './group-options.ts',
+  SnapshotOptions: './group-options.ts',
   RetryOptions: './group-options.ts',
 }
 

@@ -6,6 +6,8 @@ export { StreamConnector } from './connector/stream-connector.ts'
 export { type ConnectorOptions } from './contract/connector-options.ts'
 export { EventContext } from './contract/event-context.ts'
 export { type Envelope, type PatchOperation } from './opencti/stream-event.ts'
+export { type SnapshotContext, type SnapshotJob } from './contract/snapshot.ts'
+export { type ConnectorList } from './snapshots/list-files.ts'
 export { type KeyedItem } from './items/keyed-item.ts'
 export { combineItems } from './items/combine-items.ts'
 export { type Claim, type ClaimPlace, type ItemRecord } from './store/state-store.ts'
@@ -85,6 +87,7 @@ export {
   type OutageOptions,
   type QueueOptions,
   type ReconcileSettings,
+  type SnapshotOptions,
   type RateLimitOptions,
   type RetryOptions,
 } from './settings/schemas/group-options.ts'
@@ -102,6 +105,7 @@ export {
   type ResolvedOutageOptions,
   type ResolvedQueueOptions,
   type ResolvedReconcileOptions,
+  type ResolvedSnapshotOptions,
   type ResolvedRetryOptions,
 } from './settings/schemas/delivery-options.ts'
 export { type ResolvedRateLimit } from './settings/schemas/rate-limit-schema.ts'

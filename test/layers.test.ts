@@ -20,6 +20,7 @@ const ranks: readonly (readonly string[])[] = [
   ['session'],
   ['id-map'],
   ['items'],
+  ['snapshots'],
   ['dead-letters', 'links', 'reconcile'],
   ['replay', 'expiry'],
   ['target'],

@@ -22,6 +22,10 @@ export const storedValues = {
   routes: 'routes',
   /** The dead letters of a run of refusals, which are tried again when something is taken. */
   refusedRuns: 'refused-runs',
+  /** What the target has of the list that it takes whole; followed by `:` and the name of a route. */
+  snapshot: 'snapshot',
+  /** Somebody agrees to a list that is much shorter; followed in the same way. */
+  snapshotConsent: 'snapshot-consent',
   /** There when the connector has items with a key each, not one item for each entity. */
   items: 'items',
   /** The beginning of the name of each link that waits to be written to the platform. */

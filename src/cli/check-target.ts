@@ -19,7 +19,9 @@ export async function checkTarget(
   limitMs: number,
 ): Promise<CheckResult> {
   try {
-    requireHooks(connector, silentLogger)
+    const { lists = {} } = connector.constructor as { lists?: object }
+    const takesWholeLists = connector.replaceAll !== undefined || Object.keys(lists).length > 0
+    requireHooks(connector, takesWholeLists, silentLogger)
   } catch (error) {
     return failed(targetCheck, error)
   }

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { checkCommand } from './check.ts'
 import { deadLettersCommand } from './dead-letters.ts'
 import { idMapCommand } from './id-map.ts'
+import { snapshotCommand } from './snapshot.ts'
 import { playCommand } from './play.ts'
 import { flushed } from './output.ts'
 import { hideSqliteWarning } from './quiet-warnings.ts'
@@ -33,6 +34,7 @@ const program = new Command('opencti-stream')
   .addCommand(deadLettersCommand())
   .addCommand(stateCommand())
   .addCommand(idMapCommand())
+  .addCommand(snapshotCommand())
   .addCommand(schemaCommand())
   .addHelpText('after', help + exitCodeHelp)
 

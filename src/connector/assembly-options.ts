@@ -4,6 +4,7 @@ import { type OwnUser } from '../contract/own-user.ts'
 import { type Verdict } from '../errors/verdict.ts'
 import { type PlatformKnowledge } from '../lookups/platform-knowledge.ts'
 import { type Observation } from '../observe/observation.ts'
+import { type ListFiles } from '../snapshots/list-files.ts'
 import { type LazyLookups } from '../session/lazy-lookups.ts'
 import { type Progress } from '../session/progress.ts'
 import { type LoadedSettings } from '../settings/reading/load-settings.ts'
@@ -19,6 +20,8 @@ import { type Redactor } from '../util/redactor.ts'
 export interface RuntimeOptions {
   readonly hooks: ConnectorHooks
   readonly loaded: LoadedSettings
+  /** Lists that are written to files, and served. */
+  readonly files?: ListFiles | undefined
   readonly store: StateStore
   /** Note about the state folder to log at startup. */
   readonly folderNote?: StateFolderNote | undefined

@@ -4,7 +4,7 @@ import { DeadLetterCheck } from '../dead-letters/dead-letter-check.ts'
 import { DeadLetterWriter } from '../dead-letters/dead-letter-writer.ts'
 import { RefusedRuns } from '../dead-letters/refused-runs.ts'
 import { type DeliveryFeature } from '../events/delivery-feature.ts'
-import { EventCounters, type Outcome, droppedByReset } from '../events/event-counters.ts'
+import { EventCounters, type Outcome, droppedByReset, listed } from '../events/event-counters.ts'
 import { Filter } from '../events/filter.ts'
 import { type Route, Routes } from '../events/routes.ts'
 import { ExpiryTimer } from '../expiry/expiry-timer.ts'
@@ -20,6 +20,7 @@ import { UncleanShutdown } from '../id-map/unclean-shutdown.ts'
 import { InternalEvents } from '../intake/internal-events.ts'
 import { type StreamMessage } from '../stream/stream-message.ts'
 import { Pipeline } from '../intake/pipeline.ts'
+import { Snapshots } from '../snapshots/snapshots.ts'
 import { LinkQueue } from '../links/link-queue.ts'
 import { ReconcileSchedule } from '../reconcile/reconcile-schedule.ts'
 import { Reconciler } from '../reconcile/reconciler.ts'
@@ -54,6 +55,8 @@ export class Assembly {
   readonly #idMap: PushedEntities
   /** Features with a say in delivery. Links are requested before the entity is remembered. */
   readonly #features: readonly DeliveryFeature[]
+  /** Lists of a target that takes only the whole; undefined for any other. */
+  readonly snapshots: Snapshots | undefined
   readonly #claims: Claims
   readonly #items: ClaimedItems
   readonly #refusedRuns: RefusedRuns
@@ -115,13 +118,18 @@ export class Assembly {
       uncleanShutdown: this.uncleanShutdown,
     })
     this.#claims = new Claims(store, checkpointer)
-    const { combine, update, flush } = hooks
+    const { combine, update, flush, replaceAll } = hooks
+    const { files } = options
+    const { snapshot } = delivery
+    if (replaceAll !== undefined || files !== undefined)
+      this.snapshots = new Snapshots({ ...stages, files, snapshot, combine: combine?.bind(hooks) })
     this.#items = new ClaimedItems({
       claims: this.#claims,
       combine: combine?.bind(hooks),
       tellsChanges: update !== undefined || flush !== undefined,
       targetIds: this.#targetIds,
       hasIdMap,
+      snapshots: this.snapshots,
     })
     this.#features = [links, this.#idMap, this.expiryTimer, reconciler, this.replayer]
     this.#reports = new DeliveryReports({
@@ -132,6 +140,7 @@ export class Assembly {
       errors: observation.errors,
     })
     checkpointer.include([progress, links, this.#targetIds, this.#refusedRuns, this.#claims])
+    if (this.snapshots !== undefined) checkpointer.include([this.snapshots])
     this.#addRoute(undefined)
     for (const route of routes.all) this.#addRoute(route)
   }
@@ -165,6 +174,7 @@ export class Assembly {
     void this.links.run(signal)
     void this.deadLetterCheck.run(signal)
     const { clock, onNotice } = this.#options
+    this.snapshots?.run(signal)
     void new HangWatch({ clock, onNotice, engine: this.engine }).run(signal)
   }
 
@@ -173,10 +183,12 @@ export class Assembly {
     await this.open()
     await this.resume()
     await this.room.room()
-    return new Promise((resolve) => {
+    const outcome = await new Promise<Outcome>((resolve) => {
       this.pipeline.accept(message, undefined, resolve)
       this.engine.hurry()
     })
+    const { lifecycle, givenUp } = this.#options
+    return outcome === listed ? this.snapshots!.outcomeOf(lifecycle.state !== 'idle', givenUp) : outcome
   }
 
   /** Processes many messages to their end, as if from the stream. */
@@ -235,6 +247,7 @@ export class Assembly {
       concurrency === undefined
         ? delivery
         : { ...delivery, concurrency, batch: { ...delivery.batch, maxInFlight: concurrency } }
+    this.snapshots?.add(route)
     this.engine.add(route, {
       delivery: own,
       handler: this.#handlerOf(route),
@@ -289,7 +302,9 @@ export class Assembly {
       )
     }
     await this.links.open(store)
-    requireHooks(hooks, logger)
+    await this.snapshots?.open()
+    await this.#options.files?.open()
+    requireHooks(hooks, this.snapshots !== undefined, logger)
     await hooks.open?.()
   }
 }

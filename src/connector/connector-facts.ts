@@ -51,5 +51,6 @@ export function connectorFacts(sources: FactSources): Omit<ObservedFacts, 'state
     pings: platform.pings,
     reconcile: assembly.reconcile.facts(),
     links: assembly.links.facts(),
+    snapshots: assembly.snapshots?.facts() ?? [],
   }
 }

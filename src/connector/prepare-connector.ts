@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { createLogger } from '../observe/log/create-logger.ts'
 import { redactingLogger } from '../observe/log/redacting-logger.ts'
 import { scrubbed } from '../observe/log/scrub.ts'
@@ -17,12 +18,15 @@ import { type ConnectorNotice } from '../contract/notices.ts'
 import { TargetClients } from '../target/target-clients.ts'
 import { TargetLimits } from '../flow/target-limits.ts'
 import { wordsOfNotice } from '../observe/notices/words-of-notice.ts'
+import { type ConnectorList, ListFiles } from '../snapshots/list-files.ts'
 import { Runtime } from './runtime.ts'
 
 /** What a connector class says about itself. */
 export interface ConnectorIdentity {
   readonly settings: SettingsDefinition
   readonly defaults: Defaults
+  /** Lists to write to files and to serve, by name. */
+  readonly lists: Readonly<Record<string, ConnectorList>>
   readonly name: string
   readonly hooks: ConnectorHooks
   /** Receives every secret in the settings. */
@@ -35,7 +39,7 @@ export interface ConnectorIdentity {
  * @throws SettingsError listing every invalid setting.
  */
 export function prepareConnector(
-  { settings, defaults, name, hooks, redactor }: ConnectorIdentity,
+  { settings, defaults, lists, name, hooks, redactor }: ConnectorIdentity,
   options: ConnectorOptions,
 ): ConnectorParts {
   const loaded = loadSettings(settings, {
@@ -72,8 +76,20 @@ export function prepareConnector(
     options.store === undefined
       ? chooseStateFolder({ named: connector.state_dir, connectorId: connector.id, env: options.env })
       : undefined
+  const files =
+    Object.keys(lists).length === 0
+      ? undefined
+      : new ListFiles({
+          lists,
+          routes: loaded.delivery.routes.map((route) => route.name),
+          folder: join(folder?.path ?? connector.state_dir, 'lists', connector.id),
+          isServed: loaded.delivery.health.port !== undefined,
+          clock,
+          logger,
+        })
   const runtime = new Runtime({
     hooks,
+    files,
     loaded,
     store: options.store ?? new SqliteStore({ directory: folder!.path, connectorId: connector.id }),
     folderNote: folder && stateFolderNote(folder),

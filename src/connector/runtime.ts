@@ -30,8 +30,8 @@ import { anyPosition, startWhereAuthorSays } from '../session/author-position.ts
 import { LazyLookups } from '../session/lazy-lookups.ts'
 import { isDoneWithin, isTroubleOfPlatform, keepTrying } from '../session/keep-trying.ts'
 import { platformHttpOptions } from '../session/platform-http-options.ts'
-import { Progress, type StartKind } from '../session/progress.ts'
-import { Session, type SessionStart } from '../session/session.ts'
+import { Progress, startKindOf } from '../session/progress.ts'
+import { Session } from '../session/session.ts'
 import { statusDetails } from './status-details.ts'
 import { StopSteps } from './stop-steps.ts'
 import { summarize } from './summarize.ts'
@@ -72,7 +72,7 @@ export class Runtime {
   #stream: LiveStream | undefined
   #stopped: Promise<void> | undefined
   #failure: Error | undefined
-  /** What startup is waiting for, for messages. */
+  /** For messages. */
   #waitsFor: string | undefined
   #resetting: Promise<void> = Promise.resolve()
   /** The last state is being pushed; a reset noticed now takes effect at the next start. */
@@ -97,6 +97,7 @@ export class Runtime {
       clock,
       logger,
       redactor: options.redactor,
+      lists: options.files?.served,
       facts: () => this.#facts(),
       calls: HookRequests,
       status: () => ({ ...this.status() }),
@@ -391,9 +392,4 @@ export class Runtime {
     if (this.#failure === undefined) this.#finished.resolve()
     else this.#finished.reject(this.#failure)
   }
-}
-
-function startKindOf({ source, isAnew, isReset }: SessionStart): StartKind {
-  if (source !== 'settings') return 'resumed'
-  return isAnew || isReset ? 'chosen' : 'first'
 }

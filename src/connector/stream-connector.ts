@@ -19,6 +19,7 @@ import { Redactor } from '../util/redactor.ts'
 import { connectorMark, connectorTools } from './connector-tools.ts'
 import { type ConnectorOptions } from '../contract/connector-options.ts'
 import { type ConnectorStatus } from '../observe/connector-status.ts'
+import { type ConnectorList } from '../snapshots/list-files.ts'
 import { TargetHooks, type ConnectorHooks } from '../contract/hooks.ts'
 import { type ReconcileOptions, type ReconcileReport } from '../contract/reconcile-report.ts'
 import { type WithItsSettings } from '../contract/with-its-settings.ts'
@@ -76,6 +77,14 @@ export abstract class StreamConnector<
   /** Connector defaults; operator settings win. Can be a function of the settings. */
   static readonly defaults: Defaults = {}
 
+  /**
+   * Lists of all items, by name: written to files, and served at `/lists/<name>` of the health endpoint, under
+   * `CONNECTOR_LIST_TOKEN`. They change as `replaceAll` would be called; no hook but `transform` is needed.
+   *
+   * @default none
+   */
+  static readonly lists: Readonly<Record<string, ConnectorList>> = {}
+
   /** All settings: `opencti`, `connector`, and the connector's own sections. */
   readonly settings: SettingsOf<Definition>
   /** Resolved delivery options. */
@@ -96,9 +105,12 @@ export abstract class StreamConnector<
   /** @throws SettingsError listing every invalid setting. */
   constructor(options: ConnectorOptions = {}) {
     super()
-    const { settings, defaults, name } = this.constructor as typeof StreamConnector
+    const { settings, defaults, lists, name } = this.constructor as typeof StreamConnector
     const hooks = this as unknown as ConnectorHooks
-    const parts = prepareConnector({ settings, defaults, name, hooks, redactor: this.#redactor }, options)
+    const parts = prepareConnector(
+      { settings, defaults, lists, name, hooks, redactor: this.#redactor },
+      options,
+    )
     // `Definition` is the type of the class's static `settings`.
     this.settings = parts.loaded.settings as SettingsOf<Definition>
     this.delivery = parts.loaded.delivery

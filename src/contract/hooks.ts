@@ -4,6 +4,7 @@ import { type Entity } from '../stix/types/entity.ts'
 import { type MaybePromise } from '../store/state-store.ts'
 import { type EventContext } from './event-context.ts'
 import { type Listing } from './reconcile-report.ts'
+import { type SnapshotContext, type SnapshotJob } from './snapshot.ts'
 
 /**
  * One operation of a batch passed to `flush`. A `create` or `update` has an `item`, the result of
@@ -90,6 +91,22 @@ export abstract class TargetHooks<Item> {
    * or nothing if all succeeded.
    */
   flush?(operations: readonly FlushOperation<Item>[]): MaybePromise<readonly FlushResult[] | void>
+
+  /**
+   * Replaces everything this connector has in the target with `items`, for targets that take only the whole list. `transform`
+   * then returns a list of items with a `key` each, and `create`, `update`, `delete`, and `flush` are not called. The items
+   * come sorted by key and are read from the state while you iterate; read them to the end, or throw. Runs soon after a
+   * change, at most once in `snapshot.minIntervalMs`, and never before everything that the platform has is known.
+   *
+   * @returns nothing once the target has the list, or a {@link SnapshotJob} while it is still at work on it.
+   */
+  replaceAll?(items: AsyncIterable<Item>, context: SnapshotContext): MaybePromise<SnapshotJob | void>
+
+  /**
+   * Asks the target whether a job that `replaceAll` returned is done. Called until it returns true, also after a restart. If
+   * the target gave the job up, throw `PermanentError`: the list is sent anew.
+   */
+  jobDone?(job: string, signal: AbortSignal): MaybePromise<boolean>
 
   /**
    * Lists everything this connector has in the target, in any order: ids, or objects with `externalId` or

@@ -145,6 +145,9 @@ export type ConnectorNotice =
    */
   | { readonly kind: 'state-not-read'; readonly error: StreamConnectorError }
   | { readonly kind: 'state-readable' }
+  /** The target does not have the list as it should be (it keeps the one it has; `reason` says why), or does again. */
+  | { readonly kind: 'snapshot-failed'; readonly reason: string; readonly route?: string | undefined }
+  | { readonly kind: 'snapshot-restored'; readonly route?: string | undefined }
   /** Some dead letters cannot be read or replayed (events continue), or all of them can again. */
   | { readonly kind: 'dead-letters-not-read'; readonly error: StreamConnectorError }
   | { readonly kind: 'dead-letters-readable' }

@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'HOOK_TIMEOUT'
   | 'HOOK_RESULT'
   | 'EXTERNAL_ID_UNKNOWN'
+  | 'SNAPSHOT_REFUSED'
   | 'LIFECYCLE'
   | 'RETRYABLE'
   | 'PERMANENT'

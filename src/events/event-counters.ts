@@ -13,6 +13,12 @@ export function isOutcome(answer: object | undefined): answer is Outcome {
 
 export const delivered: Outcome = { kind: 'delivered' }
 
+/**
+ * How an event ends whose items are in the list that the target takes only whole. The event is over, and what it said is kept;
+ * it counts as delivered when the target has taken the list.
+ */
+export const listed: Outcome = { kind: 'delivered' }
+
 /** Skip reason of events no route accepts. */
 export const noRouteReason = 'no-route'
 
@@ -47,6 +53,8 @@ export class EventCounters {
   readonly #whole: EventCounters | undefined
   readonly #recent = new RecentEndings()
   #retries = 0
+  #listed = 0
+  #listedDelivered = 0
 
   /** @param whole counters these are part of; they count the retries, too, but events separately. */
   constructor(whole?: EventCounters) {
@@ -63,7 +71,8 @@ export class EventCounters {
    * @param isReplay whether it was a retry of a dead letter; its refusal says nothing about current events.
    */
   close(outcome: Outcome, isReplay = false): void {
-    if (outcome.kind === 'delivered') {
+    if (outcome === listed) this.#listed++
+    else if (outcome.kind === 'delivered') {
       this.#delivered++
       this.#recent.delivered()
     } else if (outcome.kind === 'dead-lettered') {
@@ -76,6 +85,21 @@ export class EventCounters {
       const reason = known ? text : 'other'
       this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1)
     }
+  }
+
+  /** Events that have come to be {@link listed} so far. */
+  get listed(): number {
+    return this.#listed
+  }
+
+  /** How many of them the target has taken. */
+  get listedDelivered(): number {
+    return this.#listedDelivered
+  }
+
+  /** The target has taken the list with the first so many of them. */
+  deliverListed(count: number): void {
+    for (; this.#listedDelivered < count; this.#listedDelivered++) this.close(delivered)
   }
 
   /** An attempt failed and will be retried. */

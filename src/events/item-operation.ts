@@ -66,7 +66,7 @@ export class ItemWork {
   #changes: readonly ItemChange[]
   #begun = 0
   #ended = 0
-  #outcome: Outcome = unchanged
+  #outcome: Outcome
   #failed = 0
   #verdict: Verdict | undefined
   #isCancelled = false
@@ -75,7 +75,14 @@ export class ItemWork {
   /** Whether something else than the event may be why items failed: nothing was delivered since others were refused too. */
   isSuspect = false
 
-  constructor(operation: Operation, changes: readonly ItemChange[], leavesItems: boolean) {
+  /** @param outcome what becomes of the operation when there are no changes. */
+  constructor(
+    operation: Operation,
+    changes: readonly ItemChange[],
+    leavesItems: boolean,
+    outcome: Outcome = unchanged,
+  ) {
+    this.#outcome = outcome
     this.operation = operation
     this.#changes = changes
     this.leavesItems = leavesItems

@@ -1,8 +1,9 @@
 import { PermanentError } from '../errors/steering-errors.ts'
 import { type DeliveryFeature } from '../events/delivery-feature.ts'
-import { type Outcome } from '../events/event-counters.ts'
+import { listed, type Outcome } from '../events/event-counters.ts'
 import { type ItemChange, type ItemOperation, ItemWork, unchanged } from '../events/item-operation.ts'
 import { type Operation } from '../events/operation.ts'
+import { type Route } from '../events/routes.ts'
 import { type TargetIds, unknownExternalId } from '../id-map/target-ids.ts'
 import { type EntityRecord, type ItemRecord, type MaybePromise } from '../store/state-store.ts'
 import { type Claims, intended, isOpen, unsure } from './claims.ts'
@@ -25,7 +26,7 @@ export class ClaimedItems implements DeliveryFeature {
 
   /** Whether the connector has items with a key each, not one item for each entity. */
   get isInUse(): boolean {
-    return this.#options.claims.isInUse
+    return this.#options.claims.isInUse || this.#options.snapshots !== undefined
   }
 
   /** Whether what `transform` has answered are items with keys, or has to be as it was for other entities. */
@@ -40,14 +41,20 @@ export class ClaimedItems implements DeliveryFeature {
    * @throws PermanentError when an item cannot be kept.
    */
   async workFor(operation: Operation, answer: unknown): Promise<ItemWork> {
-    const { claims, hasIdMap } = this.#options
+    const { claims, hasIdMap, snapshots } = this.#options
     const items = answer === undefined || answer === null ? noItems : readItems(answer)
     if (!hasIdMap)
       throw new PermanentError(
         'transform() returned items with keys. They need the id map, which remembers which entity has which item: switch it on (CONNECTOR_ID_MAP, connector.id_map).',
       )
     claims.use()
-    return new ItemWork(operation, await this.#changes(operation, items), items.size > 0)
+    const changes = await this.#changes(operation, items)
+    const isKept = items.size > 0
+    if (snapshots === undefined) return new ItemWork(operation, changes, isKept)
+    for (const { key, after } of changes) claims.put(operation.key, key, after)
+    if (changes.length === 0) return new ItemWork(operation, [], isKept)
+    snapshots.change(operation.route)
+    return new ItemWork(operation, [], isKept, listed)
   }
 
   async #changes(operation: Operation, items: ReadonlyMap<string, string>): Promise<ItemChange[]> {
@@ -189,6 +196,8 @@ export interface ClaimedItemsOptions {
   readonly tellsChanges: boolean
   readonly targetIds: TargetIds
   readonly hasIdMap: boolean
+  /** Told of what changes where the target takes only the whole list. @default none */
+  readonly snapshots?: { change(route: Route | undefined): void } | undefined
 }
 
 const noItems: ReadonlyMap<string, string> = new Map()

@@ -20,7 +20,7 @@ const exactKinds = [
   'tracking-number',
   'user-agent',
   'windows-registry-key',
-] as const
+] as const satisfies readonly ItemKind[]
 
 /**
  * What a value is: STIX's name of the type, and for hashes the algorithm. A host name is a `domain-name`, and `file` is the
@@ -34,7 +34,21 @@ export type ItemKind =
   | 'email-addr'
   | 'mac-addr'
   | 'autonomous-system'
-  | (typeof exactKinds)[number]
+  | 'ai-prompt'
+  | 'credential'
+  | 'cryptocurrency-wallet'
+  | 'cryptographic-key'
+  | 'directory'
+  | 'file'
+  | 'iccid'
+  | 'imei'
+  | 'imsi'
+  | 'mutex'
+  | 'phone-number'
+  | 'text'
+  | 'tracking-number'
+  | 'user-agent'
+  | 'windows-registry-key'
   | HashKind
 
 /** A value in its one spelling. Its kind differs from what it was asked as for an IPv4-mapped address alone. */

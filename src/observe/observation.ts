@@ -104,6 +104,7 @@ export class Observation {
     this.tracing.close()
     this.#throughput.stop()
     await Promise.all(this.#endpoints.map((endpoint) => endpoint.close()))
+    await this.#options.lists?.close()
     this.#addresses = {}
   }
 

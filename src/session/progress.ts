@@ -3,6 +3,7 @@ import { Ledger } from '../checkpoint/ledger.ts'
 import { caughtUpKey, serializePlatformState, type PlatformState } from '../opencti/platform-state.ts'
 import { formatPosition, startOfTime, type Position } from '../util/position.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
+import { type SessionStart } from './session.ts'
 
 /**
  * Value of {@link storedValues.idMap} while nothing was pushed yet on top of an imported map that is
@@ -174,4 +175,10 @@ export class Progress implements CatchUpKeeper {
     values.set(storedValues.catchUp, isUnfinished ? JSON.stringify(this.catchUpNotes) : undefined)
     return values
   }
+}
+
+/** Which kind of start the session found. */
+export function startKindOf({ source, isAnew, isReset }: SessionStart): StartKind {
+  if (source !== 'settings') return 'resumed'
+  return isAnew || isReset ? 'chosen' : 'first'
 }

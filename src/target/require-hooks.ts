@@ -5,9 +5,10 @@ import { type ConnectorHooks } from '../contract/hooks.ts'
 /**
  * Logs the events a connector class cannot handle.
  *
+ * @param takesWholeLists whether the target takes only the whole list, or the connector has lists in files.
  * @throws StreamConnectorError `HOOK_MISSING` if it cannot handle any.
  */
-export function requireHooks(hooks: ConnectorHooks, logger: Logger): void {
+export function requireHooks(hooks: ConnectorHooks, takesWholeLists: boolean, logger: Logger): void {
   // The compiler requires it; in JavaScript, a misspelled one would turn every event into a dead letter.
   if (typeof hooks.transform !== 'function') {
     throw new StreamConnectorError(
@@ -15,12 +16,12 @@ export function requireHooks(hooks: ConnectorHooks, logger: Logger): void {
       'The connector class has no transform, which makes of an entity what the target takes. Write it.',
     )
   }
-  if (hooks.flush !== undefined) return
+  if (hooks.flush !== undefined || takesWholeLists) return
   const missing = (['create', 'update', 'delete'] as const).filter((hook) => hooks[hook] === undefined)
   if (missing.length === 3) {
     throw new StreamConnectorError(
       'HOOK_MISSING',
-      'The connector class has neither create, update, delete nor flush, so there is nothing that it could do. Write at least one.',
+      'The connector class has neither create, update, delete, flush nor replaceAll, so there is nothing that it could do. Write at least one.',
     )
   }
   for (const hook of missing) {

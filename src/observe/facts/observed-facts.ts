@@ -23,6 +23,20 @@ export interface ReconcileFacts {
   readonly found: ReadonlyMap<string, number>
 }
 
+/** Status of the list of one route, for a target that takes only the whole list. */
+export interface SnapshotFacts {
+  /** Undefined without routes. */
+  readonly route: string | undefined
+  /** Number of items in the list the target has. Undefined before the first. */
+  readonly count: number | undefined
+  /** When the target took it, in milliseconds since 1970. */
+  readonly takenAtMs: number | undefined
+  /** Whether something has changed since. */
+  readonly isDirty: boolean
+  /** Why the target does not take a newer list. Undefined if nothing is in the way. */
+  readonly problem: string | undefined
+}
+
 /** Snapshot of everything that metrics and readiness are derived from. */
 export interface ObservedFacts extends EventCounts, Trouble {
   /**
@@ -71,6 +85,8 @@ export interface ObservedFacts extends EventCounts, Trouble {
   readonly pings: PingCounts
   /** Links written to the platform. Undefined if the connector writes none. */
   readonly links?: LinkFacts | undefined
+  /** Lists of a target that takes only the whole. Empty for any other. */
+  readonly snapshots: readonly SnapshotFacts[]
   /** Comparisons of target and platform. Undefined if they are not possible. */
   readonly reconcile?: ReconcileFacts | undefined
 }

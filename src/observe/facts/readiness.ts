@@ -50,6 +50,10 @@ export function readiness(facts: ObservedFacts): readonly Unreadiness[] {
     const { calls } = hanging
     add('target', `nothing else can start: ${calls.length} hooks hang, first ${hangingText(calls[0]!)}`)
   }
+  for (const { route, problem } of facts.snapshots) {
+    if (problem !== undefined)
+      add('target', `the list${route === undefined ? '' : ` of route ${route}`} is not taken: ${problem}`)
+  }
   if (facts.stateProblem !== undefined) add('state', facts.stateProblem)
   if (facts.deadLettersKept >= facts.maxDeadLetters) {
     add('state', `the limit of ${facts.deadLettersKept} dead letters is reached: replay or purge some`)

@@ -193,6 +193,20 @@ const table: {
     level: 'info',
     message: 'The id map can be read again',
   }),
+  'snapshot-failed': ({ reason, route }) => ({
+    level: 'error',
+    message: 'The target has not taken the list and keeps the one it has: retrying',
+    attributes: { reason, ...named(route) },
+    error: {
+      what: route === undefined ? 'list not taken' : `list of route ${route} not taken`,
+      text: reason,
+    },
+  }),
+  'snapshot-restored': ({ route }) => ({
+    level: 'info',
+    message: 'The target has taken the list',
+    attributes: named(route),
+  }),
   'dead-letters-not-read': ({ error: { message } }) => ({
     level: 'error',
     message:

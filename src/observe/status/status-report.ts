@@ -106,6 +106,7 @@ export interface StatusReport extends EventCounts, StatusDetails {
   readonly oldestUnfinishedMs: number
   readonly checkpointAgeMs: number
   readonly pings: ObservedFacts['pings']
+  readonly snapshots: ObservedFacts['snapshots']
   readonly hooks: Readonly<Record<string, HookReport>>
   readonly throughput: ThroughputHistory
   readonly lastErrors: readonly RecentError[]
@@ -153,6 +154,7 @@ export function statusReport(sources: StatusSources): StatusReport {
     oldestUnfinishedMs: Math.round(facts.oldestUnfinishedMs),
     checkpointAgeMs: Math.round(facts.checkpointAgeMs),
     pings: facts.pings,
+    snapshots: facts.snapshots,
     hooks: Object.fromEntries(
       [...sources.timings.figures].map(([hook, figures]) => [
         hook,

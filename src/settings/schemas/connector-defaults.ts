@@ -11,6 +11,7 @@ import {
   type QueueOptions,
   type RateLimitOptions,
   type ReconcileSettings,
+  type SnapshotOptions,
   type RetryOptions,
 } from './group-options.ts'
 
@@ -113,6 +114,8 @@ export interface ConnectorDefaults {
    * @default 60000
    */
   metricsIntervalMs?: number | undefined
+  /** When the whole list goes to a target that takes it with `replaceAll`, or to files. */
+  snapshot?: SnapshotOptions | undefined
   /** Compares the target with the id map and the platform and repairs differences. Off by default. */
   reconcile?: ReconcileSettings | undefined
   /** HTTP endpoint for liveness, readiness, and the status page. */

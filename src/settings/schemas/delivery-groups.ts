@@ -124,6 +124,29 @@ export const deliveryGroups = {
     .describe('How to handle revocation, expiry, and conflicts with the target.')
     .register(settingNotes, { written: 'LifecycleOptions', resolved: 'ResolvedLifecycleOptions' }),
 
+  snapshot: z
+    .strictObject({
+      minIntervalMs: between(0, dayMs)
+        .default(60_000)
+        .describe('Minimum time between two lists, in milliseconds.')
+        .register(settingNotes, { forAuthors: 'Changes in between go into the next one.' }),
+      maxIntervalMs: between(1000, monthMs)
+        .optional()
+        .describe('Send the list again after this time even if nothing changed, in milliseconds.')
+        .register(settingNotes, { forAuthors: 'Unset: only when something changed.' }),
+      maxShrinkPercent: between(0, 100)
+        .default(50)
+        .describe(
+          'Largest share of the list that may disappear at once, in percent; more needs a person’s consent.',
+        )
+        .register(settingNotes, {
+          field: 'snapshot_max_shrink',
+          forAuthors: 'Ten items may always go. Consent: `opencti-stream snapshot allow`.',
+        }),
+    })
+    .describe('When the whole list goes to a target that takes it with `replaceAll`, or to files.')
+    .register(settingNotes, { written: 'SnapshotOptions', resolved: 'ResolvedSnapshotOptions' }),
+
   reconcile: z
     .strictObject({
       everyMs: between(60_000, monthMs)

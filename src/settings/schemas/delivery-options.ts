@@ -70,6 +70,22 @@ export interface ResolvedLifecycleOptions {
   readonly createExisting: 'ok' | 'dead-letter'
 }
 
+/** `SnapshotOptions` with all defaults applied. */
+export interface ResolvedSnapshotOptions {
+  /** Minimum time between two lists, in milliseconds. Changes in between go into the next one. */
+  readonly minIntervalMs: number
+  /**
+   * Send the list again after this time even if nothing changed, in milliseconds. Unset: only when something
+   * changed.
+   */
+  readonly maxIntervalMs?: number | undefined
+  /**
+   * Largest share of the list that may disappear at once, in percent; more needs a person’s consent. Ten items may
+   * always go. Consent: `opencti-stream snapshot allow`.
+   */
+  readonly maxShrinkPercent: number
+}
+
 /** `ReconcileSettings` with all defaults applied. */
 export interface ResolvedReconcileOptions {
   /** Interval between comparisons of the target with the platform, in milliseconds. Unset: no periodic comparison. */
@@ -136,6 +152,8 @@ export interface DeliveryOptions {
   readonly skipOwnChanges: boolean
   /** Interval between metric summaries in the log (level info), in milliseconds; 0 to disable. */
   readonly metricsIntervalMs: number
+  /** When the whole list goes to a target that takes it with `replaceAll`, or to files. */
+  readonly snapshot: ResolvedSnapshotOptions
   /** Compares the target with the id map and the platform and repairs differences. Off by default. */
   readonly reconcile: ResolvedReconcileOptions
   /** HTTP endpoint for liveness, readiness, and the status page. */

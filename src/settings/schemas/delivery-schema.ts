@@ -69,6 +69,7 @@ export const deliverySchema = z.strictObject({
     .default(60_000)
     .describe('Interval between metric summaries in the log (level info), in milliseconds; 0 to disable.')
     .register(settingNotes, { expected: 'a number of milliseconds from 1000 to 2592000000, or 0' }),
+  snapshot: deliveryGroups.snapshot.prefault({}),
   reconcile: deliveryGroups.reconcile.prefault({}),
   health: deliveryGroups.health.prefault({}),
   filter: filterSchema.prefault({}),

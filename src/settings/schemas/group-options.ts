@@ -159,6 +159,28 @@ export interface LifecycleOptions {
   createExisting?: 'ok' | 'dead-letter' | undefined
 }
 
+/** When the whole list goes to a target that takes it with `replaceAll`, or to files. */
+export interface SnapshotOptions {
+  /**
+   * Minimum time between two lists, in milliseconds. Changes in between go into the next one. A number from 0 to
+   * 86,400,000. Environment: `CONNECTOR_SNAPSHOT_MIN_INTERVAL_MS`.
+   * @default 60000
+   */
+  minIntervalMs?: number | undefined
+  /**
+   * Send the list again after this time even if nothing changed, in milliseconds. Unset: only when something
+   * changed. A number from 1,000 to 2,592,000,000. Environment: `CONNECTOR_SNAPSHOT_MAX_INTERVAL_MS`.
+   */
+  maxIntervalMs?: number | undefined
+  /**
+   * Largest share of the list that may disappear at once, in percent; more needs a person’s consent. Ten items may
+   * always go. Consent: `opencti-stream snapshot allow`. A number from 0 to 100.
+   * Environment: `CONNECTOR_SNAPSHOT_MAX_SHRINK`.
+   * @default 50
+   */
+  maxShrinkPercent?: number | undefined
+}
+
 /** Compares the target with the id map and the platform and repairs differences. Off by default. */
 export interface ReconcileSettings {
   /**

@@ -33,6 +33,7 @@ const well: ObservedFacts = {
   stream: { isConnected: true, isHeldBack: false, forMs: 60_000, reconnects: new Map(), isSuspect: false },
   stateProblem: undefined,
   checkpointAgeMs: 0,
+  snapshots: [],
   pings: { total: 0, errors: 0 },
 }
 

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
-import { mitreExtension, observableExtension } from '../../../src/stix/types/extensions.ts'
-import { tlpMarkingIds } from '../../../src/stix/read/tlp.ts'
+import { mitreExtension, observableExtension } from '../../src/stix/types/extensions.ts'
+import { tlpMarkingIds } from '../../src/stix/read/tlp.ts'
 import {
   ManualClock,
   openCtiPropertiesOf,
   Simulator,
   type StixSource,
 } from 'opencti-stream-connector/testing'
-import { OpenStream } from '../open-stream.ts'
+import { OpenStream } from './open-stream.ts'
 
 const bundle = JSON.parse(
   readFileSync(new URL('../../fixtures/campaign-bundle.json', import.meta.url), 'utf8'),

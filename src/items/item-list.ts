@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { type Claim, type ClaimPlace, type StateStore } from '../store/state-store.ts'
+import { intended } from './claims.ts'
+import { type CombineItems, joinTexts } from './combine-items.ts'
+import { isPlaceAt } from './item-place.ts'
+
+/** Claims that are read at a time. */
+const pageSize = 1000
+
+/** What a list has in it. */
+export interface ListDigest {
+  readonly count: number
+  /** SHA-256 over the items in their order, in hexadecimal. */
+  readonly sha256: string
+}
+
+/**
+ * Everything that is claimed, combined to one item for each key, in order of key. It is read from the state in pages as it is
+ * asked for, so that a million items take no more memory than a thousand.
+ */
+export class ItemList {
+  readonly #store: Pick<StateStore, 'claims'>
+  readonly #combine: CombineItems | undefined
+  readonly #route: string | undefined
+
+  /**
+   * @param combine the author's; absent for the usual one.
+   * @param route of which the items are; absent where there are no routes.
+   */
+  constructor(
+    store: Pick<StateStore, 'claims'>,
+    combine: CombineItems | undefined,
+    route: string | undefined,
+  ) {
+    this.#store = store
+    this.#combine = combine
+    this.#route = route
+  }
+
+  /** How many items there are, and what tells whether they have changed. */
+  async digest(signal: AbortSignal): Promise<ListDigest> {
+    const hash = createHash('sha256')
+    let count = 0
+    for await (const text of this.texts(signal)) {
+      hash.update(text).update('\n')
+      count++
+    }
+    return { count, sha256: hash.digest('hex') }
+  }
+
+  /** The items as JSON text. */
+  async *texts(signal: AbortSignal): AsyncGenerator<string> {
+    let key: string | undefined
+    let text: string | undefined
+    for await (const claim of this.#claims(signal)) {
+      if (claim.key === key) text = joinTexts(text!, claim.item, this.#combine)
+      else {
+        if (text !== undefined) yield text
+        ;({ key, item: text } = claim)
+      }
+    }
+    if (text !== undefined) yield text
+  }
+
+  async *#claims(signal: AbortSignal): AsyncGenerator<Claim> {
+    for (let after: ClaimPlace | undefined; ;) {
+      signal.throwIfAborted()
+      const page = await this.#store.claims({ after, limit: pageSize })
+      for (const claim of page) {
+        if (claim.item !== intended && isPlaceAt(claim.key, this.#route))
+          yield { ...claim, item: claim.item.trimStart() }
+      }
+      if (page.length < pageSize) return
+      after = page.at(-1)!
+      // A store in this process answers at once: sockets and hooks get their turn in between.
+      await nextTurn()
+    }
+  }
+}
