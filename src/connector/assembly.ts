@@ -59,6 +59,8 @@ export class Assembly {
   readonly snapshots: Snapshots | undefined
   readonly #claims: Claims
   readonly #items: ClaimedItems
+  /** Those that are told what becomes of an item. */
+  readonly #itemFeatures: readonly DeliveryFeature[]
   readonly #refusedRuns: RefusedRuns
   readonly #reports: DeliveryReports
   readonly #options: AssemblyOptions
@@ -99,7 +101,14 @@ export class Assembly {
     this.replayer = new Replayer({ ...stages, room: roomForReplay, pipeline: this.pipeline, bound })
     const { idMap: hasIdMap, on, reconcile } = delivery
     this.expiryTimer = new ExpiryTimer({ ...stages, events, isOn: on.expiryTimer && hasIdMap })
-    const reconciler = new Reconciler({ ...stages, events, reconcile })
+    const claims = (this.#claims = new Claims(store, checkpointer))
+    const reconciler = new Reconciler({
+      ...stages,
+      events,
+      reconcile,
+      claims,
+      takesLists: hooks.replaceAll !== undefined || options.files !== undefined,
+    })
     this.reconcile = new ReconcileSchedule({
       ...options,
       reconciler,
@@ -117,20 +126,20 @@ export class Assembly {
       targetIds: this.#targetIds,
       uncleanShutdown: this.uncleanShutdown,
     })
-    this.#claims = new Claims(store, checkpointer)
     const { combine, update, flush, replaceAll } = hooks
     const { files } = options
     const { snapshot } = delivery
     if (replaceAll !== undefined || files !== undefined)
       this.snapshots = new Snapshots({ ...stages, files, snapshot, combine: combine?.bind(hooks) })
     this.#items = new ClaimedItems({
-      claims: this.#claims,
+      claims,
       combine: combine?.bind(hooks),
       tellsChanges: update !== undefined || flush !== undefined,
       targetIds: this.#targetIds,
       hasIdMap,
       snapshots: this.snapshots,
     })
+    this.#itemFeatures = [this.#items, reconciler]
     this.#features = [links, this.#idMap, this.expiryTimer, reconciler, this.replayer]
     this.#reports = new DeliveryReports({
       ...options,
@@ -268,6 +277,7 @@ export class Assembly {
       idMap: this.#idMap,
       items: this.#items,
       features: this.#features,
+      itemFeatures: this.#itemFeatures,
       clock,
       logger,
       stopped: givenUp,

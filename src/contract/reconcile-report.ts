@@ -15,21 +15,23 @@ export interface ReconcileReport {
   readonly durationMs: number
   /** Entities in the id map that were compared. */
   readonly known: number
-  /** Entities the target listed. Undefined without a `list` hook. */
+  /** Items that the target should have, where `transform` returns items with keys. Undefined where it does not. */
+  readonly items?: number | undefined
+  /** Entities or items the target listed. Undefined without a `list` hook. */
   readonly listed: number | undefined
   /** In the id map, but no longer on the platform or no longer visible to the token's user. */
   readonly gone: number
-  /** In the id map and on the platform, but missing from the target. */
+  /** In the id map and on the platform, but missing from the target. Of items: claimed, but missing from the target. */
   readonly missing: number
-  /** In the target, but not in the id map. */
+  /** In the target, but not in the id map. Of items: under a key that is not known. */
   readonly orphans: number
-  /** Target ids of the first orphans, at most 100. */
+  /** Target ids, or keys, of the first orphans, at most 100. */
   readonly orphanIds: readonly string[]
-  /** Gone entities that were removed from the target. */
+  /** Gone entities, and items that nothing claims, that were removed from the target. */
   readonly withdrawn: number
-  /** Missing entities that were recreated in the target. */
+  /** Missing entities or items that were recreated in the target. */
   readonly recreated: number
-  /** Orphans that were ours, are gone from the platform, and were removed. */
+  /** Orphans that were ours, are gone from the platform or claimed by nothing, and were removed. */
   readonly orphansWithdrawn: number
   /** Left alone because a newer event took precedence. */
   readonly overtaken: number
@@ -53,13 +55,20 @@ export interface ReconcileOptions {
   readonly force?: boolean | undefined
 }
 
-/** One entity in the target: its id, or an object with more detail. */
+/**
+ * One entity in the target, or one item where `transform` returns items with keys: its id or key, or an object with more
+ * detail.
+ */
 export type ListedItem =
   | string
   | number
   | {
       /** The id `create` returned. */
       readonly externalId?: string | number | undefined
+      /** The item's key, where `transform` returns items with keys. */
+      readonly key?: string | undefined
+      /** The route through which the item is there. Needed only where two routes can have the same key. */
+      readonly route?: string | undefined
       /** The entity's STIX id, if the target stores it. */
       readonly stixId?: string | undefined
       /**

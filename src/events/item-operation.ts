@@ -37,7 +37,7 @@ export class ItemOperation extends Operation {
   constructor(work: ItemWork, change: ItemChange) {
     const { pendingEvent, entity, kind, reason, route, origin } = work.operation
     const isGone = change.after === undefined
-    super(isGone ? 'delete' : 'update', pendingEvent, entity, `item:${change.key}`, undefined, [], route)
+    super(isGone ? 'delete' : 'update', pendingEvent, entity, itemLaneOf(change.key), undefined, [], route)
     this.origin = origin
     this.work = work
     this.change = change
@@ -56,6 +56,11 @@ export class ItemOperation extends Operation {
   override finish(outcome: Outcome): void {
     this.work.ended(outcome)
   }
+}
+
+/** The lane of an item. @param key as the state keeps it. */
+export function itemLaneOf(key: string): string {
+  return `item:${key}`
 }
 
 /** An operation of an entity that has its effects on items: it ends when all of them have. */

@@ -142,6 +142,8 @@ export interface Repair {
    * not in the id map.
    */
   readonly kind: 'withdraw' | 'recreate' | 'orphan'
+  /** The item it is about, by the key that the author gives it; absent when it is about an entity as a whole. */
+  readonly itemKey?: string | undefined
   /** Route where it was found. Undefined if there is none. */
   readonly route?: string | undefined
   /** The target's id of an orphan. */

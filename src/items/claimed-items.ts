@@ -1,6 +1,6 @@
 import { PermanentError } from '../errors/steering-errors.ts'
 import { type DeliveryFeature } from '../events/delivery-feature.ts'
-import { listed, type Outcome } from '../events/event-counters.ts'
+import { listed, type Outcome, overtakenOutcome } from '../events/event-counters.ts'
 import { type ItemChange, type ItemOperation, ItemWork, unchanged } from '../events/item-operation.ts'
 import { type Operation } from '../events/operation.ts'
 import { type Route } from '../events/routes.ts'
@@ -9,6 +9,7 @@ import { type EntityRecord, type ItemRecord, type MaybePromise } from '../store/
 import { type Claims, intended, isOpen, unsure } from './claims.ts'
 import { type CombineItems, combineItems, joinTexts } from './combine-items.ts'
 import { itemPlace, keyOfPlace } from './item-place.ts'
+import { atTarget, isOvertaken, repairOf, workOfRepair } from './item-repair.ts'
 import { canonicalText, isItemList, readItems } from './keyed-item.ts'
 
 /**
@@ -42,6 +43,8 @@ export class ClaimedItems implements DeliveryFeature {
    */
   async workFor(operation: Operation, answer: unknown): Promise<ItemWork> {
     const { claims, hasIdMap, snapshots } = this.#options
+    const repaired = workOfRepair(operation)
+    if (repaired !== undefined) return repaired
     const items = answer === undefined || answer === null ? noItems : readItems(answer)
     if (!hasIdMap)
       throw new PermanentError(
@@ -77,8 +80,13 @@ export class ClaimedItems implements DeliveryFeature {
     const item = operation as ItemOperation
     const { claims, tellsChanges } = this.#options
     const { change } = item
-    const record = await claims.item(change.key)
+    let record = await claims.item(change.key)
     item.combined = await this.#combined(item, record)
+    const repair = repairOf(item)
+    if (repair !== undefined) {
+      if (isOvertaken(repair, item.combined, record)) return overtakenOutcome
+      record = atTarget(repair, change.key, record, item.combined)
+    }
     if (item.combined === undefined) {
       item.kind = 'delete'
       item.reason = item.deleteReason
@@ -102,7 +110,8 @@ export class ClaimedItems implements DeliveryFeature {
 
   async #announced(item: ItemOperation, record: ItemRecord | undefined): Promise<EntityRecord> {
     const { key, before } = item.change
-    if (!item.isAnnounced) await this.#options.claims.announce(this.#entityOf(item), key, before, record)
+    if (!item.isAnnounced && repairOf(item) === undefined)
+      await this.#options.claims.announce(this.#entityOf(item), key, before, record)
     item.isAnnounced = true
     return entityRecordOf(item, record)
   }
@@ -153,7 +162,7 @@ export class ClaimedItems implements DeliveryFeature {
   #settle(item: ItemOperation, record?: ItemRecord): void {
     const { claims } = this.#options
     const { key, after } = item.change
-    claims.put(this.#entityOf(item), key, after)
+    if (repairOf(item) === undefined) claims.put(this.#entityOf(item), key, after)
     if (record !== undefined && item.combined !== undefined)
       claims.putItem(key, { ...record, item: item.combined })
   }

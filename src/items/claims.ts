@@ -76,20 +76,28 @@ export class Claims implements CommitPart {
 
   /** All claims on a key, those of `except` left out, in order of entity. */
   async *on(key: string, except: string): AsyncGenerator<string> {
+    for await (const { item } of this.#claimsOn(key, except)) yield item.trimStart()
+  }
+
+  async *#claimsOn(key: string, except: string | undefined): AsyncGenerator<Claim> {
     const changes = new Map<string, Claim | undefined>()
     for (const { claims } of this.#checkpointer.unwritten.toReversed()) {
       for (const [entity, claim] of claims.on(key)) changes.set(entity, claim)
     }
-    changes.set(except, undefined)
+    if (except !== undefined) changes.set(except, undefined)
     for (let afterEntity: string | undefined; ;) {
       const page = await this.#read(key, () => this.#store.claimsOn({ key, afterEntity, limit: pageSize }))
-      for (const { entity, item } of page)
-        if (!changes.has(entity) && item !== intended) yield item.trimStart()
+      for (const claim of page) if (!changes.has(claim.entity) && claim.item !== intended) yield claim
       if (page.length < pageSize) break
       afterEntity = page.at(-1)!.entity
     }
-    for (const claim of changes.values())
-      if (claim !== undefined && claim.item !== intended) yield claim.item.trimStart()
+    for (const claim of changes.values()) if (claim !== undefined && claim.item !== intended) yield claim
+  }
+
+  /** An entity that claims a key; undefined when none does. */
+  async claimant(key: string): Promise<string | undefined> {
+    for await (const { entity } of this.#claimsOn(key, undefined)) return entity
+    return undefined
   }
 
   /** What the target holds under a key. */

@@ -1,10 +1,9 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Checkpointer } from '../checkpoint/checkpointer.ts'
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { type Operation, type Repair } from '../events/operation.ts'
 import { type DeliveryFeature } from '../events/delivery-feature.ts'
 import { type Outcome } from '../events/event-counters.ts'
-import { entityKeyOfLane } from '../events/routes.ts'
+import { entityKeyOfLane, type Routes } from '../events/routes.ts'
 import { maxIdsPerQuestion, type PlatformKnowledge } from '../lookups/platform-knowledge.ts'
 import { type StreamEvent } from '../opencti/stream-event.ts'
 import { type ResolvedReconcileOptions } from '../settings/schemas/delivery-options.ts'
@@ -15,10 +14,14 @@ import { raceWithSignal } from '../util/race-with-signal.ts'
 import { type ConnectorHooks } from '../contract/hooks.ts'
 import { type ReconcileOptions, type ReconcileReport } from '../contract/reconcile-report.ts'
 import { unknownExternalId } from '../id-map/target-ids.ts'
+import { type Claims } from '../items/claims.ts'
+import { ItemComparison, orphansOf } from './item-comparison.ts'
+import { entityIdsOf } from './listed-item.ts'
 import { MarkTable } from './mark-table.ts'
 import { goneEvent, presentEvent } from './repair-events.ts'
 import { recordForRepair } from './record-for-repair.ts'
 import { type Bound } from '../flow/in-flight-limit.ts'
+import { pages } from './pages.ts'
 import { RepairTally } from './repair-tally.ts'
 import { TargetListing } from './target-listing.ts'
 
@@ -51,6 +54,7 @@ const alwaysAllowed = 10
  */
 export class Reconciler implements DeliveryFeature {
   readonly #options: ReconcilerOptions
+  readonly #items: ItemComparison
   /** Keys and ids whose rows changed since the comparison started; undefined if none is running. */
   #changed: MarkTable | undefined
   /** One for each comparison with repairs still in the lanes, even if it was aborted. */
@@ -59,6 +63,11 @@ export class Reconciler implements DeliveryFeature {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options
+    this.#items = new ItemComparison({
+      ...options,
+      hasChanged: (id) => this.#hasChanged(id),
+      push: (repair, changes, event, tally, signal) => this.#push(repair, changes, event, tally, signal),
+    })
   }
 
   /** Drops a repair if the situation has changed since the comparison. */
@@ -81,10 +90,10 @@ export class Reconciler implements DeliveryFeature {
   }
 
   /** The id map changed for an entity. */
-  #noteChanged({ key, entity }: Operation, externalId?: string): void {
+  #noteChanged({ key, entity, itemKey }: Operation, externalId?: string): void {
     for (const changed of this.#allChanged) {
       changed.add(key)
-      changed.add(entity.id)
+      if (itemKey === undefined) changed.add(entity.id)
       if (externalId !== undefined) changed.add(externalId)
     }
   }
@@ -96,7 +105,7 @@ export class Reconciler implements DeliveryFeature {
    *   unless it failed during the repairs, each of which stands alone.
    */
   async run(signal: AbortSignal, { force = false }: ReconcileOptions = {}): Promise<ReconcileReport> {
-    const { clock, checkpointer, engine, listenDelete } = this.#options
+    const { clock, checkpointer, engine, listenDelete, claims, takesLists } = this.#options
     const startedAtMs = clock.now()
     const startedMs = clock.monotonic()
     const changed = new MarkTable()
@@ -106,37 +115,52 @@ export class Reconciler implements DeliveryFeature {
     try {
       await checkpointer.flush()
       const index = await this.#index(signal)
-      const listing = await this.#list(index.table, signal)
+      const hasItems = claims.isInUse || takesLists
+      const items = hasItems && !takesLists ? await this.#items.compare(signal) : undefined
+      const listing = hasItems ? undefined : await this.#list(index.table, signal)
       const look = await this.#look(index.table, listing, signal)
       const orphans = await this.#goneOrphans(listing, signal)
-      const limit = force
-        ? Number.POSITIVE_INFINITY
-        : Math.max(alwaysAllowed, Math.floor((index.known * this.#options.reconcile.maxPercent) / 100))
+      const orphanItems = items?.orphans()
+      const { maxPercent } = this.#options.reconcile
+      const isAllowed = (count: number, isAll: boolean, known: number) =>
+        force || (count <= Math.max(alwaysAllowed, Math.floor((known * maxPercent) / 100)) && !isAll)
       const { gone } = look
-      const isAllowed = (count: number, isAll: boolean) => force || (count <= limit && !isAll)
-      const isFew = isAllowed(gone.size + orphans.size, gone.size > 0 && gone.size === index.known)
+      const { known } = index
+      const isFew =
+        isAllowed(gone.size + orphans.size, gone.size > 0 && gone.size === known, known) &&
+        (items === undefined || isAllowed(items.surplus, false, items.known))
+      const missing = look.missing + (items?.missing ?? 0)
+      const kept = items?.known ?? known
       const mayWithdraw = listenDelete && isFew
-      const mayRecreate = isAllowed(look.missing, look.missing > 0 && look.missing === index.known)
+      const mayRecreate = isAllowed(missing, missing > 0 && missing === kept, kept)
       if (mayWithdraw) await this.#withdrawOrphans(orphans, tally, signal)
       if ((mayWithdraw && gone.size > 0) || (mayRecreate && look.missing > 0)) {
-        const missing = mayRecreate ? listing : undefined
-        await this.#repair({ table: index.table, missing, gone, mayWithdraw }, tally, signal)
+        const lost = mayRecreate ? listing : undefined
+        await this.#repair({ table: index.table, missing: lost, gone, mayWithdraw }, tally, signal)
       }
+      await items?.repair({ mayWithdraw, mayRecreate }, tally, signal)
       engine.hurry()
       await tally.ended(signal)
       await checkpointer.flush()
-      const orphanIds = listing?.orphans.filter((id) => !this.#hasChanged(id)) ?? []
+      const unknown =
+        orphanItems ??
+        orphansOf(listing, (listed) =>
+          entityIdsOf(listed)
+            .slice(0, 1)
+            .some((id) => this.#hasChanged(id)),
+        )
       return {
         startedAtMs,
         durationMs: Math.round(clock.monotonic() - startedMs),
-        known: index.known,
-        listed: listing?.listed,
-        gone: gone.size,
-        missing: look.missing,
-        orphans: (listing?.orphanCount ?? 0) - ((listing?.orphans.length ?? 0) - orphanIds.length),
-        orphanIds,
+        known,
+        ...(items !== undefined && { items: items.known }),
+        listed: items === undefined ? listing?.listed : items.listed,
+        gone: gone.size + (items?.unclaimed ?? 0),
+        missing,
+        orphans: unknown.count,
+        orphanIds: unknown.ids,
         ...tally.counts,
-        skipped: tally.counts.skipped + (listenDelete ? 0 : gone.size + orphans.size),
+        skipped: tally.counts.skipped + (listenDelete ? 0 : gone.size + orphans.size + (items?.surplus ?? 0)),
         refused: [
           ...(mayWithdraw || !listenDelete ? [] : ['withdraw' as const]),
           ...(mayRecreate ? [] : ['recreate' as const]),
@@ -161,7 +185,11 @@ export class Reconciler implements DeliveryFeature {
   async #list(table: MarkTable, signal: AbortSignal): Promise<TargetListing | undefined> {
     const { hooks, reconcile } = this.#options
     if (hooks.list === undefined) return undefined
-    const listing = new TargetListing(table, reconcile.orphans === 'delete')
+    const listing = new TargetListing(
+      table,
+      entityIdsOf,
+      ({ stixId }) => reconcile.orphans === 'delete' && stixId !== undefined,
+    )
     // A hook may ignore the signal.
     await raceWithSignal(signal, async () => listing.read(await hooks.list!(signal), signal))
     return listing
@@ -199,7 +227,7 @@ export class Reconciler implements DeliveryFeature {
       const existing = await this.#existing(suspects.map(entityKeyOf), signal)
       for (const record of suspects) {
         if (!existing.has(entityKeyOf(record)))
-          await this.#push('withdraw', record, goneEvent(record), tally, signal)
+          await this.#push(repairOf('withdraw', record), [record.key], goneEvent(record), tally, signal)
       }
       if (missing === undefined) continue
       const lost = unchanged.filter((record) => !gone.has(record.key) && !isListed(table, record))
@@ -217,7 +245,13 @@ export class Reconciler implements DeliveryFeature {
       const entity = states[index]
       // Gone since the check: an event or the next comparison handles it.
       if (entity !== undefined)
-        await this.#push('recreate', record, presentEvent(record, entity), tally, signal)
+        await this.#push(
+          repairOf('recreate', record),
+          [record.key],
+          presentEvent(record, entity),
+          tally,
+          signal,
+        )
     }
   }
 
@@ -227,9 +261,12 @@ export class Reconciler implements DeliveryFeature {
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, string>> {
     const gone = new Map<string, string>()
-    const ours = [...(listing?.deletable ?? [])]
-    for (let start = 0; start < ours.length; start += pageSize) {
-      const page = ours.slice(start, start + pageSize)
+    const ours = new Map(
+      listing?.deletable.map((listed) => [listed.stixId!, entityIdsOf(listed)[0]!] as const),
+    )
+    const pairs = [...ours]
+    for (let start = 0; start < pairs.length; start += pageSize) {
+      const page = pairs.slice(start, start + pageSize)
       const existing = await this.#existing(
         page.map(([stixId]) => stixId),
         signal,
@@ -246,13 +283,15 @@ export class Reconciler implements DeliveryFeature {
   ): Promise<void> {
     for (const [stixId, externalId] of orphans) {
       const record = { key: stixId, stixId, externalId }
-      await this.#push('orphan', record, goneEvent(record), tally, signal)
+      const repair = { kind: 'orphan' as const, externalId }
+      // The id may have become known.
+      await this.#push(repair, [stixId, externalId], goneEvent(record), tally, signal)
     }
   }
 
   async #push(
-    kind: Repair['kind'],
-    { key, route, externalId }: EntityRecord,
+    repair: Omit<Repair, 'isOvertaken'>,
+    changes: readonly string[],
     event: StreamEvent,
     tally: RepairTally,
     signal: AbortSignal,
@@ -265,11 +304,9 @@ export class Reconciler implements DeliveryFeature {
     this.#requireLive()
     signal.throwIfAborted()
     const changed = this.#changed
-    // An orphan's id may have become known; an entity's id is its own.
-    const ids = kind === 'orphan' && externalId !== undefined ? [key, externalId] : [key]
-    const isOvertaken = () => changed !== undefined && ids.some((id) => changed.has(id))
+    const isOvertaken = () => changed !== undefined && changes.some((id) => changed.has(id))
     tally.begin()
-    events.repair(event, { kind, route, externalId, isOvertaken }, (outcome) => tally.end(kind, outcome))
+    events.repair(event, { ...repair, isOvertaken }, (outcome) => tally.end(repair.kind, outcome))
   }
 
   /** Whether the row existed at the start and is unchanged. */
@@ -281,16 +318,8 @@ export class Reconciler implements DeliveryFeature {
     return this.#changed?.has(id) === true
   }
 
-  async *#pages(signal: AbortSignal): AsyncGenerator<readonly EntityRecord[]> {
-    for (let afterKey: string | undefined; ;) {
-      signal.throwIfAborted()
-      const page = await this.#options.store.entities({ afterKey, limit: pageSize })
-      yield page
-      if (page.length < pageSize) return
-      afterKey = page.at(-1)!.key
-      // An in-process store answers immediately; give sockets and hooks a turn in between.
-      await nextTurn()
-    }
+  #pages(signal: AbortSignal): AsyncGenerator<readonly EntityRecord[]> {
+    return pages((page) => this.#options.store.entities(page), pageSize, signal)
   }
 
   async #existing(ids: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
@@ -324,12 +353,26 @@ export interface ReconcilerOptions {
   readonly reconcile: ResolvedReconcileOptions
   /** Whether to withdraw what is gone from the platform. */
   readonly listenDelete: boolean
-  readonly progress: { readonly isCatchingUp: boolean }
+  readonly progress: {
+    readonly isCatchingUp: boolean
+    readonly mapIsComplete: boolean
+  }
+  readonly claims: Claims
+  /** Whether the target takes only whole lists, which repair themselves. */
+  readonly takesLists: boolean
+  readonly routes: Pick<Routes, 'all'>
   /** Waits for room for one more event. */
   readonly room: Bound
   /** Takes a repair through the lanes. */
   readonly events: { repair(event: StreamEvent, repair: Repair, onEnded: (outcome: Outcome) => void): void }
   readonly engine: { hurry(): void }
+}
+
+function repairOf(
+  kind: 'withdraw' | 'recreate',
+  { route, externalId }: EntityRecord,
+): Omit<Repair, 'isOvertaken'> {
+  return { kind, route, externalId }
 }
 
 /** The platform's id, without the route. */

@@ -14,6 +14,8 @@ export function recordForRepair(
   record: EntityRecord | undefined,
 ): EntityRecord | Outcome | undefined {
   if (repair.isOvertaken()) return overtakenOutcome
+  // Its turn comes in the lane of its key.
+  if (repair.itemKey !== undefined) return undefined
   if (repair.kind === 'orphan') {
     if (record !== undefined) return overtakenOutcome
     return { key: operation.key, stixId: operation.entity.id, externalId: repair.externalId }

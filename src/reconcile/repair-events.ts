@@ -18,6 +18,17 @@ export function goneEvent(record: EntityRecord): StreamEvent {
   return repairEvent('delete', record, entity, stixId.length)
 }
 
+/**
+ * Stands for what is repaired about an item: in the lanes of entities it is under the item's key, which no entity has. The
+ * order of what is done to the item is kept by the item's own lane.
+ *
+ * @param record an entity that claims the item; undefined where none does, which leaves nothing but the key to tell.
+ */
+export function itemEvent(itemKey: string, record: EntityRecord | undefined): StreamEvent {
+  const event = goneEvent(record ?? { key: itemKey, stixId: itemKey })
+  return { ...event, key: `repair:${itemKey}` }
+}
+
 /** Brings back an entity the target lost, in its current state on the platform. */
 export function presentEvent(record: EntityRecord, entity: Entity): StreamEvent {
   const event = repairEvent('create', record, entity, (jsonText(entity) ?? record.stixId).length)

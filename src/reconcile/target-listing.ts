@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { StreamConnectorError } from '../errors/stream-connector-error.ts'
-import { type ListedItem, type Listing } from '../contract/reconcile-report.ts'
+import { type Listing } from '../contract/reconcile-report.ts'
+import { badListing, type Listed, readListedItem } from './listed-item.ts'
 import { type MarkTable } from './mark-table.ts'
 
 /** Orphans to name in the report. */
@@ -12,22 +12,25 @@ const maxDeletable = 1000
 /** Items to process in a row before giving others a turn. */
 const itemsPerTurn = 1000
 
-/** Matches the target's list against the id map: marks known entities and collects unknown ones. */
+/** Matches the target's list against what is known: marks that, and collects the rest. */
 export class TargetListing {
   readonly #table: MarkTable
-  readonly #mayDelete: boolean
+  readonly #mayDelete: (listed: Listed) => boolean
+  readonly #idsOf: ListedIds
   /** Number of items the target listed. */
   listed = 0
-  /** Number of items not in the id map. */
+  /** Number of items that are not known. */
   orphanCount = 0
-  /** Target ids of the first orphans. */
-  readonly orphans: string[] = []
-  /** Orphans with our mark: target ids by STIX id. */
-  readonly deletable = new Map<string, string>()
+  /** The first orphans. */
+  readonly orphans: Listed[] = []
+  /** Orphans with our mark that may be deleted. */
+  readonly deletable: Listed[] = []
 
-  constructor(table: MarkTable, mayDelete: boolean) {
+  /** @param mayDelete of what is not known and has our mark. */
+  constructor(table: MarkTable, idsOf: ListedIds, mayDelete: (listed: Listed) => boolean) {
     this.#table = table
     this.#mayDelete = mayDelete
+    this.#idsOf = idsOf
   }
 
   /**
@@ -39,51 +42,25 @@ export class TargetListing {
     if (!isListing(listing)) throw badListing(typeof listing)
     for await (const item of listing) {
       signal.throwIfAborted()
-      this.#take(item)
+      this.#take(readListedItem(item))
       if (++this.listed % itemsPerTurn === 0) await nextTurn()
     }
   }
 
-  #take(item: ListedItem): void {
-    const { externalId, stixId, isOurs } = read(item)
-    const id = externalId ?? stixId!
-    // The target's id is more specific: with two routes, an entity has two of them but one STIX id.
-    if (this.#table.mark(id) || (stixId !== undefined && this.#table.mark(stixId))) return
+  #take(item: Listed): void {
+    if (this.#idsOf(item).some((id) => this.#table.mark(id))) return
     this.orphanCount++
-    if (this.orphans.length < maxOrphans) this.orphans.push(id)
-    if (this.#mayDelete && isOurs && stixId !== undefined && this.deletable.size < maxDeletable) {
-      this.deletable.set(stixId, id)
-    }
+    if (this.orphans.length < maxOrphans) this.orphans.push(item)
+    if (item.isOurs && this.deletable.length < maxDeletable && this.#mayDelete(item))
+      this.deletable.push(item)
   }
 }
 
-function read(item: ListedItem): {
-  externalId: string | undefined
-  stixId: string | undefined
-  isOurs: boolean
-} {
-  if (typeof item === 'string' || typeof item === 'number') {
-    return { externalId: String(item), stixId: undefined, isOurs: false }
-  }
-  const { externalId, stixId, isOurs } = (item ?? {}) as Exclude<ListedItem, string | number>
-  const isId = typeof externalId === 'string' || typeof externalId === 'number'
-  if (!isId && typeof stixId !== 'string') throw badListing('an item without externalId and stixId')
-  return {
-    externalId: isId ? String(externalId) : undefined,
-    stixId: typeof stixId === 'string' ? stixId : undefined,
-    isOurs: isOurs === true,
-  }
-}
+/** The ids under which something listed may be known, the most specific first. */
+export type ListedIds = (listed: Listed) => readonly string[]
 
 function isListing(value: unknown): value is Listing {
   return (
     typeof value === 'object' && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value)
-  )
-}
-
-function badListing(what: string): StreamConnectorError {
-  return new StreamConnectorError(
-    'HOOK_RESULT',
-    `list() returned ${what}. Return an array or (async) iterable of the target's ids, or of objects with externalId or stixId.`,
   )
 }

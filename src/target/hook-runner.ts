@@ -1,3 +1,4 @@
+import { type DeliveryFeature } from '../events/delivery-feature.ts'
 import { isOutcome, type Outcome } from '../events/event-counters.ts'
 import { type HookTrace } from '../events/event-trace.ts'
 import { type ItemAnswer, readFlushResults } from '../flow/flush-answer.ts'
@@ -8,6 +9,7 @@ import { type EntityRecord, type MaybePromise } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
 import { jsonText } from '../util/json-text.ts'
 import { type ClaimedItems } from '../items/claimed-items.ts'
+import { repairOf } from '../items/item-repair.ts'
 import { type FlushOperation, type ConnectorHooks } from '../contract/hooks.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
 import { idOf } from './id-of.ts'
@@ -35,8 +37,8 @@ export class HookRunner implements OperationHandler {
       requests: options.limits,
     }
     this.#effects = new TargetEffects(options, this.#limits)
-    const { items } = options
-    const ofItems = { ...options, idMap: items, features: [items], items: undefined }
+    const { items, itemFeatures = [items] } = options
+    const ofItems = { ...options, idMap: items, features: itemFeatures, items: undefined }
     this.#itemEffects = new TargetEffects(ofItems, this.#limits)
   }
 
@@ -83,7 +85,9 @@ export class HookRunner implements OperationHandler {
       : this.#itemEffects.pushItem(item, answer, caller)
   }
 
-  itemsTaken(work: ItemWork): Promise<Outcome> {
+  async itemsTaken(work: ItemWork): Promise<Outcome> {
+    // Nothing has become of an entity.
+    if (repairOf(work.operation) !== undefined) return work.outcome
     return this.#effects.itemsTaken(work)
   }
 
@@ -135,6 +139,8 @@ export class HookRunner implements OperationHandler {
 
 export interface HookRunnerOptions extends TargetEffectsOptions {
   readonly items: ClaimedItems
+  /** What is told what becomes of an item, in this order: `items` among them. Default: nothing else. */
+  readonly itemFeatures?: readonly DeliveryFeature[] | undefined
   readonly clock: Clock
   readonly stopped: AbortSignal
   /**

@@ -26,6 +26,10 @@ const kinds = {
   kill: 4,
   reset: 1,
   hour: 1,
+  lose: 3,
+  foreign: 2,
+  vanish: 1,
+  reconcile: 1,
 }
 type Kind = keyof typeof kinds
 
@@ -117,6 +121,19 @@ class History {
         return
       case 'hour':
         return
+      case 'lose': {
+        const places = [...this.target.held.keys()]
+        for (let count = 0; count <= other % 3; count++) this.target.lose(places[(pick + count) % 10])
+        return
+      }
+      case 'foreign':
+        // Of every second it looks as if the connector had put it there.
+        this.target.put(`${this.#setting.isRouted ? 'near' : ''}/f${pick % 4}`, pick % 2 === 0)
+        return
+      case 'reconcile':
+        await this.settle()
+        await this.reconcile()
+        return
     }
     if (one === undefined) return
     if (kind === 'change') simulator.update(one.id, { description: someValues(other, pick) })
@@ -125,6 +142,7 @@ class History {
     else if (kind === 'empty') simulator.update(one.id, { description: '' })
     else if (kind === 'prolong') simulator.update(one.id, { valid_until: this.#inHours((other % 3) + 1) })
     else if (kind === 'delete') simulator.delete(one.id)
+    else if (kind === 'vanish') simulator.faults.removeSilently(one.id)
     else {
       const source = all[other % all.length]!
       if (source.id !== one.id) simulator.merge(one.id, [source.id])
@@ -141,6 +159,7 @@ class History {
       batch: { maxItems: 3, maxWaitMs: 200, maxInFlight: 2 },
       retry: { baseMs: 10, maxMs: 50 },
       queue: { maxEvents },
+      reconcile: { orphans: 'delete' },
       ...(isRouted && {
         routes: { near: { labels: { any: ['a'] } }, far: { labels: { none: ['b'] }, concurrency: 1 } },
       }),
@@ -156,6 +175,13 @@ class History {
       isBulk,
     )
     await this.#connector.start()
+  }
+
+  /** A reset may come in between, and begin a catch-up: then nothing is said. */
+  async reconcile(): Promise<void> {
+    await this.#connector!.reconcile({ force: true }).catch((error: unknown) => {
+      expect(error).toMatchObject({ code: 'RECONCILE_FAILED' })
+    })
   }
 
   /** As SIGKILL: nothing that the process still does reaches the target or the store. */
@@ -217,7 +243,8 @@ class History {
   }
 
   holds(): string[] {
-    return inWords(this.target.held)
+    const ours = [...this.target.held].filter(([place]) => !this.target.foreign.has(place))
+    return inWords(new Map(ours))
   }
 
   /** What is left in the store: what the target holds, and nothing else. */
@@ -228,6 +255,7 @@ class History {
     }
     const isRouted = this.#setting.isRouted
     const held = [...this.target.held]
+      .filter(([place]) => !this.target.foreign.has(place))
       .map(([place, value]) => {
         const [route, key] = place.split('/')
         return `${key}${isRouted ? `\u001f${route}` : ''} ${JSON.stringify(value)}`
@@ -265,7 +293,7 @@ function inWords(values: ReadonlyMap<string, Value>): string[] {
 const { HISTORY_SEED: seed, HISTORY_PATH: path } = process.env
 const again = seed === undefined || path === undefined ? {} : { seed: Number(seed), path }
 
-test('a target that holds values ends with the union of what all entities have, whatever happens on the way', async () => {
+test('a target that holds values holds what all entities have and what is foreign after a comparison, whatever happened on the way', async () => {
   await fc.assert(
     fc.asyncProperty(
       setting,
@@ -277,8 +305,11 @@ test('a target that holds values ends with the union of what all entities have, 
           await history.start()
           for (const each of actions) await history.run(each)
           await history.mend()
+          const foreign = [...history.target.foreign]
+          await history.reconcile()
           expect(history.holds()).toEqual(history.wanted())
           await history.expectTidy()
+          expect(foreign.filter((place) => !history.target.held.has(place))).toEqual([])
         } finally {
           await history.end()
           await simulator.close()

@@ -21,9 +21,25 @@ export interface Value extends KeyedItem {
 /** What a target holds, by route and key, and what goes wrong with the next calls. It outlives the connectors that work on it. */
 export class ValueTarget {
   readonly held = new Map<string, Value>()
+  /** Where somebody else has put a value. */
+  readonly foreign = new Set<string>()
   readonly faults: ('permanent' | 'retryable' | 'lost-answer')[] = []
   /** Calls that said nothing new: a value that is there as it is, or a delete of what is not there. */
   idleCalls = 0
+  /** What was done, such as `create a` and `delete a`, in order. */
+  readonly journal: string[] = []
+  /** Waited for when the list was made and before it is handed over. */
+  whenListed: () => Promise<void> = async () => {}
+
+  lose(place: string | undefined): void {
+    if (place !== undefined && !this.foreign.has(place)) this.held.delete(place)
+  }
+
+  /** Somebody else puts a value there that no entity has. @param isMarked with the mark of the connector. */
+  put(place: string, isMarked: boolean): void {
+    this.held.set(place, { key: place.slice(place.indexOf('/') + 1), score: 1 })
+    if (!isMarked) this.foreign.add(place)
+  }
 }
 
 /** The values of an entity: its description is a list of them, such as `a:3 b:1`, or says that it is unwanted. */
@@ -68,12 +84,18 @@ export class ValueConnector extends StreamConnector<NoSettings, Value> {
 
   override async delete(context: EventContext): Promise<void> {
     const answer = await this.#call()
+    this.#target.journal.push(`delete ${placeOf(context)}`)
     if (!this.#target.held.delete(placeOf(context))) this.#target.idleCalls++
     answer()
   }
 
-  override list(): ListedItem[] {
-    return [...this.#target.held.values()].map(({ key }) => key)
+  override async list(): Promise<ListedItem[]> {
+    const items = [...this.#target.held].map(([place, { key }]) => {
+      const route = place.slice(0, place.indexOf('/')) || undefined
+      return { key, route, isOurs: !this.#target.foreign.has(place) }
+    })
+    await this.#target.whenListed()
+    return items
   }
 
   async #put(item: Value, context: EventContext): Promise<void> {
@@ -81,6 +103,7 @@ export class ValueConnector extends StreamConnector<NoSettings, Value> {
     const answer = await this.#call()
     const place = placeOf(context)
     if (JSON.stringify(this.#target.held.get(place)) === JSON.stringify(item)) this.#target.idleCalls++
+    this.#target.journal.push(`${context.event} ${place}`)
     this.#target.held.set(place, item)
     answer()
   }

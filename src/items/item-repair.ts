@@ -1,0 +1,46 @@
+import { ItemWork } from '../events/item-operation.ts'
+import { type Operation, type Repair } from '../events/operation.ts'
+import { itemPlace } from './item-place.ts'
+import { type ItemRecord } from '../store/state-store.ts'
+
+/** The repair of one item, which a comparison has found necessary; undefined for any other operation. */
+export function repairOf({ origin }: Operation): (Repair & { readonly itemKey: string }) | undefined {
+  if (origin.kind !== 'repair' || origin.repair.itemKey === undefined) return undefined
+  return { ...origin.repair, itemKey: origin.repair.itemKey }
+}
+
+/** What the repair of one item has to do: it changes no claim, and says what all claims say together. */
+export function workOfRepair(operation: Operation): ItemWork | undefined {
+  const repair = repairOf(operation)
+  if (repair === undefined) return undefined
+  const name = repair.itemKey
+  const change = { name, key: itemPlace(name, operation.route?.name), before: undefined, after: undefined }
+  return new ItemWork(operation, [change], false)
+}
+
+/**
+ * Whether something has happened to the item since the comparison.
+ *
+ * @param combined what all claims on the key say together; undefined when there are none.
+ * @param record what the target was told.
+ */
+export function isOvertaken(
+  { kind, isOvertaken: isChanged }: Repair,
+  combined: string | undefined,
+  record: ItemRecord | undefined,
+): boolean {
+  if (isChanged()) return true
+  if (kind === 'orphan') return record !== undefined || combined !== undefined
+  return record === undefined || (kind === 'withdraw' && combined !== undefined)
+}
+
+/** What the target has, by the comparison: nothing of what it has lost, and under its own id what nobody knew. */
+export function atTarget(
+  { kind, externalId }: Repair,
+  key: string,
+  record: ItemRecord | undefined,
+  combined: string | undefined,
+): ItemRecord | undefined {
+  if (kind === 'orphan') return { key, externalId, item: '' }
+  return kind === 'recreate' && combined !== undefined ? undefined : record
+}
