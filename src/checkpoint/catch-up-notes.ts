@@ -4,13 +4,13 @@ import { parsedJson } from '../util/json-text.ts'
 const count = z.number().positive()
 
 const notes = z.object({
-  /** How large the pieces are, once that is known. */
+  /** The size of the pieces, once known. */
   pace: z.object({ spanMs: count, objects: count, wasCut: z.boolean() }).optional(),
-  /** Where live reading begins behind it. */
+  /** Where live reading begins after the catch-up. */
   live: z.object({ ms: z.number().nonnegative(), seq: z.number().nonnegative() }).optional(),
 })
 
-/** What is kept of a catch-up beside its position, also for the process after this one. */
+/** What is stored about a catch-up apart from its position, also for the next process. */
 export type CatchUpNotes = Readonly<z.infer<typeof notes>>
 
 /** Keeps the notes. */
@@ -18,7 +18,7 @@ export interface CatchUpKeeper {
   catchUpNotes: CatchUpNotes
 }
 
-/** Reads them from the state; what cannot be read is forgotten, and costs no more than a few objects that come twice. */
+/** Reads the notes from the state. Unreadable notes are ignored; the cost is a few objects received twice. */
 export function readCatchUpNotes(text: string): CatchUpNotes {
   return notes.safeParse(parsedJson(text)).data ?? {}
 }

@@ -1,55 +1,59 @@
-/** How large the pieces of a catch-up have turned out to be, for a process that goes on with it. */
+/** The measured size of catch-up pieces, for a process that continues it. */
 export interface CatchUpPace {
   /** The time that the next piece covers, in milliseconds. */
   readonly spanMs: number
-  /** How many objects a piece is meant to have. */
+  /** Target number of objects per piece. */
   readonly objects: number
   /** Whether a connection was cut, so that pieces grow slowly. */
   readonly wasCut: boolean
 }
 
-/** How many objects the first piece is meant to have: two pages of the platform. */
+/** Target number of objects of the first piece: two pages of the platform. */
 const firstObjects = 1000
 
-/** A piece is never meant to have more: what it brings comes again after a crash. */
+/** Maximum target number of objects per piece, because a crash repeats a piece. */
 const maxObjects = 20_000
 
-/** A piece that took longer to receive is large enough: it must fit between two cuts of an impatient proxy. */
+/** A piece that took longer to receive is large enough: it must fit between two cuts by an impatient proxy. */
 const longPieceMs = 20_000
 
-/** A piece with so many times the objects that it was meant to have is asked for anew, in smaller ones. */
+/** A piece with this many times its target number of objects is requested again in smaller ones. */
 const tooManyTimes = 4
 
-/** What is left for the last piece, in milliseconds: the platform takes an end only when it lies after the beginning. */
+/**
+ * Minimum time left for the last piece, in milliseconds: the platform only accepts an end after the
+ * beginning.
+ */
 const leastMs = 2
 
-/** How much more or less time a piece covers than the one before it, at most. */
+/** Maximum factor by which a piece's time differs from the previous one. */
 const maxChange = 16
 
 /**
- * Cuts a catch-up into pieces: intervals of `updated_at` that are asked for one after the other, each on a connection of its
- * own. A piece that was received whole is done with for good, whereas one that was cut says nothing of what is missing: the
- * platform sends objects in pages, and inside a page in any order (OpenCTI platform, graphql/sseMiddleware.js). So a
- * connection that never lasts long and a process that is killed cost one piece, not all.
+ * Cuts a catch-up into pieces: intervals of `updated_at`, requested one after the other, each on its own
+ * connection. A piece that was received completely is done for good. One that was cut says nothing about what
+ * is missing: the platform sends objects in pages, and in any order within a page (OpenCTI platform,
+ * graphql/sseMiddleware.js). A short-lived connection or a killed process therefore costs one piece, not
+ * everything.
  *
- * How much time has how many objects is not known before: the first piece is all of it, and given up when it turns out to be
- * large. From then on the density of the objects that came last foretells the next piece. A connection that is cut makes the
- * pieces half as large as what it brought; then they grow slowly.
+ * The number of objects in an interval is not known in advance: the first piece covers everything and is
+ * abandoned if it turns out to be large. From then on, the density of the last objects predicts the next
+ * piece. A cut connection reduces the pieces to half of what it delivered; after that they grow slowly.
  */
 export class CatchUpPlan {
   #fromMs: number
   #untilMs: number
-  /** The end of the present piece, included; undefined between two. */
+  /** The end of the current piece, inclusive; undefined between two pieces. */
   #pieceUntilMs: number | undefined
   #spanMs: number | undefined
   #objects: number
   #wasCut: boolean
-  /** The `updated_at` of the objects that the present connection has brought. */
+  /** The `updated_at` of the objects received on the current connection. */
   #received: number[] = []
-  /** Objects that the connection before brought of the same piece. */
+  /** Objects of the same piece received on the previous connection. */
   #receivedBefore = 0
 
-  /** @param untilMs the end of the catch-up, included; all times are in milliseconds since 1970. */
+  /** @param untilMs the end of the catch-up, inclusive; all times are in milliseconds since 1970. */
   constructor(fromMs: number, untilMs: number, pace?: CatchUpPace | undefined) {
     this.#fromMs = fromMs
     this.#untilMs = untilMs
@@ -58,34 +62,34 @@ export class CatchUpPlan {
     this.#wasCut = pace?.wasCut ?? false
   }
 
-  /** Where the present piece begins. */
+  /** Where the current piece begins. */
   get fromMs(): number {
     return this.#fromMs
   }
 
-  /** What a process that goes on with the catch-up should know; undefined before the first piece is done with. */
+  /** What a process that continues the catch-up should know; undefined before the first piece is done. */
   get pace(): CatchUpPace | undefined {
     const [spanMs, objects, wasCut] = [this.#spanMs, this.#objects, this.#wasCut]
     return spanMs === undefined ? undefined : { spanMs, objects, wasCut }
   }
 
-  /** The end of the catch-up lies later. */
+  /** Moves the end of the catch-up to a later time. */
   extend(untilMs: number): void {
     if (untilMs > this.#untilMs) this.#untilMs = untilMs
   }
 
-  /** The end of the piece that is asked for now, included. */
+  /** The end of the piece requested now, inclusive. */
   get pieceUntilMs(): number {
     this.#pieceUntilMs ??= this.#nextEnd()
     return this.#pieceUntilMs
   }
 
-  /** An object of the present piece came that nothing refers to. */
+  /** An object of the current piece came that is not a dependency. */
   receive(updatedAtMs: number): void {
     if (this.#received.length < tooManyTimes * maxObjects) this.#received.push(updatedAtMs)
   }
 
-  /** Whether the piece has so many objects that it is better asked for in smaller ones. */
+  /** Whether the piece has so many objects that smaller ones are better. */
   get isTooLarge(): boolean {
     const count = this.#received.length
     if (count < tooManyTimes * this.#objects || count % this.#objects !== 0) return false
@@ -93,9 +97,9 @@ export class CatchUpPlan {
   }
 
   /**
-   * The piece was received whole, in so many milliseconds.
+   * The piece was received completely, in this many milliseconds.
    *
-   * @returns where the next one begins; undefined when it was the last.
+   * @returns where the next one begins; undefined after the last.
    */
   finish(tookMs: number): number | undefined {
     const untilMs = this.pieceUntilMs
@@ -110,10 +114,10 @@ export class CatchUpPlan {
   }
 
   /**
-   * The connection was lost before the piece was whole, or given up.
+   * The connection was lost or closed before the piece was complete.
    *
-   * @param isCut whether somebody else ended it.
-   * @returns whether there is hope that the next one comes further.
+   * @param isCut whether the other side ended it.
+   * @returns whether the next connection can be expected to get further.
    */
   breakOff(isCut: boolean): boolean {
     const count = this.#received.length
@@ -134,13 +138,13 @@ export class CatchUpPlan {
     return isSmaller || hasMore
   }
 
-  /** Where a smaller piece would end; undefined when there is none. */
+  /** Where a smaller piece would end; undefined if none is possible. */
   get #smallerUntilMs(): number | undefined {
     const endMs = Math.max(this.#middleMs, this.#fromMs + 1)
     return endMs < Math.min(this.pieceUntilMs, this.#untilMs - leastMs) ? endMs : undefined
   }
 
-  /** The `updated_at` in the middle of what the connection has brought. */
+  /** The median `updated_at` of the objects received on the connection. */
   get #middleMs(): number {
     const sorted = this.#received.toSorted((one, other) => one - other)
     return sorted[Math.floor((sorted.length - 1) / 2)] ?? this.#fromMs
@@ -156,7 +160,7 @@ export class CatchUpPlan {
     this.#objects = Math.min(maxObjects, this.#wasCut ? Math.ceil(this.#objects * 1.05) : this.#objects * 2)
   }
 
-  /** By how close to one another the objects of the last piece were. */
+  /** By the density of the objects in the last piece. */
   #nextSpan(spanMs: number, count: number): number {
     const received = this.#received
     if (count < 2) return spanMs * maxChange

@@ -14,37 +14,38 @@ import { RecentDeletes, PendingChanges, withoutPosition } from './pending-change
 import { KnownKeys } from './known-keys.ts'
 import { UnreadKeys } from './unread-keys.ts'
 
-/** What a commit takes along: a part of the connector whose state must be written together with what depends on it. */
+/** State that must be written together with what depends on it, in the same commit. */
 export interface CommitPart {
   /**
-   * What has to be written with the next commit, asked for just before it; undefined for a value that is to go.
+   * Returns the values to write with the next commit, just before it; undefined removes a value.
    *
-   * @param isUnsure whether the last commit may have failed, so that what it wrote has to be written again.
+   * @param isUnsure whether the last commit may have failed, so that its values must be written again.
    */
   values(isUnsure: boolean): ReadonlyMap<string, string | undefined>
 }
 
-/** Whether the state can be written, and read. */
+/** Whether the state can be written and read. */
 export type StateNotice =
   | { readonly kind: 'state-not-written'; readonly error: StreamConnectorError }
   | { readonly kind: 'state-restored' }
   | { readonly kind: 'state-not-read'; readonly error: StreamConnectorError }
   | { readonly kind: 'state-readable' }
 
-/** The longest that a finished event waits for its position to be saved, in milliseconds. */
+/** Maximum time a finished event waits for its position to be saved, in milliseconds. */
 const commitDelayMs = 100
 
-/** With more changes than this waiting, they are written at once. */
+/** With more pending changes than this, they are written immediately. */
 const maxPendingChanges = 10_000
 
-/** With more than this waiting behind a commit that is under way, the disk is slower than the stream. */
+/** With more changes than this waiting for a running commit, the disk is slower than the stream. */
 const maxChangesBehind = 50_000
 
 const retryBounds = { baseMs: 500, maxMs: 10_000 }
 
 /**
- * Gathers what must become durable and writes it together: the id map, dead letters and the position that depends on
- * them, in one transaction. Since the position is asked for at that moment, it can never be ahead of the rest.
+ * Collects what must become durable and writes it together: the id map, dead letters, and the position that
+ * depends on them, in one transaction. The position is determined at that moment, so it can never be ahead of
+ * the rest.
  */
 export class Checkpointer {
   readonly #options: CheckpointerOptions
@@ -52,13 +53,13 @@ export class Checkpointer {
   #pending = new PendingChanges()
   readonly #departures = new RecentDeletes()
   #writtenSafe: Position | undefined
-  /** As of when the state was last written, on the monotonic clock. */
+  /** The time of the state last written, on the monotonic clock. */
   #writtenMs: number
-  /** What the commit that is under way writes; still asked when an entity is looked up. */
+  /** The changes that the running commit writes; still consulted when an entity is read. */
   #writing: PendingChanges | undefined
-  /** Keys that were written since the store was opened; undefined when they would say nothing. */
+  /** Keys written since the store was opened; undefined once the filter is useless. */
   #known: KnownKeys | undefined
-  /** The store began empty, so that it knows no other keys. */
+  /** The store was empty at the start, so it has no other keys. */
   #beganEmpty = false
   #isAsked = false
   #dirty = false
@@ -80,12 +81,12 @@ export class Checkpointer {
     )
   }
 
-  /** From now on these go with every commit. */
+  /** From now on, these parts are written with every commit. */
   include(parts: readonly CommitPart[]): void {
     this.#parts.push(...parts)
   }
 
-  /** Why the state cannot be written now; undefined when it can. */
+  /** Why the state cannot be written now; undefined if it can. */
   get problem(): StreamConnectorError | undefined {
     return this.#problem
   }
@@ -95,12 +96,12 @@ export class Checkpointer {
     return this.#options.clock.monotonic() - this.#writtenMs
   }
 
-  /** Why a part of the id map cannot be read; undefined when all that was asked for can. */
+  /** Why a part of the id map cannot be read; undefined if everything requested can. */
   get readProblem(): StreamConnectorError | undefined {
     return this.#unread.problem
   }
 
-  /** What is known of an entity, also when it is not written yet. */
+  /** The record of an entity, including unwritten changes. */
   entity(key: string): MaybePromise<EntityRecord | undefined> {
     if (!this.#isAsked) void this.#askWhetherEmpty()
     if (this.#beganEmpty && this.#known?.mayHave(key) === false) return undefined
@@ -112,13 +113,13 @@ export class Checkpointer {
     return record instanceof Promise ? record.then(withoutPosition) : withoutPosition(record)
   }
 
-  /** What is not written yet, the newest first: what is read from the store is seen through it. */
+  /** Unwritten changes, newest first. They take precedence over what is read from the store. */
   get unwritten(): readonly [PendingChanges, ...PendingChanges[]] {
     return this.#writing === undefined ? [this.#pending] : [this.#pending, this.#writing]
   }
 
   /**
-   * What `read` answers from the store. That it cannot be read is told.
+   * Returns what `read` gets from the store, and reports if it cannot be read.
    *
    * @param what names the part of the state.
    */
@@ -126,12 +127,12 @@ export class Checkpointer {
     return this.#unread.read(what, read)
   }
 
-  /** Entities that are due, as {@link StateStore.expiring} answers them. */
+  /** Entities that are due, as in {@link StateStore.expiring}. */
   async expiring(page: { atMs: number; limit: number }): Promise<readonly EntityRecord[]> {
     return this.#unread.read('what is due', () => this.#options.store.expiring(page))
   }
 
-  /** Whether another entity is remembered under the same id at the target, through the same route. */
+  /** Whether another entity has the same id on the target, through the same route. */
   isShared(record: EntityRecord): MaybePromise<boolean> {
     const others = this.#unread.read(`at ${record.externalId!}`, () =>
       this.#options.store.entitiesAt(record.externalId!),
@@ -151,7 +152,7 @@ export class Checkpointer {
     return stored.some((each) => isOther(each) && !newest.has(each.key) && older?.has(each.key) !== true)
   }
 
-  /** @param replayed the dead letter that was delivered with it: removed by the same commit. */
+  /** @param replayed the dead letter that was delivered with it; removed by the same commit. */
   putEntity(record: EntityRecord, replayed?: number): void {
     this.#pending.entities.set(record.key, record)
     this.#know(record.key)
@@ -159,21 +160,22 @@ export class Checkpointer {
     this.touch()
   }
 
-  /** The position that was saved last, with all that it depends on; undefined before the first time. */
+  /** The last saved position, with everything it depends on; undefined before the first commit. */
   get writtenSafe(): Position | undefined {
     return this.#writtenSafe
   }
 
-  /** What an earlier process has left, once the store is open. */
+  /** Loads what an earlier process left, once the store is open. */
   open(): Promise<void> {
     return this.#departures.open(this.#options.store)
   }
 
   /**
-   * All positions of the past say nothing any more: the state begins anew.
+   * Invalidates all earlier positions: the state starts over.
    *
    * @param values change with it.
-   * @throws as {@link flush}: it is done then as soon as something can be written, with all that comes after it.
+   * @throws like {@link flush}: in that case it takes effect with the next successful write, along with
+   * everything after it.
    */
   async forgetPositions(values: ReadonlyMap<string, string | undefined> = new Map()): Promise<void> {
     while (this.#running !== undefined) await this.#running
@@ -187,31 +189,31 @@ export class Checkpointer {
     }
   }
 
-  /** The position of the event with which an entity that is not in the id map has gone from the target, if that is recent. */
+  /** Position of the event that removed an entity from the target and id map, if it was recent. */
   departureOf(key: string): Position | undefined {
     return this.#departures.positionOf(key)
   }
 
   /**
    * @param replayed as in {@link putEntity}.
-   * @param position of the event with which it has gone.
+   * @param position of the event that removed it.
    */
   deleteEntity(key: string, replayed?: number, position?: Position): void {
     this.#pending.entities.set(key, undefined)
-    // Without a stream nothing comes again.
+    // Without a stream, nothing comes again.
     if (position !== undefined && this.#options.progress?.safe !== undefined)
       this.#departures.add(key, position)
     if (replayed !== undefined) this.#pending.removedDeadLetters.add(replayed)
     this.touch()
   }
 
-  /** An event has ended without leaving its position in the id map: older dead letters of its entity are outdated. */
+  /** An event ended without a position in the id map: older dead letters of its entity are outdated. */
   outdateDeadLetters(key: string, position: string): void {
     this.#pending.outdated.set(key, position)
     this.touch()
   }
 
-  /** What {@link outdateDeadLetters} was told of an entity and is not in the store yet. */
+  /** The position from {@link outdateDeadLetters} for an entity, until the store has it. */
   outdatedAt(key: string): string | undefined {
     return this.#pending.outdated.get(key) ?? this.#writing?.outdated.get(key)
   }
@@ -231,7 +233,7 @@ export class Checkpointer {
     this.touch()
   }
 
-  /** Something that the values depend on has moved: write it soon. */
+  /** Something that the values depend on has changed: write it soon. */
   touch(): void {
     this.#dirty = true
     if (this.#running !== undefined) return
@@ -244,7 +246,7 @@ export class Checkpointer {
     }
   }
 
-  /** Much has ended at once: write it as soon as what is under way in this turn is done. */
+  /** Many operations ended at once: write as soon as the work of this turn is done. */
   hurry(): void {
     this.#isHurried = true
     if (this.#running !== undefined || this.#failures > 0) return
@@ -254,8 +256,8 @@ export class Checkpointer {
   }
 
   /**
-   * Resolves when the state can be written, and is no longer far behind; undefined when that is so now. Take in no more work
-   * before that.
+   * Resolves when the state can be written and is no longer far behind; undefined if that is so now. Accept
+   * no more work before that.
    */
   room(): Promise<void> | undefined {
     if (this.#problem !== undefined) return this.#healthy.wait()
@@ -263,10 +265,10 @@ export class Checkpointer {
   }
 
   /**
-   * Writes all that is pending now.
+   * Writes all pending changes now.
    *
-   * @param durable also safe from a loss of power: for what is about to be told to others.
-   * @throws StreamConnectorError with a `STATE_` code when it cannot be written; the changes are kept.
+   * @param durable also survives a power loss: for what is about to be reported to others.
+   * @throws StreamConnectorError with a `STATE_` code if it cannot be written; the changes are kept.
    */
   async flush(durable = false): Promise<void> {
     this.#cancelTimer?.()
@@ -277,7 +279,7 @@ export class Checkpointer {
     if (this.#problem !== undefined) throw this.#problem
   }
 
-  /** Stops the timer; nothing is written any more by itself, not even what a late hook still adds. */
+  /** Stops the timer. Nothing is written automatically anymore, not even changes that a late hook still makes. */
   stop(): void {
     this.#isStopped = true
     this.#cancelTimer?.()
@@ -285,8 +287,8 @@ export class Checkpointer {
   }
 
   /**
-   * A store has one holder at a time, which is us: when there is nothing in it, only what we write can come into it. What
-   * we write before the answer is remembered already.
+   * A store has a single holder, which is us: if it is empty, only our own writes can appear in it. Writes
+   * before the result are already remembered.
    */
   async #askWhetherEmpty(): Promise<void> {
     this.#isAsked = true
@@ -297,7 +299,7 @@ export class Checkpointer {
     try {
       this.#beganEmpty = (await this.#options.store.entities({ limit: 1 })).length === 0
     } catch {
-      // The store is asked for each key then, which tells.
+      // In that case the store is asked for each key, and reports the error.
     }
     if (!this.#beganEmpty) this.#known = undefined
   }
@@ -316,7 +318,7 @@ export class Checkpointer {
     })
   }
 
-  /** How long the next commit waits for more to come. */
+  /** How long the next commit waits for more changes. */
   get #delayMs(): number {
     if (this.#failures > 0) return backoffMs(this.#failures, retryBounds, this.#options.random)
     return this.#isHurried ? 0 : commitDelayMs
@@ -334,7 +336,7 @@ export class Checkpointer {
   async #write(): Promise<void> {
     const changes = this.#pending
     const durable = this.#durable || changes.hasDeadLetters
-    // Asked for with the values: of the same moment.
+    // Read together with the values: they must be from the same moment.
     const values = this.#values()
     const begunMs = this.#options.clock.monotonic()
     const safe = this.#options.progress?.safe
@@ -360,7 +362,7 @@ export class Checkpointer {
       departures.failed()
       this.#pending.addOlder(changes)
       this.#dirty = true
-      // A durable write can have been asked for meanwhile.
+      // A durable write may have been requested in the meantime.
       this.#durable ||= durable
       this.#failures++
       this.#report(error as StreamConnectorError)
@@ -387,7 +389,10 @@ export interface CheckpointerOptions {
   readonly store: StateStore
   readonly clock: Clock
   readonly random: Random
-  /** The position that {@link CommitPart}s save. Default: none, and nothing is remembered of entities that are gone. */
+  /**
+   * The position that {@link CommitPart}s save. Without it, removed entities are not remembered. @default
+   * none
+   */
   readonly progress?: { readonly safe: Position | undefined } | undefined
   readonly onNotice: (notice: StateNotice) => void
 }

@@ -1,12 +1,12 @@
 import { Condition } from '../util/condition.ts'
 import { raceWithSignal } from '../util/race-with-signal.ts'
 
-/** So many are under way at a time, beside the events of the stream. */
+/** Maximum number of claimed rows in flight, in addition to the events of the stream. */
 export const maxClaimedRows = 256
 
 /**
- * What was taken from the store and goes through the lanes, from the moment that it is begun until what became of it is
- * written: until then the store still tells of it as something to do, and nothing must be begun twice.
+ * Rows taken from the store that go through the lanes, from the start until their outcome is written. Until
+ * then, the store still lists them as work to do, and none must be started twice.
  */
 export class ClaimedRows<Key, Value = undefined> {
   readonly #options: ClaimedRowsOptions
@@ -18,12 +18,12 @@ export class ClaimedRows<Key, Value = undefined> {
     this.#options = options
   }
 
-  /** What is begun and not written. */
+  /** Number of rows started and not written. */
   get size(): number {
     return this.#begun.size
   }
 
-  /** What has ended and is not written. */
+  /** Number of rows ended and not written. */
   get endedCount(): number {
     return this.#ended.size
   }
@@ -45,7 +45,7 @@ export class ClaimedRows<Key, Value = undefined> {
     this.#slot.notifyAll()
   }
 
-  /** Waits until one more may begin. @throws the reason of `signal` when that is aborted before. */
+  /** Waits until another one may begin. @throws the reason of `signal` if it is aborted first. */
   async untilFree(signal: AbortSignal): Promise<void> {
     const { room, engine } = this.#options
     signal.throwIfAborted()
@@ -55,7 +55,7 @@ export class ClaimedRows<Key, Value = undefined> {
     }
   }
 
-  /** Writes what has ended, and forgets it. */
+  /** Writes the ended rows and forgets them. */
   async write(): Promise<void> {
     if (this.#ended.size === 0) return
     const ended = [...this.#ended]
@@ -72,7 +72,7 @@ export class ClaimedRows<Key, Value = undefined> {
 }
 
 export interface ClaimedRowsOptions {
-  /** Where one more event needs room. */
+  /** Limits how many events may be taken in. */
   readonly room: { room(): Promise<void> | undefined }
   readonly engine: { hurry(): void }
   readonly checkpointer: { flush(): Promise<void> }

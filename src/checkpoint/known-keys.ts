@@ -1,20 +1,20 @@
-/** Words of the filter, of 32 bits each; a power of two: one megabyte. */
+/** Words of the filter, 32 bits each; a power of two. One megabyte. */
 const words = 2 ** 18
 
-/** With more keys than this, too many of the bits are set for the answers to be worth their time. */
+/** With more keys than this, too many bits are set for the filter to be useful. */
 const maxKeys = 1_000_000
 
 /**
- * Remembers in one megabyte which keys may have been written, so that a store that began empty need not be asked for
- * those that were not: in the first hours of a connector nearly every event is about an entity that it has never seen.
- * A Bloom filter: it may take a key for known that is not, never the other way round. All bits of a key are in one word,
- * which is one place of memory to go to.
+ * Remembers in one megabyte which keys may have been written, so that a store that was empty at the start is
+ * not asked for the others: in the first hours of a connector, nearly every event is about a new entity. A
+ * Bloom filter: it may report an unknown key as known, never the other way around. All bits of a key are in
+ * the same word, so each check reads memory once.
  */
 export class KnownKeys {
   readonly #words = new Uint32Array(words)
   #added = 0
 
-  /** Whether the filter has no more room for new keys: all that was added would soon look known. */
+  /** Whether the filter has no room for new keys: soon every key would look known. */
   get isFull(): boolean {
     return this.#added >= maxKeys
   }
@@ -42,7 +42,7 @@ function hashOf(key: string): number {
   return hash ^ (hash >>> 16)
 }
 
-/** Three bits, or fewer where they fall together, as good as from other hashes. */
+/** Three bits (fewer if they coincide), as good as from separate hashes. */
 function bitsOf(hash: number): number {
   const mixed = Math.imul(hash, 0x9e3779b1)
   return (1 << (mixed >>> 27)) | (1 << ((mixed >>> 22) & 31)) | (1 << ((mixed >>> 17) & 31))

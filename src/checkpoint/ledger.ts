@@ -1,71 +1,78 @@
 import { comparePositions, positionBefore, type Position } from '../util/position.ts'
 
-/** Frames that share an id, or all frames of one piece of a catch-up: they become safe together. */
+/** Frames that share an id, or all frames of one piece of a catch-up. They become safe together. */
 interface Group {
-  /** What is safe when everything up to here is finished; undefined when that says nothing about a position. */
+  /** What is safe once everything up to here is finished; undefined if this says nothing about a position. */
   position: Position | undefined
-  /** When its events happened, in milliseconds since 1970, also where they must not move the position. */
+  /** When its events happened, in milliseconds since 1970, even if they must not move the position. */
   readonly atMs: number | undefined
-  /** Frames received and not settled. */
+  /** Number of frames received and not settled. */
   unfinished: number
-  /** No more frames of this id can come: one with a greater id was seen. */
+  /** No more frames with this id can come: a greater id was seen. */
   closed: boolean
-  /** A catch-up ends here: the position is one by another clock than before, and counts even if it is less. */
+  /**
+   * A catch-up ends here: the position comes from another clock than before, and counts even if it is
+   * smaller.
+   */
   endsCatchUp: boolean
-  /** What was received in it, while it is open, so that the same frame sent again after a reconnect is known. */
+  /** The frames received while the group is open, to recognize frames sent again after a reconnect. */
   members: string[] | undefined
-  /** Those of its members that the present connection has not sent yet. */
+  /** Members that the current connection has not sent yet. */
   resent: Set<string> | undefined
 }
 
-/** The receipt of one frame: hand it back when the frame's effect is durable. */
+/** The receipt of a frame: return it when the frame's effect is durable. */
 export type Ticket = object
 
 /** Where a ledger starts. */
 export interface LedgerStart {
-  /** The last position that needs no more work. */
+  /** The last position that is finished. */
   readonly from: Position
-  /** The end of a catch-up from `from`, in milliseconds since 1970; absent when there is none. */
+  /** The end of a catch-up from `from`, in milliseconds since 1970. Undefined without a catch-up. */
   readonly catchUpUntilMs?: number | undefined
 }
 
-/** Beyond this, the frames of an open group are not remembered; after a reconnect they are delivered again. */
+/**
+ * Above this number, the frames of an open group are not remembered; after a reconnect they are delivered
+ * again.
+ */
 const maxMembers = 10_000
 
 /**
- * Knows which position is safe: everything up to it has been received and is finished. Frames are entered in order of
- * arrival and may finish in any order. Pure bookkeeping: no time, no storage.
+ * Knows which position is safe: everything up to it was received and is finished. Frames are entered in order
+ * of arrival and may finish in any order. Pure bookkeeping: no time, no storage.
  *
  * The rules, and why:
- * - frames of one group share an id, and nothing tells which is the last; so an id is safe only when all its frames
- *   are finished *and* something with a greater id was seen;
- * - the id of an idle heartbeat is made up from the clock of the web server, and can be hours ahead of the ids that the
- *   database is about to give. So heartbeats move the position only as far as the newest event that the platform named
- *   when the connection was opened: whatever comes after that one is yet to come;
- * - a frame whose id was passed already holds the position back until it is finished, and changes nothing else;
- * - ids of a catch-up go up and down, so the position moves only when a piece of it is complete.
+ * - Frames of a group share an id, and nothing marks the last one. An id is safe only when all its frames are
+ *   finished *and* a greater id was seen.
+ * - The id of an idle heartbeat is generated from the web server's clock and can be hours ahead of the ids
+ *   that the database will assign next. Heartbeats therefore move the position only as far as the newest
+ *   event that the platform reported when the connection was opened; later events are still to come.
+ * - A frame whose id was already passed holds the position back until it is finished, and changes nothing
+ *   else.
+ * - Ids of a catch-up are not in order, so the position moves only when a piece is complete.
  *
  * The server's side is OpenCTI platform, graphql/sseMiddleware.js.
  */
 export class Ledger {
   #safe: Position
-  /** In order of arrival; the first `#head` are done with. */
+  /** In order of arrival; the first `#head` are done. */
   #groups: Group[] = []
   #head = 0
   /** The live group that may still grow. */
   #open: Group | undefined
-  /** Frames that came behind newer ones and are not finished. */
+  /** Frames that came after newer ones and are not finished. */
   #late: Group[] = []
-  /** The greatest live position that needs no more frames; in a catch-up, where the next piece begins. */
+  /** The greatest live position without missing frames; during a catch-up, where the next piece begins. */
   #complete: Position
-  /** The last heartbeat behind a group that may still grow, when its id is less than that of the group. */
+  /** The last heartbeat after a group that may still grow, if its id is smaller than the group's. */
   #behind: Position | undefined
-  /** The newest event of the platform when the present connection was opened. */
+  /** The platform's newest event when the current connection was opened. */
   #newest: Position | undefined
-  /** The same of the connection before it. */
+  /** The same for the previous connection. */
   #newestBefore: Position | undefined
   #catchUpUntilMs: number | undefined
-  /** The piece of the catch-up that is being received. */
+  /** The catch-up piece that is being received. */
   #piece: Group | undefined
 
   constructor(start: LedgerStart) {
@@ -77,7 +84,7 @@ export class Ledger {
     }
   }
 
-  /** Everything up to here is finished: what may be saved, together with {@link catchUpUntilMs}. */
+  /** Everything up to here is finished. May be saved, together with {@link catchUpUntilMs}. */
   get safe(): Position {
     let safe = this.#safe
     for (const { position } of this.#late) {
@@ -88,15 +95,15 @@ export class Ledger {
   }
 
   /**
-   * Until when there is something to catch up from {@link safe} on, in milliseconds since 1970: also when all of it was
-   * received, and is not finished. Undefined when there is nothing.
+   * The end of the catch-up that starts at {@link safe}, in milliseconds since 1970, also if everything was
+   * received but is not finished. Undefined without a catch-up.
    */
   get catchUpUntilMs(): number | undefined {
     return this.#catchUpUntilMs
   }
 
   /**
-   * When the oldest event happened that is not finished, in milliseconds since 1970; undefined when there is none. Those
+   * When the oldest unfinished event happened, in milliseconds since 1970; undefined if there is none. Events
    * of a catch-up count as of its end.
    */
   get oldestUnfinishedMs(): number | undefined {
@@ -107,12 +114,12 @@ export class Ledger {
     return this.#late[0]?.atMs
   }
 
-  /** Whether the frames that come now are of a catch-up. */
+  /** Whether the frames received now belong to a catch-up. */
   get catchingUp(): boolean {
     return this.#piece !== undefined
   }
 
-  /** Whether all that was received of complete pieces and events is finished. */
+  /** Whether everything received from complete pieces and events is finished. */
   get isFinished(): boolean {
     const first = this.#groups[this.#head]
     return (
@@ -120,36 +127,43 @@ export class Ledger {
     )
   }
 
-  /** Where a new connection of this process goes on: after what was *received*; what is unfinished is in memory. */
+  /**
+   * Where a new connection of this process continues: after what was *received*; unfinished events are in
+   * memory.
+   */
   get resume(): Position {
     return this.#complete
   }
 
-  /** The newest event that the platform had when the present connection was opened, as far as it told. */
+  /** The platform's newest event when the current connection was opened, if it reported one. */
   get newest(): Position | undefined {
     return this.#newest
   }
 
-  /** The same; until the present connection has told, of the one before it: what the platform had then, it has had since. */
+  /**
+   * The same, or the previous connection's until the current one reports it: what the platform had then, it
+   * has had since.
+   */
   get newestTold(): Position | undefined {
     return this.#newest ?? this.#newestBefore
   }
 
-  /** A new connection was opened: the frames of groups that were not complete are about to come again. */
+  /** A new connection was opened: the frames of incomplete groups are about to come again. */
   reconnected(): void {
     this.#newestBefore = this.newestTold
     this.#newest = undefined
     if (this.#open !== undefined) this.#open.resent = new Set(this.#open.members)
   }
 
-  /** The platform has told the newest event that it has, at the beginning of the present connection. */
+  /** The platform reported its newest event, at the beginning of the current connection. */
   connected(newest: Position | undefined): void {
     this.#newest = newest
   }
 
   /**
-   * Enters a catch-up from `fromMs` until `untilMs`, by the time of the web server, to repair a gap. One that is under way is
-   * made as large as both. None when it would end before it begins: the server ignores such a request too.
+   * Starts a catch-up from `fromMs` to `untilMs`, by the web server's clock, to repair a gap. A running one
+   * is extended to cover both. Does nothing if it would end before it begins; the server ignores such a
+   * request, too.
    */
   beginCatchUp(fromMs: number, untilMs: number): void {
     if (untilMs <= fromMs) return
@@ -161,14 +175,14 @@ export class Ledger {
     if (this.#open !== undefined) this.#open.closed = true
     this.#open = undefined
     this.#complete = { ms: fromMs, seq: 0 }
-    // What is not finished comes in the catch-up, under another id: it must not move the position.
+    // Unfinished events come again in the catch-up, under another id: they must not move the position.
     for (const group of this.#groups) group.position = undefined
     if (comparePositions(this.#complete, this.#safe) < 0) this.#safe = this.#complete
     this.#beginPiece()
     this.#advance()
   }
 
-  /** A piece of the catch-up was received whole; the next one begins at `next`. */
+  /** A piece of the catch-up was received completely; the next one begins at `next`. */
   endPiece(next: Position): void {
     if (this.#piece === undefined) return
     this.#closePiece(next)
@@ -176,8 +190,8 @@ export class Ledger {
   }
 
   /**
-   * The catch-up was received whole, or there will be none: live reading begins after `live`. That can be before what was
-   * caught up, since the two are told by different clocks.
+   * The catch-up was received completely, or will not happen: live reading begins after `live`. This can be
+   * before the caught-up events, because the two use different clocks.
    */
   endCatchUp(live: Position): void {
     if (this.#piece === undefined) return
@@ -186,7 +200,7 @@ export class Ledger {
     this.#advance()
   }
 
-  /** Live reading has to begin earlier: the platform's newest event comes before what was taken for read. */
+  /** Live reading must begin earlier: the platform's newest event is before the position assumed to be read. */
   stepBack(position: Position): void {
     if (this.catchingUp || comparePositions(position, this.#complete) >= 0) return
     if (this.#open !== undefined) this.#open.closed = true
@@ -201,10 +215,10 @@ export class Ledger {
   }
 
   /**
-   * Enters one frame.
+   * Enters a frame.
    *
-   * @param member what tells the frame from others of its group.
-   * @returns its ticket; undefined when it was entered before, on the connection before this one.
+   * @param member identifies the frame within its group.
+   * @returns its ticket; undefined if the previous connection already entered it.
    */
   receive(position: Position | undefined, member: string): Ticket | undefined {
     if (this.#piece !== undefined) return join(this.#piece)
@@ -224,7 +238,7 @@ export class Ledger {
     return joinOpen(group, member)
   }
 
-  /** Enters the id of a heartbeat or of another frame without an effect. */
+  /** Enters the id of a heartbeat or another frame without an effect. */
   heartbeat(position: Position): void {
     if (this.#piece !== undefined) return
     if (this.#open !== undefined && this.#isBehind(this.#open.position!, position)) this.#closeOpen()
@@ -239,7 +253,7 @@ export class Ledger {
     this.#advance()
   }
 
-  /** The frame of `ticket` needs no more work. Call it once for each ticket. */
+  /** The frame of `ticket` is finished. Call it once per ticket. */
   settle(ticket: Ticket): void {
     const group = ticket as Group
     group.unfinished--
@@ -248,8 +262,9 @@ export class Ledger {
   }
 
   /**
-   * Whether the server has gone on since it sent frames of `open`. Its heartbeats have the id of a group while it sends it;
-   * other ids that change, with no frame between them, are those of an idle server, also when its clock is behind.
+   * Whether the server has moved on since it sent frames of `open`. While it sends a group, its heartbeats
+   * have the group's id. Other changing ids without a frame between them come from an idle server, even if
+   * its clock is behind.
    */
   #isBehind(open: Position, heartbeat: Position): boolean {
     const order = comparePositions(heartbeat, open)
@@ -306,7 +321,7 @@ export class Ledger {
       if (!group.closed || group.unfinished > 0) break
       this.#passed(group)
     }
-    // Give the memory back in large steps: shifting for each group would make a long queue quadratic.
+    // Release memory in large steps: shifting for each group would make a long queue quadratic.
     if (head === groups.length) {
       groups.length = 0
       head = 0

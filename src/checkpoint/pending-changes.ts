@@ -8,22 +8,25 @@ import {
 import { comparePositions, formatPosition, parsePosition, type Position } from '../util/position.ts'
 import { PendingClaims } from './pending-claims.ts'
 
-/** Changes of the state that are not written yet: of each entity and each dead letter the newest. */
+/** Unwritten changes of the state: the newest of each entity and each dead letter. */
 export class PendingChanges {
-  /** Undefined: to be removed. */
+  /** Undefined: remove it. */
   readonly entities = new Map<string, EntityRecord | undefined>()
   readonly claims = new PendingClaims()
   readonly removedDeadLetters = new Set<number>()
   /** Keys whose dead letters are older than an event that ended, with its position. */
   readonly outdated = new Map<string, string>()
-  /** All positions that the store has from before are to be forgotten. */
+  /** The store must forget all earlier positions. */
   forgetsPositions = false
   #values: ReadonlyMap<string, string | undefined> = new Map()
   #deadLetters: NewDeadLetter[] = []
   #deadLettersSize = 0
   #updatedDeadLetters = new Map<number, DeadLetterUpdate>()
 
-  /** Those that grow with what is delivered; a dead letter counts once more for each kilobyte of its event. */
+  /**
+   * Number of changes that grow with deliveries; a dead letter counts once more for each kilobyte of its
+   * event.
+   */
   get size(): number {
     return this.entities.size + this.claims.size + this.outdated.size + this.#deadLettersSize
   }
@@ -33,7 +36,7 @@ export class PendingChanges {
   }
 
   /**
-   * The positions of all that was remembered so far say nothing any more.
+   * Invalidates all positions remembered so far.
    *
    * @param values change with it.
    */
@@ -52,7 +55,7 @@ export class PendingChanges {
     this.#updatedDeadLetters.set(update.id, update)
   }
 
-  /** Puts what could not be written back under what came meanwhile, which is newer. */
+  /** Merges changes that could not be written below the newer ones. */
   addOlder(older: PendingChanges): void {
     for (const [key, record] of older.entities) if (!this.entities.has(key)) this.entities.set(key, record)
     this.claims.addOlder(older.claims)
@@ -67,9 +70,9 @@ export class PendingChanges {
   }
 
   /**
-   * The same as a commit takes it.
+   * Converts them for a commit.
    *
-   * @param values go with it.
+   * @param values are written with it.
    */
   stateChanges(values: ReadonlyMap<string, string | undefined>): StateChanges {
     return {
@@ -86,7 +89,7 @@ export class PendingChanges {
   }
 }
 
-/** What is remembered of an entity when its position says nothing any more. */
+/** The record of an entity once its position is invalid. */
 export function withoutPosition(record: EntityRecord | undefined): EntityRecord | undefined {
   if (record === undefined) return undefined
   const { position: _, caughtUpMs: __, ...rest } = record
@@ -102,22 +105,22 @@ function* absent(entities: ReadonlyMap<string, EntityRecord | undefined>): Itera
 }
 
 /**
- * Beyond this, entities that go are not remembered: after a crash, those are created and deleted once more. So many have
- * to go while one event that came before them all is still not finished.
+ * Above this number, removed entities are not remembered: after a crash they are created and deleted once
+ * more. It takes this many removals while an earlier event is unfinished.
  */
 const maxDepartures = 100_000
 
-/** What a commit changes of the departures. */
+/** Changes of the departures in a commit. */
 export interface RecentDeleteChanges {
   readonly putDepartures: ReadonlyMap<string, string>
   readonly removeDepartures: readonly string[]
 }
 
 /**
- * Entities that are gone from the target while the saved position still stands before their end. The id map no longer
- * knows them; without this, a crash would have all of their life told again: created and deleted once more.
+ * Entities removed from the target while the saved position is still before their removal. The id map no
+ * longer has them. Without this, a crash would repeat their whole history: created and deleted once more.
  *
- * Small for most of the time: when the position passes the end of an entity, it is forgotten.
+ * Usually small: an entity is forgotten when the position passes its removal.
  */
 export class RecentDeletes {
   readonly #positions = new Map<string, Position>()
@@ -126,7 +129,7 @@ export class RecentDeletes {
   readonly #stored = new Set<string>()
   #passed: Position | undefined
 
-  /** What an earlier process has left. */
+  /** Loads what an earlier process left. */
   async open(store: StateStore): Promise<void> {
     for (const [key, text] of await store.departures()) {
       const position = parsePosition(text)
@@ -135,28 +138,26 @@ export class RecentDeletes {
     }
   }
 
-  /** An entity has gone with the event at `position`. */
+  /** The event at `position` removed an entity. */
   add(key: string, position: Position): void {
     if (this.#positions.size >= maxDepartures && !this.#positions.has(key)) return
     this.#positions.set(key, position)
     this.#pending.add(key)
   }
 
-  /** The position of the event with which an entity has gone, if events before it can come again. */
+  /** The position of the event that removed an entity, if earlier events can come again. */
   positionOf(key: string): Position | undefined {
     return this.#positions.get(key)
   }
 
-  /** Forgets all: positions say nothing any more. The store has to be told elsewhere. */
+  /** Forgets everything: positions are invalid. The caller must clear the store. */
   clear(): void {
     this.#positions.clear()
     this.#pending.clear()
     this.#stored.clear()
   }
 
-  /**
-   * What a commit has to change, when it saves `safe`. Call one of the answered functions when the commit is over.
-   */
+  /** What a commit must change if it saves `safe`. Call one of the returned functions when the commit is over. */
   changes(safe: Position): RecentDeleteChanges & { readonly done: () => void; readonly failed: () => void } {
     const putDepartures = new Map<string, string>()
     const pending = this.#pending
@@ -175,7 +176,7 @@ export class RecentDeletes {
         for (const key of putDepartures.keys()) this.#stored.add(key)
         for (const key of removeDepartures) {
           this.#stored.delete(key)
-          // It may have come back and gone again meanwhile.
+          // It may have come back and been removed again in the meantime.
           if (!this.#pending.has(key)) this.#positions.delete(key)
         }
         this.#passed = safe

@@ -1,15 +1,15 @@
 import { type Claim, type ClaimPlace, type ItemRecord, type StateChanges } from '../store/state-store.ts'
 
-/** Changes of claims and items that are not written yet. */
+/** Unwritten changes of claims and items. */
 export class PendingClaims {
-  /** By key and then by entity; undefined: to be removed. */
+  /** By key, then by entity; undefined: remove it. */
   readonly #onKey = new Map<string, Map<string, Claim | undefined>>()
   readonly #ofEntity = new Map<string, Map<string, Claim | undefined>>()
-  /** Undefined: to be removed. */
+  /** Undefined: remove it. */
   readonly items = new Map<string, ItemRecord | undefined>()
   #size = 0
 
-  /** How many claims change. */
+  /** Number of changed claims. */
   get size(): number {
     return this.#size
   }
@@ -22,17 +22,17 @@ export class PendingClaims {
     this.#set(place, undefined)
   }
 
-  /** What changes of the claims of an entity, by key. */
+  /** Changed claims of an entity, by key. */
   of(entity: string): ReadonlyMap<string, Claim | undefined> {
     return this.#ofEntity.get(entity) ?? none
   }
 
-  /** What changes of the claims on a key, by entity. */
+  /** Changed claims on a key, by entity. */
   on(key: string): ReadonlyMap<string, Claim | undefined> {
     return this.#onKey.get(key) ?? none
   }
 
-  /** Puts what could not be written back under what came meanwhile, which is newer. */
+  /** Merges changes that could not be written below the newer ones. */
   addOlder(older: PendingClaims): void {
     for (const [key, claims] of older.#onKey) {
       for (const [entity, claim] of claims) {
@@ -42,7 +42,7 @@ export class PendingClaims {
     for (const [key, item] of older.items) if (!this.items.has(key)) this.items.set(key, item)
   }
 
-  /** The same as a commit takes it. */
+  /** Converts them for a commit. */
   changes(): Pick<StateChanges, 'putClaims' | 'deleteClaims' | 'putItems' | 'deleteItems'> {
     if (this.#size === 0 && this.items.size === 0) return {}
     const putClaims: Claim[] = []

@@ -1,33 +1,34 @@
-/** The names of all values that are kept in the state, beside the id map's rows and the dead letters. */
+/** Names of all values in the state, apart from the id map's rows and the dead letters. */
 export const storedValues = {
-  /** The state as the platform is handed it: position, catch-up, foreign keys. */
+  /** The state as given to the platform: position, catch-up, foreign keys. */
   state: 'state',
-  /** What the platform may have been handed last, a list of texts. */
+  /** What the platform may have received last, as a list of texts. */
   pushed: 'pushed',
-  /** Whether the id map knows of everything that was ever pushed. */
+  /** Whether the id map knows everything that was ever pushed. */
   idMap: 'id-map',
-  /** There when some entities are known by their STIX id alone, until they are first met. */
+  /** Present while some entities are known only by their STIX id, until they are first seen. */
   idMapByStixId: 'id-map-by-stix-id',
   /** The notes of an unfinished catch-up. */
   catchUp: 'catch-up',
   /**
-   * Which position of the author's does not count: somebody has made the connector begin elsewhere since it was stored.
+   * The author's position that no longer counts, because someone made the connector begin elsewhere since it
+   * was stored.
    */
   voidPosition: 'void-position',
-  /** Since when the connector runs without having ended well, in milliseconds since 1970. */
+  /** Since when the connector has been running without a clean end, in milliseconds since 1970. */
   runningSince: 'running-since',
   /** Whose ids the target uses. */
   targetIds: 'target-ids',
-  /** Every route through which something may have been pushed; the empty name for none. */
+  /** All routes through which something may have been pushed; the empty name for none. */
   routes: 'routes',
-  /** The dead letters of a run of refusals, which are tried again when something is taken. */
+  /** The dead letters of a run of refusals, which are retried once the target accepts something. */
   refusedRuns: 'refused-runs',
-  /** What the target has of the list that it takes whole; followed by `:` and the name of a route. */
+  /** What the target has of its full list; followed by `:` and the name of a route. */
   snapshot: 'snapshot',
-  /** Somebody agrees to a list that is much shorter; followed in the same way. */
+  /** Someone agreed to a much shorter list; followed by a route in the same way. */
   snapshotConsent: 'snapshot-consent',
-  /** There when the connector has items with a key each, not one item for each entity. */
+  /** Present if the connector has keyed items rather than one item per entity. */
   items: 'items',
-  /** The beginning of the name of each link that waits to be written to the platform. */
+  /** Prefix of the name of each link waiting to be written to the platform. */
   linkPrefix: 'link:',
 } as const

@@ -1,30 +1,30 @@
 import { type StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { type MaybePromise } from '../store/state-store.ts'
 
-/** More keys than this need not be known by name: the state is unreadable all the same. */
+/** Maximum number of keys to remember; beyond that, the state is unreadable anyway. */
 const maxKeys = 1000
 
 /**
- * Knows which parts of the id map could not be read, until each of them could: one damaged page holds back the events of its
- * entities for ever, while those of all others go on.
+ * Tracks which parts of the id map could not be read, until each of them could: one damaged page holds back
+ * the events of its entities forever, while all others continue.
  */
 export class UnreadKeys {
   readonly #keys = new Set<string>()
   readonly #onHealth: (problem: StreamConnectorError | undefined) => void
   #problem: StreamConnectorError | undefined
 
-  /** @param onHealth the first part cannot be read, or all of them can be read again. */
+  /** @param onHealth called when the first part cannot be read, and when all of them can be read again. */
   constructor(onHealth: (problem: StreamConnectorError | undefined) => void) {
     this.#onHealth = onHealth
   }
 
-  /** Why a part cannot be read; undefined when all that was asked for can. */
+  /** Why a part cannot be read; undefined if everything requested can. */
   get problem(): StreamConnectorError | undefined {
     return this.#problem
   }
 
   /**
-   * What `read` answers.
+   * Returns the result of `read`.
    *
    * @throws what `read` throws.
    */

@@ -5,24 +5,24 @@ import { comparePositions, startOfTime, type Position } from '../util/position.t
 import { type StreamEvent } from '../opencti/stream-event.ts'
 import { updatedAtOf } from '../stix/read/entity-life.ts'
 
-/** With fewer frames it is not looked which of them need not be remembered any more. */
+/** Below this number of frames, the memory is not searched for frames to forget. */
 const minFrames = 20_000
 
-/** Beyond this, the frames that came first are forgotten; after a reconnect they are delivered again. */
+/** Above this number, the oldest frames are forgotten; after a reconnect they are delivered again. */
 const maxFrames = 100_000
 
 /**
- * Takes a catch-up through its pieces, on as many connections as that needs, and enters frames in the ledger. It knows the
- * frames of a piece that come again because the connection before was lost: a target that is so slow that the connection is
- * given up each time would never see anything else.
+ * Takes a catch-up through its pieces, on as many connections as necessary, and enters frames in the ledger.
+ * It recognizes the frames of a piece that are sent again because the previous connection was lost.
+ * Otherwise, a target so slow that every connection is dropped would never get past the first frames.
  *
- * What is remembered is in memory, or finished: it is safe with the piece as a whole.
+ * The remembered frames are in memory or finished; they become safe with the piece as a whole.
  */
 export class CatchUp {
   readonly #ledger: Ledger
   readonly #keeper: CatchUpKeeper
   #plan: CatchUpPlan | undefined
-  /** By what tells a frame from others: the `updated_at` that it came with. */
+  /** By the key that identifies a frame: the `updated_at` it came with. */
   readonly #received = new Map<string, number>()
   #lookAt = minFrames
   #hasBroughtNews = false
@@ -33,24 +33,24 @@ export class CatchUp {
     this.#keeper = keeper
   }
 
-  /** Where live reading begins behind it: at the earliest place that any of its connections has shown to be necessary. */
+  /** Where live reading begins after the catch-up: the earliest position that any of its connections required. */
   get live(): Position | undefined {
     return this.#keeper.catchUpNotes.live
   }
 
-  /** Live reading has to begin behind it here, or earlier. */
+  /** Live reading must begin here or earlier after the catch-up. */
   beginLiveAt(position: Position): void {
     const { live, pace } = this.#keeper.catchUpNotes
     if (live === undefined || comparePositions(position, live) < 0)
       this.#keeper.catchUpNotes = { pace, live: position }
   }
 
-  /** One is about to begin in place of live reading, which had come to this position. */
+  /** A catch-up is about to replace live reading, which had reached this position. */
   takeOver(position: Position): void {
     this.#keeper.catchUpNotes = { live: position }
   }
 
-  /** Whether the present connection has brought a frame of the catch-up that was not known. */
+  /** Whether the current connection has sent a frame of the catch-up that was not known. */
   get hasBroughtNews(): boolean {
     return this.#hasBroughtNews
   }
@@ -58,7 +58,8 @@ export class CatchUp {
   /**
    * A connection is about to be opened.
    *
-   * @returns the end of the piece to ask for, included, in milliseconds since 1970; undefined outside a catch-up.
+   * @returns the end of the piece to request, inclusive, in milliseconds since 1970; undefined outside a
+   * catch-up.
    */
   open(): number | undefined {
     this.#hasBroughtNews = false
@@ -74,23 +75,23 @@ export class CatchUp {
     return this.#plan.pieceUntilMs
   }
 
-  /** Whether the present piece is better asked for in smaller ones. */
+  /** Whether the current piece should be requested in smaller ones. */
   get isTooLarge(): boolean {
     return this.#plan?.isTooLarge === true
   }
 
   /**
-   * The connection has ended in the middle of a piece.
+   * The connection ended in the middle of a piece.
    *
-   * @param isCut whether somebody else ended it.
-   * @returns whether there is hope that the next one comes further.
+   * @param isCut whether the other side ended it.
+   * @returns whether the next connection can be expected to get further.
    */
   breakOff(isCut: boolean): boolean {
     return this.#plan?.breakOff(isCut) ?? true
   }
 
   /**
-   * The present piece was received whole, in so many milliseconds.
+   * The current piece was received completely, in this many milliseconds.
    *
    * @returns whether it was the last.
    */
@@ -108,7 +109,7 @@ export class CatchUp {
     return true
   }
 
-  /** As {@link Ledger.receive}; also undefined for a frame that this catch-up has brought before. */
+  /** Like {@link Ledger.receive}; also returns undefined for a frame that this catch-up has already received. */
   receive(position: Position | undefined, member: string, isMain: boolean): Ticket | undefined {
     const ledger = this.#ledger
     const ticket = ledger.receive(position, member)
@@ -124,8 +125,9 @@ export class CatchUp {
   }
 
   /**
-   * Whether the catch-up before has told the state that a live event tells, or a newer one: live reading begins earlier than
-   * it ended. What the platform did not have when the connection was opened is none of that.
+   * Whether the previous catch-up already sent the state in a live event, or a newer one: live reading begins
+   * before the catch-up's end. Does not apply to anything the platform did not have when the connection was
+   * opened.
    */
   hasTold({ name, key, position, entity, envelope, isDependency }: StreamEvent): boolean {
     const { newest, catchingUp } = this.#ledger
@@ -137,11 +139,11 @@ export class CatchUp {
     }
     if (isDependency || envelope.type === undefined || (name !== 'create' && name !== 'update')) return false
     const toldMs = this.#received.get(`create:${key}`)
-    // An older state would bring back what the newer one has withdrawn.
+    // An older state would restore what the newer one has withdrawn.
     return toldMs !== undefined && Date.parse(updatedAtOf(entity) ?? '') <= toldMs
   }
 
-  /** As {@link Ledger.settle}. */
+  /** Like {@link Ledger.settle}. */
   settle(ticket: Ticket): void {
     this.#ledger.settle(ticket)
     if (this.#whenFinished === undefined || !this.#ledger.isFinished) return
@@ -150,14 +152,14 @@ export class CatchUp {
     call()
   }
 
-  /** Calls `call` when all that was received is finished, at once when it is. */
+  /** Calls `call` once everything received is finished, immediately if it already is. */
   whenFinished(call: () => void): void {
     if (this.#ledger.isFinished) call()
     else this.#whenFinished = call
   }
 
   #remember(member: string, updatedAtMs: number): void {
-    // At the end, also when it was there: what is in front came first.
+    // Move it to the end, even if present: the oldest come first.
     this.#received.delete(member)
     this.#received.set(member, updatedAtMs)
     if (this.#received.size < this.#lookAt) return

@@ -4,31 +4,32 @@ import { type Clock } from '../util/clock.ts'
 import { millisecondsOfIsoDate } from '../util/iso-date.ts'
 import { isOfCatchUp } from './piece-end.ts'
 
-/** A clock that is off, seen from the others. */
+/** A clock that differs from the others. */
 export interface ClockOff {
-  /** `connector`: this machine, against the platform; `web-server` and `database`: the platform's own. */
+  /** `connector`: this machine, compared with the platform; `web-server` and `database`: the platform's own. */
   readonly clock: 'connector' | 'web-server' | 'database'
-  /** How far it is ahead, in milliseconds; below zero, behind. */
+  /** How far it is ahead, in milliseconds; negative if it is behind. */
   readonly aheadMs: number
 }
 
-/** Less is not worth a word, in milliseconds. */
+/** Smaller differences are not reported, in milliseconds. */
 const worthTellingMs = 60_000
 
-/** One event in so many is looked at: the clocks do not change from one to the next. */
+/** Number of events to skip between two checks: the clocks do not change from one event to the next. */
 const eventsBetween = 100
 
 const updatedAt = /"updated_at"\s*:\s*"([^"]{1,40})"/
 
 /**
- * Compares the clocks that a stream shows: of this machine, of the web server (`Date` of its answers, ids of idle heartbeats,
- * `updated_at`) and of the database that numbers the events. Nothing is lost whatever they say, but people compare times.
+ * Compares the clocks visible in a stream: this machine, the web server (`Date` header, ids of idle
+ * heartbeats, `updated_at`), and the database that numbers the events. Wrong clocks lose no events, but
+ * people compare times.
  */
 export class ClockWatch {
   readonly #clock: Clock
   readonly #platform: { readonly nowMs: number | undefined }
   readonly #handler: { onClockOff?(off: ClockOff): void }
-  /** What was told of each clock. */
+  /** The last reported difference of each clock. */
   readonly #told = new Map<ClockOff['clock'], number>()
   #untilNextEvent = 0
   #databaseAheadMs = 0
@@ -43,7 +44,7 @@ export class ClockWatch {
     this.#handler = handler
   }
 
-  /** The most that the id of an event was seen to be later than the time of its change, in milliseconds. */
+  /** The largest observed difference between an event's id and the time of its change, in milliseconds. */
   get databaseAheadMs(): number {
     return this.#databaseAheadMs
   }
@@ -53,17 +54,17 @@ export class ClockWatch {
     this.#untilNextEvent = 0
     const platformNowMs = this.#platform.nowMs
     if (platformNowMs !== undefined) this.#compare('connector', this.#clock.now() - platformNowMs)
-    // It can be older than now, but not newer.
+    // The newest event can be older than now, but not newer.
     if (newest !== undefined) this.#compare('database', Math.max(0, newest.ms - this.#latestMs()))
   }
 
-  /** A heartbeat came: an idle one has the time of the web server that serves the stream as its id. */
+  /** A heartbeat came. The id of an idle heartbeat is the time of the web server that serves the stream. */
   heartbeat(id: Position): void {
     const aheadMs = id.ms - this.#latestMs()
     if (aheadMs > worthTellingMs) this.#compare('web-server', aheadMs)
   }
 
-  /** A frame about an entity came. Of some, the time of the change is compared with the id that it got. */
+  /** A frame about an entity came. For some frames, compares the time of the change with the id. */
   event({ id, data }: StreamMessage): void {
     if (this.#untilNextEvent-- > 0) return
     this.#untilNextEvent = eventsBetween
@@ -73,7 +74,7 @@ export class ClockWatch {
     if (changedMs === undefined) return
     const aheadMs = position.ms - changedMs
     this.#databaseAheadMs = Math.max(this.#databaseAheadMs, aheadMs)
-    // An id can come long after the time of a change that took long, but not before it.
+    // An id can be much later than the time of a slow change, but not earlier.
     this.#compare('database', Math.min(0, aheadMs))
   }
 
@@ -81,7 +82,7 @@ export class ClockWatch {
     return Math.max(this.#clock.now(), this.#platform.nowMs ?? 0)
   }
 
-  /** Tells it once, and again when it has become another matter. */
+  /** Reports it once, and again when the difference has clearly changed. */
   #compare(clock: ClockOff['clock'], aheadMs: number): void {
     if (Math.abs(aheadMs) <= worthTellingMs) return
     const told = this.#told.get(clock)

@@ -1,7 +1,7 @@
 import { jsonText } from '../util/json-text.ts'
 import { type StreamMessage } from '../stream/stream-message.ts'
 
-/** A message as the specification shows it: the event and the entity, or its envelope. */
+/** A message as in the specification: the event and the entity, or its envelope. */
 export interface StreamConnectorMessage {
   /** `create`, `update`, `delete` or `merge`. */
   readonly event: string
@@ -11,13 +11,13 @@ export interface StreamConnectorMessage {
   readonly id?: string | undefined
 }
 
-/** The same as the stream would bring it. */
+/** Converts it to the form in which the stream sends it. */
 export function streamMessage({ id, event, data }: StreamConnectorMessage): StreamMessage {
   const text = typeof data === 'string' ? data : (jsonText(data) ?? '')
   return { id, event, data: text, bytes: text.length }
 }
 
-/** Many messages, one after the other as they are asked for. */
+/** Converts many messages one by one, as they are requested. */
 export async function* streamMessages(
   messages: Iterable<StreamConnectorMessage> | AsyncIterable<StreamConnectorMessage>,
 ): AsyncGenerator<StreamMessage, void> {

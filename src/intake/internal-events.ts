@@ -10,12 +10,12 @@ import { type EntityRecord } from '../store/state-store.ts'
 import { expiredEvent } from '../reconcile/repair-events.ts'
 import { type Redactor } from '../util/redactor.ts'
 
-/** Told how a correction has ended. */
+/** Called when a correction has ended, with its outcome. */
 type OnEnded = (outcome: Outcome) => void
 
 /**
- * Takes to the lanes what no event asks for: the repairs that a comparison found, and the withdrawal of what has come to
- * its time. The ledger has no part in it.
+ * Puts operations without an event in the lanes: the repairs that a comparison found, and the removal of
+ * expired entities. They bypass the ledger.
  */
 export class InternalEvents {
   readonly #options: InternalEventsOptions
@@ -27,10 +27,10 @@ export class InternalEvents {
   }
 
   /**
-   * Takes what a comparison found through the filter and the lanes, at the route where it was found. The counters of the
-   * connector have no part in it: they are of the stream.
+   * Takes a repair through the filter and the lanes, for the route where it was found. The connector's
+   * counters ignore it: they count the stream.
    *
-   * @param event a `create` with the present state of the entity, or a `delete` of which no more is known than its ids.
+   * @param event a `create` with the entity's current state, or a `delete` that contains only its ids.
    */
   repair(event: StreamEvent, repair: Repair, onEnded: OnEnded): void {
     const { inFlight, engine, routes, redactor } = this.#options
@@ -43,7 +43,7 @@ export class InternalEvents {
     try {
       operation = this.#repairOperation(event, delivery, routes.named(repair.route ?? ''))
     } catch (error) {
-      // A filter in code that throws: one entity must not stop the repair of the others.
+      // A filter in code threw: one entity must not stop the repair of the others.
       onEnded({ kind: 'dead-lettered', reason: redactor.clean(describeError(error)) })
       return
     }
@@ -57,8 +57,8 @@ export class InternalEvents {
   }
 
   /**
-   * Takes the withdrawal of what has come to its time through the lanes, as an event of its own: in the counters it is received
-   * and ends. The id map knows of it until it has ended.
+   * Takes the removal of an expired entity through the lanes as an event: the counters count it as received
+   * and ended. The id map keeps it until it has ended.
    */
   expire(record: EntityRecord, onEnded: OnEnded): void {
     const { counters, inFlight, engine, routes, checkpointer } = this.#options
@@ -77,7 +77,7 @@ export class InternalEvents {
     engine.push(operation)
   }
 
-  /** What a repair is for the route where it was found; undefined when nothing goes that way any more. */
+  /** The operation for a repair on the route where it was found; undefined if nothing uses that route anymore. */
   #repairOperation(
     event: StreamEvent,
     delivery: PendingEvent,
@@ -86,7 +86,7 @@ export class InternalEvents {
     const { filter, routes } = this.#options
     if (event.name === 'delete') {
       if (route === undefined && routes.unrouted === 'nothing') return undefined
-      // Filters and routes are not asked: there is nothing of the entity that they could judge.
+      // Filters and routes are not consulted: the event contains nothing they could judge.
       return withdrawalOf(event, delivery, 'reconciled', route)
     }
     const rejection = filter.rejects(event.entity)
@@ -99,12 +99,15 @@ export interface InternalEventsOptions extends PlannerOptions {
   readonly counters: EventCounters
   readonly inFlight: InFlightLimit
   readonly engine: { push(operation: Operation): void }
-  /** Takes secrets out of a text. */
+  /** Removes secrets from a text. */
   readonly redactor: Pick<Redactor, 'clean'>
   readonly checkpointer: { touch(): void }
 }
 
-/** What takes an entity from a route that has it, in the lane that it has there now: the route may have had another name. */
+/**
+ * The operation that removes an entity from a route, in its current lane: the route may have had another
+ * name.
+ */
 function withdrawalOf(
   { entity, key }: StreamEvent,
   delivery: PendingEvent,

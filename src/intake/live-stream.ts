@@ -17,7 +17,7 @@ import { type Pipeline } from './pipeline.ts'
 import { type Gap, type ReadingHandler } from './stream-reader-options.ts'
 import { StreamReader } from './stream-reader.ts'
 
-/** The live stream of a connector, read from where its progress stands until it is closed. */
+/** The live stream of a connector. Reads from the saved progress until it is closed. */
 export class LiveStream implements ReadingHandler {
   readonly #options: LiveStreamOptions
   readonly #events: EventStream
@@ -50,7 +50,7 @@ export class LiveStream implements ReadingHandler {
     this.#done = this.#events.run(this.#abort.signal)
   }
 
-  /** Stops reading; resolves when nothing more comes. */
+  /** Stops reading. Resolves when no more messages can come. */
   close(): Promise<void> {
     this.#abort.abort()
     this.#lost.close()
@@ -121,7 +121,7 @@ export class LiveStream implements ReadingHandler {
     return true
   }
 
-  /** Goes on without the catch-up if it is sure that there never is one. */
+  /** Continues without the catch-up if this stream can never have one. */
   async #abandonCatchUp(): Promise<void> {
     const { platform, loaded, progress } = this.#options
     const { signal } = this.#abort
@@ -129,12 +129,12 @@ export class LiveStream implements ReadingHandler {
     try {
       if (!(await platform.hasOriginFilters(streamId, signal))) return
     } catch {
-      // The next connection fails in the same way, and it is asked again.
+      // The next connection fails in the same way, and then this runs again.
       return
     }
     if (signal.aborted || !progress.ledger.catchingUp) return
     this.#reader.abandonCatchUp()
-    this.#events.reconnect('this stream is not caught up')
+    this.#events.reconnect('this stream cannot be caught up')
   }
 }
 
@@ -147,7 +147,7 @@ export interface LiveStreamOptions {
   readonly platform: Pick<Platform, 'hasOriginFilters' | 'nowMs'>
   readonly pipeline: Pipeline
   readonly checkpointer: Checkpointer
-  /** Where one more event needs room. */
+  /** Limits how many events may be taken in. */
   readonly room: Bound
   readonly progress: Progress
   readonly watch: StreamWatch

@@ -31,25 +31,25 @@ import { type StreamMessage } from '../stream/stream-message.ts'
 import { partsOf, type ReplayedLetter } from '../replay/replayed-letter.ts'
 import { type Redactor } from '../util/redactor.ts'
 
-/** Follows events. */
+/** Traces events. */
 export interface EventTracing {
-  /** @param isAlone whether nothing that is under way has caused the event. */
+  /** @param isAlone whether the event was not caused by anything already being traced. */
   begin(name: string, position: string | undefined, isAlone: boolean): EventTrace | undefined
 }
 
-/** Where the positions of events are kept. */
+/** Records the positions of events. */
 export type EventLedger = Pick<CatchUp, 'receive' | 'settle' | 'hasTold'>
 
-/** So many names of events that are not known are told of, and so much of each. */
+/** Maximum number of unknown event names to log, and the maximum length of each. */
 const maxUnknownNames = 20
 const maxNameLength = 100
 
-/** Told when an event has come to its end. */
+/** Called when an event has ended. */
 export type OnSettled = (outcome: Outcome) => void
 
 /**
- * The way of one event from the frame to the lanes: read, entered in the ledger and the counters, filtered, and turned into
- * the operations that the target needs.
+ * The path of an event from the frame to the lanes: decode it, enter it in the ledger and the counters,
+ * filter it, and turn it into operations for the target.
  */
 export class Pipeline {
   readonly #options: PipelineOptions
@@ -64,10 +64,10 @@ export class Pipeline {
   }
 
   /**
-   * Takes in one message about an entity, or of a name that nobody knows.
+   * Accepts a message about an entity, or one with an unknown name.
    *
-   * @param ledger where its position is kept; absent for a message that did not come from the stream.
-   * @returns its position; undefined when it has none that could be read.
+   * @param ledger records its position; undefined for a message that did not come from the stream.
+   * @returns its position; undefined if it has none or it cannot be parsed.
    */
   accept(message: StreamMessage, ledger: EventLedger | undefined, onEnd?: OnSettled): Position | undefined {
     const position = message.id === undefined || message.id === '' ? undefined : parsePosition(message.id)
@@ -76,14 +76,14 @@ export class Pipeline {
   }
 
   /**
-   * Takes the event of a dead letter through the filter and the lanes once more.
+   * Takes the event of a dead letter through the filter and the lanes again.
    *
-   * In the counters it is received again, and ends again: they count endings, so that they always balance, and a letter that
-   * fails three times was dead-lettered three times. How many letters there are is for the store to tell. The ledger has no
-   * part in it: the position passed the event when the letter was on disk.
+   * The counters count it as received and ended once more. They count endings, so they always balance: a
+   * letter that fails three times counts as dead-lettered three times. The store knows how many letters there
+   * are. The ledger is not involved: the position passed the event when the letter was on disk.
    *
-   * @param isFirst whether it goes before what waits of its entity.
-   * @returns what is wrong with a letter that cannot be read; nothing is done then.
+   * @param isFirst whether it goes before the entity's queued operations.
+   * @returns the problem of a letter that cannot be read; nothing is done in that case.
    */
   replay(letter: DeadLetter, onSettled: OnSettled, isFirst = false): string | undefined {
     const { eventType, key, data } = letter
@@ -153,7 +153,7 @@ export class Pipeline {
     try {
       this.#route(event, receipt)
     } catch (error) {
-      // A filter in code that throws, or what nobody thought of: one event must not stop the others.
+      // A filter in code threw, or something unforeseen happened: one event must not stop the others.
       const problem = this.#options.redactor.clean(describeError(error))
       receipt.end(this.#options.letters.buryUnplanned(message, event, problem))
     }
@@ -173,14 +173,15 @@ export class Pipeline {
       receipt.end(skippedOwn)
       return
     }
-    // Platforms up to 6.1 send deletes also to who does not want them; other sources and old dead letters hold some too.
+    // Platforms up to 6.1 send deletes even if they are not requested. Other sources and old dead letters may
+    // contain some, too.
     if (!this.#options.listenDelete && isDeleteOfPlatform(event)) {
       receipt.end(unwantedDelete)
       return
     }
     const rejection = filter.rejects(event.entity)
-    // What never passes cannot have been pushed; all else is decided in its lane, after what is under way. So is a create:
-    // a catch-up tells every change as one.
+    // An entity that can never pass cannot have been pushed. Everything else is decided in its lane, after
+    // the operations before it. So is a create: a catch-up sends every change as one.
     if (rejection?.isForGood === true && (event.name === 'create' || event.name === 'update')) {
       receipt.end({ kind: 'skipped', reason: rejection.reason })
       return
@@ -193,7 +194,7 @@ export class Pipeline {
       receipt.end(letter === undefined ? skippedNoRoute : skippedNoPart)
       return
     }
-    // Only now: what threw before must not hold room.
+    // Not earlier: if something above throws, no room must be occupied.
     inFlight.take(event.bytes)
     delivery.split(operations.length)
     const { engine } = this.#options
@@ -204,13 +205,16 @@ export class Pipeline {
   }
 }
 
-/** Acknowledges one event: in the ledger, where it has a place there, in the counters, and to who waits for its end. */
+/**
+ * Acknowledges an event: in the ledger (if it came from the stream), in the counters, and to the waiting
+ * caller.
+ */
 class Receipt implements Acknowledgment {
   readonly #options: PipelineOptions
   readonly #ledger: EventLedger | undefined
   readonly #onSettled: OnSettled | undefined
   readonly #isReplay: boolean
-  /** Absent when nobody follows the event. */
+  /** Undefined without tracing. */
   readonly trace: EventTrace | undefined
   #ticket: Ticket | undefined
 
@@ -228,14 +232,14 @@ class Receipt implements Acknowledgment {
     this.#isReplay = isReplay
   }
 
-  /** Enters the event in the ledger. Returns false for a duplicate, which has no place there. */
+  /** Enters the event in the ledger. Returns false for a duplicate, which is not entered. */
   enter(position: Position | undefined, member: string, isMain: boolean): boolean {
     if (this.#ledger === undefined) return true
     this.#ticket = this.#ledger.receive(position, member, isMain)
     return this.#ticket !== undefined
   }
 
-  /** The event has ended before it took up room. */
+  /** The event ended before it occupied room. */
   end(outcome: Outcome): void {
     this.#options.counters.close(outcome, this.#isReplay)
     if (this.#ticket !== undefined) {
@@ -261,42 +265,42 @@ export interface PipelineOptions {
   readonly inFlight: InFlightLimit
   readonly engine: Pick<Engine, 'push' | 'pushFirst'>
   readonly filter: Filter
-  /** Default: none. */
+  /** @default no routes */
   readonly routes?: Routes | undefined
   readonly checkpointer: Checkpointer
-  /** Keep what cannot be delivered. */
+  /** Keep undeliverable events. */
   readonly letters: Pick<DeadLetterWriter, 'buryUnreadable' | 'buryUnplanned'>
   readonly delivery: DeliveryOptions
-  /** Whether what the platform deletes is withdrawn from the target. */
+  /** Whether entities deleted on the platform are removed from the target. */
   readonly listenDelete: boolean
   readonly clock: Clock
   readonly logger: Logger
   readonly ownUser: OwnUser
-  /** Told of authors and markings that come: what they know of them may be out of date. Default: nobody is. */
+  /** Notified of new authors and markings, because cached ones may be outdated. @default none */
   readonly lookups?: { noteEvent(event: StreamEvent): void } | undefined
-  /** Know the events that only tell what the connector wrote itself. Default: none does. */
+  /** Recognize events that only repeat what the connector wrote. @default none */
   readonly links?: { isEcho(event: StreamEvent): boolean } | undefined
-  /** Takes secrets out of a text. */
+  /** Removes secrets from a text. */
   readonly redactor: Pick<Redactor, 'clean'>
-  /** Follows events from when they are accepted. Default: nobody does. */
+  /** Traces events from acceptance. @default none */
   readonly tracing?: EventTracing | undefined
 }
 
-/** What tells a frame from others when what it is about cannot be read: all that it says. */
+/** Identifies a frame whose entity cannot be read, by its entire content. */
 function unreadableMember({ event, data, bytes }: StreamMessage): string {
   return `${event}?${bytes}:${createHash('sha256').update(data).digest('base64')}`
 }
 
-/** What the beginning of a frame tells of its entity: the platform writes the id first. */
+/** The entity id at the beginning of a frame; the platform writes the id first. */
 const entityIdInFrame = /"data":\{"id":"(([a-z][a-z0-9-]*)--[0-9a-f-]{36})"/
 
-/** A frame of which only the beginning was kept. */
+/** Describes a frame of which only the beginning was kept. */
 function tooLarge({ data, bytes }: StreamMessage, maxFrameBytes: number): UnreadableEvent {
   const heapBytes = heapFrameLimit()
   const [, entityId, entityType] = entityIdInFrame.exec(data) ?? []
   const problem =
     heapBytes < maxFrameBytes
-      ? `the frame of ${bytes} bytes is larger than what the heap of Node.js can hold, which is ${heapBytes} bytes: give the process more memory (NODE_OPTIONS=--max-old-space-size=…, in MiB)`
+      ? `the frame of ${bytes} bytes is larger than the Node.js heap allows (${heapBytes} bytes): give the process more memory (NODE_OPTIONS=--max-old-space-size=…, in MiB)`
       : `the frame of ${bytes} bytes is larger than the limit of ${maxFrameBytes} bytes (CONNECTOR_MAX_FRAME_BYTES)`
   return { problem, entityId, entityType }
 }
@@ -308,7 +312,7 @@ const skippedNoPart: Outcome = { kind: 'skipped', reason: 'no-part' }
 const unwantedDelete: Outcome = { kind: 'skipped', reason: 'listen-delete' }
 const skippedOwn: Outcome = { kind: 'skipped', reason: 'own-change' }
 
-/** Whether the platform has deleted the entity, or taken it out of the stream; not that its time has come. */
+/** Whether the platform deleted the entity or removed it from the stream; false if it expired. */
 function isDeleteOfPlatform({ name, envelope }: StreamEvent): boolean {
   return name === 'delete' && envelope.type !== expiredType
 }

@@ -2,12 +2,16 @@ import { type StreamNotice } from '../stream/stream-notice.ts'
 import { type Clock } from '../util/clock.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 
-/** So long without a connection that was good is more than the restart of a platform, in milliseconds. */
+/**
+ * Longer than a platform restart takes: the time without a good connection after which the stream counts as
+ * lost, in milliseconds.
+ */
 const lostAfterMs = 120_000
 
 /**
- * Notices that the live stream is gone for longer than a restart takes, or that no connection brings anything new. Each
- * failed connection alone is a warning, which the default log level hides: this is what an operator has to hear of.
+ * Detects that the live stream is gone for longer than a restart takes, or that no connection delivers
+ * anything new. A single failed connection is only a warning, which the default log level hides; operators
+ * must hear about this one.
  */
 export class StreamLossWatch {
   readonly #clock: Clock
@@ -26,7 +30,7 @@ export class StreamLossWatch {
     if (this.#isClosed) return
     switch (notice.kind) {
       case 'flowing':
-      // It was there, and given up on purpose.
+      // The stream was there; we closed the connection on purpose.
       case 'hung-up':
         this.#restored()
         return
@@ -42,7 +46,7 @@ export class StreamLossWatch {
     }
   }
 
-  /** Says nothing more. */
+  /** Stops reporting. */
   close(): void {
     this.#isClosed = true
     this.#cancel()

@@ -21,53 +21,57 @@ import { type StartKind } from '../session/progress.ts'
 import { catchUpStart, liveStart, stepBackFrom } from './where-to-read.ts'
 
 /**
- * Heartbeats of a quiet stream move the position only as far as the newest event that the platform named at the beginning
- * of the connection. So the connection is renewed now and then, in milliseconds: else, after a long quiet time, the
- * platform could drop events that were none of ours, which would look like a gap.
+ * Heartbeats of a quiet stream move the position only as far as the newest event that the platform reported
+ * when the connection was opened. The connection is therefore renewed after this time, in milliseconds.
+ * Otherwise, after a long quiet period, the platform could drop events that did not concern us, and this
+ * would look like a gap.
  */
 const renewAfterMs = 10 * 60_000
 const renewAtLeastEachMs = 60 * 60_000
 
-/** How long it is waited for a piece of a catch-up to be finished before the next one is asked for, in milliseconds. */
+/** How long to wait for a piece of a catch-up to finish before requesting the next one, in milliseconds. */
 const finishWaitMs = 2000
 
 /**
- * What the platform says in place of its refusal to catch up when the user may not see organizations: the frame of the
- * refusal has no entity whose organizations it could take out (OpenCTI platform, graphql/sseMiddleware.js).
+ * The platform's error in place of a catch-up refusal if the user may not see organizations: the refusal
+ * frame has no entity to remove organizations from (OpenCTI platform, graphql/sseMiddleware.js).
  */
 const refusalGoneWrong = /cannot read propert/i
 
 /**
- * Listens to the live stream: hands what speaks of entities to the pipeline, and obeys the rest (OpenCTI platform,
- * graphql/sseMiddleware.js).
+ * Listens to the live stream: passes messages about entities to the pipeline and handles the rest (OpenCTI
+ * platform, graphql/sseMiddleware.js).
  */
 export class StreamReader implements EventStreamHandler {
   readonly #options: StreamReaderOptions
   readonly #ledger: Ledger
   readonly #catchUp: CatchUp
   readonly #clocks: ClockWatch
-  /** Tells the end of the piece that the present connection catches up; undefined when it reads live. */
+  /** Detects the end of the piece that the current connection catches up; undefined while reading live. */
   #pieceEnd: PieceEnd | undefined
-  /** When the present connection was opened, in milliseconds of the monotonic clock; undefined before its first frame. */
+  /**
+   * When the current connection was opened, on the monotonic clock, in milliseconds; undefined before its
+   * first frame.
+   */
   #connectedAtMs: number | undefined
   #renewAfterMs = renewAfterMs
-  /** The newest event that the platform had at the last connection that told. */
+  /** The platform's newest event when it last reported one. */
   #platformNewest: Position | undefined
-  /** Up to where a catch-up brings what the stream does not hold, wherever reading begins. */
+  /** The catch-up covers everything missing from the stream up to here, wherever reading begins. */
   #caughtUpTo = startOfTime
-  /** What the reading began with; `resumed` once something was received. */
+  /** How reading began; `resumed` once something was received. */
   #startKind: StartKind
-  /** A catch-up is over, and the connection that shows whether anything is missing is not there yet. */
+  /** A catch-up has ended, and the connection that shows whether anything is missing is not open yet. */
   #isCaughtUp = false
-  /** The present connection was held back by us, until it was given up. */
+  /** We paused the current connection until it was dropped. */
   #isHeldBack = false
-  /** Resolves when the next piece may be asked for. */
+  /** Resolves when the next piece may be requested. */
   #pieceFinished: Promise<void> | undefined
-  /** The connection is being given up: what still comes on it comes again on the next. */
+  /** The connection is being closed: whatever it still sends comes again on the next one. */
   #isLeaving = false
-  /** The newest ids that any connection has brought. Those of heartbeats come from another clock than those of events. */
+  /** The newest ids from any connection. Heartbeat ids come from a different clock than event ids. */
   readonly #newest: { event: Position; heartbeat: Position }
-  /** Where the present connection began. */
+  /** Where the current connection began. */
   #openedFrom: Position
   #hasBroughtNews = false
 
@@ -109,7 +113,7 @@ export class StreamReader implements EventStreamHandler {
     return this.#pieceFinished ?? this.#options.room.room()
   }
 
-  /** New events, a heartbeat beyond what was known, or a finished piece of a catch-up. */
+  /** New events, a heartbeat past the known position, or a finished piece of a catch-up. */
   madeProgress(): boolean {
     return (
       this.#hasBroughtNews ||
@@ -123,7 +127,7 @@ export class StreamReader implements EventStreamHandler {
     this.#options.handler.onNotice?.(notice)
   }
 
-  /** There will be no catch-up: goes on live from where it would have begun. */
+  /** Continues live from where the catch-up would have begun, without a catch-up. */
   abandonCatchUp(): void {
     this.#goOnLive(this.#ledger.safe)
   }
@@ -175,7 +179,7 @@ export class StreamReader implements EventStreamHandler {
     this.#seen('event', position)
     if (end === undefined) return
     end.noteFrame(position)
-    if (this.#catchUp.isTooLarge) this.#leave('a piece of the catch-up is taken in smaller ones')
+    if (this.#catchUp.isTooLarge) this.#leave('a piece of the catch-up is split into smaller ones')
   }
 
   #heartbeat(id: string | undefined): void {
@@ -188,7 +192,7 @@ export class StreamReader implements EventStreamHandler {
     }
     this.#ledger.heartbeat(position)
     this.#seen('heartbeat', position)
-    if (this.#isDueForRenewal(position)) this.#leave('to learn what the platform holds now')
+    if (this.#isDueForRenewal(position)) this.#leave("to refresh the platform's newest position")
   }
 
   #isDueForRenewal(heartbeat: Position): boolean {
@@ -200,7 +204,7 @@ export class StreamReader implements EventStreamHandler {
     )
   }
 
-  /** Since OpenCTI 7: how the server sees this connection, once a heartbeat. */
+  /** Since OpenCTI 7: the server's view of this connection, sent with each heartbeat. */
   #consumerMetrics(data: string): void {
     const lagSeconds = field(data, 'timeLag')
     if (typeof lagSeconds === 'number' && lagSeconds > 0)
@@ -217,8 +221,8 @@ export class StreamReader implements EventStreamHandler {
   }
 
   /**
-   * The first frame says what the whole stream holds. Reading must not begin behind its newest event, where whatever comes
-   * next would be passed over; and when it begins later than we need, some events are gone: those are caught up.
+   * The first frame describes the entire stream. Reading must not begin after its newest event, or the next
+   * events would be missed. If it begins later than our position, some events are gone: those are caught up.
    */
   #connected(data: string): void {
     const { clock, platform } = this.#options
@@ -253,7 +257,7 @@ export class StreamReader implements EventStreamHandler {
     if (step === undefined) return false
     this.#ledger.stepBack(step.position)
     if (step.isFuture) this.#options.handler.onFuture?.(formatPosition(resume), formatPosition(step.position))
-    this.#leave('the position lies behind the newest event of the platform')
+    this.#leave("the position is after the platform's newest event")
     return true
   }
 
@@ -261,7 +265,7 @@ export class StreamReader implements EventStreamHandler {
     const { catchUpUntilMs, catchingUp, resume, safe } = this.#ledger
     const beginning = positionBefore(first)
     let needed = resume
-    // Nothing was received yet of what exists: what was deleted before is nothing that the target has.
+    // Nothing was received from the catch-up yet: the target cannot have entities that were deleted before.
     let isQuiet = this.#startKind !== 'resumed'
     if (catchingUp) {
       const live = liveStart(catchUpUntilMs!, newest, nowMs)
@@ -282,7 +286,8 @@ export class StreamReader implements EventStreamHandler {
       Math.max(newest.ms - nowMs, this.#clocks.databaseAheadMs),
     )
     const gap = { from: formatPosition(needed), firstAvailable: formatPosition(first), sinceMs, untilMs }
-    // Live reading goes on from where it was: a catch-up tells nothing of what was deleted since the first event.
+    // Live reading continues from where it was: a catch-up does not report what was deleted since the first
+    // event.
     if (!catchingUp) this.#catchUp.takeOver(later(resume, beginning))
     this.#isLeaving = this.#options.handler.onGap(gap)
   }
@@ -293,14 +298,14 @@ export class StreamReader implements EventStreamHandler {
     this.#pieceEnd = undefined
     this.#startKind = 'resumed'
     this.#isCaughtUp = isLast
-    // Opened anew also behind the last: by what the stream holds then it shows whether anything is missing.
-    if (isLast) this.#leave('the catch-up is over')
+    // Reopen even after the last piece: the new connection shows whether anything is missing from the stream.
+    if (isLast) this.#leave('the catch-up has ended')
     else this.#leaveWhenFinished()
   }
 
   /**
-   * The next piece is asked for when this one is finished, so that one piece at most comes twice after a crash. What hangs, or
-   * waits for a batch to fill, does not hold up the rest for long: it only makes more come twice.
+   * Requests the next piece when this one is finished, so that a crash repeats at most one piece. An
+   * operation that hangs or waits for a batch only delays this briefly: the cost is more repeated frames.
    */
   #leaveWhenFinished(): void {
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -317,7 +322,7 @@ export class StreamReader implements EventStreamHandler {
     this.#catchUp.whenFinished(go)
   }
 
-  /** The connection before this one was lost, or given up, in the middle of a piece. */
+  /** The previous connection was lost or closed in the middle of a piece. */
   #leavePiece(): void {
     if (this.#pieceEnd === undefined || this.#connectedAtMs === undefined) return
     const isCut = !this.#isHeldBack && !this.#isLeaving
@@ -360,5 +365,5 @@ function field(json: string, name: string): unknown {
 }
 
 function errorText(data: string): string {
-  return shortened(stringField(data, 'message') ?? 'it gives no reason', 500)
+  return shortened(stringField(data, 'message') ?? 'no reason given', 500)
 }

@@ -1,22 +1,26 @@
 import { comparePositions, type Position } from '../util/position.ts'
 
 /**
- * How far apart the clocks of the web server and of the database may be without being noticed, in milliseconds, and how long
- * a change may take from its time to its id.
+ * Maximum undetected difference between the clocks of the web server and the database, and maximum time from
+ * a change to its id, in milliseconds.
  */
 const skewMs = 60_000
 
-/** How far before the platform's newest event reading begins when the position was in its future, in milliseconds. */
+/**
+ * How far before the platform's newest event reading begins if the position was in its future, in
+ * milliseconds.
+ */
 const afterFutureMs = 3_600_000
 
 /**
- * Where live reading begins behind a catch-up. The catch-up goes by the time of the web server, live reading by that of the
- * database: had both the same end, what was written while the one is ahead of the other would come in neither. So it begins
- * earlier, by as much as the database may be behind: by the time since its newest event at least.
+ * Where live reading begins after a catch-up. The catch-up uses the web server's clock, live reading the
+ * database's. If both ended at the same time, neither would include writes made while one clock is ahead of
+ * the other. Live reading therefore begins earlier, by as much as the database may be behind: at least the
+ * time since its newest event.
  *
  * @param untilMs the end of the catch-up, in milliseconds since 1970.
- * @param newest the newest event of the platform.
- * @param nowMs what time it is by the clock of the web server.
+ * @param newest the platform's newest event.
+ * @param nowMs the current time by the web server's clock.
  */
 export function liveStart(untilMs: number, newest: Position, nowMs: number): Position {
   const behindMs = Math.max(0, nowMs - newest.ms)
@@ -24,10 +28,10 @@ export function liveStart(untilMs: number, newest: Position, nowMs: number): Pos
 }
 
 /**
- * Where a catch-up begins that takes the place of live reading, in milliseconds since 1970: earlier by as much as the web
- * server may be behind the database.
+ * Where a catch-up that replaces live reading begins, in milliseconds since 1970: earlier by as much as the
+ * web server may be behind the database.
  *
- * @param aheadMs how far the database was seen to be ahead.
+ * @param aheadMs how far the database was observed to be ahead.
  */
 export function catchUpStart(liveMs: number, aheadMs: number): number {
   return Math.max(0, liveMs - Math.max(0, aheadMs) - skewMs)
@@ -36,16 +40,16 @@ export function catchUpStart(liveMs: number, aheadMs: number): number {
 /** Where reading begins, and whether a person should know. */
 export interface StepBack {
   readonly position: Position
-  /** The position lay in the future by all clocks. */
+  /** The position was in the future by all clocks. */
   readonly isFuture: boolean
 }
 
 /**
- * Where reading begins when the position lies behind the newest event of the platform: whatever came until then would be
- * passed over in silence. On a quiet stream that is so for every start that a person gives, and for positions of the Python
- * client, which saves the made-up ids of heartbeats.
+ * Where reading begins if the position is after the platform's newest event; everything until then would be
+ * missed silently. On a quiet stream this happens at every start position that a person sets, and with
+ * positions from the Python client, which saves the generated ids of heartbeats.
  *
- * @param isChosen whether a person said where to begin: nothing before the newest event is wanted then.
+ * @param isChosen whether a person chose where to begin; then nothing before the newest event is wanted.
  */
 export function stepBackFrom(
   position: Position,

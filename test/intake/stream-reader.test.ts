@@ -83,7 +83,7 @@ test('a catch-up ends with a live event beyond its end, which comes again on the
   expect(connect()['recover']).toBe(new Date(untilMs).toISOString())
   reader.onMessages([caughtUp('10-0'), caughtUp('20-0'), message('create', `${untilMs + 9}-0`)])
   expect(accepted).toEqual(['10-0', '20-0'])
-  expect([ledger.catchingUp, reasons]).toEqual([false, ['the catch-up is over']])
+  expect([ledger.catchingUp, reasons]).toEqual([false, ['the catch-up has ended']])
   const query = connect(`${untilMs + 5}-0`)
   expect(query).not.toHaveProperty('recover')
   expect(Number.parseInt(query['from']!, 10)).toBeLessThan(untilMs)
