@@ -18,6 +18,7 @@ export interface Headline {
     | `route ${string}`
     | `routes ${string}`
     | 'hooks hang'
+    | 'list not taken'
     | 'asked to wait'
     | 'nothing delivered yet'
     | 'disconnected'
@@ -97,6 +98,12 @@ function troubleOf(facts: ObservedFacts, reasons: readonly Unreadiness[]): Headl
   const state = targetStateOf(facts)
   if (state !== undefined) return { state, tone: 'bad', reason: `${reason}${consequenceOf(facts)}` }
   if (facts.hanging().isAll) return { state: 'hooks hang', tone: 'bad', reason }
+  if (facts.snapshots.some(({ problem }) => problem !== undefined))
+    return {
+      state: 'list not taken',
+      tone: 'bad',
+      reason: `${reason} Changes are kept, and the list is retried.`,
+    }
   if (parts.size === 1 && parts.has('stream') && !facts.stream.isConnected)
     return { state: 'disconnected', tone: 'bad', reason }
   return { state: 'not ready', tone: 'bad', reason }

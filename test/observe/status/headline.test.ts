@@ -56,6 +56,16 @@ test.each<[string, string, Partial<ObservedFacts>, RegExp]>([
   ],
   ['stopping', 'busy', { state: 'stopping' }, /saving/],
   [
+    'list not taken',
+    'bad',
+    {
+      snapshots: [
+        { route: 'secure', count: 3, takenAtMs: 0, isDirty: true, problem: 'the target answered 413' },
+      ],
+    },
+    /^The list of route secure is not taken: the target answered 413\. Changes are kept/,
+  ],
+  [
     'paused: target down',
     'bad',
     { outage: 'it answers 503' },
