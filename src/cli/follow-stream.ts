@@ -132,7 +132,7 @@ function enter(ledger: Receipts, { message, position, event }: Frame): boolean {
     : `${event.name}${event.isDependency ? '+' : ':'}${event.key}`
   const ticket = ledger.receive(position, member, isBad || !event.isDependency)
   if (ticket === undefined) return false
-  const isTold = !isBad && ledger.hasTold?.(event) === true
+  const isTold = !isBad && event.name !== 'merge' && ledger.hasTold?.(event) === true
   ledger.settle(ticket)
   return !isTold
 }

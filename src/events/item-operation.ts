@@ -137,8 +137,12 @@ export class ItemWork {
     this.#outcome = worse(this.#outcome, outcome)
   }
 
+  /** What the target has refused to create: it has nothing of that. */
+  readonly refused: ItemChange[] = []
+
   /** An item could not be delivered, for good. */
-  failed({ itemKey, tries }: ItemOperation, verdict: Verdict, isSuspect: boolean): void {
+  failed({ itemKey, kind, change, tries }: ItemOperation, verdict: Verdict, isSuspect: boolean): void {
+    if (kind === 'create' && verdict.kind === 'reject') this.refused.push(change)
     this.#verdict ??= { ...verdict, reason: `${shortened(itemKey, maxShownCharacters)}: ${verdict.reason}` }
     this.#failed++
     this.attempts = Math.max(this.attempts, tries.count)

@@ -127,8 +127,9 @@ export class PushedEntities implements DeliveryFeature {
   #orderToCatchUp({ event, kind, entity }: Operation, caughtUpMs: number): KnownReason | undefined {
     const { newestTold: newest } = this.#progress.ledger
     if (newest === undefined || comparePositions(event.position!, newest) > 0) return undefined
-    // A delete for leaving the filter, or for a merge, carries the time of an earlier change.
-    if (kind === 'delete' && event.envelope.type !== 'delete') return undefined
+    // What leaves the stream's filter, or is merged into another entity, carries the time of an earlier change.
+    const isOlder = event.name === 'delete' ? event.envelope.type !== 'delete' : entity !== event.entity
+    if (kind === 'delete' && isOlder) return undefined
     const updatedMs = updatedMsOf(entity)
     if (updatedMs === undefined || updatedMs > caughtUpMs) return undefined
     if (updatedMs < caughtUpMs) return 'older-than-catch-up'

@@ -137,7 +137,7 @@ export class CatchUp {
       this.#received.clear()
       return false
     }
-    if (isDependency || envelope.type === undefined || (name !== 'create' && name !== 'update')) return false
+    if (isDependency || envelope.type === undefined || name === 'delete') return false
     const toldMs = this.#received.get(`create:${key}`)
     // An older state would restore what the newer one has withdrawn.
     return toldMs !== undefined && Date.parse(updatedAtOf(entity) ?? '') <= toldMs

@@ -101,7 +101,7 @@ export class Pipeline {
     this.#options.counters.receive()
     const entityKey = entityKeyOfLane(key, letter.route)
     try {
-      this.#route(event, receipt, {
+      this.#route(event, receipt, false, {
         ...letter,
         entityKey,
         through: route,
@@ -144,14 +144,16 @@ export class Pipeline {
     trace?.about(event.entity)
     const member = `${event.name}${event.isDependency ? '+' : ':'}${event.key}`
     const isNew = receipt.enter(position, member, !event.isDependency)
-    if (!isNew || ledger?.hasTold(event) === true) {
+    const isTold = ledger?.hasTold(event) === true
+    // That others have gone with a merge is still news.
+    if (!isNew || (isTold && event.name !== 'merge')) {
       receipt.end(skippedDuplicate)
       return
     }
     const { type } = event.entity
     if (type === 'identity' || type === 'marking-definition') this.#options.lookups?.noteEvent(event)
     try {
-      this.#route(event, receipt)
+      this.#route(event, receipt, isTold)
     } catch (error) {
       // A filter in code threw, or something unforeseen happened: one event must not stop the others.
       const problem = this.#options.redactor.clean(describeError(error))
@@ -166,7 +168,8 @@ export class Pipeline {
     this.#options.logger.warn('The platform sends an unknown kind of event: skipping it', { event: name })
   }
 
-  #route(event: StreamEvent, receipt: Receipt, letter?: ReplayedLetter): void {
+  /** @param isTold whether the target of the event has been told in this state, or in a newer one. */
+  #route(event: StreamEvent, receipt: Receipt, isTold: boolean, letter?: ReplayedLetter): void {
     const { inFlight, delivery: options, filter } = this.#options
     const isOwnWork = options.skipOwnChanges && isOwn(event, this.#options.ownUser.id)
     if (isOwnWork || this.#options.links?.isEcho(event) === true) {
@@ -190,8 +193,9 @@ export class Pipeline {
     delivery.trace = receipt.trace
     let operations = this.#planner.operationsOf(event, delivery, rejection?.reason)
     if (letter !== undefined) operations = partsOf(letter, operations)
+    if (isTold) operations = operations.filter(({ entity }) => entity !== event.entity)
     if (operations.length === 0) {
-      receipt.end(letter === undefined ? skippedNoRoute : skippedNoPart)
+      receipt.end(isTold ? skippedDuplicate : letter === undefined ? skippedNoRoute : skippedNoPart)
       return
     }
     // Not earlier: if something above throws, no room must be occupied.

@@ -304,7 +304,9 @@ export class TargetEffects {
   }
 
   /** All items of an entity have ended: the target has them as they are now, but for those that failed. */
-  async itemsTaken({ operation, leavesItems, outcome, failure }: ItemWork): Promise<Outcome> {
+  async itemsTaken(work: ItemWork): Promise<Outcome> {
+    const { operation, leavesItems, outcome, failure } = work
+    this.#options.items?.ended(work)
     if (failure !== undefined) {
       for (const feature of this.#options.features) await feature.partlyTaken?.(operation)
     } else if (!leavesItems) this.lost(operation)

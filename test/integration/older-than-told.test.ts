@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
+import { type ConnectorDefaults } from 'opencti-stream-connector'
 import { buildIdentity, buildMalware } from 'opencti-stream-connector/testing'
-import { makeRecorder, startSimulator } from '../fixtures/stage.ts'
+import { Recorder } from '../fixtures/recorder.ts'
+import { caughtUp, lastEventOf, makeRecorder, startSimulator } from '../fixtures/stage.ts'
 import { until } from '../fixtures/until.ts'
 
 test('skips an event that a dependency overtook, even while the stream is reopening', async () => {
@@ -31,4 +33,44 @@ test('skips an event that a dependency overtook, even while the stream is reopen
   expect(recorder.calls.find(({ entityId }) => entityId === author.id)!.entity).toMatchObject({
     description: 'v3',
   })
+})
+
+class Routed extends Recorder {
+  static override readonly defaults = {
+    ...Recorder.defaults,
+    routes: { near: { labels: { any: ['near'] } } },
+  } satisfies ConnectorDefaults
+}
+
+test('a merge from before the catch-up does not withdraw what has come to a route since', async () => {
+  const simulator = await startSimulator()
+  const { id } = simulator.create(buildMalware({ seed: 1, labels: ['far'] }))
+  const source = simulator.create(buildMalware({ seed: 2, labels: ['far'] }))
+  simulator.merge(id, [source.id])
+  // Both times are told in milliseconds.
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  simulator.update(id, { labels: ['near'] })
+  const recorder = makeRecorder(simulator, {}, Routed)
+  await recorder.start()
+  await caughtUp(recorder)
+  const last = simulator.create(buildMalware({ seed: 3, labels: ['near'] }))
+  await until('all that is live', () => recorder.status().position === lastEventOf(simulator, last.id))
+  expect(recorder.callsOf(id)).toEqual(['create'])
+})
+
+test('a merge from before the catch-up does not bring back what its target has lost since', async () => {
+  const simulator = await startSimulator()
+  const { id } = simulator.create(buildMalware({ seed: 1, labels: ['near'] }))
+  const source = simulator.create(buildMalware({ seed: 2, labels: ['near'] }))
+  simulator.merge(id, [source.id])
+  // Both times are told in milliseconds.
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  simulator.update(id, { labels: ['far'] })
+  const recorder = makeRecorder(simulator, {}, Routed)
+  await recorder.start()
+  await caughtUp(recorder)
+  const last = simulator.create(buildMalware({ seed: 3, labels: ['near'] }))
+  await until('all that is live', () => recorder.status().position === lastEventOf(simulator, last.id))
+  expect(recorder.callsOf(id)).toEqual([])
+  expect(recorder.callsOf(source.id).at(-1)).not.toBe('create')
 })
