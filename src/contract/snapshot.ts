@@ -1,7 +1,7 @@
 import { type Logger } from '../util/logger.ts'
 
 /**
- * What `replaceAll` learns beside the items.
+ * What `replaceAll` receives apart from the items.
  *
  * @example
  * ```ts
@@ -12,11 +12,11 @@ import { type Logger } from '../util/logger.ts'
  * ```
  */
 export interface SnapshotContext {
-  /** How many items there are. */
+  /** Number of items. */
   readonly count: number
-  /** SHA-256 over the items in their order, in hexadecimal: equal lists have equal sums. */
+  /** SHA-256 over the items in order, in hexadecimal: equal lists have equal digests. */
   readonly sha256: string
-  /** The route whose list it is; undefined where there are none. */
+  /** The route of the list; undefined without routes. */
   readonly route: string | undefined
   /** Aborted when the connector stops. */
   readonly signal: AbortSignal
@@ -24,8 +24,8 @@ export interface SnapshotContext {
 }
 
 /**
- * The target has begun to work on a list and will say later whether it has it, under this id: `jobDone` is asked until it
- * does, also after a restart.
+ * The target has started processing a list and will report later, under this id, whether it has it: `jobDone`
+ * is called until it does, even after a restart.
  *
  * @example
  * ```ts

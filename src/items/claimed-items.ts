@@ -13,8 +13,8 @@ import { atTarget, isOvertaken, repairOf, workOfRepair } from './item-repair.ts'
 import { canonicalText, isItemList, readItems } from './keyed-item.ts'
 
 /**
- * For targets that hold values: turns what an event says of an entity into what changes of its items, and decides, when the
- * turn of an item has come, what the target has to do so that it holds what all entities together claim.
+ * For targets that hold values: turns an event about an entity into changes of its items. At an item's turn,
+ * decides what the target must do to hold what all entities together claim.
  */
 export class ClaimedItems implements DeliveryFeature {
   readonly #options: ClaimedItemsOptions
@@ -25,21 +25,21 @@ export class ClaimedItems implements DeliveryFeature {
     this.targetIds = options.targetIds
   }
 
-  /** Whether the connector has items with a key each, not one item for each entity. */
+  /** Whether the connector has keyed items rather than one item per entity. */
   get isInUse(): boolean {
     return this.#options.claims.isInUse || this.#options.snapshots !== undefined
   }
 
-  /** Whether what `transform` has answered are items with keys, or has to be as it was for other entities. */
+  /** Whether the result of `transform` is a list of keyed items, or must be because it was for other entities. */
   mayBeItems(answer: unknown): boolean {
     return this.isInUse || isItemList(answer)
   }
 
   /**
-   * What `transform` has answered changes of the entity's items.
+   * Determines how the result of `transform` changes the entity's items.
    *
-   * @param answer undefined when the entity does not belong at the target.
-   * @throws PermanentError when an item cannot be kept.
+   * @param answer undefined if the entity does not belong in the target.
+   * @throws PermanentError if an item cannot be stored.
    */
   async workFor(operation: Operation, answer: unknown): Promise<ItemWork> {
     const { claims, hasIdMap, snapshots } = this.#options
@@ -48,7 +48,7 @@ export class ClaimedItems implements DeliveryFeature {
     const items = answer === undefined || answer === null ? noItems : readItems(answer)
     if (!hasIdMap)
       throw new PermanentError(
-        'transform() returned items with keys. They need the id map, which remembers which entity has which item: switch it on (CONNECTOR_ID_MAP, connector.id_map).',
+        'transform() returned items with keys. They require the id map, which remembers which entity has which item: enable it (CONNECTOR_ID_MAP, connector.id_map).',
       )
     claims.use()
     const changes = await this.#changes(operation, items)
@@ -71,11 +71,14 @@ export class ClaimedItems implements DeliveryFeature {
     const gone = [...held]
       .filter(([key]) => !wanted.has(key))
       .map(([key, before]) => ({ name: keyOfPlace(key, route), key, before, after: undefined }))
-    // What is new comes first: a value that replaces another leaves no gap.
+    // New items come first, so that replacing a value leaves no gap.
     return [...[...wanted.values()].filter(({ before, after }) => before !== after), ...gone]
   }
 
-  /** What the target has under the item's key, and what it should have; or how the item ends without the target. */
+  /**
+   * What the target has under the item's key, and what it should have; or the item's outcome if the target is
+   * not involved.
+   */
   async before(operation: Operation): Promise<EntityRecord | Outcome | undefined> {
     const item = operation as ItemOperation
     const { claims, tellsChanges } = this.#options
@@ -136,7 +139,7 @@ export class ClaimedItems implements DeliveryFeature {
     this.taken(operation, unknownExternalId)
   }
 
-  /** The author wants nothing done: what the target has stays, and counts as what it should have. */
+  /** The author wants no action: the target's item stays, and counts as what it should have. */
   leftAsItIs(operation: Operation): void {
     const item = operation as ItemOperation
     const known = this.#options.claims.item(item.change.key)
@@ -149,7 +152,7 @@ export class ClaimedItems implements DeliveryFeature {
     this.#settle(item, record)
   }
 
-  /** What may be there was written down before. */
+  /** Anything possibly pushed was recorded beforehand. */
   mayHavePushed(): boolean {
     return false
   }
@@ -163,7 +166,7 @@ export class ClaimedItems implements DeliveryFeature {
     return this.#options.claims.isShared({ key, externalId, item: '' })
   }
 
-  /** Remembers the claim, and what the target has. */
+  /** Stores the claim, and what the target has. */
   #settle(item: ItemOperation, record?: ItemRecord): void {
     const { claims } = this.#options
     const { key, after } = item.change
@@ -182,19 +185,19 @@ export class ClaimedItems implements DeliveryFeature {
     const { key, before, after } = item.change
     const isNew = before === undefined || before === intended
     const isKnown = record !== undefined && record.item !== unsure
-    // What the target has is what the others claim: one more is added to it.
+    // The target has what the others claim: only the new claim is added.
     if (combine === undefined && isNew && after !== undefined && isKnown)
       return joinTexts(record.item, after, undefined)
     let all = after
     for await (const text of claims.on(key, this.#entityOf(item))) {
       all = all === undefined ? text : joinTexts(all, text, combine)
-      // More of the others cannot change it any more: it says all that the target has.
+      // More claims cannot change it: it already contains everything the target has.
       if (combine === undefined && all === record?.item) return all
     }
     return all
   }
 
-  /** The text of an item that one entity claims alone. */
+  /** The text of an item claimed by a single entity. */
   #normal(text: string): string {
     if (this.#options.combine !== undefined || !text.includes('[')) return text
     const item: unknown = JSON.parse(text)
@@ -204,19 +207,19 @@ export class ClaimedItems implements DeliveryFeature {
 
 export interface ClaimedItemsOptions {
   readonly claims: Claims
-  /** Makes one item of two with the same key. @default {@link combineItems} */
+  /** Combines two items with the same key into one. @default {@link combineItems} */
   readonly combine: CombineItems | undefined
-  /** Whether the target is told when what it should have under a key changes, not only when it comes and goes. */
+  /** Whether the target learns of changes under a key, not only of additions and removals. */
   readonly tellsChanges: boolean
   readonly targetIds: TargetIds
   readonly hasIdMap: boolean
-  /** Told of what changes where the target takes only the whole list. @default none */
+  /** Notified of changes if the target only takes the whole list. @default none */
   readonly snapshots?: { change(route: Route | undefined): void } | undefined
 }
 
 const noItems: ReadonlyMap<string, string> = new Map()
 
-/** The row of the id map that stands for an item: hooks are chosen by it as they are for entities. */
+/** The id map's record for an item; it selects hooks as for entities. */
 function entityRecordOf(item: ItemOperation, record: ItemRecord | undefined): EntityRecord {
   const { key } = item.change
   const externalId = record === undefined ? unknownExternalId : record.externalId

@@ -2,26 +2,26 @@ import { type Checkpointer, type CommitPart } from '../checkpoint/checkpointer.t
 import { storedValues } from '../checkpoint/stored-values.ts'
 import { type Claim, type ItemRecord, type MaybePromise, type StateStore } from '../store/state-store.ts'
 
-/** Before a claim: the target is about to be told of a change, and may have been, when the process that meant to was killed. */
+/** Prefix of a claim: the target is about to learn of a change, and may have if the process was killed. */
 const openMark = ' '
 
-/** In place of a claim: it is about to begin. */
+/** In place of a claim that is about to begin. */
 export const intended = openMark
 
-/** In place of what the target has under a key, as JSON text: it may be in another state than anybody knows, or gone. */
+/** In place of what the target has under a key, as JSON text: it may be in an unknown state, or gone. */
 export const unsure = 'null'
 
-/** Whether the target may have been told of a change of this claim. */
+/** Whether the target may have learned of a change of this claim. */
 export const isOpen = (claim: string | undefined): boolean => claim?.startsWith(openMark) === true
 
-/** Claims that are read at a time. */
+/** Number of claims to read at a time. */
 const pageSize = 1000
 
 /**
- * Which entities have which items, as far as the target has taken them: a claim is written together with what it made of the
- * item at the target, and read through what is not written yet.
+ * Which entities have which items, as far as the target has accepted them. A claim is written together with
+ * its effect on the target's item, and unwritten changes take precedence when reading.
  *
- * The claims of an entity change only while its lane is held, those on a key only while the lane of the key is.
+ * The claims of an entity only change while its lane is held; those on a key only while the key's lane is.
  */
 export class Claims implements CommitPart {
   readonly #store: StateStore
@@ -34,7 +34,7 @@ export class Claims implements CommitPart {
     this.#checkpointer = checkpointer
   }
 
-  /** Whether the connector has items, with a key each, and not one for each entity. */
+  /** Whether the connector has keyed items rather than one item per entity. */
   get isInUse(): boolean {
     return this.#isInUse
   }
@@ -74,7 +74,7 @@ export class Claims implements CommitPart {
     return found
   }
 
-  /** All claims on a key, those of `except` left out, in order of entity. */
+  /** All claims on a key except those of `except`, in order of entity. */
   async *on(key: string, except: string): AsyncGenerator<string> {
     for await (const { item } of this.#claimsOn(key, except)) yield item.trimStart()
   }
@@ -100,7 +100,7 @@ export class Claims implements CommitPart {
     return undefined
   }
 
-  /** What the target holds under a key. */
+  /** What the target has under a key. */
   item(key: string): MaybePromise<ItemRecord | undefined> {
     for (const { claims } of this.#checkpointer.unwritten) {
       if (claims.items.has(key)) return claims.items.get(key)
@@ -108,7 +108,7 @@ export class Claims implements CommitPart {
     return this.#read(key, () => this.#store.item(key))
   }
 
-  /** Whether the target holds something else under the same id of its own. */
+  /** Whether the target has another item under the same id. */
   async isShared({ key, externalId }: ItemRecord): Promise<boolean> {
     const { unwritten } = this.#checkpointer
     const stored = await this.#read(`at ${externalId!}`, () => this.#store.itemsAt(externalId!))
@@ -119,7 +119,7 @@ export class Claims implements CommitPart {
     return [...byKey.values()].some((item) => item?.externalId === externalId)
   }
 
-  /** The entity has the item now, as JSON text; undefined when it has it no longer. */
+  /** The entity now has this item, as JSON text; undefined if it no longer does. */
   put(entity: string, key: string, item: string | undefined): void {
     const { claims } = this.#checkpointer.unwritten[0]!
     if (item === undefined) claims.delete({ entity, key })
@@ -128,12 +128,13 @@ export class Claims implements CommitPart {
   }
 
   /**
-   * Writes down that the target is about to be told something under a key, before it is. After a crash, the event that asks
-   * for it may come again only in a newer state of its entity, or after those of other entities with the same key.
+   * Records that the target is about to learn something about a key, before it does. After a crash, the event
+   * behind it may only come again with a newer state of its entity, or after events of other entities with
+   * the same key.
    *
-   * @param before the claim as it was.
+   * @param before the claim before.
    * @param record what the target has under the key.
-   * @throws StreamConnectorError with a `STATE_` code when the state cannot be written.
+   * @throws StreamConnectorError with a `STATE_` code if the state cannot be written.
    */
   async announce(
     entity: string,
@@ -146,7 +147,7 @@ export class Claims implements CommitPart {
     await this.#checkpointer.flush()
   }
 
-  /** The target holds this under the key now; undefined when it holds nothing. */
+  /** The target now has this under the key; undefined if it has nothing. */
   putItem(key: string, record: ItemRecord | undefined): void {
     this.#checkpointer.unwritten[0]!.claims.items.set(key, record)
     this.#checkpointer.touch()

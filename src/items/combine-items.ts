@@ -1,35 +1,36 @@
 import { tlpRankOfText } from '../stix/read/tlp.ts'
 import { canonicalText } from './keyed-item.ts'
 
-/** Makes one item of two that have the same key. */
+/** Combines two items with the same key into one. */
 export type CombineItems = (one: unknown, other: unknown) => unknown
 
 /**
  * The same for items as JSON text.
  *
- * @param combine absent for {@link combineItems}.
+ * @param combine undefined for {@link combineItems}.
  */
 export function joinTexts(one: string, other: string, combine: CombineItems | undefined): string {
   if (combine === undefined && one === other) return one
   return canonicalText((combine ?? combineItems)(JSON.parse(one), JSON.parse(other)))
 }
 
-/** Of a date with such a name the earlier one counts; of any other the later one. */
+/** In dates with such a name, the earlier one wins; in all others, the later one. */
 const earlierCounts = /^(?:valid|first|created|start)/i
 
-/** From the mildest to the worst. */
+/** From mildest to worst. */
 const severities = ['none', 'info', 'informational', 'low', 'medium', 'moderate', 'high', 'critical']
 
 const isoDate = /^\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?$/
 const endingDate = /(?:until|to|end)$/i
 
 /**
- * What the target should see of an item that several entities have: the strictest TLP, the highest number and severity, the
- * latest date (of `validFrom`, `firstSeen`, `created` and `start` the earliest), `true` before `false`, and of lists
- * everything that is in any of them. Of texts that are nothing of this, the last in order counts, so that the outcome does not
- * depend on which entity came first.
+ * What the target should see of an item that several entities have: the strictest TLP, the highest number and
+ * severity, the latest date (for `validFrom`, `firstSeen`, `created`, and `start` the earliest), `true` over
+ * `false`, and everything contained in any of the lists. Of other texts, the last in alphabetical order wins,
+ * so that the result does not depend on which entity came first.
  *
- * It does not matter in which order items are combined, nor how often: `a`, `b` and `a` again make what `b` and `a` make.
+ * The order of combining does not matter, nor does repetition: `a`, `b`, and `a` again give the same result
+ * as `b` and `a`.
  */
 export function combineItems<Item>(one: Item, other: Item): Item {
   return join('', one, other) as Item
@@ -51,7 +52,7 @@ function join(name: string, one: unknown, other: unknown): unknown {
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** What a value is; where two differ in that, the later kind counts. */
+/** Kinds of values. If two values differ in kind, the later kind wins. */
 const kinds = {
   none: 0,
   flag: 1,
@@ -78,11 +79,11 @@ function kindOf(name: string, value: unknown): Kind {
   return severities.includes(text.toLowerCase()) ? kinds.severity : kinds.text
 }
 
-/** Above zero when `one` counts. */
+/** Positive if `one` wins. */
 function compare(kind: Kind, one: unknown, other: unknown): number {
   const byRank = rankOf(kind, one) - rankOf(kind, other)
   if (byRank !== 0) return byRank
-  // Two spellings of one value.
+  // Two spellings of the same value.
   return String(one) === String(other) ? 0 : String(one) > String(other) ? 1 : -1
 }
 
@@ -111,18 +112,18 @@ function joinFields(one: Fields, other: Fields): Fields {
   return Object.fromEntries(names.map((name) => [name, join(name, own(one, name), own(other, name))]))
 }
 
-/** Not what all objects inherit, such as `constructor`. */
+/** Ignores what all objects inherit, such as `constructor`. */
 function own(fields: Fields, name: string): unknown {
   return Object.hasOwn(fields, name) ? fields[name] : undefined
 }
 
-/** Everything that is in one of the lists, once, in order of its text. */
+/** Everything in either list, once, ordered by its text. */
 function union(one: readonly unknown[], other: readonly unknown[]): unknown[] {
   const byText = new Map([...one, ...other].map(normal).map((each) => [JSON.stringify(each), each]))
   return [...byText].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each)
 }
 
-/** A value as it is combined with itself: lists in order, and objects in order of their names. */
+/** A value combined with itself: lists in order, and objects in order of their names. */
 function normal(value: unknown): unknown {
   if (Array.isArray(value)) return union(value, [])
   return typeof value === 'object' && value !== null ? joinFields(value as Fields, value as Fields) : value

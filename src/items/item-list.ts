@@ -5,19 +5,19 @@ import { intended } from './claims.ts'
 import { type CombineItems, joinTexts } from './combine-items.ts'
 import { isPlaceAt } from './item-place.ts'
 
-/** Claims that are read at a time. */
+/** Number of claims to read at a time. */
 const pageSize = 1000
 
-/** What a list has in it. */
+/** The content of a list. */
 export interface ListDigest {
   readonly count: number
-  /** SHA-256 over the items in their order, in hexadecimal. */
+  /** SHA-256 over the items in order, in hexadecimal. */
   readonly sha256: string
 }
 
 /**
- * Everything that is claimed, combined to one item for each key, in order of key. It is read from the state in pages as it is
- * asked for, so that a million items take no more memory than a thousand.
+ * Everything claimed, combined to one item per key, in order of key. It is read from the state in pages on
+ * demand, so that a million items take no more memory than a thousand.
  */
 export class ItemList {
   readonly #store: Pick<StateStore, 'claims'>
@@ -25,8 +25,8 @@ export class ItemList {
   readonly #route: string | undefined
 
   /**
-   * @param combine the author's; absent for the usual one.
-   * @param route of which the items are; absent where there are no routes.
+   * @param combine the author's; undefined for the default.
+   * @param route the items' route; undefined without routes.
    */
   constructor(
     store: Pick<StateStore, 'claims'>,
@@ -38,7 +38,7 @@ export class ItemList {
     this.#route = route
   }
 
-  /** How many items there are, and what tells whether they have changed. */
+  /** The number of items, and a digest that shows whether they have changed. */
   async digest(signal: AbortSignal): Promise<ListDigest> {
     const hash = createHash('sha256')
     let count = 0
@@ -73,7 +73,7 @@ export class ItemList {
       }
       if (page.length < pageSize) return
       after = page.at(-1)!
-      // A store in this process answers at once: sockets and hooks get their turn in between.
+      // A store in this process answers immediately: let sockets and hooks run in between.
       await nextTurn()
     }
   }

@@ -1,12 +1,12 @@
-/** Between an item's key and the name of a route. No key has it, since keys have no control characters. */
+/** Separates an item's key from the route name. Keys never contain it: they have no control characters. */
 const separator = '\u001f'
 
-/** Under which the state keeps the item with this key at a route; the key itself where there are no routes. */
+/** The name under which the state stores this item of a route; the key itself without routes. */
 export function itemPlace(key: string, route: string | undefined): string {
   return route === undefined ? key : `${key}${separator}${route}`
 }
 
-/** The key that a place was made from. */
+/** The key in a place. */
 export function keyOfPlace(place: string, route: string | undefined): string {
   return route === undefined ? place : place.slice(0, place.length - separator.length - route.length)
 }
@@ -17,7 +17,7 @@ export function routeOfPlace(place: string): string | undefined {
   return index < 0 ? undefined : place.slice(index + separator.length)
 }
 
-/** Whether a place is at this route; undefined for what is at none. */
+/** Whether a place belongs to this route; undefined for those without one. */
 export function isPlaceAt(place: string, route: string | undefined): boolean {
   return route === undefined ? !place.includes(separator) : place.endsWith(`${separator}${route}`)
 }

@@ -1,8 +1,8 @@
 import { PermanentError } from '../errors/steering-errors.ts'
 
 /**
- * One of several items that `transform` makes of an entity, for targets that hold values: `key` is what the target knows it
- * by, such as `ipv4-addr:203.0.113.7`. Everything in it has to be JSON.
+ * One of several items that `transform` returns for an entity, for targets that hold values. `key` identifies
+ * it on the target, such as `ipv4-addr:203.0.113.7`. All of its content must be JSON.
  *
  * @example
  * ```ts
@@ -21,30 +21,30 @@ import { PermanentError } from '../errors/steering-errors.ts'
  * ```
  */
 export interface KeyedItem {
-  /** At most 8,192 characters, none of them a control character. Keys that differ only in case are different keys. */
+  /** Up to 8,192 characters, without control characters. Keys that differ only in case are different. */
   readonly key: string
 }
 
-/** Longer than any value that a target would take. */
+/** Longer than any value that a target would accept. */
 const maxKeyCharacters = 8192
 
-/** Whether this is a list of items with keys, not one item that happens to be a list. */
+/** Whether this is a list of keyed items, rather than a single item that happens to be a list. */
 export function isItemList(answer: unknown): boolean {
   return Array.isArray(answer) && answer.some((item) => keyOf(item) !== undefined)
 }
 
-/** Control characters, and half characters: two of those would be one key on the disk. */
+/** Control characters, and lone surrogates: two different ones would become the same key on disk. */
 const unfit = /[\p{Cc}\p{Surrogate}]/u
 
 /**
- * The items that `transform` answered with, as JSON text by key.
+ * The items that `transform` returned, as JSON text by key.
  *
- * @throws PermanentError when an item cannot be kept: what is wrong with which.
+ * @throws PermanentError if an item cannot be stored: which one, and why.
  */
 export function readItems(answer: unknown): Map<string, string> {
   if (!Array.isArray(answer))
     throw new PermanentError(
-      'transform() returned something other than a list. It has returned lists of items with keys for other entities: return a list for every entity, of one item or none if need be.',
+      'transform() did not return a list, but returned lists of items with keys for other entities. Return a list for every entity; it may be empty.',
     )
   const items = new Map<string, string>()
   for (const [index, item] of answer.entries()) {
@@ -53,21 +53,21 @@ export function readItems(answer: unknown): Map<string, string> {
     if (key === '') throw badItem(index, 'has an empty key')
     if (key.length > maxKeyCharacters)
       throw badItem(index, `has a key of ${key.length} characters, more than ${maxKeyCharacters}`)
-    if (unfit.test(key)) throw badItem(index, 'has a key with control characters or half a character in it')
+    if (unfit.test(key)) throw badItem(index, 'has a key with control characters or a lone surrogate')
     const text = itemText(item, index)
-    if (!keepsKey(item, key, text)) throw badItem(index, 'loses its key as JSON')
+    if (!keepsKey(item, key, text)) throw badItem(index, 'loses its key when written as JSON')
     const other = items.get(key)
     if (other !== undefined && other !== text)
       throw badItem(
         index,
-        `has the same key as an earlier one, ${JSON.stringify(key.slice(0, 200))}, and says something else`,
+        `has the same key as an earlier one, ${JSON.stringify(key.slice(0, 200))}, but different content`,
       )
     items.set(key, text)
   }
   return items
 }
 
-/** The item as JSON, with the names of objects in order, so that equal items have equal texts. */
+/** The item as JSON, with sorted property names, so that equal items have equal texts. */
 function itemText(item: unknown, index: number): string | undefined {
   try {
     return canonicalText(item)
@@ -76,7 +76,7 @@ function itemText(item: unknown, index: number): string | undefined {
   }
 }
 
-/** Whether the key of an item is in its JSON: it may be a getter of its class, or `toJSON` may leave it out. */
+/** Whether the item's JSON contains its key: it may be a getter of its class, or `toJSON` may omit it. */
 function keepsKey(item: unknown, key: string, text: string | undefined): text is string {
   if (text === undefined) return false
   const fields = item as { readonly toJSON?: unknown }
@@ -105,7 +105,7 @@ function keyOf(item: unknown): string | undefined {
 
 function badItem(index: number, what: string, cause?: unknown): PermanentError {
   return new PermanentError(
-    `transform() returned a list of items, and the item at index ${index} ${what}. Give each item a key of its own, and only what JSON can hold.`,
+    `transform() returned a list of items, and the item at index ${index} ${what}. Give each item its own key, and only content that JSON can represent.`,
     { cause },
   )
 }

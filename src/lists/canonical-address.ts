@@ -1,16 +1,17 @@
 import { isIPv4, isIPv6 } from 'node:net'
 
-/** An address or a range, in its one spelling. */
+/** An address or range in canonical form. */
 export interface CanonicalAddress {
   readonly kind: 'ipv4-addr' | 'ipv6-addr'
-  /** With the length of the prefix only when it is a range. */
+  /** Includes the prefix length only if it is a range. */
   readonly value: string
 }
 
 /**
- * The one spelling of an IP address or CIDR range: IPv6 as RFC 5952 writes it, ranges without host bits, a range of one
- * address as that address. An IPv4-mapped address (`::ffff:203.0.113.7`) is the IPv4 address that it stands for (RFC 4291,
- * 2.5.5.2). Undefined for what is none, and for addresses with a zone, which mean something on one machine only.
+ * The canonical form of an IP address or CIDR range: IPv6 as in RFC 5952, ranges without host bits, a range
+ * of a single address as that address. An IPv4-mapped address (`::ffff:203.0.113.7`) becomes the IPv4 address
+ * it represents (RFC 4291, 2.5.5.2). Undefined for other text, and for addresses with a zone, which only have
+ * a meaning on one machine.
  */
 export function canonicalAddress(text: string): CanonicalAddress | undefined {
   const [, address = '', prefix] = /^([\da-f:.]+)(?:\/(0|[1-9]\d{0,2}))?$/i.exec(text.trim()) ?? []
@@ -25,7 +26,7 @@ export function canonicalAddress(text: string): CanonicalAddress | undefined {
   return { kind: 'ipv6-addr', value: bits === 128 ? range : `${range}/${bits}` }
 }
 
-/** The eight words of 16 bits of an IPv6 address. */
+/** The eight 16-bit words of an IPv6 address. */
 export function wordsOfIpv6(address: string): readonly number[] {
   const [head = '', tail] = compressed(address).split('::')
   const before = wordsIn(head)
@@ -57,7 +58,7 @@ function withoutHostBits(words: readonly number[], bits: number): readonly numbe
   })
 }
 
-/** Written by the platform's own serializer, which follows RFC 5952 (WHATWG URL, "IPv6 serializer"). */
+/** Uses the runtime's own serializer, which follows RFC 5952 (WHATWG URL, "IPv6 serializer"). */
 function compressed(address: string | readonly number[]): string {
   const text = typeof address === 'string' ? address : address.map((word) => word.toString(16)).join(':')
   return new URL(`http://[${text}]/`).hostname.slice(1, -1)

@@ -2,18 +2,19 @@ import { domainToASCII } from 'node:url'
 
 const maxNameLength = 253
 
-/** ASCII that no name of a host has. What is beyond ASCII is for {@link domainToASCII} to judge. */
+/** ASCII that a host name cannot contain. {@link domainToASCII} decides about everything beyond ASCII. */
 const notOfNames = /[^a-z0-9._\-\u0080-\uffff]/i
 
-/** One or more labels of letters, digits, hyphens and underscores, 63 characters each at most. */
+/** One or more labels of letters, digits, hyphens, and underscores, up to 63 characters each. */
 const name = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/
 
 /** What every resolver would read as an address (WHATWG URL, "ends in a number"). */
 const endsInNumber = /(?:^|\.)(?:\d+|0x[\da-f]*)$/
 
 /**
- * The one spelling of a domain: lower case, without the dot of the root, in punycode. Undefined for what is no name of a
- * host: an address, a URL, a wildcard, an empty or a long label. ASCII is never decoded, so that no `%2e` becomes a dot.
+ * The canonical form of a domain: lower case, without the root's dot, in punycode. Undefined for anything
+ * that is not a host name: an address, a URL, a wildcard, an empty or long label. ASCII is never decoded, so
+ * that `%2e` never becomes a dot.
  */
 export function canonicalDomain(text: string): string | undefined {
   const given = text.trim()

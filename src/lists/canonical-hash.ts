@@ -1,9 +1,9 @@
 import { type HashName, hashNameOf } from '../stix/types/hashes.ts'
 
-/** A hash algorithm as the kind of an item: `sha-256`, `md5`, `ssdeep`; one that has no name here begins with `hash-`. */
+/** A hash algorithm as the kind of an item: `sha-256`, `md5`, `ssdeep`. Others begin with `hash-`. */
 export type HashKind = Lowercase<HashName> | `hash-${string}`
 
-/** How many hexadecimal digits a digest has. */
+/** Number of hexadecimal digits of a digest. */
 const digits: ReadonlyMap<string, number> = new Map([
   ['MD5', 32],
   ['SHA-1', 40],
@@ -21,10 +21,10 @@ const withOwnName: ReadonlySet<string> = new Set([...digits.keys(), 'SSDEEP', 'T
 
 const hexadecimal = /^(?:[\da-f]{2}){16,}$/i
 
-/** A digest that came in another form: it is long enough that Base64 with nothing but such digits does not occur. */
+/** A digest under another name. It is long enough that Base64 does not consist only of such digits. */
 const isHexadecimal = (text: string) => hexadecimal.test(text)
 
-/** The kind of the hashes of an algorithm, undefined when the text names none. */
+/** The kind of an algorithm's hashes; undefined if the text does not name one. */
 export function hashKindOf(algorithm: string): HashKind | undefined {
   const name = hashNameOf(algorithm)
   if (name === undefined) return undefined
@@ -33,8 +33,9 @@ export function hashKindOf(algorithm: string): HashKind | undefined {
 }
 
 /**
- * The one spelling of a hash: digests in lower case, TLSH in upper case as its tools write it, others exactly as they are,
- * since the case of `ssdeep` and of Base64 means something. Undefined for a digest of the wrong length or alphabet.
+ * The canonical form of a hash: digests in lower case, TLSH in upper case as its tools write it. Others stay
+ * unchanged, because case is significant in `ssdeep` and Base64. Undefined for a digest with the wrong length
+ * or alphabet.
  */
 export function canonicalHash(kind: HashKind, text: string): string | undefined {
   const given = text.trim()

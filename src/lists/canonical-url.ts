@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { canonicalAddress } from './canonical-address.ts'
 import { canonicalDomain } from './canonical-domain.ts'
 
-/** What `URL` reads as it reads `http`; an empty path means `/` there (RFC 3986, 6.2.3). */
+/** Schemes that `URL` treats like `http`, in which an empty path means `/` (RFC 3986, 6.2.3). */
 const defaultPorts: Readonly<Record<string, string>> = {
   http: '80',
   https: '443',
@@ -12,9 +12,10 @@ const defaultPorts: Readonly<Record<string, string>> = {
 }
 
 /**
- * The one spelling of a URL: scheme and host in lower case, the host as a domain or an address is spelled, no default port.
- * Path, query and fragment stay exactly as they are, since servers tell their spellings apart. Undefined for what names no
- * host, and for what holds line breaks or control characters, which a browser would drop in silence.
+ * The canonical form of a URL: scheme and host in lower case, the host as a canonical domain or address, no
+ * default port. Path, query, and fragment stay unchanged, because servers distinguish their spellings.
+ * Undefined for anything without a host, and for line breaks or control characters, which a browser would
+ * silently drop.
  */
 export function canonicalUrl(text: string): string | undefined {
   const given = text.trim()
@@ -42,7 +43,7 @@ function canonicalHost(name: string): string | undefined {
   }
   const domain = canonicalDomain(name)
   if (domain !== undefined || !/^[\da-fx.]+$/i.test(name)) return domain
-  // `http://2130706433/` and `http://0x7f.1/` are addresses to every browser.
+  // Every browser treats `http://2130706433/` and `http://0x7f.1/` as addresses.
   const url = URL.canParse(`http://${name}/`) ? new URL(`http://${name}/`).hostname : ''
   return canonicalAddress(url)?.value
 }

@@ -3,7 +3,7 @@ import { canonicalDomain } from './canonical-domain.ts'
 import { canonicalHash, type HashKind, hashKindOf } from './canonical-hash.ts'
 import { canonicalUrl } from './canonical-url.ts'
 
-/** Kinds of values whose text stays exactly as it is. */
+/** Kinds whose text stays unchanged. */
 const exactKinds = [
   'ai-prompt',
   'credential',
@@ -23,8 +23,8 @@ const exactKinds = [
 ] as const satisfies readonly ItemKind[]
 
 /**
- * What a value is: STIX's name of the type, and for hashes the algorithm. A host name is a `domain-name`, and `file` is the
- * name of a file.
+ * The type of a value: STIX's name of the type, or the algorithm of a hash. A host name is a `domain-name`,
+ * and `file` is a file name.
  */
 export type ItemKind =
   | 'ipv4-addr'
@@ -51,7 +51,7 @@ export type ItemKind =
   | 'windows-registry-key'
   | HashKind
 
-/** A value in its one spelling. Its kind differs from what it was asked as for an IPv4-mapped address alone. */
+/** A value in canonical form. Its kind only differs from the requested one for an IPv4-mapped address. */
 export interface CanonicalValue {
   readonly kind: ItemKind
   readonly value: string
@@ -73,7 +73,7 @@ export function isItemKind(text: string): text is ItemKind {
   return spelled.has(text) || isHashKind(text)
 }
 
-/** Undefined when the text is no value of the kind, or cannot be written as UTF-8. */
+/** Undefined if the text is not a value of the kind, or cannot be written as UTF-8. */
 export function canonicalValue(kind: ItemKind, text: string): CanonicalValue | undefined {
   if (/\p{Surrogate}/u.test(text)) return undefined
   return isHashKind(kind) ? as(kind, canonicalHash(kind, text)) : spelled.get(kind)?.(text)
@@ -90,7 +90,10 @@ const as = (kind: ItemKind, value: string | undefined): CanonicalValue | undefin
 const ofKind = (value: CanonicalValue | undefined, kind: ItemKind) =>
   value?.kind === kind ? value : undefined
 
-/** What stands before the last @ belongs to the server of the domain alone, which may tell cases apart (RFC 5321, 2.4). */
+/**
+ * Only the domain's server knows what the part before the last @ means; it may be case-sensitive (RFC 5321,
+ * 2.4).
+ */
 function canonicalEmail(text: string): string | undefined {
   const given = text.trim()
   const at = given.lastIndexOf('@')
@@ -100,7 +103,7 @@ function canonicalEmail(text: string): string | undefined {
     : `${given.slice(0, at)}@${domain}`
 }
 
-/** Six or eight octets, as `aa:bb:…`, `AA-BB-…`, `aabb.ccdd.eeff` or without separators. */
+/** Six or eight octets, as `aa:bb:…`, `AA-BB-…`, `aabb.ccdd.eeff`, or without separators. */
 const mac =
   /^(?:[\da-f]{2}(?:([:-])[\da-f]{2}(?:\1[\da-f]{2}){4}(?:(?:\1[\da-f]{2}){2})?)|[\da-f]{12}|[\da-f]{16}|[\da-f]{4}(?:\.[\da-f]{4}){2,3})$/i
 
@@ -114,7 +117,7 @@ function canonicalMac(text: string): string | undefined {
     .join(':')
 }
 
-/** The number of an autonomous system, of 32 bits. */
+/** The 32-bit number of an autonomous system. */
 function canonicalNumber(text: string): string | undefined {
   const [, digits] = /^\s*(?:AS)?0*(\d{1,10})\s*$/i.exec(text) ?? []
   return digits === undefined || Number(digits) > 0xffff_ffff ? undefined : digits

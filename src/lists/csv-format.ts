@@ -2,13 +2,13 @@ import { type LineFormat, textOfItem, type Unfit, unsafeText } from './line-form
 import { isUnsafe, type ListItem } from './list-item.ts'
 import { type CsvOptions } from './list-options.ts'
 
-/** What needs no quotes, whatever separator a spreadsheet is set to. */
+/** Requires no quotes, whatever separator a spreadsheet uses. */
 const plainWord = /^[\w.:/-]+$/
 
-/** What spreadsheets take for the beginning of a formula, full-width forms too (OWASP, "CSV Injection"). */
+/** What spreadsheets take for the beginning of a formula, including full-width forms (OWASP, "CSV Injection"). */
 const formula = /^\s*[=+\-@＝＋－＠]/
 
-/** A number with a sign, such as that of a telephone, is only a number. */
+/** A number with a sign, such as a telephone number, is just a number. */
 const signedNumber = /^[+-]\d[\d .]*$/
 
 const asFormula: Unfit = { reason: 'a spreadsheet would run it as a formula' }
@@ -16,7 +16,7 @@ const asFormula: Unfit = { reason: 'a spreadsheet would run it as a formula' }
 /** Comma-separated values, as in RFC 4180. */
 export function csvFormat<Item extends ListItem>(options: CsvOptions<Item>): LineFormat<Item> {
   const columns = Object.entries(options.columns ?? { value: (item) => textOfItem(item, undefined).text })
-  if (columns.length === 0) throw new TypeError('columns of a CSV list must name at least one')
+  if (columns.length === 0) throw new TypeError('a CSV list must have at least one column')
   if (columns.some(([name]) => isUnsafe(name)))
     throw new TypeError('a column of a CSV list must have a name without control characters')
   const isKept = options.formulas === 'keep'

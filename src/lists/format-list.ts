@@ -7,23 +7,23 @@ import { type ListOptions } from './list-options.ts'
 import { plainFormat } from './plain-format.ts'
 import { rpzFormat } from './rpz-format.ts'
 
-/** Characters that are handed on together. */
+/** Number of characters to pass on together. */
 const pieceLength = 65_536
 
-/** A list as text, in pieces of whole lines. It can be read once, as its items can. */
+/** A list as text, in pieces of whole lines. Can be read once, like its items. */
 export interface FormattedList extends AsyncIterable<string> {
-  /** How many items it holds, of those that were read so far. */
+  /** Number of items listed among those read so far. */
   readonly count: number
-  /** What it does not hold, of what was read so far. */
+  /** The items left out among those read so far. */
   readonly leftOut: LeftOut
 }
 
 /**
- * Writes items as a list, in the order in which they come. An item that the format cannot hold is left out, counted and told
- * in `leftOut`; no value can add a line, a record or a comment. The same items give the same text. Sort them by key, and the
- * text changes only where the list does.
+ * Formats items as a list, in the given order. An item that the format cannot represent is left out, counted,
+ * and reported in `leftOut`; no value can add a line, a record, or a comment. The same items produce the same
+ * text. If you sort them by key, the text only changes where the list does.
  *
- * @throws TypeError when an option is wrong.
+ * @throws TypeError if an option is wrong.
  * @example
  * ```ts
  * import { formatList, itemKey } from 'opencti-stream-connector'
@@ -42,7 +42,7 @@ export function formatList<Item extends ListItem>(
   return new ListText(items, format, headOf(format, options))
 }
 
-/** @throws TypeError when an option is wrong. */
+/** @throws TypeError if an option is wrong. */
 export function lineFormat<Item extends ListItem>(options: ListOptions<Item>): LineFormat<Item> {
   switch (options.format) {
     case 'plain':
@@ -56,14 +56,16 @@ export function lineFormat<Item extends ListItem>(options: ListOptions<Item>): L
     case 'rpz':
       return rpzFormat(options)
     default:
-      throw new TypeError('format of a list must be plain, csv, json-lines, hosts or rpz')
+      throw new TypeError('format of a list must be plain, csv, json-lines, hosts, or rpz')
   }
 }
 
 function headOf<Item extends ListItem>(format: LineFormat<Item>, options: ListOptions<Item>): string {
   if (options.format !== 'rpz') return format.head(0)
   if (options.serial === undefined)
-    throw new TypeError('serial of an RPZ list must be given where no file says what it was before')
+    throw new TypeError(
+      'serial of an RPZ list is required unless it is written to a file, which keeps the previous one',
+    )
   return format.head(options.serial)
 }
 

@@ -4,7 +4,7 @@ import { listedDomain } from './listed-domain.ts'
 import { type ListItem } from './list-item.ts'
 import { type HostsOptions } from './list-options.ts'
 
-const ofTheMachine: Unfit = { reason: 'it is a name of the machine itself' }
+const ofTheMachine: Unfit = { reason: "it is the machine's own name" }
 
 /** The format of `/etc/hosts`. */
 export function hostsFormat<Item extends ListItem>(options: HostsOptions<Item>): LineFormat<Item> {

@@ -1,13 +1,15 @@
 import { canonicalValue, isItemKind, type ItemKind } from './canonical-value.ts'
 
 /**
- * The key of a value at a target, `kind:value`, with the value in its one spelling: however a domain, an address, a URL or a
- * hash is written, it has one key. Undefined when the text is no value of that kind.
+ * The key of a value on a target, `kind:value`, with the value in canonical form: a domain, address, URL, or
+ * hash has a single key, however it is written. Undefined if the text is not a value of that kind.
  *
- * - Domains are in lower case, in punycode, without a final dot. Email addresses: only the domain.
- * - IPv6 is written as RFC 5952 does; ranges have no host bits; an IPv4-mapped address is an `ipv4-addr`.
- * - URLs have scheme and host in lower case and no default port; path, query and fragment stay as they are.
- * - Digests and MAC addresses are in lower case, the latter with colons. `ssdeep` and free text stay as they are.
+ * - Domains are in lower case, in punycode, without a final dot. In email addresses, only the domain is
+ *   changed.
+ * - IPv6 is written as in RFC 5952; ranges have no host bits; an IPv4-mapped address is an `ipv4-addr`.
+ * - URLs have scheme and host in lower case and no default port; path, query, and fragment stay unchanged.
+ * - Digests and MAC addresses are in lower case, the latter with colons. `ssdeep` and free text stay
+ *   unchanged.
  *
  * @example
  * ```ts
@@ -23,7 +25,7 @@ export function itemKey(kind: ItemKind, value: string): string | undefined {
   return canonical === undefined ? undefined : `${canonical.kind}:${canonical.value}`
 }
 
-/** What a key of {@link itemKey} says; undefined for a key that is any other text. */
+/** The parts of a key from {@link itemKey}; undefined for any other text. */
 export function partsOfKey(key: string): { readonly kind: ItemKind; readonly value: string } | undefined {
   const end = key.indexOf(':')
   if (end < 1) return undefined

@@ -10,26 +10,27 @@ export interface ValueItem {
   /** `kind:value`. */
   readonly key: string
   readonly kind: ItemKind
-  /** In its one spelling. */
+  /** In canonical form. */
   readonly value: string
 }
 
-/** A part of an entity that gave no item, and why, in one sentence for a person. */
+/** A part of an entity without an item, and why, in one sentence for a person. */
 export interface NotAnItem {
   readonly message: string
 }
 
-/** What {@link itemsOf} gives. */
+/** The result of {@link itemsOf}. */
 export interface ItemsResult {
-  /** Without repetitions, in the order of the entity. */
+  /** Without duplicates, in the order of the entity. */
   readonly items: readonly ValueItem[]
   readonly notItems: readonly NotAnItem[]
 }
 
 /**
- * The items of an indicator or an observable: one for each value that alone makes it apply, as `observablesOf` tells them.
- * A file that is told by hashes gives one item for each hash. What no single value tells is in `notItems` with the reason:
- * a part of a pattern that is not expressible, an observable of several properties, a text that is no value of its kind.
+ * The items of an indicator or observable: one for each value that alone makes it apply, as reported by
+ * `observablesOf`. A file identified by hashes has one item per hash. `notItems` lists everything that no
+ * single value can represent, with the reason: an inexpressible part of a pattern, an observable with several
+ * properties, a text that is not a value of its kind.
  *
  * @example
  * ```ts
@@ -44,12 +45,11 @@ export function itemsOf(entity: Entity): ItemsResult {
   const notItems: NotAnItem[] = notExpressible.map(({ message }) => ({ message }))
   for (const observable of observables) {
     const values = valuesOf(observable)
-    if (values.length === 0)
-      notItems.push({ message: `no single value tells this ${observable.type} from another` })
+    if (values.length === 0) notItems.push({ message: `no single value identifies this ${observable.type}` })
     for (const [kind, text] of values) {
       const canonical = kind === undefined ? undefined : canonicalValue(kind, text)
       if (canonical === undefined) {
-        notItems.push({ message: `a value of this ${observable.type} is no ${kind ?? 'hash'}` })
+        notItems.push({ message: `a value of this ${observable.type} is not a valid ${kind ?? 'hash'}` })
         continue
       }
       const key = `${canonical.kind}:${canonical.value}`
@@ -61,7 +61,10 @@ export function itemsOf(entity: Entity): ItemsResult {
 
 type Value = readonly [kind: ItemKind | undefined, text: string]
 
-/** Observables that one property tells, whatever else they say, or only when they say nothing else. */
+/**
+ * The values of observables that a single property identifies, either always or only if they have no other
+ * properties.
+ */
 function valuesOf(observable: Observable): readonly Value[] {
   if ('value' in observable) return [[kindOfValue(observable.type), observable.value]]
   if ('hashes' in observable && observable.hashes !== undefined) return hashesAsValues(observable.hashes)

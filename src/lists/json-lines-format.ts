@@ -4,7 +4,7 @@ import { type JsonLinesOptions } from './list-options.ts'
 
 const notJson = { reason: 'it cannot be written as JSON' }
 
-/** One JSON value a line. */
+/** One JSON value per line. */
 export function jsonLinesFormat<Item extends ListItem>(options: JsonLinesOptions<Item>): LineFormat<Item> {
   return {
     head: () => '',
@@ -15,7 +15,7 @@ export function jsonLinesFormat<Item extends ListItem>(options: JsonLinesOptions
   }
 }
 
-/** Undefined for what JSON has no words for: circles, big integers, functions. */
+/** Undefined for anything JSON cannot represent: cycles, big integers, functions. */
 function jsonOf(value: unknown): string | undefined {
   try {
     return JSON.stringify(value) as string | undefined

@@ -1,26 +1,26 @@
 import { isUnsafe, type ListItem } from './list-item.ts'
 import { partsOfKey } from './item-key.ts'
 
-/** Why an item is not in a list. */
+/** Why an item is left out of a list. */
 export interface Unfit {
   readonly reason: string
 }
 
-/** How items become lines: made anew for each list, from its options. */
+/** How items become lines; created for each list from its options. */
 export interface LineFormat<Item extends ListItem> {
-  /** What stands before the items. The serial is for the one format that has one. */
+  /** The text before the items. Only one format uses the serial. */
   head(serial: number): string
-  /** The lines of an item, each with its end. */
+  /** The lines of an item, each with its line end. */
   lines(item: Item): string | Unfit
 }
 
-/** The text that stands for an item, and the kind of it, where that is known. */
+/** The text of an item, and its kind if known. */
 export interface ItemText {
   readonly kind?: string | undefined
   readonly text: string
 }
 
-/** @throws TypeError when the author's function gives anything but text. */
+/** @throws TypeError if the author's function returns anything but text. */
 export function textOfItem<Item extends ListItem>(
   item: Item,
   value: ((item: Item) => string) | undefined,
@@ -30,14 +30,14 @@ export function textOfItem<Item extends ListItem>(
     return parts === undefined ? { text: item.key } : { kind: parts.kind, text: parts.value }
   }
   const text: unknown = value(item)
-  if (typeof text !== 'string') throw new TypeError(`value() of a list must give text, not ${typeof text}`)
+  if (typeof text !== 'string') throw new TypeError(`value() of a list must return text, not ${typeof text}`)
   return { text }
 }
 
 /**
- * Lines of comment.
+ * Comment lines.
  *
- * @throws TypeError for one that would be several.
+ * @throws TypeError for a comment with several lines.
  */
 export function commentLines(sign: string, comments: readonly string[] = []): string {
   return comments
@@ -49,4 +49,4 @@ export function commentLines(sign: string, comments: readonly string[] = []): st
     .join('')
 }
 
-export const unsafeText: Unfit = { reason: 'it has a line break or another control character' }
+export const unsafeText: Unfit = { reason: 'it contains a line break or another control character' }

@@ -5,16 +5,17 @@ import { type ListOptions } from './list-options.ts'
 
 /** The body of a request: a list, as bytes. */
 export type ListBody = ReadableStream<Uint8Array<ArrayBuffer>> & {
-  /** What the list does not hold, of what was read so far. */
+  /** The items left out among those read so far. */
   readonly leftOut: LeftOut
 }
 
 /**
- * A list as the body of an upload, made while it is sent. It can be sent once, so a client must not try again by itself;
- * `this.http` does not, and the engine calls the hook anew. `this.http` holds the whole text of the body while it is sent, since a
- * redirect or a new token may ask for it again; what must not be held goes through a client of your own, such as `fetch`.
+ * A list as the body of an upload, generated while it is sent. It can be sent once, so a client must not
+ * retry by itself; `this.http` does not, and the connector calls the hook again instead. `this.http` keeps
+ * the whole body in memory while it is sent, because a redirect or a new token may require it again. To avoid
+ * that, use your own client, such as `fetch`.
  *
- * @throws TypeError when an option is wrong.
+ * @throws TypeError if an option is wrong.
  * @example
  * ```ts
  * import { type KyInstance, listBody, type ListItem } from 'opencti-stream-connector'

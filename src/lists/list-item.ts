@@ -1,19 +1,19 @@
-/** What a list is made of: anything with a key, such as an item of `itemsOf`. */
+/** The elements of a list: anything with a key, such as an item from `itemsOf`. */
 export interface ListItem {
-  /** `kind:value`, as `itemKey` makes it, or any other text. */
+  /** `kind:value`, as from `itemKey`, or any other text. */
   readonly key: string
 }
 
-/** Items to be listed. They are taken one by one, so that a list of millions is never in memory. */
+/** Items to list. They are read one by one, so that a list of millions is never in memory. */
 export type ListItems<Item extends ListItem = ListItem> = Iterable<Item> | AsyncIterable<Item>
 
-/** How many examples of what was left out are kept. */
+/** Maximum number of examples of left-out items to keep. */
 const maxExamples = 10
 
-/** Characters of a key that an example shows. */
+/** Maximum number of characters of a key in an example. */
 const maxShownCharacters = 120
 
-/** An item that a format cannot hold. */
+/** An item that a format cannot represent. */
 export interface LeftOutItem {
   /** The first characters of its key, with control characters as `\u…`. */
   readonly key: string
@@ -21,14 +21,14 @@ export interface LeftOutItem {
   readonly reason: string
 }
 
-/** What a list does not hold of what it was given. */
+/** The items left out of a list. */
 export interface LeftOut {
   readonly count: number
   /** The first ten. */
   readonly examples: readonly LeftOutItem[]
 }
 
-/** Counts what is left out while a list is made. */
+/** Counts left-out items while a list is generated. */
 export class LeftOutItems implements LeftOut {
   readonly examples: LeftOutItem[] = []
   #count = 0
@@ -51,15 +51,15 @@ function shown(key: string): string {
   return key.slice(0, maxShownCharacters).replaceAll(unsafe, escapedCharacter)
 }
 
-/** What breaks a line for some reader, ends a text, or changes how the rest of a line looks. */
+/** Characters that break a line for some reader, end a text, or change how the rest of a line looks. */
 const unsafe = /[\p{Cc}\p{Zl}\p{Zp}\p{Surrogate}\p{Bidi_Control}\ufeff]/gu
 const firstUnsafe = new RegExp(unsafe.source, 'u')
 
-/** Whether a text could be more than one line, or look like another, for whoever reads it. */
+/** Whether a text could be more than one line, or look like another, to any reader. */
 export const isUnsafe = (text: string): boolean => firstUnsafe.test(text)
 
 const escapedCharacter = (character: string) =>
   `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`
 
-/** JSON says the same with them as `\u…`. */
+/** Escapes them as `\u…`, which is equivalent in JSON. */
 export const withoutUnsafe = (json: string): string => json.replaceAll(unsafe, escapedCharacter)

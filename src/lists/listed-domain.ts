@@ -1,12 +1,13 @@
 import { canonicalDomain } from './canonical-domain.ts'
 import { type ItemText, type Unfit } from './line-format.ts'
 
-/** The domain that a text is, or why it is none that a list of domains may hold. */
+/** The domain in a text, or why a list of domains cannot contain it. */
 export function listedDomain({ kind, text }: ItemText): string | Unfit {
-  if (kind !== undefined && kind !== 'domain-name') return { reason: `a value of kind ${kind} is no domain` }
+  if (kind !== undefined && kind !== 'domain-name')
+    return { reason: `a value of kind ${kind} is not a domain` }
   const domain = canonicalDomain(text)
   if (domain === undefined) return { reason: reasonOf(text) }
-  return domain.includes('.') ? domain : { reason: 'it is a single label, as top-level domains are' }
+  return domain.includes('.') ? domain : { reason: 'it is a single label, like a top-level domain' }
 }
 
 function reasonOf(text: string): string {
@@ -15,5 +16,5 @@ function reasonOf(text: string): string {
     if (name.length > 253) return 'it is longer than 253 characters'
     if (name.split('.').some((label) => label.length > 63)) return 'a label is longer than 63 characters'
   }
-  return 'it is no domain'
+  return 'it is not a domain'
 }

@@ -3,12 +3,12 @@ import { constants } from 'node:fs'
 import { type FileHandle, lstat, open, readdir, rename, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
-/** The temporary files that this process is writing: what looks like one and is not among them is left over. */
+/** The temporary files this process is writing; any other file with such a name is left over. */
 const underWay = new Set<string>()
 
 /**
- * A file that takes the place of another at once, or not at all: written beside it under another name, made durable, then
- * renamed. Whoever has the former file open goes on reading that. Only its user may read it before it is complete.
+ * A file that replaces another atomically: written beside it under another name, made durable, then renamed.
+ * Readers that have the old file open continue to read that. Only its user may read it before it is complete.
  */
 export class ReplacementFile {
   readonly #path: string
@@ -16,7 +16,7 @@ export class ReplacementFile {
   readonly #file: FileHandle
   #isOpen = true
 
-  /** Also removes what a process that was killed has left beside the file. */
+  /** Also removes files that a killed process left beside it. */
   static async create(path: string): Promise<ReplacementFile> {
     await refuseOtherThanFile(path)
     await removeLeftovers(path)
@@ -40,7 +40,7 @@ export class ReplacementFile {
     await this.#file.appendFile(bytes)
   }
 
-  /** Makes it durable with these rights, and puts it in place unless `signal` is aborted by then. */
+  /** Makes it durable with this mode, and puts it in place unless `signal` is aborted by then. */
   async putInPlace(mode: number, signal?: AbortSignal): Promise<void> {
     await this.#file.chmod(mode)
     await this.#file.sync()
@@ -52,7 +52,7 @@ export class ReplacementFile {
     await syncFolder(dirname(this.#path))
   }
 
-  /** Takes it away, if it is not in place. Safe to call always. */
+  /** Removes it if it is not in place. Always safe to call. */
   async discard(): Promise<void> {
     await this.#close()
     if (underWay.has(this.#temporaryPath)) await unlinkIfThere(this.#temporaryPath)
@@ -66,11 +66,11 @@ export class ReplacementFile {
   }
 }
 
-/** Flags for reading a regular file that is no link; a pipe would wait for a writer. */
+/** Flags for reading a regular file but not a link; a pipe would wait for a writer. */
 export const readOnlyFlags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
 
 /**
- * A link would be replaced in place of what it points to, a device or a folder cannot be.
+ * A link would be replaced itself rather than its target; a device or folder cannot be replaced.
  *
  * @throws Error with the code `NOT_A_FILE`.
  */
@@ -79,7 +79,7 @@ async function refuseOtherThanFile(path: string): Promise<void> {
     if (error.code !== 'ENOENT') throw error
   })
   if (stats !== undefined && !stats.isFile())
-    throw Object.assign(new Error(`${path} is no regular file`), { code: 'NOT_A_FILE' })
+    throw Object.assign(new Error(`${path} is not a regular file`), { code: 'NOT_A_FILE' })
 }
 
 async function removeLeftovers(path: string): Promise<void> {
@@ -100,7 +100,7 @@ async function unlinkIfThere(path: string): Promise<void> {
   })
 }
 
-/** The new name is durable only with the folder. Windows opens none. */
+/** The new name is only durable once its folder is. Windows cannot open folders. */
 async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return
   const folder = await open(path, 'r')

@@ -7,14 +7,14 @@ import { type RpzOptions } from './list-options.ts'
 
 const maxNameLength = 253
 
-/** Names below these say what they act on in a policy zone, in place of being names (draft-vixie-dnsop-dns-rpz, 4). */
+/** In a policy zone, names below these are triggers rather than names (draft-vixie-dnsop-dns-rpz, 4). */
 const trigger = /(?:^|\.)rpz-[^.]*$/
 
-const tooLong: Unfit = { reason: `with the zone it is longer than ${maxNameLength} characters` }
-const everything: Unfit = { reason: 'it is the range of all addresses' }
-const asTrigger: Unfit = { reason: 'in a policy zone its end has a meaning of its own' }
+const tooLong: Unfit = { reason: `it is longer than ${maxNameLength} characters with the zone` }
+const everything: Unfit = { reason: 'it covers all addresses' }
+const asTrigger: Unfit = { reason: 'its end has a special meaning in a policy zone' }
 
-/** A response policy zone. Its serial stands in the first lines, so that it can be found again. */
+/** A response policy zone. Its serial is in the first lines, where it can be found again. */
 export function rpzFormat<Item extends ListItem>(options: RpzOptions<Item>): LineFormat<Item> {
   const { ttlSeconds = 300 } = options
   const zone = canonicalDomain(options.zone)
@@ -46,10 +46,10 @@ export function rpzFormat<Item extends ListItem>(options: RpzOptions<Item>): Lin
   }
 }
 
-/** Of 32 bits (RFC 1982). */
+/** 32 bits (RFC 1982). */
 export const maxSerial = 2 ** 32 - 1
 
-/** The serial of a zone by its beginning, which {@link rpzFormat} has written. */
+/** The serial at the beginning of a zone written by {@link rpzFormat}. */
 export function serialIn(head: string): number | undefined {
   const [, digits] = /^\$TTL \d+\n\$ORIGIN \S+\n@ IN SOA \S+ \S+ (\d{1,10}) /.exec(head) ?? []
   return digits === undefined ? undefined : Number(digits)
@@ -62,8 +62,8 @@ function addressOf({ kind, text }: ItemText): CanonicalAddress | undefined {
 }
 
 /**
- * The name of an address in a policy zone: the length of the prefix, then the parts from the last to the first, with `zz` for
- * the longest run of zeros (draft-vixie-dnsop-dns-rpz, 4.1.1).
+ * The name of an address in a policy zone: the prefix length, then the parts from last to first, with `zz`
+ * for the longest run of zeros (draft-vixie-dnsop-dns-rpz, 4.1.1).
  */
 function ipTrigger({ kind, value }: CanonicalAddress): string | Unfit {
   const [address = '', prefix] = value.split('/')

@@ -15,27 +15,27 @@ const contentTypes: Readonly<Record<ListOptions['format'], string>> = {
   rpz: 'text/dns; charset=utf-8',
 }
 
-/** A list file that is to be served. */
+/** A list file to serve. */
 export interface PublishedFile {
   readonly path: string
   readonly format: ListOptions['format']
 }
 
-/** One state of a list, in a file that stays open, and so the same, whatever takes its place. */
+/** One version of a list, in a file that stays open and therefore unchanged, whatever replaces it. */
 export interface ServedVersion {
   readonly contentType: string
   readonly bytes: number
-  /** SHA-256 of what is served. */
+  /** SHA-256 of the content. */
   readonly sha256: string
   readonly modifiedMs: number
-  /** What it says, from the disk. Undefined when it was closed meanwhile. End or destroy it. */
+  /** Its content, from disk. Undefined if it was closed in the meantime. End or destroy the stream. */
   read(): Readable | undefined
 }
 
 /**
- * The lists that the connector serves under `/lists/<name>`. All names are known from the start. Until the first
- * {@link ServedLists.publish | publish} of a list, those who ask for it are told to come again, so that nobody takes a list that
- * is not complete for an empty one.
+ * The lists that the connector serves under `/lists/<name>`. All names are known from the start. Until a list
+ * is first {@link ServedLists.publish | published}, clients are asked to retry, so that nobody takes an
+ * incomplete list for an empty one.
  *
  * @example
  * ```ts
@@ -54,11 +54,11 @@ export class ServedLists {
   readonly #versions = new Map<string, OpenVersion | undefined>()
   #isClosed = false
 
-  /** @throws TypeError for a name that has anything but letters, digits, `.`, `_` and `-`. */
+  /** @throws TypeError for a name with anything but letters, digits, `.`, `_`, and `-`. */
   constructor(names: readonly string[]) {
     for (const name of names) {
       if (!validName.test(name))
-        throw new TypeError('the name of a served list must be letters, digits, ".", "_" and "-"')
+        throw new TypeError('the name of a served list may only contain letters, digits, ".", "_", and "-"')
       this.#versions.set(name, undefined)
     }
   }
@@ -67,19 +67,19 @@ export class ServedLists {
     return this.#versions.has(name)
   }
 
-  /** The present version, undefined before the first. */
+  /** The current version; undefined before the first. */
   version(name: string): ServedVersion | undefined {
     return this.#versions.get(name)
   }
 
   /**
-   * Serves what the file says now, until the next call. Also for a file of an earlier run. The file must be replaced, as
-   * `writeList` does, and not written into.
+   * Serves the file's current content until the next call, including a file from an earlier run. Replace the
+   * file, as `writeList` does; do not write into it.
    *
-   * @throws TypeError for a name that was not announced; Error with a `code` when the file cannot be read.
+   * @throws TypeError for an unknown name; Error with a `code` if the file cannot be read.
    */
   async publish(name: string, { path, format }: PublishedFile): Promise<void> {
-    if (!this.has(name)) throw new TypeError(`no list with the name ${name} is served`)
+    if (!this.has(name)) throw new TypeError(`no list named ${name} is served`)
     const file = await open(path, readOnlyFlags)
     let version: OpenVersion
     try {
@@ -94,7 +94,7 @@ export class ServedLists {
     await former?.retire()
   }
 
-  /** Closes the files; what is being read is read to its end. */
+  /** Closes the files. Running reads continue to the end. */
   async close(): Promise<void> {
     this.#isClosed = true
     const versions = [...this.#versions.values()]
@@ -115,7 +115,7 @@ class OpenVersion implements ServedVersion {
   static async of(file: FileHandle, contentType: string): Promise<OpenVersion> {
     const stats = await file.stat()
     if (!stats.isFile())
-      throw Object.assign(new Error('what is to be served is no regular file'), { code: 'NOT_A_FILE' })
+      throw Object.assign(new Error('the list to serve is not a regular file'), { code: 'NOT_A_FILE' })
     const sum = createHash('sha256')
     for await (const piece of filePieces(file, stats.size)) sum.update(piece)
     return new OpenVersion(file, {
@@ -145,7 +145,7 @@ class OpenVersion implements ServedVersion {
     return stream
   }
 
-  /** No more readers; the file closes after the last. */
+  /** Accepts no more readers; the file closes after the last. */
   async retire(): Promise<void> {
     if (this.#isRetired) return
     this.#isRetired = true

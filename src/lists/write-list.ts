@@ -11,50 +11,50 @@ import { type ListOptions } from './list-options.ts'
 import { readOnlyFlags, ReplacementFile } from './replacement-file.ts'
 import { maxSerial, serialIn } from './rpz-format.ts'
 
-/** How a list is written to a file. */
+/** How to write a list to a file. */
 export type WriteListOptions<Item extends ListItem = ListItem> = ListOptions<Item> & {
   /**
-   * Rights of the file. Everybody may read it by default, since a web server or the agent of a firewall does so as another
-   * user, and a list for them is no secret.
+   * Permissions of the file. Everyone may read it by default, because web servers and firewall agents run as
+   * another user, and their lists are not secret.
    * @default 0o644
    */
   readonly mode?: number | undefined
   /**
-   * Whether to write its SHA-256 beside it, to the same name with `.sha256`, as `sha256sum --check` reads it.
+   * Whether to write its SHA-256 beside it, with the suffix `.sha256`, for `sha256sum --check`.
    * @default false
    */
   readonly checksum?: boolean | undefined
-  /** Ends the writing; the former file stays. */
+  /** Ends the writing; the old file remains. */
   readonly signal?: AbortSignal | undefined
   /**
-   * Where the serial of an RPZ list has its time from.
+   * The time for the serial of an RPZ list.
    * @default systemClock
    */
   readonly clock?: Clock | undefined
 }
 
-/** A list that was written to a file. */
+/** A list written to a file. */
 export interface ListFile {
-  /** How many items it holds. */
+  /** Number of items in it. */
   readonly count: number
   readonly bytes: number
   /** SHA-256 of the file, as 64 hexadecimal digits. */
   readonly sha256: string
-  /** Whether the file was replaced; false when it said the same already. */
+  /** Whether the file was replaced; false if its content was already the same. */
   readonly changed: boolean
-  /** What the list does not hold. */
+  /** The items left out. */
   readonly leftOut: LeftOut
 }
 
 /**
- * Writes a list to a file that readers see whole: the new file takes the place of the former one at once, when it is complete
- * and durable. A kill, a full disk, an error of the items or an abort leaves the former file; what a kill leaves beside it is
- * removed by the next call. When nothing has changed, the file stays as it is, with its time. Memory does not grow with the
- * list. One process at a time writes a file.
+ * Writes a list to a file that readers always see complete: the new file replaces the old one atomically,
+ * once it is complete and durable. After a kill, a full disk, an error of the items, or an abort, the old
+ * file remains; the next call removes what a kill leaves beside it. If nothing has changed, the file and its
+ * time stay unchanged. Memory does not grow with the list. Only one process may write a file at a time.
  *
- * @param path the file; its folder exists. A symbolic link, a folder or a device is refused.
- * @throws RetryableError when the file cannot be written, with the reason; `TypeError` when an option is wrong; the reason of
- * the signal when it is aborted; whatever the items throw.
+ * @param path the file; its folder must exist. A symbolic link, folder, or device is refused.
+ * @throws RetryableError if the file cannot be written, with the reason; `TypeError` if an option is wrong;
+ * the reason of the signal if it is aborted; whatever the items throw.
  * @example
  * ```ts
  * import { type ListItem, writeList } from 'opencti-stream-connector'
@@ -71,7 +71,7 @@ export async function writeList<Item extends ListItem>(
   options: WriteListOptions<Item>,
 ): Promise<ListFile> {
   const { mode = 0o644, checksum = false, signal = new AbortController().signal } = options
-  if (/\p{Cc}/u.test(path)) throw new TypeError('the path of a list must have no control characters')
+  if (/\p{Cc}/u.test(path)) throw new TypeError('the path of a list must not contain control characters')
   signal.throwIfAborted()
   const place = resolve(path)
   const format = lineFormat(options)
@@ -113,7 +113,7 @@ export async function writeList<Item extends ListItem>(
   return { count, ...written, leftOut }
 }
 
-/** A list that a file holds. */
+/** The current list in a file. */
 interface Before {
   readonly sha256: string
   readonly bytes: number
@@ -145,7 +145,7 @@ async function readBefore(path: string): Promise<Before | undefined> {
   }
 }
 
-/** A serial that secondaries take for a later one than `before` (RFC 1982). */
+/** A serial that secondaries accept as later than `before` (RFC 1982). */
 function serialAfter(
   before: number | undefined,
   { serial, clock = systemClock }: { serial?: number | undefined; clock?: Clock | undefined },
@@ -178,12 +178,12 @@ const reasons: Readonly<Record<string, string>> = {
   EROFS: 'the disk is read-only',
   ENOSPC: 'the disk is full',
   EDQUOT: 'the quota of this user is used up',
-  EFBIG: 'it is larger than files may be',
+  EFBIG: 'it exceeds the maximum file size',
   ELOOP: 'it is a symbolic link, which a list does not replace; name the file itself',
-  NOT_A_FILE: 'what is there is no regular file; name another one',
+  NOT_A_FILE: 'it exists but is not a regular file; choose another path',
 }
 
-/** Tells failures of the disk in words; another try may find it mended. */
+/** Explains disk failures in words; a retry may succeed. */
 async function ofFile<T>(path: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call()

@@ -3,8 +3,8 @@ import { PlatformError } from '../errors/platform-error.ts'
 import { shortened } from '../util/shortened.ts'
 
 /**
- * The error for an answer that is not OpenCTI's, or not one that it gives to a question: the page of a proxy, a
- * redirect to a login, a server that starts.
+ * The error for an answer that does not come from OpenCTI, or not as the answer to a query: the page of a
+ * proxy, a redirect to a login, a server that is starting.
  */
 export function describeStatus(response: Response): PlatformError {
   const { status } = response
@@ -12,8 +12,8 @@ export function describeStatus(response: Response): PlatformError {
   if (status === 401 || status === 403) {
     return new PlatformError(
       'PLATFORM_REFUSED',
-      `What answers at the address of the OpenCTI platform refuses the request (HTTP ${status}). Check OPENCTI_TOKEN; ` +
-        'if a proxy stands before the platform, it may want headers of its own (OPENCTI_CUSTOM_HEADERS).',
+      `The server at the address of the OpenCTI platform refuses the request (HTTP ${status}). Check OPENCTI_TOKEN; ` +
+        'if there is a proxy in front of the platform, it may require its own headers (OPENCTI_CUSTOM_HEADERS).',
       options,
     )
   }
@@ -25,33 +25,33 @@ function sentenceFor(response: Response): string {
   if (status >= 300 && status < 400) {
     return (
       `The address of the OpenCTI platform redirects${redirectTarget(response)} (HTTP ${status}). Redirects are not ` +
-      'followed, so that the token reaches nobody else. Set OPENCTI_URL to the final address (is it https?), or let ' +
-      'the connector past the login page before the platform.'
+      'followed, so that the token reaches nobody else. Set OPENCTI_URL to the final address (is it https?), or allow ' +
+      'the connector past the login page in front of the platform.'
     )
   }
   if (status === 404 || status === 405) {
-    return `Nothing at the address of the OpenCTI platform answers GraphQL (HTTP ${status}). Check OPENCTI_URL, and that it has the base path of the platform if there is one.`
+    return `Nothing at the address of the OpenCTI platform answers GraphQL (HTTP ${status}). Check OPENCTI_URL, including the platform's base path if it has one.`
   }
   if (status === 429) {
-    return 'The OpenCTI platform got too many requests and asks to wait (HTTP 429). It is tried again later.'
+    return 'The OpenCTI platform received too many requests and asks to wait (HTTP 429). The connector retries later.'
   }
   if (status >= 500) {
-    return `The OpenCTI platform, or a proxy before it, is not able to answer (HTTP ${status}${wordsOf(response)}). It may be starting; look at its logs if this lasts.`
+    return `The OpenCTI platform, or a proxy in front of it, cannot answer (HTTP ${status}${wordsOf(response)}). It may be starting; check its logs if this lasts.`
   }
-  return `What answers at the address of the OpenCTI platform is not OpenCTI (HTTP ${status}, no GraphQL). Check OPENCTI_URL; a login page of a proxy looks like this too.`
+  return `The server at the address of the OpenCTI platform is not OpenCTI (HTTP ${status}, no GraphQL). Check OPENCTI_URL; a proxy's login page also looks like this.`
 }
 
-/** Where a redirect points to: the origin alone, because the rest may hold tickets of a login. */
+/** Where a redirect points: only the origin, because the rest may contain login tickets. */
 function redirectTarget(response: Response): string {
   const location = response.headers.get('location')
   if (location === null || !URL.canParse(location)) return ''
   return ` to ${new URL(location).origin}`
 }
 
-/** What a status line is cut to. */
+/** Maximum length of a quoted status line. */
 const maxWordsLength = 200
 
-/** The words of the status line, where the platform explains itself; empty when they say no more than the number. */
+/** The words of the status line, where the platform explains itself; empty if they only repeat the status. */
 function wordsOf({ status, statusText }: Response): string {
   if (statusText === '' || statusText === STATUS_CODES[status]) return ''
   return `: ${shortened(statusText, maxWordsLength)}`

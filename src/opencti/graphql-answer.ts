@@ -6,8 +6,8 @@ import { describeStatus } from './describe-status.ts'
 import { tokenRefused } from './token-refused.ts'
 
 /**
- * One entry of `errors`. The platform's versions put the kind of it in `extensions.code` or `name`, and a status in
- * `data.http_status` or below `extensions` (OpenCTI platform, config/errors.js).
+ * An entry of `errors`. Depending on its version, the platform puts the kind in `extensions.code` or `name`,
+ * and a status in `data.http_status` or below `extensions` (OpenCTI platform, config/errors.js).
  */
 const graphqlError = z.object({
   message: z.string().catch('no message'),
@@ -28,13 +28,13 @@ const envelope = z
   .object({ data: z.unknown().optional(), errors: z.array(graphqlError).nullish() })
   .refine(({ data, errors }) => data !== undefined || (errors ?? []).length > 0)
 
-/** What an error text of the server is cut to. */
+/** Maximum length of a quoted error text. */
 const maxMessageLength = 300
 
 /**
- * The checked `data` of a GraphQL answer.
+ * The validated `data` of a GraphQL answer.
  *
- * @throws PlatformError for everything else that can come from that address.
+ * @throws PlatformError for any other answer.
  */
 export function answerOf<T>(response: Response, text: string, schema: z.ZodType<T>): T {
   const answer = envelope.safeParse(parsedJson(text))
@@ -46,8 +46,8 @@ export function answerOf<T>(response: Response, text: string, schema: z.ZodType<
   const where = data.error.issues[0]?.path.join('.') ?? ''
   throw new PlatformError(
     'PLATFORM_ERROR',
-    `The OpenCTI platform answered in a form that is not known${where === '' ? '' : ` (at ${where})`}. ` +
-      'Check that its version is one that this package supports.',
+    `The OpenCTI platform's answer has an unknown form${where === '' ? '' : ` (at ${where})`}. ` +
+      'Check that this package supports its version.',
     { status: response.status, problem: 'in-trouble' },
   )
 }
@@ -55,7 +55,7 @@ export function answerOf<T>(response: Response, text: string, schema: z.ZodType<
 function platformError(error: GraphqlError, status: number): PlatformError {
   const kind = `${error.extensions?.code ?? ''} ${error.name ?? ''}`
   const httpStatus = error.extensions?.data?.http_status ?? error.data?.http_status
-  // The words are for versions that give no kind.
+  // The messages are for versions that send no kind.
   if (
     /AUTH_?REQUIRED|UNAUTHENTICATED/i.test(kind) ||
     httpStatus === 401 ||
@@ -66,7 +66,7 @@ function platformError(error: GraphqlError, status: number): PlatformError {
   if (/FORBIDDEN/i.test(kind) || httpStatus === 403 || /you are not allowed/i.test(error.message)) {
     return new PlatformError(
       'PLATFORM_REFUSED',
-      "The OpenCTI platform does not let the token's user do this. Give the user the connector role: the " +
+      "The OpenCTI platform does not allow the token's user to do this. Give the user the connector role: the " +
         'capabilities "Connectors API usage" (CONNECTORAPI) and "Access data sharing" (TAXIIAPI).',
       { status, problem: 'forbidden' },
     )
@@ -78,14 +78,14 @@ function platformError(error: GraphqlError, status: number): PlatformError {
   })
 }
 
-/** What the platform says when it is not the question that is wrong (OpenCTI platform, config/errors.js; Apollo Server). */
+/** The platform's errors when the query is not at fault (OpenCTI platform, config/errors.js; Apollo Server). */
 const troubleKinds =
   /DATABASE_ERROR|LOCK_ERROR|UNKNOWN_ERROR|INTERNAL_SERVER_ERROR|TOO_MANY_REQUESTS|TIMEOUT|UNAVAILABLE/i
 
 function problemOf(kind: string, message: string, status: number): PlatformProblem | undefined {
   // OpenCTI platform, domain/connector.ts: "No connector found with the specified ID".
   if (/no connector found/i.test(message)) return 'unknown-connector'
-  // The messages of graphql-js, for servers that give no code.
+  // The messages of graphql-js, for servers that send no code.
   const isInvalid =
     /GRAPHQL_VALIDATION_FAILED|GRAPHQL_PARSE_FAILED|BAD_USER_INPUT/.test(kind) ||
     /^(Unknown (argument|type)|Cannot query field|Variable "\$|Field ".*" is not defined)/.test(message)

@@ -8,7 +8,7 @@ import { answerOf } from './graphql-answer.ts'
 import { unreachable } from './unreachable.ts'
 import { withoutEnd } from '../util/without-end.ts'
 
-/** One question to the platform. */
+/** A query to the platform. */
 export interface GraphqlRequest<T> {
   readonly query: string
   readonly variables?: Readonly<Record<string, unknown>> | undefined
@@ -19,16 +19,16 @@ export interface GraphqlRequest<T> {
 
 const defaultTimeoutMs = 60_000
 
-/** The longest answer that is read, in bytes; real ones have a few hundred. */
+/** Maximum size of an answer, in bytes; real ones have a few hundred. */
 const maxAnswerBytes = 16_777_216
 
-/** Asks the platform's GraphQL API, once per call: whoever calls knows whether it may be asked again. */
+/** Queries the platform's GraphQL API, once per call: the caller knows whether a retry is safe. */
 export class GraphqlClient {
   readonly #http: KyInstance
   readonly #endpoint: string
   readonly #clock: Clock
   readonly #timeoutMs: number
-  /** The clock of the one who answered, and ours at that moment. */
+  /** The server's clock, and ours at that moment. */
   #answered: { readonly atMs: number; readonly monotonicMs: number } | undefined
 
   constructor(options: GraphqlClientOptions) {
@@ -38,18 +38,18 @@ export class GraphqlClient {
     this.#timeoutMs = options.timeoutMs ?? defaultTimeoutMs
   }
 
-  /** What time it is by the clock of the one who answers, in milliseconds since 1970, to the second. */
+  /** The current time by the server's clock, in milliseconds since 1970, to the second. */
   get serverNowMs(): number | undefined {
     if (this.#answered === undefined) return undefined
     return this.#answered.atMs + Math.round(this.#clock.monotonic() - this.#answered.monotonicMs)
   }
 
   /**
-   * The `data` of the answer.
+   * Returns the `data` of the answer.
    *
-   * @throws PlatformError `PLATFORM_UNREACHABLE` without a usable answer, `PLATFORM_REFUSED` when token or rights do
-   *   not suffice, `PLATFORM_ERROR` when the platform answers with an error.
-   * @throws the reason of `signal` when that is aborted.
+   * @throws PlatformError `PLATFORM_UNREACHABLE` without a usable answer, `PLATFORM_REFUSED` if token or
+   * permissions do not suffice, `PLATFORM_ERROR` if the platform answers with an error.
+   * @throws the reason of `signal` if it is aborted.
    */
   async request<T>({ query, variables, schema, signal }: GraphqlRequest<T>): Promise<T> {
     signal?.throwIfAborted()
@@ -69,7 +69,7 @@ export class GraphqlClient {
       if (timeout.signal.aborted) {
         throw new PlatformError(
           'PLATFORM_UNREACHABLE',
-          `The OpenCTI platform did not answer within ${this.#timeoutMs / 1000} s. Look whether it is up and not overloaded.`,
+          `The OpenCTI platform did not answer within ${this.#timeoutMs / 1000} s. Check that it is up and not overloaded.`,
         )
       }
       throw isStreamConnectorError(error) ? error : unreachable(error)
@@ -84,9 +84,13 @@ export interface GraphqlClientOptions {
   readonly http: KyInstance
   /** Address of the platform with its base path. */
   readonly url: string
-  /** Default: the machine's. */
+  /** @default the system clock */
   readonly clock?: Clock | undefined
-  /** How long a whole exchange may take, in milliseconds. Default: 60 000: a platform under load takes its time. */
+  /**
+   * Maximum duration of the whole exchange, in milliseconds. A platform under load takes its time.
+   *
+   * @default 60_000
+   */
   readonly timeoutMs?: number | undefined
 }
 
@@ -100,7 +104,7 @@ async function boundedText(response: Response): Promise<string> {
     if (bytes > maxAnswerBytes) {
       throw new PlatformError(
         'PLATFORM_UNREACHABLE',
-        'What answers at the address of the OpenCTI platform sends far more than OpenCTI would. Check OPENCTI_URL.',
+        'The server at the address of the OpenCTI platform sends far more than OpenCTI would. Check OPENCTI_URL.',
         { status: response.status },
       )
     }

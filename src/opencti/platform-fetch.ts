@@ -7,9 +7,9 @@ import {
   isPlainConnection,
 } from '../network/dispatcher.ts'
 
-/** How a request gets to the platform. */
+/** How a request reaches the platform. */
 export interface PlatformRoute extends ConnectionOptions {
-  /** Address of the platform. Where it is given, requests to another origin are refused. */
+  /** Address of the platform. If set, requests to another origin are refused. */
   readonly url?: string | undefined
 }
 
@@ -25,9 +25,9 @@ const words: ConnectionWords = {
 const requests = new WeakMap<ReadableStream, Request>()
 
 /**
- * A `fetch` that takes the given route. It is Node's own where nothing special is asked for; undici, whose fetch
- * takes TLS options and proxies, is loaded with the first request that needs it. Redirects are answers like others:
- * following them would carry custom headers, which may be secrets, to wherever they point.
+ * Creates a `fetch` that uses this route. Node's own if the route is plain; undici, whose fetch supports TLS
+ * options and proxies, is loaded with the first request that needs it. Redirects are returned like other
+ * answers: following them would send custom headers, which may be secrets, to wherever they point.
  */
 export function platformFetch(route: PlatformRoute): Fetch {
   const origin = route.url === undefined ? undefined : new URL(route.url).origin
@@ -36,7 +36,7 @@ export function platformFetch(route: PlatformRoute): Fetch {
     if (origin !== undefined && new URL(request.url).origin !== origin) {
       throw new StreamConnectorError(
         'PLATFORM_REFUSED',
-        'The HTTP client of the OpenCTI platform carries its token and sends requests nowhere else. Use another client.',
+        'The HTTP client of the OpenCTI platform carries its token and only sends requests there. Use another client.',
       )
     }
     return keepRequest(request, await send(request))
@@ -50,8 +50,8 @@ function undiciFetch(route: PlatformRoute): Fetch {
   return async (request) => {
     dispatcher ??= createDispatcher(route, words)
     const { fetch } = await import('undici')
-    // undici does not know the Request of Node, which is of another copy of undici, and its own types differ from
-    // Node's in places that do not matter here. Bodies are small: a query.
+    // undici does not accept Node's Request, which comes from another copy of undici, and its own types
+    // differ from Node's in details that do not matter here. Bodies are small: a query.
     const response = await fetch(request.url, {
       method: request.method,
       headers: [...request.headers],
@@ -65,8 +65,8 @@ function undiciFetch(route: PlatformRoute): Fetch {
 }
 
 /**
- * An abort reaches the body through the request, and nothing but the response holds on to that: once both are
- * garbage, a reader of the body would never hear of it (seen with Node 22 and 24).
+ * An abort reaches the body through the request, which only the response keeps alive: once both are garbage,
+ * a reader of the body would never learn of it (seen with Node 22 and 24).
  */
 function keepRequest(request: Request, response: Response): Response {
   if (response.body !== null) requests.set(response.body, request)

@@ -5,19 +5,19 @@ import { millisecondsOfIsoDate } from '../util/iso-date.ts'
 import { jsonText, parsedJson } from '../util/json-text.ts'
 import { formatPosition, parsePosition, startOfTime, type Position } from '../util/position.ts'
 
-/** A connector's state as the platform keeps it and other clients write it. */
+/** A connector's state as the platform stores it and other clients write it. */
 export interface PlatformState {
-  /** The last position that needs no more work. */
+  /** The last position that is finished. */
   readonly startFrom: Position | undefined
-  /** The end of the first catch-up, as an ISO date in UTC; false for none. */
+  /** The end of the first catch-up, as an ISO date in UTC; false if there is none. */
   readonly recoverUntil: string | false | undefined
-  /** Keys that are not ours, kept as they are. */
+  /** Foreign keys, kept unchanged. */
   readonly foreign: Readonly<Record<string, unknown>>
 }
 
-/** Which run of a connector wrote a state to the platform. */
+/** The connector run that wrote a state to the platform. */
 export interface StateWriter {
-  /** Tells this run from all others. */
+  /** Identifies the run. */
   readonly run: string
   /** The name of its machine. */
   readonly host: string
@@ -25,50 +25,50 @@ export interface StateWriter {
   readonly at: string
 }
 
-/** A state that was read from a text. */
+/** A state parsed from text. */
 export interface ReadPlatformState extends PlatformState {
-  /** Who wrote it; undefined where that is not told. */
+  /** Who wrote it; undefined if it does not say. */
   readonly writtenBy: StateWriter | undefined
-  /** What cannot be read of it, each with the name of its key; what can be read is there all the same. */
+  /** The unreadable parts, each with the name of its key; the readable parts are still present. */
   readonly problems: readonly string[]
 }
 
-/** What the settings say of a first start. */
+/** The settings for a first start. */
 export interface FirstStart {
-  /** Where to begin, as `<ms>-<seq>`; absent for the beginning of time. */
+  /** Where to begin, as `<ms>-<seq>`. Undefined for the beginning of time. */
   readonly startTimestamp?: string | undefined
   /** Whether to catch up at all. */
   readonly recover: boolean
-  /** Until when to catch up; absent for now, false for not at all. */
+  /** Until when to catch up. Undefined for now, false for not at all. */
   readonly recoverIsoDate?: string | false | undefined
 }
 
-/** Our keys, the newest first: the old ones are read, and no longer written. */
+/** Our keys, newest first: the old ones are read but no longer written. */
 const startKeys = ['start_from', 'connectorLastEventId']
 const recoverKeys = ['recover_until', 'connectorStartTime']
 
 /**
- * Name of a key that we add while a catch-up is unfinished: the `start_from` beside it is a place up to which everything was
- * caught up. The Python client moves `start_from` with every frame of a catch-up, also past objects that the platform has not
- * sent yet; the two then differ, which tells whose it is.
+ * Key that we add during an unfinished catch-up: everything up to the `start_from` beside it was caught up.
+ * The Python client moves `start_from` with every frame of a catch-up, also past objects that the platform
+ * has not sent yet. The two values then differ, which shows who wrote it.
  */
 export const caughtUpKey = 'caught_up_to'
 
-/** Name of the key that tells who wrote a state, while that run lasts. It says nothing of where the connector stands. */
+/** Key for the writer of a state, while that run lasts. It does not affect the connector's progress. */
 export const writerKey = 'written_by'
 
 const ownKeys = new Set([...startKeys, ...recoverKeys, writerKey])
 
-/** Names of machines have at most so many characters (RFC 1035). */
+/** Maximum length of a host name (RFC 1035). */
 const maxHostLength = 253
 
-/** The texts that hold nothing. */
+/** Texts that represent no state. */
 const nothing = /^(?:null|""|\{\s*\}|\[\s*\])?$/
 
 /**
- * Reads the text that the platform keeps. `undefined` for no state: nothing, `null`, or JSON that holds nothing. What is
- * there and cannot be read is among the problems: it must not pass for a connector that never started, which begins with
- * everything there is.
+ * Parses the text that the platform stores. Returns `undefined` if there is no state: nothing, `null`, or
+ * JSON without content. Unreadable content is reported in `problems`: it must not be taken for a connector
+ * that never started, which would begin with everything that exists.
  */
 export function parsePlatformState(text: string | null | undefined): ReadPlatformState | undefined {
   if (text === null || text === undefined || nothing.test(text.trim())) return undefined
@@ -79,10 +79,11 @@ export function parsePlatformState(text: string | null | undefined): ReadPlatfor
   }
   const entries = Object.entries(parsed)
   const problems: string[] = []
-  // It could not be handed back with ours.
+  // It could not be returned together with ours.
   if (jsonText(parsed) === undefined) problems.push('it is nested too deeply')
   const { start_from: startFrom, [caughtUpKey]: caughtUpTo } = fieldsOf(parsed)
-  // A catch-up of ours can stand anywhere since 1970: as few digits as seconds have are milliseconds all the same.
+  // A catch-up of ours can be anywhere since 1970: even a number with as few digits as seconds means
+  // milliseconds.
   const ours =
     typeof startFrom === 'string' && startFrom === caughtUpTo ? parsePosition(startFrom) : undefined
   return {
@@ -102,7 +103,7 @@ function readWriter(value: unknown): StateWriter | undefined {
   return millisecondsOfIsoDate(at) === undefined ? undefined : { run, host: host.slice(0, maxHostLength), at }
 }
 
-/** The first of `keys` that holds something, read; `undefined` where none does or it cannot be read. */
+/** The parsed value of the first of `keys` with content; `undefined` if there is none or it cannot be read. */
 function valueOf<T>(
   entries: readonly (readonly [string, unknown])[],
   keys: readonly string[],
@@ -119,7 +120,7 @@ function valueOf<T>(
 }
 
 /**
- * The error that says of a state what cannot be read of it.
+ * Creates the error that lists the unreadable parts of a state.
  *
  * @param whose where it was found, and what to do, as sentences around the problems.
  */
@@ -130,7 +131,7 @@ export function unreadableState(
   return new StateError('STATE_UNREADABLE', `${found} cannot be read: ${problems.join('; ')}. ${remedy}`)
 }
 
-/** The text that the platform is handed. */
+/** The text to give to the platform. */
 export function serializePlatformState(state: PlatformState): string {
   return JSON.stringify({
     ...state.foreign,
@@ -139,7 +140,7 @@ export function serializePlatformState(state: PlatformState): string {
   })
 }
 
-/** Whether two texts say the same, whatever the order of their keys and the words for "nothing". */
+/** Whether two texts mean the same, regardless of key order and spelling of "nothing". */
 export function samePlatformState(one: string | null | undefined, other: string | null | undefined): boolean {
   const [first, second] = [parsePlatformState(one), parsePlatformState(other)]
   if (first === undefined || second === undefined) return first === second

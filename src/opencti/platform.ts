@@ -4,40 +4,40 @@ import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import { PlatformError, type PlatformProblem } from '../errors/platform-error.ts'
 import { GraphqlClient, type GraphqlClientOptions } from './graphql.ts'
 
-/** What the platform keeps of this connector. */
+/** What the platform stores about this connector. */
 export interface Registration {
-  /** The state text; absent when there is none, or it was reset. */
+  /** The state text. Undefined if there is none, or it was reset. */
   readonly state: string | undefined
-  /** Internal id of the token's user: what carries it as `origin.user_id` was done by this connector. */
+  /** Internal id of the token's user: events with this `origin.user_id` were caused by this connector. */
   readonly userId: string | undefined
 }
 
-/** A live stream, as the platform describes it. */
+/** A live stream as the platform describes it. */
 export interface StreamCollection {
   readonly id: string
   readonly name: string
-  /** Whether it runs; also `true` when the platform does not say. */
+  /** Whether it is running; also `true` if the platform does not say. */
   readonly isRunning: boolean
 }
 
-/** What the platform's stream holds at the moment: the oldest and the newest position. */
+/** The oldest and newest position in the platform's stream now. */
 export interface StreamInfo {
   readonly firstEventId: string
   readonly lastEventId: string
 }
 
-/** Whose token it is. */
+/** The owner of the token. */
 export interface PlatformUser {
   readonly name: string
   readonly email: string | undefined
-  /** The names of what the user may do; absent when the platform does not say. */
+  /** The names of the user's capabilities. Undefined if the platform does not say. */
   readonly capabilities: readonly string[] | undefined
 }
 
 const text = z.string().nullish()
 
-// The smallest operations: what is not asked for cannot be missing from an older platform (OpenCTI platform,
-// modules/connector/connector.graphql and modules/dataSharing/streamCollection.graphql).
+// The smallest possible operations: fields not requested cannot be missing from an older platform (OpenCTI
+// platform, modules/connector/connector.graphql and modules/dataSharing/streamCollection.graphql).
 const registerMutation =
   'mutation RegisterConnector($input: RegisterConnectorInput) { registerConnector(input: $input) { id connector_state connector_user_id } }'
 const pingMutation =
@@ -54,7 +54,7 @@ const aboutQuery = 'query About { about { version } }'
 const meQuery = 'query Me { me { id name user_email capabilities { name } } }'
 const plainMeQuery = 'query Me { me { id name } }'
 
-/** A connector without queue and without runs of its own. */
+/** A connector without a queue and without its own runs. */
 const connectorInfo = {
   run_and_terminate: false,
   buffering: false,
@@ -87,29 +87,29 @@ const known = z.object({
 })
 
 /**
- * The part of the OpenCTI API that a stream connector needs, from 5.x to 7.x. Each call asks once; see
+ * The part of the OpenCTI API that a stream connector uses, from 5.x to 7.x. Each call sends one request; see
  * {@link GraphqlClient.request} for what it throws.
  */
 export class Platform {
   readonly #graphql: GraphqlClient
-  /** Whether this platform takes `connectorInfo`, which pycti sends; versions before 6 do not know it. */
+  /** Whether this platform accepts `connectorInfo`, which pycti sends; versions before 6 do not know it. */
   #takesConnectorInfo = true
 
   /**
    * @param http from `createPlatformHttp`.
    * @param url address of the platform with its base path.
-   * @param limits how long an answer may take, and the clock that measures it.
+   * @param limits maximum duration of an answer, and the clock that measures it.
    */
   constructor(http: KyInstance, url: string, limits: Pick<GraphqlClientOptions, 'clock' | 'timeoutMs'> = {}) {
     this.#graphql = new GraphqlClient({ http, url, ...limits })
   }
 
-  /** What time it is by its own clock, in milliseconds since 1970; undefined as long as it has not said so. */
+  /** The current time by the platform's clock, in milliseconds since 1970; undefined until it has sent it. */
   get nowMs(): number | undefined {
     return this.#graphql.serverNowMs
   }
 
-  /** Registers the connector, or brings its registration up to date. */
+  /** Registers the connector, or updates its registration. */
   async register(
     connector: { id: string; name: string; scope: readonly string[] },
     signal?: AbortSignal,
@@ -128,11 +128,11 @@ export class Platform {
   }
 
   /**
-   * Says that the connector lives and hands over its state. The answer is the state that the platform has then:
-   * another one than was sent when somebody reset or changed it there. After `PLATFORM_UNREACHABLE` it is not known
-   * whether the platform took it: ask {@link readState} before the next ping.
+   * Reports that the connector is alive and sends its state. Returns the platform's state afterwards, which
+   * differs from the one sent if someone reset or changed it there. After `PLATFORM_UNREACHABLE`, it is
+   * unknown whether the platform accepted it: call {@link readState} before the next ping.
    *
-   * @throws PlatformError with problem `unknown-connector` when it must register again.
+   * @throws PlatformError with problem `unknown-connector` if it must register again.
    */
   async ping(id: string, state: string, signal?: AbortSignal): Promise<string | undefined> {
     const ask = (query: string, more: object) =>
@@ -142,7 +142,7 @@ export class Platform {
       try {
         answer = await ask(pingMutation, { connectorInfo })
       } catch (error) {
-        // Validation comes before anything is done, so that asking again is safe.
+        // Validation comes before any effect, so a retry is safe.
         if (problemOf(error) !== 'invalid-query') throw error
         answer = await ask(plainPingMutation, {})
         this.#takesConnectorInfo = false
@@ -155,11 +155,11 @@ export class Platform {
   }
 
   /**
-   * The state that the platform has, without changing anything; empty for none. A reset is told to one ping alone;
-   * when the answer to that was lost, this shows it.
+   * Returns the platform's state without changing anything; empty if there is none. The platform reports a
+   * reset to a single ping; if that answer was lost, this shows it.
    *
-   * @returns `undefined` when the token's user may not ask (capability MODULES) or the platform cannot tell.
-   * @throws PlatformError with problem `unknown-connector` when it must register again.
+   * @returns `undefined` if the token's user may not ask (capability MODULES) or the platform cannot say.
+   * @throws PlatformError with problem `unknown-connector` if it must register again.
    */
   async readState(id: string, signal?: AbortSignal): Promise<string | undefined> {
     const answer = await this.#graphql
@@ -171,10 +171,10 @@ export class Platform {
   }
 
   /**
-   * The description of a stream; `undefined` when there is none of that id, or none that this user may see.
+   * Returns the description of a stream; `undefined` if there is none with that id that this user may see.
    *
-   * @throws PlatformError with problem `forbidden` when the user may read no streams at all (capability TAXIIAPI), and
-   *   with `in-trouble` when the platform cannot tell now.
+   * @throws PlatformError with problem `forbidden` if the user may not read any streams (capability
+   * TAXIIAPI), and with `in-trouble` if the platform cannot answer now.
    */
   async streamCollection(id: string, signal?: AbortSignal): Promise<StreamCollection | undefined> {
     const answer = await this.#graphql
@@ -194,8 +194,8 @@ export class Platform {
   }
 
   /**
-   * Whether a stream is filtered by who did something, since OpenCTI 7: the platform catches up none of these (OpenCTI
-   * platform, graphql/sseMiddleware.js). False where it does not tell.
+   * Whether a stream is filtered by who made a change, since OpenCTI 7: the platform never catches these up
+   * (OpenCTI platform, graphql/sseMiddleware.js). False if the platform does not say.
    */
   async hasOriginFilters(id: string, signal?: AbortSignal): Promise<boolean> {
     const answer = await this.#graphql
@@ -204,7 +204,7 @@ export class Platform {
     return hasFilters(answer?.streamCollection?.origin_filters)
   }
 
-  /** What the whole stream holds; `undefined` from platforms before 7, which do not tell. */
+  /** The range of the entire stream; `undefined` from platforms before 7, which do not report it. */
   async streamInfo(signal?: AbortSignal): Promise<StreamInfo | undefined> {
     const answer = await this.#graphql
       .request({ query: streamInfoQuery, schema: informed, signal })
@@ -212,13 +212,13 @@ export class Platform {
     return answer?.redisStreamInfo ?? undefined
   }
 
-  /** The platform's version, such as `6.8.10`; also the simplest way to try address and token. */
+  /** The platform's version, such as `6.8.10`; also the simplest test of address and token. */
   async about(signal?: AbortSignal): Promise<string | undefined> {
     const answer = await this.#graphql.request({ query: aboutQuery, schema: introduced, signal })
     return answer.about?.version ?? undefined
   }
 
-  /** Whose token it is; `undefined` when the platform does not tell. */
+  /** The owner of the token; `undefined` if the platform does not say. */
   async me(signal?: AbortSignal): Promise<PlatformUser | undefined> {
     const ask = (query: string) => this.#graphql.request({ query, schema: known, signal })
     const answer = await ask(meQuery).catch((error: unknown) => {
@@ -235,8 +235,9 @@ export class Platform {
   }
 
   /**
-   * Whether the token may register and ping connectors, found out by the ping of a connector that cannot exist: the platform
-   * looks at the right first, then for the connector, and changes nothing (OpenCTI platform, domain/connector.ts).
+   * Whether the token may register and ping connectors, tested with a ping for a connector that cannot exist:
+   * the platform checks the permission first, then the connector, and changes nothing (OpenCTI platform,
+   * domain/connector.ts).
    */
   async mayPing(unknownId: string, signal?: AbortSignal): Promise<boolean> {
     try {
@@ -250,7 +251,7 @@ export class Platform {
   }
 }
 
-/** Whether the JSON text of a group of filters has any in it. */
+/** Whether the JSON text of a filter group contains any filters. */
 function hasFilters(json: string | null | undefined): boolean {
   try {
     const group = JSON.parse(json ?? 'null') as Readonly<Record<string, unknown>> | null
@@ -262,7 +263,7 @@ function hasFilters(json: string | null | undefined): boolean {
   }
 }
 
-/** For questions that the platform need not answer: only what concerns the next question too is thrown. */
+/** For optional queries: only throws what also concerns the next query. */
 function undefinedUnlessVital(error: unknown): undefined {
   const problem = problemOf(error)
   if (problem === 'forbidden' || (codeOf(error) === 'PLATFORM_ERROR' && problem !== 'unknown-connector'))
@@ -281,7 +282,7 @@ function problemOf(error: unknown): PlatformProblem | undefined {
 function unknownConnector(): PlatformError {
   return new PlatformError(
     'PLATFORM_ERROR',
-    'The OpenCTI platform does not know this connector any more; somebody deleted it there. It has to register again.',
+    'The OpenCTI platform no longer knows this connector; someone deleted it there. It must register again.',
     { problem: 'unknown-connector' },
   )
 }

@@ -13,26 +13,26 @@ export interface CheckedStream {
   readonly name: string
 }
 
-/** What {@link checkStream} looks at. */
+/** Parameters of {@link checkStream}. */
 export interface StreamCheck {
   readonly platform: Platform
   readonly http: KyInstance
-  /** The platform's base address, without a slash at the end. */
+  /** The platform's base address, without a trailing slash. */
   readonly url: string
-  /** As it stands in the settings. */
+  /** As in the settings. */
   readonly streamId: string | undefined
   readonly signal: AbortSignal
-  /** Default: the machine's. */
+  /** @default the system clock */
   readonly clock?: Clock | undefined
 }
 
 const settingNames = 'CONNECTOR_LIVE_STREAM_ID (connector.live_stream_id in config.yml)'
 
-/** How long the stream is given to answer with its status, in milliseconds. */
+/** How long the stream may take to answer with its status, in milliseconds. */
 const statusTimeoutMs = 30_000
 
 /**
- * Whether a stream id is there at all: what the specification calls the validation of the stream id.
+ * Checks that a stream id is set: the validation of the stream id in the specification.
  *
  * @throws PlatformError `STREAM_NOT_CONFIGURED`.
  */
@@ -50,7 +50,7 @@ export function requireStreamId(streamId: string | undefined): string {
 }
 
 /**
- * Asks the platform whether the live stream exists, runs, and may be read by the owner of the token.
+ * Asks the platform whether the live stream exists, is running, and may be read by the token's owner.
  *
  * @throws PlatformError `STREAM_NOT_CONFIGURED`, `STREAM_UNKNOWN`, `STREAM_STOPPED`, `STREAM_FORBIDDEN`,
  * `PLATFORM_REFUSED` for a wrong token, or `PLATFORM_UNREACHABLE`; each says what to do.
@@ -66,7 +66,7 @@ export async function checkStream(check: StreamCheck): Promise<CheckedStream> {
   try {
     collection = await check.platform.streamCollection(streamId, check.signal)
   } catch (error) {
-    // Who may not ask may still read a public stream: the stream itself knows.
+    // A user who may not ask may still read a public stream: only the stream itself knows.
     if (!isStreamConnectorError(error) || (error as PlatformError).problem !== 'forbidden') throw error
     isForbidden = true
   }
@@ -75,7 +75,10 @@ export async function checkStream(check: StreamCheck): Promise<CheckedStream> {
   return { id: streamId, name: collection?.name ?? streamId }
 }
 
-/** Opens the stream only to see how it answers; the reason is in the words of its status line (OpenCTI platform, graphql/sseMiddleware.js). */
+/**
+ * Opens the stream only to see its answer; the reason is in the words of its status line (OpenCTI platform,
+ * graphql/sseMiddleware.js).
+ */
 async function probe(check: StreamCheck, streamId: string, isPerhapsUnknown = false): Promise<void> {
   const { signal } = check
   const finished = new AbortController()
@@ -94,17 +97,17 @@ async function probe(check: StreamCheck, streamId: string, isPerhapsUnknown = fa
     if (!late.signal.aborted) throw isStreamConnectorError(error) ? error : unreachable(error)
     throw new PlatformError(
       'PLATFORM_UNREACHABLE',
-      `The live stream did not answer within ${statusTimeoutMs / 1000} s. Look for a proxy on the way that keeps the answer back: it must not buffer /stream.`,
+      `The live stream did not answer within ${statusTimeoutMs / 1000} s. Check for a proxy that holds back the answer: it must not buffer /stream.`,
     )
   } finally {
-    // The status is all that is wanted: hang up.
+    // Only the status matters: hang up.
     finished.abort()
     cancel()
   }
   refuse(response, streamId, isPerhapsUnknown)
 }
 
-/** Throws for every answer that is no stream. */
+/** Throws for every answer that is not a stream. */
 function refuse(response: Response, streamId: string, isPerhapsUnknown: boolean): void {
   const { status, statusText: words } = response
   if (status === 200) {
@@ -113,7 +116,7 @@ function refuse(response: Response, streamId: string, isPerhapsUnknown: boolean)
     if (/^text\/event-stream/i.test(contentType)) return
     throw new PlatformError(
       'PLATFORM_UNREACHABLE',
-      'Something else than a stream answers where the live stream should be, perhaps the login page of a proxy. Check OPENCTI_URL, and let the connector past that page.',
+      'Something other than a stream answers at the address of the live stream, perhaps the login page of a proxy. Check OPENCTI_URL, and allow the connector past that page.',
       { status },
     )
   }
@@ -138,7 +141,7 @@ function refuse(response: Response, streamId: string, isPerhapsUnknown: boolean)
 
 function remedyFor(streamId: string): string {
   return streamId === 'live'
-    ? 'The stream "live" is for users with the capability to bypass all rules; use a live stream of your own instead.'
+    ? 'The stream "live" is for users with the capability to bypass all rules; use your own live stream instead.'
     : 'Give the user of OPENCTI_TOKEN the capability "Access data sharing" (TAXIIAPI), make it a member of the stream, and give it the markings that the stream is filtered by.'
 }
 
@@ -152,7 +155,7 @@ function notConfigured(what: string): PlatformError {
 function stopped(streamId: string): PlatformError {
   return new PlatformError(
     'STREAM_STOPPED',
-    `The live stream ${streamId} is stopped. Start it at the platform (Data > Data sharing > Live streams); the connector goes on by itself then.`,
+    `The live stream ${streamId} is stopped. Start it at the platform (Data > Data sharing > Live streams); the connector then continues by itself.`,
     { status: 410 },
   )
 }

@@ -3,10 +3,10 @@ import { type Position } from '../util/position.ts'
 import { entityKeyOf } from '../stix/read/entity-ids.ts'
 import { fieldsOf } from '../stix/types/json-value.ts'
 
-/** What a frame of the stream can say of an entity. */
+/** The names of frames about an entity. */
 export type EventName = 'create' | 'update' | 'delete' | 'merge'
 
-/** Stands as the type of an envelope that no platform has sent: the time of its entity has come. */
+/** Envelope type that no platform sends: the entity has expired. */
 export const expiredType = 'expired'
 
 /**
@@ -28,8 +28,8 @@ export interface PatchOperation {
 }
 
 /**
- * An event of the stream as the platform sends it: the JSON of a frame. In catch-up only `data`, `message`, `origin` and `version` are there
- * (OpenCTI platform, graphql/sseMiddleware.js).
+ * An event of the stream as the platform sends it: the JSON of a frame. During a catch-up it only has `data`,
+ * `message`, `origin`, and `version` (OpenCTI platform, graphql/sseMiddleware.js).
  *
  * @example
  * ```ts
@@ -42,7 +42,7 @@ export interface PatchOperation {
 export interface Envelope {
   readonly data: Entity
   readonly version?: string | undefined
-  /** What happened at the platform; it may differ from the frame's name, which is what counts. */
+  /** What happened on the platform. It may differ from the frame's name, which is what counts. */
   readonly type?: string | undefined
   readonly scope?: string | undefined
   readonly message?: string | undefined
@@ -65,30 +65,33 @@ export interface Envelope {
   readonly [key: string]: unknown
 }
 
-/** One event of the stream about one entity. */
+/** An event of the stream about one entity. */
 export interface StreamEvent {
-  /** The name of the frame, which decides what is done. */
+  /** The name of the frame, which determines the operation. */
   readonly name: EventName
-  /** Where it stands in the stream; absent when it came from elsewhere. */
+  /** Its place in the stream. Undefined if it came from elsewhere. */
   readonly position: Position | undefined
   readonly entity: Entity
-  /** OpenCTI's internal id, which never changes; the STIX id where there is none. */
+  /** OpenCTI's internal id, which never changes; the STIX id if there is none. */
   readonly key: string
-  /** Sent because another entity refers to it; in catch-up an entity may come only like that. */
+  /** Sent because another entity refers to it; during a catch-up, an entity may only come this way. */
   readonly isDependency: boolean
   readonly envelope: Envelope
-  /** The envelope as JSON, as it came: what authors do to the entity does not change it. Absent where no frame brought it. */
+  /**
+   * The envelope as JSON, as received: changes by authors do not affect it. Undefined if it did not come in a
+   * frame.
+   */
   readonly text?: string | undefined
-  /** Roughly what it occupies in memory. */
+  /** Approximate size in memory, in bytes. */
   readonly bytes: number
 }
 
-/** What a frame tells that was not sent because something happened: it is the state of an entity as it is. */
+/** Whether a frame was not caused by a change but describes the current state of an entity. */
 export function isTold({ name, envelope, isDependency, position }: StreamEvent): boolean {
   return position !== undefined && name === 'create' && (envelope.type === undefined || isDependency)
 }
 
-/** A frame that carries no event that could be delivered. */
+/** A frame without a deliverable event. */
 export interface UnreadableEvent {
   /** What is wrong with it, in words. */
   readonly problem: string
@@ -96,17 +99,17 @@ export interface UnreadableEvent {
   readonly entityType?: string | undefined
 }
 
-/** `referer` of a frame that was pulled in by another one (OpenCTI platform, graphql/sseMiddleware.js). */
+/** `referer` of a dependency's frame (OpenCTI platform, graphql/sseMiddleware.js). */
 const dependencyReferer = 'init-dependencies'
 
-/** Whether a frame of this name speaks of an entity. */
+/** Whether frames with this name are about an entity. */
 export function isEventName(name: string): name is EventName {
   return name === 'create' || name === 'update' || name === 'delete' || name === 'merge'
 }
 
 /**
- * Reads the data of a frame. A guard instead of a schema: this runs for every event, and what it lets through
- * is what the rest relies on: an object with an id and a type.
+ * Decodes the data of a frame. A guard instead of a schema: this runs for every event, and everything else
+ * relies on its result: an object with an id and a type.
  *
  * @param data the frame's JSON text; or the envelope, or the entity alone, already parsed.
  */
@@ -124,7 +127,7 @@ export function decodeEvent(
       return { problem: 'the frame is not valid JSON' }
     }
   }
-  if (!isObject(parsed)) return { problem: 'the frame holds no JSON object' }
+  if (!isObject(parsed)) return { problem: 'the frame is not a JSON object' }
   const isEnvelope = 'data' in parsed
   const envelope = (isEnvelope ? parsed : { data: parsed }) as unknown as Envelope
   const entity: unknown = envelope.data
@@ -135,14 +138,14 @@ export function decodeEvent(
   }
   if (typeof type !== 'string' || type === '') return { problem: 'the entity has no "type"', entityId: id }
   if (name === 'merge' && !isListOrNone(sourcesOf(envelope))) {
-    return { problem: 'the "sources" of the merge are no list', entityId: id, entityType: type }
+    return { problem: 'the "sources" of the merge are not a list', entityId: id, entityType: type }
   }
   const origin: unknown = envelope.origin
   return {
     name,
     position,
     entity: entity as unknown as Entity,
-    // By the one rule for events, merge sources and letters: what is pushed under one key must be found under it.
+    // Events, merge sources, and letters share one rule: what is pushed under a key must be found under it.
     key: entityKeyOf(entity as unknown as Entity),
     isDependency: isObject(origin) && origin['referer'] === dependencyReferer,
     envelope,
@@ -151,23 +154,23 @@ export function decodeEvent(
   }
 }
 
-/** Whether {@link decodeEvent} gave up. */
+/** Whether {@link decodeEvent} failed. */
 export function isUnreadable(event: StreamEvent | UnreadableEvent): event is UnreadableEvent {
   return 'problem' in event
 }
 
-/** The entities that a merge takes away, as the platform lists them; undefined where it lists none. */
+/** The entities that a merge removes, as listed by the platform; undefined if it lists none. */
 export function listedSourcesOf({ envelope }: StreamEvent): readonly Entity[] | undefined {
   const sources = sourcesOf(envelope)
   return Array.isArray(sources) ? (sources as readonly Entity[]) : undefined
 }
 
-/** Before 5.1 they stood in the entity itself (OpenCTI platform, database/redis.js, `storeMergeEvent`). */
+/** Before 5.1 they were in the entity itself (OpenCTI platform, database/redis.js, `storeMergeEvent`). */
 function sourcesOf({ context, data }: Envelope): unknown {
   return fieldsOf(context)['sources'] ?? fieldsOf(data)['sources']
 }
 
-/** Whether what was merged away can be gone through; a merge without sources has none to withdraw. */
+/** Whether the merged entities can be iterated; a merge without sources has none to withdraw. */
 function isListOrNone(sources: unknown): boolean {
   return sources === undefined || sources === null || Array.isArray(sources)
 }

@@ -1,10 +1,10 @@
 import { formatPosition, type Position } from '../util/position.ts'
 
-/** What a connector asks of the live stream at each connect. */
+/** What a connector requests from the live stream with each connection. */
 export interface StreamRequest {
-  /** Where to go on. */
+  /** Where to continue. */
   readonly from: Position
-  /** The end of the catch-up that is under way, as an ISO date in UTC. */
+  /** The end of the current catch-up, as an ISO date in UTC. */
   readonly recoverUntil: string | undefined
   readonly listenDelete: boolean
   readonly noDependencies: boolean
@@ -12,10 +12,10 @@ export interface StreamRequest {
 }
 
 /**
- * The query of one connect. Everything goes as query parameters, rebuilt each time: a query beats every header, so
- * a stale URL would go back in time (OpenCTI platform, graphql/sseMiddleware.js). `from` is always sent, because
- * without it the server can miss events between two reads; never as a bare number, which it ignores without a word;
- * and `recover` only when it lies after `from`.
+ * The query of one connection. Everything is sent as query parameters, rebuilt each time: a query overrides
+ * every header, so an outdated URL would go back in time (OpenCTI platform, graphql/sseMiddleware.js). `from`
+ * is always sent, because without it the server can miss events between two reads; it is never a bare number,
+ * which the server silently ignores; and `recover` is only sent if it is after `from`.
  */
 export function streamQuery(request: StreamRequest): Record<string, string> {
   const query: Record<string, string> = {

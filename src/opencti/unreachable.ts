@@ -1,12 +1,12 @@
 import { explainNetworkError } from '../errors/explain-network-error.ts'
 import { PlatformError } from '../errors/platform-error.ts'
 
-/** Causes are followed no further than this, in case they go round in a circle. */
+/** Maximum depth of causes to follow, because they may form a cycle. */
 const maxDepth = 8
 
 /**
- * The error for a request that got no answer. ky's own errors are not kept as the cause: they carry the request, and with
- * it the token.
+ * The error for a request without an answer. ky's own errors are not kept as the cause: they contain the
+ * request, including the token.
  */
 export function unreachable(error: unknown): PlatformError {
   let cause = error

@@ -8,7 +8,7 @@ import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 
 /**
- * A list of a connector: how it is written, and which items are in it.
+ * A list of a connector: its format, and which items it contains.
  *
  * @example
  * ```ts
@@ -26,7 +26,7 @@ import { type Logger } from '../util/logger.ts'
  * ```
  */
 export type ConnectorList = ListOptions & {
-  /** The items that are in it. @default all */
+  /** Selects the items. @default all */
   readonly only?: ((item: ListItem) => boolean) | undefined
   /** The file. @default a file in the state folder */
   readonly path?: string | undefined
@@ -35,7 +35,7 @@ export type ConnectorList = ListOptions & {
 /** The lists that a connector writes to files and serves. */
 export class ListFiles {
   readonly #options: ListFilesOptions
-  /** Where readers find them; undefined where they are only files. */
+  /** Where readers find them; undefined if they are only files. */
   readonly served: ServedLists | undefined
 
   constructor(options: ListFilesOptions) {
@@ -48,7 +48,7 @@ export class ListFiles {
     if (!areAllFiles || options.isServed) this.served = new ServedLists(names)
   }
 
-  /** Serves what an earlier process has written. */
+  /** Serves what an earlier process wrote. */
   async open(): Promise<void> {
     const { routes, logger } = this.#options
     if (this.served === undefined) return
@@ -57,7 +57,7 @@ export class ListFiles {
         try {
           await this.served?.publish(name, { path, format: list.format })
         } catch (error) {
-          // Before the first there is none.
+          // Nothing exists before the first write.
           if ((error as { code?: unknown }).code !== 'ENOENT')
             logger.warn('The earlier list cannot be served until a new one is written', { list: name, error })
         }
@@ -101,11 +101,11 @@ export class ListFiles {
 export interface ListFilesOptions {
   /** By name. */
   readonly lists: Readonly<Record<string, ConnectorList>>
-  /** The names of all routes: each has lists of its own. */
+  /** Names of all routes; each has its own lists. */
   readonly routes: readonly string[]
-  /** Whether there is an endpoint that can serve them. */
+  /** Whether an endpoint can serve them. */
   readonly isServed: boolean
-  /** Where files are that have no path of their own. */
+  /** Folder of files without their own path. */
   readonly folder: string
   readonly clock: Clock
   readonly logger: Logger

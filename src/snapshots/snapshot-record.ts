@@ -1,21 +1,21 @@
 import { fieldsOf } from '../stix/types/json-value.ts'
 import { parsedJson } from '../util/json-text.ts'
 
-/** What is remembered of the list that the target has. */
+/** What is remembered about the list that the target has. */
 export interface SnapshotRecord {
   /** Claims have changed since. */
   readonly isDirty: boolean
-  /** What it has in it; absent before the first. */
+  /** Its content. Undefined before the first list. */
   readonly count?: number | undefined
   readonly sha256?: string | undefined
   /** When the target took it, in milliseconds since 1970. */
   readonly takenAtMs?: number | undefined
-  /** The target is still at work on a newer one. */
+  /** The target is still processing a newer one. */
   readonly job?:
     { readonly id: string | undefined; readonly count: number; readonly sha256: string } | undefined
 }
 
-/** Reads what was written of a record. What somebody has spoiled counts as never taken, and is written anew. */
+/** Parses a record. A corrupted one counts as never taken, and is written again. */
 export function readSnapshotRecord(text: string): SnapshotRecord {
   const { isDirty, count, sha256, takenAtMs, job } = fieldsOf(parsedJson(text))
   const known = fieldsOf(job)

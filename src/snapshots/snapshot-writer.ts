@@ -16,24 +16,25 @@ import { type ListFiles } from './list-files.ts'
 import { type SnapshotRecord } from './snapshot-record.ts'
 import { type Snapshots } from './snapshots.ts'
 
-/** The number of items that may always disappear at once. */
+/** Number of items that may always disappear at once. */
 const alwaysAllowed = 10
 
-/** Longest sleep, in milliseconds: consent comes from another process, and the wall clock can jump. */
+/** Maximum sleep, in milliseconds: consent comes from another process, and the wall clock can jump. */
 const maxSleepMs = 1000
 
 const retryBounds = { baseMs: 1000, maxMs: 300_000 }
 const jobPollMs = 5000
 
 /**
- * Hands the whole list of one route to the target: soon after something has changed, not more often than it may, and never while
- * the list is known to be incomplete. Until the target has taken the list, the events in it count as in flight.
+ * Passes the whole list of a route to the target: soon after a change, no more often than allowed, and never
+ * while the list is known to be incomplete. Until the target has taken the list, its events count as in
+ * flight.
  */
 export class SnapshotWriter {
   readonly #options: SnapshotWriterOptions
   #wake: (() => void) | undefined
   #record: SnapshotRecord = { isDirty: false }
-  /** A claim has changed since the list was begun that is being written. */
+  /** A claim has changed since the current list was started. */
   #hasChanged = false
   #covered = 0
   #failures = 0
@@ -44,22 +45,22 @@ export class SnapshotWriter {
     this.#options = options
   }
 
-  /** What is kept in the state. */
+  /** What is stored in the state. */
   get record(): SnapshotRecord {
     return this.#record
   }
 
-  /** Why the target does not have the list as it should be; undefined when nothing is in the way. */
+  /** Why the target does not have the current list; undefined if nothing is wrong. */
   get problem(): string | undefined {
     return this.#problem
   }
 
-  /** How many listed events had come when the list was begun that the target has. */
+  /** How many listed events had come when the target's list was started. */
   get coveredEvents(): number {
     return this.#covered
   }
 
-  /** Goes on from what an earlier process has left. */
+  /** Continues from what an earlier process left. */
   resume(record: SnapshotRecord): void {
     this.#record = record
   }
@@ -72,7 +73,7 @@ export class SnapshotWriter {
     this.#wake?.()
   }
 
-  /** Writes the list whenever it has to be, until `signal` is aborted. */
+  /** Writes the list whenever necessary, until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const waitMs = this.#waitMs
@@ -81,7 +82,7 @@ export class SnapshotWriter {
     }
   }
 
-  /** Writes the list if something has changed, however long ago the last one was. @returns why that failed. */
+  /** Writes the list if something has changed, however recent the last one is. @returns why that failed. */
   async writeNow(signal: AbortSignal): Promise<string | undefined> {
     if (this.#record.isDirty) await this.#tryToWrite(signal)
     return this.#record.isDirty ? this.#problem : undefined
@@ -92,7 +93,7 @@ export class SnapshotWriter {
     const { clock, snapshot, progress } = this.#options
     const { job, takenAtMs, isDirty } = this.#record
     if (job !== undefined) return 0
-    // A catch-up that is not over leaves out what it has not told yet.
+    // During a catch-up, the list lacks what has not been sent yet.
     if (progress.safe === undefined || progress.isCatchingUp) return maxSleepMs
     if (takenAtMs === undefined) return isDirty ? 0 : maxSleepMs
     const sinceMs = Math.max(0, clock.now() - takenAtMs)
@@ -109,7 +110,7 @@ export class SnapshotWriter {
     await delay(this.#options.clock, sleepMs, AbortSignal.any([signal, woken.signal])).catch(() => {})
   }
 
-  /** @returns how long to wait before the next try, in milliseconds. */
+  /** @returns how long to wait before the next attempt, in milliseconds. */
   async #tryToWrite(signal: AbortSignal): Promise<number> {
     try {
       this.#writing ??= this.#write(signal).finally(() => (this.#writing = undefined))
@@ -129,7 +130,7 @@ export class SnapshotWriter {
     let { job } = this.#record
     let isSame = false
     if (job === undefined) {
-      // What is claimed from here on is for the next one.
+      // Anything claimed from here on belongs to the next list.
       this.#hasChanged = false
       await checkpointer.flush()
       const digest = await list.digest(signal)
@@ -156,7 +157,7 @@ export class SnapshotWriter {
     await checkpointer.flush()
   }
 
-  /** @returns the id of the job that the target makes of it; undefined when it has taken it. */
+  /** @returns the id of the target's job; undefined if it has taken the list. */
   async #replaceAll(digest: ListDigest, signal: AbortSignal): Promise<string | undefined> {
     const { hooks, list, logger, route, files } = this.#options
     let isWhole = false
@@ -175,7 +176,7 @@ export class SnapshotWriter {
     if (!isWhole)
       throw new StreamConnectorError(
         'HOOK_RESULT',
-        'replaceAll() returned before it had read all items, so the target cannot have them. Read the items to the end, or throw.',
+        'replaceAll() returned before it read all items, so the target cannot have them. Read the items to the end, or throw.',
       )
     return answer?.job
   }
@@ -191,7 +192,7 @@ export class SnapshotWriter {
       while (!(await raceWithSignal(signal, async () => hooks.jobDone!(id, signal))))
         await delay(clock, jobPollMs, signal)
     } catch (error) {
-      // That the target cannot be asked now says nothing about the job.
+      // Being unable to ask the target now says nothing about the job.
       if (!signal.aborted && this.#judge(error).kind === 'reject') {
         const { job: _, ...record } = this.#record
         this.#record = { ...record, isDirty: true }
@@ -210,7 +211,7 @@ export class SnapshotWriter {
     this.#failures = 0
   }
 
-  /** @throws StreamConnectorError `SNAPSHOT_REFUSED` when the list has become so short that a person has to agree. */
+  /** @throws StreamConnectorError `SNAPSHOT_REFUSED` if the list has shrunk so much that a person must agree. */
   async #requireAllowed({ count }: ListDigest): Promise<void> {
     const { snapshot, snapshots, route } = this.#options
     const { count: before = 0 } = this.#record
@@ -223,7 +224,7 @@ export class SnapshotWriter {
     )
   }
 
-  /** @returns how long to wait before the next try, in milliseconds. */
+  /** @returns how long to wait before the next attempt, in milliseconds. */
   #failed(error: unknown): number {
     const { random, onNotice, onStop, route, redactor } = this.#options
     const verdict = this.#judge(error)
@@ -231,7 +232,7 @@ export class SnapshotWriter {
     const problem = redactor.clean(verdict.reason)
     if (this.#problem !== problem) onNotice({ kind: 'snapshot-failed', reason: problem, route })
     this.#problem = problem
-    // Looking for consent costs nothing.
+    // Checking for consent is cheap.
     if (verdict.facts.code === 'SNAPSHOT_REFUSED') return maxSleepMs
     return Math.max(1, verdict.facts.retryAfterMs ?? backoffMs(++this.#failures, retryBounds, random))
   }
@@ -248,7 +249,7 @@ export class SnapshotWriter {
 
 export interface SnapshotWriterOptions {
   readonly hooks: Pick<ConnectorHooks, 'replaceAll' | 'jobDone'>
-  /** Lists that are written to files. @default none */
+  /** Lists to write to files. @default none */
   readonly files: ListFiles | undefined
   readonly list: ItemList
   readonly snapshot: ResolvedSnapshotOptions
@@ -261,9 +262,9 @@ export interface SnapshotWriterOptions {
   readonly random: Random
   readonly logger: Logger
   readonly redactor: Pick<Redactor, 'clean'>
-  /** Whether everything that the platform has is claimed. */
+  /** Whether everything on the platform is claimed. */
   readonly progress: { readonly safe: object | undefined; readonly isCatchingUp: boolean }
-  /** Told when the target has taken the list; knows whether a person agrees to a much shorter one. */
+  /** Notified when the target has taken the list; knows whether a person agrees to a much shorter one. */
   readonly snapshots: Pick<Snapshots, 'taken' | 'takeConsent'>
   readonly onNotice: (notice: ConnectorNotice) => void
   readonly onStop: (verdict: Verdict) => void

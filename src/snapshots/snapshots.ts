@@ -10,7 +10,7 @@ import { Condition } from '../util/condition.ts'
 import { readSnapshotRecord, type SnapshotRecord } from './snapshot-record.ts'
 import { SnapshotWriter, type SnapshotWriterOptions } from './snapshot-writer.ts'
 
-/** The lists of a target that takes them only whole: one, or one for each route. */
+/** The lists of a target that only takes whole lists: a single one, or one per route. */
 export class Snapshots implements CommitPart {
   readonly #options: SnapshotsOptions
   readonly #writers = new Map<string | undefined, SnapshotWriter>()
@@ -21,7 +21,7 @@ export class Snapshots implements CommitPart {
     this.#options = options
   }
 
-  /** Takes in a route; undefined for what goes through none. */
+  /** Adds a route; undefined for items without one. */
   add(route: Route | undefined): void {
     const { store, combine, counters } = this.#options
     const name = route?.name
@@ -36,7 +36,7 @@ export class Snapshots implements CommitPart {
     this.#writers.set(name, writer)
   }
 
-  /** Reads what an earlier process has left, once all routes are known. */
+  /** Loads what an earlier process left, once all routes are known. */
   async open(): Promise<void> {
     for (const [route, writer] of this.#writers) {
       const text = await this.#options.store.value(nameOf(storedValues.snapshot, route))
@@ -61,16 +61,16 @@ export class Snapshots implements CommitPart {
     this.#writers.get(route?.name)!.change()
   }
 
-  /** Writes lists whenever they have to be, until `signal` is aborted. */
+  /** Writes lists whenever necessary, until `signal` is aborted. */
   run(signal: AbortSignal): void {
     for (const writer of this.#writers.values()) void writer.run(signal)
   }
 
-  /** What became of an event that is {@link listed}, once the target has taken the list. */
+  /** The outcome of an event that is {@link listed}, once the target has taken the list. */
   async outcomeOf(isRunning: boolean, signal: AbortSignal): Promise<Outcome> {
     const { counters } = this.#options
     const count = counters.listed
-    // Nobody else writes where no stream is read.
+    // Nobody else writes if no stream is being read.
     if (!isRunning) {
       for (const writer of this.#writers.values()) {
         const problem = await writer.writeNow(signal)
@@ -81,7 +81,7 @@ export class Snapshots implements CommitPart {
     return listed
   }
 
-  /** The target has taken a list: events are delivered whose items are in the lists of all routes that they go through. */
+  /** The target has taken a list. An event is delivered once its items are in the lists of all its routes. */
   taken(): void {
     const { counters } = this.#options
     const covered = [...this.#writers.values()].map((writer) =>
@@ -91,7 +91,7 @@ export class Snapshots implements CommitPart {
     this.#taken.notifyAll()
   }
 
-  /** Whether a person has agreed to a list that is much shorter; it counts once. */
+  /** Whether a person has agreed to a much shorter list; counts once. */
   async takeConsent(route: string | undefined): Promise<boolean> {
     const { store } = this.#options
     const name = nameOf(storedValues.snapshotConsent, route)
@@ -116,12 +116,12 @@ export interface SnapshotsOptions extends Omit<
   'route' | 'list' | 'routeCounters' | 'snapshots'
 > {
   readonly store: StateStore
-  /** The author's way to make one item of two. @default the usual one */
+  /** The author's function to combine two items. @default {@link combineItems} */
   readonly combine: CombineItems | undefined
   readonly counters: EventCounters
 }
 
-/** The name of a value of a route. */
+/** The name of a route's value. */
 export function nameOf(value: string, route: string | undefined): string {
   return route === undefined ? value : `${value}:${route}`
 }

@@ -45,8 +45,8 @@ export class EventStream {
   #hurry = false
 
   /**
-   * @throws StreamConnectorError `SETTINGS_INVALID` if `url` is no http or https address, or has a name or password
-   * in it.
+   * @throws StreamConnectorError `SETTINGS_INVALID` if `url` is not an http or https address, or contains a
+   * name or password.
    */
   constructor(options: EventStreamOptions) {
     this.#options = options
@@ -57,14 +57,14 @@ export class EventStream {
   }
 
   /**
-   * Reads until `signal` is aborted, and then resolves at once: the socket is closed, no timer is left. It does not
-   * wait for a handler that is busy.
+   * Reads until `signal` is aborted, then resolves immediately: the socket is closed and no timer is left. It
+   * does not wait for a busy handler.
    *
-   * @throws StreamConnectorError `LIFECYCLE` if it is running already. Nothing else, whatever the network or the
-   * server does.
+   * @throws StreamConnectorError `LIFECYCLE` if it is already running. Network and server errors are never
+   * thrown.
    */
   async run(signal: AbortSignal): Promise<void> {
-    if (this.#running) throw new StreamConnectorError('LIFECYCLE', 'this event stream is being read already')
+    if (this.#running) throw new StreamConnectorError('LIFECYCLE', 'this event stream is already being read')
     this.#running = true
     const onAbort = () => {
       this.#connection?.stop()
@@ -79,7 +79,7 @@ export class EventStream {
     }
   }
 
-  /** Drops the connection, if there is one, and opens it again now, asking the handler's `query()` anew. */
+  /** Closes the current connection, if any, and opens a new one now, with a new `query()` from the handler. */
   reconnect(reason: string): void {
     if (!this.#running) return
     this.#notify({ kind: 'reconnecting', reason })
@@ -114,7 +114,7 @@ export class EventStream {
   }
 
   async #pause(ms: number, signal: AbortSignal): Promise<void> {
-    // A notice may have asked for a new connection, or for an end, before there was anything to wake.
+    // A notice may have requested a new connection, or the end, before there was anything to wake.
     if (this.#hurry || signal.aborted) return
     const wake = new AbortController()
     this.#wake = () => wake.abort()
@@ -122,22 +122,22 @@ export class EventStream {
     this.#wake = undefined
   }
 
-  /** Tells the handler; what it throws or rejects with must not disturb the reading. */
+  /** Notifies the handler. An error from it must not disturb the reading. */
   #notify(notice: StreamNotice): void {
     try {
       const result: unknown = this.#options.handler.onNotice(notice)
       if (result !== undefined) Promise.resolve(result).catch(() => {})
     } catch {
-      // The handler has nobody to tell but us.
+      // There is nobody to report it to.
     }
   }
 }
 
-/** What an {@link EventStream} is given. */
+/** Options of an {@link EventStream}. */
 export interface EventStreamOptions {
   /**
-   * Sends the request, with its token, headers, proxy and TLS. Its time limits and retries do not apply. It should
-   * have no `afterResponse` hook: ky splits the body in two for each, which costs speed.
+   * Sends the request, with its token, headers, proxy, and TLS. Its time limits and retries do not apply. It
+   * should not have an `afterResponse` hook: ky splits the body in two for each, which costs speed.
    */
   readonly http: KyInstance
   /** The address of the stream. */
@@ -145,7 +145,7 @@ export interface EventStreamOptions {
   readonly handler: EventStreamHandler
   readonly clock: Clock
   readonly random: Random
-  /** What is left out is as in {@link defaultStreamLimits}. */
+  /** Missing values are taken from {@link defaultStreamLimits}. */
   readonly limits?: { readonly [Name in keyof StreamLimits]?: StreamLimits[Name] | undefined } | undefined
 }
 
@@ -179,13 +179,13 @@ function parseUrl(text: string): URL {
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new StreamConnectorError(
       'SETTINGS_INVALID',
-      'the address of the stream is no http or https address',
+      'the address of the stream is not an http or https address',
     )
   }
   if (url.username !== '' || url.password !== '') {
     throw new StreamConnectorError(
       'SETTINGS_INVALID',
-      'the address of the stream has a name or password in it: give the token in its own setting instead',
+      'the address of the stream contains a name or password: set the token in its own setting instead',
     )
   }
   return url

@@ -1,11 +1,11 @@
 import { type KyInstance } from 'ky'
 
-/** How often a redirect is followed. */
+/** Maximum number of redirects to follow. */
 const maxRedirects = 5
 
 const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
-/** What to ask for. */
+/** What to request. */
 export interface OpenStreamOptions {
   readonly http: KyInstance
   readonly url: URL
@@ -18,19 +18,19 @@ export interface OpenedStream {
   readonly response: Response
   /** Where the answer comes from, after redirects. */
   readonly url: URL
-  /** Where the server wanted to send us, if we did not go. */
+  /** Where the server wanted to redirect us, if we did not follow. */
   readonly movedTo?: URL | undefined
 }
 
 /**
- * Asks for an event stream and gives the answer, whatever it is.
+ * Requests an event stream and returns the answer, whatever it is.
  *
- * Redirects are followed within the origin only. The request carries a token, in a header that the HTTP client sets,
- * and that must never reach another host; and a stream that has moved for good belongs in the settings, where an
- * operator sees it. The query is set again on each step: a proxy that rewrites a path may drop it, and a stream asked
- * for without a position silently starts at "now".
+ * Follows redirects only within the origin. The request carries a token, in a header set by the HTTP client,
+ * that must never reach another host; and a stream that has moved permanently belongs in the settings, where
+ * an operator sees it. The query is set again at each step: a proxy that rewrites a path may drop it, and a
+ * stream requested without a position silently starts at "now".
  *
- * There is no time limit of the client itself, neither ky's nor a retry: the caller's `signal` decides.
+ * There is no time limit or retry in the client; the caller's `signal` decides.
  */
 export async function openStream({ http, url, query, signal }: OpenStreamOptions): Promise<OpenedStream> {
   let target = withQuery(url, query)
@@ -55,7 +55,7 @@ export async function openStream({ http, url, query, signal }: OpenStreamOptions
   }
 }
 
-/** An address as it is shown to people: without its query, and without a name and password in it. */
+/** An address as shown to people: without its query, name, and password. */
 export function shownUrl({ origin, pathname }: URL): string {
   return origin + pathname
 }

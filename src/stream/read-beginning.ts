@@ -12,8 +12,8 @@ export interface ReadBeginningOptions {
 }
 
 /**
- * The beginning of an answer that is no event stream, to say what it was. Never throws: what cannot be read is
- * left out. The rest of the body is canceled.
+ * Reads the beginning of an answer that is not an event stream, to report what it was. Never throws:
+ * unreadable parts are omitted. The rest of the body is canceled.
  */
 export async function readBeginning(response: Response, options: ReadBeginningOptions): Promise<string> {
   if (response.body === null) return ''

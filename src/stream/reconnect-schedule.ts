@@ -2,7 +2,7 @@ import { backoffMs, type Random } from '../util/backoff.ts'
 import { type Refusal } from './refusal.ts'
 import { type StreamLimits } from './stream-limits.ts'
 
-/** How the last connection ended, as far as the wait for the next one depends on it. */
+/** How the last connection ended, as far as it affects the next wait. */
 export type Lesson =
   | { readonly kind: 'ended' | 'broken' | 'silent' }
   | { readonly kind: 'hung-up' | 'dropped' }
@@ -20,19 +20,22 @@ export class ReconnectSchedule {
     this.#random = random
   }
 
-  /** The number of the next try, from 1. */
+  /** The number of the next attempt, starting at 1. */
   get attempt(): number {
     return this.#failures + 1
   }
 
-  /** A `retry:` field: the server wants all waits to be at least so long. Bounded by the longest of our own. */
+  /**
+   * Handles a `retry:` field: the server wants all waits to be at least this long. Limited by our own
+   * maximum.
+   */
   serverAsks(retryMs: number): void {
     this.#retryMs = Math.min(retryMs, this.#limits.reconnect.maxMs)
   }
 
   /**
-   * @param wasGood whether the connection brought something new, or lasted. Only that makes the waits short again: a
-   * server that accepts and drops at once must not be hammered.
+   * @param wasGood whether the connection delivered something new, or lasted. Only that makes the waits short
+   * again: a server that accepts and drops immediately must not be hammered.
    */
   waitMs(lesson: Lesson, wasGood: boolean): number {
     if (wasGood) this.#failures = 0
@@ -59,7 +62,7 @@ export class ReconnectSchedule {
         return this.#spread(this.#limits.refusedPollMs)
       case 'failure': {
         const ownMs = this.#backoffMs()
-        // All clients are told the same moment: come a little later, each on its own.
+        // All clients get the same moment: wait a little longer, at random.
         if (retryAfterMs === undefined) return ownMs
         const { maxRetryAfterMs, reconnect } = this.#limits
         return Math.min(retryAfterMs, maxRetryAfterMs) + this.#random() * reconnect.baseMs
@@ -67,14 +70,14 @@ export class ReconnectSchedule {
     }
   }
 
-  /** After the first failure it is 0 to 1 s, which is also right for a server that restarts in good order. */
+  /** The first wait is 0 to 1 s, which also suits a server that restarts normally. */
   #backoffMs(): number {
     this.#failures++
     const { reconnect } = this.#limits
     return Math.min(reconnect.maxMs, this.#retryMs + backoffMs(this.#failures, reconnect, this.#random))
   }
 
-  /** Give or take a tenth, so that clients that were refused together do not ask together for ever. */
+  /** Plus or minus a tenth, so that clients refused together do not retry together forever. */
   #spread(ms: number): number {
     return ms * (0.9 + this.#random() * 0.2)
   }

@@ -7,34 +7,37 @@ import { FrameReader } from './frame-reader.ts'
 import { type OpenedStream, shownUrl } from './open-stream.ts'
 import { readBeginning } from './read-beginning.ts'
 
-/** How soon to ask again: like a stopped stream, like a wrong setting, or like a passing failure. */
+/** How soon to retry: as for a stopped stream, a wrong setting, or a temporary failure. */
 export type RetryPace = 'stopped' | 'configuration' | 'failure'
 
-/** An answer that is no event stream, and what to make of it. */
+/** An answer that is not an event stream, and how to handle it. */
 export interface Refusal {
   readonly kind: 'refused' | 'stopped' | 'unauthorized'
   readonly status: number
-  /** The server's own words, '' if it said nothing. */
+  /** The server's own words; empty if it gave none. */
   readonly reason: string
   readonly error: StreamError
   readonly pace: RetryPace
-  /** What its `Retry-After` asks for, in milliseconds (RFC 9110, 10.2.3). */
+  /** The wait its `Retry-After` requests, in milliseconds (RFC 9110, 10.2.3). */
   readonly retryAfterMs: number | undefined
 }
 
-/** What the explanation of an answer may cost. */
+/** Limits for reading an explanation. */
 const maxExplanationBytes = 16 * 1024
 const explanationTimeoutMs = 5000
 const maxReasonLength = 300
 
 const eventStreamType = 'text/event-stream'
 
-/** Whether this answer is an event stream. A missing content type is none: OpenCTI 7 fails that way, see below. */
+/**
+ * Whether this answer is an event stream. A missing content type does not count: OpenCTI 7 fails that way,
+ * see below.
+ */
 export function isEventStream(response: Response): boolean {
   return response.status === 200 && contentTypeOf(response) === eventStreamType
 }
 
-/** Finds out why the server did not give us an event stream. Never throws. */
+/** Finds out why the server did not send an event stream. Never throws. */
 export async function refusalOf(
   opened: OpenedStream,
   clock: Clock,
@@ -48,7 +51,7 @@ export async function refusalOf(
     signal,
     maxBytes: maxExplanationBytes,
     timeoutMs: explanationTimeoutMs,
-    // OpenCTI 7 leaves the connection open behind its `error` frame: the first blank line is enough.
+    // OpenCTI 7 keeps the connection open after its `error` frame: the first blank line is enough.
     until: status === 200 ? (text) => /\r\r|\n\r?\n/.test(text) : undefined,
   })
   const reason = clean(reasonOf(response, body))
@@ -57,7 +60,7 @@ export async function refusalOf(
   const retryAfterMs = retryAfterOf(response.headers, clock.now())
   const asked =
     pace === 'failure' && retryAfterMs !== undefined && retryAfterMs > maxRetryAfterMs
-      ? `; it asks to wait ${Math.round(retryAfterMs / 1000)} s, which is too long for a live stream: it is asked again within about ${Math.round(maxRetryAfterMs / 1000)} s`
+      ? `; it asks to wait ${Math.round(retryAfterMs / 1000)} s, which is too long for a live stream: retrying within about ${Math.round(maxRetryAfterMs / 1000)} s`
       : ''
   return {
     kind: status === 410 ? 'stopped' : status === 401 ? 'unauthorized' : 'refused',
@@ -92,16 +95,16 @@ function explain(
     case 401:
       return [
         'STREAM_FORBIDDEN',
-        `${where} may not be read (${quoted}): check the token, the rights of its user and the id of the stream` +
+        `${where} refuses access (${quoted}): check the token, its user's permissions, and the stream id` +
           (/not authenticated/i.test(reason)
-            ? ' (since OpenCTI 7 a token works only for a user with the capability APIACCESS_USETOKEN)'
+            ? ' (since OpenCTI 7, a token only works if its user has the capability APIACCESS_USETOKEN)'
             : ''),
         'configuration',
       ]
     case 403:
       return [
         'STREAM_FORBIDDEN',
-        `${where} may not be read (${quoted}): check the rights of the user, and proxies and firewalls on the way`,
+        `${where} refuses access (${quoted}): check the user's permissions, and any proxies and firewalls in between`,
         'configuration',
       ]
     case 404:
@@ -113,7 +116,7 @@ function explain(
     case 410:
       return [
         'STREAM_STOPPED',
-        `the stream at ${where} is stopped (${quoted}): it is read again when somebody starts it`,
+        `the stream at ${where} is stopped (${quoted}): reading resumes when someone starts it`,
         'stopped',
       ]
     default: {
@@ -123,23 +126,23 @@ function explain(
   }
 }
 
-/** A 200 that is no event stream. */
+/** Explains a 200 that is not an event stream. */
 function explainSuccess(response: Response, where: string, body: string): string {
   const type = contentTypeOf(response)
   if (type === '') {
     const message = errorEventMessage(body)
     if (message !== undefined) return `${where} did not open: ${clean(message)}`
     const what = /^\s*</.test(body) ? 'something like a web page' : body === '' ? 'nothing' : 'something else'
-    return `${where} answered 200 without a content type, and ${what} instead of an event stream: is there a proxy on the way?`
+    return `${where} answered 200 without a content type, and ${what} instead of an event stream: is there a proxy in between?`
   }
   const guess = type === 'text/html' ? 'a login page, or the error page of a proxy' : 'not a stream'
   return `${where} answered with ${clean(type)} instead of ${eventStreamType}: ${guess}; check the platform's address`
 }
 
 /**
- * The server's own words. OpenCTI explains itself in the reason phrase and sends no body; its rate limiter, and most
- * proxies, send JSON; a failure before the first byte of a stream is a 200 without a content type and with one
- * `error` event (OpenCTI platform, graphql/sseMiddleware.js).
+ * The server's own words. OpenCTI explains itself in the reason phrase and sends no body; its rate limiter
+ * and most proxies send JSON; a failure before the first byte of a stream is a 200 without a content type and
+ * with one `error` event (OpenCTI platform, graphql/sseMiddleware.js).
  */
 function reasonOf(response: Response, body: string): string {
   const { status, statusText } = response
@@ -167,12 +170,12 @@ function messageOf(json: string): string | undefined {
   }
 }
 
-/** The media type alone, in lower case; '' if there is none. */
+/** The media type alone, in lower case; empty if there is none. */
 function contentTypeOf(response: Response): string {
   return (response.headers.get('content-type') ?? '').split(';', 1)[0]!.trim().toLowerCase()
 }
 
-/** One short line, whatever the server wrote. */
+/** Converts the server's text to one short line. */
 function clean(text: string): string {
   return shortened(text.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim(), maxReasonLength)
 }

@@ -1,22 +1,25 @@
 import { type Clock } from '../util/clock.ts'
 import { type StreamMessage } from './stream-message.ts'
 
-/** The last part of the silence, in which the event loop gets a turn to read what has already arrived. */
+/**
+ * The last part of the silence, during which the event loop gets a turn to read what has already arrived, in
+ * milliseconds.
+ */
 const maxGraceMs = 1000
 
 /**
- * Notices when nothing of use has come for too long while we were waiting for it.
+ * Detects that nothing useful has come for too long while we were waiting for it.
  *
- * A chunk costs one look at the clock; there is one timer, set again only when it has run down. Two things are no
- * silence: a pause that we made ourselves ({@link pause}), and an event loop that was busy while bytes piled up in the
- * socket. For the latter the verdict falls in two steps, and between them the loop has read what was there.
+ * A chunk costs one look at the clock; the only timer is restarted when it has run down. Two things do not
+ * count as silence: our own pause ({@link pause}), and a busy event loop while bytes pile up in the socket.
+ * For the latter, the decision takes two steps, and between them the loop has read what was there.
  */
 export class SilenceWatchdog {
   readonly #clock: Clock
   readonly #silenceMs: number
   readonly #graceMs: number
   readonly #onSilence: (silentMs: number) => void
-  /** When the last bytes came, and when the last that were of use did. */
+  /** When the last bytes came, and when the last useful ones did. */
   #receivedMs: number
   #lastMs: number
   #paused = false
@@ -32,7 +35,7 @@ export class SilenceWatchdog {
     this.#cancel = clock.schedule(silenceMs - this.#graceMs, () => this.#suspect())
   }
 
-  /** Bytes came. Returns how long they were waited for, in milliseconds. */
+  /** Bytes came. Returns how long we waited for them, in milliseconds. */
   received(): number {
     const nowMs = this.#clock.monotonic()
     const waitedMs = nowMs - this.#receivedMs
@@ -40,12 +43,12 @@ export class SilenceWatchdog {
     return waitedMs
   }
 
-  /** The bytes that came last were of use. */
+  /** The last bytes received were useful. */
   useful(): void {
     this.#lastMs = this.#receivedMs
   }
 
-  /** We stop reading of our own will. */
+  /** We stop reading on purpose. */
   pause(): void {
     this.#paused = true
   }
@@ -76,32 +79,32 @@ export class SilenceWatchdog {
     else this.#onSilence(this.#clock.monotonic() - this.#lastMs)
   }
 
-  /** How much of the permitted silence is left. */
+  /** How much of the permitted silence is left, in milliseconds. */
   #leftMs(): number {
     return this.#paused ? this.#silenceMs : this.#lastMs + this.#silenceMs - this.#clock.monotonic()
   }
 }
 
-/** Tells that the server lives, every 5 s (OpenCTI platform, graphql/sseMiddleware.js). */
+/** Sent every 5 s while the server is alive (OpenCTI platform, graphql/sseMiddleware.js). */
 const heartbeat = 'heartbeat'
 
-/** Fewer milliseconds without a byte are no sign of anything. */
+/** A shorter time without a byte means nothing, in milliseconds. */
 const minSilenceMs = 8000
 
-/** One burst may be a hiccup of the network. */
+/** A single burst may be a network hiccup. */
 const burstsUntilNotice = 3
 
 /**
- * Notices that heartbeats come in bursts: a server sends them one by one, so two in one chunk after a silence
- * were held back by something on the way, such as nginx without `proxy_buffering off`. It costs nothing while
+ * Detects heartbeats that come in bursts. A server sends them one by one, so two in one chunk after a silence
+ * were held back by something in between, such as nginx without `proxy_buffering off`. It costs nothing while
  * messages come quickly.
  */
 export class BurstDetector {
   #bursts = 0
 
   /**
-   * @param waitedMs how long we waited for the bytes that brought `messages`.
-   * @returns how many heartbeats came at once, if that has just become a habit.
+   * @param waitedMs how long we waited for the bytes that contained `messages`.
+   * @returns how many heartbeats came at once, if this has just become a pattern.
    */
   add(waitedMs: number, messages: readonly StreamMessage[]): number | undefined {
     if (waitedMs < minSilenceMs) return undefined

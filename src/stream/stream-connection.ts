@@ -13,12 +13,12 @@ import { type StreamLimits } from './stream-limits.ts'
 import { type StreamMessage } from './stream-message.ts'
 import { type StreamNotice } from './stream-notice.ts'
 
-/** A handler that is busy for less time is not worth a notice, in milliseconds. */
+/** A handler that is busy for less time does not cause a notice, in milliseconds. */
 const heldNoticeMs = 1000
 
 /**
- * A message that is so large that it takes longer than the permitted silence is one as long as it grows by this much in
- * that time, in bytes. What grows more slowly never ends: a byte now and then, or the comments of a proxy.
+ * A message so large that it takes longer than the permitted silence counts as one if it grows by at least
+ * this many bytes in that time. Anything slower never ends: an occasional byte, or a proxy's comments.
  */
 const growthBytes = 64 * 1024
 
@@ -41,7 +41,7 @@ export class StreamConnection {
   #isGood = false
   /** Whether bytes have come since the last complete message. */
   #hasParts = false
-  /** How often the message that is under way has grown by {@link growthBytes}. */
+  /** How often the incomplete message has grown by {@link growthBytes}. */
   #growth = 0
   #ending: Ending | undefined
   #stopWaiting: (() => void) | undefined
@@ -56,13 +56,13 @@ export class StreamConnection {
     return this.#openedMs === undefined ? undefined : this.#options.clock.monotonic() - this.#openedMs
   }
 
-  /** Whether it has brought something new, or has lasted. */
+  /** Whether it has delivered something new, or has lasted. */
   get isGood(): boolean {
     return this.#isGood
   }
 
   /**
-   * Reads until the end, whatever that is. Never rejects. When it resolves, the handler is not busy any more, unless
+   * Reads until the connection ends. Never rejects. When it resolves, the handler is no longer busy, unless
    * {@link stop} was called.
    */
   async run(): Promise<Ending> {
@@ -80,7 +80,7 @@ export class StreamConnection {
     return this.#end({ kind: 'ended' })
   }
 
-  /** Closes the connection; a handler that is busy may finish. */
+  /** Closes the connection; a busy handler may finish. */
   drop(): void {
     this.#end({ kind: 'dropped' })
   }
@@ -91,12 +91,12 @@ export class StreamConnection {
     this.#stopWaiting?.()
   }
 
-  /** Closes the socket and notes why; only the first reason counts. */
+  /** Closes the socket and records the reason; only the first one counts. */
   #end(ending: Ending): Ending {
     if (this.#ending === undefined) {
       this.#ending = ending
       this.#abort.abort()
-      // The signal alone does it today; cancelling as well does not depend on who holds on to which signal.
+      // The signal alone is enough today; canceling as well does not depend on who keeps which signal.
       this.#reader?.cancel().catch(() => {})
     }
     return this.#ending
@@ -131,7 +131,10 @@ export class StreamConnection {
     }
   }
 
-  /** The hot path: a chunk costs one promise of the body and one look at the clock, a message costs nothing here. */
+  /**
+   * The hot path: a chunk costs one promise of the body and one look at the clock; a message costs nothing
+   * here.
+   */
   async #read(reader: ReadableStreamDefaultReader<Uint8Array>, watchdog: SilenceWatchdog): Promise<void> {
     const { limits, onRetry } = this.#options
     const frames = new FrameReader({ maxFrameBytes: limits.maxFrameBytes, onRetry })
@@ -147,7 +150,7 @@ export class StreamConnection {
     }
   }
 
-  /** A function of its own, so that nothing holds the text of a large message while the next bytes are waited for. */
+  /** A separate function, so that nothing keeps the text of a large message while waiting for the next bytes. */
   #take(
     chunk: Uint8Array,
     frames: FrameReader,
@@ -180,7 +183,7 @@ export class StreamConnection {
   ): PromiseLike<unknown> | undefined {
     try {
       const result: unknown = handler.onMessages(messages)
-      // An arrow function that gives back some value, such as that of `push`, is no promise to wait for.
+      // An arrow function that happens to return a value, such as that of `push`, does not return a promise.
       return isThenable(result) ? result : undefined
     } catch (error) {
       this.#failed(error)
@@ -196,7 +199,7 @@ export class StreamConnection {
     onNotice({ kind: 'flowing' })
   }
 
-  /** Waits until the handler has room again; hangs up when that takes too long, and waits on. */
+  /** Waits until the handler has room again. Closes the connection if that takes too long, and keeps waiting. */
   async #hold(busy: PromiseLike<unknown>): Promise<void> {
     const { clock, limits, onNotice } = this.#options
     const sinceMs = clock.monotonic()
@@ -235,12 +238,12 @@ export class StreamConnection {
     }
   }
 
-  /** The handler threw: that counts also when the connection has been closed meanwhile. */
+  /** The handler threw. This counts even if the connection was closed in the meantime. */
   #failed(error: unknown): void {
     const text = error instanceof Error ? error.message : String(error)
     const known = isStreamConnectorError(error)
       ? error
-      : new StreamError('STREAM_BROKEN', `what was read from ${this.#where} could not be handled: ${text}`, {
+      : new StreamError('STREAM_BROKEN', `the data from ${this.#where} could not be handled: ${text}`, {
           cause: error,
         })
     this.#end({ kind: 'broken', error: known })
@@ -259,9 +262,9 @@ export class StreamConnection {
       'STREAM_SILENT',
       this.#hasParts
         ? `bytes come from ${this.#where}, but no complete message for ${seconds} s, not even a heartbeat: ` +
-            `something on the way, such as a proxy, holds the stream back`
+            `something in between, such as a proxy, holds the stream back`
         : `nothing has come from ${this.#where} for ${seconds} s, not even a heartbeat: ` +
-            `the way is cut, or a proxy on it buffers the stream (nginx: proxy_buffering off)`,
+            `the connection is cut, or a proxy buffers the stream (nginx: proxy_buffering off)`,
     )
     this.#end({ kind: 'silent', silentMs, error })
   }

@@ -1,29 +1,65 @@
 import { type BackoffBounds } from '../util/backoff.ts'
 import { getHeapStatistics } from 'node:v8'
 
-/** The bounds of an {@link EventStream}. */
+/** Limits of an {@link EventStream}. */
 export interface StreamLimits {
-  /** A larger message is cut to its beginning, in bytes. Default: 128 MiB; at most a twelfth of the heap of the process. */
+  /**
+   * A larger message is truncated to its beginning, in bytes; at most a twelfth of the process heap.
+   *
+   * @default 128 MiB
+   */
   readonly maxFrameBytes: number
-  /** From the request to the head of the answer, redirects included. Default: 30 s. */
+  /**
+   * From the request to the head of the answer, including redirects.
+   *
+   * @default 30 s
+   */
   readonly connectTimeoutMs: number
-  /** A connection that brings no message for so long is given up, unless a large one is under way. Default: 60 s, twelve heartbeats of OpenCTI. */
+  /**
+   * A connection without a message for this long is dropped, unless a large one is arriving.
+   *
+   * @default 60 s, twelve heartbeats of OpenCTI
+   */
   readonly silenceMs: number
-  /** A handler that is busy for longer costs the connection, so that the server need not buffer. Default: 30 s. */
+  /**
+   * A handler that is busy for longer costs the connection, so that the server does not have to buffer.
+   *
+   * @default 30 s
+   */
   readonly holdMs: number
-  /** The waits after failures, with full jitter. Default: from 1 s to 60 s. */
+  /**
+   * The waits after failures, with full jitter.
+   *
+   * @default 1 s to 60 s
+   */
   readonly reconnect: BackoffBounds
-  /** A connection that still brings messages after so long is good, though nothing in them be new. Default: 60 s. */
+  /**
+   * A connection that still delivers messages after this time is good, even if nothing in them is new.
+   *
+   * @default 60 s
+   */
   readonly goodAfterMs: number
-  /** A server that asks to wait longer is asked again after this time: a proxy may know nothing of it. Default: 60 s. */
+  /**
+   * Retry after this time even if the server asks to wait longer: a proxy may know nothing about it.
+   *
+   * @default 60 s
+   */
   readonly maxRetryAfterMs: number
-  /** How often a stopped stream (410) is asked for. Default: 15 s. */
+  /**
+   * How often to retry a stopped stream (410).
+   *
+   * @default 15 s
+   */
   readonly stoppedPollMs: number
-  /** How often is asked again after an answer that only a person can change (401, 403, 404). Default: 60 s. */
+  /**
+   * How often to retry after an answer that only a person can change (401, 403, 404).
+   *
+   * @default 60 s
+   */
   readonly refusedPollMs: number
 }
 
-/** What holds where an option is left out. */
+/** Used for missing options. */
 export const defaultStreamLimits: StreamLimits = {
   maxFrameBytes: 128 * 1024 * 1024,
   connectTimeoutMs: 30_000,
@@ -37,12 +73,12 @@ export const defaultStreamLimits: StreamLimits = {
 }
 
 /**
- * A frame is in memory several times at once: as text, as what was read from it, and as the text that goes to the target,
- * each with two bytes a character when one of them is outside of Latin-1. The rest of the heap is for all else.
+ * A frame is in memory several times at once: as text, as parsed, and as the text for the target, each with
+ * two bytes per character if one of them is outside Latin-1. The rest of the heap is for everything else.
  */
 const heapShare = 12
 
-/** The largest frame that the heap of this process can hold, in bytes: 128 MiB with 1.5 GiB of heap. */
+/** The largest frame that this process's heap can hold, in bytes: 128 MiB with 1.5 GiB of heap. */
 export function heapFrameLimit(): number {
   return Math.floor(getHeapStatistics().heap_size_limit / heapShare)
 }

@@ -201,7 +201,7 @@ describe('check finds the fault', () => {
     const { problem, statuses } = await check([], { OPENCTI_TOKEN: 'Zq7canary9Xv-token' })
     expect(problem).toMatchObject({ name: 'Token', code: 'PLATFORM_REFUSED' })
     // A user who may not use tokens cannot be told from nobody.
-    expect(problem!.message).toMatch(/not revoked .* APIACCESS_USETOKEN: put it into the group Connectors/)
+    expect(problem!.message).toMatch(/not revoked .* APIACCESS_USETOKEN: add it to the group Connectors/)
     expect(statuses).toMatchObject({ Platform: 'ok', 'Live stream': 'skipped' })
   })
 

@@ -64,7 +64,7 @@ describe('frames', () => {
     ],
     'JSON that is no object': [
       ({ faults, lastEventId }) => faults.raw(`id: ${lastEventId}\nevent: delete\ndata: [1,2]\n\n`),
-      /no JSON object/,
+      /not a JSON object/,
       /\[1,2\]/,
     ],
   }

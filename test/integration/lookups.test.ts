@@ -127,7 +127,7 @@ test('a platform outage while transform asks makes no dead letter, no outage of 
   expect(status).toMatchObject({ deadLettered: 0, inFlight: 30, outage: undefined })
   expect(status.notReady).toContainEqual({
     part: 'platform',
-    reason: expect.stringContaining('not able to answer (HTTP 503)') as string,
+    reason: expect.stringContaining('cannot answer (HTTP 503)') as string,
   })
   // While it is away it is not stormed: each try that reaches it is one, not one for each event.
   expect(asked(simulator, 'identities')).toBeLessThan(60)

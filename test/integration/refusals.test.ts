@@ -162,7 +162,7 @@ describe('while running, the connector', () => {
       reason: 'You are not authorized, please check your credentials',
     })
     expect(notice.error).toMatchObject({ code: 'STREAM_FORBIDDEN' })
-    expect(notice.error.message).toMatch(/check the token, the rights of its user and the id of the stream/)
+    expect(notice.error.message).toMatch(/check the token, its user's permissions, and the stream id/)
     expect(recorder.status().state).toBe('running')
     const missed = simulator.create(buildIndicator('ipv4', { seed: 32 }))
     simulator.stream.members = undefined

@@ -52,7 +52,7 @@ test('plain leaves out what a reader would take for a comment or another value, 
   expect(leftOut.count).toBe(9)
   expect(leftOut.examples[5]).toEqual({
     key: 'a\\u000ab',
-    reason: 'it has a line break or another control character',
+    reason: 'it contains a line break or another control character',
   })
 })
 
@@ -124,11 +124,11 @@ test('hosts has only domains, and no name of the machine', async () => {
   )
   expect(text).toBe('0.0.0.0 evil.example\n0.0.0.0 other.example\n')
   expect(leftOut.examples.map(({ reason }) => reason)).toEqual([
-    'a value of kind ipv4-addr is no domain',
-    'a value of kind url is no domain',
-    'a value of kind file is no domain',
-    'it is a name of the machine itself',
-    'it is a single label, as top-level domains are',
+    'a value of kind ipv4-addr is not a domain',
+    'a value of kind url is not a domain',
+    'a value of kind file is not a domain',
+    "it is the machine's own name",
+    'it is a single label, like a top-level domain',
     'a label is longer than 63 characters',
     'it is longer than 253 characters',
   ])

@@ -46,14 +46,14 @@ test('gives an item for an observable that one property identifies, and none for
   const file = observable({ type: 'file', name: 'evil.exe', size: 7 })
   expect(file).toEqual({
     items: [],
-    notItems: [{ message: 'no single value tells this StixFile from another' }],
+    notItems: [{ message: 'no single value identifies this StixFile' }],
   })
 })
 
 test('reports values that are not of their kind, and what no observable can express', () => {
   expect(observable({ type: 'domain-name', value: '203.0.113.7' })).toEqual({
     items: [],
-    notItems: [{ message: 'a value of this Domain-Name is no domain-name' }],
+    notItems: [{ message: 'a value of this Domain-Name is not a valid domain-name' }],
   })
   expect(indicator("[domain-name:value != 'good.example']").notItems).toHaveLength(1)
   expect(indicator('rule x {}', 'yara').notItems).toMatchObject([

@@ -112,7 +112,7 @@ test('refuses anything but a regular file, and leaves it', async () => {
   })
   expect(await readFile(path, 'utf8')).toBe('kept')
   await mkdir(join(folder, 'sub'))
-  await expect(writeList(join(folder, 'sub'), keys('a'), plain)).rejects.toThrow(/no regular file/)
+  await expect(writeList(join(folder, 'sub'), keys('a'), plain)).rejects.toThrow(/not a regular file/)
   await expect(writeList(join(folder, 'none', 'x'), keys('a'), plain)).rejects.toThrow(
     /its folder does not exist/,
   )
@@ -187,7 +187,7 @@ test('a full disk leaves the former file', async () => {
   let told = ''
   writer.stderr.on('data', (data: Buffer) => (told += data.toString()))
   await once(writer, 'close')
-  expect(told).toContain('cannot be written: it is larger than files may be')
+  expect(told).toContain('cannot be written: it exceeds the maximum file size')
   expect(await text()).toBe('former\n')
   expect(await readdir(folder)).toEqual(['list.txt'])
 }, 30_000)

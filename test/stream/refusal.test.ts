@@ -64,7 +64,9 @@ describe("says in the server's words why the stream did not open, and waits acco
 test('asks again within a minute, whatever a proxy asks for, and says so', async () => {
   const notice = await refused('/503-hour')
   expect(notice).toMatchObject({ kind: 'refused', retryInMs: 60_500, retryAfterMs: 3_600_000 })
-  expect(notice.error.message).toMatch(/asks to wait 3600 s, which is too long .* again within about 60 s$/)
+  expect(notice.error.message).toMatch(
+    /asks to wait 3600 s, which is too long .* retrying within about 60 s$/,
+  )
 })
 
 test('says what came instead of a stream', async () => {
