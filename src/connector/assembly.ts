@@ -140,7 +140,8 @@ export class Assembly {
       snapshots: this.snapshots,
     })
     this.#itemFeatures = [this.#items, reconciler]
-    this.#features = [links, this.#idMap, this.expiryTimer, reconciler, this.replayer]
+    const features = [this.#idMap, this.expiryTimer, reconciler, this.replayer]
+    this.#features = links.isAsked ? [links, ...features] : features
     this.#reports = new DeliveryReports({
       ...options,
       letters,

@@ -55,7 +55,8 @@ export class Runtime {
   readonly #options: RuntimeOptions
   readonly #lifecycle: Lifecycle
   readonly #progress = new Progress()
-  readonly #assembly: Assembly
+  readonly #ownUser: OwnUser = {}
+  #assembled: Assembly | undefined
   readonly #session: Session
   readonly #http: KyInstance
   readonly #platform: CountedPlatform
@@ -103,21 +104,6 @@ export class Runtime {
       status: () => ({ ...this.status() }),
       details: () => statusDetails(this.#assembly, store, clock, options.redactor),
     })
-    const ownUser: OwnUser = {}
-    this.#assembly = new Assembly({
-      ...options,
-      progress: this.#progress,
-      lifecycle: this.#lifecycle,
-      observation: this.#observation,
-      lookups: this.lookups,
-      knowledge: new PlatformKnowledge(this.#http, loaded.settings.opencti.url),
-      ownUser,
-      givenUp: this.#givenUp.signal,
-      onStop: (verdict) => {
-        this.#failure ??= new StreamConnectorError('STOP', options.redactor.clean(verdict.reason))
-        void this.stop()
-      },
-    })
     this.#session = new Session({
       platform: this.#platform,
       settings: loaded.settings.connector,
@@ -125,7 +111,7 @@ export class Runtime {
       clock,
       random,
       logger,
-      ownUser,
+      ownUser: this.#ownUser,
       save: async () => {
         await this.#assembly.checkpointer.flush(true)
         return this.#progress.text()
@@ -136,6 +122,24 @@ export class Runtime {
       },
       onNotice,
     })
+  }
+
+  /** Built on first use: hooks can be class fields, which exist only after the constructor. */
+  get #assembly(): Assembly {
+    return (this.#assembled ??= new Assembly({
+      ...this.#options,
+      progress: this.#progress,
+      lifecycle: this.#lifecycle,
+      observation: this.#observation,
+      lookups: this.lookups,
+      knowledge: new PlatformKnowledge(this.#http, this.#options.loaded.settings.opencti.url),
+      ownUser: this.#ownUser,
+      givenUp: this.#givenUp.signal,
+      onStop: (verdict) => {
+        this.#failure ??= new StreamConnectorError('STOP', this.#options.redactor.clean(verdict.reason))
+        void this.stop()
+      },
+    }))
   }
 
   /** The author's metrics. */

@@ -1,6 +1,6 @@
 import { type EntityRecord, type MaybePromise } from '../store/state-store.ts'
 import { type Outcome } from './event-counters.ts'
-import { type Operation } from './operation.ts'
+import { type Operation, type Origin } from './operation.ts'
 
 /** Calls an author's hook for an operation, subject to the hook time limit. */
 export type CallHook = (hook: string, call: () => unknown) => unknown
@@ -10,6 +10,12 @@ export type CallHook = (hook: string, call: () => unknown) => unknown
  * links, expiry, reconciliation, replay. The hook runner only knows a list of features.
  */
 export interface DeliveryFeature {
+  /**
+   * The origin of the operations that {@link before} is called for.
+   *
+   * @default any
+   */
+  readonly origin?: Origin['kind'] | undefined
   /**
    * Called at the operation's turn. Returns the entity's id map record as later features should see it, or
    * the outcome that ends the operation before any hook is called.

@@ -2,7 +2,7 @@ import { type Checkpointer } from '../checkpoint/checkpointer.ts'
 import { describeError } from '../errors/verdict.ts'
 import { type DeliveryFeature } from '../events/delivery-feature.ts'
 import { type Outcome, droppedByReset, overtakenOutcome } from '../events/event-counters.ts'
-import { type Operation } from '../events/operation.ts'
+import { type Operation, type Origin } from '../events/operation.ts'
 import { type Bound } from '../flow/in-flight-limit.ts'
 import { type EntityRecord } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
@@ -21,6 +21,7 @@ const maxSleepMs = 1000
  * the id map.
  */
 export class ExpiryTimer implements DeliveryFeature {
+  readonly origin = 'expiry'
   readonly #options: ExpiryTimerOptions
   /** By entity key. */
   readonly #underWay: ClaimedRows<string>
@@ -36,8 +37,8 @@ export class ExpiryTimer implements DeliveryFeature {
    * back.
    */
   before({ origin }: Operation, record: EntityRecord | undefined): EntityRecord | Outcome | undefined {
-    if (origin.kind !== 'expiry') return record
-    const isDue = record?.expiresAtMs === origin.dueAtMs && this.#options.clock.now() >= origin.dueAtMs
+    const { dueAtMs } = origin as Extract<Origin, { kind: 'expiry' }>
+    const isDue = record?.expiresAtMs === dueAtMs && this.#options.clock.now() >= dueAtMs
     return isDue ? record : overtakenOutcome
   }
 

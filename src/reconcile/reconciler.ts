@@ -1,6 +1,6 @@
 import { type Checkpointer } from '../checkpoint/checkpointer.ts'
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
-import { type Operation, type Repair } from '../events/operation.ts'
+import { type Operation, type Origin, type Repair } from '../events/operation.ts'
 import { type DeliveryFeature } from '../events/delivery-feature.ts'
 import { type Outcome } from '../events/event-counters.ts'
 import { entityKeyOfLane, type Routes } from '../events/routes.ts'
@@ -53,6 +53,7 @@ const alwaysAllowed = 10
  * meantime: an event has their newer state.
  */
 export class Reconciler implements DeliveryFeature {
+  readonly origin = 'repair'
   readonly #options: ReconcilerOptions
   readonly #items: ItemComparison
   /** Keys and ids whose rows changed since the comparison started; undefined if none is running. */
@@ -72,9 +73,8 @@ export class Reconciler implements DeliveryFeature {
 
   /** Drops a repair if the situation has changed since the comparison. */
   before(operation: Operation, record: EntityRecord | undefined): EntityRecord | Outcome | undefined {
-    return operation.origin.kind === 'repair'
-      ? recordForRepair(operation, operation.origin.repair, record)
-      : record
+    const { repair } = operation.origin as Extract<Origin, { kind: 'repair' }>
+    return recordForRepair(operation, repair, record)
   }
 
   taken(operation: Operation, externalId: string | undefined): void {

@@ -5,12 +5,7 @@ import { type Outcome, droppedByReset, staleOutcome } from '../events/event-coun
 import { type Operation, type Origin } from '../events/operation.ts'
 import { type Bound } from '../flow/in-flight-limit.ts'
 import { isEarlierPosition } from '../store/earlier-position.ts'
-import {
-  type DeadLetter,
-  type EntityRecord,
-  type MaybePromise,
-  type StateStore,
-} from '../store/state-store.ts'
+import { type DeadLetter, type EntityRecord, type StateStore } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
@@ -42,6 +37,7 @@ type Letter = Omit<DeadLetter, 'data'>
  * state. After a stop or crash in between, it simply runs again.
  */
 export class Replayer implements DeliveryFeature {
+  readonly origin = 'replay'
   readonly #options: ReplayerOptions
   readonly #underWay: ClaimedRows<number, Letter>
   #problem: string | undefined
@@ -66,19 +62,11 @@ export class Replayer implements DeliveryFeature {
   }
 
   /** Does not deliver a letter over newer state, unless forced. */
-  before(
+  async before(
     operation: Operation,
-    record: EntityRecord | undefined,
-  ): MaybePromise<EntityRecord | Outcome | undefined> {
-    const { origin } = operation
-    return origin.kind === 'replay' ? this.#unlessStale(operation, origin, record) : record
-  }
-
-  async #unlessStale(
-    operation: Operation,
-    { letterId, isForced }: Extract<Origin, { kind: 'replay' }>,
     record: EntityRecord | undefined,
   ): Promise<EntityRecord | Outcome | undefined> {
+    const { letterId, isForced } = operation.origin as Extract<Origin, { kind: 'replay' }>
     if (await this.#isStale(letterId, operation, record)) {
       if (!isForced) return staleOutcome
       operation.newerPosition = record?.position

@@ -3,7 +3,7 @@ import { isOutcome, type Outcome } from '../events/event-counters.ts'
 import { type HookTrace } from '../events/event-trace.ts'
 import { type ItemAnswer, readFlushResults } from '../flow/flush-answer.ts'
 import { ItemOperation, type ItemWork } from '../events/item-operation.ts'
-import { type Operation } from '../events/operation.ts'
+import { type Operation, type Origin } from '../events/operation.ts'
 import { type OperationHandler, type OverdueListener } from '../flow/operation-handler.ts'
 import { type EntityRecord, type MaybePromise } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
@@ -26,6 +26,8 @@ export class HookRunner implements OperationHandler {
   readonly #limits: HookLimits
   readonly #effects: TargetEffects
   readonly #itemEffects: TargetEffects
+  /** The features to ask before an operation, by its origin. */
+  readonly #asked = new Map<Origin['kind'], readonly Asked[]>()
 
   constructor(options: HookRunnerOptions) {
     this.#options = options
@@ -59,12 +61,10 @@ export class HookRunner implements OperationHandler {
     record: EntityRecord | undefined,
     from: number,
   ): MaybePromise<Outcome | ItemWork | undefined> {
-    const { features } = this.#options
+    const features = this.#askedFor(operation)
     let known = record
     for (let index = from; index < features.length; index++) {
-      const feature = features[index]!
-      if (feature.before === undefined) continue
-      const answer = feature.before(operation, known)
+      const answer = features[index]!.before(operation, known)
       if (answer instanceof Promise) {
         return answer.then((said) => (isOutcome(said) ? said : this.#ask(operation, caller, said, index + 1)))
       }
@@ -75,6 +75,16 @@ export class HookRunner implements OperationHandler {
     return operation.kind === 'delete'
       ? effects.delete(operation, known, caller)
       : effects.push(operation, known, caller)
+  }
+
+  #askedFor({ origin: { kind } }: Operation): readonly Asked[] {
+    let asked = this.#asked.get(kind)
+    if (asked === undefined) {
+      const isAsked = (feature: DeliveryFeature): feature is Asked =>
+        feature.before !== undefined && (feature.origin === undefined || feature.origin === kind)
+      this.#asked.set(kind, (asked = this.#options.features.filter(isAsked)))
+    }
+    return asked
   }
 
   async #deliverItem(item: ItemOperation, caller: OverdueListener | undefined): Promise<Outcome | undefined> {
@@ -154,6 +164,8 @@ export interface HookRunnerOptions extends TargetEffectsOptions {
    */
   readonly limits?: HookLimits['requests']
 }
+
+type Asked = DeliveryFeature & Required<Pick<DeliveryFeature, 'before'>>
 
 function forFlush(operation: Operation): FlushOperation<unknown> {
   return operation.forFlush as FlushOperation<unknown>

@@ -247,7 +247,7 @@ test('drops links that cannot be read from the state, and writes the others', as
   const linker = await startLinker(simulator, { env, link: () => undefined, store: state.make() })
   await until('the good one', () => referencesAt(simulator, malware).length === 1)
   expect(linker.notice('link-failed')).toMatchObject({
-    error: expect.stringContaining('2 of the links') as string,
+    error: expect.stringContaining('2 links waiting') as string,
   })
 })
 
