@@ -56,7 +56,11 @@ export class ItemTarget {
 
 /** A connector whose target is an {@link ItemTarget}. */
 export class ItemRecorder extends StreamConnector<NoSettings, KeyedItem> {
-  static override readonly defaults: ConnectorDefaults = { name: 'Items', concurrency: 8 }
+  static override readonly defaults: ConnectorDefaults = {
+    name: 'Items',
+    concurrency: 8,
+    filter: { types: ['indicator'] },
+  }
   readonly #target: ItemTarget
 
   constructor({ target, ...options }: ConnectorOptions & { readonly target: ItemTarget }) {

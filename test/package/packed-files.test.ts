@@ -8,7 +8,7 @@ const secret = 'Zq7canary9Xv'
 /** What lies about in the checkout of somebody who works, and is nobody else's business. */
 const traps = [
   // As the README of the example says.
-  ...['siem', 'webhook', 'jira', 'crowdstrike'].map((name) => `examples/${name}/config.yml`),
+  ...['siem', 'webhook', 'jira', 'crowdstrike', 'blocklist'].map((name) => `examples/${name}/config.yml`),
   'examples/monitoring/config.yml',
   ...['config.yaml', 'config.local.yml', 'config.yml.bak', 'config.yml~', '.config.yml.swp'].map(
     (name) => `examples/siem/${name}`,
@@ -137,7 +137,7 @@ test('packs each entry, each example with its imports, and each page that anothe
     .map(([path, from]) => `${from}: ${path}`)
   expect(missing).toEqual([])
   expect(clean).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'CHANGELOG.md', 'package.json']))
-  for (const name of ['siem', 'webhook', 'jira', 'crowdstrike'])
+  for (const name of ['siem', 'webhook', 'jira', 'crowdstrike', 'blocklist'])
     for (const file of ['README.md', 'config.yml.sample', 'main.ts'])
       expect(clean).toContain(`examples/${name}/${file}`)
 })

@@ -18,8 +18,8 @@ import { ExperimentTarget } from './target.ts'
 /** How long the platform is away, and how much faster the connector waits for it. */
 export const outage = { awayMs: scaled(600, 6000), clockFactor: isFullChaos ? undefined : 10 }
 /** How long a child may take for anything, and a test in all, on a machine that has much else to do. */
-export const patienceMs = 40_000
-export const timeout = 160_000
+export const patienceMs = 120_000
+export const timeout = 480_000
 
 /** How an {@link Experiment} is set up. */
 export interface ExperimentOptions {

@@ -1,6 +1,14 @@
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { test } from 'vitest'
-import { buildIndicator, buildReport, openCtiPropertiesOf } from 'opencti-stream-connector/testing'
+import {
+  buildIndicator,
+  buildReport,
+  openCtiPropertiesOf,
+  type StixObject,
+} from 'opencti-stream-connector/testing'
+import { FirewallService } from '../../../examples/blocklist/firewall-service.ts'
 import { FalconService } from '../../../examples/crowdstrike/falcon-service.ts'
 import { JiraService } from '../../../examples/jira/jira-service.ts'
 import { WebhookReceiver } from '../../../examples/webhook/webhook-receiver.ts'
@@ -88,3 +96,79 @@ test(
     })
   },
 )
+
+/** An address of its own, and one that others name too. */
+const addressesOf = (number: number) => [`10.1.${number >> 8}.${number & 255}`, `10.2.0.${number % 7}`]
+const addressPattern = (number: number) =>
+  `[${addressesOf(number)
+    .map((address) => `ipv4-addr:value = '${address}'`)
+    .join(' OR ')}]`
+
+const addressesIn = (entity: StixObject) =>
+  [...String(entity['pattern']).matchAll(/'([^']*)'/g)].map(([, address]) => address!)
+
+for (const [way, title] of [
+  ['', 'single addresses'],
+  ['snapshot', 'whole lists'],
+] as const)
+  test(
+    `a firewall that takes ${title} blocks what is claimed and nothing else after ${killCount} kills, a brown-out and 429`,
+    { timeout },
+    async () => {
+      await stormProgram({
+        target: await FirewallService.start(),
+        program: example('blocklist'),
+        arguments: [way],
+        keepsState: true,
+        environment: (front) => ({
+          FIREWALL_URL: front.url,
+          FIREWALL_TOKEN: 'a-token-for-trying-it',
+          CONNECTOR_SNAPSHOT_MIN_INTERVAL_MS: '100',
+        }),
+        build: (number, texts) =>
+          buildIndicator('ipv4', { seed: 1000 + number, ...texts, pattern: addressPattern(number) }),
+        expected: (entity, isGone) => (isGone ? undefined : addressesIn(entity)),
+        actual: (firewall) => firewall.blocked(),
+      })
+    },
+  )
+
+test(
+  `a firewall that fetches its list finds what is claimed and nothing else after ${killCount} kills`,
+  { timeout },
+  async () => {
+    const port = await freePort()
+    await stormProgram({
+      target: await FirewallService.start(),
+      program: example('blocklist'),
+      arguments: ['pulled-list'],
+      keepsState: true,
+      environment: () => ({
+        CONNECTOR_HEALTH_PORT: String(port),
+        CONNECTOR_LIST_TOKEN: 'a-list-token-for-trying-it',
+        CONNECTOR_SNAPSHOT_MIN_INTERVAL_MS: '100',
+      }),
+      build: (number, texts) =>
+        buildIndicator('ipv4', { seed: 1000 + number, ...texts, pattern: addressPattern(number) }),
+      expected: (entity, isGone) => (isGone ? undefined : addressesIn(entity)),
+      actual: async () => {
+        const headers = { authorization: 'Bearer a-list-token-for-trying-it' }
+        // It is not there while the connector starts.
+        const response = await fetch(`http://127.0.0.1:${port}/lists/addresses`, { headers }).catch(
+          () => undefined,
+        )
+        const text = (await response?.text()) ?? ''
+        return response?.ok === true ? text.split('\n').filter((line) => line !== '') : []
+      },
+    })
+  },
+)
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}

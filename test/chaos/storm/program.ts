@@ -30,13 +30,16 @@ export interface ProgramStorm<Target extends StormedTarget> {
   readonly environment: (front: FaultyFront, platformUrl: string) => Record<string, string>
   /** Something new, unlike that of every other number, with this name and description. */
   readonly build: (number: number, texts: { name: string; description: string }) => StixObject
-  /** What the target has to say of what exists, and of what is gone; undefined for nothing. */
-  readonly expected: (entity: StixObject, isGone: boolean) => string | undefined
+  /** What the target has to say of what exists, and of what is gone; what several say, it says once. */
+  readonly expected: (entity: StixObject, isGone: boolean) => string | readonly string[] | undefined
   /** What it says. */
-  readonly actual: (target: Target) => readonly string[]
+  readonly actual: (target: Target) => readonly string[] | Promise<readonly string[]>
   /** Makes a bad moment of the target's own. */
   readonly disturb?: (target: Target) => void | Promise<void>
   readonly check?: (front: FaultyFront) => void
+  /** Whether the state survives all kills. */
+  readonly keepsState?: boolean
+  readonly arguments?: readonly string[]
 }
 
 /** The installed package is this checkout. */
@@ -71,7 +74,7 @@ export async function stormProgram<Target extends StormedTarget>(storm: ProgramS
   const start = () => {
     const begun = spawn(
       process.execPath,
-      ['--disable-warning=ExperimentalWarning', '--import', imports, file],
+      ['--disable-warning=ExperimentalWarning', '--import', imports, file, ...(storm.arguments ?? [])],
       {
         env,
         cwd: folder,
@@ -128,28 +131,28 @@ export async function stormProgram<Target extends StormedTarget>(storm: ProgramS
       await sleep(random() * 30)
     }
     if (kill % 10 === 4) await disturb?.(target)
-    const losesState = kill % 10 === 2
+    const losesState = kill % 10 === 2 && storm.keepsState !== true
     await end(losesState ? 'SIGTERM' : 'SIGKILL')
     if (losesState) await rm(state, { recursive: true })
     write()
     start()
   }
   front.mood = 'well'
-  const difference = () => {
+  const difference = async () => {
     const lines = [
-      ...[...alive.values()].map((entity) => storm.expected(entity, false)),
-      ...gone.map((entity) => storm.expected(entity, true)),
+      ...[...alive.values()].flatMap((entity) => storm.expected(entity, false)),
+      ...gone.flatMap((entity) => storm.expected(entity, true)),
     ]
-    const expected = lines.filter((line) => line !== undefined).toSorted()
-    const actual = storm.actual(target).toSorted()
+    const expected = [...new Set(lines.filter((line) => line !== undefined))].toSorted()
+    const actual = (await storm.actual(target)).toSorted()
     return [
       expected.filter((each) => !actual.includes(each)),
       actual.filter((each, index) => !expected.includes(each) || actual[index - 1] === each),
     ]
   }
-  const isEqual = () => difference().flat().length === 0
+  const isEqual = async () => (await difference()).flat().length === 0
   await until('the target to be as the platform', isEqual, 60_000).catch(() => {})
-  expect(difference(), `STORM_SEED=${seed}\n${said}`).toEqual([[], []])
+  expect(await difference(), `STORM_SEED=${seed}\n${said}`).toEqual([[], []])
   await end('SIGTERM')
   const store = new SqliteStore({ directory: state, connectorId: simulator.connectorId })
   await store.open(simulator.connectorId)

@@ -189,7 +189,7 @@ export function testStorm(kind: StormKind): void {
       expect(target.maxInFlight, hint).toBeLessThanOrEqual(kind === 'flush' ? 4 : 16)
       expect(target.maxItems, hint).toBeLessThanOrEqual(kind === 'flush' ? 20 : 1)
       // Written 100 ms after it ended, and later only by what a busy machine takes.
-      expect(audit.oldestUnwrittenMs, hint).toBeLessThan(10_000)
+      expect(audit.oldestUnwrittenMs, hint).toBeLessThan(60_000)
     },
   )
 }
