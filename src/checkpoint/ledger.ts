@@ -69,6 +69,8 @@ export class Ledger {
   #behind: Position | undefined
   /** The platform's newest event when the current connection was opened. */
   #newest: Position | undefined
+  /** Whether the current connection has reported what the platform has. */
+  #isTold = false
   /** The same for the previous connection. */
   #newestBefore: Position | undefined
   #catchUpUntilMs: number | undefined
@@ -148,16 +150,25 @@ export class Ledger {
     return this.#newest ?? this.#newestBefore
   }
 
+  /** Whether everything the platform had when the current connection was opened is finished, including any catch-up. */
+  get hasReachedNewest(): boolean {
+    if (!this.#isTold || this.#piece !== undefined || this.#catchUpUntilMs !== undefined) return false
+    // An empty stream has no newest event.
+    return this.#newest === undefined ? this.isFinished : comparePositions(this.safe, this.#newest) >= 0
+  }
+
   /** A new connection was opened: the frames of incomplete groups are about to come again. */
   reconnected(): void {
     this.#newestBefore = this.newestTold
     this.#newest = undefined
+    this.#isTold = false
     if (this.#open !== undefined) this.#open.resent = new Set(this.#open.members)
   }
 
   /** The platform reported its newest event, at the beginning of the current connection. */
   connected(newest: Position | undefined): void {
     this.#newest = newest
+    this.#isTold = true
   }
 
   /**

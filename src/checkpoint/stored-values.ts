@@ -29,6 +29,8 @@ export const storedValues = {
   snapshotConsent: 'snapshot-consent',
   /** Present if the connector has keyed items rather than one item per entity. */
   items: 'items',
+  /** How far the connector is with finding out again what claims the items, after the state was lost. */
+  rebuild: 'rebuild',
   /** Prefix of the name of each link waiting to be written to the platform. */
   linkPrefix: 'link:',
 } as const

@@ -16,6 +16,7 @@ import { StixIdRecords } from '../id-map/stix-id-records.ts'
 import { TargetIds } from '../id-map/target-ids.ts'
 import { ClaimedItems } from '../items/claimed-items.ts'
 import { Claims } from '../items/claims.ts'
+import { Rebuild } from '../items/rebuild.ts'
 import { UncleanShutdown } from '../id-map/unclean-shutdown.ts'
 import { InternalEvents } from '../intake/internal-events.ts'
 import { type StreamMessage } from '../stream/stream-message.ts'
@@ -50,6 +51,7 @@ export class Assembly {
   readonly expiryTimer: ExpiryTimer
   readonly reconcile: ReconcileSchedule
   readonly uncleanShutdown: UncleanShutdown
+  readonly rebuild: Rebuild
   readonly #stixIdRecords: StixIdRecords
   readonly #targetIds = new TargetIds()
   readonly #idMap: PushedEntities
@@ -101,7 +103,7 @@ export class Assembly {
     this.replayer = new Replayer({ ...stages, room: roomForReplay, pipeline: this.pipeline, bound })
     const { idMap: hasIdMap, on, reconcile } = delivery
     this.expiryTimer = new ExpiryTimer({ ...stages, events, isOn: on.expiryTimer && hasIdMap })
-    const claims = (this.#claims = new Claims(store, checkpointer))
+    const claims = (this.#claims = new Claims(store, checkpointer, progress))
     const reconciler = new Reconciler({
       ...stages,
       events,
@@ -137,7 +139,16 @@ export class Assembly {
       tellsChanges: update !== undefined || flush !== undefined,
       targetIds: this.#targetIds,
       hasIdMap,
+      progress,
+      logger,
       snapshots: this.snapshots,
+    })
+    const { list } = hooks
+    this.rebuild = new Rebuild({
+      ...stages,
+      events,
+      claims,
+      compare: list === undefined ? undefined : (signal) => this.reconcile.now({}, signal),
     })
     this.#itemFeatures = [this.#items, reconciler]
     const features = [this.#idMap, this.expiryTimer, reconciler, this.replayer]
@@ -149,7 +160,7 @@ export class Assembly {
       refusedRuns: this.#refusedRuns,
       errors: observation.errors,
     })
-    checkpointer.include([progress, links, this.#targetIds, this.#refusedRuns, this.#claims])
+    checkpointer.include([progress, links, this.#targetIds, this.#refusedRuns, this.#claims, this.rebuild])
     if (this.snapshots !== undefined) checkpointer.include([this.snapshots])
     this.#addRoute(undefined)
     for (const route of routes.all) this.#addRoute(route)
@@ -182,6 +193,7 @@ export class Assembly {
     void this.expiryTimer.run(signal)
     void this.reconcile.run(signal)
     void this.links.run(signal)
+    void this.rebuild.run(signal)
     void this.deadLetterCheck.run(signal)
     const { clock, onNotice } = this.#options
     this.snapshots?.run(signal)
@@ -307,6 +319,7 @@ export class Assembly {
     await this.#stixIdRecords.open(store)
     await this.#targetIds.open(store)
     await this.#claims.open()
+    await this.rebuild.open()
     if (loaded.delivery.on.expiryTimer && !loaded.delivery.idMap) {
       logger.warn(
         'CONNECTOR_ON_EXPIRY_TIMER needs the id map (CONNECTOR_ID_MAP): nothing is withdrawn when it expires',

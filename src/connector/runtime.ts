@@ -112,6 +112,8 @@ export class Runtime {
       random,
       logger,
       ownUser: this.#ownUser,
+      // Fields of the author's class come after this.
+      holdsItems: () => given.hooks.replaceAll !== undefined || given.files !== undefined,
       save: async () => {
         await this.#assembly.checkpointer.flush(true)
         return this.#progress.text()
@@ -269,6 +271,7 @@ export class Runtime {
     this.#progress.knowCatchUp(await this.#options.store.value(storedValues.catchUp))
     const start = await startWhereAuthorSays(found, this.#options, signal)
     if (start.isTaken && !this.#progress.mapIsImported) this.#progress.mapIsComplete = false
+    this.#assembly.rebuild.start(start, this.#session.isWhole(start.state))
     if (start.isAnew) await this.#assembly.checkpointer.forgetPositions()
     this.#progress.begin(start.state, startKindOf(start))
     if (start.movedFrom !== undefined) this.#tellReset(formatPosition(start.movedFrom))
@@ -330,6 +333,7 @@ export class Runtime {
     }
     const was = this.#progress.position
     this.#progress.begin(state)
+    this.#assembly.rebuild.restart(this.#session.isWhole(state))
     this.#assembly.checkpointer.touch()
     this.#tellReset(was)
     if (this.#lifecycle.state === 'running') this.#read()

@@ -174,6 +174,13 @@ export type ConnectorNotice =
    * `refused`.
    */
   | { readonly kind: 'reconciled'; readonly report: ReconcileReport }
+  /**
+   * The state was lost, and with it what claims the items in the target. Everything that exists is told again, and nothing is
+   * deleted until that is done; unless no catch-up is possible (`isToldAgain` is false).
+   */
+  | { readonly kind: 'claims-unknown'; readonly isToldAgain: boolean }
+  /** What claims the items in the target is known again. If `isCleared`, what nothing claims any more was deleted. */
+  | { readonly kind: 'claims-known'; readonly isCleared: boolean }
   /** The comparison failed. Nothing was repaired; the next comparison tries again. */
   | { readonly kind: 'reconcile-failed'; readonly error: StreamConnectorError }
 

@@ -139,9 +139,9 @@ const noLanes: readonly string[] = []
 export interface Repair {
   /**
    * `withdraw`: gone from the platform; `recreate`: lost by the target; `orphan`: in the target, ours, and
-   * not in the id map.
+   * not in the id map; `deferred`: items that were not removed while it was not known what claims them.
    */
-  readonly kind: 'withdraw' | 'recreate' | 'orphan'
+  readonly kind: 'withdraw' | 'recreate' | 'orphan' | 'deferred'
   /** The item it is about, by the key that the author gives it; absent when it is about an entity as a whole. */
   readonly itemKey?: string | undefined
   /** Route where it was found. Undefined if there is none. */

@@ -6,8 +6,10 @@ import { type Operation } from '../events/operation.ts'
 import { type Route } from '../events/routes.ts'
 import { type TargetIds, unknownExternalId } from '../id-map/target-ids.ts'
 import { type EntityRecord, type ItemRecord, type MaybePromise } from '../store/state-store.ts'
+import { type Logger } from '../util/logger.ts'
 import { type Claims, intended, isOpen, unsure } from './claims.ts'
 import { type CombineItems, combineItems, joinTexts } from './combine-items.ts'
+import { deferred, deferringAt } from './deferral.ts'
 import { itemPlace, keyOfPlace } from './item-place.ts'
 import { atTarget, isOvertaken, repairOf, workOfRepair } from './item-repair.ts'
 import { canonicalText, isItemList, readItems } from './keyed-item.ts'
@@ -42,7 +44,7 @@ export class ClaimedItems implements DeliveryFeature {
    * @throws PermanentError if an item cannot be stored.
    */
   async workFor(operation: Operation, answer: unknown): Promise<ItemWork> {
-    const { claims, hasIdMap, snapshots } = this.#options
+    const { claims, hasIdMap, snapshots, progress, logger } = this.#options
     const repaired = workOfRepair(operation)
     if (repaired !== undefined) return repaired
     const items = answer === undefined || answer === null ? noItems : readItems(answer)
@@ -50,6 +52,7 @@ export class ClaimedItems implements DeliveryFeature {
       throw new PermanentError(
         'transform() returned items with keys. They require the id map, which remembers which entity has which item: enable it (CONNECTOR_ID_MAP, connector.id_map).',
       )
+    if (!claims.isInUse && !progress.mapIsComplete) logger.warn(othersUnknown)
     claims.use()
     const changes = await this.#changes(operation, items)
     const isKept = items.size > 0
@@ -81,7 +84,7 @@ export class ClaimedItems implements DeliveryFeature {
    */
   async before(operation: Operation): Promise<EntityRecord | Outcome | undefined> {
     const item = operation as ItemOperation
-    const { claims, tellsChanges } = this.#options
+    const { claims, tellsChanges, progress } = this.#options
     const { change } = item
     let record = await claims.item(change.key)
     item.combined = await this.#combined(item, record)
@@ -93,12 +96,19 @@ export class ClaimedItems implements DeliveryFeature {
     if (item.combined === undefined) {
       item.kind = 'delete'
       item.reason = item.deleteReason
-      if (record !== undefined || isOpen(change.before)) return this.#announced(item, record)
+      if (record !== undefined || isOpen(change.before)) {
+        const mayBeClaimed = progress.isRebuilding && repair === undefined
+        return mayBeClaimed ? this.#defer(item, record) : this.#announced(item, record)
+      }
       this.#settle(item)
       return unchanged
     }
     item.reason = undefined
     item.item = JSON.parse(item.combined)
+    if (record === undefined && this.#entityOf(item) === deferringAt(item.route?.name)) {
+      this.#settle(item)
+      return unchanged
+    }
     const isUnsure = record?.item === unsure
     if (record === undefined || (isUnsure && !tellsChanges)) {
       item.kind = 'create'
@@ -117,6 +127,16 @@ export class ClaimedItems implements DeliveryFeature {
       await this.#options.claims.announce(this.#entityOf(item), key, before, record)
     item.isAnnounced = true
     return entityRecordOf(item, record)
+  }
+
+  /** Nothing is known to claim it, and not everything that claims something is known: it stays until that is so. */
+  #defer(item: ItemOperation, record: ItemRecord | undefined): Outcome {
+    const { claims } = this.#options
+    const { key } = item.change
+    this.#settle(item)
+    if (record !== undefined) claims.putItem(key, { ...record, item: unsure })
+    claims.put(deferringAt(item.route?.name), key, intended)
+    return deferred
   }
 
   taken(operation: Operation, externalId: string | undefined): void {
@@ -213,9 +233,15 @@ export interface ClaimedItemsOptions {
   readonly tellsChanges: boolean
   readonly targetIds: TargetIds
   readonly hasIdMap: boolean
+  /** Whether the id map has everything that was ever pushed, and whether it is being found out what claims the items. */
+  readonly progress: { readonly mapIsComplete: boolean; readonly isRebuilding: boolean }
+  readonly logger: Pick<Logger, 'warn'>
   /** Notified of changes if the target only takes the whole list. @default none */
   readonly snapshots?: { change(route: Route | undefined): void } | undefined
 }
+
+const othersUnknown =
+  'transform() returned items with keys, but it is not known what was told to the target before: what is there already is not deleted with its entities, and a value that several entities have may go with the first of them. Reset the connector state at the platform ("Reset the connector state" on the page of the connector), so that everything is told once'
 
 const noItems: ReadonlyMap<string, string> = new Map()
 

@@ -26,10 +26,12 @@ const pageSize = 1000
 export class Claims implements CommitPart {
   readonly #store: StateStore
   readonly #checkpointer: Checkpointer
+  readonly #progress: { holdsItems: boolean }
   #isInUse = false
   #isWritten = false
 
-  constructor(store: StateStore, checkpointer: Checkpointer) {
+  constructor(store: StateStore, checkpointer: Checkpointer, progress: { holdsItems: boolean }) {
+    this.#progress = progress
     this.#store = store
     this.#checkpointer = checkpointer
   }
@@ -42,11 +44,12 @@ export class Claims implements CommitPart {
   /** From now on the connector has items. */
   use(): void {
     this.#isInUse = true
+    this.#progress.holdsItems = true
   }
 
   async open(): Promise<void> {
     this.#isWritten = (await this.#store.value(storedValues.items)) !== undefined
-    this.#isInUse ||= this.#isWritten
+    if (this.#isWritten) this.use()
   }
 
   values(isUnsure: boolean): ReadonlyMap<string, string | undefined> {

@@ -9,6 +9,12 @@ export function repairOf({ origin }: Operation): (Repair & { readonly itemKey: s
   return { ...origin.repair, itemKey: origin.repair.itemKey }
 }
 
+/** Whether an operation is about items and no entity. */
+export function isAboutItems(operation: Operation): boolean {
+  const { origin } = operation
+  return repairOf(operation) !== undefined || (origin.kind === 'repair' && origin.repair.kind === 'deferred')
+}
+
 /** What the repair of one item has to do: it changes no claim, and says what all claims say together. */
 export function workOfRepair(operation: Operation): ItemWork | undefined {
   const repair = repairOf(operation)

@@ -54,6 +54,17 @@ const recoverKeys = ['recover_until', 'connectorStartTime']
  */
 export const caughtUpKey = 'caught_up_to'
 
+/**
+ * Name of a key that says what the target of a connector holds, where that is not one thing for each entity: `items`. Without
+ * it, nobody would know after the state was lost that values in the target may have several owners.
+ */
+export const holdsKey = 'holds'
+
+/** Whether the state was written by a connector whose target holds items, each for all entities that claim it. */
+export function holdsItems({ foreign }: PlatformState): boolean {
+  return foreign[holdsKey] === 'items'
+}
+
 /** Key for the writer of a state, while that run lasts. It does not affect the connector's progress. */
 export const writerKey = 'written_by'
 

@@ -114,7 +114,8 @@ export class ReconcileSchedule {
       )
     }
     if (lifecycle.state === 'idle') await open()
-    while (lifecycle.state === 'starting' || progress.isCatchingUp) await delay(clock, lookEveryMs, signal)
+    while (lifecycle.state === 'starting' || progress.isCatchingUp || progress.isRebuilding)
+      await delay(clock, lookEveryMs, signal)
   }
 
   #count(counts: Map<string, number>, name: string, by: number): void {
@@ -129,7 +130,7 @@ export interface ReconcileScheduleOptions {
   /** Whether the connector remembers what it pushed. */
   readonly hasIdMap: boolean
   readonly lifecycle: { readonly state: ConnectorState }
-  readonly progress: { readonly isCatchingUp: boolean }
+  readonly progress: { readonly isCatchingUp: boolean; readonly isRebuilding: boolean }
   /** Opens the state and the author's resources, unless already done. */
   readonly open: () => Promise<void>
   readonly onNotice: (notice: ConnectorNotice) => void

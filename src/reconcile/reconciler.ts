@@ -336,7 +336,8 @@ export class Reconciler implements DeliveryFeature {
   }
 
   #requireLive(): void {
-    if (!this.#options.progress.isCatchingUp) return
+    const { isCatchingUp, isRebuilding } = this.#options.progress
+    if (!isCatchingUp && !isRebuilding) return
     throw new StreamConnectorError(
       'RECONCILE_FAILED',
       'The connector started to catch up during the comparison of target and platform, which invalidates the result. It is repeated after the catch-up.',
@@ -355,6 +356,7 @@ export interface ReconcilerOptions {
   readonly listenDelete: boolean
   readonly progress: {
     readonly isCatchingUp: boolean
+    readonly isRebuilding: boolean
     readonly mapIsComplete: boolean
   }
   readonly claims: Claims

@@ -15,7 +15,7 @@ export function recordForRepair(
 ): EntityRecord | Outcome | undefined {
   if (repair.isOvertaken()) return overtakenOutcome
   // Its turn comes in the lane of its key.
-  if (repair.itemKey !== undefined) return undefined
+  if (repair.itemKey !== undefined || repair.kind === 'deferred') return undefined
   if (repair.kind === 'orphan') {
     if (record !== undefined) return overtakenOutcome
     return { key: operation.key, stixId: operation.entity.id, externalId: repair.externalId }

@@ -9,7 +9,12 @@ export type RepairCounts = Pick<
   'withdrawn' | 'recreated' | 'orphansWithdrawn' | 'overtaken' | 'skipped' | 'failed'
 >
 
-const counterOf = { withdraw: 'withdrawn', recreate: 'recreated', orphan: 'orphansWithdrawn' } as const
+const counterOf = {
+  withdraw: 'withdrawn',
+  recreate: 'recreated',
+  orphan: 'orphansWithdrawn',
+  deferred: 'withdrawn',
+} as const
 
 /** Counts the outcomes of repairs, and tracks when all have ended. */
 export class RepairTally {

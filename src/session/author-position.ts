@@ -3,7 +3,7 @@ import { comparePositions, parsePosition, type Position } from '../util/position
 import { type StateStore } from '../store/state-store.ts'
 import { type ConnectorHooks } from '../contract/hooks.ts'
 import { keepTrying, type KeepTryingOptions } from './keep-trying.ts'
-import { type SessionStart } from './session.ts'
+import { type SessionStart } from './session-start.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 
 /** Value of {@link storedValues.voidPosition} that voids whatever position is returned at the next start. */
@@ -20,7 +20,8 @@ export async function startWhereAuthorSays(
   signal: AbortSignal,
 ): Promise<SessionStart> {
   const { hooks, store } = options
-  if (hooks.loadPosition === undefined) return start
+  // The target does not know what claims its items: everything is told again.
+  if (hooks.loadPosition === undefined || start.lostClaims !== undefined) return start
   const load = async () => hooks.loadPosition!(signal)
   const what = 'The position that the connector has stored cannot be read yet'
   const text = await keepTrying(load, what, options, signal, () => true)

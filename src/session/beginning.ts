@@ -5,7 +5,7 @@ import {
   type ReadPlatformState,
 } from '../opencti/platform-state.ts'
 import { type Platform } from '../opencti/platform.ts'
-import { formatPosition } from '../util/position.ts'
+import { comparePositions, formatPosition } from '../util/position.ts'
 import { type ConnectorSettings } from '../settings/schemas/connector-settings.ts'
 import { futureStart } from '../settings/reading/future-start.ts'
 import { type Clock } from '../util/clock.ts'
@@ -77,6 +77,31 @@ export class Beginning {
       { found: formatPosition(startFrom), recover_until: recoverUntil },
     )
     return { ...state, startFrom: this.first(undefined).startFrom }
+  }
+
+  /**
+   * A start that tells everything that exists once more; undefined where the settings or the platform allow no catch-up, or
+   * where a first start would tell nothing of what existed.
+   */
+  whole(remote: ReadPlatformState): PlatformState | undefined {
+    const { settings } = this.#options
+    if (!settings.live_stream_recover || remote.recoverUntil === false) return undefined
+    if (settings.live_stream_start_timestamp === 'now') return undefined
+    const first = this.first({ ...remote, recoverUntil: undefined })
+    const recoverUntil = new Date(this.#latestEndMs()).toISOString()
+    // What came after the position was not told to anybody.
+    const isLater = comparePositions(first.startFrom!, remote.startFrom ?? first.startFrom!) > 0
+    return { ...first, startFrom: isLater ? remote.startFrom : first.startFrom, recoverUntil }
+  }
+
+  /** Whether a start tells everything that exists. */
+  isWhole({ startFrom, recoverUntil }: PlatformState): boolean {
+    const { startFrom: first } = firstPlatformState(
+      { startTimestamp: this.#options.settings.live_stream_start_timestamp, recover: true },
+      0,
+    )
+    if (typeof recoverUntil !== 'string' || first === undefined) return false
+    return comparePositions(startFrom ?? first, first) <= 0
   }
 
   /**

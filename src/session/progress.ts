@@ -1,9 +1,14 @@
 import { type CatchUpKeeper, type CatchUpNotes, readCatchUpNotes } from '../checkpoint/catch-up-notes.ts'
 import { Ledger } from '../checkpoint/ledger.ts'
-import { caughtUpKey, serializePlatformState, type PlatformState } from '../opencti/platform-state.ts'
+import {
+  caughtUpKey,
+  holdsKey,
+  serializePlatformState,
+  type PlatformState,
+} from '../opencti/platform-state.ts'
 import { formatPosition, startOfTime, type Position } from '../util/position.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
-import { type SessionStart } from './session.ts'
+import { type SessionStart } from './session-start.ts'
 
 /**
  * Value of {@link storedValues.idMap} while nothing was pushed yet on top of an imported map that is
@@ -29,6 +34,10 @@ export class Progress implements CatchUpKeeper {
   catchUpNotes: CatchUpNotes = {}
   /** Whether the id map has everything that was ever pushed. */
   mapIsComplete = false
+  /** Whether the target holds items, each for all entities that claim it. */
+  holdsItems = false
+  /** Whether it is not known yet what claims the items: everything is told again, since the state was lost. */
+  isRebuilding = false
   /** Whether someone declared an imported map complete, regardless of what else is known here. */
   mapIsImported = false
 
@@ -44,6 +53,11 @@ export class Progress implements CatchUpKeeper {
   /** Whether incoming entities describe existing state rather than changes; until live reading starts. */
   get isCatchingUp(): boolean {
     return this.#isCatchingUp
+  }
+
+  /** Whether everything is finished that the platform had when the present connection was opened. */
+  get hasReadAll(): boolean {
+    return this.#hasBegun && !this.#isCatchingUp && this.#ledger.hasReachedNewest
   }
 
   /** How the current reading started. */
@@ -66,7 +80,7 @@ export class Progress implements CatchUpKeeper {
     this.#hasBegun = true
     this.#startKind = kind
     if (kind !== 'resumed') this.catchUpNotes = {}
-    const { [caughtUpKey]: _, ...foreign } = state.foreign
+    const { [caughtUpKey]: _, [holdsKey]: __, ...foreign } = state.foreign
     this.#state = { ...state, foreign }
     const untilMs = typeof state.recoverUntil === 'string' ? Date.parse(state.recoverUntil) : Number.NaN
     this.#ledger = new Ledger({
@@ -150,6 +164,7 @@ export class Progress implements CatchUpKeeper {
       const isAhead = typeof recoverUntil === 'string' && Date.parse(recoverUntil) > safe.ms
       return serializePlatformState({
         ...this.#state,
+        foreign: this.#foreign,
         startFrom: safe,
         recoverUntil: isAhead ? new Date(safe.ms).toISOString() : recoverUntil,
       })
@@ -157,8 +172,13 @@ export class Progress implements CatchUpKeeper {
     return serializePlatformState({
       startFrom: safe,
       recoverUntil: new Date(catchUpUntilMs).toISOString(),
-      foreign: { ...this.#state.foreign, [caughtUpKey]: formatPosition(safe) },
+      foreign: { ...this.#foreign, [caughtUpKey]: formatPosition(safe) },
     })
+  }
+
+  get #foreign(): PlatformState['foreign'] {
+    const { foreign } = this.#state
+    return this.holdsItems ? { ...foreign, [holdsKey]: 'items' } : foreign
   }
 
   /**

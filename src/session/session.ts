@@ -1,5 +1,6 @@
 import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import {
+  holdsItems,
   parsePlatformState,
   samePlatformState,
   unreadableState,
@@ -7,7 +8,6 @@ import {
   type ReadPlatformState,
 } from '../opencti/platform-state.ts'
 import { type Platform } from '../opencti/platform.ts'
-import { type Position } from '../util/position.ts'
 import { type ConnectorSettings } from '../settings/schemas/connector-settings.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type Random } from '../util/backoff.ts'
@@ -18,25 +18,11 @@ import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
 import { type OwnUser } from '../contract/own-user.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 import { Beginning } from './beginning.ts'
+import { type SessionStart } from './session-start.ts'
 import { CopyWatch, type OtherRun } from './copy-watch.ts'
 import { type MovedPosition, movedPosition } from './moved-position.ts'
 import { isTroubleOfPlatform, keepTrying } from './keep-trying.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
-
-/** How the connector starts. */
-export interface SessionStart {
-  readonly state: PlatformState
-  /** Someone wants a different start than where we stopped, or there is no trace of an earlier run here. */
-  readonly isAnew: boolean
-  /** The platform had a state, but there is no record here of what was pushed. */
-  readonly isTaken: boolean
-  /** Where the state was found. */
-  readonly source: 'local' | 'platform' | 'settings'
-  /** Someone reset the state on the platform, as far as known. */
-  readonly isReset: boolean
-  /** Previous position, if someone moved it on the platform while the connector was away. */
-  readonly movedFrom?: Position | undefined
-}
 
 /** Same as the official client, in milliseconds. */
 const pingEveryMs = 40_000
@@ -127,6 +113,7 @@ export class Session {
     this.#noticeOtherRun(other, false)
     const movedFrom = local === resetState ? undefined : parsePlatformState(local)?.startFrom
     if (remote?.startFrom !== undefined && local !== resetState) {
+      if (local === undefined && (holdsItems(remote) || this.#options.holdsItems())) return this.#lost(remote)
       const isAnew = local !== undefined
       return {
         state: this.#beginning.endingByNow(isAnew ? remote : this.#beginning.withWholeCatchUp(remote)),
@@ -146,6 +133,20 @@ export class Session {
       isReset: registered === '',
       movedFrom,
     }
+  }
+
+  /** Whether a start tells everything that exists. */
+  isWhole(state: PlatformState): boolean {
+    return this.#beginning.isWhole(state)
+  }
+
+  /** The platform knows where the connector is, but nothing is known here of what the target holds. */
+  #lost(remote: ReadPlatformState): SessionStart {
+    const whole = this.#beginning.whole(remote)
+    const found = { isAnew: false, isTaken: true, isReset: false }
+    if (whole !== undefined) return { ...found, state: whole, source: 'settings', lostClaims: 'told-again' }
+    const state = this.#beginning.endingByNow(this.#beginning.withWholeCatchUp(remote))
+    return { ...found, state, source: 'platform', lostClaims: 'unknown' }
   }
 
   /** Pings until `signal` aborts. */
@@ -333,6 +334,8 @@ export interface SessionOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Whether the target holds items in any case, whatever the platform remembers. */
+  readonly holdsItems: () => boolean
   /** Receives the user when the connector registers. */
   readonly ownUser: OwnUser
   /** Makes the current state durable and returns it as text. */

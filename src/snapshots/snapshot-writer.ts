@@ -94,7 +94,7 @@ export class SnapshotWriter {
     const { job, takenAtMs, isDirty } = this.#record
     if (job !== undefined) return 0
     // During a catch-up, the list lacks what has not been sent yet.
-    if (progress.safe === undefined || progress.isCatchingUp) return maxSleepMs
+    if (progress.safe === undefined || progress.isCatchingUp || progress.isRebuilding) return maxSleepMs
     if (takenAtMs === undefined) return isDirty ? 0 : maxSleepMs
     const sinceMs = Math.max(0, clock.now() - takenAtMs)
     if (isDirty) return Math.max(0, snapshot.minIntervalMs - sinceMs)
@@ -263,7 +263,11 @@ export interface SnapshotWriterOptions {
   readonly logger: Logger
   readonly redactor: Pick<Redactor, 'clean'>
   /** Whether everything on the platform is claimed. */
-  readonly progress: { readonly safe: object | undefined; readonly isCatchingUp: boolean }
+  readonly progress: {
+    readonly safe: object | undefined
+    readonly isCatchingUp: boolean
+    readonly isRebuilding: boolean
+  }
   /** Notified when the target has taken the list; knows whether a person agrees to a much shorter one. */
   readonly snapshots: Pick<Snapshots, 'taken' | 'takeConsent'>
   readonly onNotice: (notice: ConnectorNotice) => void

@@ -9,7 +9,7 @@ import { type EntityRecord, type MaybePromise } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
 import { jsonText } from '../util/json-text.ts'
 import { type ClaimedItems } from '../items/claimed-items.ts'
-import { repairOf } from '../items/item-repair.ts'
+import { isAboutItems } from '../items/item-repair.ts'
 import { type FlushOperation, type ConnectorHooks } from '../contract/hooks.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
 import { idOf } from './id-of.ts'
@@ -97,7 +97,7 @@ export class HookRunner implements OperationHandler {
 
   async itemsTaken(work: ItemWork): Promise<Outcome> {
     // Nothing has become of an entity.
-    if (repairOf(work.operation) !== undefined) return work.outcome
+    if (isAboutItems(work.operation)) return work.outcome
     return this.#effects.itemsTaken(work)
   }
 

@@ -30,6 +30,7 @@ const kinds = {
   foreign: 2,
   vanish: 1,
   reconcile: 1,
+  loseState: 2,
 }
 type Kind = keyof typeof kinds
 
@@ -72,7 +73,7 @@ class History {
   readonly target = new ValueTarget()
   readonly #simulator: Simulator
   readonly #setting: Setting
-  readonly #store = new MemoryStore()
+  #store = new MemoryStore()
   readonly #clock = movableClock()
   readonly #dying: Promise<void>[] = []
   #life: Life | undefined
@@ -115,6 +116,12 @@ class History {
         return this.start()
       case 'kill':
         await this.kill()
+        return this.start()
+      case 'loseState':
+        // Before the platform has been told that there are items, only a reset helps.
+        if (!(simulator.connector()?.state ?? '').includes('"holds"')) return
+        await this.kill()
+        this.#store = new MemoryStore()
         return this.start()
       case 'reset':
         simulator.resetState()

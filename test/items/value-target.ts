@@ -28,6 +28,8 @@ export class ValueTarget {
   idleCalls = 0
   /** What was done, such as `create a` and `delete a`, in order. */
   readonly journal: string[] = []
+  /** Waited for before an entity with this description is transformed. */
+  beforeTransform: (description: string) => Promise<void> = async () => {}
   /** Waited for when the list was made and before it is handed over. */
   whenListed: () => Promise<void> = async () => {}
 
@@ -70,8 +72,10 @@ export class ValueConnector extends StreamConnector<NoSettings, Value> {
     this.#life = life
   }
 
-  transform(entity: Entity): Value[] | undefined {
-    return valuesOf((entity as { description?: unknown }).description)
+  async transform(entity: Entity): Promise<Value[] | undefined> {
+    const { description } = entity as { description?: unknown }
+    await this.#target.beforeTransform(String(description))
+    return valuesOf(description)
   }
 
   override create(item: Value, context: EventContext): Promise<void> {

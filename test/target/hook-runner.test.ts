@@ -68,11 +68,13 @@ async function desk({ hooks = {}, delivery = {}, mapIsComplete = true }: DeskOpt
     stopped: stopped.signal,
     idMap,
     items: new ClaimedItems({
-      claims: new Claims(store, checkpointer),
+      claims: new Claims(store, checkpointer, { holdsItems: false }),
       combine: undefined,
       tellsChanges: true,
       targetIds: idMap.targetIds,
       hasIdMap: true,
+      progress: { mapIsComplete: true, isRebuilding: false },
+      logger: silentLogger,
     }),
     features: [idMap],
   })

@@ -237,6 +237,18 @@ const table: {
     attributes: { error, at_work: atWork, stack },
     error: { what: 'not caught by the connector', text: error },
   }),
+  'claims-unknown': ({ isToldAgain }) => ({
+    level: isToldAgain ? 'warn' : 'error',
+    message: isToldAgain
+      ? 'The state is lost, and with it which entities claim what the target holds. Everything that exists is told again; nothing is deleted from the target until that is done'
+      : 'It is not known which entities claim what the target holds, and no catch-up tells: what is there already is not deleted with its entities, and a value that several entities have may go with the first of them. Allow a catch-up (CONNECTOR_LIVE_STREAM_RECOVER, CONNECTOR_LIVE_STREAM_START_TIMESTAMP) and reset the connector state at the platform',
+  }),
+  'claims-known': ({ isCleared }) => ({
+    level: isCleared ? 'info' : 'error',
+    message: isCleared
+      ? 'Everything has been told again: it is known what claims each item, and what nothing claims has been deleted'
+      : 'Everything has been told again, but the target could not be cleared of what nothing claims: the next comparison does that (CONNECTOR_RECONCILE_EVERY_MS)',
+  }),
   reconciled: ({ report }) => reportWords(report),
   'reconcile-failed': ({ error }) => ({
     level: 'error',
