@@ -72,6 +72,8 @@ function show(options: StateOptions): Promise<void> {
       catchUpUntil: pendingCatchUp(state),
       positionAtPlatform: positionText(pushed?.startFrom),
       entities: await store.countEntities(),
+      items: await store.countItems(),
+      claims: await store.countClaims(),
       isIdMapComplete: ['complete', importedMap].includes(store.value(storedValues.idMap) ?? ''),
       deadLetters: await store.countDeadLetters(),
     }
@@ -89,6 +91,14 @@ function show(options: StateOptions): Promise<void> {
       ['On the platform', withTime(pushed?.startFrom) ?? 'none sent'],
       ['Catch-up', facts.catchUpUntil === undefined ? 'none' : `what existed until ${facts.catchUpUntil}`],
       ['Id map', `${counted(facts.entities, 'entity', 'entities')}${partly(facts)}`],
+      ...(facts.items + facts.claims === 0
+        ? []
+        : [
+            [
+              'Items',
+              `${facts.items}, with ${counted(facts.claims, 'claim', 'claims')} of entities`,
+            ] as const,
+          ]),
       ['Dead letters', String(facts.deadLetters)],
     ]
     for (const [name, value] of rows) await writeLine(`${name.padEnd(16)}${printable(value)}`)

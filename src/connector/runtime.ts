@@ -33,7 +33,7 @@ import { platformHttpOptions } from '../session/platform-http-options.ts'
 import { Progress, startKindOf } from '../session/progress.ts'
 import { Session } from '../session/session.ts'
 import { statusDetails } from './status-details.ts'
-import { StopSteps } from './stop-steps.ts'
+import { lastPingMs, lastStepsMs, StopSteps } from './stop-steps.ts'
 import { summarize } from './summarize.ts'
 import { raceWithSignal } from '../util/race-with-signal.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
@@ -43,12 +43,6 @@ const overBefore = new StreamConnectorError(
   'LIFECYCLE',
   'The connector stopped before it finished every message it was given. Give the messages to the next connector again.',
 )
-
-/** Time limit of the last ping if there is time to spare, in milliseconds. */
-const lastPingMs = 5000
-
-/** Part of that time kept for the steps that follow, in milliseconds. */
-const lastStepsMs = 500
 
 /** One connector from start to stop: its platform, its stream, and the stages in between. */
 export class Runtime {

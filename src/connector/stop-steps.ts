@@ -4,6 +4,12 @@ import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { isDoneWithin } from '../session/keep-trying.ts'
 
+/** Time limit of the last ping if there is time to spare, in milliseconds. */
+export const lastPingMs = 5000
+
+/** Part of that time kept for the steps that follow, in milliseconds. */
+export const lastStepsMs = 500
+
 /** Time for all steps after the work, in milliseconds: 8 s of work plus this stay below Docker's 10 s. */
 const reserveMs = 1500
 

@@ -16,6 +16,12 @@ export class MemoryClaims {
     return this.#items.size
   }
 
+  get claimCount(): number {
+    let count = 0
+    for (const claims of this.#byKey.values()) count += claims.size
+    return count
+  }
+
   put(claim: Claim): void {
     groupOf(this.#byEntity, claim.entity).set(claim.key, claim)
     groupOf(this.#byKey, claim.key).set(claim.entity, claim)

@@ -155,6 +155,11 @@ export class MemoryStore implements StateStore {
     return this.#claims.itemCount
   }
 
+  async countClaims(): Promise<number> {
+    this.#requireOpen('STATE_UNREADABLE')
+    return this.#claims.claimCount
+  }
+
   async departures(): Promise<ReadonlyMap<string, string>> {
     this.#requireOpen('STATE_UNREADABLE')
     return new Map(this.#departures)

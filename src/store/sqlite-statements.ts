@@ -86,6 +86,7 @@ export function prepareStatements(database: DatabaseSync) {
       'SELECT key, external_id, item FROM item WHERE key > ? ORDER BY key LIMIT ?',
     ),
     countItems: database.prepare('SELECT count(*) AS count FROM item'),
+    countClaims: database.prepare('SELECT count(*) AS count FROM claim'),
     putItem: database.prepare(
       'INSERT INTO item (key, external_id, item) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET external_id = excluded.external_id, item = excluded.item',
     ),

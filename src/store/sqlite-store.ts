@@ -10,16 +10,8 @@ import { claimOfRow, deadLetterOfRow, entityOfRow, itemOfRow } from './sqlite-ro
 import { claim, migrate } from './sqlite-schema.ts'
 import { type SqliteStatements } from './sqlite-statements.ts'
 import { SqliteThread } from './sqlite-thread.ts'
-import {
-  type Claim,
-  type ClaimPlace,
-  type DeadLetter,
-  type EntityRecord,
-  type ItemRecord,
-  type StateChanges,
-  type StateOpening,
-  type StateStore,
-} from './state-store.ts'
+import { type Claim, type ClaimPlace, type DeadLetter, type EntityRecord } from './state-store.ts'
+import { type ItemRecord, type StateChanges, type StateOpening, type StateStore } from './state-store.ts'
 
 /** Options of a {@link SqliteStore}. */
 export interface SqliteStoreOptions {
@@ -201,6 +193,10 @@ export class SqliteStore implements StateStore {
 
   async countItems(): Promise<number> {
     return this.#read(({ countItems }) => Number(countItems.get()?.['count']))
+  }
+
+  async countClaims(): Promise<number> {
+    return this.#read(({ countClaims }) => Number(countClaims.get()?.['count']))
   }
 
   async departures(): Promise<ReadonlyMap<string, string>> {

@@ -193,6 +193,7 @@ export interface StateStore {
   /** A page of what the target holds, in order of key, after `afterKey`. */
   items(page: { afterKey?: string | undefined; limit: number }): Promise<readonly ItemRecord[]>
   countItems(): Promise<number>
+  countClaims(): Promise<number>
   /** All departures; never more than about ten thousand. */
   departures(): Promise<ReadonlyMap<string, string>>
   /** A page of dead letters by id, after `afterId`. */

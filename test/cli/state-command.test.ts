@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { PermanentError, SqliteStore } from 'opencti-stream-connector'
+import { PermanentError, SqliteStore, type StateChanges } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { caughtUp, lastEventOf, makeRecorder, startSimulator } from '../fixtures/stage.ts'
 import { until } from '../fixtures/until.ts'
@@ -22,13 +22,14 @@ async function stage() {
     return recorder
   }
   const state = (...words: string[]) => runCli(['state', ...words, '--state-dir', folder])
-  const damage = async (text: string) => {
+  const commit = async (changes: StateChanges) => {
     const store = new SqliteStore({ directory: folder, connectorId })
     await store.open(connectorId)
-    await store.commit({ values: new Map([['state', text]]) })
+    await store.commit(changes)
     await store.close()
   }
-  return { simulator, connect, state, damage, connectorId }
+  const damage = (text: string) => commit({ values: new Map([['state', text]]) })
+  return { simulator, connect, state, commit, damage, connectorId }
 }
 
 test('show prints the position, id map and dead letters, even while the connector runs', async () => {
@@ -58,6 +59,19 @@ test('show prints the position, id map and dead letters, even while the connecto
   for (const line of linesOf(out)) expect(line.length).toBeLessThanOrEqual(100)
   expect(out).toMatch(/^Catch-up +none$/m)
   expect(out).toContain(`Position        ${recorder.status().position} (`)
+})
+
+test('show counts items and claims where there are any', async () => {
+  const { commit, state } = await stage()
+  await commit({
+    putItems: [{ key: 'a', item: '{"key":"a"}' }],
+    putClaims: [
+      { entity: 'one', key: 'a', item: '{"key":"a"}' },
+      { entity: 'other', key: 'a', item: '{"key":"a"}' },
+    ],
+  })
+  expect((await state('show')).out).toContain('Items           1, with 2 claims of entities')
+  expect(JSON.parse((await state('show', '--json')).out)).toMatchObject({ items: 1, claims: 2 })
 })
 
 test('refuses set and reset while the connector runs', async () => {

@@ -274,6 +274,7 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
       })
       expect(await store.claimsOn({ key: 'x', limit: 10 })).toEqual([claim('a', 'x', '{"score":1}')])
       expect(await store.claimsOf({ entity: 'b', limit: 10 })).toEqual([])
+      expect(await store.countClaims()).toBe(1)
     })
 
     it('know what the target holds under each key, and under which id of its own', async () => {
