@@ -87,7 +87,7 @@ async function desk({ snapshot = { minIntervalMs: 0 }, lists, env = {} }: DeskOp
   const store = new MemoryStore()
   const notices: ConnectorNotice[] = []
   const directory = await temporaryFolder()
-  const start = async () => {
+  const start = async (state: MemoryStore = store) => {
     const Base: typeof ListConnector = lists === undefined ? WholeListConnector : ListConnector
     const Made = class extends Base {
       static override readonly target = target
@@ -101,7 +101,7 @@ async function desk({ snapshot = { minIntervalMs: 0 }, lists, env = {} }: DeskOp
     const connector = new Made({
       env: simulator.environment({ CONNECTOR_STATE_DIR: directory, ...env }),
       directory,
-      store,
+      store: state,
       logger,
       onNotice: (notice) => notices.push(notice),
       random: () => 0,
@@ -130,6 +130,23 @@ describe('a target that takes only the whole list', () => {
     await start()
     await settled()
     expect(target.offered).toEqual([wanted()])
+  })
+
+  it('loses nothing of its list when the state is lost, also if the platform does not say that there are items', async () => {
+    const { simulator, add, start, target, wanted, settled, notices } = await desk()
+    add(20)
+    const first = await start()
+    await settled()
+    await first.stop()
+    const { holds: _, ...state } = JSON.parse(simulator.connector()!.state!) as Record<string, unknown>
+    simulator.setState(simulator.connector()!.id, JSON.stringify(state))
+    target.offered.length = 0
+    await start(new MemoryStore())
+    const [fresh] = add(1)
+    simulator.delete(fresh!.id)
+    await until('the claims', () => notices.some(({ kind }) => kind === 'claims-known'))
+    await settled()
+    for (const list of target.offered) expect(list).toEqual(expect.arrayContaining(wanted()))
   })
 
   it('gets every change, and no list that says the same again', async () => {
