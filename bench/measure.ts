@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bareLoop } from './bare-loop.ts'
 import { Bench, NoOpConnector, SilentConnector, SlowConnector } from './bench-connector.ts'
+import { measureClaims } from './claims.ts'
 import { measureObservables } from './observables.ts'
 import { type Rate, Stopwatch } from './stopwatch.ts'
 
@@ -22,6 +23,7 @@ const measurements: Readonly<Record<string, () => Promise<object>>> = {
   memory: () => silentTarget(Number(number)),
   'large-frames': () => largeFrames(),
   values: async () => measureObservables('values', Number(number)),
+  claims: () => measureClaims(Number(number)),
   pattern: async () => measureObservables('pattern', Number(number)),
 }
 

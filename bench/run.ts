@@ -9,7 +9,7 @@ import { median, Table } from './table.ts'
 
 /**
  * `npm run bench`: how fast the connector is, as ratios to a bare loop that was measured between its own runs, each run
- * in a process of its own. `--quick` measures less, for a look while working.
+ * in a process of its own. `--quick` measures less, for a look while working; `--million` measures a million claims on values.
  */
 const quick = process.argv.includes('--quick')
 const events = quick ? 30_000 : 100_000
@@ -45,6 +45,7 @@ try {
   await overhead()
   await latency()
   await observables()
+  await claims()
   await memory()
 } finally {
   server.disconnect()
@@ -160,6 +161,22 @@ async function observables(): Promise<void> {
       rates.push((await measure(what, calls))['perSecond']!)
     table.add(name, Math.round(median(rates)), verdict(median(rates) >= least, `>= ${least}`))
   }
+  table.print()
+}
+
+/** A target that holds values: a hundred of each entity, half of all claims on keys that another entity claims too. */
+async function claims(): Promise<void> {
+  const count = process.argv.includes('--million') ? 1_000_000 : quick ? 20_000 : 100_000
+  const { fresh, known, shared, peakMb, bytesPerClaim } = (await measure('claims', count)) as Record<
+    string,
+    number
+  >
+  const table = new Table(`Claims, twice ${count}`, 'claims/s')
+  table.add('on new keys, a call each', Math.round(fresh!))
+  table.add('known, one of a hundred changes', Math.round(known!))
+  table.add('on the keys of others, no call', Math.round(shared!))
+  table.add('peak memory in MB', Math.round(peakMb!))
+  table.add('bytes of the state for each', Math.round(bytesPerClaim!))
   table.print()
 }
 

@@ -209,7 +209,11 @@ export class ClaimedItems implements DeliveryFeature {
     if (combine === undefined && isNew && after !== undefined && isKnown)
       return joinTexts(record.item, after, undefined)
     let all = after
+    // Thousands of entities can claim a key, and most of them say the same.
+    const seen = new Set([after])
     for await (const text of claims.on(key, this.#entityOf(item))) {
+      if (seen.has(text)) continue
+      seen.add(text)
       all = all === undefined ? text : joinTexts(all, text, combine)
       // More claims cannot change it: it already contains everything the target has.
       if (combine === undefined && all === record?.item) return all

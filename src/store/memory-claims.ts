@@ -83,13 +83,19 @@ export class MemoryClaims {
 function groupOf(groups: Map<string, Map<string, Claim>>, name: string): Map<string, Claim> {
   let group = groups.get(name)
   if (group === undefined) groups.set(name, (group = new Map()))
+  sortedNames.delete(group)
   return group
 }
 
 function removeFrom(groups: Map<string, Map<string, Claim>>, name: string, member: string): void {
   const group = groups.get(name)
-  if (group?.delete(member) === true && group.size === 0) groups.delete(name)
+  if (group?.delete(member) !== true) return
+  sortedNames.delete(group)
+  if (group.size === 0) groups.delete(name)
 }
+
+/** The names of groups in order, until the next change. */
+const sortedNames = new WeakMap<ReadonlyMap<string, Claim>, readonly string[]>()
 
 function pageOf(
   group: ReadonlyMap<string, Claim> | undefined,
@@ -97,6 +103,13 @@ function pageOf(
   limit: number,
 ): readonly Claim[] {
   if (group === undefined) return []
-  const names = [...group.keys()].filter((name) => compareKeys(name, after) > 0).toSorted(compareKeys)
-  return names.slice(0, limit).map((name) => group.get(name)!)
+  const names = sortedNames.get(group) ?? [...group.keys()].toSorted(compareKeys)
+  sortedNames.set(group, names)
+  let [begin, end] = [0, names.length]
+  while (begin < end) {
+    const middle = (begin + end) >> 1
+    if (compareKeys(names[middle]!, after) > 0) end = middle
+    else begin = middle + 1
+  }
+  return names.slice(begin, begin + limit).map((name) => group.get(name)!)
 }

@@ -3,6 +3,7 @@
  * HTTP, and holds its state in SQLite. It has loaded everything before it is told to begin, so that a kill is followed
  * by the next life at once.
  */
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import {
   observablesOf,
@@ -12,15 +13,16 @@ import {
   type EventContext,
   type FlushOperation,
   type FlushResult,
+  type NoSettings,
 } from '../../../src/index.ts'
 // Of types alone, so that nothing of the other file is loaded here.
-import type { StormAnswer, StormOperation, StormQuestion } from './target.ts'
+import type { ClaimedValue, StormAnswer, StormOperation, StormQuestion } from './target.ts'
 import type { StormKind } from './storm.ts'
 
 const target = process.env['STORM_TARGET']!
 const life = process.env['STORM_LIFE']!
 
-abstract class StormConnector extends StreamConnector {
+abstract class StormConnector<Item> extends StreamConnector<NoSettings, Item> {
   static override readonly defaults = {
     name: 'Storm',
     concurrency: 16,
@@ -28,14 +30,14 @@ abstract class StormConnector extends StreamConnector {
     retry: { baseMs: 40, maxMs: 400 },
     outage: { probeMinMs: 20, probeMaxMs: 200 },
   }
-
-  transform(entity: Entity): Entity {
-    return entity
-  }
 }
 
 /** Its target gives ids, and can be asked for them when the state was lost. */
-abstract class DocumentConnector extends StormConnector {
+abstract class DocumentConnector extends StormConnector<Entity> {
+  transform(entity: Entity): Entity {
+    return entity
+  }
+
   override async find(_: Entity, { internalId }: EventContext): Promise<string | undefined> {
     const [id] = await ask({ externalIdOf: internalId! })
     return id
@@ -77,34 +79,27 @@ class BulkConnector extends DocumentConnector {
   }
 }
 
-/** Its target holds values: one record for each that an entity names, which the author keeps in step by hand, one request each. */
-class ValuesConnector extends StormConnector {
-  override create(item: Entity, context: EventContext): Promise<void> {
-    return this.#replace(context, item)
+/** Its target holds values, which several entities share: each says by which entities it is claimed, in which state. */
+class ValuesConnector extends StormConnector<ClaimedValue> {
+  transform(entity: Entity, { internalId }: EventContext): ClaimedValue[] {
+    const print = createHash('sha1').update(JSON.stringify(entity)).digest('base64')
+    return valuesOf(entity).map((key) => ({ key, claims: [`${internalId} ${print}`] }))
   }
 
-  override update(item: Entity, context: EventContext): Promise<void> {
-    return this.#replace(context, item)
+  override create(item: ClaimedValue, context: EventContext): Promise<void> {
+    return this.#tell(item, context)
+  }
+
+  override update(item: ClaimedValue, context: EventContext): Promise<void> {
+    return this.#tell(item, context)
   }
 
   override delete(context: EventContext): Promise<void> {
-    return this.#replace(context, undefined)
+    return this.#tell(undefined, context)
   }
 
-  async #replace(context: EventContext, item: Entity | undefined): Promise<void> {
-    const { entity, ...rest } = operationOf(context, item)
-    const values = item === undefined ? [] : valuesOf(item)
-    const before = context.previous()
-    const gone = new Set([
-      ...(await ask({ valuesOf: entity })),
-      ...(before === undefined ? [] : valuesOf(before)),
-    ])
-    for (const value of values) {
-      gone.delete(value)
-      await tellOne({ ...rest, entity, record: `${entity} ${value}` })
-    }
-    for (const value of gone)
-      await tellOne({ ...rest, entity, record: `${entity} ${value}`, hook: 'delete', document: undefined })
+  async #tell(item: ClaimedValue | undefined, context: EventContext): Promise<void> {
+    await tellOne({ ...operationOf(context, item), record: context.key! })
   }
 }
 
@@ -112,7 +107,7 @@ function valuesOf(entity: Entity): string[] {
   return observablesOf(entity).observables.flatMap((each) => ('value' in each ? [each.value] : []))
 }
 
-function operationOf(context: EventContext, document: Entity | undefined): StormOperation {
+function operationOf(context: EventContext, document: object | undefined): StormOperation {
   const { internalId, position, event, externalId, isDependency, envelope } = context
   return {
     entity: internalId!,
@@ -158,7 +153,7 @@ const kinds = {
   flush: BulkConnector,
   values: ValuesConnector,
   'catch-up': CoalescingConnector,
-} satisfies Record<StormKind, typeof StormConnector>
+} satisfies Record<StormKind, { run(): Promise<void> }>
 
 await once(process, 'message')
 process.disconnect()

@@ -115,8 +115,9 @@ export class JournalAudit {
   }
 }
 
-function nameOf({ record, position }: Effect): string {
-  return `${record}@${position}`
+/** A merge changes a value for several entities. */
+function nameOf({ record, entity, position }: Effect): string {
+  return `${record} of ${entity}@${position}`
 }
 
 /** A child that was killed early may have left no state, or half of one. */

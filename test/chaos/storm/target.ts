@@ -1,24 +1,30 @@
 import { createHash } from 'node:crypto'
 import { type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Entity } from 'opencti-stream-connector'
 import { JsonServer } from '../../fixtures/json-server.ts'
 
 /** What a hook of the child asks for. */
 export interface StormOperation {
   readonly entity: string
-  /** What it is about at the target: the entity as a whole, or one of its values as `entity value`. */
+  /** What it is about at the target: the entity as a whole, or a value. */
   readonly record: string
   readonly position: string
   readonly hook: 'create' | 'update' | 'delete'
   readonly externalId: string | undefined
   /** It came as what exists, in a catch-up or before what refers to it, not as what happened. */
   readonly isTold: boolean
-  readonly document: Entity | undefined
+  readonly document: object | undefined
 }
 
-/** What the child wants to know of an entity: the values that the target holds of it, or the id that it has there. */
-export type StormQuestion = { readonly valuesOf: string } | { readonly externalIdOf: string }
+/** What the target holds under a value. */
+export interface ClaimedValue {
+  readonly key: string
+  /** By whom it is claimed: an entity, and what tells its state from every other. */
+  readonly claims: readonly string[]
+}
+
+/** The child wants to know the id that an entity has at the target. */
+export type StormQuestion = { readonly externalIdOf: string }
 
 /** What the child is told of one operation. */
 export type StormAnswer = { readonly externalId: string } | 'again'
@@ -62,7 +68,7 @@ export function printOf(document: object): string {
 export class StormTarget {
   readonly journal: Effect[] = []
   /** By record. */
-  readonly documents = new Map<string, Entity>()
+  readonly documents = new Map<string, object>()
   /** Ids that the target gave, by record. */
   readonly externalIds = new Map<string, string>()
   /** Calls that named another id than the target's. */
@@ -80,8 +86,6 @@ export class StormTarget {
       void this.#take(Number(request.headers['x-life']), body as StormOperation[], response)
     else response.end(JSON.stringify(this.#answer(body as StormQuestion)))
   })
-  /** The records that each entity has. */
-  readonly #records = new Map<string, Set<string>>()
   /** What became of each event in a life: how often it went wrong, and its effects. */
   readonly #events = new Map<string, { mishaps: number; effects: Effect[] }>()
 
@@ -150,33 +154,25 @@ export class StormTarget {
   }
 
   #do({ document, ...operation }: StormOperation): Effect {
-    const { record, entity, externalId } = operation
+    const { record, externalId } = operation
     const print = document && printOf(document)
     const effect = { ...operation, print, life: this.life, answeredAtMs: undefined, isInDoubt: false }
     this.journal.push(effect)
     this.#eventOf(operation).effects.push(effect)
     if (externalId !== undefined && externalId !== (this.externalIds.get(record) ?? externalId))
       this.wrongIds.push(`${operation.hook} of ${record} at ${operation.position} names ${externalId}`)
-    const records = this.#records.get(entity) ?? new Set()
-    this.#records.set(entity, records)
     if (document === undefined) {
       this.documents.delete(record)
-      records.delete(record)
     } else {
       if (!this.externalIds.has(record)) this.externalIds.set(record, `target-${this.externalIds.size}`)
       this.documents.set(record, document)
-      records.add(record)
     }
     return effect
   }
 
   #answer(question: StormQuestion): (string | undefined)[] {
-    if ('externalIdOf' in question) {
-      const record = question.externalIdOf
-      return this.documents.has(record) ? [this.externalIds.get(record)] : []
-    }
-    const entity = question.valuesOf
-    return [...(this.#records.get(entity) ?? [])].map((record) => record.slice(entity.length + 1))
+    const record = question.externalIdOf
+    return this.documents.has(record) ? [this.externalIds.get(record)] : []
   }
 
   #mishap(operations: readonly StormOperation[]): Mishap {

@@ -1,6 +1,6 @@
 import { observablesOf, type Entity } from 'opencti-stream-connector'
 import { openCtiPropertiesOf, type Simulator, type StixObject } from 'opencti-stream-connector/testing'
-import { printOf } from './target.ts'
+import { type ClaimedValue, printOf } from './target.ts'
 
 /** What a record at the target had to be, from one event on. */
 export interface Version {
@@ -10,17 +10,31 @@ export interface Version {
   readonly print: string | undefined
 }
 
-/** Which records an entity has at the target. */
-export type RecordsOf = (entity: StixObject) => readonly string[]
+/** A record that the target should have, and what is in it. */
+export interface ExpectedRecord {
+  readonly record: string
+  readonly entity: object
+}
 
-/** One for the entity as a whole. */
-export const wholeRecord: RecordsOf = (entity) => [openCtiPropertiesOf(entity).id]
+/** One for each entity. */
+export function wholeEntities(simulator: Simulator): ExpectedRecord[] {
+  return simulator.entities().map((entity) => ({ record: openCtiPropertiesOf(entity).id, entity }))
+}
 
-/** One for each value that an entity names. */
-export const valueRecords: RecordsOf = (entity) =>
-  observablesOf(entity as unknown as Entity).observables.flatMap((each) =>
-    'value' in each ? [`${openCtiPropertiesOf(entity).id} ${each.value}`] : [],
-  )
+/** One for each value that any entity names, with all that do. */
+export function claimedValues(simulator: Simulator): ExpectedRecord[] {
+  const claims = new Map<string, string[]>()
+  for (const entity of simulator.entities()) {
+    const claim = `${openCtiPropertiesOf(entity).id} ${printOf(entity)}`
+    for (const each of observablesOf(entity as unknown as Entity).observables) {
+      if ('value' in each) claims.set(each.value, [...(claims.get(each.value) ?? []), claim])
+    }
+  }
+  return [...claims].map(([key, all]) => {
+    const value: ClaimedValue = { claims: all.toSorted(), key }
+    return { record: key, entity: value }
+  })
+}
 
 /**
  * All that each record had to be, one version after the other, as the platform has told it.
@@ -30,23 +44,15 @@ export const valueRecords: RecordsOf = (entity) =>
 export function versionsOf(
   simulator: Simulator,
   older: readonly StixObject[],
-  recordsOf: RecordsOf,
 ): ReadonlyMap<string, readonly Version[]> {
   const versions = new Map<string, Version[]>()
-  const present = new Map<string, readonly string[]>()
   const add = (record: string, version: Version) => {
     const list = versions.get(record)
     if (list === undefined) versions.set(record, [version])
     else list.push(version)
   }
   const become = (object: StixObject, position: string | undefined, isGone: boolean) => {
-    const { id } = openCtiPropertiesOf(object)
-    const records = isGone ? [] : recordsOf(object)
-    const print = printOf(object)
-    for (const record of records) add(record, { position, print })
-    for (const record of present.get(id) ?? [])
-      if (!records.includes(record)) add(record, { position, print: undefined })
-    present.set(id, records)
+    add(openCtiPropertiesOf(object).id, { position, print: isGone ? undefined : printOf(object) })
   }
   for (const object of older) become(object, undefined, false)
   for (const { id, type, data, envelope } of simulator.history) {
