@@ -12,6 +12,7 @@ import { type Clock } from '../util/clock.ts'
 import { Condition } from '../util/condition.ts'
 import { RecentDeletes, PendingChanges, withoutPosition } from './pending-changes.ts'
 import { KnownKeys } from './known-keys.ts'
+import { ReadAhead } from './read-ahead.ts'
 import { UnreadKeys } from './unread-keys.ts'
 
 /** State that must be written together with what depends on it, in the same commit. */
@@ -72,10 +73,14 @@ export class Checkpointer {
   #problem: StreamConnectorError | undefined
   readonly #healthy = new Condition()
   readonly #unread: UnreadKeys
+  /** Undefined if the store cannot answer synchronously. */
+  readonly #readAhead: ReadAhead | undefined
 
   constructor(options: CheckpointerOptions) {
     this.#options = options
     this.#writtenMs = options.clock.monotonic()
+    const { store } = options
+    if (store.entitiesOf !== undefined) this.#readAhead = new ReadAhead((keys) => store.entitiesOf!(keys))
     this.#unread = new UnreadKeys((error) =>
       options.onNotice(error === undefined ? { kind: 'state-readable' } : { kind: 'state-not-read', error }),
     )
@@ -101,17 +106,28 @@ export class Checkpointer {
     return this.#unread.problem
   }
 
+  /** An event of this entity is queued: its record will be requested, and is then read together with others. */
+  expect(key: string): void {
+    if (this.#beganEmpty && this.#known?.mayHave(key) === false) return
+    if (!this.#pending.entities.has(key)) this.#readAhead?.expect(key)
+  }
+
   /** The record of an entity, including unwritten changes. */
   entity(key: string): MaybePromise<EntityRecord | undefined> {
     if (!this.#isAsked) void this.#askWhetherEmpty()
     if (this.#beganEmpty && this.#known?.mayHave(key) === false) return undefined
     if (this.#pending.entities.has(key)) return this.#pending.entities.get(key)
     if (this.#writing?.entities.has(key)) return this.#writing.entities.get(key)
-    const record = this.#unread.read(key, () => this.#options.store.entity(key))
     const isForgetting = this.#pending.forgetsPositions || this.#writing?.forgetsPositions === true
+    const ahead = isForgetting ? undefined : this.#readAhead?.take(key, this.#isUnwritten)
+    if (ahead !== undefined) return ahead ?? undefined
+    const record = this.#unread.read(key, () => this.#options.store.entity(key))
     if (!isForgetting) return record
     return record instanceof Promise ? record.then(withoutPosition) : withoutPosition(record)
   }
+
+  readonly #isUnwritten = (key: string): boolean =>
+    this.#pending.entities.has(key) || this.#writing?.entities.has(key) === true
 
   /** Unwritten changes, newest first. They take precedence over what is read from the store. */
   get unwritten(): readonly [PendingChanges, ...PendingChanges[]] {
@@ -155,6 +171,7 @@ export class Checkpointer {
   /** @param replayed the dead letter that was delivered with it; removed by the same commit. */
   putEntity(record: EntityRecord, replayed?: number): void {
     this.#pending.entities.set(record.key, record)
+    this.#readAhead?.forget(record.key)
     this.#know(record.key)
     if (replayed !== undefined) this.#pending.removedDeadLetters.add(replayed)
     this.touch()
@@ -180,6 +197,7 @@ export class Checkpointer {
   async forgetPositions(values: ReadonlyMap<string, string | undefined> = new Map()): Promise<void> {
     while (this.#running !== undefined) await this.#running
     this.#departures.clear()
+    this.#readAhead?.clear()
     this.#pending.forgetPositions(values)
     this.#dirty = true
     try {
@@ -200,6 +218,7 @@ export class Checkpointer {
    */
   deleteEntity(key: string, replayed?: number, position?: Position): void {
     this.#pending.entities.set(key, undefined)
+    this.#readAhead?.forget(key)
     // Without a stream, nothing comes again.
     if (position !== undefined && this.#options.progress?.safe !== undefined)
       this.#departures.add(key, position)

@@ -130,7 +130,7 @@ export class RouteEngine implements OverdueListener {
       if (earlier !== undefined && coalesce(earlier, operation)) return
     }
     this.#lanes.push(operation)
-    this.#pump()
+    this.#pump(true)
     if (operation.blockedBy > 0) this.#batcher?.blockedBehind(this.#blocked())
   }
 
@@ -177,7 +177,8 @@ export class RouteEngine implements OverdueListener {
     return dropped
   }
 
-  #pump(): void {
+  /** @param isReceiving whether more may be pushed in this turn. */
+  #pump(isReceiving = false): void {
     if (this.#isPumping || this.#isStopped) return
     this.#isPumping = true
     try {
@@ -198,7 +199,7 @@ export class RouteEngine implements OverdueListener {
         }
         const operation = this.#lanes.take(Math.round(this.#clock.monotonic()))
         this.#atWork.begin()
-        void this.#run(operation)
+        void this.#run(operation, isReceiving)
       }
     } finally {
       this.#isPumping = false
@@ -225,9 +226,11 @@ export class RouteEngine implements OverdueListener {
     })
   }
 
-  async #run(operation: Operation): Promise<void> {
+  async #run(operation: Operation, isReceiving: boolean): Promise<void> {
     operation.tries.count++
     try {
+      // Once everything received together is queued, its records are read from the id map together.
+      if (isReceiving) await undefined
       const outcome = await this.#handler.deliver(operation, this)
       if (operation.isOverdue) this.#settler.returned([operation])
       if (outcome === undefined) {

@@ -201,8 +201,9 @@ export class Pipeline {
     // Not earlier: if something above throws, no room must be occupied.
     inFlight.take(event.bytes)
     delivery.split(operations.length)
-    const { engine } = this.#options
+    const { engine, checkpointer } = this.#options
     for (const operation of operations) {
+      if (options.idMap) checkpointer.expect(operation.key)
       if (letter?.isFirst === true) engine.pushFirst(operation)
       else engine.push(operation)
     }

@@ -87,6 +87,11 @@ export class MemoryStore implements StateStore {
     return this.#entities.get(key)
   }
 
+  entitiesOf(keys: readonly string[]): readonly (EntityRecord | undefined)[] {
+    this.#requireOpen('STATE_UNREADABLE')
+    return keys.map((key) => this.#entities.get(key))
+  }
+
   entitiesAt(externalId: string): readonly EntityRecord[] {
     this.#requireOpen('STATE_UNREADABLE')
     const found: EntityRecord[] = []

@@ -11,6 +11,9 @@ const selectWithoutData = `SELECT dead_letter.id, ${deadLetterColumns
   .replaceAll(/\w+/g, 'dead_letter.$&')}, '' AS data, ${marks} FROM dead_letter ${joinMarks}`
 const deadLetterPage = 'WHERE dead_letter.id > ? ORDER BY dead_letter.id LIMIT ?'
 
+/** The key that was asked for need not be read. */
+const withoutKey = entityColumns.replace('key, ', '')
+
 /** Once forced, always forced: a later request for all letters must not undo that. */
 const keepForced = "ON CONFLICT (id) DO UPDATE SET kind = iif(kind = 'forced', 'forced', excluded.kind)"
 
@@ -46,8 +49,10 @@ export function prepareStatements(database: DatabaseSync) {
     ),
     deleteValue: database.prepare('DELETE FROM value WHERE name = ?'),
 
-    entity: database.prepare(
-      'SELECT stix_id, external_id, position, expires_at_ms, route, caught_up_ms FROM entity WHERE key = ?',
+    entity: database.prepare(`SELECT ${withoutKey} FROM entity WHERE key = ?`),
+    // CROSS JOIN keeps the order of the tables: from the keys to the entities.
+    entitiesOf: database.prepare(
+      `SELECT asked.key AS place, ${withoutKey} FROM json_each(?) AS asked CROSS JOIN entity ON entity.key = asked.value`,
     ),
     firstEntities: database.prepare(`SELECT ${entityColumns} FROM entity ORDER BY key LIMIT ?`),
     entitiesAfter: database.prepare(`SELECT ${entityColumns} FROM entity WHERE key > ? ORDER BY key LIMIT ?`),

@@ -137,6 +137,17 @@ export class SqliteStore implements StateStore {
     })
   }
 
+  entitiesOf(keys: readonly string[]): readonly (EntityRecord | undefined)[] {
+    return this.#read(({ entitiesOf }) => {
+      const records = keys.map((): EntityRecord | undefined => undefined)
+      for (const row of entitiesOf.all(JSON.stringify(keys))) {
+        const index = row['place'] as number
+        records[index] = entityOfRow(row, keys[index])
+      }
+      return records
+    })
+  }
+
   entitiesAt(externalId: string): readonly EntityRecord[] {
     return this.#read(({ entitiesAt }) => entitiesAt.all(externalId).map((row) => entityOfRow(row)))
   }

@@ -165,6 +165,8 @@ export interface StateStore {
   countValues(prefix: string): Promise<number>
   /** An entity's record. On the hot path: answer synchronously if possible. */
   entity(key: string): MaybePromise<EntityRecord | undefined>
+  /** Records of many entities, in the order of their keys. On the hot path: only for stores that answer synchronously. */
+  entitiesOf?(keys: readonly string[]): readonly (EntityRecord | undefined)[]
   /** Records with this target id, at most a hundred. */
   entitiesAt(externalId: string): MaybePromise<readonly EntityRecord[]>
   /** A page of the id map by key, after `afterKey`. */

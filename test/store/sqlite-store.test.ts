@@ -115,6 +115,7 @@ async function everythingIn(store: StateStore) {
   return {
     values: await Promise.all(['a', 'b', 'c', 'é'].map((name) => store.value(name))),
     entities: await store.entities({ limit: 99 }),
+    entitiesOf: store.entitiesOf!(['a', 'none', 'c']),
     laterEntities: await store.entities({ afterKey: 'b', limit: 2 }),
     expiring: await store.expiring({ atMs: 6, limit: 3 }),
     claims: await store.claims({ limit: 99 }),
