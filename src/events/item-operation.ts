@@ -103,12 +103,12 @@ export class ItemWork {
     return this.#isCancelled
   }
 
-  /** The worst that became of an item. */
+  /** The worst outcome of an item. */
   get outcome(): Outcome {
     return this.#outcome
   }
 
-  /** Why items could not be delivered: how many, and the first of them; undefined when all could. */
+  /** Why items could not be delivered: how many, and the first of them; undefined if all could. */
   get failure(): Verdict | undefined {
     const verdict = this.#verdict
     if (verdict === undefined || this.#changes.length === 1) return verdict
@@ -125,13 +125,13 @@ export class ItemWork {
     }
   }
 
-  /** Begins nothing more: somebody has reset the connector. */
+  /** Starts nothing more: someone has reset the connector. */
   cancel(): void {
     this.#isCancelled = true
     this.#changes = this.#changes.slice(0, this.#begun)
   }
 
-  /** An item has come to its end. */
+  /** An item has ended. */
   ended(outcome: Outcome): void {
     this.#ended++
     this.#outcome = worse(this.#outcome, outcome)
@@ -140,7 +140,7 @@ export class ItemWork {
   /** What the target has refused to create: it has nothing of that. */
   readonly refused: ItemChange[] = []
 
-  /** An item could not be delivered, for good. */
+  /** An item permanently could not be delivered. */
   failed({ itemKey, kind, change, tries }: ItemOperation, verdict: Verdict, isSuspect: boolean): void {
     if (kind === 'create' && verdict.kind === 'reject') this.refused.push(change)
     this.#verdict ??= { ...verdict, reason: `${shortened(itemKey, maxShownCharacters)}: ${verdict.reason}` }
@@ -150,5 +150,5 @@ export class ItemWork {
   }
 }
 
-/** How an item ends when the target has it already as it should, and an event that changes none of its items. */
+/** Outcome of an item that the target already has as it should, and of an event that changes no item. */
 export const unchanged: Outcome = { kind: 'skipped', reason: 'unchanged' }

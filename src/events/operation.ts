@@ -8,15 +8,15 @@ import { entityKeyOfLane, type Route } from './routes.ts'
 export type OperationKind = 'create' | 'update' | 'delete'
 
 /**
- * Why an entity has to go from the target:
- * - `deleted`: it was deleted at the platform;
- * - `left-filter`: it is still there, but no longer matches the stream's or the connector's filter, or `transform` makes
- *   nothing of it any more;
- * - `left-route`: it is still there and passes the filter, but no longer belongs to this route;
+ * Why an entity must be removed from the target:
+ * - `deleted`: it was deleted on the platform;
+ * - `left-filter`: it still exists, but no longer matches the stream's or the connector's filter, or
+ *   `transform` no longer returns anything for it;
+ * - `left-route`: it still exists and passes the filter, but no longer belongs to this route;
  * - `revoked`, `expired`: it is no longer valid;
  * - `merged`: it was merged into another entity;
- * - `reconciled`: a comparison found that it is gone at the platform, and nobody had said so;
- * - `changed`: the entity is still there, but no longer has this item, as when its pattern was changed.
+ * - `reconciled`: a comparison found that it is gone from the platform, without an event;
+ * - `changed`: the entity still exists but no longer has this item, for example because its pattern changed.
  */
 export type DeleteReason =
   'deleted' | 'left-filter' | 'left-route' | 'revoked' | 'expired' | 'merged' | 'reconciled' | 'changed'

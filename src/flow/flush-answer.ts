@@ -44,7 +44,7 @@ export function readFlushResults(results: unknown, count: number): readonly Item
     const got = Array.isArray(results) ? `${results.length} results` : `a value of type ${typeof results}`
     throw new StreamConnectorError(
       'HOOK_RESULT',
-      `flush() answered ${got} for ${count} operations. Return one result for each, in the same order, or nothing when all were taken.`,
+      `flush() returned ${got} for ${count} operations. Return one result per operation, in the same order, or nothing if all succeeded.`,
     )
   }
   // An empty slot is an answer, too.
@@ -59,7 +59,7 @@ function readResult(result: unknown): ItemAnswer {
   } catch {
     // A getter of the result itself threw.
     return unusable(
-      'flush() answered a result that cannot be read. Return ok, retry or reject for each operation.',
+      'flush() returned a result that cannot be read. Return ok, retry, or reject for each operation.',
     )
   }
 }
@@ -70,7 +70,7 @@ function readStatus(result: unknown): ItemAnswer {
     // Nobody else awaits it, and its rejection would end the process.
     result.then(undefined, () => {})
     return unusable(
-      'flush() answered a promise for an operation. Wait for all of them before you answer: await Promise.all(…).',
+      'flush() returned a promise for an operation. Await all of them before you return: await Promise.all(…).',
     )
   }
   const { status, reason, externalId, retryAfterMs } = (
@@ -84,14 +84,14 @@ function readStatus(result: unknown): ItemAnswer {
       const waitMs = typeof retryAfterMs === 'number' ? retryAfterMs : undefined
       return {
         status,
-        error: new RetryableError(text ?? 'the target asked to try again', { retryAfterMs: waitMs }),
+        error: new RetryableError(text ?? 'the target asked to retry', { retryAfterMs: waitMs }),
       }
     }
     case 'reject':
       return { status, error: new PermanentError(text ?? 'the target rejected the item') }
     default:
       return unusable(
-        'flush() answered a result that is neither ok, retry nor reject. Return one of them for each operation.',
+        'flush() returned a result other than ok, retry, or reject. Return one of them for each operation.',
       )
   }
 }

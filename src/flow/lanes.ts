@@ -32,7 +32,7 @@ export class Lanes {
     this.#precedence = precedence
   }
 
-  /** Operations that have not finished, but for those that are {@link divided}. */
+  /** Unfinished operations, except {@link divided} ones. */
   get size(): number {
     return this.#size
   }
@@ -47,7 +47,7 @@ export class Lanes {
     return this.#ready
   }
 
-  /** Operations that stay first in their lanes until all of their items have finished, which are in lanes of their own. */
+  /** Operations that stay first in their lanes until all of their items, which have their own lanes, have finished. */
   get divided(): ReadonlySet<Operation> {
     return this.#divided
   }
@@ -83,7 +83,7 @@ export class Lanes {
     this.#size++
     this.#enter(operation.key, operation)
     for (const key of operation.joined) this.#enter(key, operation)
-    // An item has its turn with its entity.
+    // An item runs during its entity's turn.
     if (!(operation instanceof ItemOperation)) this.#precedence?.enter(operation)
     if (operation.blockedBy === 0) this.#ready.push(operation)
   }
@@ -150,7 +150,7 @@ export class Lanes {
     this.#divided.add(operation)
   }
 
-  /** All items of an operation have ended: it is taken again, to be finished. */
+  /** All items of an operation have ended: it is taken again to finish. */
   unite({ operation }: ItemWork): void {
     this.#size++
     this.#divided.delete(operation)
@@ -186,7 +186,7 @@ export class Lanes {
     return [...dropped]
   }
 
-  /** Of operations that are divided no item begins any more; they are dropped unless a hook is at work on one. */
+  /** Starts no more items of divided operations; drops those operations no hook is working on. */
   #cancelDivided(dropped: Set<Operation>): void {
     const atWork = new Set<Operation>()
     for (const { first } of this.#lanes.values()) {

@@ -18,13 +18,13 @@ export interface OverdueListener {
 /** What to do with an operation at its turn. */
 export interface OperationHandler {
   /**
-   * Calls the hooks. In batch mode only as far as the operation's item: undefined means that it goes into a batch. Where an
-   * entity has several items, only as far as what they are: each is delivered as an operation.
+   * Calls the hooks. In batch mode it stops at the operation's item: undefined means that it goes into a batch.
+   * If an entity has several items, it only determines them: each is delivered as its own operation.
    *
-   * @param caller told when a call does not end although its time is over.
+   * @param caller notified if a call does not end although its time is over.
    */
   deliver(operation: Operation, caller: OverdueListener): MaybePromise<Outcome | ItemWork | undefined>
-  /** All items of an operation have come to their end. */
+  /** All items of an operation have ended. */
   itemsTaken(work: ItemWork): MaybePromise<Outcome>
   /**
    * Passes a batch to the author; returns one answer per operation, in the same order.

@@ -307,7 +307,7 @@ export class RouteEngine implements OverdueListener {
     this.#pump()
   }
 
-  /** All items of an operation have ended, and so it does. */
+  /** All items of an operation have ended, and so has the operation. */
   async #finishItems(work: ItemWork): Promise<void> {
     const { operation, failure } = work
     this.#lanes.unite(work)

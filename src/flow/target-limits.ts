@@ -51,7 +51,7 @@ export class TargetLimits {
       const names = [...this.#own.keys()].join(', ')
       throw new RangeError(
         names === ''
-          ? `The connector has no route "${route}": name its routes in static defaults.`
+          ? `The connector has no route "${route}": define its routes in static defaults.`
           : `The connector has no route "${route}". Its routes are: ${names}.`,
       )
     }

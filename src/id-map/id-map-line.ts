@@ -23,28 +23,28 @@ export function readIdMapLine(line: string): EntityRecord | LineProblem {
   try {
     parsed = JSON.parse(line)
   } catch {
-    return { problem: 'is no JSON' }
+    return { problem: 'is not valid JSON' }
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    return { problem: 'is no JSON object' }
+    return { problem: 'is not a JSON object' }
   }
   const fields = parsed as Readonly<Record<string, unknown>>
   const unknown = Object.keys(fields).find((name) => !known.has(name))
   if (unknown !== undefined) {
     return {
-      problem: `has a field that is not known: ${unknown.slice(0, 40)}. Known are ${[...known].join(', ')}`,
+      problem: `has an unknown field: ${unknown.slice(0, 40)}. Known fields are ${[...known].join(', ')}`,
     }
   }
   for (const name of texts) {
     const value = fields[name]
     if (value !== undefined && value !== null && typeof value !== 'string' && !isWhole(value)) {
-      return { problem: `${name} is no text` }
+      return { problem: `has ${name === 'externalId' ? 'an' : 'a'} ${name} that is not a text` }
     }
   }
   for (const name of numbers) {
     const value = fields[name]
     if (value !== undefined && value !== null && !isWhole(value)) {
-      return { problem: `${name} is no number of milliseconds since 1970` }
+      return { problem: `has an ${name} that is not a number of milliseconds since 1970` }
     }
   }
   const { expiresAtMs, caughtUpMs } = fields
@@ -57,10 +57,10 @@ export function readIdMapLine(line: string): EntityRecord | LineProblem {
   const key = given === undefined ? undefined : keyAtRoute(given, route)
   if (typeof key === 'object') return key
   if ((given ?? stixId ?? '') === '' || stixId === '') {
-    return { problem: 'names no entity: it takes a key (the internal id of OpenCTI), a stixId, or both' }
+    return { problem: 'names no entity: it must have a key (the internal id of OpenCTI), a stixId, or both' }
   }
   if (position !== undefined && parsePosition(position) === undefined) {
-    return { problem: 'position is none: it takes <ms>-<seq>' }
+    return { problem: 'has an invalid position: it must be <ms>-<seq>' }
   }
   return {
     key: key ?? laneOf(stixId!, route),
@@ -77,7 +77,7 @@ export function readIdMapLine(line: string): EntityRecord | LineProblem {
 function keyAtRoute(key: string, route: string | undefined): string | LineProblem {
   if (route === undefined || key === laneOf(entityKeyOfLane(key, route), route)) return key
   if (!key.includes('@')) return laneOf(key, route)
-  return { problem: 'has a key of another route: it takes <internal id>@<route>, or the internal id alone' }
+  return { problem: 'has a key of another route: it must be <internal id>@<route>, or the internal id alone' }
 }
 
 /** Whether an entity is only known by its STIX id. */

@@ -122,7 +122,7 @@ async function check(lines: AsyncIterable<string> | Iterable<string>): Promise<R
   const more = count > maxToldProblems ? `; and ${count - maxToldProblems} more` : ''
   throw new StateError(
     'STATE_IMPORT_REFUSED',
-    `The id map cannot be imported, and nothing of it was: ${problems.join('; ')}${more}. Correct the file and import it again.`,
+    `The id map cannot be imported, and nothing was imported: ${problems.join('; ')}${more}. Correct the file and import it again.`,
   )
 }
 
@@ -142,7 +142,7 @@ async function* pagesOf(
     if (isLineProblem(read)) {
       throw new StateError(
         'STATE_IMPORT_REFUSED',
-        `The id map changed while it was imported: line ${number} ${read.problem}. Import it again.`,
+        `The id map changed during the import: line ${number} ${read.problem}. Import it again.`,
       )
     }
     page.push(read)

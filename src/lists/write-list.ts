@@ -11,28 +11,6 @@ import { type ListOptions } from './list-options.ts'
 import { readOnlyFlags, ReplacementFile } from './replacement-file.ts'
 import { maxSerial, serialIn } from './rpz-format.ts'
 
-/** How to write a list to a file. */
-export type WriteListOptions<Item extends ListItem = ListItem> = ListOptions<Item> & {
-  /**
-   * Permissions of the file. Everyone may read it by default, because web servers and firewall agents run as
-   * another user, and their lists are not secret.
-   * @default 0o644
-   */
-  readonly mode?: number | undefined
-  /**
-   * Whether to write its SHA-256 beside it, with the suffix `.sha256`, for `sha256sum --check`.
-   * @default false
-   */
-  readonly checksum?: boolean | undefined
-  /** Ends the writing; the old file remains. */
-  readonly signal?: AbortSignal | undefined
-  /**
-   * The time for the serial of an RPZ list.
-   * @default systemClock
-   */
-  readonly clock?: Clock | undefined
-}
-
 /** A list written to a file. */
 export interface ListFile {
   /** Number of items in it. */
@@ -111,6 +89,28 @@ export async function writeList<Item extends ListItem>(
   if (checksum) await ofFile(place, () => writeChecksum(place, written.sha256, mode))
   const { count, leftOut } = body
   return { count, ...written, leftOut }
+}
+
+/** How to write a list to a file. */
+export type WriteListOptions<Item extends ListItem = ListItem> = ListOptions<Item> & {
+  /**
+   * Permissions of the file. Everyone may read it by default, because web servers and firewall agents run as
+   * another user, and their lists are not secret.
+   * @default 0o644
+   */
+  readonly mode?: number | undefined
+  /**
+   * Whether to write its SHA-256 beside it, with the suffix `.sha256`, for `sha256sum --check`.
+   * @default false
+   */
+  readonly checksum?: boolean | undefined
+  /** Ends the writing; the old file remains. */
+  readonly signal?: AbortSignal | undefined
+  /**
+   * The time for the serial of an RPZ list.
+   * @default systemClock
+   */
+  readonly clock?: Clock | undefined
 }
 
 /** The current list in a file. */

@@ -5,14 +5,6 @@ const maxRedirects = 5
 
 const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
-/** What to request. */
-export interface OpenStreamOptions {
-  readonly http: KyInstance
-  readonly url: URL
-  readonly query: Readonly<Record<string, string>>
-  readonly signal: AbortSignal
-}
-
 /** The server's answer. */
 export interface OpenedStream {
   readonly response: Response
@@ -53,6 +45,14 @@ export async function openStream({ http, url, query, signal }: OpenStreamOptions
     await response.body?.cancel()
     target = withQuery(next, query)
   }
+}
+
+/** What to request. */
+export interface OpenStreamOptions {
+  readonly http: KyInstance
+  readonly url: URL
+  readonly query: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
 }
 
 /** An address as shown to people: without its query, name, and password. */

@@ -1,16 +1,6 @@
 import { delay } from '../util/delay.ts'
 import { type Clock } from '../util/clock.ts'
 
-/** How much of an answer to read, and for how long. */
-export interface ReadBeginningOptions {
-  readonly clock: Clock
-  readonly signal: AbortSignal
-  readonly maxBytes: number
-  readonly timeoutMs: number
-  /** Whether the text so far is enough. */
-  readonly until?: ((text: string) => boolean) | undefined
-}
-
 /**
  * Reads the beginning of an answer that is not an event stream, to report what it was. Never throws:
  * unreadable parts are omitted. The rest of the body is canceled.
@@ -38,4 +28,14 @@ export async function readBeginning(response: Response, options: ReadBeginningOp
   timer.abort()
   await timeUp
   return text.slice(0, options.maxBytes)
+}
+
+/** How much of an answer to read, and for how long. */
+export interface ReadBeginningOptions {
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  readonly maxBytes: number
+  readonly timeoutMs: number
+  /** Whether the text so far is enough. */
+  readonly until?: ((text: string) => boolean) | undefined
 }

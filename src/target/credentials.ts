@@ -24,7 +24,7 @@ export function credentialsOf(
   const given = kinds.filter((parts) => parts.some((part) => part !== undefined))
   if (given.length > 1 || given.some((parts) => parts.includes(undefined))) {
     throw new TypeError(
-      'targetHttp: a target has either token, or username and password, or client_id, client_secret and token_url.',
+      'targetHttp: set exactly one of these for a target: token; username and password; or client_id, client_secret, and token_url.',
     )
   }
   if (token !== undefined) return constant(`Bearer ${textOf(token)}`)

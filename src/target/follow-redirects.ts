@@ -25,9 +25,9 @@ export async function followRedirects(
     await response.body?.cancel().catch(() => {})
     const url = new URL(location, sent.url)
     const isReading = sent.method === 'GET' || sent.method === 'HEAD'
-    if (url.origin !== sent.url.origin) throw refusal(sent, `to ${url.origin}, where nothing was sent`)
+    if (url.origin !== sent.url.origin) throw refusal(sent, `to ${url.origin}, which was not followed`)
     if (!isReading && (response.status === 301 || response.status === 302))
-      throw refusal(sent, `to ${url.pathname} with ${response.status}, which would make a GET of it`)
+      throw refusal(sent, `to ${url.pathname} with ${response.status}, which would turn it into a GET`)
     if (count === maxRedirects) throw refusal(sent, `more than ${maxRedirects} times`)
     sent = isReading || response.status !== 303 ? { ...sent, url } : seeOther(sent, url)
   }
@@ -43,6 +43,6 @@ function seeOther(sent: TargetRequest, url: URL): TargetRequest {
 
 function refusal({ method, url }: TargetRequest, whereTo: string): Error {
   return new RetryableError(
-    `The target redirects ${method} ${url.origin}${url.pathname} ${whereTo}. Set the address of the target to where it is, or mend its log-in.`,
+    `The target redirects ${method} ${url.origin}${url.pathname} ${whereTo}. Set the target's address to its final location, or fix its login.`,
   )
 }

@@ -17,20 +17,6 @@ const patience = 0.5
  */
 const withoutEffect: ReadonlySet<string> = new Set(['transform', 'find', 'link'])
 
-/** Time limit and cancellation of hook calls. */
-export interface HookLimits {
-  readonly clock: Clock
-  /** Longest duration of a call, in milliseconds. Undefined for no limit. */
-  readonly timeoutMs: number | undefined
-  /** Aborts when the connector abandons work in flight. */
-  readonly stopped: AbortSignal
-  /**
-   * Whether hooks may make requests through `this.http`.
-   * @default none does
-   */
-  readonly requests?: { readonly countsRequests: boolean } | undefined
-}
-
 /** One hook call. Creates its signal on demand, and ends it when it takes too long. */
 export class HookCall {
   readonly #limits: HookLimits
@@ -95,7 +81,7 @@ export class HookCall {
     givenUp.promise.catch(() => {})
     const error = new StreamConnectorError(
       'HOOK_TIMEOUT',
-      `${name}() took longer than ${timeoutMs} ms (CONNECTOR_HOOK_TIMEOUT_MS); whether the call took effect is not known.`,
+      `${name}() took longer than ${timeoutMs} ms (CONNECTOR_HOOK_TIMEOUT_MS). It is unknown whether the call took effect.`,
     )
     let isLate = false
     let cancel = clock.schedule(timeoutMs, () => {
@@ -119,6 +105,20 @@ export class HookCall {
     const what = this.#what ?? []
     this.#caller?.overdue(name, (Array.isArray(what) ? what : [what]) as readonly Operation[], error)
   }
+}
+
+/** Time limit and cancellation of hook calls. */
+export interface HookLimits {
+  readonly clock: Clock
+  /** Longest duration of a call, in milliseconds. Undefined for no limit. */
+  readonly timeoutMs: number | undefined
+  /** Aborts when the connector abandons work in flight. */
+  readonly stopped: AbortSignal
+  /**
+   * Whether hooks may make requests through `this.http`.
+   * @default none does
+   */
+  readonly requests?: { readonly countsRequests: boolean } | undefined
 }
 
 /** A late error counts if it is about the event, but not if it only says the call was interrupted. */

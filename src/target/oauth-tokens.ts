@@ -145,7 +145,7 @@ export class OAuthTokens implements Credentials {
     const { error: code, error_description: words } = error as { error?: string; error_description?: string }
     const said = [status, code, words].filter((part) => part !== undefined).join(', ')
     if (status !== undefined && status < 500 && status !== 408 && status !== 429) {
-      const text = `No access token: ${where} refuses the client (${said}). Check client_id, client_secret and scope of the target.`
+      const text = `No access token: ${where} refuses the client (${said}). Check the target's client_id, client_secret, and scope.`
       return Object.assign(new Error(text), { status: 401 })
     }
     const why = status === undefined ? describeError(error) : said

@@ -13,7 +13,7 @@ export function requireHooks(hooks: ConnectorHooks, takesWholeLists: boolean, lo
   if (typeof hooks.transform !== 'function') {
     throw new StreamConnectorError(
       'HOOK_MISSING',
-      'The connector class has no transform, which makes of an entity what the target takes. Write it.',
+      'The connector class has no transform hook, which converts an entity for the target. Add one.',
     )
   }
   if (hooks.flush !== undefined || takesWholeLists) return
@@ -21,7 +21,7 @@ export function requireHooks(hooks: ConnectorHooks, takesWholeLists: boolean, lo
   if (missing.length === 3) {
     throw new StreamConnectorError(
       'HOOK_MISSING',
-      'The connector class has neither create, update, delete, flush nor replaceAll, so there is nothing that it could do. Write at least one.',
+      'The connector class has no create, update, delete, flush, or replaceAll hook, so it cannot do anything. Add at least one.',
     )
   }
   for (const hook of missing) {

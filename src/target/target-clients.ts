@@ -65,7 +65,7 @@ export class TargetClients {
     if ((cert === undefined) !== (key === undefined)) {
       throw new StreamConnectorError(
         'SETTINGS_INVALID',
-        `ssl_cert and ssl_key of the target ${new URL(target.url).origin} only work together; one of them is not set.`,
+        `ssl_cert and ssl_key of the target ${new URL(target.url).origin} must be set together. Set the missing one, or remove the other.`,
       )
     }
     const authorities = [settings.https_ca_certificates, target.ssl_ca].filter((text) => text !== undefined)

@@ -35,7 +35,7 @@ export class TargetEffects {
     this.#facts = { written: options.checkpointer, logger: options.logger }
   }
 
-  /** Brings the entity's state to the target. Undefined: it waits for its batch. Work: it has items, which are brought each. */
+  /** Applies the entity's state. Undefined: it waits for its batch. Work: each of its items is applied. */
   async push(
     operation: Operation,
     record: EntityRecord | undefined,
@@ -151,7 +151,7 @@ export class TargetEffects {
     } catch (error) {
       if (errorFacts(error, 0).status !== 409) throw error
       if (this.#options.delivery.on.createExisting !== 'ok')
-        throw new PermanentError('The target has this entity already (409).', { cause: error })
+        throw new PermanentError('The target already has this entity (409).', { cause: error })
       return await this.#adopt(operation, item, context, call, error)
     }
     this.noteId(operation, externalId)
@@ -378,7 +378,7 @@ const noCreateHook: Outcome = { kind: 'skipped', reason: 'no-create-hook' }
 const noUpdateHook: Outcome = { kind: 'skipped', reason: 'no-update-hook' }
 const noDeleteHook: Outcome = { kind: 'skipped', reason: 'no-delete-hook' }
 const wasWhole =
-  'transform() returned items with keys for an entity that the target has as a whole, from before. Give the connector a CONNECTOR_ID of its own, or remove the entity at the target by hand and replay this dead letter.'
+  'transform() returned items with keys for an entity that the target has as a whole, from before. Give the connector its own CONNECTOR_ID, or remove the entity from the target by hand and replay this dead letter.'
 /** `find` says the target does not have the entity to remove. */
 const notAtTarget: Outcome = { kind: 'skipped', reason: 'not-at-target' }
 /** Another entity uses the same id and must stay. */
@@ -390,5 +390,7 @@ function isMissingId(error: unknown): boolean {
 
 /** The target contradicts itself; what it has just accepted may not be searchable yet. */
 function notFound(cause: unknown): Error {
-  return new Error('The target says that it has this entity (409), but it cannot be found there.', { cause })
+  return new Error('The target reports that it has this entity (409), but it cannot be found there.', {
+    cause,
+  })
 }

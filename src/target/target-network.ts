@@ -15,11 +15,6 @@ export interface TargetRequest {
   readonly isLong: boolean
 }
 
-/** TLS and proxy settings for a target. */
-export interface TargetNetworkOptions extends Omit<ConnectionOptions, 'proxy'> {
-  readonly proxies: Proxies
-}
-
 const words: ConnectionWords = {
   server: 'the target',
   proxySettings: 'HTTPS_PROXY or HTTP_PROXY',
@@ -68,6 +63,11 @@ export class TargetNetwork {
   }
 }
 
+/** TLS and proxy settings for a target. */
+export interface TargetNetworkOptions extends Omit<ConnectionOptions, 'proxy'> {
+  readonly proxies: Proxies
+}
+
 /** undici's error if a proxy answers CONNECT with anything but 200. */
 const refusedTunnel = 'UND_ERR_ABORTED'
 
@@ -88,7 +88,7 @@ function refusedByProxy(error: unknown, url: URL): Error | undefined {
   const status = /\((\d{3})\)/.exec(cause.message)?.[1]
   const answer = status === undefined ? '' : ` (it answered ${status})`
   return new RetryableError(
-    `The proxy does not connect to ${url.host}${answer}. Check HTTPS_PROXY, its user and its rules, or name the host in NO_PROXY.`,
+    `The proxy does not connect to ${url.host}${answer}. Check HTTPS_PROXY and the proxy's user and rules, or add the host to NO_PROXY.`,
     { cause },
   )
 }

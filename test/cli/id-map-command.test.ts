@@ -110,14 +110,14 @@ test('refuses a file with errors, naming its lines, and changes nothing', async 
   expect({ code, out }).toEqual({ code: 1, out: '' })
   expect(error).toContain('STATE_IMPORT_REFUSED')
   for (const problem of [
-    'line 3 is no JSON',
-    'line 4 is no JSON object',
-    'line 5 externalId is no text',
+    'line 3 is not valid JSON',
+    'line 4 is not a JSON object',
+    'line 5 has an externalId that is not a text',
     'line 6 names no entity',
-    'line 7 position is none',
-    'line 8 expiresAtMs is no number',
+    'line 7 has an invalid position',
+    'line 8 has an expiresAtMs that is not a number',
     'line 9 names the same entity as line 1',
-    'line 10 has a field that is not known: stix_id',
+    'line 10 has an unknown field: stix_id',
     'line 11 has a key of another route',
   ])
     expect(error).toContain(problem)
@@ -130,7 +130,7 @@ test('describes a file full of problems in a few lines', async () => {
   const store = new MemoryStore()
   await store.open(connectorId)
   const lines = Array.from({ length: 10_000 }, () => '?')
-  await expect(new IdMap(store).import(() => lines)).rejects.toThrow(/line 20 is no JSON; and 9980 more/)
+  await expect(new IdMap(store).import(() => lines)).rejects.toThrow(/line 20 is not valid JSON; and 9980 more/)
 })
 
 test('refuses an import while the connector runs, but not an export', async () => {

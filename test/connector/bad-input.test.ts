@@ -190,15 +190,15 @@ describe('a hook with an invalid result', () => {
       await until('the dead letter', async () => (await on.store.countDeadLetters()) === 1)
       await settled(on)
       expect((await errorsOf(on.store))[0]).toMatch(
-        /create\(\) returned .*Return the target's id as text or number/,
+        /create\(\) returned .*Return the target's id as a string or number/,
       )
     })
   }
 
   for (const [what, answer, told] of [
-    ['fewer results than operations', ['ok'], /flush\(\) answered 2 results for 1 operations/],
-    ['an object', { items: [] }, /flush\(\) answered a value of type object/],
-    ['a number', 3, /flush\(\) answered a value of type number/],
+    ['fewer results than operations', ['ok'], /flush\(\) returned 2 results for 1 operations/],
+    ['an object', { items: [] }, /flush\(\) returned a value of type object/],
+    ['a number', 3, /flush\(\) returned a value of type number/],
   ] as const) {
     test(`of flush (${what}) is retried, then makes dead letters that say what to return`, async () => {
       const on = await stage(Bulk)
@@ -218,7 +218,7 @@ describe('a hook with an invalid result', () => {
       expect(letters.map(({ entityId }) => entityId).toSorted()).toEqual(bad.toSorted())
       for (const { error } of letters) {
         expect(error).toMatch(told)
-        expect(error).toMatch(/Return one result for each/)
+        expect(error).toMatch(/Return one result per operation/)
       }
     })
   }

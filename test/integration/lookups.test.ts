@@ -48,7 +48,7 @@ async function startReporter(
   return reporter
 }
 
-/** Indicators, each by an author of its own, so that each needs a look-up. */
+/** Indicators, each by an author of its own, so that each needs a lookup. */
 function indicatorsOf(simulator: Simulator, count: number, from = 1): StixObject[] {
   return Array.from({ length: count }, (_, index) => {
     const seed = from + index
@@ -60,7 +60,7 @@ function indicatorsOf(simulator: Simulator, count: number, from = 1): StixObject
 const asked = (simulator: Simulator, operation: string) =>
   simulator.requests.filter((request) => request.kind === 'graphql' && request.operation === operation).length
 
-test('a connector without look-ups asks nothing', async () => {
+test('a connector without lookups asks nothing', async () => {
   const simulator = await startSimulator()
   const reporter = await startReporter(simulator)
   reporter.ask = () => Promise.resolve('nobody')
@@ -224,7 +224,7 @@ test('an outage of the target ends although the entity that probes it depends on
   expect(reporter.status()).toMatchObject({ deadLettered: 0, outage: undefined })
 })
 
-test('pings do not wait behind look-ups that take forever', async () => {
+test('pings do not wait behind lookups that take forever', async () => {
   const simulator = await startSimulator()
   const reporter = await startReporter(simulator, { env: { CONNECTOR_FILTER_TYPES: 'indicator' } })
   const pings = () => simulator.connector()!.pings.length
@@ -239,7 +239,7 @@ test('pings do not wait behind look-ups that take forever', async () => {
   simulator.faults.graphqlDelayMs = 40
   const before = pings()
   indicatorsOf(simulator, 30)
-  await until('look-ups', () => asked(simulator, 'markingDefinitions') > 8)
+  await until('lookups', () => asked(simulator, 'markingDefinitions') > 8)
   await until('three pings', () => pings() >= before + 3)
   expect(reporter.notice('ping-failed')).toBeUndefined()
   simulator.faults.graphqlDelayMs = 0

@@ -237,7 +237,7 @@ describe('the cache', () => {
   })
 })
 
-describe('a look-up', () => {
+describe('a lookup', () => {
   it('refuses a container with more objects than the maximum, and accepts one with exactly that', async () => {
     const { simulator, lookups } = await start()
     const seeds = Array.from({ length: 600 }, (_, index) => buildIndicator('domain', { seed: index + 1 }))

@@ -14,7 +14,7 @@ abstract class Untransformed extends StreamConnector {
 }
 
 test.each([
-  ['without a hook that does anything', Idle, 'neither create, update, delete, flush nor replaceAll'],
+  ['without a hook that does anything', Idle, 'no create, update, delete, flush, or replaceAll hook'],
   ['without transform', Untransformed as unknown as typeof Idle, 'no transform'],
 ])('a class %s does not start, and makes no dead letter', async (_, Connector, words) => {
   const simulator = await startSimulator()

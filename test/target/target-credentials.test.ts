@@ -60,7 +60,7 @@ describe('a target knows the connector', () => {
     { client_id: 'a', client_secret: 'b' },
   ])('by exactly one complete kind of credentials, or the author gets an error (%o)', (credentials) => {
     expect(() => stage().clients.of({ url: 'https://siem.example', ...credentials }, undefined)).toThrow(
-      'either token, or',
+      'set exactly one of these',
     )
   })
 
@@ -82,7 +82,7 @@ describe('a target knows the connector', () => {
     const own = { ssl_ca: ca, ssl_cert: client.cert, ssl_key: client.key, ssl_passphrase: passphrase }
     expect(await ask({ ...own, proxy: proxy.url })).toBe('true')
     expect(proxy.seen).toEqual([`CONNECT ${new URL(url).host}`])
-    expect(() => clients.of({ url, ssl_cert: client.cert }, undefined)).toThrow('only work together')
+    expect(() => clients.of({ url, ssl_cert: client.cert }, undefined)).toThrow('must be set together')
   })
 })
 

@@ -186,7 +186,7 @@ describe('a redirect', () => {
       for (const call of [() => http.post(url, options), () => http.put(url, options), () => http.get(url)]) {
         const error = await failure(call())
         expect(error).toMatchObject({
-          message: expect.stringContaining(`to ${other}, where nothing was sent`),
+          message: expect.stringContaining(`to ${other}, which was not followed`),
         })
         expect(String(error)).not.toContain('s3cr3t')
         // A wrong address costs no event.
@@ -213,7 +213,7 @@ describe('a redirect', () => {
     const { http } = client()
     for (const method of ['post', 'put', 'patch', 'delete'])
       expect(await failure(http(url, { ...options, method }))).toMatchObject({
-        message: expect.stringContaining('which would make a GET of it'),
+        message: expect.stringContaining('which would turn it into a GET'),
       })
     expect(seen.some((line) => line.includes('/there'))).toBe(false)
     expect(await http.get(url).text()).toBe('here it is')
