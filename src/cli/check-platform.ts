@@ -8,9 +8,6 @@ import { type SectionSettings } from '../settings/schemas/settings-of.ts'
 import { type Clock } from '../util/clock.ts'
 import { type CheckResult, failed, ok, skipped } from './check-result.ts'
 
-/** Settings every connector has. */
-export type BuiltInSettings = SectionSettings<Record<never, never>>
-
 const reading = 'Right to read'
 const registering = 'Right to register'
 
@@ -71,6 +68,9 @@ export async function* checkPlatform(
   })
   yield await registration(platform, user, signal)
 }
+
+/** Settings every connector has. */
+export type BuiltInSettings = SectionSettings<Record<never, never>>
 
 function ownerOf({ name, email }: PlatformUser): string {
   return email === undefined ? `of the user "${name}"` : `of the user "${name}" (${email})`

@@ -21,11 +21,6 @@ import { writeJson, writeLine } from './output.ts'
 import { CommandFailed, exitCode, exitCodesHelp, isOfSettings } from './run-command-line.ts'
 import { settingsFolder } from './settings-folder.ts'
 
-interface CheckOptions {
-  readonly timeout: number
-  readonly json?: boolean | undefined
-}
-
 const help = `
 Examples:
   opencti-stream check               common settings, platform, state
@@ -74,6 +69,11 @@ async function check(file: string | undefined, options: CheckOptions): Promise<v
   if (isWell) return
   const isUsage = results.some(({ status, code }) => status === 'failed' && isOfSettings(code))
   throw new CommandFailed(isUsage ? exitCode.wrongUsage : exitCode.failed)
+}
+
+interface CheckOptions {
+  readonly timeout: number
+  readonly json?: boolean | undefined
 }
 
 async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number): AsyncGenerator<CheckResult> {

@@ -24,26 +24,6 @@ export interface Frame {
   readonly event: StreamEvent | UnreadableEvent
 }
 
-/** Options for {@link followStream}. */
-export interface FollowOptions {
-  readonly source: StreamSource
-  readonly from: Position
-  /** Catches up on existing entities until this time. */
-  readonly catchUpUntilMs?: number | undefined
-  /** Earlier frames after `from`; skipped if they arrive again. */
-  readonly known?: Iterable<Frame['message']> | undefined
-  /** Called once per frame, in order. Ids are not monotonic during a catch-up. */
-  readonly onFrame: (frame: Frame, isCatchingUp: boolean) => void
-  /** Returns undefined if there is room for more, or a promise to wait for. */
-  readonly room: () => Promise<void> | undefined
-  /** Called with information for the user. */
-  readonly onNote: (text: string) => void
-  /** Called when the stream has reached this time and no catch-up is running. */
-  readonly onMoment?: ((ms: number) => void) | undefined
-  readonly clock: Clock
-  readonly signal: AbortSignal
-}
-
 /**
  * Follows a stream the way a connector does, reconnecting as needed. Does not register, and saves no
  * position.
@@ -103,6 +83,26 @@ export async function followStream(options: FollowOptions): Promise<void> {
     random: systemRandom,
   })
   await events.run(signal)
+}
+
+/** Options for {@link followStream}. */
+export interface FollowOptions {
+  readonly source: StreamSource
+  readonly from: Position
+  /** Catches up on existing entities until this time. */
+  readonly catchUpUntilMs?: number | undefined
+  /** Earlier frames after `from`; skipped if they arrive again. */
+  readonly known?: Iterable<Frame['message']> | undefined
+  /** Called once per frame, in order. Ids are not monotonic during a catch-up. */
+  readonly onFrame: (frame: Frame, isCatchingUp: boolean) => void
+  /** Returns undefined if there is room for more, or a promise to wait for. */
+  readonly room: () => Promise<void> | undefined
+  /** Called with information for the user. */
+  readonly onNote: (text: string) => void
+  /** Called when the stream has reached this time and no catch-up is running. */
+  readonly onMoment?: ((ms: number) => void) | undefined
+  readonly clock: Clock
+  readonly signal: AbortSignal
 }
 
 /** The time of a position, for people. */

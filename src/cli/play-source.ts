@@ -3,17 +3,6 @@ import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
 import { millisecondsOfIsoDate } from '../util/iso-date.ts'
 
-/** Options for {@link playSource}. */
-export interface PlaySourceOptions {
-  readonly path: string
-  /** Factor of the original speed; omit for full speed. */
-  readonly speed?: number | undefined
-  readonly clock: Clock
-  readonly signal: AbortSignal
-  /** Called for each unreadable line, which is skipped. Throw to stop. */
-  readonly onCorruptLine: (line: number, problem: string) => void
-}
-
 /** Messages of a recording at the requested pace, until `signal` aborts. */
 export async function* playSource(options: PlaySourceOptions): AsyncGenerator<RecordedMessage, void> {
   const { path, speed, clock, signal, onCorruptLine } = options
@@ -30,6 +19,17 @@ export async function* playSource(options: PlaySourceOptions): AsyncGenerator<Re
     }
     yield message
   }
+}
+
+/** Options for {@link playSource}. */
+export interface PlaySourceOptions {
+  readonly path: string
+  /** Factor of the original speed; omit for full speed. */
+  readonly speed?: number | undefined
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  /** Called for each unreadable line, which is skipped. Throw to stop. */
+  readonly onCorruptLine: (line: number, problem: string) => void
 }
 
 /**

@@ -19,14 +19,6 @@ import { countersText, plannedJson, plannedLine } from './play-text.ts'
 import { CommandFailed, errorText, exitCodesHelp } from './run-command-line.ts'
 import { settingsFolder } from './settings-folder.ts'
 
-interface PlayOptions {
-  readonly dryRun?: boolean | undefined
-  readonly state?: boolean | undefined
-  readonly strict?: boolean | undefined
-  readonly speed?: number | undefined
-  readonly json?: boolean | undefined
-}
-
 const help = `
 Examples:
   opencti-stream play bug.jsonl src/main.ts --dry-run   what it would do
@@ -150,6 +142,14 @@ async function play(
   }
   const isWhole = counters.deadLettered + counters.inFlight + corruptLines === 0
   if (failure !== undefined || !isWhole || interrupt.signal.aborted) throw new CommandFailed()
+}
+
+interface PlayOptions {
+  readonly dryRun?: boolean | undefined
+  readonly state?: boolean | undefined
+  readonly strict?: boolean | undefined
+  readonly speed?: number | undefined
+  readonly json?: boolean | undefined
 }
 
 /**

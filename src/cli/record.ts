@@ -12,13 +12,6 @@ import { exitCodesHelp } from './run-command-line.ts'
 import { openSource, type StreamSource } from './stream-source.ts'
 import { wholeNumberFrom } from './whole-number.ts'
 
-interface RecordOptions extends FilterChoices, FromChoices {
-  readonly until?: Moment | undefined
-  readonly for?: number | undefined
-  readonly limit?: number | undefined
-  readonly json?: boolean | undefined
-}
-
 /**
  * How far past a time a heartbeat must be before nothing from before can arrive: its id comes from another
  * clock.
@@ -120,6 +113,13 @@ async function record(path: string, options: RecordOptions, command: Command): P
   }
   if (options.json === true) await writeJson({ file: path, recorded, bytes: file.bytes, last: last ?? null })
   else await writeLine(`${counted(recorded, 'event')} recorded to ${path} (${size(file.bytes)}).`)
+}
+
+interface RecordOptions extends FilterChoices, FromChoices {
+  readonly until?: Moment | undefined
+  readonly for?: number | undefined
+  readonly limit?: number | undefined
+  readonly json?: boolean | undefined
 }
 
 function beginning(source: StreamSource, path: string, end: RecordingEnd, isGoingOn: boolean): string {

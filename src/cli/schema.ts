@@ -12,14 +12,6 @@ import { isOpen, type MadeManifest, makeManifest, type Manifest, manifestFields 
 import { note, write, writeJson, writeLine } from './output.ts'
 import { exitCodeHelp } from './run-command-line.ts'
 
-interface SchemaOptions {
-  readonly markdown?: boolean | undefined
-  readonly manifest?: string | true | undefined
-  readonly catalog?: string | true | undefined
-  readonly set?: Manifest | undefined
-  readonly json?: boolean | undefined
-}
-
 const help = `
 Examples:
   opencti-stream schema src/main.ts > connector_config_schema.json
@@ -110,6 +102,14 @@ async function schema(module: string | undefined, options: SchemaOptions, comman
     existing: existsSync(catalogFile) ? await objectIn(catalogFile) : {},
   })
   await writeFiled('catalog', catalogFile, made, catalogue, options)
+}
+
+interface SchemaOptions {
+  readonly markdown?: boolean | undefined
+  readonly manifest?: string | true | undefined
+  readonly catalog?: string | true | undefined
+  readonly set?: Manifest | undefined
+  readonly json?: boolean | undefined
 }
 
 const usualManifest = join('__metadata__', 'connector_manifest.json')

@@ -12,20 +12,6 @@ import { counted, note } from './output.ts'
 import { exitCodesHelp } from './run-command-line.ts'
 import { wholeNumberFrom } from './whole-number.ts'
 
-interface SimulateOptions {
-  readonly port: number
-  readonly host: string
-  readonly basePath?: string | undefined
-  readonly profile: PlatformProfile
-  readonly bundle?: readonly string[] | undefined
-  readonly size: number
-  readonly rate: number
-  readonly seed: number
-  readonly token?: string | undefined
-  readonly capabilities: readonly string[]
-  readonly json?: boolean | undefined
-}
-
 const help = `
 Examples:
   opencti-stream simulate --port 8080 --rate 2
@@ -122,6 +108,20 @@ async function simulate(options: SimulateOptions): Promise<void> {
   changes.stop()
   stopNoting()
   note(`Stopped after ${simulator.history.length} events.`)
+}
+
+interface SimulateOptions {
+  readonly port: number
+  readonly host: string
+  readonly basePath?: string | undefined
+  readonly profile: PlatformProfile
+  readonly bundle?: readonly string[] | undefined
+  readonly size: number
+  readonly rate: number
+  readonly seed: number
+  readonly token?: string | undefined
+  readonly capabilities: readonly string[]
+  readonly json?: boolean | undefined
 }
 
 /** Why the simulator cannot listen, and what to do. */

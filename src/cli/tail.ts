@@ -13,11 +13,6 @@ import { exitCodesHelp } from './run-command-line.ts'
 import { openSource } from './stream-source.ts'
 import { wholeNumberFrom } from './whole-number.ts'
 
-interface TailOptions extends FilterChoices, FromChoices {
-  readonly limit?: number | undefined
-  readonly json?: boolean | undefined
-}
-
 const help = `
 Examples:
   opencti-stream tail                              what happens now
@@ -75,6 +70,11 @@ async function tail(options: TailOptions): Promise<void> {
     },
     room: () => (process.stdout.writableNeedDrain ? drained() : undefined),
   })
+}
+
+interface TailOptions extends FilterChoices, FromChoices {
+  readonly limit?: number | undefined
+  readonly json?: boolean | undefined
 }
 
 async function drained(): Promise<void> {

@@ -5,17 +5,6 @@ import { type Assembly } from './assembly.ts'
 import { type LazyLookups } from '../session/lazy-lookups.ts'
 import { type Progress } from '../session/progress.ts'
 
-/** Sources of {@link connectorFacts}. */
-export interface FactSources {
-  readonly assembly: Assembly
-  readonly progress: Progress
-  readonly lookups: LazyLookups
-  readonly platform: CountedPlatform
-  readonly stream: StreamWatch
-  readonly maxDeadLetters: number
-  readonly nowMs: number
-}
-
 /** What is wrong with the state; undefined if nothing is. */
 function stateProblemOf({ checkpointer, deadLetterCheck }: Assembly): string | undefined {
   const problem = checkpointer.problem ?? checkpointer.readProblem
@@ -53,4 +42,15 @@ export function connectorFacts(sources: FactSources): Omit<ObservedFacts, 'state
     links: assembly.links.facts(),
     snapshots: assembly.snapshots?.facts() ?? [],
   }
+}
+
+/** Sources of {@link connectorFacts}. */
+export interface FactSources {
+  readonly assembly: Assembly
+  readonly progress: Progress
+  readonly lookups: LazyLookups
+  readonly platform: CountedPlatform
+  readonly stream: StreamWatch
+  readonly maxDeadLetters: number
+  readonly nowMs: number
 }

@@ -12,17 +12,6 @@ import { type LoadedSettings } from '../settings/reading/load-settings.ts'
 /** So many entities of a batch are named where all of them cannot be. */
 const maxNamed = 10
 
-/** Receivers of {@link DeliveryReports}. */
-export interface DeliveryReportsOptions {
-  readonly letters: DeadLetterWriter
-  readonly replayer: Pick<Replayer, 'failedAgain'>
-  readonly refusedRuns: RefusedRuns
-  readonly errors: RecentErrors
-  readonly loaded: Pick<LoadedSettings, 'delivery'>
-  readonly onNotice: (notice: ConnectorNotice) => void
-  readonly onStop: (verdict: Verdict) => void
-}
-
 /** Reports finished operations and the target's condition to the rest of the connector. */
 export class DeliveryReports implements DeliveryListener {
   readonly #options: DeliveryReportsOptions
@@ -76,4 +65,15 @@ export class DeliveryReports implements DeliveryListener {
   onStop(verdict: Verdict): void {
     this.#options.onStop(verdict)
   }
+}
+
+/** Receivers of {@link DeliveryReports}. */
+export interface DeliveryReportsOptions {
+  readonly letters: DeadLetterWriter
+  readonly replayer: Pick<Replayer, 'failedAgain'>
+  readonly refusedRuns: RefusedRuns
+  readonly errors: RecentErrors
+  readonly loaded: Pick<LoadedSettings, 'delivery'>
+  readonly onNotice: (notice: ConnectorNotice) => void
+  readonly onStop: (verdict: Verdict) => void
 }

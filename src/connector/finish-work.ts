@@ -3,20 +3,6 @@ import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
 import { isDoneWithin } from '../session/keep-trying.ts'
 
-/** Options for {@link finishWork}. */
-export interface FinishOptions {
-  /** Whether queued work can still finish. If not, only running calls are awaited. */
-  readonly canFinish: boolean
-  /** Time limit, in milliseconds. */
-  readonly graceMs: number
-  readonly clock: Clock
-  readonly logger: Logger
-  /** Aborted when work in flight is abandoned. */
-  readonly givenUp: AbortSignal
-  /** Abandons it. */
-  readonly abandon: () => void
-}
-
 /** Time hooks get to end after their signal aborts, in milliseconds. */
 const giveUpMs = 500
 
@@ -34,4 +20,18 @@ export async function finishWork(engine: Engine, options: FinishOptions): Promis
   })
   abandon()
   await isDoneWithin(engine.rest(), giveUpMs, clock)
+}
+
+/** Options for {@link finishWork}. */
+export interface FinishOptions {
+  /** Whether queued work can still finish. If not, only running calls are awaited. */
+  readonly canFinish: boolean
+  /** Time limit, in milliseconds. */
+  readonly graceMs: number
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Aborted when work in flight is abandoned. */
+  readonly givenUp: AbortSignal
+  /** Abandons it. */
+  readonly abandon: () => void
 }

@@ -8,13 +8,6 @@ import { changedFieldsOf, previousOf } from '../stix/read/patches.ts'
 import { type Logger } from '../util/logger.ts'
 import { UnknownId } from './unknown-id.ts'
 
-/** Facts shared by every {@link EventContext} of a connector. */
-export interface ContextFacts {
-  /** Every event up to here is finished and saved. */
-  readonly written: { readonly writtenSafe: Position | undefined }
-  readonly logger: Logger
-}
-
 /** A hook call. It creates its signal lazily, when the hook first reads it. */
 export interface SignalSource {
   signal(): AbortSignal
@@ -239,4 +232,11 @@ export class EventContext {
     }
     return this.#facts.logger.child(position === undefined ? facts : { event_id: position, ...facts })
   }
+}
+
+/** Facts shared by every {@link EventContext} of a connector. */
+export interface ContextFacts {
+  /** Every event up to here is finished and saved. */
+  readonly written: { readonly writtenSafe: Position | undefined }
+  readonly logger: Logger
 }

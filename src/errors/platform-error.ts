@@ -12,14 +12,6 @@ export type PlatformErrorCode =
   | 'STREAM_STOPPED'
   | 'STREAM_FORBIDDEN'
 
-/** Options of a {@link PlatformError}. */
-export interface PlatformErrorOptions extends StreamConnectorErrorOptions {
-  /** HTTP status of the response, if there was one. */
-  readonly status?: number | undefined
-  /** A problem the caller can act on. */
-  readonly problem?: PlatformProblem | undefined
-}
-
 /**
  * Problems a caller can act on:
  * - `unknown-connector`: the platform does not know this connector id (anymore); register again
@@ -65,4 +57,12 @@ export class PlatformError extends StreamConnectorError {
     this.status = options?.status
     this.problem = options?.problem
   }
+}
+
+/** Options of a {@link PlatformError}. */
+export interface PlatformErrorOptions extends StreamConnectorErrorOptions {
+  /** HTTP status of the response, if there was one. */
+  readonly status?: number | undefined
+  /** A problem the caller can act on. */
+  readonly problem?: PlatformProblem | undefined
 }

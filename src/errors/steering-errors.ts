@@ -1,11 +1,5 @@
 import { StreamConnectorError, type StreamConnectorErrorOptions } from './stream-connector-error.ts'
 
-/** Options of a {@link RetryableError}. */
-export interface RetryableErrorOptions extends StreamConnectorErrorOptions {
-  /** Pause the target asked for, in milliseconds. All events wait, not just this one. */
-  readonly retryAfterMs?: number | undefined
-}
-
 /**
  * Throw from a hook to retry the event later.
  *
@@ -30,6 +24,12 @@ export class RetryableError extends StreamConnectorError {
     super('RETRYABLE', message, options)
     this.retryAfterMs = options?.retryAfterMs
   }
+}
+
+/** Options of a {@link RetryableError}. */
+export interface RetryableErrorOptions extends StreamConnectorErrorOptions {
+  /** Pause the target asked for, in milliseconds. All events wait, not just this one. */
+  readonly retryAfterMs?: number | undefined
 }
 
 /**

@@ -30,12 +30,6 @@ export type ErrorCode =
   | 'SKIP'
   | 'STOP'
 
-/** Options of any {@link StreamConnectorError}. */
-export interface StreamConnectorErrorOptions {
-  /** The underlying error. */
-  readonly cause?: unknown
-}
-
 const brand = Symbol.for('opencti-stream-connector.error')
 
 /**
@@ -66,6 +60,12 @@ export class StreamConnectorError extends Error {
     super(message, options)
     this.code = code
   }
+}
+
+/** Options of any {@link StreamConnectorError}. */
+export interface StreamConnectorErrorOptions {
+  /** The underlying error. */
+  readonly cause?: unknown
 }
 
 /**

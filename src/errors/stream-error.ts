@@ -4,14 +4,6 @@ import { StreamConnectorError, type StreamConnectorErrorOptions } from './stream
 export type StreamErrorCode =
   'STREAM_STOPPED' | 'STREAM_FORBIDDEN' | 'STREAM_REFUSED' | 'STREAM_BROKEN' | 'STREAM_SILENT'
 
-/** Options of a {@link StreamError}. */
-export interface StreamErrorOptions extends StreamConnectorErrorOptions {
-  /** HTTP status of the response. */
-  readonly status?: number | undefined
-  /** The server's own message. */
-  readonly reason?: string | undefined
-}
-
 /**
  * The event stream could not be opened, or it broke. Never fatal for a connector: it waits, reconnects, and
  * meanwhile reports this error.
@@ -50,4 +42,12 @@ export class StreamError extends StreamConnectorError {
     this.status = options?.status
     this.reason = options?.reason
   }
+}
+
+/** Options of a {@link StreamError}. */
+export interface StreamErrorOptions extends StreamConnectorErrorOptions {
+  /** HTTP status of the response. */
+  readonly status?: number | undefined
+  /** The server's own message. */
+  readonly reason?: string | undefined
 }

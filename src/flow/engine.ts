@@ -26,12 +26,6 @@ export interface RouteAccount extends EventCounts, Trouble {
   readonly concurrencyLimit: number
 }
 
-/** Shared by the engines of all routes. */
-export type EngineOptions = Pick<RouteEngineOptions, 'counters' | 'clock' | 'random' | 'logger' | 'bulk'>
-
-/** Specific to one route's engine. */
-export type RouteParts = Omit<RouteEngineOptions, keyof EngineOptions | 'route'>
-
 /**
  * One engine for operations without a route and one per route, so that a route waiting for tokens, for its
  * batch, or for a channel that is down holds up no other, and nothing of one route counts against another.
@@ -178,3 +172,9 @@ export class Engine {
     return this.#all.flatMap((engine) => engine.clear())
   }
 }
+
+/** Shared by the engines of all routes. */
+export type EngineOptions = Pick<RouteEngineOptions, 'counters' | 'clock' | 'random' | 'logger' | 'bulk'>
+
+/** Specific to one route's engine. */
+export type RouteParts = Omit<RouteEngineOptions, keyof EngineOptions | 'route'>

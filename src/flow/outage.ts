@@ -1,16 +1,6 @@
 import { backoffMs, type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 
-/** When a target counts as down, and how it is probed. */
-export interface OutageOptions {
-  /** Consecutive failures, of more than one entity, that mean the target is down; more if it often fails. */
-  readonly failures: number
-  /** First delay before a probe, in milliseconds; doubles. */
-  readonly probeMinMs: number
-  /** Longest delay before a probe, in milliseconds. */
-  readonly probeMaxMs: number
-}
-
 /** What could start, and whether that includes anything unattempted; only read while the target is down. */
 export interface Untried {
   readonly hasUntried: boolean
@@ -249,4 +239,14 @@ export class Outage {
     const { probeMinMs, probeMaxMs } = this.#options
     return Math.min(probeMaxMs, probeMinMs * (1 + this.#probes / 10))
   }
+}
+
+/** When a target counts as down, and how it is probed. */
+export interface OutageOptions {
+  /** Consecutive failures, of more than one entity, that mean the target is down; more if it often fails. */
+  readonly failures: number
+  /** First delay before a probe, in milliseconds; doubles. */
+  readonly probeMinMs: number
+  /** Longest delay before a probe, in milliseconds. */
+  readonly probeMaxMs: number
 }

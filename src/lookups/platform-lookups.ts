@@ -19,12 +19,6 @@ import { LookupQuestions } from './lookup-questions.ts'
 import { readFile } from './read-file.ts'
 import { SharedFlights } from './shared-flights.ts'
 
-/** Options of every lookup. */
-export interface LookupOptions {
-  /** Cancels this lookup, but not the same lookup of another caller. Pass `context.signal`. */
-  readonly signal?: AbortSignal | undefined
-}
-
 /** Maximum number of parallel lookups. */
 const maxSideBySide = 8
 
@@ -280,6 +274,12 @@ export class PlatformLookups {
       }
     }
   }
+}
+
+/** Options of every lookup. */
+export interface LookupOptions {
+  /** Cancels this lookup, but not the same lookup of another caller. Pass `context.signal`. */
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface PlatformLookupsOptions {

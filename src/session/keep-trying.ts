@@ -13,12 +13,6 @@ export function isTroubleOfPlatform({ code }: StreamConnectorError): boolean {
   return code === 'PLATFORM_UNREACHABLE' || code === 'PLATFORM_ERROR'
 }
 
-export interface KeepTryingOptions {
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-}
-
 const waitBounds = { baseMs: 1000, maxMs: 30_000 }
 
 /**
@@ -51,6 +45,12 @@ export async function keepTrying<T>(
       await delay(options.clock, waitMs, signal)
     }
   }
+}
+
+export interface KeepTryingOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
 }
 
 /** Whether `work` finishes within `limitMs` and before `cut` aborts. */

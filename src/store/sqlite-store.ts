@@ -13,32 +13,6 @@ import { SqliteThread } from './sqlite-thread.ts'
 import { type Claim, type ClaimPlace, type DeadLetter, type EntityRecord } from './state-store.ts'
 import { type ItemRecord, type StateChanges, type StateOpening, type StateStore } from './state-store.ts'
 
-/** Options of a {@link SqliteStore}. */
-export interface SqliteStoreOptions {
-  /**
-   * Folder; created for its owner only if missing. Must be on a local disk: network file systems lose locks.
-   */
-  readonly directory: string
-  /** Determines the file name: `<directory>/<connector id>.sqlite`. */
-  readonly connectorId: string
-  /**
-   * - `exclusive`: for the connector; a second one is refused
-   * - `shared`: for tools that make changes (request a replay, purge) while the connector may be running
-   * - `read-only`: for tools that only read
-   *
-   * Only `exclusive` creates what is missing.
-   * @default 'exclusive'
-   */
-  readonly access?: 'exclusive' | 'shared' | 'read-only' | undefined
-  /**
-   * Commits with at least this many entities take milliseconds and run in a worker thread. The thread needs
-   * some megabytes, and starts with the first such commit, or when a commit must wait for another program.
-   * `Infinity` disables it.
-   * @default 500
-   */
-  readonly largeCommitEntities?: number | undefined
-}
-
 /**
  * Keeps a connector's state in one SQLite file through `node:sqlite`: nothing to compile, and `sqlite3` can
  * open it. Commits survive `kill -9`; a `durable` commit, and everything before it, also survives a power
@@ -308,6 +282,32 @@ export class SqliteStore implements StateStore {
       throw stateFailure(error, 'writing', this.#fileName)
     }
   }
+}
+
+/** Options of a {@link SqliteStore}. */
+export interface SqliteStoreOptions {
+  /**
+   * Folder; created for its owner only if missing. Must be on a local disk: network file systems lose locks.
+   */
+  readonly directory: string
+  /** Determines the file name: `<directory>/<connector id>.sqlite`. */
+  readonly connectorId: string
+  /**
+   * - `exclusive`: for the connector; a second one is refused
+   * - `shared`: for tools that make changes (request a replay, purge) while the connector may be running
+   * - `read-only`: for tools that only read
+   *
+   * Only `exclusive` creates what is missing.
+   * @default 'exclusive'
+   */
+  readonly access?: 'exclusive' | 'shared' | 'read-only' | undefined
+  /**
+   * Commits with at least this many entities take milliseconds and run in a worker thread. The thread needs
+   * some megabytes, and starts with the first such commit, or when a commit must wait for another program.
+   * `Infinity` disables it.
+   * @default 500
+   */
+  readonly largeCommitEntities?: number | undefined
 }
 
 function notOpen(code: 'STATE_UNREADABLE' | 'STATE_NOT_WRITTEN'): StateError {

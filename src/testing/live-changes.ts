@@ -5,16 +5,6 @@ import { randomMarking } from './builders/random-marking.ts'
 import { seededRandom } from './builders/seeded-random.ts'
 import { type Simulator } from './simulator.ts'
 
-/** Options for {@link LiveChanges}. */
-export interface LiveChangesOptions {
-  /**
-   * The same seed makes the same changes.
-   * @default 1
-   */
-  readonly seed?: number | undefined
-  readonly clock: Clock
-}
-
 /** Maximum number of created objects to keep for later updates and deletes. */
 const maxKept = 1000
 
@@ -103,4 +93,14 @@ export class LiveChanges {
   #pick<T>(items: readonly T[]): T | undefined {
     return items[Math.floor(this.#random() * items.length)]
   }
+}
+
+/** Options for {@link LiveChanges}. */
+export interface LiveChangesOptions {
+  /**
+   * The same seed makes the same changes.
+   * @default 1
+   */
+  readonly seed?: number | undefined
+  readonly clock: Clock
 }

@@ -9,16 +9,6 @@ export interface RecordedMessage extends StreamConnectorMessage {
   readonly receivedAt: string | undefined
 }
 
-/** Options for {@link readRecording}. */
-export interface ReadRecordingOptions {
-  /**
-   * Called for each invalid line, which is then skipped. Without it, the first invalid line throws an error
-   * that names it.
-   * @param line line number, starting at 1.
-   */
-  readonly onCorruptLine?: ((line: number, problem: string) => void) | undefined
-}
-
 /** Longest line to read: the largest frame, plus room for escapes. */
 const maxLineCharacters = 268_435_456
 
@@ -54,6 +44,16 @@ export async function* readRecording(
     else if (onCorruptLine !== undefined) onCorruptLine(number, message)
     else throw new Error(`Line ${number} of ${path} is not a recorded frame: ${message}.`)
   }
+}
+
+/** Options for {@link readRecording}. */
+export interface ReadRecordingOptions {
+  /**
+   * Called for each invalid line, which is then skipped. Without it, the first invalid line throws an error
+   * that names it.
+   * @param line line number, starting at 1.
+   */
+  readonly onCorruptLine?: ((line: number, problem: string) => void) | undefined
 }
 
 /** The frame in a line, or what is wrong with it. */

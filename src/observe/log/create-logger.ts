@@ -10,28 +10,6 @@ import { readableLine } from './readable-line.ts'
 
 type Level = 'debug' | 'info' | 'warn' | 'error'
 
-/** Options for {@link createLogger}. */
-export interface CreateLoggerOptions {
-  /** Connector name, included in every line. */
-  readonly name: string
-  readonly level: Level
-  /** JSON lines; otherwise lines for people. */
-  readonly json: boolean
-  readonly redactor: Redactor
-  /** @default systemClock */
-  readonly clock?: Clock | undefined
-  /**
-   * Whether to color lines for people.
-   * @default true if standard error is a terminal and `NO_COLOR` is unset
-   */
-  readonly colors?: boolean | undefined
-  /**
-   * Where to write lines.
-   * @default standard error
-   */
-  readonly write?: ((line: string) => void) | undefined
-}
-
 /** A logger that can hold back repeated lines. */
 export interface FlushableLogger extends Logger {
   /** Writes a summary of the lines held back. */
@@ -109,6 +87,28 @@ export function createLogger(options: CreateLoggerOptions): FlushableLogger {
     if (level === 'debug' || level === 'info' || guard.admits(message, line)) print(line)
   }
   return { ...wrap((level) => logger.isLevelEnabled(level), log, {}), flush: () => guard.flush() }
+}
+
+/** Options for {@link createLogger}. */
+export interface CreateLoggerOptions {
+  /** Connector name, included in every line. */
+  readonly name: string
+  readonly level: Level
+  /** JSON lines; otherwise lines for people. */
+  readonly json: boolean
+  readonly redactor: Redactor
+  /** @default systemClock */
+  readonly clock?: Clock | undefined
+  /**
+   * Whether to color lines for people.
+   * @default true if standard error is a terminal and `NO_COLOR` is unset
+   */
+  readonly colors?: boolean | undefined
+  /**
+   * Where to write lines.
+   * @default standard error
+   */
+  readonly write?: ((line: string) => void) | undefined
 }
 
 function wrap(

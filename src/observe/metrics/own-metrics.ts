@@ -1,18 +1,5 @@
 import { histogramTable, metricTable } from './metric-table.ts'
 
-/** Options of a custom metric. */
-export interface OwnMetricOptions {
-  /**
-   * Letters, digits, and `_`; a counter's name ends in `_total`. The configured namespace and subsystem are
-   * prepended.
-   */
-  readonly name: string
-  /** What it measures, in a sentence. */
-  readonly help: string
-  /** Label names. Use few distinct values: each combination is kept forever. */
-  readonly labels?: readonly string[] | undefined
-}
-
 /** Label values of a metric. */
 export type MetricLabels = Readonly<Record<string, string | number>>
 
@@ -136,6 +123,19 @@ export class OwnMetrics {
     rows.set(otherKey, row)
     return row
   }
+}
+
+/** Options of a custom metric. */
+export interface OwnMetricOptions {
+  /**
+   * Letters, digits, and `_`; a counter's name ends in `_total`. The configured namespace and subsystem are
+   * prepended.
+   */
+  readonly name: string
+  /** What it measures, in a sentence. */
+  readonly help: string
+  /** Label names. Use few distinct values: each combination is kept forever. */
+  readonly labels?: readonly string[] | undefined
 }
 
 export interface OwnMetricsOptions {

@@ -47,23 +47,6 @@ export interface StatusDetails {
   readonly newestDeadLetters: readonly DeadLetterNote[]
 }
 
-/** Sources of a {@link StatusReport}. */
-export interface StatusSources {
-  readonly id: string
-  readonly name: string
-  readonly clock: Clock
-  /** On the monotonic clock. */
-  readonly startedMs: number
-  readonly facts: ObservedFacts
-  /** The connector's public status; the report includes all of it, and more. */
-  readonly status: Readonly<Record<string, unknown>> & { readonly position: string }
-  readonly details: StatusDetails
-  readonly timings: HookTimings
-  readonly latency: RecentLatency
-  readonly throughput: ThroughputHistory
-  readonly errors: readonly RecentError[]
-}
-
 /** Statistics of one hook, since the start and recent. */
 export interface HookReport {
   readonly ok: number
@@ -165,6 +148,23 @@ export function statusReport(sources: StatusSources): StatusReport {
     lastErrors: sources.errors,
     ...sources.details,
   }
+}
+
+/** Sources of a {@link StatusReport}. */
+export interface StatusSources {
+  readonly id: string
+  readonly name: string
+  readonly clock: Clock
+  /** On the monotonic clock. */
+  readonly startedMs: number
+  readonly facts: ObservedFacts
+  /** The connector's public status; the report includes all of it, and more. */
+  readonly status: Readonly<Record<string, unknown>> & { readonly position: string }
+  readonly details: StatusDetails
+  readonly timings: HookTimings
+  readonly latency: RecentLatency
+  readonly throughput: ThroughputHistory
+  readonly errors: readonly RecentError[]
 }
 
 /** Quantiles are upper bounds. */

@@ -6,20 +6,6 @@ import { type SettingsDefinition } from '../schemas/define-settings.ts'
 import { notesOf } from '../schemas/setting-notes.ts'
 import { settingRows, type SettingRow } from './setting-rows.ts'
 
-/** Options for {@link settingsJsonSchema}. */
-export interface SettingsJsonSchemaOptions {
-  /** Connector name; its slug becomes part of the schema's `$id`. */
-  readonly name: string
-  /** Defaults from the connector's code. */
-  readonly defaults?: ConnectorDefaults | undefined
-  /**
-   * Whether other settings can change these defaults. They are then described but not declared: the platform
-   * would write them to the environment, where they override what the code derives from the other settings.
-   * @default false
-   */
-  readonly areConditional?: boolean | undefined
-}
-
 /** A JSON Schema whose properties are environment variable names. */
 export interface SettingsJsonSchema {
   readonly $schema: 'https://json-schema.org/draft/2020-12/schema'
@@ -67,6 +53,20 @@ export function settingsJsonSchema(
     required: rows.filter(({ isRequired }) => isRequired).map(({ environment }) => environment),
     additionalProperties: true,
   }
+}
+
+/** Options for {@link settingsJsonSchema}. */
+export interface SettingsJsonSchemaOptions {
+  /** Connector name; its slug becomes part of the schema's `$id`. */
+  readonly name: string
+  /** Defaults from the connector's code. */
+  readonly defaults?: ConnectorDefaults | undefined
+  /**
+   * Whether other settings can change these defaults. They are then described but not declared: the platform
+   * would write them to the environment, where they override what the code derives from the other settings.
+   * @default false
+   */
+  readonly areConditional?: boolean | undefined
 }
 
 const password = { type: 'string', format: 'password', writeOnly: true } as const

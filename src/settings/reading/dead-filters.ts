@@ -5,15 +5,6 @@ import { type DeliveryOptions } from '../schemas/delivery-options.ts'
 import { type ResolvedRoute } from '../schemas/route-schema.ts'
 import { nearestName } from './near-name.ts'
 
-/** Input of {@link deadFilters}. */
-export interface FilterSettings {
-  readonly delivery: Pick<DeliveryOptions, 'filter' | 'routes'>
-  /** Defaults from the connector's code. */
-  readonly defaults: ConnectorDefaults
-  /** Whether the platform sends inferred entities. */
-  readonly hasInferences: boolean
-}
-
 /**
  * Finds conditions no entity can meet and values none can have. Returns one sentence each, with the likely
  * intended name but never the received value. Only a warning, because a newer platform may have more types,
@@ -31,6 +22,15 @@ export function deadFilters({ delivery, defaults, hasInferences }: FilterSetting
     ...(filter.inferred === 'only' && !hasInferences ? [noInferences] : []),
     ...routes.flatMap((route) => Array.from(deadRoute(route, filter.types))),
   ]
+}
+
+/** Input of {@link deadFilters}. */
+export interface FilterSettings {
+  readonly delivery: Pick<DeliveryOptions, 'filter' | 'routes'>
+  /** Defaults from the connector's code. */
+  readonly defaults: ConnectorDefaults
+  /** Whether the platform sends inferred entities. */
+  readonly hasInferences: boolean
 }
 
 function* deadRoute({ name, conditions }: ResolvedRoute, types: readonly string[]): Iterable<string> {

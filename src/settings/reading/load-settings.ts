@@ -23,12 +23,6 @@ import {
 } from '../sources/setting-sources.ts'
 import { type SectionSettings } from '../schemas/settings-of.ts'
 
-/** Options for {@link loadSettings}. */
-export interface LoadSettingsOptions extends SettingSources {
-  /** Defaults from the connector's code, overridden by anything an operator sets. */
-  readonly defaults?: Defaults | undefined
-}
-
 /** Valid settings. Frozen. */
 export interface LoadedSettings<Sections extends SettingsSections = SettingsSections> {
   /** The `opencti` and `connector` sections, and the author's own. */
@@ -101,6 +95,12 @@ export function loadSettings<Sections extends SettingsSections>(
     nearMisses: nearMisses(sources, fields),
     deadFilters: deadFilters({ delivery: delivery.value, defaults, hasInferences }),
   })
+}
+
+/** Options for {@link loadSettings}. */
+export interface LoadSettingsOptions extends SettingSources {
+  /** Defaults from the connector's code, overridden by anything an operator sets. */
+  readonly defaults?: Defaults | undefined
 }
 
 /**

@@ -18,20 +18,6 @@ import { dateOf } from './build-object.ts'
 import { randomMarking } from './random-marking.ts'
 import { seededRandom } from './seeded-random.ts'
 
-/** Options for {@link buildKnowledgeBase}. */
-export interface KnowledgeBaseOptions {
-  /**
-   * The same seed builds the same objects.
-   * @default 1
-   */
-  readonly seed?: number | undefined
-  /**
-   * Number of objects.
-   * @default 1000
-   */
-  readonly size?: number | undefined
-}
-
 /** Observables with few possible values, which would repeat in a large set. */
 const rareKinds = new Set<ObservableKind>(['ipv4-addr', 'autonomous-system', 'payment-card', 'phone-number'])
 const commonObservables = observableKinds.filter((kind) => !rareKinds.has(kind))
@@ -108,6 +94,20 @@ export function* buildKnowledgeBase({
       yield buildReport(content, withoutScore(options))
     }
   }
+}
+
+/** Options for {@link buildKnowledgeBase}. */
+export interface KnowledgeBaseOptions {
+  /**
+   * The same seed builds the same objects.
+   * @default 1
+   */
+  readonly seed?: number | undefined
+  /**
+   * Number of objects.
+   * @default 1000
+   */
+  readonly size?: number | undefined
 }
 
 const threatBuilders = {

@@ -4,19 +4,6 @@ import { toPlatformShape, type StixInput } from '../knowledge/platform-shape.ts'
 import { internalIdFrom, standardIdOf } from '../knowledge/standard-id.ts'
 import { deepFreeze, type StixObject } from '../knowledge/stix-object.ts'
 
-/**
- * Options of every builder: the seed, and properties that override the builder's own. `x_opencti_…`
- * properties move to the extensions; `undefined` removes a property.
- */
-export interface BuildOptions {
-  /**
-   * Selects one of many possible objects; the same seed builds the same one.
-   * @default 1
-   */
-  readonly seed?: number | undefined
-  readonly [property: string]: unknown
-}
-
 /** An object as the platform streams it, typed as its entity. Frozen. */
 export type BuiltObject<Type extends KnownEntity['type']> = StixObject &
   Extract<KnownEntity, { readonly type: Type }>
@@ -64,6 +51,19 @@ export function buildObject<Type extends KnownEntity['type']>(
     find: (id) => related.find((object) => object.id === id),
   })
   return deepFreeze(shaped) as BuiltObject<Type>
+}
+
+/**
+ * Options of every builder: the seed, and properties that override the builder's own. `x_opencti_…`
+ * properties move to the extensions; `undefined` removes a property.
+ */
+export interface BuildOptions {
+  /**
+   * Selects one of many possible objects; the same seed builds the same one.
+   * @default 1
+   */
+  readonly seed?: number | undefined
+  readonly [property: string]: unknown
 }
 
 /** Distinguishes relations between different objects. */

@@ -20,13 +20,6 @@ export type RootResolver = (
   user: SimulatedUser | undefined,
 ) => unknown
 
-/** Sources of the API's answers. */
-export interface GraphqlApiOptions {
-  readonly features: PlatformFeatures
-  readonly faults: Faults
-  readonly resolvers: Readonly<Record<string, RootResolver>>
-}
-
 /** A received request. */
 export interface GraphqlRequest {
   readonly query?: unknown
@@ -68,6 +61,13 @@ export class GraphqlApi {
     const { errors, data } = result
     return { ...(errors && { errors: errors.map((error) => describe(error)) }), data }
   }
+}
+
+/** Sources of the API's answers. */
+export interface GraphqlApiOptions {
+  readonly features: PlatformFeatures
+  readonly faults: Faults
+  readonly resolvers: Readonly<Record<string, RootResolver>>
 }
 
 /** Answer to a request that was not executed: no `data`. */

@@ -8,15 +8,6 @@ import { describeCollection, describeConnector } from './descriptions.ts'
 import { type RootResolver } from './graphql-api.ts'
 import { allow, GraphqlFailure, required } from './graphql-failure.ts'
 
-/** Sources of {@link platformResolvers}. */
-export interface PlatformResolversOptions {
-  readonly clock: Clock
-  readonly features: PlatformFeatures
-  readonly access: AccessControl
-  readonly registry: ConnectorRegistry
-  readonly log: EventLog
-}
-
 /**
  * Registration, ping, reset, users, and stream descriptions (OpenCTI platform, domain/connector.ts and
  * others).
@@ -102,6 +93,15 @@ export function platformResolvers(options: PlatformResolversOptions): Record<str
       }
     },
   }
+}
+
+/** Sources of {@link platformResolvers}. */
+export interface PlatformResolversOptions {
+  readonly clock: Clock
+  readonly features: PlatformFeatures
+  readonly access: AccessControl
+  readonly registry: ConnectorRegistry
+  readonly log: EventLog
 }
 
 function mayReadStreams({ capabilities }: SimulatedUser): boolean {

@@ -5,13 +5,6 @@ import { canRead } from '../live/access.ts'
 import { type LiveServer } from '../live/live-server.ts'
 import { type FileRequest, type RequestLog } from './request-log.ts'
 
-/** Sources of file responses. */
-export interface FileSources {
-  readonly live: LiveServer
-  readonly files: FileStorage
-  readonly requests: RequestLog
-}
-
 /**
  * `GET /storage/get/…`. Missing files and files off limits to the user get the same answer
  * (http/httpPlatform.js).
@@ -43,4 +36,11 @@ export async function answerFile(
   }
   requests.answered(entry, response.statusCode)
   await once(response, 'close')
+}
+
+/** Sources of file responses. */
+export interface FileSources {
+  readonly live: LiveServer
+  readonly files: FileStorage
+  readonly requests: RequestLog
 }

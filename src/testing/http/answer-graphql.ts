@@ -7,13 +7,6 @@ import { readBody } from './read-body.ts'
 import { refuse } from './refusal.ts'
 import { type GraphqlLogEntry, type RequestLog } from './request-log.ts'
 
-/** Sources of GraphQL responses. */
-export interface GraphqlSources {
-  readonly live: LiveServer
-  readonly graphql: GraphqlApi
-  readonly requests: RequestLog
-}
-
 /** `POST /graphql`, with its armed faults. @param closing aborts when the platform goes down. */
 export async function answerGraphql(
   request: IncomingMessage,
@@ -56,6 +49,13 @@ export async function answerGraphql(
     response.end(JSON.stringify(answer))
   }
   requests.answered(entry, isLost ? undefined : 200)
+}
+
+/** Sources of GraphQL responses. */
+export interface GraphqlSources {
+  readonly live: LiveServer
+  readonly graphql: GraphqlApi
+  readonly requests: RequestLog
 }
 
 /** Whether to process the request but lose the answer. */

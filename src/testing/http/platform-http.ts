@@ -10,15 +10,6 @@ import { type StreamRequest } from './request-log.ts'
 import { readBody } from './read-body.ts'
 import { refuse } from './refusal.ts'
 
-/** Where the platform listens, and the sources of its responses. */
-export interface PlatformHttpOptions extends GraphqlSources, FileSources {
-  readonly host: string
-  /** 0 picks a free port. */
-  readonly port: number
-  /** Path prefix of all routes, without a trailing slash. */
-  readonly basePath: string
-}
-
 const maxRequestsPerSecond = 10_000
 
 const storagePath = '/storage/get/'
@@ -210,4 +201,13 @@ export class PlatformHttp {
     if (typeof delayMs === 'number') connection.setDelay(delayMs)
     response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"message":"ok"}')
   }
+}
+
+/** Where the platform listens, and the sources of its responses. */
+export interface PlatformHttpOptions extends GraphqlSources, FileSources {
+  readonly host: string
+  /** 0 picks a free port. */
+  readonly port: number
+  /** Path prefix of all routes, without a trailing slash. */
+  readonly basePath: string
 }

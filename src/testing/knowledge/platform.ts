@@ -27,21 +27,6 @@ import { openCtiPropertiesOf, textsOf, type StixObject } from './stix-object.ts'
  */
 export type StixChanges = Readonly<Record<string, unknown>> | ((draft: StixObject) => void)
 
-/** Options of a write. */
-export interface WriteOptions {
-  /**
-   * OpenCTI id of the writing user, for `origin.user_id`.
-   * @default a web user
-   */
-  readonly by?: string | undefined
-  /** The whole origin, replacing the default. `{}` looks like the platform's own work. */
-  readonly origin?: StreamOrigin | undefined
-  /** `event_id` of the event that caused this write (header `opencti-event-id` on the platform). */
-  readonly eventId?: string | undefined
-  /** Markings of related objects that a reader must have to see an update (7.x). */
-  readonly relatedRestrictions?: readonly string[] | undefined
-}
-
 /** OpenCTI id of the default writing user. */
 export const analystId = '88ec0c6a-13ce-5e39-b486-354fe4a7084f'
 
@@ -222,6 +207,21 @@ export class Platform {
     this.log.append(this.#clock.now(), (id, idText) => toLogged(id, idText, envelope, current, previous))
     for (const listener of this.#listeners) listener()
   }
+}
+
+/** Options of a write. */
+export interface WriteOptions {
+  /**
+   * OpenCTI id of the writing user, for `origin.user_id`.
+   * @default a web user
+   */
+  readonly by?: string | undefined
+  /** The whole origin, replacing the default. `{}` looks like the platform's own work. */
+  readonly origin?: StreamOrigin | undefined
+  /** `event_id` of the event that caused this write (header `opencti-event-id` on the platform). */
+  readonly eventId?: string | undefined
+  /** Markings of related objects that a reader must have to see an update (7.x). */
+  readonly relatedRestrictions?: readonly string[] | undefined
 }
 
 export interface PlatformOptions {

@@ -40,45 +40,6 @@ export interface SimulatedUser {
   readonly twoFactor: 'not-activated' | 'not-validated' | undefined
 }
 
-/** Options for a new user; all optional. */
-export interface UserOptions {
-  /**
-   * OpenCTI id.
-   * @default random
-   */
-  readonly id?: string | undefined
-  /**
-   * API token.
-   * @default random
-   */
-  readonly token?: string | undefined
-  /**
-   * Name.
-   * @default 'connector'
-   */
-  readonly name?: string | undefined
-  /**
-   * Capabilities. The default allows token use, registration, pings, and streams.
-   * @default APIACCESS_USETOKEN, CONNECTORAPI, TAXIIAPI
-   */
-  readonly capabilities?: Iterable<Capability> | undefined
-  /**
-   * Which objects the user may read.
-   * @default all
-   */
-  readonly canSee?: ((object: StixObject) => boolean) | undefined
-  /**
-   * STIX ids of the user's markings.
-   * @default all
-   */
-  readonly markings?: Iterable<string> | undefined
-  /**
-   * What is missing of mandatory two-factor authentication (7.x).
-   * @default nothing
-   */
-  readonly twoFactor?: 'not-activated' | 'not-validated' | undefined
-}
-
 /**
  * A stream of the simulated platform. Change `live`, `filter`, and so on at any time; open connections notice
  * after each batch.
@@ -102,9 +63,6 @@ export interface SimulatedCollection {
   /** The filter as shown by the platform: JSON text. */
   filters: string
 }
-
-/** Options for a new stream. By default it is started, private, and contains everything. */
-export type CollectionOptions = Partial<SimulatedCollection>
 
 /** Why a stream is not opened: HTTP status and reason, with an empty body. */
 export interface StreamRefusal {
@@ -244,6 +202,48 @@ export class AccessControl {
     return undefined
   }
 }
+
+/** Options for a new user; all optional. */
+export interface UserOptions {
+  /**
+   * OpenCTI id.
+   * @default random
+   */
+  readonly id?: string | undefined
+  /**
+   * API token.
+   * @default random
+   */
+  readonly token?: string | undefined
+  /**
+   * Name.
+   * @default 'connector'
+   */
+  readonly name?: string | undefined
+  /**
+   * Capabilities. The default allows token use, registration, pings, and streams.
+   * @default APIACCESS_USETOKEN, CONNECTORAPI, TAXIIAPI
+   */
+  readonly capabilities?: Iterable<Capability> | undefined
+  /**
+   * Which objects the user may read.
+   * @default all
+   */
+  readonly canSee?: ((object: StixObject) => boolean) | undefined
+  /**
+   * STIX ids of the user's markings.
+   * @default all
+   */
+  readonly markings?: Iterable<string> | undefined
+  /**
+   * What is missing of mandatory two-factor authentication (7.x).
+   * @default nothing
+   */
+  readonly twoFactor?: 'not-activated' | 'not-validated' | undefined
+}
+
+/** Options for a new stream. By default it is started, private, and contains everything. */
+export type CollectionOptions = Partial<SimulatedCollection>
 
 /** Whether an object passes a stream's filter. Without a collection, everything does. */
 export function matchesCollection(collection: SimulatedCollection | undefined, object: StixObject): boolean {

@@ -9,15 +9,6 @@ import { type LruSet } from './lru-set.ts'
 import { type StreamParameters } from './stream-parameters.ts'
 import { translateEvent } from './translate-event.ts'
 
-/** What the frames of a connection depend on. */
-export interface FrameMakerOptions {
-  readonly features: PlatformFeatures
-  readonly parameters: StreamParameters
-  readonly view: LiveView
-  /** Ids of the objects the connection has sent. */
-  readonly sent: LruSet
-}
-
 /** Creates the frames of one connection. Created frames count as sent. */
 export class FrameMaker {
   readonly #options: FrameMakerOptions
@@ -105,4 +96,13 @@ export class FrameMaker {
     const envelope = { ...event.envelope, data, ...(context && { context }) }
     return `${JSON.stringify({ ...envelope, event_id: undefined }).slice(0, -1)},"event_id":${eventId}}`
   }
+}
+
+/** What the frames of a connection depend on. */
+export interface FrameMakerOptions {
+  readonly features: PlatformFeatures
+  readonly parameters: StreamParameters
+  readonly view: LiveView
+  /** Ids of the objects the connection has sent. */
+  readonly sent: LruSet
 }

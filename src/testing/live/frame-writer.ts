@@ -4,17 +4,6 @@ import { type Writable } from 'node:stream'
 import { constants, createGzip, type Gzip } from 'node:zlib'
 import { type Clock } from '../../util/clock.ts'
 
-/** How the bytes of a connection are sent. */
-export interface FrameWriterOptions {
-  readonly clock: Clock
-  /** Aborts when the connection is gone. */
-  readonly signal: AbortSignal
-  /** Whether writes wait for a client that does not read (7.x). */
-  readonly backPressure: boolean
-  /** Whether a proxy in between compresses. */
-  readonly gzip: boolean
-}
-
 /** Frames are joined up to this size before they go to the socket. */
 const maxJoinedLength = 64 * 1024
 
@@ -187,4 +176,15 @@ export class FrameWriter {
     this.#buffered = []
     this.#gzip?.destroy()
   }
+}
+
+/** How the bytes of a connection are sent. */
+export interface FrameWriterOptions {
+  readonly clock: Clock
+  /** Aborts when the connection is gone. */
+  readonly signal: AbortSignal
+  /** Whether writes wait for a client that does not read (7.x). */
+  readonly backPressure: boolean
+  /** Whether a proxy in between compresses. */
+  readonly gzip: boolean
 }
