@@ -77,7 +77,7 @@ export function printAccount(options: AccountOptions): void {
   row('reconnects', reconnectsMs.length, reconnectsMs.map((ms) => `back after ${inSeconds(ms)}`).join(', '))
   const pausedMs = pausesMs.reduce((sum, ms) => sum + ms, 0)
   row('pauses', pausesMs.length, pausesMs.length === 0 ? '' : `${inSeconds(pausedMs)} in all`)
-  row('retries', status.retries, 'calls that failed and were made again')
+  row('retries', status.retries, 'calls that failed and were retried')
   row('lost events', comparison.differences.length === 0 ? 0 : 'see below')
 
   if (options.bundleFates !== undefined) printBundle(screen, options.bundleFates)

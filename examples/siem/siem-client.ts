@@ -15,7 +15,7 @@ export interface SiemEntry extends GenericDocument {
 const timeoutMs = 10_000
 
 /**
- * The SIEM's API, call by call. It never tries again and catches nothing: the connector's base class reads the errors of
+ * The SIEM's API, call by call. It never retries and catches nothing: the connector's base class reads the errors of
  * ky and decides.
  */
 export class SiemClient {

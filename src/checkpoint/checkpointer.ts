@@ -207,14 +207,14 @@ export class Checkpointer {
     }
   }
 
-  /** Position of the event that removed an entity from the target and id map, if it was recent. */
+  /** Position of the event that withdrew an entity no longer in the id map, if it was recent. */
   departureOf(key: string): Position | undefined {
     return this.#departures.positionOf(key)
   }
 
   /**
    * @param replayed as in {@link putEntity}.
-   * @param position of the event that removed it.
+   * @param position of the event that withdrew it.
    */
   deleteEntity(key: string, replayed?: number, position?: Position): void {
     this.#pending.entities.set(key, undefined)
@@ -409,7 +409,7 @@ export interface CheckpointerOptions {
   readonly clock: Clock
   readonly random: Random
   /**
-   * The position that {@link CommitPart}s save. Without it, removed entities are not remembered. @default
+   * The position that {@link CommitPart}s save. Without it, withdrawn entities are not remembered. @default
    * none
    */
   readonly progress?: { readonly safe: Position | undefined } | undefined

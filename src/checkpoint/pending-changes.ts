@@ -105,8 +105,8 @@ function* absent(entities: ReadonlyMap<string, EntityRecord | undefined>): Itera
 }
 
 /**
- * Above this number, removed entities are not remembered: after a crash they are created and deleted once
- * more. It takes this many removals while an earlier event is unfinished.
+ * Above this number, withdrawn entities are not remembered: after a crash they are created and deleted once
+ * more. It takes this many withdrawals while an earlier event is unfinished.
  */
 const maxDepartures = 100_000
 
@@ -117,10 +117,10 @@ export interface RecentDeleteChanges {
 }
 
 /**
- * Entities removed from the target while the saved position is still before their removal. The id map no
+ * Entities withdrawn from the target while the saved position is still before their withdrawal. The id map no
  * longer has them. Without this, a crash would repeat their whole history: created and deleted once more.
  *
- * Usually small: an entity is forgotten when the position passes its removal.
+ * Usually small: an entity is forgotten when the position passes its withdrawal.
  */
 export class RecentDeletes {
   readonly #positions = new Map<string, Position>()
@@ -138,14 +138,14 @@ export class RecentDeletes {
     }
   }
 
-  /** The event at `position` removed an entity. */
+  /** The event at `position` withdrew an entity. */
   add(key: string, position: Position): void {
     if (this.#positions.size >= maxDepartures && !this.#positions.has(key)) return
     this.#positions.set(key, position)
     this.#pending.add(key)
   }
 
-  /** The position of the event that removed an entity, if earlier events can come again. */
+  /** The position of the event that withdrew an entity, if earlier events can come again. */
   positionOf(key: string): Position | undefined {
     return this.#positions.get(key)
   }
@@ -176,7 +176,7 @@ export class RecentDeletes {
         for (const key of putDepartures.keys()) this.#stored.add(key)
         for (const key of removeDepartures) {
           this.#stored.delete(key)
-          // It may have come back and been removed again in the meantime.
+          // It may have come back and been withdrawn again in the meantime.
           if (!this.#pending.has(key)) this.#positions.delete(key)
         }
         this.#passed = safe

@@ -36,7 +36,7 @@ const help = `
 Examples:
   opencti-stream dead-letters list                     the oldest first
   opencti-stream dead-letters show 17                  one with its message
-  opencti-stream dead-letters replay --all             try them again
+  opencti-stream dead-letters replay --all             retry them all
   opencti-stream dead-letters purge --older-than 30d
 
 The state is found by --state-dir and --connector-id, else by

@@ -17,11 +17,12 @@ Examples:
   opencti-stream snapshot allow
 `
 
-/** Most routes a connector has a list for. */
+/** Maximum number of routes for which to read lists. */
 const maxRoutes = 1000
 
 /**
- * The `snapshot` command: shows the lists of a target that takes only the whole list, and allows one that is much shorter.
+ * The `snapshot` command: shows the lists of a target that only accepts whole lists, and allows a much
+ * shorter one.
  *
  * @example
  * ```sh

@@ -57,11 +57,11 @@ export class Assembly {
   readonly #idMap: PushedEntities
   /** Features with a say in delivery. Links are requested before the entity is remembered. */
   readonly #features: readonly DeliveryFeature[]
-  /** Lists of a target that takes only the whole; undefined for any other. */
+  /** Lists of a target that only accepts whole lists; otherwise undefined. */
   readonly snapshots: Snapshots | undefined
   readonly #claims: Claims
   readonly #items: ClaimedItems
-  /** Those that are told what becomes of an item. */
+  /** Features notified of the outcome of items. */
   readonly #itemFeatures: readonly DeliveryFeature[]
   readonly #refusedRuns: RefusedRuns
   readonly #reports: DeliveryReports

@@ -93,18 +93,19 @@ export abstract class TargetHooks<Item> {
   flush?(operations: readonly FlushOperation<Item>[]): MaybePromise<readonly FlushResult[] | void>
 
   /**
-   * Replaces everything this connector has in the target with `items`, for targets that take only the whole list. `transform`
-   * then returns a list of items with a `key` each, and `create`, `update`, `delete`, and `flush` are not called. The items
-   * come sorted by key and are read from the state while you iterate; read them to the end, or throw. Runs soon after a
-   * change, at most once in `snapshot.minIntervalMs`, and never before everything that the platform has is known.
+   * Replaces everything this connector has in the target with `items`, for targets that only accept whole
+   * lists. `transform` then returns a list of items, each with a `key`, and `create`, `update`, `delete`, and
+   * `flush` are not called. The items are sorted by key and read from the state while you iterate; read them
+   * to the end, or throw. Called soon after a change, at most once per `snapshot.minIntervalMs`, and never
+   * before everything on the platform is known.
    *
-   * @returns nothing once the target has the list, or a {@link SnapshotJob} while it is still at work on it.
+   * @returns nothing once the target has the list, or a {@link SnapshotJob} while it is still processing it.
    */
   replaceAll?(items: AsyncIterable<Item>, context: SnapshotContext): MaybePromise<SnapshotJob | void>
 
   /**
-   * Asks the target whether a job that `replaceAll` returned is done. Called until it returns true, also after a restart. If
-   * the target gave the job up, throw `PermanentError`: the list is sent anew.
+   * Asks the target whether a job returned by `replaceAll` is done. Called until it returns true, even after
+   * a restart. If the target abandoned the job, throw `PermanentError`: the list is then sent again.
    */
   jobDone?(job: string, signal: AbortSignal): MaybePromise<boolean>
 

@@ -145,7 +145,7 @@ export type ConnectorNotice =
    */
   | { readonly kind: 'state-not-read'; readonly error: StreamConnectorError }
   | { readonly kind: 'state-readable' }
-  /** The target does not have the list as it should be (it keeps the one it has; `reason` says why), or does again. */
+  /** The target did not take the current list (and keeps its own; `reason` says why), or took it again. */
   | { readonly kind: 'snapshot-failed'; readonly reason: string; readonly route?: string | undefined }
   | { readonly kind: 'snapshot-restored'; readonly route?: string | undefined }
   /** Some dead letters cannot be read or replayed (events continue), or all of them can again. */
@@ -175,13 +175,13 @@ export type ConnectorNotice =
    */
   | { readonly kind: 'reconciled'; readonly report: ReconcileReport }
   /**
-   * The state was lost, and with it what claims the items in the target. Everything that exists is told again, and nothing is
-   * deleted until that is done; unless no catch-up is possible (`isToldAgain` is false).
+   * The state was lost, including the claims on the target's items. Everything that exists is sent again, and nothing is deleted
+   * until that is done; unless no catch-up is possible (`isToldAgain` is false).
    */
   | { readonly kind: 'claims-unknown'; readonly isToldAgain: boolean }
-  /** What claims the items in the target is known again. If `isCleared`, what nothing claims any more was deleted. */
+  /** The claims on the target's items are known again. If `isCleared`, items without a claim were deleted. */
   | { readonly kind: 'claims-known'; readonly isCleared: boolean }
-  /** The comparison failed. Nothing was repaired; the next comparison tries again. */
+  /** The comparison failed. Nothing was repaired; the next comparison retries. */
   | { readonly kind: 'reconcile-failed'; readonly error: StreamConnectorError }
 
 /** Lifecycle state. Moves only left to right, except that `failed` can follow any state. */

@@ -15,23 +15,23 @@ export interface ReconcileReport {
   readonly durationMs: number
   /** Entities in the id map that were compared. */
   readonly known: number
-  /** Items that the target should have, where `transform` returns items with keys. Undefined where it does not. */
+  /** Items the target should have, if `transform` returns items with keys; otherwise undefined. */
   readonly items?: number | undefined
   /** Entities or items the target listed. Undefined without a `list` hook. */
   readonly listed: number | undefined
   /** In the id map, but no longer on the platform or no longer visible to the token's user. */
   readonly gone: number
-  /** In the id map and on the platform, but missing from the target. Of items: claimed, but missing from the target. */
+  /** In the id map and on the platform, or claimed as items, but missing from the target. */
   readonly missing: number
-  /** In the target, but not in the id map. Of items: under a key that is not known. */
+  /** In the target, but not in the id map; or items under an unknown key. */
   readonly orphans: number
-  /** Target ids, or keys, of the first orphans, at most 100. */
+  /** Target ids or keys of the first orphans, at most 100. */
   readonly orphanIds: readonly string[]
-  /** Gone entities, and items that nothing claims, that were removed from the target. */
+  /** Gone entities, and items without a claim, that were removed from the target. */
   readonly withdrawn: number
   /** Missing entities or items that were recreated in the target. */
   readonly recreated: number
-  /** Orphans that were ours, are gone from the platform or claimed by nothing, and were removed. */
+  /** Orphans that were ours, gone from the platform or without a claim, and were removed. */
   readonly orphansWithdrawn: number
   /** Left alone because a newer event took precedence. */
   readonly overtaken: number
@@ -56,8 +56,8 @@ export interface ReconcileOptions {
 }
 
 /**
- * One entity in the target, or one item where `transform` returns items with keys: its id or key, or an object with more
- * detail.
+ * An entity in the target, or an item if `transform` returns items with keys: its id or key, or an object
+ * with more detail.
  */
 export type ListedItem =
   | string
@@ -65,9 +65,9 @@ export type ListedItem =
   | {
       /** The id `create` returned. */
       readonly externalId?: string | number | undefined
-      /** The item's key, where `transform` returns items with keys. */
+      /** The item's key, if `transform` returns items with keys. */
       readonly key?: string | undefined
-      /** The route through which the item is there. Needed only where two routes can have the same key. */
+      /** The route of the item. Only needed if two routes can have the same key. */
       readonly route?: string | undefined
       /** The entity's STIX id, if the target stores it. */
       readonly stixId?: string | undefined

@@ -28,7 +28,7 @@ export interface DeliveryFeature {
   ): MaybePromise<EntityRecord | Outcome | undefined>
   /** The target accepted the entity, under this id if it assigned one. */
   taken?(operation: Operation, externalId: string | undefined, callHook: CallHook): void | Promise<void>
-  /** The target has some items of the entity as they are now, and others not. */
+  /** The target has the current state of some of the entity's items, but not of others. */
   partlyTaken?(operation: Operation): MaybePromise<void>
   /** The target no longer has the entity. */
   lost?(operation: Operation): void

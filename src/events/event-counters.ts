@@ -14,8 +14,8 @@ export function isOutcome(answer: object | undefined): answer is Outcome {
 export const delivered: Outcome = { kind: 'delivered' }
 
 /**
- * How an event ends whose items are in the list that the target takes only whole. The event is over, and what it said is kept;
- * it counts as delivered when the target has taken the list.
+ * Outcome of an event whose items are in a list that the target only accepts whole. The event has ended and
+ * its content is stored; it counts as delivered once the target has taken the list.
  */
 export const listed: Outcome = { kind: 'delivered' }
 
@@ -87,17 +87,17 @@ export class EventCounters {
     }
   }
 
-  /** Events that have come to be {@link listed} so far. */
+  /** Number of events that were {@link listed} so far. */
   get listed(): number {
     return this.#listed
   }
 
-  /** How many of them the target has taken. */
+  /** Number of those that the target has taken. */
   get listedDelivered(): number {
     return this.#listedDelivered
   }
 
-  /** The target has taken the list with the first so many of them. */
+  /** The target has taken the list with this many of them. */
   deliverListed(count: number): void {
     for (; this.#listedDelivered < count; this.#listedDelivered++) this.close(delivered)
   }

@@ -4,34 +4,34 @@ import { type DeleteReason, Operation } from './operation.ts'
 import { worse } from './pending-event.ts'
 import { shortened } from '../util/shortened.ts'
 
-/** The most items of one entity that are under way at a time: an entity can have a hundred thousand. */
+/** Maximum number of items of an entity in flight at a time: an entity can have a hundred thousand. */
 const maxUnderWay = 1000
 
-/** Characters of a key that an error shows. */
+/** Maximum number of characters of a key in an error. */
 const maxShownCharacters = 200
 
-/** What an event changes about an entity's claim on one key. */
+/** What an event changes about an entity's claim on a key. */
 export interface ItemChange {
-  /** The item's key as the author gave it. */
+  /** The item's key as the author returned it. */
   readonly name: string
-  /** The same with the name of the route, as the state keeps it. */
+  /** The same with the name of the route, as stored in the state. */
   readonly key: string
-  /** The claim as it was, and as it is to be, as JSON text; undefined where there is none. */
+  /** The claim before and after, as JSON text; undefined for none. */
   readonly before: string | undefined
   readonly after: string | undefined
 }
 
-/** The effect of an entity's event on one item, in the lane of that item's key. */
+/** An event's effect on one item, in the lane of that item's key. */
 export class ItemOperation extends Operation {
   readonly work: ItemWork
   readonly change: ItemChange
-  /** Why the item has to go, should nobody else claim it. */
+  /** Why to withdraw the item if nobody else claims it. */
   readonly deleteReason: DeleteReason | undefined
-  /** All claims on the key combined, as JSON text, once its turn has come; undefined when there are none. */
+  /** All claims on the key combined, as JSON text, at its turn; undefined if there are none. */
   combined: string | undefined
-  /** The same as the hook gets it. */
+  /** The same as passed to the hook. */
   item: unknown
-  /** It is written down that the target is told of it. */
+  /** It was recorded that the target is about to learn of it. */
   isAnnounced = false
 
   constructor(work: ItemWork, change: ItemChange) {
@@ -48,7 +48,7 @@ export class ItemOperation extends Operation {
     return this.change.name
   }
 
-  /** Failures of several items of one entity are those of one entity. */
+  /** Failures of several items of an entity count as failures of that one entity. */
   override get entityKey(): string {
     return this.work.operation.entityKey
   }
@@ -58,15 +58,15 @@ export class ItemOperation extends Operation {
   }
 }
 
-/** The lane of an item. @param key as the state keeps it. */
+/** The lane of an item. @param key as stored in the state. */
 export function itemLaneOf(key: string): string {
   return `item:${key}`
 }
 
-/** An operation of an entity that has its effects on items: it ends when all of them have. */
+/** An entity's operation that affects items: it ends when all of them have. */
 export class ItemWork {
   readonly operation: Operation
-  /** Whether the entity has any items when all of this is done. */
+  /** Whether the entity has any items once all of this is done. */
   readonly leavesItems: boolean
   #changes: readonly ItemChange[]
   #begun = 0
@@ -75,12 +75,15 @@ export class ItemWork {
   #failed = 0
   #verdict: Verdict | undefined
   #isCancelled = false
-  /** The most tries that one of its items has had. */
+  /** The largest number of attempts for one of its items. */
   attempts = 0
-  /** Whether something else than the event may be why items failed: nothing was delivered since others were refused too. */
+  /**
+   * Whether something other than the event may be why items failed: nothing was delivered since others were
+   * refused, too.
+   */
   isSuspect = false
 
-  /** @param outcome what becomes of the operation when there are no changes. */
+  /** @param outcome the operation's outcome if there are no changes. */
   constructor(
     operation: Operation,
     changes: readonly ItemChange[],
@@ -93,12 +96,12 @@ export class ItemWork {
     this.leavesItems = leavesItems
   }
 
-  /** Whether nothing of it is left to do. */
+  /** Whether nothing is left to do. */
   get isOver(): boolean {
     return this.#ended === this.#begun && this.#begun === this.#changes.length
   }
 
-  /** Whether somebody has reset the connector meanwhile. */
+  /** Whether someone has reset the connector in the meantime. */
   get isCancelled(): boolean {
     return this.#isCancelled
   }
@@ -118,7 +121,7 @@ export class ItemWork {
     }
   }
 
-  /** The next items that may begin. */
+  /** The next items that may start. */
   *next(): Iterable<ItemOperation> {
     while (this.#begun < this.#changes.length && this.#begun - this.#ended < maxUnderWay) {
       yield new ItemOperation(this, this.#changes[this.#begun++]!)
@@ -137,10 +140,10 @@ export class ItemWork {
     this.#outcome = worse(this.#outcome, outcome)
   }
 
-  /** What the target has refused to create: it has nothing of that. */
+  /** The target refused to create this item, so it does not have it. */
   readonly refused: ItemChange[] = []
 
-  /** An item permanently could not be delivered. */
+  /** An item failed permanently. */
   failed({ itemKey, kind, change, tries }: ItemOperation, verdict: Verdict, isSuspect: boolean): void {
     if (kind === 'create' && verdict.kind === 'reject') this.refused.push(change)
     this.#verdict ??= { ...verdict, reason: `${shortened(itemKey, maxShownCharacters)}: ${verdict.reason}` }

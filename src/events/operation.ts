@@ -8,7 +8,7 @@ import { entityKeyOfLane, type Route } from './routes.ts'
 export type OperationKind = 'create' | 'update' | 'delete'
 
 /**
- * Why an entity must be removed from the target:
+ * Why an entity must be withdrawn from the target:
  * - `deleted`: it was deleted on the platform;
  * - `left-filter`: it still exists, but no longer matches the stream's or the connector's filter, or
  *   `transform` no longer returns anything for it;
@@ -139,10 +139,10 @@ const noLanes: readonly string[] = []
 export interface Repair {
   /**
    * `withdraw`: gone from the platform; `recreate`: lost by the target; `orphan`: in the target, ours, and
-   * not in the id map; `deferred`: items that were not removed while it was not known what claims them.
+   * not in the id map; `deferred`: items that were kept while their claims were unknown.
    */
   readonly kind: 'withdraw' | 'recreate' | 'orphan' | 'deferred'
-  /** The item it is about, by the key that the author gives it; absent when it is about an entity as a whole. */
+  /** The item's key as the author returned it. Undefined if the repair concerns the whole entity. */
   readonly itemKey?: string | undefined
   /** Route where it was found. Undefined if there is none. */
   readonly route?: string | undefined

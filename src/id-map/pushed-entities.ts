@@ -127,7 +127,8 @@ export class PushedEntities implements DeliveryFeature {
   #orderToCatchUp({ event, kind, entity }: Operation, caughtUpMs: number): KnownReason | undefined {
     const { newestTold: newest } = this.#progress.ledger
     if (newest === undefined || comparePositions(event.position!, newest) > 0) return undefined
-    // What leaves the stream's filter, or is merged into another entity, carries the time of an earlier change.
+    // An entity that leaves the stream's filter or is merged into another carries the time of an earlier
+    // change.
     const isOlder = event.name === 'delete' ? event.envelope.type !== 'delete' : entity !== event.entity
     if (kind === 'delete' && isOlder) return undefined
     const updatedMs = updatedMsOf(entity)
@@ -153,7 +154,7 @@ export class PushedEntities implements DeliveryFeature {
     this.#checkpointer.putEntity(record, operation.replayedAlone)
   }
 
-  /** The target has some of what the entity should be there: it has to be known when the entity goes. */
+  /** The target has part of the entity's state: it must be known when the entity goes. */
   async partlyTaken(operation: Operation): Promise<void> {
     const { key, entity, route, kind } = operation
     if (!this.#delivery.idMap || kind === 'delete') return

@@ -14,7 +14,7 @@ import { type Redactor } from '../util/redactor.ts'
 type OnEnded = (outcome: Outcome) => void
 
 /**
- * Puts operations without an event in the lanes: the repairs that a comparison found, and the removal of
+ * Puts operations without an event in the lanes: the repairs that a comparison found, and the withdrawal of
  * expired entities. They bypass the ledger.
  */
 export class InternalEvents {
@@ -57,7 +57,7 @@ export class InternalEvents {
   }
 
   /**
-   * Takes the removal of an expired entity through the lanes as an event: the counters count it as received
+   * Takes the withdrawal of an expired entity through the lanes as an event: the counters count it as received
    * and ended. The id map keeps it until it has ended.
    */
   expire(record: EntityRecord, onEnded: OnEnded): void {
@@ -105,7 +105,7 @@ export interface InternalEventsOptions extends PlannerOptions {
 }
 
 /**
- * The operation that removes an entity from a route, in its current lane: the route may have had another
+ * The operation that withdraws an entity from a route, in its current lane: the route may have had another
  * name.
  */
 function withdrawalOf(

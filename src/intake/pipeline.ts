@@ -276,7 +276,7 @@ export interface PipelineOptions {
   /** Keep undeliverable events. */
   readonly letters: Pick<DeadLetterWriter, 'buryUnreadable' | 'buryUnplanned'>
   readonly delivery: DeliveryOptions
-  /** Whether entities deleted on the platform are removed from the target. */
+  /** Whether entities deleted on the platform are withdrawn from the target. */
   readonly listenDelete: boolean
   readonly clock: Clock
   readonly logger: Logger

@@ -150,7 +150,7 @@ export class ClaimedItems implements DeliveryFeature {
     this.#options.claims.putItem(item.change.key, undefined)
   }
 
-  /** All items of an entity have ended: those that the target has refused are not claimed. */
+  /** All items of an entity have ended: those that the target refused are not claimed. */
   ended({ operation, refused }: ItemWork): void {
     for (const { key, before } of refused) this.#options.claims.put(operation.key, key, before)
   }

@@ -97,7 +97,7 @@ export class Claims implements CommitPart {
     for (const claim of changes.values()) if (claim !== undefined && claim.item !== intended) yield claim
   }
 
-  /** An entity that claims a key; undefined when none does. */
+  /** An entity that claims a key; undefined if there is none. */
   async claimant(key: string): Promise<string | undefined> {
     for await (const { entity } of this.#claimsOn(key, undefined)) return entity
     return undefined

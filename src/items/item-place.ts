@@ -11,7 +11,7 @@ export function keyOfPlace(place: string, route: string | undefined): string {
   return route === undefined ? place : place.slice(0, place.length - separator.length - route.length)
 }
 
-/** The route of a place; undefined for what is at none. */
+/** The route of a place; undefined if there is none. */
 export function routeOfPlace(place: string): string | undefined {
   const index = place.indexOf(separator)
   return index < 0 ? undefined : place.slice(index + separator.length)

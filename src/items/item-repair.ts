@@ -3,19 +3,19 @@ import { type Operation, type Repair } from '../events/operation.ts'
 import { itemPlace } from './item-place.ts'
 import { type ItemRecord } from '../store/state-store.ts'
 
-/** The repair of one item, which a comparison has found necessary; undefined for any other operation. */
+/** The repair of one item that a comparison requested; undefined for any other operation. */
 export function repairOf({ origin }: Operation): (Repair & { readonly itemKey: string }) | undefined {
   if (origin.kind !== 'repair' || origin.repair.itemKey === undefined) return undefined
   return { ...origin.repair, itemKey: origin.repair.itemKey }
 }
 
-/** Whether an operation is about items and no entity. */
+/** Whether an operation is about items rather than an entity. */
 export function isAboutItems(operation: Operation): boolean {
   const { origin } = operation
   return repairOf(operation) !== undefined || (origin.kind === 'repair' && origin.repair.kind === 'deferred')
 }
 
-/** What the repair of one item has to do: it changes no claim, and says what all claims say together. */
+/** The change for the repair of an item: it changes no claim, and applies all claims combined. */
 export function workOfRepair(operation: Operation): ItemWork | undefined {
   const repair = repairOf(operation)
   if (repair === undefined) return undefined
@@ -25,10 +25,10 @@ export function workOfRepair(operation: Operation): ItemWork | undefined {
 }
 
 /**
- * Whether something has happened to the item since the comparison.
+ * Whether the item has changed since the comparison.
  *
- * @param combined what all claims on the key say together; undefined when there are none.
- * @param record what the target was told.
+ * @param combined all claims on the key, combined; undefined if there are none.
+ * @param record what the target last received.
  */
 export function isOvertaken(
   { kind, isOvertaken: isChanged }: Repair,
@@ -40,7 +40,10 @@ export function isOvertaken(
   return record === undefined || (kind === 'withdraw' && combined !== undefined)
 }
 
-/** What the target has, by the comparison: nothing of what it has lost, and under its own id what nobody knew. */
+/**
+ * What the target has according to the comparison: nothing if it lost the item, and an unknown one under its
+ * own id.
+ */
 export function atTarget(
   { kind, externalId }: Repair,
   key: string,

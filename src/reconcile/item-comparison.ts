@@ -17,13 +17,13 @@ import { pages } from './pages.ts'
 import { type RepairTally } from './repair-tally.ts'
 import { TargetListing } from './target-listing.ts'
 
-/** Items to read at a time. */
+/** Number of items to read at a time. */
 const pageSize = 500
 
 /**
- * The part of a comparison that is about items with keys: what the target lists against what the state says it was told, and
- * that against the claims. The platform need not be asked: the claims say what the target should have. Keeps a hash for each
- * id.
+ * The part of a comparison that handles items with keys: compares the target's list with what the state says
+ * it received, and that with the claims. It does not ask the platform: the claims say what the target should
+ * have. Keeps a hash of each id.
  */
 export class ItemComparison {
   readonly #options: ItemComparisonOptions
@@ -32,7 +32,7 @@ export class ItemComparison {
     this.#options = options
   }
 
-  /** Compares, and changes nothing. */
+  /** Compares without changing anything. */
   async compare(signal: AbortSignal): Promise<ComparedItems> {
     const { claims } = this.#options
     const table = new MarkTable()
@@ -78,7 +78,7 @@ export class ItemComparison {
   async #list(table: MarkTable, signal: AbortSignal): Promise<TargetListing | undefined> {
     const { hooks, reconcile, progress } = this.#options
     if (hooks.list === undefined) return undefined
-    // Where not all claims are known, a value that nothing seems to claim may be claimed all the same.
+    // If not all claims are known, a value without a visible claim may still be claimed.
     const mayDelete = reconcile.orphans === 'delete' && progress.mapIsComplete
     const listing = new TargetListing(table, idsOfListed, ({ key }) => mayDelete && key !== undefined)
     // A hook may ignore the signal.
@@ -86,7 +86,10 @@ export class ItemComparison {
     return listing
   }
 
-  /** Of the orphans that may be deleted those that nothing claims, and that were not told meanwhile. */
+  /**
+   * Of the orphans that may be deleted, those that nothing claims and that the target did not receive in the
+   * meantime.
+   */
   async #unclaimed(listing: TargetListing | undefined): Promise<Listed[]> {
     const { claims } = this.#options
     const found: Listed[] = []
@@ -98,7 +101,7 @@ export class ItemComparison {
     return found
   }
 
-  /** Something listed was told to the target after the comparison began. */
+  /** The target received something listed after the comparison began. */
   #hasCome({ key, externalId, route }: Listed): boolean {
     const { hasChanged, routes } = this.#options
     const names = route === undefined ? [undefined, ...routes.all.map(({ name }) => name)] : [route]
@@ -113,7 +116,7 @@ export class ItemComparison {
     return !this.#options.hasChanged(itemLaneOf(key))
   }
 
-  /** Tells what the target has lost again, or deletes what nothing claims. */
+  /** Restores what the target has lost, or deletes what nothing claims. */
   async #repair(
     { key, externalId }: ItemRecord,
     claimant: string | undefined,
@@ -143,18 +146,18 @@ export class ItemComparison {
   }
 }
 
-/** What a comparison has found out about items. */
+/** The result of comparing items. */
 export interface ComparedItems {
-  /** How many the target was told of. */
+  /** Number of items the target received. */
   readonly known: number
   readonly listed: number | undefined
-  /** How many the target has lost. */
+  /** Number of items the target has lost. */
   readonly missing: number
-  /** How many the target was told of and nothing claims. */
+  /** Number of items the target received but nothing claims. */
   readonly unclaimed: number
-  /** How many would be deleted: those, and orphans. */
+  /** Number of items to delete: those, and orphans. */
   readonly surplus: number
-  /** The orphans, without what has come meanwhile. */
+  /** The orphans, without items that arrived in the meantime. */
   orphans(): { readonly count: number; readonly ids: readonly string[] }
   repair(
     may: { readonly mayWithdraw: boolean; readonly mayRecreate: boolean },
@@ -173,7 +176,7 @@ export interface ItemComparisonOptions {
   readonly progress: { readonly mapIsComplete: boolean }
   /** Whether what is known under this id has changed since the comparison began. */
   readonly hasChanged: (id: string) => boolean
-  /** Takes a repair through the lanes. @param changes the ids whose change makes it void. */
+  /** Takes a repair through the lanes. @param changes the ids whose change invalidates it. */
   readonly push: (
     repair: Omit<Repair, 'isOvertaken'>,
     changes: readonly string[],
@@ -183,7 +186,7 @@ export interface ItemComparisonOptions {
   ) => Promise<void>
 }
 
-/** How many of what a target lists is not known, without what has come meanwhile, and the ids of the first. */
+/** Number of unknown items in a target's list, without those that arrived in the meantime, and the first ids. */
 export function orphansOf(
   listing: TargetListing | undefined,
   hasCome: (listed: Listed) => boolean,
@@ -196,7 +199,7 @@ export function orphansOf(
   }
 }
 
-/** Under which the target may list an item: with the route, or without it. */
+/** The names under which the target may list an item: with or without the route. */
 function idsOf({ key, externalId }: ItemRecord): readonly string[] {
   const ids = [key, keyOfPlace(key, routeOfPlace(key))]
   return externalId === undefined || externalId === unknownExternalId ? ids : [...ids, externalId]
@@ -204,7 +207,7 @@ function idsOf({ key, externalId }: ItemRecord): readonly string[] {
 
 const none: readonly (readonly ItemRecord[])[] = []
 
-/** With a route, the key is that of the state; without one, it counts for every route. */
+/** With a route, the key is the state's; without one, it applies to every route. */
 function idsOfListed({ externalId, key, route }: Listed): readonly string[] {
   const ids = key === undefined ? [] : [itemPlace(key, route)]
   return externalId === undefined ? ids : [...ids, externalId]

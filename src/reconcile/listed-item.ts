@@ -1,7 +1,7 @@
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { type ListedItem } from '../contract/reconcile-report.ts'
 
-/** What the `list` hook says of one thing in the target; it has at least one id. */
+/** What the `list` hook says about one item in the target; it has at least one id. */
 export interface Listed {
   readonly externalId: string | undefined
   readonly key: string | undefined
@@ -10,7 +10,7 @@ export interface Listed {
   readonly isOurs: boolean
 }
 
-/** @throws StreamConnectorError with `HOOK_RESULT` if it has no id at all. */
+/** @throws StreamConnectorError with `HOOK_RESULT` if it has no id. */
 export function readListedItem(item: ListedItem): Listed {
   if (typeof item === 'string' || typeof item === 'number') {
     return { externalId: String(item), key: undefined, route: undefined, stixId: undefined, isOurs: false }

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 /** Reads the next rows after a key. */
 type ReadPage<Row> = (page: { afterKey: string | undefined; limit: number }) => Promise<readonly Row[]>
 
-/** All rows in order of key, `limit` at a time, as the store has them when their page comes. */
+/** All rows by key, `limit` at a time, as stored when their page is read. */
 export async function* pages<Row extends { readonly key: string }>(
   read: ReadPage<Row>,
   limit: number,

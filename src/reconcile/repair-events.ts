@@ -19,10 +19,10 @@ export function goneEvent(record: EntityRecord): StreamEvent {
 }
 
 /**
- * Stands for what is repaired about an item: in the lanes of entities it is under the item's key, which no entity has. The
- * order of what is done to the item is kept by the item's own lane.
+ * The event for the repair of an item. In the lanes of entities it uses the item's key, which no entity has;
+ * the item's own lane keeps the order of its changes.
  *
- * @param record an entity that claims the item; undefined where none does, which leaves nothing but the key to tell.
+ * @param record an entity that claims the item; undefined if there is none, so that only the key is known.
  */
 export function itemEvent(itemKey: string, record: EntityRecord | undefined): StreamEvent {
   const event = goneEvent(record ?? { key: itemKey, stixId: itemKey })

@@ -19,14 +19,14 @@ export class TargetListing {
   readonly #idsOf: ListedIds
   /** Number of items the target listed. */
   listed = 0
-  /** Number of items that are not known. */
+  /** Number of unknown items. */
   orphanCount = 0
   /** The first orphans. */
   readonly orphans: Listed[] = []
   /** Orphans with our mark that may be deleted. */
   readonly deletable: Listed[] = []
 
-  /** @param mayDelete of what is not known and has our mark. */
+  /** @param mayDelete whether an unknown item with our mark may be deleted. */
   constructor(table: MarkTable, idsOf: ListedIds, mayDelete: (listed: Listed) => boolean) {
     this.#table = table
     this.#mayDelete = mayDelete
@@ -56,7 +56,7 @@ export class TargetListing {
   }
 }
 
-/** The ids under which something listed may be known, the most specific first. */
+/** The ids under which a listed item may be known, most specific first. */
 export type ListedIds = (listed: Listed) => readonly string[]
 
 function isListing(value: unknown): value is Listing {

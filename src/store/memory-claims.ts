@@ -52,7 +52,7 @@ export class MemoryClaims {
     return pageOf(this.#byKey.get(key), afterEntity, limit)
   }
 
-  /** A page of all claims, in order of key and then of entity. */
+  /** A page of all claims, by key, then entity. */
   page(after: ClaimPlace, limit: number): readonly Claim[] {
     this.#sortedClaimed ??= [...this.#byKey.keys()].toSorted(compareKeys)
     const found: Claim[] = []

@@ -178,7 +178,7 @@ export function claim(
     throw new StateError(
       'STATE_FOREIGN',
       `The state file ${fileName} in the state folder (CONNECTOR_STATE_DIR) belongs to another connector id. ` +
-        'Give this connector its own folder, or set CONNECTOR_ID back to its former id.',
+        'Give this connector its own folder, or restore its previous CONNECTOR_ID.',
     )
   }
   return false

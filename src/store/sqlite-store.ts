@@ -365,16 +365,16 @@ function mayOthersWrite(directory: string): boolean {
 }
 
 /**
- * The files of a state that is held, and whether they are where they were. A file that was deleted or replaced while it is
- * open takes what is written to it, and keeps nothing of that beyond the end of the process; and without the lock file
- * another process can hold the state as well.
+ * The files of an open state, and whether they are still in place. A file that is deleted or replaced while
+ * it is open accepts writes but loses them when the process ends; and without the lock file, another process
+ * can open the state as well.
  */
 export class HeldFiles {
   readonly #fileName: string
   /** By path. An open file keeps its number, and no other file gets it. */
   readonly #numbers = new Map<string, number>()
 
-  /** @param stateFile its path; it is open, and so are those beside it. */
+  /** @param stateFile its path; it is open, and so are the files beside it. */
   constructor(stateFile: string, lockFile: string) {
     this.#fileName = basename(stateFile)
     const paths = [stateFile, `${stateFile}-wal`, `${stateFile}-shm`, lockFile]
@@ -384,14 +384,14 @@ export class HeldFiles {
     }
   }
 
-  /** @throws StateError `STATE_NOT_WRITTEN` when one of them is not there any more, or is another one. */
+  /** @throws StateError `STATE_NOT_WRITTEN` if one of them is gone or was replaced. */
   requireInPlace(): void {
     for (const [path, number] of this.#numbers) {
       if (numberOf(path) === number) continue
       throw new StateError(
         'STATE_NOT_WRITTEN',
         `The file ${basename(path)} in the state folder (CONNECTOR_STATE_DIR) was deleted or replaced while the connector ` +
-          `holds the state ${this.#fileName}. Nothing more is written. Put it back, or restart the connector: it then ` +
+          `holds the state ${this.#fileName}. Nothing more is written. Restore it, or restart the connector: it then ` +
           'continues from what is in the folder, or from the position on the platform.',
       )
     }

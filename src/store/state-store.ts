@@ -28,27 +28,27 @@ export interface EntityRecord {
   readonly expiresAtMs?: number | undefined
 }
 
-/** An entity has an item under this key: the target must hold it for as long as anybody claims it. */
+/** An entity has an item under this key: the target must have it as long as anyone claims it. */
 export interface Claim {
   /** The key of the entity, as in {@link EntityRecord}. */
   readonly entity: string
-  /** The item's key, followed by `@` and the name of the route where there is one. */
+  /** The item's key, followed by `@` and the route if there is one. */
   readonly key: string
   /** The entity's item as JSON text. */
   readonly item: string
 }
 
-/** What the target holds under one key. */
+/** What the target has under a key. */
 export interface ItemRecord {
   /** As in {@link Claim}. */
   readonly key: string
-  /** The target's id for it; absent when the target assigns none. */
+  /** The target's id for it. Undefined if the target assigns none. */
   readonly externalId?: string | undefined
-  /** What the target was told last, as JSON text: all claims on the key, combined. */
+  /** What the target last received, as JSON text: all claims on the key, combined. */
   readonly item: string
 }
 
-/** Where a page of claims begins: after this one, in order of key and then of entity. */
+/** The claim after which a page begins, by key, then entity. */
 export type ClaimPlace = Pick<Claim, 'key' | 'entity'>
 
 /** An event that could not be delivered, before it is stored. */
@@ -174,25 +174,25 @@ export interface StateStore {
   /** Entities with `expiresAtMs` at or before `atMs`, soonest first. */
   expiring(page: { atMs: number; limit: number }): Promise<readonly EntityRecord[]>
   countEntities(): Promise<number>
-  /** A page of what an entity claims, in order of key, after `afterKey`. On the hot path, as {@link entity} is. */
+  /** A page of an entity's claims by key, after `afterKey`. On the hot path, like {@link entity}. */
   claimsOf(page: {
     entity: string
     afterKey?: string | undefined
     limit: number
   }): MaybePromise<readonly Claim[]>
-  /** A page of who claims a key, in order of entity, after `afterEntity`. On the hot path too. */
+  /** A page of the claims on a key by entity, after `afterEntity`. Also on the hot path. */
   claimsOn(page: {
     key: string
     afterEntity?: string | undefined
     limit: number
   }): MaybePromise<readonly Claim[]>
-  /** A page of all claims, in order of key and then of entity. */
+  /** A page of all claims, by key, then entity. */
   claims(page: { after?: ClaimPlace | undefined; limit: number }): Promise<readonly Claim[]>
-  /** What the target holds under a key. On the hot path too. */
+  /** What the target has under a key. Also on the hot path. */
   item(key: string): MaybePromise<ItemRecord | undefined>
-  /** What the target holds under this id of its own, at most a hundred. */
+  /** Items with this target id, at most a hundred. */
   itemsAt(externalId: string): MaybePromise<readonly ItemRecord[]>
-  /** A page of what the target holds, in order of key, after `afterKey`. */
+  /** A page of the target's items by key, after `afterKey`. */
   items(page: { afterKey?: string | undefined; limit: number }): Promise<readonly ItemRecord[]>
   countItems(): Promise<number>
   countClaims(): Promise<number>

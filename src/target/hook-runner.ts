@@ -149,7 +149,7 @@ export class HookRunner implements OperationHandler {
 
 export interface HookRunnerOptions extends TargetEffectsOptions {
   readonly items: ClaimedItems
-  /** What is told what becomes of an item, in this order: `items` among them. Default: nothing else. */
+  /** Features notified of the outcome of an item, in this order, including `items`. @default none */
   readonly itemFeatures?: readonly DeliveryFeature[] | undefined
   readonly clock: Clock
   readonly stopped: AbortSignal

@@ -130,7 +130,9 @@ test('describes a file full of problems in a few lines', async () => {
   const store = new MemoryStore()
   await store.open(connectorId)
   const lines = Array.from({ length: 10_000 }, () => '?')
-  await expect(new IdMap(store).import(() => lines)).rejects.toThrow(/line 20 is not valid JSON; and 9980 more/)
+  await expect(new IdMap(store).import(() => lines)).rejects.toThrow(
+    /line 20 is not valid JSON; and 9980 more/,
+  )
 })
 
 test('refuses an import while the connector runs, but not an export', async () => {

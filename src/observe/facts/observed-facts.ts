@@ -23,7 +23,7 @@ export interface ReconcileFacts {
   readonly found: ReadonlyMap<string, number>
 }
 
-/** Status of the list of one route, for a target that takes only the whole list. */
+/** Status of a route's list, for a target that only accepts whole lists. */
 export interface SnapshotFacts {
   /** Undefined without routes. */
   readonly route: string | undefined
@@ -85,7 +85,7 @@ export interface ObservedFacts extends EventCounts, Trouble {
   readonly pings: PingCounts
   /** Links written to the platform. Undefined if the connector writes none. */
   readonly links?: LinkFacts | undefined
-  /** Lists of a target that takes only the whole. Empty for any other. */
+  /** Lists of a target that only accepts whole lists; otherwise empty. */
   readonly snapshots: readonly SnapshotFacts[]
   /** Comparisons of target and platform. Undefined if they are not possible. */
   readonly reconcile?: ReconcileFacts | undefined

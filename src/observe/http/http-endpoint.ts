@@ -16,7 +16,7 @@ import { isOwnHost } from './host-check.ts'
 /** Response of a route. */
 export interface HttpAnswer {
   readonly status: number
-  /** Absent where there is no body. */
+  /** Undefined without a body. */
   readonly contentType?: string | undefined
   /** Text, or the streams of a pipeline; empty for HEAD. */
   readonly body: string | readonly Readable[]

@@ -10,44 +10,45 @@ import { isOwnHost } from './host-check.ts'
 import { type HttpAnswer, type HttpFolder } from './http-endpoint.ts'
 import { challenges, hasToken } from './list-token.ts'
 
-/** Where lists are found. */
+/** Path of the lists. */
 const listsPath = '/lists/'
 
-/** After how many seconds to ask again for a list that is not complete yet. */
+/** When to retry a list that is not complete yet, in seconds. */
 const retryAfterSeconds = 30
 
-/** Smaller ones are not worth it. */
+/** Smaller lists are not compressed. */
 const minGzipBytes = 1024
 
 export interface ListFolderOptions {
   readonly lists: ServedLists
   readonly clock: Clock
-  /** The address that it listens on. */
+  /** The address the server listens on. */
   readonly host: string
   readonly port: number | undefined
-  /** May be absent where only this machine can ask; then a web page of somebody else must still not read them. */
+  /** Optional if only this machine can connect; even then, pages of other web sites must not read the lists. */
   readonly token: Secret | undefined
-  /** Names under which this machine may be asked where there is no token, in lower case. */
+  /** Host names accepted without a token, in lower case. */
   readonly names: ReadonlySet<string>
 }
 
 /**
- * Answers `GET` and `HEAD` of `/lists/<name>`. No answer but 200 has a body: a firewall that looks at the body alone must not
- * find entries in it. A list that has no version yet is 503, so that nobody clears what it has.
+ * Answers `GET` and `HEAD` of `/lists/<name>`. Only 200 has a body: a firewall that only looks at the body
+ * must never find entries in another answer. A list without a version is 503, so that nobody clears an
+ * existing list.
  *
- * @throws StreamConnectorError `SETTINGS_INVALID` when lists could not be served, or to everybody.
+ * @throws StreamConnectorError `SETTINGS_INVALID` if lists could not be served, or would be open to everyone.
  */
 export function listFolder({ lists, clock, host, port, token, names }: ListFolderOptions): HttpFolder {
   const isOpen = token === undefined || token.reveal() === ''
   if (port === undefined)
     throw new StreamConnectorError(
       'SETTINGS_INVALID',
-      'CONNECTOR_HEALTH_PORT (connector.health_port) is not set, and this connector serves lists there. Set it to a port.',
+      'CONNECTOR_HEALTH_PORT (connector.health_port) is not set, but this connector serves lists on that port. Set it.',
     )
   if (isOpen && !isLoopback(host))
     throw new StreamConnectorError(
       'SETTINGS_INVALID',
-      'CONNECTOR_LIST_TOKEN (connector.list_token) is not set, and everybody who can reach CONNECTOR_HEALTH_HOST could read the lists. Set it to a long random token, or CONNECTOR_HEALTH_HOST to 127.0.0.1.',
+      'CONNECTOR_LIST_TOKEN (connector.list_token) is not set, so anyone who can reach CONNECTOR_HEALTH_HOST could read the lists. Set it to a long random token, or set CONNECTOR_HEALTH_HOST to 127.0.0.1.',
     )
   return {
     path: listsPath,
@@ -75,10 +76,10 @@ const notYet = () => without(503, { 'retry-after': String(retryAfterSeconds) })
 
 function answerWith(version: ServedVersion, request: IncomingMessage, nowMs: number): HttpAnswer {
   const isGzip = version.bytes >= minGzipBytes && takesGzip(request.headers['accept-encoding'])
-  // Of what is compressed anew each time only the meaning is the same for sure.
+  // Compressed anew each time, only the content is certain to be the same.
   const tag = isGzip ? `"${version.sha256}-gzip"` : `"${version.sha256}"`
   const modifiedSeconds = Math.floor(version.modifiedMs / 1000)
-  // A second that is not over may bring another list with the same date.
+  // Another list may be published with the same date until this second is over.
   const isDated = nowMs >= (modifiedSeconds + 1) * 1000
   const headers = {
     etag: isGzip ? `W/${tag}` : tag,
@@ -100,8 +101,8 @@ function answerWith(version: ServedVersion, request: IncomingMessage, nowMs: num
 }
 
 /**
- * Whether the client has what would be answered (RFC 9110, 13.2.2). A date counts only when it is the very one that was sent:
- * a clock that was set back would make a new list look old.
+ * Whether the client already has the answer (RFC 9110, 13.2.2). A date only counts if it is exactly the one
+ * sent: a clock that was set back would make a new list look old.
  */
 function isKnown({ headers }: IncomingMessage, tag: string, modifiedMs: number | undefined): boolean {
   const tags = headers['if-none-match']
@@ -111,7 +112,7 @@ function isKnown({ headers }: IncomingMessage, tag: string, modifiedMs: number |
   return since !== undefined && modifiedMs !== undefined && millisecondsOfHttpDate(since) === modifiedMs
 }
 
-/** Whether gzip is among what a client takes (RFC 9110, 12.5.3). */
+/** Whether the client accepts gzip (RFC 9110, 12.5.3). */
 function takesGzip(header: string | string[] | undefined): boolean {
   const codings = String(header ?? '')
     .toLowerCase()

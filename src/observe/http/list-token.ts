@@ -1,12 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { type Secret } from '../../util/secret.ts'
 
-/** What a client is asked for; Basic comes first, since that is what firewalls know. */
+/** The accepted schemes; Basic comes first, because firewalls support it. */
 export const challenges: readonly string[] = ['Basic realm="lists", charset="UTF-8"', 'Bearer']
 
 /**
- * Whether an Authorization header has the token: as a bearer token, or as the password of Basic with any user name, as
- * firewalls send it. How long it takes tells nothing of the token: the digests of both are compared.
+ * Whether an Authorization header contains the token: as a bearer token, or as the password of Basic with any
+ * user name, as firewalls send it. Timing reveals nothing about the token: the digests of both are compared.
  */
 export function hasToken(header: string | undefined, token: Secret): boolean {
   const given = credentialIn(header ?? '')
@@ -16,7 +16,7 @@ export function hasToken(header: string | undefined, token: Secret): boolean {
 
 const digestOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest()
 
-/** Headers come as Latin-1: one character for each byte. */
+/** Headers arrive as Latin-1: one character per byte. */
 function credentialIn(header: string): Buffer | undefined {
   const [, scheme = '', text = ''] = /^([a-z]+) +(\S+) *$/i.exec(header) ?? []
   if (scheme.toLowerCase() === 'bearer') return Buffer.from(text, 'latin1')

@@ -49,7 +49,7 @@ export const metricTable: readonly MetricRow[] = [
   },
   {
     name: 'opencti_stream_dead_letters_total',
-    help: 'Events put aside as dead letters since the start.',
+    help: 'Events that became dead letters since the start.',
     type: 'counter',
     read: (facts) => facts.deadLettered,
   },
@@ -199,7 +199,7 @@ export const metricTable: readonly MetricRow[] = [
   },
   {
     name: 'opencti_stream_route_dead_letters_total',
-    help: 'Operations put aside as dead letters since the start, by route.',
+    help: 'Operations that became dead letters since the start, by route.',
     type: 'counter',
     label: 'route',
     read: ofRoutes((account) => account.deadLettered),

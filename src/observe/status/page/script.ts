@@ -92,9 +92,9 @@ function letterRow({ id, entityId, entityType, eventType, attempts, error, at })
 }
 
 function oldestRow({ entityId, entityType, kind, attempts, lastFailure, since }) {
-  const tries = attempts === 0 ? 'waits for its turn' : attempts === 1 && lastFailure === '' ? 'its first try is under way' : attempts + (attempts === 1 ? ' try' : ' tries') + ' so far'
+  const progress = attempts === 0 ? 'waits for its turn' : attempts === 1 && lastFailure === '' ? 'its first attempt is running' : attempts + (attempts === 1 ? ' attempt' : ' attempts') + ' so far'
   return make('li', {}, make('div', { class: 'split' }, make('span', {}, kind + ' · ' + entityType), make('span', {}, 'since ' + since)),
-    make('code', {}, entityId), make('p', { class: 'quiet' }, tries + (lastFailure === '' ? '' : '. Last: ' + clip(lastFailure, 300))))
+    make('code', {}, entityId), make('p', { class: 'quiet' }, progress + (lastFailure === '' ? '' : '. Last: ' + clip(lastFailure, 300))))
 }
 ${plotScript}
 function showCounters({ received, delivered, skipped, deadLettered, inFlight }) {
