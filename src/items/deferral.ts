@@ -4,20 +4,20 @@ import { type StreamEvent } from '../opencti/stream-event.ts'
 import { type Entity } from '../stix/types/entity.ts'
 
 /**
- * In place of an entity: it claims what is not removed from the target yet, since it is not known whether anything else claims
- * it. The claims are open ones, which add nothing to what the others say.
+ * Takes the place of an entity: it claims items that are kept in the target because their claims are unknown.
+ * Its claims are open ones, which add nothing to the content of the others.
  */
 const deferring = 'deferred'
 
-/** How an item ends that nothing seems to claim while not all claims are known. */
+/** Outcome of an item without a visible claim while not all claims are known. */
 export const deferred: Outcome = { kind: 'skipped', reason: 'deferred' }
 
-/** What claims, at a route, what is not removed from it yet. */
+/** The placeholder that claims a route's kept items. */
 export function deferringAt(route: string | undefined): string {
   return laneOf(deferring, route)
 }
 
-/** That it goes, and its claims with it. */
+/** Withdraws it, and its claims with it. */
 export const deferralEvent: StreamEvent = deleteOf({ type: 'unknown', id: deferring } as unknown as Entity)
 
 function deleteOf(entity: Entity): StreamEvent {

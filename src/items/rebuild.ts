@@ -11,27 +11,28 @@ import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
 import { type Claims } from './claims.ts'
 import { deferralEvent } from './deferral.ts'
 
-/** How often it is looked whether all is told, in milliseconds. */
+/** How often to check whether everything has been sent, in milliseconds. */
 const lookEveryMs = 1000
 
-/** Pause before what failed at the end is tried again, in milliseconds. */
+/** Pause before a failed end is retried, in milliseconds. */
 const retryEveryMs = 60_000
 
-/** So often the end of a rebuild is tried by one process. */
+/** Maximum number of attempts of one process to end a rebuild. */
 const maxTries = 5
 
 /**
- * `telling`: claims come to be known, and nothing is removed from the target for want of one. `clearing`: all claims are
- * known; what was not removed is, where nothing claims it.
+ * `telling`: claims become known, and nothing is withdrawn for lack of a claim. `clearing`: all claims are
+ * known; kept items without a claim are withdrawn.
  */
 type Stage = 'telling' | 'clearing'
 
 /**
- * Finds out again which entities claim what the target holds, after the state was lost: everything that exists is told once
- * more. Until then a value that nothing seems to claim may be claimed all the same, so nothing leaves the target. Afterwards
- * what was kept for that reason goes, and the target's list, where there is one, is compared with the claims.
+ * Rebuilds the claims on the target's items after the state was lost: everything that exists is sent once
+ * more. Until then, a value without a visible claim may still be claimed, so nothing is withdrawn from the
+ * target. Afterwards, the items kept for that reason are withdrawn if nothing claims them, and the target's
+ * list, if there is one, is compared with the claims.
  *
- * It is in the state how far this is, so that a process that is killed in the middle goes on with it.
+ * The state stores the progress, so that the next process continues after a kill.
  */
 export class Rebuild implements CommitPart {
   readonly #options: RebuildOptions
@@ -55,9 +56,9 @@ export class Rebuild implements CommitPart {
   }
 
   /**
-   * The claims are not known.
+   * The claims are unknown.
    *
-   * @param isToldAgain whether everything that exists is about to be told.
+   * @param isToldAgain whether everything that exists is about to be sent.
    */
   begin(isToldAgain: boolean): void {
     this.#options.claims.use()
@@ -72,9 +73,9 @@ export class Rebuild implements CommitPart {
   }
 
   /**
-   * Somebody has made the connector begin elsewhere.
+   * Someone made the connector begin elsewhere.
    *
-   * @param isWhole whether everything that exists is about to be told.
+   * @param isWhole whether everything that exists is about to be sent.
    */
   restart(isWhole: boolean): void {
     const { claims, progress } = this.#options
@@ -89,10 +90,10 @@ export class Rebuild implements CommitPart {
     return repeatUntilAborted(look, { clock, everyMs: lookEveryMs, signal, isAtOnce: true })
   }
 
-  /** @returns how long to wait before the next look, in milliseconds. */
+  /** @returns how long to wait before the next check, in milliseconds. */
   async #look(signal: AbortSignal): Promise<number> {
     const { progress, checkpointer, onNotice } = this.#options
-    // The platform has no catch-up of this stream.
+    // The platform cannot catch up this stream.
     if (this.#stage === 'telling' && !progress.mayCatchUp) this.begin(false)
     if (this.#stage === 'telling' && progress.hasReadAll) {
       progress.mapIsComplete = true
@@ -101,7 +102,7 @@ export class Rebuild implements CommitPart {
     }
     if (this.#stage !== 'clearing') return lookEveryMs
     const isDone = await this.#clear(signal).catch(() => false)
-    // Somebody may have begun it anew.
+    // Someone may have restarted it.
     if (signal.aborted || this.#stage !== 'clearing') return lookEveryMs
     if (!isDone && ++this.#tries < maxTries) return retryEveryMs
     this.#move(undefined)
@@ -123,7 +124,7 @@ export class Rebuild implements CommitPart {
     return true
   }
 
-  /** What was not removed at a route, as an entity that goes: its claims are what was deferred. */
+  /** The kept items of a route, as an entity that is withdrawn: its claims are the deferred ones. */
   #removeDeferred(route: string | undefined, signal: AbortSignal): Promise<Outcome> {
     const { events, engine } = this.#options
     const ended = Promise.withResolvers<Outcome>()
@@ -140,15 +141,15 @@ export class Rebuild implements CommitPart {
   }
 }
 
-/** How the connector starts, as the session says. */
+/** How the connector starts, according to the session. */
 export interface RebuildStart {
   readonly lostClaims?: 'told-again' | 'unknown' | undefined
   readonly isAnew: boolean
 }
 
-/** How far the connector has come, and whether a rebuild goes on. */
+/** The connector's progress, and whether a rebuild is running. */
 export interface RebuildProgress {
-  /** Everything that the platform had when it was asked last is told and finished. */
+  /** Everything the platform had when last asked has been sent and is finished. */
   readonly hasReadAll: boolean
   readonly mayCatchUp: boolean
   mapIsComplete: boolean
@@ -164,7 +165,7 @@ export interface RebuildOptions {
   readonly clock: Clock
   readonly engine: { hurry(): void }
   readonly events: { repair(event: StreamEvent, repair: Repair, onEnded: (outcome: Outcome) => void): void }
-  /** Compares the target's list with the claims. Undefined where it has none. */
+  /** Compares the target's list with the claims. Undefined without a list. */
   readonly compare: ((signal: AbortSignal) => Promise<unknown>) | undefined
   readonly onNotice: (notice: ConnectorNotice) => void
 }

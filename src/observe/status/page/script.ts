@@ -87,7 +87,7 @@ function errorRow({ what, text, entityId, count, at }) {
 }
 
 function letterRow({ id, entityId, entityType, eventType, attempts, error, at }) {
-  return make('li', {}, make('div', { class: 'split quiet' }, make('span', {}, 'no. ' + id + ' · ' + eventType + ' · ' + entityType + ' · ' + (attempts === 1 ? '1 try' : attempts + ' tries')), make('span', {}, at)),
+  return make('li', {}, make('div', { class: 'split quiet' }, make('span', {}, 'no. ' + id + ' · ' + eventType + ' · ' + entityType + ' · ' + (attempts === 1 ? '1 attempt' : attempts + ' attempts')), make('span', {}, at)),
     make('p', { title: error }, error), make('code', { class: 'quiet' }, entityId))
 }
 
