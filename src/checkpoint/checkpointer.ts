@@ -11,26 +11,10 @@ import { backoffMs, type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { Condition } from '../util/condition.ts'
 import { RecentDeletes, PendingChanges, withoutPosition } from './pending-changes.ts'
+import { type CommitPart, type StateNotice } from './commit-part.ts'
 import { KnownKeys } from './known-keys.ts'
 import { ReadAhead } from './read-ahead.ts'
 import { UnreadKeys } from './unread-keys.ts'
-
-/** State that must be written together with what depends on it, in the same commit. */
-export interface CommitPart {
-  /**
-   * Returns the values to write with the next commit, just before it; undefined removes a value.
-   *
-   * @param isUnsure whether the last commit may have failed, so that its values must be written again.
-   */
-  values(isUnsure: boolean): ReadonlyMap<string, string | undefined>
-}
-
-/** Whether the state can be written and read. */
-export type StateNotice =
-  | { readonly kind: 'state-not-written'; readonly error: StreamConnectorError }
-  | { readonly kind: 'state-restored' }
-  | { readonly kind: 'state-not-read'; readonly error: StreamConnectorError }
-  | { readonly kind: 'state-readable' }
 
 /** Maximum time a finished event waits for its position to be saved, in milliseconds. */
 const commitDelayMs = 100
@@ -79,8 +63,7 @@ export class Checkpointer {
   constructor(options: CheckpointerOptions) {
     this.#options = options
     this.#writtenMs = options.clock.monotonic()
-    const { store } = options
-    if (store.entitiesOf !== undefined) this.#readAhead = new ReadAhead((keys) => store.entitiesOf!(keys))
+    if (options.store.entitiesOf !== undefined) this.#readAhead = new ReadAhead(options.store)
     this.#unread = new UnreadKeys((error) =>
       options.onNotice(error === undefined ? { kind: 'state-readable' } : { kind: 'state-not-read', error }),
     )
@@ -160,12 +143,11 @@ export class Checkpointer {
 
   #isShared({ key, route, externalId }: EntityRecord, stored: readonly EntityRecord[]): boolean {
     const isOther = (each: EntityRecord | undefined) =>
-      each !== undefined && each.key !== key && each.route === route && each.externalId === externalId
-    const newest = this.#pending.entities
-    const older = this.#writing?.entities
-    for (const each of newest.values()) if (isOther(each)) return true
-    for (const each of older?.values() ?? []) if (isOther(each) && !newest.has(each!.key)) return true
-    return stored.some((each) => isOther(each) && !newest.has(each.key) && older?.has(each.key) !== true)
+      each?.key !== key && each?.route === route && each?.externalId === externalId
+    for (const each of this.#pending.entities.values()) if (isOther(each)) return true
+    for (const each of this.#writing?.entities.values() ?? [])
+      if (isOther(each) && !this.#pending.entities.has(each!.key)) return true
+    return stored.some((each) => isOther(each) && !this.#isUnwritten(each.key))
   }
 
   /** @param replayed the dead letter that was delivered with it; removed by the same commit. */

@@ -20,14 +20,14 @@ const queued = Symbol('queued')
  * events in a chunk of 64 KB.
  */
 export class ReadAhead {
-  readonly #read: NonNullable<StateStore['entitiesOf']>
+  readonly #store: Pick<StateStore, 'entitiesOf'>
   /** Null: the store has none. */
   readonly #records = new Map<string, EntityRecord | null | typeof queued>()
   #queue: string[] = []
 
-  /** @param read as {@link StateStore.entitiesOf}. */
-  constructor(read: NonNullable<StateStore['entitiesOf']>) {
-    this.#read = read
+  /** @param store has an `entitiesOf`. */
+  constructor(store: Pick<StateStore, 'entitiesOf'>) {
+    this.#store = store
   }
 
   /** The record of this entity will be requested. */
@@ -60,7 +60,7 @@ export class ReadAhead {
     if (keys.length <= minOthers) return undefined
     let found: readonly (EntityRecord | undefined)[]
     try {
-      found = this.#read(keys)
+      found = this.#store.entitiesOf!(keys)
     } catch {
       // A damaged page must not hold up the entities on others: each is read alone, which reports it.
       return undefined

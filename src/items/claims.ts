@@ -1,4 +1,5 @@
-import { type Checkpointer, type CommitPart } from '../checkpoint/checkpointer.ts'
+import { type Checkpointer } from '../checkpoint/checkpointer.ts'
+import { type CommitPart } from '../checkpoint/commit-part.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 import { type Claim, type ItemRecord, type MaybePromise, type StateStore } from '../store/state-store.ts'
 

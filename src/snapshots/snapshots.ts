@@ -1,4 +1,4 @@
-import { type CommitPart } from '../checkpoint/checkpointer.ts'
+import { type CommitPart } from '../checkpoint/commit-part.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 import { type EventCounters, listed, type Outcome } from '../events/event-counters.ts'
 import { type Route } from '../events/routes.ts'

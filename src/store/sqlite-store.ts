@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, statSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { StateError } from '../errors/state-error.ts'
 import { openStateFile, SqliteConnection } from './sqlite-connection.ts'
@@ -9,6 +8,7 @@ import { createPrivateFile, isBusy, SqliteLock } from './sqlite-lock.ts'
 import { claimOfRow, deadLetterOfRow, entityOfRow, itemOfRow } from './sqlite-rows.ts'
 import { claim, migrate } from './sqlite-schema.ts'
 import { type SqliteStatements } from './sqlite-statements.ts'
+import { lockFileOf, stateFileOf } from './state-file.ts'
 import { SqliteThread } from './sqlite-thread.ts'
 import { type Claim, type ClaimPlace, type DeadLetter, type EntityRecord } from './state-store.ts'
 import { type ItemRecord, type StateChanges, type StateOpening, type StateStore } from './state-store.ts'
@@ -334,29 +334,6 @@ function withArrays(changes: StateChanges) {
 /** The first text after all texts that start with `prefix`, which must end in an ASCII character. */
 function endOf(prefix: string): string {
   return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)
-}
-
-/** Path of a connector's state file. */
-export function stateFileOf({
-  directory,
-  connectorId,
-}: Pick<SqliteStoreOptions, 'directory' | 'connectorId'>): string {
-  return join(directory, `${fileNameOf(connectorId)}.sqlite`)
-}
-
-/** Path of the lock file of a state file. */
-export function lockFileOf(stateFile: string): string {
-  return stateFile.replace(/\.sqlite$/, '.lock')
-}
-
-/**
- * The id if it is a valid file name everywhere, like a UUID; otherwise its valid part plus a hash that keeps
- * ids apart.
- */
-function fileNameOf(connectorId: string): string {
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(connectorId)) return connectorId
-  const hash = createHash('sha256').update(connectorId).digest('hex').slice(0, 12)
-  return `${connectorId.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 80)}-${hash}`
 }
 
 /** Whether every user may write to a folder. Windows has no such bit. */

@@ -1,7 +1,7 @@
 import { accessSync, constants, lstatSync, readdirSync, statSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
-import { stateFileOf } from './sqlite-store.ts'
+import { stateFileOf } from './state-file.ts'
 
 /** Default state folder. */
 export const defaultStateFolder = './state'

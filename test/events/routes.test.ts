@@ -136,10 +136,11 @@ describe('limits', () => {
     expect(bench.timesOf('other')).toEqual(others)
   })
 
-  it('a route has its own maximum of parallel hooks', () => {
+  it('a route has its own maximum of parallel hooks', async () => {
     const bench = new RouteBench({ single: { concurrency: 1 }, wide: {} }, plenty)
     for (let index = 0; index < 4; index++) void bench.push(`k${index}`)
-    // Nothing has ended yet: what was told is at work side by side.
+    // Hooks begin once everything of this turn is queued. Nothing has ended yet: what was told is at work side by side.
+    await undefined
     expect(bench.engines.size).toBe(8)
     expect(bench.timesOf('single')).toHaveLength(1)
     expect(bench.timesOf('wide')).toHaveLength(4)
