@@ -6,9 +6,11 @@ import {
   type ConnectorNotice,
   type ConnectorOptions,
   type Entity,
+  type FlushOperation,
   silentLogger,
   StreamConnector,
 } from 'opencti-stream-connector'
+import { benchEnvironment } from './bench-environment.ts'
 
 /** A connector whose hooks do nothing. */
 export class NoOpConnector extends StreamConnector {
@@ -35,41 +37,58 @@ export class SilentConnector extends NoOpConnector {
   }
 }
 
-/** A connector on the stream of the frames server, and what is needed to measure it. */
+/** A target over HTTP, one request for each event. */
+export class HttpConnector extends NoOpConnector {
+  static url = ''
+  override async create(): Promise<void> {
+    await this.http.post(HttpConnector.url, { json: { id: 1 } }).json()
+  }
+}
+
+/** A target over HTTP that takes many at a time. */
+export class BulkConnector extends StreamConnector {
+  static url = ''
+  transform(entity: Entity): Entity {
+    return entity
+  }
+  override async flush(operations: readonly FlushOperation<unknown>[]): Promise<void> {
+    await this.http.post(BulkConnector.url, { json: operations.map(({ item }) => item) }).json()
+  }
+}
+
+/** A connector on a stream of the frames server, and what is needed to measure it. */
 export class Bench implements AsyncDisposable {
   readonly connector: StreamConnector
   /** Resolves when the stream is open and its first event is about to come. */
   readonly connected: Promise<void>
-  readonly #directory: string
+  readonly directory: string
+  readonly #isKept: boolean
 
   /**
-   * @param env options of delivery, as an operator would set them.
-   * @param logs whether the connector writes its own log lines, to standard error; silent otherwise.
+   * @param options.env options of delivery, as an operator would set them.
+   * @param options.logs whether the connector writes its own log lines, to standard error; silent otherwise.
+   * @param options.directory a state to go on with, which is kept; a new one otherwise.
    */
   constructor(
     connectorClass: new (options: ConnectorOptions) => StreamConnector,
     url: string,
     stream: string,
-    env: Readonly<Record<string, string>> = {},
-    logs = false,
+    options: {
+      readonly env?: Readonly<Record<string, string>>
+      readonly logs?: boolean
+      readonly directory?: string | undefined
+    } = {},
   ) {
     const connected = Promise.withResolvers<void>()
     this.connected = connected.promise
-    this.#directory = mkdtempSync(join(tmpdir(), 'bench-'))
+    this.#isKept = options.directory !== undefined
+    this.directory = options.directory ?? mkdtempSync(join(tmpdir(), 'bench-'))
     this.connector = new connectorClass({
-      ...(logs ? {} : { logger: silentLogger }),
-      directory: this.#directory,
+      ...(options.logs === true ? {} : { logger: silentLogger }),
+      directory: this.directory,
       env: {
-        OPENCTI_URL: url,
-        OPENCTI_TOKEN: 'bench',
-        CONNECTOR_ID: 'bench',
-        CONNECTOR_NAME: 'Bench',
-        CONNECTOR_LIVE_STREAM_ID: stream,
-        CONNECTOR_LIVE_STREAM_START_TIMESTAMP: '0',
-        CONNECTOR_LIVE_STREAM_RECOVER: 'false',
-        CONNECTOR_STATE_DIR: this.#directory,
-        CONNECTOR_STOP_GRACE_MS: '0',
-        ...env,
+        ...benchEnvironment(url, stream, this.directory),
+        ...options.env,
       },
       onNotice: (notice: ConnectorNotice) => {
         if (notice.kind === 'stream' && notice.notice.kind === 'connected') connected.resolve()
@@ -94,6 +113,6 @@ export class Bench implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.connector.abandon()
     await this.connector.stop()
-    rmSync(this.#directory, { recursive: true })
+    if (!this.#isKept) rmSync(this.directory, { recursive: true })
   }
 }

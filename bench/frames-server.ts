@@ -3,21 +3,13 @@ import { type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { firstMs, largeFrame, liveFrames } from './live-frames.ts'
+import { framesOf, lastMs, streamOf } from './live-frames.ts'
 
 /**
- * A platform in a process of its own that has its frames ready, so that what is measured is the client:
- * `node bench/frames-server.ts <frames>`. Writes its address to standard output. Streams: `events`, and `large`, where
- * one event in fifty is a report of 20 MB, until there were twenty.
+ * A platform in a process of its own that has its frames ready, so that what is measured is the client. Writes its address
+ * to standard output. What a stream has to say is in its name, see `FrameStream`; the stream `mixed` has a report of 20 MB
+ * after every fifty events. `POST /items` is a bulk sink, and `POST /item` takes one after 2 ms.
  */
-const count = Number(process.argv[2] ?? 100_000)
-const events = liveFrames(count)
-
-const largeBytes = 20_000_000
-const largeFrames = 20
-/** Ordinary events before each large one. */
-const spacing = 50
-
 const server = createServer((request, response) => {
   answer(request, response).catch(() => response.destroy())
 })
@@ -26,37 +18,71 @@ server.listen(0, '127.0.0.1', () => {
 })
 process.on('disconnect', () => process.exit())
 
+const itemMs = 2
+const mixedFrames = 20
+
+/** The streams that were asked for last, made once. */
+const ready = new Map<string, readonly Buffer[]>()
+const maxReady = 3
+
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
-  if (pathname === '/graphql') {
+  if (request.method === 'POST') {
+    const body = await text(request)
     response.setHeader('content-type', 'application/json')
-    response.end(JSON.stringify({ data: dataFor(JSON.parse(await text(request)) as GraphqlRequest) }))
+    if (pathname === '/item') await sleep(itemMs)
+    const answer =
+      pathname === '/graphql' ? { data: dataFor(JSON.parse(body) as GraphqlRequest) } : { ok: true }
+    response.end(JSON.stringify(answer))
     return
   }
+  const name = pathname.slice('/stream/'.length)
+  // Made before the head of the answer: who reads begins to count with that.
+  const frames = name === 'mixed' ? undefined : chunksOf(name)
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
-  response.write('event: connected\ndata: {"connectionId":"1"}\n\n')
-  // The check before the start only looks at the status.
-  if (!searchParams.has('from')) return
-  await pipeline(pathname.endsWith('/large') ? largeStream() : eventStream(), response)
+  response.write('id: 0-0\nevent: connected\ndata: {"connectionId":"1"}\n\n')
+  // The check before the start only looks at the status; pycti asks in headers and in the name of a parameter.
+  if (
+    !searchParams.has('from') &&
+    !searchParams.has('recover') &&
+    request.headers['last-event-id'] === undefined
+  )
+    return
+  await pipeline(frames === undefined ? mixed() : withHeartbeats(frames, lastMs(streamOf(name))), response)
 }
 
-async function* eventStream(): AsyncGenerator<Buffer> {
-  yield* events
+function chunksOf(name: string): readonly Buffer[] {
+  const chunks = ready.get(name) ?? [...framesOf(streamOf(name))]
+  ready.delete(name)
+  ready.set(name, chunks)
+  if (ready.size > maxReady) ready.delete(ready.keys().next().value!)
+  return chunks
+}
+
+async function* withHeartbeats(frames: Iterable<Buffer>, afterMs: number): AsyncGenerator<Buffer> {
+  yield* frames
   for (let beat = 1; ; beat++) {
-    yield Buffer.from(`id: ${firstMs + count + beat * 20_000}-0\nevent: heartbeat\ndata: ""\n\n`)
+    yield Buffer.from(`id: ${afterMs + beat * 20_000}-0\nevent: heartbeat\ndata: ""\n\n`)
     await sleep(1000)
   }
 }
 
-async function* largeStream(): AsyncGenerator<Buffer> {
-  // Before the ordinary events, and so with smaller positions.
-  let index = -largeFrames * (spacing + 1)
-  for (let frame = 0; frame < largeFrames; frame++) {
-    yield* liveFrames(spacing, index)
-    index += spacing
-    yield* largeFrame(index++, largeBytes)
+async function* mixed(): AsyncGenerator<Buffer> {
+  const ordinary = { kind: 'create', count: 1000, frameBytes: 1536, chunkBytes: 0 } as const
+  const large = { kind: 'create', count: mixedFrames, frameBytes: 20_000_000, chunkBytes: 65_536 } as const
+  const reports = framesOf(large)
+  let number = 0
+  for (const frame of framesOf(ordinary)) {
+    yield frame
+    if (++number % 50 !== 0) continue
+    const chunks = Math.ceil(large.frameBytes / large.chunkBytes)
+    for (let chunk = 0; chunk < chunks; chunk++) yield reports.next().value as Buffer
   }
-  yield* eventStream()
+  yield* withHeartbeats([], firstAfter(ordinary.count))
+}
+
+function firstAfter(count: number): number {
+  return lastMs({ kind: 'create', count, frameBytes: 0, chunkBytes: 0 })
 }
 
 interface GraphqlRequest {

@@ -1,63 +1,113 @@
-import { randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { buildIndicator, indicatorKinds } from 'opencti-stream-connector/testing'
 
-/** The size of a frame of an ordinary indicator, in bytes. */
-const frameBytes = 1536
-
-/** What one write to the socket holds: the kernel gathers frames to about this when the reader is the slower one. */
-const chunkBytes = 65_536
+/** What a stream of the benchmark has to say, all of it in its name: `<kind>-<count>-<bytes of a frame>-<bytes of a chunk>`. */
+export interface FrameStream {
+  /**
+   * - `create`: each entity is new.
+   * - `update`: of the same entities, in another order, as a stream brings changes.
+   * - `hot`: updates of a hundred entities.
+   */
+  readonly kind: 'create' | 'update' | 'hot'
+  readonly count: number
+  readonly frameBytes: number
+  /** What one write to the socket holds, at least; with 0 each frame is one. */
+  readonly chunkBytes: number
+}
 
 /** When the first event happened, in milliseconds since 1970; the others follow by one each. */
 export const firstMs = Date.UTC(2026, 8, 1)
 
-/**
- * Frames of the live stream as the platform sends them, each an indicator of its own of 1.5 KB, ready to be written
- * (OpenCTI platform, graphql/sseMiddleware.js).
- *
- * @param start the number of the first one, which its position is made from.
- */
-export function liveFrames(count: number, start = 0): Buffer[] {
-  const templates = indicatorKinds.map((kind, index) => {
-    const indicator = buildIndicator(kind, { seed: index + 1 })
-    const internalId = internalIdOf(indicator)
-    return { json: JSON.stringify(indicator), id: indicator.id, internalId }
-  })
-  const chunks: Buffer[] = []
-  let text = ''
-  for (let index = 0; index < count; index++) {
-    const { json, id, internalId } = templates[index % templates.length]!
-    // Ids are random on a platform, and the id map feels the difference to ascending ones.
-    const data = json.replace(id, `indicator--${randomUUID()}`).replace(internalId, randomUUID())
-    text += frameOf(data, start + index, frameBytes)
-    if (text.length >= chunkBytes) {
-      chunks.push(Buffer.from(text))
-      text = ''
-    }
-  }
-  if (text !== '') chunks.push(Buffer.from(text))
-  return chunks
+/** Updates happen after all creates. */
+const updatesAfter = 10_000_000
+
+const hotEntities = 100
+
+/** Frames of this size are reports: no indicator is so large. */
+const reportBytes = 100_000
+
+/** How many frames of the largest size a stream has. */
+const differentReports = 20
+
+export function nameOf({ kind, count, frameBytes, chunkBytes }: FrameStream): string {
+  return [kind, count, frameBytes, chunkBytes].join('-')
 }
 
-/** The frame of one report as large as told, in chunks. */
-export function largeFrame(index: number, bytes: number): Buffer[] {
-  const report = {
-    id: `report--${randomUUID()}`,
+export function streamOf(name: string): FrameStream {
+  const [kind = '', ...numbers] = name.split('-')
+  const [count = 0, frameBytes = 0, chunkBytes = 0] = numbers.map(Number)
+  if (!/^(create|update|hot)$/.test(kind) || !(count > 0)) throw new Error(`There is no stream ${name}.`)
+  return { kind: kind as FrameStream['kind'], count, frameBytes, chunkBytes }
+}
+
+/** The position of the last event of a stream, in milliseconds. */
+export function lastMs({ kind, count }: FrameStream): number {
+  return firstMs + count + (kind === 'create' ? 0 : updatesAfter)
+}
+
+/** Chunks of frames as the platform sends them, ready to be written (OpenCTI platform, graphql/sseMiddleware.js). */
+export function* framesOf(stream: FrameStream): Generator<Buffer> {
+  const { kind, count, frameBytes, chunkBytes } = stream
+  const templates = indicatorKinds.map((indicatorKind, index) => {
+    const indicator = buildIndicator(indicatorKind, { seed: index + 1 })
+    return { json: JSON.stringify(indicator), id: indicator.id, internalId: internalIdOf(indicator) }
+  })
+  const event = kind === 'create' ? 'create' : 'update'
+  const start = kind === 'create' ? 0 : updatesAfter
+  let text = ''
+  for (let index = 0; index < count; index++) {
+    const entity = entityOf(stream, index)
+    if (frameBytes >= reportBytes) {
+      yield* cut(Buffer.from(frameOf(event, reportOf(entity), start + index, frameBytes)), chunkBytes)
+      continue
+    }
+    const { json, id, internalId } = templates[entity % templates.length]!
+    const data = json
+      .replace(id, `indicator--${idOf('stix', entity)}`)
+      .replace(internalId, idOf('internal', entity))
+    text += frameOf(event, data, start + index, frameBytes)
+    if (text.length < chunkBytes) continue
+    yield Buffer.from(text)
+    text = ''
+  }
+  if (text !== '') yield Buffer.from(text)
+}
+
+/** Which entity an event is about. */
+function entityOf({ kind, count, frameBytes }: FrameStream, index: number): number {
+  if (kind === 'hot') return (index * 7919) % hotEntities
+  // A prime that divides no usual count, so that all are met once, far from those before them.
+  if (kind === 'update') return (index * 7919) % count
+  return frameBytes > 1_000_000 ? index % differentReports : index
+}
+
+function reportOf(entity: number): string {
+  return JSON.stringify({
+    id: `report--${idOf('stix', entity)}`,
     spec_version: '2.1',
     type: 'report',
-    name: `Report ${index}`,
+    name: `Report ${entity}`,
     published: '2026-09-01T00:00:00.000Z',
     object_refs: [],
     extensions: {},
-  }
-  const frame = Buffer.from(frameOf(JSON.stringify(report), index, bytes))
-  const chunks: Buffer[] = []
-  for (let at = 0; at < frame.length; at += chunkBytes) chunks.push(frame.subarray(at, at + chunkBytes))
-  return chunks
+  })
 }
 
-/** One frame, filled up to `bytes` by its message. */
-function frameOf(entity: string, index: number, bytes: number): string {
-  const before = `id: ${firstMs + index}-0\nevent: create\ndata: {"version":"4","type":"create","scope":"external","data":${entity},"origin":{"user_id":"88ec0c6a-13ce-5e39-b486-354fe4a7084f"},"message":"`
+/** Ids are random on a platform, and the id map feels the difference to ascending ones. */
+function idOf(of: 'stix' | 'internal', entity: number): string {
+  const hash = createHash('md5').update(`${of}${entity}`).digest('hex')
+  return hash.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, '$1-$2-4$3-8$4-$5')
+}
+
+function* cut(frame: Buffer, chunkBytes: number): Generator<Buffer> {
+  const size = chunkBytes === 0 ? frame.length : chunkBytes
+  for (let at = 0; at < frame.length; at += size) yield frame.subarray(at, at + size)
+}
+
+/** One frame, filled up to `bytes` by its message; a report by its description, as those are long. */
+function frameOf(event: string, entity: string, index: number, bytes: number): string {
+  const origin = '"origin":{"user_id":"88ec0c6a-13ce-5e39-b486-354fe4a7084f"}'
+  const before = `id: ${firstMs + index}-0\nevent: ${event}\ndata: {"version":"4","type":"${event}","scope":"external","data":${entity},${origin},"message":"`
   const after = '"}\n\n'
   return `${before}${'created '.repeat(bytes / 8).slice(0, Math.max(0, bytes - before.length - after.length))}${after}`
 }

@@ -1,30 +1,58 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { get } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { bareLoop } from './bare-loop.ts'
-import { Bench, NoOpConnector, SilentConnector, SlowConnector } from './bench-connector.ts'
+import {
+  Bench,
+  BulkConnector,
+  HttpConnector,
+  NoOpConnector,
+  SilentConnector,
+  SlowConnector,
+} from './bench-connector.ts'
 import { measureClaims } from './claims.ts'
+import { handWritten } from './hand-written.ts'
+import { nameOf, streamOf } from './live-frames.ts'
 import { measureObservables } from './observables.ts'
+import { peers } from './peers.ts'
+import { profiled } from './profiled.ts'
 import { type Rate, Stopwatch } from './stopwatch.ts'
 
 /**
- * One measurement in a fresh process: `node bench/measure.ts <what> <address of the frames server> <number>`.
+ * One measurement in a fresh process: `node bench/measure.ts <what> <address of the frames server> <parameters as JSON>`.
  * Writes its result as JSON to standard output.
  */
-const [, , what = '', url = '', number = '0'] = process.argv
+const [, , what = '', url = '', json = '{}'] = process.argv
+
+/** All of them are optional here; each measurement says below which it reads. */
+const parameters = JSON.parse(json) as {
+  readonly peer?: string
+  readonly stream?: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly number?: number
+}
+const { stream = '', env = {}, number = 0 } = parameters
+const events = stream === '' ? 0 : streamOf(stream).count
 
 const measurements: Readonly<Record<string, () => Promise<object>>> = {
-  bare: () => bareLoop(url, Number(number)),
-  connector: () => whole({ CONNECTOR_CONCURRENCY: '16' }),
-  'without-map': () => whole({ CONNECTOR_CONCURRENCY: '16', CONNECTOR_ID_MAP: 'false' }),
+  peer: () => peers[parameters.peer!]!(`${url}/stream/${stream}`, events),
+  'hand-written': () => handWritten(`${url}/stream/${stream}`, events),
+  connector: () => whole(),
+  known: () => known(whole),
   observed: () => observed(),
-  filter: () => whole({ CONNECTOR_FILTER_TYPES: 'report' }),
-  latency: () => slowTarget(Number(number)),
-  memory: () => silentTarget(Number(number)),
+  profile: () => profile(),
+  bulk: () => bulk(),
+  latency: () => slowTarget(number),
+  http: () => httpTarget(number),
+  'plain-http': () => plainHttp(number),
+  idle: () => idle(),
+  memory: () => silentTarget(number),
   'large-frames': () => largeFrames(),
-  values: async () => measureObservables('values', Number(number)),
-  claims: () => measureClaims(Number(number)),
-  pattern: async () => measureObservables('pattern', Number(number)),
+  values: async () => measureObservables('values', number),
+  claims: () => measureClaims(number),
+  pattern: async () => measureObservables('pattern', number),
 }
 
 const measure = measurements[what]
@@ -33,27 +61,73 @@ console.log(JSON.stringify(await measure()))
 // What the target never answered is still waited for.
 process.exit()
 
-/** From the open stream to the end of the last event; and to its saved position, with the connector stopped. */
-async function whole(
-  env: Readonly<Record<string, string>>,
-): Promise<Rate & { readonly savedPerSecond: number; readonly savedPerCpuSecond: number }> {
-  await using bench = new Bench(NoOpConnector, url, 'events', env)
-  await bench.start()
-  const stopwatch = new Stopwatch()
-  await bench.finished(Number(number))
-  const rate = stopwatch.rate(Number(number))
-  await bench.connector.stop()
-  const saved = stopwatch.rate(Number(number))
-  const counters = bench.connector.status()
-  if (counters.inFlight !== 0 || counters.deadLettered !== 0 || counters.received !== Number(number)) {
-    throw new Error(`The counters do not balance: ${JSON.stringify(counters)}`)
-  }
-  return { ...rate, savedPerSecond: saved.perSecond, savedPerCpuSecond: saved.perCpuSecond }
+/** What a run of a connector has shown. */
+interface Run extends Rate {
+  /** The same with all of it saved and the connector stopped. */
+  readonly savedPerSecond: number
+  readonly savedPerCpuSecond: number
+  readonly stateBytes: number
 }
 
-/** The same with everything on that lets people see what it does, and somebody who looks each second. */
+/** From the open stream to the end of the last event; and to its saved position, with the connector stopped. */
+async function whole(
+  directory?: string,
+  Connector: typeof NoOpConnector | typeof BulkConnector = NoOpConnector,
+): Promise<Run> {
+  const settings = { CONNECTOR_CONCURRENCY: '16', ...env }
+  await using bench = new Bench(Connector, url, stream, { env: settings, directory })
+  await bench.start()
+  const stopwatch = new Stopwatch()
+  await bench.finished(events)
+  const rate = stopwatch.rate(events)
+  await bench.connector.stop()
+  const saved = stopwatch.rate(events)
+  const counters = bench.connector.status()
+  if (counters.inFlight !== 0 || counters.deadLettered !== 0 || counters.received !== events) {
+    throw new Error(`The counters do not balance: ${JSON.stringify(counters)}`)
+  }
+  return {
+    ...rate,
+    savedPerSecond: saved.perSecond,
+    savedPerCpuSecond: saved.perCpuSecond,
+    stateBytes: statSync(join(bench.directory, 'bench.sqlite')).size,
+  }
+}
+
+/** Measures with a state in which all of the entities are. */
+async function known<T>(measured: (directory: string) => Promise<T>): Promise<T> {
+  const directory = mkdtempSync(join(tmpdir(), 'bench-'))
+  try {
+    const creates = nameOf({ ...streamOf(stream), kind: 'create' })
+    {
+      await using bench = new Bench(NoOpConnector, url, creates, {
+        directory,
+        env: { CONNECTOR_CONCURRENCY: '16' },
+      })
+      await bench.start()
+      await bench.finished(events)
+      await bench.connector.stop()
+    }
+    return await measured(directory)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
+
+/** Microseconds of an event by stage. */
+async function profile(): Promise<object> {
+  const measured = (directory?: string) => profiled(() => whole(directory), events)
+  return streamOf(stream).kind === 'create' ? measured() : known(measured)
+}
+
+async function bulk(): Promise<Run> {
+  BulkConnector.url = `${url}/items`
+  return whole(undefined, BulkConnector)
+}
+
+/** With everything on that lets people see what it does, and somebody who looks each second. */
 async function observed(): Promise<Rate> {
-  const env = {
+  const settings = {
     CONNECTOR_CONCURRENCY: '16',
     CONNECTOR_LOG_LEVEL: 'info',
     CONNECTOR_EXPOSE_METRICS: 'true',
@@ -61,7 +135,7 @@ async function observed(): Promise<Rate> {
     CONNECTOR_METRICS_PORT: '0',
     CONNECTOR_HEALTH_PORT: '0',
   }
-  await using bench = new Bench(NoOpConnector, url, 'events', env, true)
+  await using bench = new Bench(NoOpConnector, url, stream, { env: settings, logs: true })
   await bench.start()
   const { metrics } = bench.connector.status().endpoints
   let looks = 0
@@ -73,8 +147,8 @@ async function observed(): Promise<Rate> {
   const timer = setInterval(look, 1000)
   const stopwatch = new Stopwatch()
   look()
-  await bench.finished(Number(number))
-  const rate = stopwatch.rate(Number(number))
+  await bench.finished(events)
+  const rate = stopwatch.rate(events)
   clearInterval(timer)
   if (looks === 0) throw new Error('Nobody could look at the metrics.')
   return rate
@@ -82,19 +156,58 @@ async function observed(): Promise<Rate> {
 
 /** Events per second at a target that answers after 20 ms, once everything is warm. */
 async function slowTarget(concurrency: number): Promise<{ readonly perSecond: number }> {
-  await using bench = new Bench(SlowConnector, url, 'events', { CONNECTOR_CONCURRENCY: String(concurrency) })
+  await using bench = new Bench(SlowConnector, url, stream, {
+    env: { CONNECTOR_CONCURRENCY: String(concurrency) },
+  })
   await bench.start()
+  return { perSecond: await steadily(() => bench.connector.status().delivered) }
+}
+
+/** The same with a request for each event. */
+async function httpTarget(concurrency: number): Promise<{ readonly perSecond: number }> {
+  HttpConnector.url = `${url}/item`
+  await using bench = new Bench(HttpConnector, url, stream, {
+    env: { CONNECTOR_CONCURRENCY: String(concurrency) },
+  })
+  await bench.start()
+  return { perSecond: await steadily(() => bench.connector.status().delivered) }
+}
+
+/** The same requests in a loop that does nothing else. */
+async function plainHttp(concurrency: number): Promise<{ readonly perSecond: number }> {
+  let done = 0
+  const headers = { 'content-type': 'application/json' }
+  const loop = async () => {
+    for (;;) {
+      const response = await fetch(`${url}/item`, { method: 'POST', headers, body: '{"id":1}' })
+      await response.json()
+      done++
+    }
+  }
+  for (let index = 0; index < concurrency; index++) loop().catch(() => {})
+  return { perSecond: await steadily(() => done) }
+}
+
+async function steadily(count: () => number): Promise<number> {
   await sleep(1000)
-  const before = bench.connector.status().delivered
+  const before = count()
   const stopwatch = new Stopwatch()
   await sleep(2500)
-  return { perSecond: (bench.connector.status().delivered - before) / stopwatch.seconds }
+  return (count() - before) / stopwatch.seconds
+}
+
+/** The memory of a connector that waits for events, in MB. */
+async function idle(): Promise<{ readonly residentMb: number; readonly heapMb: number }> {
+  await using bench = new Bench(NoOpConnector, url, stream)
+  await bench.start()
+  await sleep(3000)
+  return { residentMb: rssMb(), heapMb: process.memoryUsage().heapUsed / 1e6 }
 }
 
 /** The memory of the process while the target says nothing for so many seconds, in MB. */
 async function silentTarget(seconds: number): Promise<object> {
   const startMb = rssMb()
-  await using bench = new Bench(SilentConnector, url, 'large')
+  await using bench = new Bench(SilentConnector, url, 'mixed')
   await bench.start()
   const samples: number[] = []
   for (let tenth = 0; tenth < seconds * 10; tenth++) {
@@ -116,7 +229,7 @@ async function silentTarget(seconds: number): Promise<object> {
 
 /** The memory of the process while it works through all the large frames, in MB. */
 async function largeFrames(): Promise<object> {
-  await using bench = new Bench(SlowConnector, url, 'large')
+  await using bench = new Bench(SlowConnector, url, 'mixed')
   let peakMb = 0
   const sample = () => {
     peakMb = Math.max(peakMb, rssMb())

@@ -1,176 +1,211 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cpus, loadavg } from 'node:os'
-import { fileURLToPath } from 'node:url'
-import { text } from 'node:stream/consumers'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { cpus, loadavg, totalmem } from 'node:os'
 import { createInterface } from 'node:readline'
-import { importCost, type ImportCost } from './import-cost.ts'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { goals } from './goals.ts'
+import { startCosts } from './start-costs.ts'
+import { nameOf, type FrameStream } from './live-frames.ts'
 import { median, Table } from './table.ts'
 
 /**
- * `npm run bench`: how fast the connector is, as ratios to a bare loop that was measured between its own runs, each run
- * in a process of its own. `--quick` measures less, for a look while working; `--million` measures a million claims on values.
+ * `npm run bench`: how fast the connector is, beside others that read the same stream. Each measurement runs in a process of
+ * its own; those of one table take turns, and ratios are of the same round, so that what else the machine does weighs on all.
+ *
+ * - `--full`: more events and rounds, and the long tests of memory. Half an hour instead of a few minutes.
+ * - `--only <group>`: one group of tables: start, events, shapes, targets, observables, claims, or memory.
+ * - `--profile`: where the time of an event goes, in place of all else.
+ * - `--json <file>`: the same figures with machine and versions.
+ * - `--python <program>`: a Python that has pycti.
  */
-const quick = process.argv.includes('--quick')
-const events = quick ? 30_000 : 100_000
-const rounds = quick ? 2 : 9
+const { values: options } = parseArgs({
+  options: {
+    full: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    profile: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    python: { type: 'string', default: 'python3' },
+  },
+})
+const { full } = options
+const events = full ? 100_000 : 40_000
+const rounds = full ? 7 : 3
 
-/**
- * What Node, its parser and a frame that has just come whole may occupy beside the limit of the queue, with what V8 leaves
- * lying about while memory is plentiful: the run in a small heap shows how little of it is needed.
- */
-const constantMb = 500
+type Figures = Readonly<Record<string, number>>
 
-/** A heap that the frames would burst if more of them were kept than the limit of the queue lets in. */
-const tightHeapMb = 192
+/** One row of a table: what to measure, or undefined where it cannot be. */
+interface Case {
+  readonly name: string
+  readonly measure: () => Promise<Figures | undefined>
+}
 
+const ordinary: FrameStream = { kind: 'create', count: events, frameBytes: 1536, chunkBytes: 65_536 }
 const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
-const server = spawn(process.execPath, [pathOf('./frames-server.ts'), String(events)], {
+const server = spawn(process.execPath, [pathOf('./frames-server.ts')], {
   stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
 })
 const [url] = (await once(createInterface(server.stdout!), 'line')) as [string]
+const pycti = pyctiVersion()
+const results: Record<string, unknown> = {}
 
 try {
-  const [cpu] = cpus()
+  const machine = machineFacts()
+  results['machine'] = machine
+  console.log(Object.values(machine).join(', '))
   console.log(
-    `${cpu?.model ?? 'unknown CPU'}, ${cpus().length} CPUs, ${process.platform}, Node ${process.version}`,
+    `${events} frames of 1.5 KB from another process where nothing else is said; medians of ${rounds} interleaved runs`,
   )
-  console.log(`${events} frames of 1.5 KB from another process; medians of ${rounds} interleaved runs\n`)
   const load = loadavg()[0]!
   if (load > 1)
-    console.log(`The machine is busy (load ${load.toFixed(1)}): trust the ratios of CPU time only.\n`)
-  imports()
-  await throughput()
-  await overhead()
-  await latency()
-  await observables()
-  await claims()
-  await memory()
+    console.log(`The machine is busy (load ${load.toFixed(1)}): trust the ratios of CPU time only.`)
+  console.log()
+  const groups: Readonly<Record<string, () => Promise<void>>> = options.profile
+    ? { profile }
+    : { start, events: throughput, shapes, targets, observables, claims, memory }
+  if (options.only !== undefined && groups[options.only] === undefined) {
+    throw new Error(`There is no group "${options.only}". There are ${Object.keys(groups).join(', ')}.`)
+  }
+  for (const [name, group] of Object.entries(groups)) {
+    if (options.only === undefined || options.only === name) await group()
+  }
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, undefined, 2)}\n`)
 } finally {
   server.disconnect()
 }
 
-/** Before anything runs: what a program pays that only extends the class, against a Node with nothing to do. */
-function imports(): void {
-  const cases = [
-    { name: 'empty Node', entry: undefined },
-    { name: 'import of the package', entry: 'opencti-stream-connector' },
-    { name: 'import of the package/stix', entry: 'opencti-stream-connector/stix' },
-  ]
-  const costs = cases.map(() => [] as ImportCost[])
-  for (let round = 0; round < (quick ? 5 : 20); round++)
-    for (const [index, { entry }] of cases.entries()) costs[index]!.push(importCost(entry))
-  const table = new Table('Start', 'import ms', 'CPU ms', 'resident MB')
-  for (const [index, { name }] of cases.entries()) {
-    const of = (read: (cost: ImportCost) => number) => Math.round(median(costs[index]!.map(read)))
-    table.add(
-      name,
-      of(({ importMs }) => importMs),
-      of(({ cpuMs }) => cpuMs),
-      of(({ residentMb }) => residentMb),
-    )
+function machineFacts(): Readonly<Record<string, string>> {
+  const versionOf = (name: string) => {
+    const { version } = JSON.parse(readFileSync(pathOf(`../node_modules/${name}/package.json`), 'utf8')) as {
+      version: string
+    }
+    return `${name} ${version}`
+  }
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown CPU',
+    cpus: `${cpus().length} CPUs`,
+    memory: `${Math.round(totalmem() / 1e9)} GB`,
+    platform: process.platform,
+    node: `Node ${process.version}`,
+    parser: versionOf('eventsource-parser'),
+    eventsource: versionOf('eventsource'),
+    client: versionOf('eventsource-client'),
+    undici: versionOf('undici'),
+    pycti: pycti === undefined ? `no pycti (${options.python} cannot import it)` : `pycti ${pycti}`,
+  }
+}
+
+/** What a program pays before its first event, against a Node with nothing to do. */
+async function start(): Promise<void> {
+  const costs = startCosts(url, nameOf({ ...ordinary, count: 1000 }), full ? 20 : 7)
+  results['start'] = costs
+  const table = new Table('Start', 'ms', 'CPU ms', 'resident MB', 'ms over empty Node')
+  const empty = costs[0]!
+  for (const { name, ms, cpuMs, residentMb } of costs) {
+    table.add(name, Math.round(ms), Math.round(cpuMs), Math.round(residentMb), Math.round(ms - empty.ms))
   }
   table.print()
 }
 
 async function throughput(): Promise<void> {
-  const cases: readonly { readonly name: string; readonly what: string; readonly least?: number }[] = [
-    { name: 'bare loop (fetch, eventsource-parser, JSON.parse)', what: 'bare' },
-    { name: 'connector, concurrency 16, id map in SQLite', what: 'connector', least: 0.5 },
-    { name: 'the same, with all of it saved and the connector stopped', what: 'saved' },
-    { name: 'connector, concurrency 16, no id map', what: 'without-map' },
-    { name: 'connector, filter by type rejects all', what: 'filter', least: 0.8 },
+  const updates: FrameStream = { ...ordinary, kind: 'update' }
+  await compare('events', 'From the socket', [
+    peer('fetch', 'bare: fetch, eventsource-parser, JSON.parse'),
+    peer('node:http', 'bare: node:http in its place'),
+    peer('undici', 'bare: undici.request in its place'),
+    peer('eventsource', 'eventsource, JSON.parse'),
+    peer('eventsource-client', 'eventsource-client, JSON.parse, awaited handler'),
+    {
+      name: 'written by hand: one by one, ids and state',
+      measure: () => measure('hand-written', { stream: nameOf(ordinary) }),
+    },
+    {
+      name: `pycti${pycti === undefined ? '' : ` ${pycti}`}, json.loads`,
+      measure: () => measurePycti(nameOf(ordinary)),
+    },
+    connector('connector: new entities'),
+    connector('connector: known entities', updates),
+    connector('connector: hot entities, a hundred', { ...ordinary, kind: 'hot' }),
+    connector('connector: new entities, no id map', ordinary, { CONNECTOR_ID_MAP: 'false' }),
+    connector('connector: filter by type rejects all', ordinary, { CONNECTOR_FILTER_TYPES: 'report' }),
+    {
+      name: 'connector: new, log at info, metrics asked for',
+      measure: () => measure('observed', { stream: nameOf(ordinary) }),
+    },
+  ])
+}
+
+/** Frames and chunks of other sizes, each against the bare loop on the same stream. */
+async function shapes(): Promise<void> {
+  const sizes: readonly (readonly [string, FrameStream])[] = [
+    ['0.5 KB', { ...ordinary, frameBytes: 512 }],
+    ['20 KB', { ...ordinary, frameBytes: 20_000, count: events / 20 }],
+    ['200 KB', { ...ordinary, frameBytes: 200_000, count: events / 100 }],
+    ['20 MB', { ...ordinary, frameBytes: 20_000_000, count: 20 }],
+    ['1.5 KB, a write for each', { ...ordinary, chunkBytes: 0 }],
+    ['1.5 KB, writes of 1 MB', { ...ordinary, chunkBytes: 1_000_000 }],
   ]
-  const rates = cases.map(() => [] as number[])
-  const cpuRates = cases.map(() => [] as number[])
-  for (let round = 0; round < rounds; round++) {
-    let result: Record<string, number> = {}
-    for (const [index, { what }] of cases.entries()) {
-      const isSaved = what === 'saved'
-      // That is the end of the run before it.
-      if (!isSaved) result = await measure(what, events)
-      rates[index]!.push(result[isSaved ? 'savedPerSecond' : 'perSecond']!)
-      cpuRates[index]!.push(result[isSaved ? 'savedPerCpuSecond' : 'perCpuSecond']!)
-    }
+  for (const [name, stream] of sizes) {
+    await compare(`frames of ${name}`, `Frames of ${name}`, [
+      peer('fetch', 'bare: fetch, eventsource-parser, JSON.parse', stream),
+      connector('connector: new entities', stream),
+    ])
   }
-  const table = new Table('From the socket', 'events/s', 'ratio', 'events/CPU-s', 'ratio', 'target')
-  for (const [index, { name, least }] of cases.entries()) {
-    // Each run against the bare loop of its own round: what else the machine does then weighs on both.
-    const ratio = median(rates[index]!.map((rate, round) => rate / rates[0]![round]!))
-    const cpuRatio = median(cpuRates[index]!.map((rate, round) => rate / cpuRates[0]![round]!))
-    table.add(
-      name,
-      Math.round(median(rates[index]!)),
-      ratio.toFixed(2),
-      Math.round(median(cpuRates[index]!)),
-      cpuRatio.toFixed(2),
-      least === undefined ? '' : verdict(ratio >= least, `>= ${least}`),
-    )
-  }
-  table.print()
 }
 
-/** What it costs to be seen, as ratios to the same connector in the dark. */
-async function overhead(): Promise<void> {
-  const cases = ['connector', 'observed'] as const
-  const ratios: number[] = []
-  const cpuRatios: number[] = []
+async function targets(): Promise<void> {
+  const bulk = (items: number): Case => ({
+    name: `connector: batches of ${items} to an HTTP sink`,
+    measure: () =>
+      measure('bulk', { stream: nameOf(ordinary), env: { CONNECTOR_BATCH_MAX_ITEMS: String(items) } }),
+  })
+  await compare('batches', 'Batches', [
+    peer('fetch', 'bare: fetch, eventsource-parser, JSON.parse'),
+    bulk(100),
+    bulk(1000),
+  ])
+  const table = new Table('Targets that take time', 'events/s', 'possible', 'ratio')
+  const row = (name: string, perSecond: number, possible: number) => {
+    results[name] = { perSecond, possible, ratio: perSecond / possible }
+    table.add(name, Math.round(perSecond), Math.round(possible), (perSecond / possible).toFixed(2))
+  }
+  for (const concurrency of full ? [1, 8, 32, 128] : [128]) {
+    const { perSecond } = await measure('latency', { stream: nameOf(ordinary), number: concurrency })
+    row(`hooks of 20 ms, ${concurrency} at a time`, perSecond!, concurrency / 0.02)
+  }
+  const ratios: [number, number][] = []
   for (let round = 0; round < rounds; round++) {
-    // Each is first as often as second: the one before leaves the machine warm.
-    const results = new Map<string, Record<string, number>>()
-    for (const what of round % 2 === 0 ? cases : cases.toReversed()) {
-      results.set(what, await measure(what, events))
-    }
-    const [dark, seen] = cases.map((what) => results.get(what)!)
-    ratios.push(seen!['perSecond']! / dark!['perSecond']!)
-    cpuRatios.push(seen!['perCpuSecond']! / dark!['perCpuSecond']!)
+    const plain = await measure('plain-http', { number: 64 })
+    const ours = await measure('http', { stream: nameOf(ordinary), number: 64 })
+    ratios.push([ours['perSecond']!, plain['perSecond']!])
   }
-  const table = new Table('Logs at info and metrics, against neither', 'events/s', 'events/CPU-s', 'target')
-  const [ratio, cpuRatio] = [median(ratios), median(cpuRatios)]
-  table.add('ratio', ratio.toFixed(2), cpuRatio.toFixed(2), verdict(cpuRatio >= 0.9, '>= 0.9 of CPU'))
-  table.print()
-}
-
-async function latency(): Promise<void> {
-  const table = new Table('Target of 20 ms', 'events/s', 'concurrency/latency', 'ratio', 'target')
-  for (const concurrency of quick ? [128] : [1, 8, 32, 128]) {
-    const { perSecond } = await measure('latency', concurrency)
-    const possible = concurrency / 0.02
-    const ratio = perSecond! / possible
-    table.add(
-      `concurrency ${concurrency}`,
-      Math.round(perSecond!),
-      possible,
-      ratio.toFixed(2),
-      verdict(ratio >= 0.9, '>= 0.9'),
-    )
-  }
+  const [ours, plain] = ratios.toSorted(([a, b], [c, d]) => a / b - c / d)[Math.floor(rounds / 2)]!
+  row('requests, 64 at a time, against a plain loop of fetch', ours, plain)
   table.print()
 }
 
 async function observables(): Promise<void> {
-  const table = new Table('observablesOf', 'indicators/s', 'target')
-  const calls = quick ? 200_000 : 1_000_000
-  for (const [what, name, least] of [
-    ['values', 'observable_values', 200_000],
-    ['pattern', 'pattern', 50_000],
+  const table = new Table('observablesOf', 'indicators/s')
+  for (const [what, name] of [
+    ['values', 'observable_values'],
+    ['pattern', 'pattern'],
   ] as const) {
-    const rates: number[] = []
-    for (let round = 0; round < (quick ? 1 : 3); round++)
-      rates.push((await measure(what, calls))['perSecond']!)
-    table.add(name, Math.round(median(rates)), verdict(median(rates) >= least, `>= ${least}`))
+    const { perSecond } = await measure(what, { number: full ? 1_000_000 : 200_000 })
+    results[`observables of ${name}`] = { perSecond }
+    table.add(name, Math.round(perSecond!))
   }
   table.print()
 }
 
 /** A target that holds values: a hundred of each entity, half of all claims on keys that another entity claims too. */
 async function claims(): Promise<void> {
-  const count = process.argv.includes('--million') ? 1_000_000 : quick ? 20_000 : 100_000
-  const { fresh, known, shared, peakMb, bytesPerClaim } = (await measure('claims', count)) as Record<
-    string,
-    number
-  >
+  const count = full ? 1_000_000 : 20_000
+  const figures = await measure('claims', { number: count })
+  results['claims'] = figures
+  const { fresh, known, shared, peakMb, bytesPerClaim } = figures
   const table = new Table(`Claims, twice ${count}`, 'claims/s')
   table.add('on new keys, a call each', Math.round(fresh!))
   table.add('known, one of a hundred changes', Math.round(known!))
@@ -181,60 +216,141 @@ async function claims(): Promise<void> {
 }
 
 async function memory(): Promise<void> {
-  const silent = await measure('memory', quick ? 5 : 40)
-  const table = new Table('Memory, 20 frames of 20 MB among the events', 'MB', 'target')
-  const bound = silent['limitMb']! + constantMb
-  table.add('at the start', Math.round(silent['startMb']!), '')
-  table.add(
-    `held: ${silent['heldEvents']} events (limit ${Math.round(silent['limitMb']!)} MB)`,
-    Math.round(silent['heldMb']!),
-    '',
-  )
-  table.add(
-    'peak, target that never answers',
-    Math.round(silent['peakMb']!),
-    verdict(silent['peakMb']! <= bound, `<= limit + ${constantMb} MB`),
-  )
-  table.add('highest in the first half', Math.round(silent['firstHalfMb']!), '')
-  table.add(
-    'highest in the second half',
-    Math.round(silent['secondHalfMb']!),
-    verdict(silent['secondHalfMb']! <= silent['firstHalfMb']! * 1.02, 'not more'),
-  )
-  if (!quick) {
-    const large = await measure('large-frames', 0)
-    table.add(
-      'peak, all 20 frames through a target of 20 ms',
-      Math.round(large['peakMb']!),
-      verdict(large['peakMb']! <= bound, `<= limit + ${constantMb} MB`),
-    )
-    const tight = await measure('large-frames', 0, [`--max-old-space-size=${tightHeapMb}`])
-    table.add(`the same, with a heap of ${tightHeapMb} MB`, Math.round(tight['peakMb']!), 'does not die')
+  const table = new Table('Memory, 20 frames of 20 MB among the events', 'MB')
+  const row = (name: string, mb: number) => {
+    results[name] = { mb }
+    table.add(name, Math.round(mb))
+  }
+  const idle = await measure('idle', { stream: nameOf({ ...ordinary, count: 1 }) })
+  row('a connector that waits for events', idle['residentMb']!)
+  row('its heap', idle['heapMb']!)
+  const silent = await measure('memory', { number: full ? 40 : 8 })
+  row(`held: ${silent['heldEvents']} events (limit ${Math.round(silent['limitMb']!)} MB)`, silent['heldMb']!)
+  row('peak, target that never answers', silent['peakMb']!)
+  row('highest in the first half', silent['firstHalfMb']!)
+  row('highest in the second half', silent['secondHalfMb']!)
+  if (full) {
+    row('peak, all 20 frames through a target of 20 ms', (await measure('large-frames', {}))['peakMb']!)
+    const tight = await measure('large-frames', {}, ['--max-old-space-size=192'])
+    row('the same, with a heap of 192 MB', tight['peakMb']!)
   }
   table.print()
 }
 
-function verdict(isMet: boolean, target: string): string {
-  return `${target} ${isMet ? 'met' : 'MISSED'}`
+async function profile(): Promise<void> {
+  for (const [name, stream] of [
+    ['new entities', ordinary],
+    ['known entities', { ...ordinary, kind: 'update' }],
+  ] as const) {
+    const runs: Figures[] = []
+    for (let round = 0; round < rounds; round++)
+      runs.push(await measure('profile', { stream: nameOf(stream) }))
+    const stages = new Set(runs.flatMap((run) => Object.keys(run)))
+    const costs = [...stages].map((stage) => [stage, median(runs.map((run) => run[stage] ?? 0))] as const)
+    const table = new Table(`Main thread, ${name}`, 'µs an event')
+    results[`profile of ${name}`] = Object.fromEntries(costs)
+    for (const [stage, us] of costs.toSorted(([, one], [, other]) => other - one)) {
+      if (us >= 0.1) table.add(stage, us.toFixed(1))
+    }
+    table.add('all', costs.reduce((sum, [, us]) => sum + us, 0).toFixed(1))
+    table.print()
+  }
+}
+
+function peer(peerName: string, name: string, stream = ordinary): Case {
+  return { name, measure: () => measure('peer', { peer: peerName, stream: nameOf(stream) }) }
+}
+
+function connector(name: string, stream = ordinary, env: Readonly<Record<string, string>> = {}): Case {
+  const what = stream.kind === 'create' ? 'connector' : 'known'
+  return { name, measure: () => measure(what, { stream: nameOf(stream), env }) }
+}
+
+/** Measures all in turns; ratios are to the first. */
+async function compare(key: string, title: string, cases: readonly Case[]): Promise<void> {
+  const runs = cases.map(() => [] as (Figures | undefined)[])
+  for (let round = 0; round < rounds; round++) {
+    // Each is before the others as often as behind them: what runs first finds the machine cold.
+    const order = [...cases.keys()]
+    for (const index of round % 2 === 0 ? order : order.toReversed())
+      runs[index]!.push(await cases[index]!.measure())
+  }
+  const table = new Table(title, 'events/s', 'ratio', 'events/CPU-s', 'ratio', 'peak MB', 'goal')
+  const figures: Record<string, Figures> = {}
+  for (const [index, { name }] of cases.entries()) {
+    const own = runs[index]!.filter((run) => run !== undefined)
+    if (own.length < rounds) {
+      table.add(name, 'not here', '', '', '', '', '')
+      continue
+    }
+    const of = (field: string) => median(own.map((run) => run[field]!))
+    const ratioOf = (field: string) => median(own.map((run, round) => run[field]! / runs[0]![round]![field]!))
+    const figure = {
+      perSecond: of('perSecond'),
+      ratio: ratioOf('perSecond'),
+      perCpuSecond: of('perCpuSecond'),
+      cpuRatio: ratioOf('perCpuSecond'),
+      peakMb: of('peakMb'),
+      ...(own[0]!['stateBytes'] === undefined ? {} : { stateBytesPerEvent: of('stateBytes') / events }),
+    }
+    figures[name] = figure
+    const goal = goals[`${key}: ${name}`]
+    const isMet =
+      goal === undefined || (figure.ratio >= goal.ratio && figure.cpuRatio >= (goal.cpuRatio ?? 0))
+    table.add(
+      name,
+      Math.round(figure.perSecond),
+      figure.ratio.toFixed(2),
+      Math.round(figure.perCpuSecond),
+      figure.cpuRatio.toFixed(2),
+      Math.round(figure.peakMb),
+      goal === undefined
+        ? ''
+        : `${goal.ratio.toFixed(2)}, ${goal.cpuRatio?.toFixed(2) ?? '-'} ${isMet ? 'met' : 'MISSED'}`,
+    )
+  }
+  results[key] = figures
+  table.print()
 }
 
 /** One measurement in a process of its own. */
 async function measure(
   what: string,
-  number: number,
+  parameters: object,
   nodeOptions: readonly string[] = [],
-): Promise<Record<string, number>> {
-  const child: ChildProcess = spawn(
+): Promise<Figures> {
+  const child = spawn(
     process.execPath,
-    [...nodeOptions, pathOf('./measure.ts'), what, url, String(number)],
+    [...nodeOptions, pathOf('./measure.ts'), what, url, JSON.stringify(parameters)],
     { stdio: 'pipe' },
   )
   // The log goes through a pipe, as a container's does.
   const [output, log, [code]] = await Promise.all([
-    text(child.stdout!),
-    text(child.stderr!),
+    text(child.stdout),
+    text(child.stderr),
     once(child, 'exit'),
   ])
   if (code !== 0) throw new Error(`The measurement "${what}" failed.\n${log}`)
-  return JSON.parse(output) as Record<string, number>
+  return JSON.parse(output) as Figures
+}
+
+async function measurePycti(stream: string): Promise<Figures | undefined> {
+  if (pycti === undefined) return undefined
+  const child = spawn(options.python, [pathOf('./pycti-loop.py'), url, stream, String(events)], {
+    stdio: 'pipe',
+  })
+  const [output, log, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit'),
+  ])
+  if (code !== 0) throw new Error(`The measurement of pycti failed.\n${log}`)
+  return JSON.parse(output) as Figures
+}
+
+function pyctiVersion(): string | undefined {
+  const { status, stdout } = spawnSync(options.python, ['-c', 'import pycti; print(pycti.__version__)'], {
+    encoding: 'utf8',
+  })
+  return status === 0 ? stdout.trim().split('\n').at(-1) : undefined
 }

@@ -3,6 +3,8 @@ export interface Rate {
   readonly perSecond: number
   /** The same for each second that this process was on a CPU, all of its threads together. */
   readonly perCpuSecond: number
+  /** The most memory that this process has ever had, in MB. */
+  readonly peakMb: number
 }
 
 /** Measures time and CPU time of this process, from when it was made. */
@@ -17,6 +19,10 @@ export class Stopwatch {
   /** `count` things were done since the start. */
   rate(count: number): Rate {
     const { user, system } = process.cpuUsage(this.#startCpu)
-    return { perSecond: count / this.seconds, perCpuSecond: (count / (user + system)) * 1e6 }
+    return {
+      perSecond: count / this.seconds,
+      perCpuSecond: (count / (user + system)) * 1e6,
+      peakMb: process.resourceUsage().maxRSS / 1000,
+    }
   }
 }
