@@ -8,7 +8,7 @@ import { framesOf, lastMs, streamOf } from './live-frames.ts'
 /**
  * A platform in a process of its own that has its frames ready, so that what is measured is the client. Writes its address
  * to standard output. What a stream has to say is in its name, see `FrameStream`; the stream `mixed` has a report of 20 MB
- * after every fifty events. `POST /items` is a bulk sink, and `POST /item` takes one after 2 ms.
+ * after every fifty events. `POST /items` is a bulk sink, and `POST /item?ms=…` takes one after that time.
  */
 const server = createServer((request, response) => {
   answer(request, response).catch(() => response.destroy())
@@ -18,7 +18,6 @@ server.listen(0, '127.0.0.1', () => {
 })
 process.on('disconnect', () => process.exit())
 
-const itemMs = 2
 const mixedFrames = 20
 
 /** The streams that were asked for last, made once. */
@@ -30,7 +29,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (request.method === 'POST') {
     const body = await text(request)
     response.setHeader('content-type', 'application/json')
-    if (pathname === '/item') await sleep(itemMs)
+    if (pathname === '/item') await sleep(Number(searchParams.get('ms')))
     const answer =
       pathname === '/graphql' ? { data: dataFor(JSON.parse(body) as GraphqlRequest) } : { ok: true }
     response.end(JSON.stringify(answer))

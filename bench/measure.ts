@@ -32,8 +32,10 @@ const parameters = JSON.parse(json) as {
   readonly stream?: string
   readonly env?: Readonly<Record<string, string>>
   readonly number?: number
+  readonly latencyMs?: number
 }
 const { stream = '', env = {}, number = 0 } = parameters
+const itemUrl = `${url}/item?ms=${parameters.latencyMs ?? 0}`
 const events = stream === '' ? 0 : streamOf(stream).count
 
 const measurements: Readonly<Record<string, () => Promise<object>>> = {
@@ -165,7 +167,7 @@ async function slowTarget(concurrency: number): Promise<{ readonly perSecond: nu
 
 /** The same with a request for each event. */
 async function httpTarget(concurrency: number): Promise<{ readonly perSecond: number }> {
-  HttpConnector.url = `${url}/item`
+  HttpConnector.url = itemUrl
   await using bench = new Bench(HttpConnector, url, stream, {
     env: { CONNECTOR_CONCURRENCY: String(concurrency) },
   })
@@ -179,7 +181,7 @@ async function plainHttp(concurrency: number): Promise<{ readonly perSecond: num
   const headers = { 'content-type': 'application/json' }
   const loop = async () => {
     for (;;) {
-      const response = await fetch(`${url}/item`, { method: 'POST', headers, body: '{"id":1}' })
+      const response = await fetch(itemUrl, { method: 'POST', headers, body: '{"id":1}' })
       await response.json()
       done++
     }
