@@ -424,7 +424,7 @@ test('refuses a state file copied from another connector, says whose it is, and 
   const recorder = makeRecorder(simulator, { store })
   await expect(recorder.start()).rejects.toMatchObject({ code: 'STATE_FOREIGN' })
   await expect(recorder.finished).rejects.toThrow(
-    /belongs to another connector id.*its own folder, or set CONNECTOR_ID/,
+    /belongs to another connector id.*its own folder, or restore its previous CONNECTOR_ID/,
   )
   expect(recorder.calls).toEqual([])
   expect(await readFile(path)).toEqual(bytes)

@@ -173,7 +173,7 @@ describe('a target that takes only the whole list', () => {
       delivered: 0,
       inFlight: 2,
     })
-    expect(refused.notReady[0]!.reason).toMatch('the list is not taken: the list is too long')
+    expect(refused.notReady[0]!.reason).toMatch('the list is not taken')
     expect(target.list).toEqual([])
     await settled()
     await until('the counters', () => connector.status().delivered === 2)

@@ -11,7 +11,7 @@ import {
 import { OpenStream } from './open-stream.ts'
 
 const bundle = JSON.parse(
-  readFileSync(new URL('../../fixtures/campaign-bundle.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../fixtures/campaign-bundle.json', import.meta.url), 'utf8'),
 ) as StixSource
 const idOf = (type: string, end: string) => `${type}--0f4b1c1e-7d7a-4c26-9a5c-5f3f6c1b0a${end}`
 
