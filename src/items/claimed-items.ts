@@ -8,7 +8,8 @@ import { type TargetIds, unknownExternalId } from '../id-map/target-ids.ts'
 import { type EntityRecord, type ItemRecord, type MaybePromise } from '../store/state-store.ts'
 import { type Logger } from '../util/logger.ts'
 import { type Claims, intended, isOpen, unsure } from './claims.ts'
-import { type CombineItems, combineItems, joinTexts } from './combine-items.ts'
+import { Combination } from './combination.ts'
+import { type CombineItems, combineItems } from './combine-items.ts'
 import { deferred, deferringAt } from './deferral.ts'
 import { itemPlace, keyOfPlace } from './item-place.ts'
 import { atTarget, isOvertaken, repairOf, workOfRepair } from './item-repair.ts'
@@ -205,20 +206,17 @@ export class ClaimedItems implements DeliveryFeature {
     const { key, before, after } = item.change
     const isNew = before === undefined || before === intended
     const isKnown = record !== undefined && record.item !== unsure
+    const all = new Combination(combine)
+    if (after !== undefined) all.add(after)
     // The target has what the others claim: only the new claim is added.
-    if (combine === undefined && isNew && after !== undefined && isKnown)
-      return joinTexts(record.item, after, undefined)
-    let all = after
-    // Thousands of entities can claim a key, and most of them say the same.
-    const seen = new Set([after])
-    for await (const text of claims.on(key, this.#entityOf(item))) {
-      if (seen.has(text)) continue
-      seen.add(text)
-      all = all === undefined ? text : joinTexts(all, text, combine)
-      // More claims cannot change it: it already contains everything the target has.
-      if (combine === undefined && all === record?.item) return all
+    if (combine === undefined && isNew && after !== undefined && isKnown) {
+      all.add(record.item)
+      return all.text()
     }
-    return all
+    for await (const text of claims.on(key, this.#entityOf(item))) {
+      if (all.add(text, record?.item)) return record!.item
+    }
+    return all.text()
   }
 
   /** The text of an item claimed by a single entity. */

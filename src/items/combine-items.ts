@@ -1,18 +1,7 @@
 import { tlpRankOfText } from '../stix/read/tlp.ts'
-import { canonicalText } from './keyed-item.ts'
 
 /** Combines two items with the same key into one. */
 export type CombineItems = (one: unknown, other: unknown) => unknown
-
-/**
- * The same for items as JSON text.
- *
- * @param combine undefined for {@link combineItems}.
- */
-export function joinTexts(one: string, other: string, combine: CombineItems | undefined): string {
-  if (combine === undefined && one === other) return one
-  return canonicalText((combine ?? combineItems)(JSON.parse(one), JSON.parse(other)))
-}
 
 /** In dates with such a name, the earlier one wins; in all others, the later one. */
 const earlierCounts = /^(?:valid|first|created|start)/i

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Claim, type ClaimPlace, type StateStore } from '../store/state-store.ts'
 import { intended } from './claims.ts'
-import { type CombineItems, joinTexts } from './combine-items.ts'
+import { Combination } from './combination.ts'
+import { type CombineItems } from './combine-items.ts'
 import { isPlaceAt } from './item-place.ts'
 
 /** Number of claims to read at a time. */
@@ -52,15 +53,16 @@ export class ItemList {
   /** The items as JSON text. */
   async *texts(signal: AbortSignal): AsyncGenerator<string> {
     let key: string | undefined
-    let text: string | undefined
+    let item = new Combination(this.#combine)
     for await (const claim of this.#claims(signal)) {
-      if (claim.key === key) text = joinTexts(text!, claim.item, this.#combine)
-      else {
-        if (text !== undefined) yield text
-        ;({ key, item: text } = claim)
+      if (claim.key !== key) {
+        if (key !== undefined) yield item.text()!
+        key = claim.key
+        item = new Combination(this.#combine)
       }
+      item.add(claim.item)
     }
-    if (text !== undefined) yield text
+    if (key !== undefined) yield item.text()!
   }
 
   async *#claims(signal: AbortSignal): AsyncGenerator<Claim> {

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { Combination } from '../../src/items/combination.ts'
 import { combineItems } from '../../src/items/combine-items.ts'
 import { canonicalText } from '../../src/items/keyed-item.ts'
 
@@ -48,6 +49,23 @@ describe('combined items', () => {
         expect(text(again(both), again(both))).toBe(both)
       }),
       { numRuns: 2000 },
+    )
+  })
+
+  it('say the same however many are combined at once, and in which order', () => {
+    fc.assert(
+      fc.property(fc.array(item, { minLength: 1, maxLength: 70 }), (items) => {
+        const texts = items.map((each) => text(each, each))
+        const combined = (each: readonly string[]) => {
+          const all = new Combination(undefined)
+          for (const one of each) all.add(one)
+          return all.text()
+        }
+        const one = texts.map(again).reduce((all, each) => combineItems(all, each))
+        expect(combined(texts)).toBe(text(one, one))
+        expect(combined(texts.toReversed())).toBe(combined(texts))
+      }),
+      { numRuns: 200 },
     )
   })
 
