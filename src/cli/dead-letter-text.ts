@@ -60,7 +60,7 @@ export function describeLetter(letter: DeadLetter): string {
     ['OpenCTI id', openCtiIdOf(letter)],
     ['Route', letter.route],
     ['Position', letter.position],
-    ['Tries', String(letter.attempts)],
+    ['Attempts', String(letter.attempts)],
     ['First failed', `${timeText(letter.firstAtMs)} UTC`],
     ['Last failed', `${timeText(letter.lastAtMs)} UTC`],
     ['Replay', replayText(letter)],

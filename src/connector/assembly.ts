@@ -4,7 +4,7 @@ import { DeadLetterCheck } from '../dead-letters/dead-letter-check.ts'
 import { DeadLetterWriter } from '../dead-letters/dead-letter-writer.ts'
 import { RefusedRuns } from '../dead-letters/refused-runs.ts'
 import { type DeliveryFeature } from '../events/delivery-feature.ts'
-import { EventCounters, type Outcome, droppedByReset, listed } from '../events/event-counters.ts'
+import { EventCounters, droppedByReset } from '../events/event-counters.ts'
 import { Filter } from '../events/filter.ts'
 import { type Route, Routes } from '../events/routes.ts'
 import { ExpiryTimer } from '../expiry/expiry-timer.ts'
@@ -19,7 +19,6 @@ import { Claims } from '../items/claims.ts'
 import { Rebuild } from '../items/rebuild.ts'
 import { UncleanShutdown } from '../id-map/unclean-shutdown.ts'
 import { InternalEvents } from '../intake/internal-events.ts'
-import { type StreamMessage } from '../stream/stream-message.ts'
 import { Pipeline } from '../intake/pipeline.ts'
 import { Snapshots } from '../snapshots/snapshots.ts'
 import { LinkQueue } from '../links/link-queue.ts'
@@ -32,6 +31,7 @@ import { HookRunner } from '../target/hook-runner.ts'
 import { requireHooks } from '../target/require-hooks.ts'
 import { type AssemblyOptions } from './assembly-options.ts'
 import { DeliveryReports } from './delivery-reports.ts'
+import { type StopSteps } from './stop-steps.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 
 /** Wires up the stages a message passes through. */
@@ -171,15 +171,30 @@ export class Assembly {
     return this.#opened !== undefined
   }
 
-  /** Whether the state is open, and so can be saved. */
-  get hasState(): boolean {
-    return this.#hasState
-  }
-
   /** Opens the state and the author's resources. */
   open(): Promise<void> {
     this.#opened ??= this.#open()
     return this.#opened
+  }
+
+  /**
+   * Saves the state and closes what {@link open} opened.
+   *
+   * @param pingLast sends the last ping once the state is saved.
+   */
+  async close(steps: StopSteps, pingLast: () => Promise<void>): Promise<void> {
+    if (!this.isOpened) return
+    const { checkpointer, engine, uncleanShutdown } = this
+    const { hooks, store, progress } = this.#options
+    // Without its state open, there is nothing to save.
+    const hasState = this.#hasState
+    if (hasState) await steps.take('Saving the state', () => checkpointer.flush(true))
+    await pingLast()
+    checkpointer.stop()
+    if (hasState && engine.size === 0 && checkpointer.problem === undefined)
+      await steps.take('Saving the state', () => uncleanShutdown.note(store, progress.safe))
+    await steps.take('close()', () => hooks.close?.())
+    await steps.take('Closing the state', () => store.close())
   }
 
   /** Resumes events that an earlier process put aside while everything was refused, before any new event. */
@@ -198,42 +213,6 @@ export class Assembly {
     const { clock, onNotice } = this.#options
     this.snapshots?.run(signal)
     void new HangWatch({ clock, onNotice, engine: this.engine }).run(signal)
-  }
-
-  /** Processes one message to its end. */
-  async process(message: StreamMessage): Promise<Outcome> {
-    await this.open()
-    await this.resume()
-    await this.room.room()
-    const outcome = await new Promise<Outcome>((resolve) => {
-      this.pipeline.accept(message, undefined, resolve)
-      this.engine.hurry()
-    })
-    const { lifecycle, givenUp } = this.#options
-    return outcome === listed ? this.snapshots!.outcomeOf(lifecycle.state !== 'idle', givenUp) : outcome
-  }
-
-  /** Processes many messages to their end, as if from the stream. */
-  async processAll(messages: AsyncIterable<StreamMessage>): Promise<void> {
-    await this.open()
-    await this.resume()
-    const ended = Promise.withResolvers<void>()
-    // One extra, until the last message is accepted.
-    let left = 1
-    const onEnd = () => {
-      if (--left === 0) ended.resolve()
-    }
-    for await (const message of messages) {
-      await this.room.room()
-      left++
-      this.pipeline.accept(message, undefined, onEnd)
-    }
-    // Batches need not wait for messages that cannot come. While a stream is read they can, and it may never
-    // end.
-    if (this.#options.lifecycle.state === 'idle') void this.engine.drain()
-    else this.engine.hurry()
-    onEnd()
-    await ended.promise
   }
 
   /** Drops everything no hook is working on; it predates a reset. */

@@ -4,18 +4,20 @@ import { type StreamWatch } from '../observe/facts/stream-watch.ts'
 import { type Assembly } from './assembly.ts'
 import { type LazyLookups } from '../session/lazy-lookups.ts'
 import { type Progress } from '../session/progress.ts'
+import { type Session } from '../session/session.ts'
+import { type Lifecycle } from './lifecycle.ts'
 
 /** What is wrong with the state; undefined if nothing is. */
 function stateProblemOf({ checkpointer, deadLetterCheck }: Assembly): string | undefined {
-  const problem = checkpointer.problem ?? checkpointer.readProblem
+  const problem = checkpointer.problem ?? checkpointer.state.problem
   if (problem !== undefined) return problem.message
   const { problem: unread } = deadLetterCheck
   return unread === undefined ? undefined : `dead letters cannot be read: ${unread.message}`
 }
 
-/** Current facts about the connector, except its lifecycle state. */
-export function connectorFacts(sources: FactSources): Omit<ObservedFacts, 'state' | 'waitsFor'> {
-  const { assembly, progress, lookups, platform, stream, maxDeadLetters, nowMs } = sources
+/** Current facts about the connector. */
+export function connectorFacts(sources: FactSources): ObservedFacts {
+  const { assembly, session, progress, lookups, platform, stream, lifecycle, maxDeadLetters, nowMs } = sources
   const { counters, inFlight, engine, checkpointer, deadLetters } = assembly
   return {
     ...counters.snapshot(),
@@ -41,16 +43,22 @@ export function connectorFacts(sources: FactSources): Omit<ObservedFacts, 'state
     reconcile: assembly.reconcile.facts(),
     links: assembly.links.facts(),
     snapshots: assembly.snapshots?.facts() ?? [],
+    state: lifecycle.state,
+    waitsFor: lifecycle.waitsFor,
+    movedPosition: session.moved,
+    secondCopy: session.copy,
   }
 }
 
 /** Sources of {@link connectorFacts}. */
 export interface FactSources {
   readonly assembly: Assembly
+  readonly session: Session
   readonly progress: Progress
   readonly lookups: LazyLookups
   readonly platform: CountedPlatform
   readonly stream: StreamWatch
+  readonly lifecycle: Lifecycle
   readonly maxDeadLetters: number
   readonly nowMs: number
 }

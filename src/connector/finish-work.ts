@@ -7,10 +7,12 @@ import { isDoneWithin } from '../session/keep-trying.ts'
 const giveUpMs = 500
 
 /**
- * Lets work finish within the grace period and abandons the rest, which is delivered again at the next start.
+ * Lets work finish within the grace period, and abandons the rest: it is delivered again after the next start.
  */
 export async function finishWork(engine: Engine, options: FinishOptions): Promise<void> {
-  const { canFinish, graceMs, clock, logger, givenUp, abandon } = options
+  const { hasFailed, graceMs, clock, logger, givenUp, abandon } = options
+  // While the target is down, or after a failure, queued work cannot finish; running work still can.
+  const canFinish = !hasFailed && !engine.isPaused
   if (!canFinish) engine.stop()
   await isDoneWithin(canFinish ? engine.drain() : engine.rest(), graceMs, clock, givenUp)
   engine.stop()
@@ -24,8 +26,8 @@ export async function finishWork(engine: Engine, options: FinishOptions): Promis
 
 /** Options for {@link finishWork}. */
 export interface FinishOptions {
-  /** Whether queued work can still finish. If not, only running calls are awaited. */
-  readonly canFinish: boolean
+  /** Whether a failure stops the connector: then only running calls are awaited. */
+  readonly hasFailed: boolean
   /** Time limit, in milliseconds. */
   readonly graceMs: number
   readonly clock: Clock

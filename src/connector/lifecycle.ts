@@ -14,6 +14,7 @@ const moves: Readonly<Record<ConnectorState, readonly ConnectorState[]>> = {
 export class Lifecycle {
   readonly #onChange: (state: ConnectorState) => void
   #state: ConnectorState = 'idle'
+  #waitsFor: string | undefined
 
   constructor(onChange: (state: ConnectorState) => void) {
     this.#onChange = onChange
@@ -21,6 +22,16 @@ export class Lifecycle {
 
   get state(): ConnectorState {
     return this.#state
+  }
+
+  /** What the start waits for, for messages. */
+  get waitsFor(): string | undefined {
+    return this.#waitsFor
+  }
+
+  /** @param what until the next move; undefined for nothing. */
+  waitFor(what: string | undefined): void {
+    this.#waitsFor = what
   }
 
   /** @throws StreamConnectorError `LIFECYCLE` if the transition is illegal. */
@@ -32,6 +43,7 @@ export class Lifecycle {
       )
     }
     this.#state = to
+    this.#waitsFor = undefined
     this.#onChange(to)
   }
 }

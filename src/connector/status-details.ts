@@ -31,8 +31,8 @@ export async function statusDetails(
             entityType: told(oldest.entity.type),
             kind: oldest.kind,
             waitingMs: Math.max(0, Math.round(clock.monotonic() - oldest.pushedMs)),
-            attempts: oldest.tries.count,
-            lastFailure: told(oldest.tries.lastFailure),
+            attempts: oldest.attempts.count,
+            lastFailure: told(oldest.attempts.lastFailure),
           },
     newestDeadLetters: isOpened && deadLetters.count > 0 ? await newestLetters(store, told) : [],
   }

@@ -215,7 +215,7 @@ export abstract class StreamConnector<
    * @throws PlatformError with a `code` and message that say what is wrong and how to fix it.
    */
   checkStream(signal: AbortSignal = AbortSignal.timeout(60_000)): Promise<CheckedStream> {
-    return this.#runtime.checkStream(signal)
+    return this.#runtime.reading.check(signal)
   }
 
   /**
@@ -224,7 +224,7 @@ export abstract class StreamConnector<
    * @throws StreamConnectorError `LIFECYCLE` if the connector stops first.
    */
   processMessage(message: StreamConnectorMessage): Promise<Outcome> {
-    return this.#runtime.processMessage(streamMessage(message))
+    return this.#runtime.messages.one(streamMessage(message))
   }
 
   /**
@@ -246,7 +246,7 @@ export abstract class StreamConnector<
   processMessages(
     messages: Iterable<StreamConnectorMessage> | AsyncIterable<StreamConnectorMessage>,
   ): Promise<void> {
-    return this.#runtime.processMessages(streamMessages(messages))
+    return this.#runtime.messages.all(streamMessages(messages))
   }
 
   /**

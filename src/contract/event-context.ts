@@ -200,7 +200,7 @@ export class EventContext {
 
   /** Number of this attempt, starting at 1. */
   get attempt(): number {
-    return this.#operation.tries.count
+    return this.#operation.attempts.count
   }
 
   /** Aborts when the call exceeds the hook timeout, or when the connector abandons work in flight. */

@@ -47,9 +47,9 @@ export class DeadLetterWriter {
       entityId: operation.entity.id,
       entityType: operation.entity.type,
       position,
-      attempts: Math.max(1, operation.tries.count),
-      firstAtMs: operation.tries.firstFailedAtMs || nowMs,
-      lastAtMs: operation.tries.lastFailedAtMs || nowMs,
+      attempts: Math.max(1, operation.attempts.count),
+      firstAtMs: operation.attempts.firstFailedAtMs || nowMs,
+      lastAtMs: operation.attempts.lastFailedAtMs || nowMs,
       error: this.errorOf(verdict),
       data: textOf(event),
     }

@@ -3,7 +3,7 @@ import { type Outcome } from './event-counters.ts'
 /** What a trace says about an operation. */
 export interface TracedOperation {
   readonly kind: string
-  readonly tries: { readonly count: number }
+  readonly attempts: { readonly count: number }
   readonly entity: { readonly id: string; readonly type: string }
   readonly route?: { readonly name: string } | undefined
   readonly pendingEvent: { readonly trace?: EventTrace | undefined }

@@ -144,11 +144,11 @@ export class ItemWork {
   readonly refused: ItemChange[] = []
 
   /** An item failed permanently. */
-  failed({ itemKey, kind, change, tries }: ItemOperation, verdict: Verdict, isSuspect: boolean): void {
+  failed({ itemKey, kind, change, attempts }: ItemOperation, verdict: Verdict, isSuspect: boolean): void {
     if (kind === 'create' && verdict.kind === 'reject') this.refused.push(change)
     this.#verdict ??= { ...verdict, reason: `${shortened(itemKey, maxShownCharacters)}: ${verdict.reason}` }
     this.#failed++
-    this.attempts = Math.max(this.attempts, tries.count)
+    this.attempts = Math.max(this.attempts, attempts.count)
     this.isSuspect ||= isSuspect
   }
 }

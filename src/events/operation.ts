@@ -38,7 +38,7 @@ export class Operation {
   /** Route of the operation. Undefined without routes. */
   readonly route: Route | undefined
   /** Outcome of its attempts so far. */
-  readonly tries = new Tries()
+  readonly attempts = new Attempts()
   /** When it was queued, on the monotonic clock, in whole milliseconds. */
   pushedMs = 0
   /** When a hook or batch took it, likewise; -1 before that. */
@@ -104,7 +104,7 @@ export class Operation {
    * not depend on itself.
    */
   get isUntried(): boolean {
-    return this.tries.lastFailedAtMs === 0 && this.origin.kind !== 'replay'
+    return this.attempts.lastFailedAtMs === 0 && this.origin.kind !== 'replay'
   }
 
   /** Dead letter that ends together with this operation. */
@@ -172,7 +172,7 @@ export type Origin =
 export const ofStream: Origin = { kind: 'stream' }
 
 /** Outcomes of one operation's attempts, the basis for retries, outages, and dead letters. */
-export class Tries {
+export class Attempts {
   /** Number of attempts, including the current one. */
   count = 0
   /** Failures attributed to the event, because the target worked for others. */

@@ -68,7 +68,7 @@ export class ExpiryTimer implements DeliveryFeature {
       await this.#underWay.write()
       // Entities being withdrawn are still among the due ones, ahead of the others.
       const limit = this.#underWay.size + maxClaimedRows
-      const due = await checkpointer.expiring({ atMs: clock.now(), limit })
+      const due = await checkpointer.state.expiring({ atMs: clock.now(), limit })
       const fresh = due.filter(({ key }) => !this.#underWay.has(key))
       for (const record of fresh) {
         await this.#underWay.untilFree(signal)
@@ -100,7 +100,7 @@ export class ExpiryTimer implements DeliveryFeature {
   async #letBe({ key, expiresAtMs }: EntityRecord): Promise<void> {
     const { checkpointer } = this.#options
     try {
-      const known = checkpointer.entity(key)
+      const known = checkpointer.state.entity(key)
       const now = known instanceof Promise ? await known : known
       if (now === undefined || now.expiresAtMs !== expiresAtMs) return
       const { expiresAtMs: _, ...rest } = now
@@ -114,7 +114,7 @@ export class ExpiryTimer implements DeliveryFeature {
   async #untilNext(): Promise<number> {
     const { checkpointer, clock } = this.#options
     if (this.#underWay.size > 0) return maxSleepMs
-    const [soonest] = await checkpointer.expiring({ atMs: Number.MAX_SAFE_INTEGER, limit: 1 })
+    const [soonest] = await checkpointer.state.expiring({ atMs: Number.MAX_SAFE_INTEGER, limit: 1 })
     if (soonest === undefined) return maxSleepMs
     return Math.min(Math.max(soonest.expiresAtMs! - clock.now(), 1), maxSleepMs)
   }

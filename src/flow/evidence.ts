@@ -1,4 +1,4 @@
-import { type Operation, type Tries } from '../events/operation.ts'
+import { type Operation, type Attempts } from '../events/operation.ts'
 import { type Verdict } from '../errors/verdict.ts'
 import { type Outage } from './outage.ts'
 
@@ -12,37 +12,37 @@ const chance = 1e-6
  * Maximum number of attempts of one operation that count: otherwise, a few that always fail would look like a
  * target that always fails.
  */
-const maxTries = 10
+const maxCounted = 10
 
 /** With this little left of the others' failures, none of them is failing now. */
 const nextToNone = 0.1
 
 /** Share of recent attempts that failed, for all operations or all but one. */
 export class FailureShare {
-  #tries = 0
+  #attempts = 0
   #failures = 0
   /** Attempts so far, to age an operation's failures. */
   #count = 0
 
   worked(operations: readonly Operation[]): void {
-    for (const operation of operations) if (operation.tries.counted < maxTries) this.#add(0)
+    for (const operation of operations) if (operation.attempts.counted < maxCounted) this.#add(0)
   }
 
   /** @param operations what was attempted together: one failure, attributed to each of them. */
   failed(operations: readonly Operation[]): void {
-    const counted = operations.filter(({ tries }) => tries.counted < maxTries)
+    const counted = operations.filter(({ attempts }) => attempts.counted < maxCounted)
     if (counted.length === 0) return
     this.#add(1)
-    for (const { tries } of counted) {
-      tries.counted++
-      tries.ownFailures = this.#ownOf(tries) + 1
-      tries.ownFailuresAt = this.#count
+    for (const { attempts } of counted) {
+      attempts.counted++
+      attempts.ownFailures = this.#ownOf(attempts) + 1
+      attempts.ownFailuresAt = this.#count
     }
   }
 
   /** Share of all attempts that failed. */
   get ofAll(): number {
-    return this.#failures < nextToNone ? 0 : this.#failures / this.#tries
+    return this.#failures < nextToNone ? 0 : this.#failures / this.#attempts
   }
 
   /**
@@ -50,18 +50,18 @@ export class FailureShare {
    * fails.
    */
   besides(operation: Operation): number {
-    const own = this.#ownOf(operation.tries)
+    const own = this.#ownOf(operation.attempts)
     const failures = this.#failures - own
-    return failures < nextToNone ? 0 : (failures + 1) / (this.#tries - own + 1)
+    return failures < nextToNone ? 0 : (failures + 1) / (this.#attempts - own + 1)
   }
 
   #add(failures: 0 | 1): void {
     this.#count++
-    this.#tries = this.#tries * keep + 1
+    this.#attempts = this.#attempts * keep + 1
     this.#failures = this.#failures * keep + failures
   }
 
-  #ownOf({ ownFailures, ownFailuresAt }: Tries): number {
+  #ownOf({ ownFailures, ownFailuresAt }: Attempts): number {
     return ownFailures === 0 ? 0 : ownFailures * keep ** (this.#count - ownFailuresAt)
   }
 }
@@ -74,26 +74,26 @@ export class FailureShare {
  * attempts.
  *
  * @param share share of the target's attempts that currently fail.
- * @param attempts maximum number of attempts per event while the target otherwise works.
+ * @param maxAttempts maximum number of attempts per event while the target otherwise works.
  */
 export function chargeFailure(
   operation: Operation,
   verdict: Verdict,
   outage: Outage,
   share: FailureShare,
-  attempts: number,
+  maxAttempts: number,
 ): boolean {
   if (verdict.isOverload || (verdict.ofPlatform && verdict.kind === 'outage')) return false
   const { successes, reason, workedRecently } = outage
-  const { tries } = operation
-  const isFirst = tries.failedAtSuccess < 0
-  const isCharged = successes > tries.failedAtSuccess || tries.unexplained > 0
-  tries.failedAtSuccess = successes
-  tries.unexplained = verdict.ofTarget ? 0 : tries.unexplained + 1
+  const { attempts } = operation
+  const isFirst = attempts.failedAtSuccess < 0
+  const isCharged = successes > attempts.failedAtSuccess || attempts.unexplained > 0
+  attempts.failedAtSuccess = successes
+  attempts.unexplained = verdict.ofTarget ? 0 : attempts.unexplained + 1
   if (reason !== undefined) return false
-  if (!isFirst && isCharged) tries.charges++
-  const charged = tries.charges + 1
-  if (charged < attempts) return false
+  if (!isFirst && isCharged) attempts.charges++
+  const charged = attempts.charges + 1
+  if (charged < maxAttempts) return false
   if (!verdict.ofTarget) return true
   return (charged > 1 || workedRecently) && share.besides(operation) ** charged < chance
 }

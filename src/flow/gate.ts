@@ -206,7 +206,7 @@ export class Gate {
    */
   refused(operation: Operation, verdict: Verdict, call: object): Refused {
     if (verdict.ofPlatform) return 'bad'
-    const isFirst = operation.tries.refusals++ === 0
+    const isFirst = operation.attempts.refusals++ === 0
     if (operation.origin.kind === 'repair') return 'bad'
     if (isFirst) this.#refusals.refused(operation.entityKey)
     if (!this.#outage.isRefusing && !this.#refusals.isMoreThanChance) {

@@ -65,6 +65,6 @@ function stateIn({ ready, gathered, resting }: QueueView): (operation: Operation
   const waiting = new Set([...ready, ...gathered])
   return (operation) => {
     if (operation.isStarted && !waiting.has(operation) && !resting.has(operation)) return 'running'
-    return operation.tries.lastFailedAtMs > 0 ? 'retrying' : 'waiting'
+    return operation.attempts.lastFailedAtMs > 0 ? 'retrying' : 'waiting'
   }
 }

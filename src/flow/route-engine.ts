@@ -227,7 +227,7 @@ export class RouteEngine implements OverdueListener {
   }
 
   async #run(operation: Operation, isReceiving: boolean): Promise<void> {
-    operation.tries.count++
+    operation.attempts.count++
     try {
       // Once everything received together is queued, its records are read from the id map together.
       if (isReceiving) await undefined

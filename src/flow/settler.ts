@@ -77,7 +77,7 @@ export class Settler {
   /** The operation failed, which does not count against it. @param call as in {@link failed}. */
   tryAgain(operation: Operation, verdict: Verdict, call: object): void {
     const { clock, random, counters, listener, gate, lanes, logger, atWork, resting, bulk } = this.#options
-    operation.tries.fail(clock.now(), verdict.reason)
+    operation.attempts.fail(clock.now(), verdict.reason)
     counters.retry()
     listener.onRetry(operation, verdict)
     if (this.isStopped) {
@@ -95,10 +95,10 @@ export class Settler {
     const { baseMs, maxMs } = this.#options.retry
     const isBrief = verdict.ofPlatform || verdict.isOverload
     const bounds = { baseMs, maxMs: isBrief ? Math.min(maxMs, maxBriefWaitMs) : maxMs }
-    const waitMs = backoffMs(operation.tries.count, bounds, random)
+    const waitMs = backoffMs(operation.attempts.count, bounds, random)
     logger.debug('Operation failed; retrying', {
       entity_id: operation.entity.id,
-      attempt: operation.tries.count,
+      attempt: operation.attempts.count,
       retry_in_ms: Math.round(waitMs),
       error: verdict.reason,
     })
@@ -130,7 +130,7 @@ export class Settler {
 
   /** Items of an operation could not be delivered, for good: it is kept whole, since one event is one dead letter. */
   itemsFailed({ operation, attempts, isSuspect }: ItemWork, verdict: Verdict): void {
-    operation.tries.count = attempts
+    operation.attempts.count = attempts
     this.#bury(operation, verdict, isSuspect)
   }
 
@@ -166,9 +166,9 @@ export class Settler {
    * Whether nothing would ever show that the target is back: it counts as down, and everything is queued
    * behind an operation that fails for its own reasons.
    */
-  #hidesTarget({ tries }: Operation): boolean {
+  #hidesTarget({ attempts }: Operation): boolean {
     const { gate, lanes, atWork, resting, retry } = this.#options
-    if (gate.outageReason === undefined || tries.unexplained < retry.attempts) return false
+    if (gate.outageReason === undefined || attempts.unexplained < retry.attempts) return false
     return lanes.size > 1 && lanes.readyCount + resting.size === 0 && atWork.count === 1
   }
 
@@ -181,7 +181,7 @@ export class Settler {
     const isAlone = lanes.readyCount === 0
     const areSomeBlocked = lanes.size > lanes.readyCount + atWork.count + resting.size
     return (
-      operation.tries.refusals > (isAlone ? 1 : maxRefusals) &&
+      operation.attempts.refusals > (isAlone ? 1 : maxRefusals) &&
       areSomeBlocked &&
       !lanes.hasUntried &&
       lanes.isAwaited(operation)
@@ -189,7 +189,7 @@ export class Settler {
   }
 
   #bury(operation: Operation, verdict: Verdict, isSuspect: boolean): void {
-    operation.tries.fail(this.#options.clock.now(), verdict.reason)
+    operation.attempts.fail(this.#options.clock.now(), verdict.reason)
     if (operation instanceof ItemOperation) operation.work.failed(operation, verdict, isSuspect)
     else this.#options.listener.onDeadLetter(operation, verdict, isSuspect)
     this.end(operation, { kind: 'dead-lettered', reason: verdict.reason })

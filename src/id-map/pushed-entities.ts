@@ -83,11 +83,11 @@ export class PushedEntities implements DeliveryFeature {
 
   /** Whether another entity uses the same id in the target and must stay. */
   isShared(record: EntityRecord): MaybePromise<boolean> {
-    return this.#checkpointer.isShared(record)
+    return this.#checkpointer.state.isShared(record)
   }
 
   #find(operation: Operation): MaybePromise<EntityRecord | undefined> {
-    const known = this.#checkpointer.entity(operation.key)
+    const known = this.#checkpointer.state.entity(operation.key)
     if (!this.#stixIdRecords.mayHaveAny) return known
     if (known !== undefined && !(known instanceof Promise)) return known
     return this.#search(operation, known)

@@ -37,7 +37,7 @@ export class StixIdRecords {
     for (const stixId of stixIdsOf(entity)) {
       const former = laneOf(stixId, route?.name)
       if (former === key) continue
-      const record = await this.#checkpointer.entity(former)
+      const record = await this.#checkpointer.state.entity(former)
       if (record === undefined) continue
       const found = { ...record, key }
       this.#checkpointer.deleteEntity(former)

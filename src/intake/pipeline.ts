@@ -203,7 +203,7 @@ export class Pipeline {
     delivery.split(operations.length)
     const { engine, checkpointer } = this.#options
     for (const operation of operations) {
-      if (options.idMap) checkpointer.expect(operation.key)
+      if (options.idMap) checkpointer.state.expect(operation.key)
       if (letter?.isFirst === true) engine.pushFirst(operation)
       else engine.push(operation)
     }

@@ -61,7 +61,7 @@ export class Claims implements CommitPart {
 
   /** What an entity claims, by key, as JSON text. */
   async of(entity: string): Promise<ReadonlyMap<string, string>> {
-    const unwritten = this.#checkpointer.unwritten.map(({ claims }) => claims.of(entity))
+    const unwritten = this.#checkpointer.state.unwritten.map(({ claims }) => claims.of(entity))
     const found = new Map<string, string>()
     for (let afterKey: string | undefined; ;) {
       const page = await this.#read(entity, () => this.#store.claimsOf({ entity, afterKey, limit: pageSize }))
@@ -85,7 +85,7 @@ export class Claims implements CommitPart {
 
   async *#claimsOn(key: string, except: string | undefined): AsyncGenerator<Claim> {
     const changes = new Map<string, Claim | undefined>()
-    for (const { claims } of this.#checkpointer.unwritten.toReversed()) {
+    for (const { claims } of this.#checkpointer.state.unwritten.toReversed()) {
       for (const [entity, claim] of claims.on(key)) changes.set(entity, claim)
     }
     if (except !== undefined) changes.set(except, undefined)
@@ -106,7 +106,7 @@ export class Claims implements CommitPart {
 
   /** What the target has under a key. */
   item(key: string): MaybePromise<ItemRecord | undefined> {
-    for (const { claims } of this.#checkpointer.unwritten) {
+    for (const { claims } of this.#checkpointer.state.unwritten) {
       if (claims.items.has(key)) return claims.items.get(key)
     }
     return this.#read(key, () => this.#store.item(key))
@@ -114,7 +114,7 @@ export class Claims implements CommitPart {
 
   /** Whether the target has another item under the same id. */
   async isShared({ key, externalId }: ItemRecord): Promise<boolean> {
-    const { unwritten } = this.#checkpointer
+    const { unwritten } = this.#checkpointer.state
     const stored = await this.#read(`at ${externalId!}`, () => this.#store.itemsAt(externalId!))
     const byKey = new Map<string, ItemRecord | undefined>(stored.map((item) => [item.key, item]))
     for (const { claims } of unwritten.toReversed())
@@ -125,7 +125,7 @@ export class Claims implements CommitPart {
 
   /** The entity now has this item, as JSON text; undefined if it no longer does. */
   put(entity: string, key: string, item: string | undefined): void {
-    const { claims } = this.#checkpointer.unwritten[0]!
+    const { claims } = this.#checkpointer.state.newest
     if (item === undefined) claims.delete({ entity, key })
     else claims.put({ entity, key, item })
     this.#checkpointer.touch()
@@ -153,12 +153,12 @@ export class Claims implements CommitPart {
 
   /** The target now has this under the key; undefined if it has nothing. */
   putItem(key: string, record: ItemRecord | undefined): void {
-    this.#checkpointer.unwritten[0]!.claims.items.set(key, record)
+    this.#checkpointer.state.newest.claims.items.set(key, record)
     this.#checkpointer.touch()
   }
 
   #read<T>(what: string, read: () => MaybePromise<T>): MaybePromise<T> {
-    return this.#checkpointer.read(`items of ${what}`, read)
+    return this.#checkpointer.state.read(`items of ${what}`, read)
   }
 }
 

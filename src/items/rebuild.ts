@@ -18,7 +18,7 @@ const lookEveryMs = 1000
 const retryEveryMs = 60_000
 
 /** Maximum number of attempts of one process to end a rebuild. */
-const maxTries = 5
+const maxAttempts = 5
 
 /**
  * `telling`: claims become known, and nothing is withdrawn for lack of a claim. `clearing`: all claims are
@@ -38,7 +38,7 @@ export class Rebuild implements CommitPart {
   readonly #options: RebuildOptions
   #stage: Stage | undefined
   #isChanged = false
-  #tries = 0
+  #attempts = 0
 
   constructor(options: RebuildOptions) {
     this.#options = options
@@ -97,14 +97,14 @@ export class Rebuild implements CommitPart {
     if (this.#stage === 'telling' && !progress.mayCatchUp) this.begin(false)
     if (this.#stage === 'telling' && progress.hasReadAll) {
       progress.mapIsComplete = true
-      this.#tries = 0
+      this.#attempts = 0
       this.#move('clearing')
     }
     if (this.#stage !== 'clearing') return lookEveryMs
     const isDone = await this.#clear(signal).catch(() => false)
     // Someone may have restarted it.
     if (signal.aborted || this.#stage !== 'clearing') return lookEveryMs
-    if (!isDone && ++this.#tries < maxTries) return retryEveryMs
+    if (!isDone && ++this.#attempts < maxAttempts) return retryEveryMs
     this.#move(undefined)
     checkpointer.touch()
     onNotice({ kind: 'claims-known', isCleared: isDone })

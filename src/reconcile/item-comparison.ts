@@ -125,7 +125,8 @@ export class ItemComparison {
   ): Promise<void> {
     const route = routeOfPlace(key)
     const itemKey = keyOfPlace(key, route)
-    const entity = claimant === undefined ? undefined : await this.#options.checkpointer.entity(claimant)
+    const entity =
+      claimant === undefined ? undefined : await this.#options.checkpointer.state.entity(claimant)
     const kind = claimant === undefined ? 'withdraw' : 'recreate'
     const event = itemEvent(itemKey, entity)
     await this.#options.push({ kind, route, externalId, itemKey }, [itemLaneOf(key)], event, tally, signal)
@@ -169,7 +170,7 @@ export interface ComparedItems {
 export interface ItemComparisonOptions {
   readonly hooks: Pick<ConnectorHooks, 'list'>
   readonly store: Pick<StateStore, 'items'>
-  readonly checkpointer: Pick<Checkpointer, 'entity'>
+  readonly checkpointer: Pick<Checkpointer, 'state'>
   readonly claims: Claims
   readonly routes: Pick<Routes, 'all'>
   readonly reconcile: ResolvedReconcileOptions

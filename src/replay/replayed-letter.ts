@@ -26,7 +26,7 @@ export function partsOf(letter: ReplayedLetter, planned: readonly Operation[]): 
       isForced: letter.replay === 'forced',
       isPart: lanes.size > 1,
     }
-    operation.tries.refusals = 1
+    operation.attempts.refusals = 1
   }
   return [...lanes.values()]
 }

@@ -107,12 +107,12 @@ export class Replayer implements DeliveryFeature {
   }
 
   /** A letter failed again. It stays with its new error, and a retry needs another request. */
-  failedAgain(letterId: number, { tries }: Operation, error: string): void {
+  failedAgain(letterId: number, { attempts }: Operation, error: string): void {
     const letter = this.#underWay.get(letterId)!
     this.#options.checkpointer.updateDeadLetter({
       id: letter.id,
-      attempts: letter.attempts + Math.max(1, tries.count),
-      lastAtMs: tries.lastFailedAtMs || this.#options.clock.now(),
+      attempts: letter.attempts + Math.max(1, attempts.count),
+      lastAtMs: attempts.lastFailedAtMs || this.#options.clock.now(),
       error,
       answered: letter.replay,
     })

@@ -11,7 +11,7 @@ import { type Platform } from '../opencti/platform.ts'
 import { type ConnectorSettings } from '../settings/schemas/connector-settings.ts'
 import { type StateStore } from '../store/state-store.ts'
 import { type Random } from '../util/backoff.ts'
-import { type Clock } from '../util/clock.ts'
+import { type Clock, systemClock } from '../util/clock.ts'
 import { parsedJson } from '../util/json-text.ts'
 import { type Logger } from '../util/logger.ts'
 import { repeatUntilAborted } from '../util/repeat-until-aborted.ts'
@@ -22,6 +22,7 @@ import { type SessionStart } from './session-start.ts'
 import { CopyWatch, type OtherRun } from './copy-watch.ts'
 import { type MovedPosition, movedPosition } from './moved-position.ts'
 import { isTroubleOfPlatform, keepTrying } from './keep-trying.ts'
+import { readLocal, readRemote, whileRunning } from './read-state.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 
 /** Same as the official client, in milliseconds. */
@@ -171,10 +172,17 @@ export class Session {
     }
   }
 
-  /** Sends the last ping of this process, with an unsigned state. */
-  pingLast(signal: AbortSignal): Promise<void> {
+  /**
+   * Sends the last ping of this process, with an unsigned state.
+   *
+   * @param limitMs time for the platform to answer, by the machine's clock.
+   */
+  async pingLast(limitMs: number): Promise<void> {
     this.#isEnding = true
-    return this.ping(signal)
+    const late = new AbortController()
+    const cancel = systemClock.schedule(limitMs, () => late.abort())
+    await this.ping(late.signal)
+    cancel()
   }
 
   async #ping(signal: AbortSignal): Promise<void> {
@@ -348,41 +356,6 @@ export interface SessionOptions {
 /** Whether the platform still has what it had. A reset leaves an empty text, as opposed to nothing. */
 function isStill(had: string, has: string | undefined): boolean {
   return samePlatformState(had, has) && (had === '') === (has === '')
-}
-
-/** Where a state was found, and what to do if it cannot be read. */
-const atPlatform = {
-  found: "This connector's state on the platform",
-  remedy:
-    'Nothing was read or changed. Correct it there, or reset it ("Reset the connector state" on the connector\'s page), and start again.',
-}
-const whileRunning = {
-  found: 'The state someone set for this connector on the platform',
-  remedy:
-    'The connector continues from its current position and overwrites that state. Change it again, or reset it.',
-}
-const inFile = {
-  found: 'The state in the state file',
-  remedy: 'Replace it with "opencti-stream state set" or "opencti-stream state reset".',
-}
-
-function readRemote(text: string | undefined): ReadPlatformState | undefined {
-  return readable(parsePlatformState(text), atPlatform)
-}
-
-/** A state we wrote has a position; the reset text does not count. */
-function readLocal(text: string): ReadPlatformState | undefined {
-  const state = readable(parsePlatformState(text), inFile)
-  if (state === undefined || state.startFrom !== undefined) return state
-  throw unreadableState({ ...state, problems: ['start_from is missing'] }, inFile)
-}
-
-function readable(
-  state: ReadPlatformState | undefined,
-  where: typeof atPlatform,
-): ReadPlatformState | undefined {
-  if (state !== undefined && state.problems.length > 0) throw unreadableState(state, where)
-  return state
 }
 
 function parsePushed(text: string | undefined): readonly string[] {

@@ -3,7 +3,7 @@ import { isOutcome, type Outcome } from '../events/event-counters.ts'
 import { type HookTrace } from '../events/event-trace.ts'
 import { type ItemAnswer, readFlushResults } from '../flow/flush-answer.ts'
 import { ItemOperation, type ItemWork } from '../events/item-operation.ts'
-import { type Operation, type Origin } from '../events/operation.ts'
+import { type Operation } from '../events/operation.ts'
 import { type OperationHandler, type OverdueListener } from '../flow/operation-handler.ts'
 import { type EntityRecord, type MaybePromise } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
@@ -11,6 +11,7 @@ import { jsonText } from '../util/json-text.ts'
 import { type ClaimedItems } from '../items/claimed-items.ts'
 import { isAboutItems } from '../items/item-repair.ts'
 import { type FlushOperation, type ConnectorHooks } from '../contract/hooks.ts'
+import { EntityEffects } from './entity-effects.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
 import { idOf } from './id-of.ts'
 import { TargetEffects } from './target-effects.ts'
@@ -24,10 +25,11 @@ export class HookRunner implements OperationHandler {
   readonly #options: HookRunnerOptions
   readonly #hooks: ConnectorHooks
   readonly #limits: HookLimits
-  readonly #effects: TargetEffects
-  readonly #itemEffects: TargetEffects
-  /** The features to ask before an operation, by its origin. */
-  readonly #asked = new Map<Origin['kind'], readonly Asked[]>()
+  readonly #entities: EntityEffects
+  /** Performs the effects on entities as a whole. */
+  readonly #whole: TargetEffects
+  /** Performs the effects on items. */
+  readonly #items: TargetEffects
 
   constructor(options: HookRunnerOptions) {
     this.#options = options
@@ -38,67 +40,50 @@ export class HookRunner implements OperationHandler {
       stopped: options.stopped,
       requests: options.limits,
     }
-    this.#effects = new TargetEffects(options, this.#limits)
+    this.#whole = new TargetEffects(options, this.#limits)
+    this.#entities = new EntityEffects(options, this.#whole)
     const { items, itemFeatures = [items] } = options
     const ofItems = { ...options, idMap: items, features: itemFeatures, items: undefined }
-    this.#itemEffects = new TargetEffects(ofItems, this.#limits)
+    this.#items = new TargetEffects(ofItems, this.#limits)
   }
 
   deliver(operation: Operation, caller?: OverdueListener): MaybePromise<Outcome | ItemWork | undefined> {
     operation.isTransforming = false
     if (operation instanceof ItemOperation) return this.#deliverItem(operation, caller)
     if (operation.leftAsItIs !== undefined) {
-      this.#effects.leftAsItIs(operation)
+      this.#whole.features.leftAsItIs(operation)
       return { kind: 'skipped', reason: operation.leftAsItIs }
     }
-    return this.#ask(operation, caller, undefined, 0)
+    const answer = this.#whole.features.before(operation)
+    return answer instanceof Promise
+      ? answer.then((said) => this.#perform(operation, said, caller))
+      : this.#perform(operation, answer, caller)
   }
 
-  /** Asks the features from this one on whether to perform the operation, then performs it. */
-  #ask(
+  /** @param answer of the features: an outcome ends the operation. */
+  #perform(
     operation: Operation,
+    answer: EntityRecord | Outcome | undefined,
     caller: OverdueListener | undefined,
-    record: EntityRecord | undefined,
-    from: number,
   ): MaybePromise<Outcome | ItemWork | undefined> {
-    const features = this.#askedFor(operation)
-    let known = record
-    for (let index = from; index < features.length; index++) {
-      const answer = features[index]!.before(operation, known)
-      if (answer instanceof Promise) {
-        return answer.then((said) => (isOutcome(said) ? said : this.#ask(operation, caller, said, index + 1)))
-      }
-      if (isOutcome(answer)) return answer
-      known = answer
-    }
-    const effects = this.#effects
+    if (isOutcome(answer)) return answer
     return operation.kind === 'delete'
-      ? effects.delete(operation, known, caller)
-      : effects.push(operation, known, caller)
-  }
-
-  #askedFor({ origin: { kind } }: Operation): readonly Asked[] {
-    let asked = this.#asked.get(kind)
-    if (asked === undefined) {
-      const isAsked = (feature: DeliveryFeature): feature is Asked =>
-        feature.before !== undefined && (feature.origin === undefined || feature.origin === kind)
-      this.#asked.set(kind, (asked = this.#options.features.filter(isAsked)))
-    }
-    return asked
+      ? this.#entities.delete(operation, answer, caller)
+      : this.#entities.push(operation, answer, caller)
   }
 
   async #deliverItem(item: ItemOperation, caller: OverdueListener | undefined): Promise<Outcome | undefined> {
     const answer = await this.#options.items.before(item)
     if (isOutcome(answer)) return answer
     return item.kind === 'delete'
-      ? this.#itemEffects.withdraw(item, answer, caller)
-      : this.#itemEffects.pushItem(item, answer, caller)
+      ? this.#items.withdraw(item, answer, caller)
+      : this.#items.bring(item, answer, item.item, this.#items.callFor(item, caller))
   }
 
   async itemsTaken(work: ItemWork): Promise<Outcome> {
-    // Nothing has become of an entity.
+    // Nothing happened to an entity.
     if (isAboutItems(work.operation)) return work.outcome
-    return this.#effects.itemsTaken(work)
+    return this.#entities.itemsTaken(work)
   }
 
   async flush(operations: readonly Operation[], caller?: OverdueListener): Promise<readonly ItemAnswer[]> {
@@ -118,12 +103,12 @@ export class HookRunner implements OperationHandler {
       }
       const effects = this.#effectsOf(operation)
       if (operation.kind === 'delete') {
-        effects.lost(operation)
+        effects.features.lost(operation)
         continue
       }
       const { externalId } = items[index]!.context
       if (operation.kind === 'create') effects.noteId(operation, answer.externalId)
-      await effects.took(operation, idOf('flush', answer.externalId ?? externalId))
+      await effects.features.taken(operation, idOf('flush', answer.externalId ?? externalId))
     }
     this.#options.checkpointer.hurry()
     return answers
@@ -139,11 +124,11 @@ export class HookRunner implements OperationHandler {
   }
 
   skipped(operation: Operation): void {
-    this.#effectsOf(operation).leftAsItIs(operation)
+    this.#effectsOf(operation).features.leftAsItIs(operation)
   }
 
   #effectsOf(operation: Operation): TargetEffects {
-    return operation instanceof ItemOperation ? this.#itemEffects : this.#effects
+    return operation instanceof ItemOperation ? this.#items : this.#whole
   }
 }
 
@@ -164,8 +149,6 @@ export interface HookRunnerOptions extends TargetEffectsOptions {
    */
   readonly limits?: HookLimits['requests']
 }
-
-type Asked = DeliveryFeature & Required<Pick<DeliveryFeature, 'before'>>
 
 function forFlush(operation: Operation): FlushOperation<unknown> {
   return operation.forFlush as FlushOperation<unknown>

@@ -114,8 +114,8 @@ describe('a change that must be durable', () => {
     checkpointer.putEntity(record('a', 'new'))
     checkpointer.deleteEntity('b')
     const check = () => {
-      expect(checkpointer.entity('a')).toMatchObject({ externalId: 'new' })
-      expect(checkpointer.entity('b')).toBeUndefined()
+      expect(checkpointer.state.entity('a')).toMatchObject({ externalId: 'new' })
+      expect(checkpointer.state.entity('b')).toBeUndefined()
     }
     check()
     store.takesMs = 1000
@@ -124,7 +124,7 @@ describe('a change that must be durable', () => {
     expect(store.entity('b')).toBeDefined()
     check()
     checkpointer.putEntity(record('b', 'again'))
-    expect(checkpointer.entity('b')).toMatchObject({ externalId: 'again' })
+    expect(checkpointer.state.entity('b')).toMatchObject({ externalId: 'again' })
     await clock.advance(5000)
     expect(store.entity('b')).toMatchObject({ externalId: 'again' })
     expect(store.entity('a')).toMatchObject({ externalId: 'new' })
@@ -141,7 +141,7 @@ describe('a store that cannot write', () => {
     checkpointer.putEntity(record('a', 'second'))
     checkpointer.addDeadLetter(letter('two'))
     checkpointer.deleteEntity('b')
-    expect(checkpointer.entity('a')).toMatchObject({ externalId: 'second' })
+    expect(checkpointer.state.entity('a')).toMatchObject({ externalId: 'second' })
     expect(health).toMatchObject([{ code: 'STATE_NOT_WRITTEN' }])
     expect(store.commits.length).toBeLessThan(40)
     let hasRoom = false
@@ -187,14 +187,14 @@ describe('a store that cannot write', () => {
     store.isFull = true
     const answer = checkpointer.forgetPositions(new Map([['void', 'any']]))
     await expect(answer).rejects.toMatchObject({ code: 'STATE_NOT_WRITTEN' })
-    expect(await checkpointer.entity('a')).toStrictEqual(record('a'))
-    expect(await checkpointer.entity('b')).toStrictEqual(record('b'))
+    expect(await checkpointer.state.entity('a')).toStrictEqual(record('a'))
+    expect(await checkpointer.state.entity('b')).toStrictEqual(record('b'))
     checkpointer.putEntity({ ...record('c'), position: '1-0' })
     store.isFull = false
     store.takesMs = 100
     await clock.advance(300)
     expect(store.entity('a')).toMatchObject({ position: '5-0' })
-    expect(await checkpointer.entity('a')).toStrictEqual(record('a'))
+    expect(await checkpointer.state.entity('a')).toStrictEqual(record('a'))
     checkpointer.putEntity({ ...record('b'), position: '2-0' })
     await clock.advance(60_000)
     expect(store.value('void')).toBe('any')
@@ -296,7 +296,7 @@ describe('any mix of changes, flushes and failures', () => {
             store.takesMs = value % 3 === 0 ? value : 0
           }
           for (const each of ['k0', 'k1', 'k2', 'k3']) {
-            const known = await checkpointer.entity(each)
+            const known = await checkpointer.state.entity(each)
             expect(known?.externalId).toBe(wanted.get(each))
           }
         }

@@ -59,9 +59,9 @@ const names = Array.from({ length: 200 }, (_, index) => `entity-${index}`)
 
 test('the records of queued events are read with one query per hundred', async () => {
   const { store, checkpointer } = await checkpointerOver(names.slice(0, 150))
-  for (const name of names) checkpointer.expect(name)
+  for (const name of names) checkpointer.state.expect(name)
   for (const [index, name] of names.entries()) {
-    expect(checkpointer.entity(name)).toEqual(index < 150 ? recordOf(name, 1) : undefined)
+    expect(checkpointer.state.entity(name)).toEqual(index < 150 ? recordOf(name, 1) : undefined)
   }
   expect([store.together, store.single]).toEqual([2, 0])
 })
@@ -69,19 +69,19 @@ test('the records of queued events are read with one query per hundred', async (
 test('one damaged page holds up only the entities on it', async () => {
   const { store, checkpointer } = await checkpointerOver(names)
   store.damaged.add(names[3]!)
-  for (const name of names.slice(0, 10)) checkpointer.expect(name)
+  for (const name of names.slice(0, 10)) checkpointer.state.expect(name)
   for (const [index, name] of names.slice(0, 10).entries()) {
-    if (index === 3) expect(() => checkpointer.entity(name)).toThrow(StateError)
-    else expect(checkpointer.entity(name)).toEqual(recordOf(name, 1))
+    if (index === 3) expect(() => checkpointer.state.entity(name)).toThrow(StateError)
+    else expect(checkpointer.state.entity(name)).toEqual(recordOf(name, 1))
   }
-  expect(checkpointer.readProblem).toBeInstanceOf(StateError)
+  expect(checkpointer.state.problem).toBeInstanceOf(StateError)
 })
 
 test('a key that a store may return differently is read alone', async () => {
   const odd = ['nul\0', 'half \uD800', 'space ', 'é']
   const { store, checkpointer } = await checkpointerOver(odd)
-  for (const name of [...odd, ...names]) checkpointer.expect(name)
-  for (const name of odd) expect(checkpointer.entity(name)).toEqual(recordOf(name, 1))
+  for (const name of [...odd, ...names]) checkpointer.state.expect(name)
+  for (const name of odd) expect(checkpointer.state.entity(name)).toEqual(recordOf(name, 1))
   expect([store.together, store.single]).toEqual([0, odd.length])
 })
 
@@ -104,12 +104,12 @@ test('what was read ahead is never older than what was written since, in any ord
       const { clock, checkpointer } = await checkpointerOver(present)
       const model = new Map(present.map((name) => [name, recordOf(name, 1)]))
       // The first read asks whether the store is empty, and is answered.
-      checkpointer.entity(present[0]!)
+      checkpointer.state.entity(present[0]!)
       await clock.advance(0)
       let version = 1
       for (const next of steps) {
-        if (next.kind === 'expect') for (const name of next.keys) checkpointer.expect(name)
-        if (next.kind === 'read') expect(checkpointer.entity(next.name)).toEqual(model.get(next.name))
+        if (next.kind === 'expect') for (const name of next.keys) checkpointer.state.expect(name)
+        if (next.kind === 'read') expect(checkpointer.state.entity(next.name)).toEqual(model.get(next.name))
         if (next.kind === 'put') {
           const record = recordOf(next.name, ++version)
           checkpointer.putEntity(record)
@@ -129,7 +129,7 @@ test('what was read ahead is never older than what was written since, in any ord
           await reset
         }
       }
-      for (const name of names.slice(0, 8)) expect(checkpointer.entity(name)).toEqual(model.get(name))
+      for (const name of names.slice(0, 8)) expect(checkpointer.state.entity(name)).toEqual(model.get(name))
       checkpointer.stop()
     }),
     { numRuns: 300 },

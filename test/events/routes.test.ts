@@ -122,8 +122,8 @@ describe('limits', () => {
   ])('when the channel of a route asks for a pause: %s', async (_, options, others) => {
     const bench = new RouteBench({ asked: options, other: {} }, plenty)
     const retryAfterMs = 5000
-    bench.fails = ({ route, tries }) =>
-      route!.name === 'asked' && tries.count === 1
+    bench.fails = ({ route, attempts }) =>
+      route!.name === 'asked' && attempts.count === 1
         ? new RetryableError('slow down', { retryAfterMs })
         : undefined
     void bench.push('first')

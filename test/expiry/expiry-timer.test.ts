@@ -207,11 +207,11 @@ test('reports an unreadable part of the id map, until it is readable', async () 
   const { clock, readHealth, run, checkpointer } = await stage(new Damaged())
   void run()
   await vi.waitFor(() => expect(readHealth).toEqual(['STATE_CORRUPT']))
-  expect(checkpointer.readProblem?.message).toBe('the page is damaged')
+  expect(checkpointer.state.problem?.message).toBe('the page is damaged')
   isDamaged = false
   await vi.waitFor(async () => {
     await clock.advance(60_000)
     expect(readHealth).toEqual(['STATE_CORRUPT', undefined])
   })
-  expect(checkpointer.readProblem).toBeUndefined()
+  expect(checkpointer.state.problem).toBeUndefined()
 })

@@ -139,7 +139,7 @@ describe('a bad item in a batch', () => {
   it('is the only one retried if the target answers per item', async () => {
     const { bench, pushAll, batches } = bulk({ batch: { maxItems: 10, maxWaitMs: 1000 } }, (operations) =>
       operations.map((operation) =>
-        operation.key === 'k3' && operation.tries.count === 1
+        operation.key === 'k3' && operation.attempts.count === 1
           ? { status: 'retry', error: new RetryableError('busy') }
           : ok,
       ),

@@ -42,8 +42,8 @@ test('does not call a hook hanging that takes as long as others', async () => {
 })
 
 test('knows the reason of a pause that the target asked for, and the entity', async () => {
-  const bench: Bench = new Bench({ concurrency: 1 }, async ({ tries }) => {
-    if (tries.count === 1)
+  const bench: Bench = new Bench({ concurrency: 1 }, async ({ attempts }) => {
+    if (attempts.count === 1)
       throw Object.assign(new Error('status 429'), {
         status: 429,
         response: { headers: { 'retry-after': '600' } },

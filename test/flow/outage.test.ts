@@ -88,7 +88,7 @@ describe('a target that is down for ten minutes', () => {
     let running = 0
     let peak = 0
     const bench: Bench = new Bench({ concurrency: 8 }, async (operation) => {
-      const isSlow = operation.key === 'slow' && operation.tries.count === 1
+      const isSlow = operation.key === 'slow' && operation.attempts.count === 1
       if (!isSlow) peak = Math.max(peak, ++running)
       try {
         await delay(bench.clock, isSlow ? 5000 : bench.engine.gate.outageReason === undefined ? 10 : 20_000)
@@ -228,7 +228,7 @@ describe('a target that answers', () => {
 
   it('with a wait that is not a number is ignored', async () => {
     const { bench, calls } = target({ concurrency: 1, rate: { perSecond: 1, burst: 1 } }, (operation) => {
-      if (operation.tries.count === 1 && operation.key === 'k0') {
+      if (operation.attempts.count === 1 && operation.key === 'k0') {
         throw new RetryableError('full', { retryAfterMs: Number.NaN })
       }
     })

@@ -15,7 +15,7 @@ const eventsOf = ({ running, waiting, retrying }: QueueDepth) => [
 it('tells running operations from those that wait for their turn and those that wait for a retry', async () => {
   const bench: Bench = new Bench({ concurrency: 2 }, async (operation) => {
     await delay(bench.clock, 100)
-    if (operation.key === 'bad' && operation.tries.count === 1) throw new RetryableError('not now')
+    if (operation.key === 'bad' && operation.attempts.count === 1) throw new RetryableError('not now')
     return delivered
   })
   expect(eventsOf(queueDepth(bench.engine.queueView))).toEqual([0, 0, 0])

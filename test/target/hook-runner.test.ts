@@ -191,7 +191,7 @@ describe("the target's answer", () => {
     await runner.deliver(operation('create'))
     isLost = true
     expect(await runner.deliver(operation('update'))).toBe(delivered)
-    expect(await checkpointer.entity('a')).toMatchObject({ externalId: '2' })
+    expect(await checkpointer.state.entity('a')).toMatchObject({ externalId: '2' })
   })
 
   it('of 409 to a create or 404 to a delete counts as success, by option', async () => {
@@ -208,7 +208,7 @@ describe("the target's answer", () => {
     const lenient = await desk({ hooks })
     expect(await lenient.runner.deliver(operation('create'))).toBe(delivered)
     expect(await lenient.runner.deliver(operation('delete'))).toBe(delivered)
-    expect(await lenient.checkpointer.entity('a')).toBeUndefined()
+    expect(await lenient.checkpointer.state.entity('a')).toBeUndefined()
     const strict = await desk({
       hooks,
       mapIsComplete: false,
@@ -230,14 +230,14 @@ describe("the target's answer", () => {
       },
     })
     await expect(runner.deliver(operation('create'))).rejects.toMatchObject({ status: 503 })
-    expect(await checkpointer.entity('a')).toBeUndefined()
+    expect(await checkpointer.state.entity('a')).toBeUndefined()
   })
 
   it("of something that is not an id is the hook's mistake, not an id", async () => {
     for (const id of [{ id: 7 }, true, [1], () => {}]) {
       const { runner, checkpointer } = await desk({ hooks: { create: () => id as unknown as string } })
       await expect(runner.deliver(operation('create'))).rejects.toMatchObject({ code: 'HOOK_RESULT' })
-      expect(await checkpointer.entity('a')).toBeUndefined()
+      expect(await checkpointer.state.entity('a')).toBeUndefined()
     }
   })
 })
@@ -262,7 +262,7 @@ describe('an author', () => {
     const withdrawal = operation('update')
     expect(await runner.deliver(withdrawal)).toBe(delivered)
     expect(withdrawal).toMatchObject({ kind: 'delete', reason: 'left-filter' })
-    expect(await checkpointer.entity('a')).toBeUndefined()
+    expect(await checkpointer.state.entity('a')).toBeUndefined()
     expect(await runner.deliver(operation('update'))).toEqual(skipped('transform'))
     expect(await runner.deliver(operation('delete'))).toEqual(skipped('never-pushed'))
     isWanted = true
@@ -295,7 +295,7 @@ describe('an author', () => {
       expect((await runner.flush([withdrawal]))[0]!.status).toBe(next)
     }
     expect(seen).toEqual(Array.from({ length: 2 }, () => 'delete undefined T7 left-filter'))
-    expect(await checkpointer.entity('a')).toBeUndefined()
+    expect(await checkpointer.state.entity('a')).toBeUndefined()
   })
 
   it('withdraws nothing without a delete hook or an id map, because it is not known what was pushed', async () => {
@@ -304,7 +304,7 @@ describe('an author', () => {
     without.checkpointer.putEntity({ key: 'a', stixId: 'indicator--a' })
     expect(await without.runner.deliver(operation('update'))).toEqual(skipped('no-delete-hook'))
     // It is still there.
-    expect(await without.checkpointer.entity('a')).toBeDefined()
+    expect(await without.checkpointer.state.entity('a')).toBeDefined()
     const { runner, log } = await desk({ hooks, delivery: { idMap: false } })
     expect(await runner.deliver(operation('update'))).toEqual(skipped('transform'))
     expect(log).toEqual([])
@@ -341,9 +341,9 @@ describe('an author', () => {
     const answers = await runner.flush(batch)
     expect(answers.map((answer) => answer.status)).toEqual(['ok', 'retry', 'ok'])
     expect(seen).toEqual(['create indicator--a -', 'create indicator--b -', 'delete undefined T7'])
-    expect(await checkpointer.entity('a')).toMatchObject({ externalId: '9' })
-    expect(await checkpointer.entity('b')).toBeUndefined()
-    expect(await checkpointer.entity('c')).toBeUndefined()
+    expect(await checkpointer.state.entity('a')).toMatchObject({ externalId: '9' })
+    expect(await checkpointer.state.entity('b')).toBeUndefined()
+    expect(await checkpointer.state.entity('c')).toBeUndefined()
   })
 })
 

@@ -44,7 +44,7 @@ export class EventSpan implements EventTrace {
   hooksOf(operation: TracedOperation): HookTrace {
     return {
       run: (hook, call) => {
-        this.#attempts = Math.max(this.#attempts, operation.tries.count)
+        this.#attempts = Math.max(this.#attempts, operation.attempts.count)
         const attributes = attributesOf(hook, operation)
         const span = this.#tools.tracer.startSpan(`hook ${hook}`, { attributes }, this.#context)
         const onError = (error: unknown) => this.failed(hook, operation, error)
@@ -55,7 +55,7 @@ export class EventSpan implements EventTrace {
 
   failed(hook: string, operation: TracedOperation, error: unknown): void {
     if (isStreamConnectorError(error) && error.code === 'SKIP') return
-    this.#attempts = Math.max(this.#attempts, operation.tries.count)
+    this.#attempts = Math.max(this.#attempts, operation.attempts.count)
     if (!this.#span.isRecording()) return
     const message = this.#tools.clean(describeError(error))
     this.#span.addEvent('attempt failed', {
@@ -92,11 +92,11 @@ export class EventSpan implements EventTrace {
 }
 
 function attributesOf(hook: string, operation: TracedOperation): Attributes {
-  const { kind, tries, entity, route } = operation
+  const { kind, attempts, entity, route } = operation
   return {
     'opencti.hook': hook,
     'opencti.operation': kind,
-    'opencti.attempt': tries.count,
+    'opencti.attempt': attempts.count,
     'opencti.entity.id': entity.id,
     'opencti.entity.type': entity.type,
     ...(route === undefined ? {} : { 'opencti.route': route.name }),
