@@ -1,4 +1,4 @@
-import { BlockListConnector } from './block-list.ts'
+import { BlockListConnector } from './connector.ts'
 import { PulledListConnector } from './pulled-list.ts'
 import { SnapshotConnector } from './snapshot.ts'
 

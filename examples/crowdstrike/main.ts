@@ -1,3 +1,3 @@
-import { CrowdstrikeConnector } from './crowdstrike-connector.ts'
+import { CrowdstrikeConnector } from './connector.ts'
 
 await CrowdstrikeConnector.run()

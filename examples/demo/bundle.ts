@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { entityKeyOf, toGeneric, type ConnectorDefaults, type Entity } from 'opencti-stream-connector'
 import { openCtiPropertiesOf, type Simulator, type StixObject } from 'opencti-stream-connector/testing'
-import { SiemConnector } from '../siem/siem-connector.ts'
+import { SiemConnector } from '../siem/connector.ts'
 import { type Comparison } from './compare.ts'
 
 /** A STIX bundle, as far as the demo looks into it. */

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { observableExtension, tlpMarkingIds, tlpNames } from 'opencti-stream-connector'
 import { openCtiPropertiesOf, type Simulator, type StixObject } from 'opencti-stream-connector/testing'
-import { type SiemEntry } from '../siem/siem-client.ts'
+import { type SiemEntry } from '../siem/connector.ts'
 
 /** What the SIEM is held against. */
 export interface ComparisonOptions {

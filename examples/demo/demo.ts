@@ -33,7 +33,7 @@ async function main(): Promise<number> {
   }
   screen.line(
     screen.style('bold', 'OpenCTI (simulated) ── live stream ──▶ connector ── HTTP ──▶ SIEM') +
-      screen.style('dim', '   examples/siem/siem-connector.ts'),
+      screen.style('dim', '   examples/siem/connector.ts'),
   )
   try {
     const differences = await tellStory(plan, screen, interrupt.signal)

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
-import { type SiemService } from '../siem/siem-service.ts'
+import { type SiemServer } from '../siem/server.ts'
 import { type Screen } from './screen.ts'
 import { type Traffic } from './traffic.ts'
 
@@ -15,7 +15,7 @@ export interface FaultPlan {
 /** What the faults were made with. */
 export interface FaultTargets {
   readonly simulator: Simulator
-  readonly siem: SiemService
+  readonly siem: SiemServer
   readonly traffic: Traffic
   readonly screen: Screen
 }

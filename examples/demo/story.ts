@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SqliteStore, type ConnectorOptions, type DeadLetter } from 'opencti-stream-connector'
 import { buildIndicator, Simulator, type StixObject } from 'opencti-stream-connector/testing'
-import { SiemConnector } from '../siem/siem-connector.ts'
-import { SiemService } from '../siem/siem-service.ts'
+import { SiemConnector } from '../siem/connector.ts'
+import { startSiem, type SiemServer } from '../siem/server.ts'
 import { printAccount } from './account.ts'
 import { BundleConnector, fatesByType, type Bundle } from './bundle.ts'
 import { compare } from './compare.ts'
@@ -39,7 +39,7 @@ export async function tellStory(plan: Plan, screen: Screen, signal: AbortSignal)
   const stateDirectory = await mkdtemp(join(tmpdir(), 'opencti-demo-'))
   try {
     await using simulator = await Simulator.start({ heartbeatMs: 1000 })
-    await using siem = await SiemService.start({ latencyMs: plan.latencyMs })
+    await using siem = await startSiem({ latencyMs: plan.latencyMs })
     return await play(plan, { simulator, siem, screen, stateDirectory }, signal)
   } finally {
     await rm(stateDirectory, { recursive: true, force: true })
@@ -48,7 +48,7 @@ export async function tellStory(plan: Plan, screen: Screen, signal: AbortSignal)
 
 interface Stage {
   readonly simulator: Simulator
-  readonly siem: SiemService
+  readonly siem: SiemServer
   readonly screen: Screen
   readonly stateDirectory: string
 }

@@ -1,3 +1,3 @@
-import { JiraConnector } from './jira-connector.ts'
+import { JiraConnector } from './connector.ts'
 
 await JiraConnector.run()

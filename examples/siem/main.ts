@@ -1,3 +1,3 @@
-import { SiemConnector } from './siem-connector.ts'
+import { SiemConnector } from './connector.ts'
 
 await SiemConnector.run()

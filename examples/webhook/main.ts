@@ -1,3 +1,3 @@
-import { WebhookConnector } from './webhook-connector.ts'
+import { WebhookConnector } from './connector.ts'
 
 await WebhookConnector.run()

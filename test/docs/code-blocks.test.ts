@@ -30,7 +30,7 @@ test('every TypeScript block in the documents and comments compiles', () => {
 test('all defaults are written so that an editor completes them', () => {
   const shown = [
     ...blocks,
-    ...filesUnder('examples', '-connector.ts').map(
+    ...filesUnder('examples', 'connector.ts').map(
       (file) => [file, readFileSync(join(root, file), 'utf8')] as const,
     ),
   ].filter(([, code]) => code.includes('static override readonly defaults'))

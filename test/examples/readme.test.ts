@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { buildIndicator, openCtiPropertiesOf } from 'opencti-stream-connector/testing'
-import { SiemService } from '../../examples/siem/siem-service.ts'
+import { startSiem } from '../../examples/siem/server.ts'
 import { readmeConnector, simpleConnector, writeConnector } from '../fixtures/connector-files.ts'
 import { runCli } from '../fixtures/run-cli.ts'
 import { startNode } from './start-node.ts'
@@ -14,7 +14,7 @@ const run = promisify(execFile)
 
 test("the connector of the README keeps the example's SIEM in sync, both unchanged", async () => {
   const simulator = await startSimulator()
-  await using siem = await SiemService.start()
+  await using siem = await startSiem()
   const folder = await temporaryFolder()
   const file = await writeConnector(folder, `${await readmeConnector()}\nawait SiemConnector.run()\n`)
   const kept = simulator.create(buildIndicator('domain', { seed: 1 }))

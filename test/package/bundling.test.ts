@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { SiemService } from '../../examples/siem/siem-service.ts'
+import { startSiem } from '../../examples/siem/server.ts'
 import { buildIndicator, Simulator } from '../../src/testing/index.ts'
 import { codeBlocksOf } from '../fixtures/code-blocks.ts'
 import { until } from '../fixtures/until.ts'
@@ -29,7 +29,7 @@ test.each(['', '--minify --sourcemap'])(
     await mkdir(alone)
     await bundle(made.folder, 'connector.ts', join(alone, 'connector.mjs'), options)
 
-    await using siem = await SiemService.start()
+    await using siem = await startSiem()
     await using simulator = await Simulator.start({ heartbeatMs: 200 })
     // Of so many at once, the state is written by the thread.
     for (let seed = 0; seed < 1200; seed++) simulator.create(buildIndicator('domain', { seed }))

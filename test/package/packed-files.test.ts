@@ -60,7 +60,7 @@ const traps = [
   'examples/siem/node_modules/thing/README.md',
   'examples/siem/node_modules/examples/siem/main.ts',
   'examples/siem/main.ts.d/main.ts',
-  'examples/siem/package.json',
+  'examples/siem/Dockerfile.local',
   'examples/my-own/README.md',
   'examples/my-own/main.ts',
   'dist/.settings.js',
@@ -138,7 +138,14 @@ test('packs each entry, each example with its imports, and each page that anothe
   expect(missing).toEqual([])
   expect(clean).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'CHANGELOG.md', 'package.json']))
   for (const name of ['siem', 'webhook', 'jira', 'crowdstrike', 'blocklist'])
-    for (const file of ['README.md', 'config.yml.sample', 'main.ts'])
+    for (const file of [
+      'README.md',
+      'package.json',
+      'config.yml.sample',
+      'connector.ts',
+      'main.ts',
+      'server.ts',
+    ])
       expect(clean).toContain(`examples/${name}/${file}`)
 })
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { SiemService } from '../../examples/siem/siem-service.ts'
+import { startSiem } from '../../examples/siem/server.ts'
 import { buildIndicator, openCtiPropertiesOf, Simulator } from '../../src/testing/index.ts'
 import { until } from '../fixtures/until.ts'
 import { PackedPackage, run } from './packed-package.ts'
@@ -77,7 +77,7 @@ for (const { name, args } of runtimes) {
   test.skipIf(!isWanted)(
     `${name} runs a connector: it loses none of 1,000 indicators over five kills, and SIGTERM ends it with 0`,
     async () => {
-      await using siem = await SiemService.start()
+      await using siem = await startSiem()
       await using simulator = await Simulator.start({ heartbeatMs: 200 })
       const environment = {
         ...process.env,

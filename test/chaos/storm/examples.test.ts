@@ -8,10 +8,10 @@ import {
   openCtiPropertiesOf,
   type StixObject,
 } from 'opencti-stream-connector/testing'
-import { FirewallService } from '../../../examples/blocklist/firewall-service.ts'
-import { FalconService } from '../../../examples/crowdstrike/falcon-service.ts'
-import { JiraService } from '../../../examples/jira/jira-service.ts'
-import { WebhookReceiver } from '../../../examples/webhook/webhook-receiver.ts'
+import { startFirewall } from '../../../examples/blocklist/server.ts'
+import { startFalcon } from '../../../examples/crowdstrike/server.ts'
+import { startJira } from '../../../examples/jira/server.ts'
+import { startWebhookReceiver } from '../../../examples/webhook/server.ts'
 import { killCount, stormProgram } from './program.ts'
 
 const example = (name: string) => () =>
@@ -22,7 +22,7 @@ test(
   `the webhook receiver has what the platform has after ${killCount} kills, a lost state, a brown-out and 429`,
   { timeout },
   async () => {
-    const receiver = await WebhookReceiver.start()
+    const receiver = await startWebhookReceiver()
     await stormProgram({
       target: receiver,
       program: example('webhook'),
@@ -34,8 +34,8 @@ test(
       build: (number, texts) => buildIndicator('ipv6', { seed: 1000 + number, ...texts }),
       expected: (entity, isGone) =>
         isGone ? undefined : `${openCtiPropertiesOf(entity).id} ${String(entity['name'])}`,
-      actual: () =>
-        [...receiver.entities()].flatMap(([id, entity]) =>
+      actual: async () =>
+        [...(await receiver.read())].flatMap(([id, entity]) =>
           entity.type === 'indicator' ? [`${id} ${entity.name}`] : [],
         ),
     })
@@ -46,7 +46,7 @@ test(
   `the Jira connector has one current issue per report after ${killCount} kills, a lost state, a brown-out and 429`,
   { timeout },
   async () => {
-    const jira = await JiraService.start()
+    const jira = await startJira()
     await stormProgram({
       target: jira,
       program: example('jira'),
@@ -71,7 +71,7 @@ test(
   `Falcon has what the platform has after ${killCount} kills, a lost state, a brown-out, 429 and revoked tokens`,
   { timeout },
   async () => {
-    const falcon = await FalconService.start()
+    const falcon = await startFalcon()
     await stormProgram({
       target: falcon,
       program: example('crowdstrike'),
@@ -116,7 +116,7 @@ for (const [way, title] of [
     { timeout },
     async () => {
       await stormProgram({
-        target: await FirewallService.start(),
+        target: await startFirewall(),
         program: example('blocklist'),
         arguments: [way],
         keepsState: true,
@@ -139,7 +139,7 @@ test(
   async () => {
     const port = await freePort()
     await stormProgram({
-      target: await FirewallService.start(),
+      target: await startFirewall(),
       program: example('blocklist'),
       arguments: ['pulled-list'],
       keepsState: true,

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { buildIndicator, openCtiPropertiesOf } from 'opencti-stream-connector/testing'
-import { SiemService } from '../../../examples/siem/siem-service.ts'
+import { startSiem } from '../../../examples/siem/server.ts'
 import { type FaultyFront } from './faulty-front.ts'
 import { killCount, stormProgram } from './program.ts'
 
@@ -46,7 +46,7 @@ test.each(variants)(
   `the connector of the README, $title, leaves the SIEM like the platform after ${killCount} kills, a lost state, a brown-out, 429 and an outage`,
   { timeout: 120_000 + killCount * 10_000 },
   async ({ change, environment, check }) => {
-    const siem = await SiemService.start()
+    const siem = await startSiem()
     await stormProgram({
       target: siem,
       key: siem.apiKey,

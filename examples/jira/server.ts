@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 
-/** How a {@link JiraService} is started; everything has a default. */
-export interface JiraServiceOptions {
+/** How a {@link JiraServer} is started; everything has a default. */
+export interface JiraServerOptions {
   /** Default: 0, a free port. */
   readonly port?: number
 }
@@ -23,11 +23,18 @@ const gone: Answer = [
   { errorMessages: ['Issue does not exist or you do not have permission to see it.'] },
 ]
 
+/** Starts a stand-in for Jira on 127.0.0.1. */
+export async function startJira({ port = 0 }: JiraServerOptions = {}): Promise<JiraServer> {
+  const server = new JiraServer()
+  await server.listen(port)
+  return server
+}
+
 /**
  * A part of Jira's REST API, version 2, with its rules: it gives the keys, and takes the same issue twice for two. A summary is
  * asked for, of one line and at most 255 characters; a label holds no space (400). A search knows `labels = "…"` alone.
  */
-export class JiraService implements AsyncDisposable {
+export class JiraServer implements AsyncDisposable {
   readonly username = 'opencti'
   readonly password = 'a-password-for-trying-it'
   readonly #issues = new Map<string, JiraIssue>()
@@ -35,15 +42,18 @@ export class JiraService implements AsyncDisposable {
   #requests = 0
   #last = 0
 
-  static async start({ port = 0 }: JiraServiceOptions = {}): Promise<JiraService> {
-    const service = new JiraService()
-    await new Promise<void>((resolve) => service.#server.listen(port, '127.0.0.1', resolve))
-    return service
-  }
-
-  /** What `JIRA_URL` is set to. */
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/rest/api/2`
+  }
+
+  /** The settings of a connector to it. */
+  get env(): Record<string, string> {
+    return {
+      JIRA_URL: this.url,
+      JIRA_USERNAME: this.username,
+      JIRA_PASSWORD: this.password,
+      JIRA_PROJECT_KEY: 'SOC',
+    }
   }
 
   /** Requests that were answered. */
@@ -54,6 +64,20 @@ export class JiraService implements AsyncDisposable {
   /** All issues, by key. */
   issues(): ReadonlyMap<string, JiraIssue> {
     return this.#issues
+  }
+
+  async listen(port: number): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve))
+  }
+
+  /** The issues by their labels, as a test compares them. */
+  async read(): Promise<ReadonlyMap<string, JiraIssue>> {
+    return new Map([...this.#issues.values()].map((issue) => [issue.labels.join(), issue]))
+  }
+
+  /** Forgets everything. */
+  async reset(): Promise<void> {
+    this.#issues.clear()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -116,4 +140,10 @@ function problemOf(fields: JiraIssue | undefined): string | undefined {
   if (summary.includes('\n')) return 'The summary is invalid because it contains newline characters.'
   if (summary.length > 255) return 'Summary must be less than 255 characters.'
   return labels?.some((label) => label.includes(' ')) ? 'A label must not contain spaces.' : undefined
+}
+
+if (import.meta.main) {
+  const { env } = await startJira({ port: 4300 })
+  console.error('The stand-in for Jira listens. Stop it with Ctrl-C. A connector to it needs these settings:')
+  for (const [name, value] of Object.entries(env)) console.log(`export ${name}='${value}'`)
 }

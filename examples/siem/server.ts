@@ -2,10 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { SiemEntry } from './siem-client.ts'
+import { type SiemEntry } from './connector.ts'
 
-/** How a {@link SiemService} is started; everything has a default. */
-export interface SiemServiceOptions {
+/** How a {@link SiemServer} is started; everything has a default. */
+export interface SiemServerOptions {
   /** Default: 0, a free port. */
   readonly port?: number
   /** The key that callers must show. */
@@ -19,8 +19,15 @@ type Answer = readonly [status: number, body?: unknown]
 
 const gone: Answer = [404, { error: 'There is no such indicator.' }]
 
+/** Starts a SIEM on 127.0.0.1. */
+export async function startSiem(options: SiemServerOptions = {}): Promise<SiemServer> {
+  const siem = new SiemServer(options)
+  await siem.comeBack()
+  return siem
+}
+
 /** A small SIEM with the habits of real ones: ids of its own, 409, 404, 422, latency, and bad days. */
-export class SiemService implements AsyncDisposable {
+export class SiemServer implements AsyncDisposable {
   readonly apiKey: string
   latencyMs: number
   /** An entry of this name is refused with 422. */
@@ -32,21 +39,19 @@ export class SiemService implements AsyncDisposable {
   #created = 0
   #requests = 0
 
-  private constructor({ port = 0, apiKey = 'a-key-for-trying-it', latencyMs = 0 }: SiemServiceOptions) {
+  constructor({ port = 0, apiKey = 'a-key-for-trying-it', latencyMs = 0 }: SiemServerOptions) {
     this.#port = port
     this.apiKey = apiKey
     this.latencyMs = latencyMs
   }
 
-  static async start(options: SiemServiceOptions = {}): Promise<SiemService> {
-    const service = new SiemService(options)
-    await service.comeBack()
-    return service
-  }
-
-  /** What `MY_CONNECTOR_API_BASE_URL` is set to. */
   get url(): string {
     return `http://127.0.0.1:${this.#port}/api`
+  }
+
+  /** The settings of a connector to it. */
+  get env(): Record<string, string> {
+    return { MY_CONNECTOR_API_BASE_URL: this.url, MY_CONNECTOR_API_KEY: this.apiKey }
   }
 
   /** Requests that were answered. */
@@ -57,6 +62,17 @@ export class SiemService implements AsyncDisposable {
   /** What is stored, by OpenCTI id. */
   entries(): ReadonlyMap<string, SiemEntry> {
     return new Map([...this.#entries.values()].map((entry) => [entry.opencti_id, entry]))
+  }
+
+  /** The same, as a test compares it. */
+  async read(): Promise<ReadonlyMap<string, SiemEntry>> {
+    return this.entries()
+  }
+
+  /** Forgets everything. */
+  async reset(): Promise<void> {
+    this.#entries.clear()
+    this.#idsByOpenctiId.clear()
   }
 
   /** Whether an entity is stored. */
@@ -166,4 +182,10 @@ export class SiemService implements AsyncDisposable {
     if (typeof entry?.opencti_id !== 'string' || entry.opencti_id === '') return 'opencti_id is missing.'
     return entry.name === this.poisonName ? 'The name is not allowed here.' : undefined
   }
+}
+
+if (import.meta.main) {
+  const { env } = await startSiem({ port: 4100 })
+  console.error('The SIEM listens. Stop it with Ctrl-C. A connector to it needs these settings:')
+  for (const [name, value] of Object.entries(env)) console.log(`export ${name}='${value}'`)
 }

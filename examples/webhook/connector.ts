@@ -1,12 +1,6 @@
 import { createHmac } from 'node:crypto'
-import {
-  StreamConnector,
-  defineSettings,
-  entityKeyOf,
-  secret,
-  targetSettings,
-} from 'opencti-stream-connector'
-import { type ConnectorDefaults, type Entity, type EventContext } from 'opencti-stream-connector'
+import { StreamConnector, defineSettings, entityKeyOf, targetSettings } from 'opencti-stream-connector'
+import { secret, type ConnectorDefaults, type Entity, type EventContext } from 'opencti-stream-connector'
 
 const settings = defineSettings({ webhook: targetSettings('token').extend({ signing_secret: secret() }) })
 
@@ -22,13 +16,13 @@ export class WebhookConnector extends StreamConnector<typeof settings> {
   override delete = (context: EventContext) => this.#send(context)
 
   async #send({ event, entity, position, raw: body }: EventContext): Promise<void> {
-    const hmac = createHmac('sha256', this.settings.webhook.signing_secret.reveal())
+    const hmac = createHmac('sha256', this.settings.webhook.signing_secret.reveal()).update(body)
     const headers = {
       'content-type': 'application/json',
+      'idempotency-key': `${position ?? Date.now()}/${event}/${entityKeyOf(entity)}`,
       'x-opencti-event': event,
-      'x-opencti-event-id': position ?? '',
       'x-opencti-entity': entityKeyOf(entity),
-      'x-opencti-signature': `sha256=${hmac.update(body).digest('hex')}`,
+      'x-opencti-signature': `sha256=${hmac.digest('hex')}`,
     }
     await this.#webhook.post('', { body, headers })
   }

@@ -10,33 +10,38 @@ export interface WebhookReceiverOptions {
   readonly port?: number
 }
 
-/** What a request said. */
-export interface ReceivedEvent {
-  readonly event: string
-  readonly entity: string
+/** How many keys of requests are remembered. */
+const maxKeys = 10_000
+
+/** Starts a receiver on 127.0.0.1. */
+export async function startWebhookReceiver({
+  port = 0,
+}: WebhookReceiverOptions = {}): Promise<WebhookReceiver> {
+  const receiver = new WebhookReceiver()
+  await receiver.listen(port)
+  return receiver
 }
 
 /**
  * A small receiver of webhooks: takes POST, knows the sender by its token, believes only what is signed (401), and what is an
- * event (422), and answers 204 when it has it. An event that it has had already changes nothing.
+ * event (422), and answers 204 when it has it. A request whose `idempotency-key` it has had changes nothing.
  */
 export class WebhookReceiver implements AsyncDisposable {
   readonly token = 'a-token-for-trying-it'
   readonly signingSecret = 'a-secret-for-trying-it'
-  onEvent: (event: ReceivedEvent) => void = () => {}
+  onEvent: (event: string, entity: Entity) => void = () => {}
   readonly #entities = new Map<string, Entity>()
+  readonly #keys = new Set<string>()
   readonly #server = createServer((request, response) => void this.#serve(request, response))
   #requests = 0
 
-  static async start({ port = 0 }: WebhookReceiverOptions = {}): Promise<WebhookReceiver> {
-    const receiver = new WebhookReceiver()
-    await new Promise<void>((resolve) => receiver.#server.listen(port, '127.0.0.1', resolve))
-    return receiver
-  }
-
-  /** What `WEBHOOK_URL` is set to. */
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/hook`
+  }
+
+  /** The settings of a connector to it. */
+  get env(): Record<string, string> {
+    return { WEBHOOK_URL: this.url, WEBHOOK_TOKEN: this.token, WEBHOOK_SIGNING_SECRET: this.signingSecret }
   }
 
   /** Requests that were answered. */
@@ -44,9 +49,19 @@ export class WebhookReceiver implements AsyncDisposable {
     return this.#requests
   }
 
+  async listen(port: number): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve))
+  }
+
   /** What exists by all that was received, by OpenCTI id. */
-  entities(): ReadonlyMap<string, Entity> {
+  async read(): Promise<ReadonlyMap<string, Entity>> {
     return this.#entities
+  }
+
+  /** Forgets everything. */
+  async reset(): Promise<void> {
+    this.#entities.clear()
+    this.#keys.clear()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -73,14 +88,30 @@ export class WebhookReceiver implements AsyncDisposable {
     const entity = String(headers['x-opencti-entity'])
     if (!['create', 'update', 'delete'].includes(event) || entity === '') return 422
     const { data } = JSON.parse(body) as Envelope
+    if (!this.#isNew(String(headers['idempotency-key']))) return 204
     if (event === 'delete') this.#entities.delete(entity)
     else this.#entities.set(entity, data)
-    this.onEvent({ event, entity })
+    this.onEvent(event, data)
     return 204
+  }
+
+  #isNew(key: string): boolean {
+    if (this.#keys.has(key)) return false
+    this.#keys.add(key)
+    const [oldest] = this.#keys
+    if (this.#keys.size > maxKeys) this.#keys.delete(oldest!)
+    return true
   }
 
   #isSigned(body: string, signature: string): boolean {
     const own = `sha256=${createHmac('sha256', this.signingSecret).update(body).digest('hex')}`
     return own.length === signature.length && timingSafeEqual(Buffer.from(own), Buffer.from(signature))
   }
+}
+
+if (import.meta.main) {
+  const receiver = await startWebhookReceiver({ port: 4200 })
+  receiver.onEvent = (event, { id }) => console.error(event, id)
+  console.error('The receiver listens. Stop it with Ctrl-C. A connector to it needs these settings:')
+  for (const [name, value] of Object.entries(receiver.env)) console.log(`export ${name}='${value}'`)
 }

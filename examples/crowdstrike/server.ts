@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { type Ioc } from './crowdstrike-connector.ts'
+import { type Ioc } from './connector.ts'
 
-/** How a {@link FalconService} is started; everything has a default. */
-export interface FalconServiceOptions {
+/** How a {@link FalconServer} is started; everything has a default. */
+export interface FalconServerOptions {
   /** Default: 0, a free port. */
   readonly port?: number
 }
@@ -14,11 +14,18 @@ type Answer = readonly [status: number, body: object]
 const refused = (status: number, message: string): Answer => [status, { errors: [{ code: status, message }] }]
 const gone = refused(404, 'Resource Not Found')
 
+/** Starts a stand-in for Falcon on 127.0.0.1. */
+export async function startFalcon({ port = 0 }: FalconServerOptions = {}): Promise<FalconServer> {
+  const server = new FalconServer()
+  await server.listen(port)
+  return server
+}
+
 /**
  * A part of Falcon's API for indicators of compromise, with its rules: OAuth tokens, which it can take back; ids of its own; one
  * indicator for each type and value (409 for a second one); type and value that stay as they are, and no end in the past (400).
  */
-export class FalconService implements AsyncDisposable {
+export class FalconServer implements AsyncDisposable {
   readonly clientId = 'opencti'
   readonly clientSecret = 'a-secret-for-trying-it'
   readonly #iocs = new Map<string, Ioc>()
@@ -28,15 +35,18 @@ export class FalconService implements AsyncDisposable {
   #requests = 0
   #last = 0
 
-  static async start({ port = 0 }: FalconServiceOptions = {}): Promise<FalconService> {
-    const service = new FalconService()
-    await new Promise<void>((resolve) => service.#server.listen(port, '127.0.0.1', resolve))
-    return service
-  }
-
-  /** What `CROWDSTRIKE_URL` is set to; `CROWDSTRIKE_TOKEN_URL` is below it. */
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** The settings of a connector to it. */
+  get env(): Record<string, string> {
+    return {
+      CROWDSTRIKE_URL: this.url,
+      CROWDSTRIKE_TOKEN_URL: `${this.url}/oauth2/token`,
+      CROWDSTRIKE_CLIENT_ID: this.clientId,
+      CROWDSTRIKE_CLIENT_SECRET: this.clientSecret,
+    }
   }
 
   /** Requests that were answered. */
@@ -52,6 +62,20 @@ export class FalconService implements AsyncDisposable {
   /** Takes back all tokens. */
   revoke(): void {
     this.#tokens = new Set()
+  }
+
+  async listen(port: number): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve))
+  }
+
+  /** The indicators of compromise by type and value, as a test compares them. */
+  async read(): Promise<ReadonlyMap<string, Ioc>> {
+    return new Map([...this.#iocs.values()].map((ioc) => [`${ioc.type} ${ioc.value}`, ioc]))
+  }
+
+  /** Forgets everything. */
+  async reset(): Promise<void> {
+    this.#iocs.clear()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -124,4 +148,12 @@ export class FalconService implements AsyncDisposable {
   #delete(ids: readonly string[]): Answer {
     return ids.length > 0 && ids.every((id) => this.#iocs.delete(id)) ? [200, { resources: ids }] : gone
   }
+}
+
+if (import.meta.main) {
+  const { env } = await startFalcon({ port: 4400 })
+  console.error(
+    'The stand-in for Falcon listens. Stop it with Ctrl-C. A connector to it needs these settings:',
+  )
+  for (const [name, value] of Object.entries(env)) console.log(`export ${name}='${value}'`)
 }

@@ -2,31 +2,39 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { isIP, type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 
-/** How a {@link FirewallService} is started; everything has a default. */
-export interface FirewallServiceOptions {
+/** How a {@link FirewallServer} is started; everything has a default. */
+export interface FirewallServerOptions {
   /** Default: 0, a free port. */
   readonly port?: number
+}
+
+/** Starts a firewall on 127.0.0.1. */
+export async function startFirewall({ port = 0 }: FirewallServerOptions = {}): Promise<FirewallServer> {
+  const server = new FirewallServer()
+  await server.listen(port)
+  return server
 }
 
 /**
  * A small firewall that blocks addresses: `PUT` and `DELETE` of `/blocked/<address>` for one of them, `PUT` of `/blocked` for
  * the whole list, one address or range a line. A list with a line that is neither is refused as a whole.
  */
-export class FirewallService implements AsyncDisposable {
+export class FirewallServer implements AsyncDisposable {
   readonly token = 'a-token-for-trying-it'
   readonly #server = createServer((request, response) => void this.#serve(request, response))
   #blocked = new Set<string>()
   #requests = 0
 
-  static async start({ port = 0 }: FirewallServiceOptions = {}): Promise<FirewallService> {
-    const service = new FirewallService()
-    await new Promise<void>((resolve) => service.#server.listen(port, '127.0.0.1', resolve))
-    return service
-  }
-
-  /** What `FIREWALL_URL` is set to. */
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/api`
+  }
+
+  /** The settings of a connector to it. */
+  get env(): Record<string, string> {
+    return {
+      FIREWALL_URL: this.url,
+      FIREWALL_TOKEN: this.token,
+    }
   }
 
   /** Requests that were answered. */
@@ -37,6 +45,20 @@ export class FirewallService implements AsyncDisposable {
   /** What is blocked. */
   blocked(): readonly string[] {
     return [...this.#blocked]
+  }
+
+  async listen(port: number): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve))
+  }
+
+  /** What is blocked, as a test compares it. */
+  async read(): Promise<ReadonlyMap<string, true>> {
+    return new Map([...this.#blocked].map((address) => [address, true]))
+  }
+
+  /** Forgets everything. */
+  async reset(): Promise<void> {
+    this.#blocked.clear()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -79,4 +101,10 @@ export class FirewallService implements AsyncDisposable {
 function isAddress(line: string): boolean {
   const [address = '', bits, ...more] = line.split('/')
   return isIP(address) !== 0 && more.length === 0 && (bits === undefined || /^\d{1,3}$/.test(bits))
+}
+
+if (import.meta.main) {
+  const { env } = await startFirewall({ port: 4500 })
+  console.error('The firewall listens. Stop it with Ctrl-C. A connector to it needs these settings:')
+  for (const [name, value] of Object.entries(env)) console.log(`export ${name}='${value}'`)
 }
