@@ -1,8 +1,9 @@
 import { parseRetryAfter } from './retry-after.ts'
+import { statusOfSqlState } from './sql-state.ts'
 
 /** Facts read from an error of any HTTP client or of the operating system. */
 export interface ErrorFacts {
-  /** HTTP status from the target. */
+  /** HTTP status from the target; for a database, the one that corresponds to its SQLSTATE. */
   readonly status?: number | undefined
   /** First code found along the cause chain, such as `ECONNREFUSED`. */
   readonly code?: string | undefined
@@ -16,19 +17,20 @@ export interface ErrorFacts {
   readonly isBug: boolean
 }
 
-/** Codes Node, undici, axios, and got use for a failed connection or a missing response. */
+/** Codes Node, undici, axios, got, and clients of databases use for a failed connection or a missing response. */
 const networkCode =
-  /^(E(CONN(REFUSED|RESET|ABORTED)|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NETDOWN|AI_AGAIN|NOTFOUND|ADDRNOTAVAIL|PROTO|SOCKETTIMEDOUT|RR_NETWORK)|UND_ERR_(?!INVALID|ABORTED|NOT_SUPPORTED)\w+|ERR_(NETWORK|HTTP2_\w+|STREAM_PREMATURE_CLOSE|SSL_\w+|TLS_\w+)|CERT_\w+|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+)$/
+  /^(E(CONN(REFUSED|RESET|ABORTED)|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NETDOWN|AI_AGAIN|NOTFOUND|ADDRNOTAVAIL|PROTO|SOCKETTIMEDOUT|RR_NETWORK)|UND_ERR_(?!INVALID|ABORTED|NOT_SUPPORTED)\w+|ERR_(NETWORK|HTTP2_\w+|STREAM_PREMATURE_CLOSE|SSL_\w+|TLS_\w+)|CERT_\w+|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CONNECTION_(CLOSED|DESTROYED|ENDED)|CONNECT_TIMEOUT|PROTOCOL_CONNECTION_LOST)$/
 
 /** Codes for a response, or part of one, that did not arrive in time. */
-const timeoutCode = /^(ESOCKETTIMEDOUT|ETIMEDOUT|UND_ERR_(HEADERS|BODY)_TIMEOUT|HOOK_TIMEOUT)$/
+const timeoutCode =
+  /^(ESOCKETTIMEDOUT|ETIMEDOUT|CONNECT_TIMEOUT|UND_ERR_(HEADERS|BODY)_TIMEOUT|HOOK_TIMEOUT)$/
 
 /** Maximum number of causes to follow. */
 const maxDepth = 6
 
 /**
- * Reads errors from `fetch`, ky, undici, axios, got, the AWS and Elastic clients, and Node itself. Uses class
- * names only if a library offers nothing better.
+ * Reads errors from `fetch`, ky, undici, axios, got, the AWS and Elastic clients, clients of SQL databases, and Node
+ * itself. Uses class names only if a library offers nothing better.
  *
  * @param nowMs wall time, for a `Retry-After` that is a date.
  */
@@ -77,7 +79,8 @@ function statusOf(error: Record<string, unknown>): number | undefined {
     if (typeof candidate === 'number' && candidate >= 100 && candidate <= 599)
       return throttled(error) ? 429 : candidate
   }
-  return undefined
+  // pg and postgres put it into `code`; mysql2, mariadb, and Snowflake into `sqlState`.
+  return statusOfSqlState(error['sqlState'] ?? error['code'])
 }
 
 /** AWS answers 400 to a throttled request and marks it with `$retryable`. */
