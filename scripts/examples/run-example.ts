@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Example } from './example.ts'
+import { installedPrograms } from './install-needs.ts'
+
+/** How long the test of one example may take, in milliseconds. */
+const maxMs = 600_000
+
+/** What became of the test of an example. */
+export interface ExampleResult {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+  /** What the test said, for people. */
+  readonly said: string
+}
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+
+/** Runs the test of an example in a process. */
+export async function runExample({ folder }: Example): Promise<ExampleResult> {
+  const place = await mkdtemp(join(tmpdir(), 'example-'))
+  const report = join(place, 'report.json')
+  const child = spawn(
+    process.execPath,
+    [
+      join(root, 'node_modules/vitest/vitest.mjs'),
+      'run',
+      '--config=examples/vitest.config.ts',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+      join(folder, 'connector.test.ts'),
+    ],
+    {
+      cwd: root,
+      env: { ...process.env, PATH: `${installedPrograms}${delimiter}${process.env['PATH']}` },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: maxMs,
+      killSignal: 'SIGKILL',
+    },
+  )
+  let said = ''
+  for (const output of [child.stdout, child.stderr])
+    output.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-20_000)))
+  const [code] = (await once(child, 'close')) as [number | null]
+  const counts = await readCounts(report)
+  await rm(place, { recursive: true })
+  // A run that broke off, or ran nothing, must not look like a success.
+  const isWell = code === 0 && counts.passed > 0 && counts.skipped === 0
+  return { ...counts, failed: isWell ? 0 : Math.max(1, counts.failed), said }
+}
+
+async function readCounts(report: string): Promise<Omit<ExampleResult, 'said'>> {
+  try {
+    const found = JSON.parse(await readFile(report, 'utf8')) as Record<string, number>
+    const { numPassedTests = 0, numFailedTests = 0, numPendingTests = 0, numTodoTests = 0 } = found
+    return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests + numTodoTests }
+  } catch {
+    return { passed: 0, failed: 0, skipped: 0 }
+  }
+}
