@@ -148,6 +148,7 @@ export { itemsOf, type ItemsResult, type NotAnItem, type ValueItem } from './lis
 export { writeList, type ListFile, type WriteListOptions } from './lists/write-list.ts'
 export { ServedLists, type PublishedFile, type ServedVersion } from './lists/served-lists.ts'
 export { listBody, type ListBody } from './lists/list-body.ts'
+export { rpzName, type RpzName } from './lists/rpz-name.ts'
 export { formatList, type FormattedList } from './lists/format-list.ts'
 export { type LeftOut, type LeftOutItem, type ListItem, type ListItems } from './lists/list-item.ts'
 export {

@@ -25,13 +25,16 @@ export function textOfItem<Item extends ListItem>(
   item: Item,
   value: ((item: Item) => string) | undefined,
 ): ItemText {
-  if (value === undefined) {
-    const parts = partsOfKey(item.key)
-    return parts === undefined ? { text: item.key } : { kind: parts.kind, text: parts.value }
-  }
+  if (value === undefined) return textOfKey(item.key)
   const text: unknown = value(item)
   if (typeof text !== 'string') throw new TypeError(`value() of a list must return text, not ${typeof text}`)
   return { text }
+}
+
+/** The text of a key: the value of one from `itemKey`, else the whole key. */
+export function textOfKey(key: string): ItemText {
+  const parts = partsOfKey(key)
+  return parts === undefined ? { text: key } : { kind: parts.kind, text: parts.value }
 }
 
 /**

@@ -1,0 +1,3 @@
+import { DnsBlocklistConnector } from './connector.ts'
+
+await DnsBlocklistConnector.run()
