@@ -47,7 +47,7 @@ export class Happenings {
         return
       }
       case 'dead-lettered':
-        this.#say('red', '✖', `put aside as a dead letter, the others go on: ${notice.error}`)
+        this.#say('red', '✖', `dead letter; the other events continue: ${notice.error}`)
         return
       default:
     }

@@ -23,13 +23,13 @@ export const storedValues = {
   routes: 'routes',
   /** The dead letters of a run of refusals, which are retried once the target accepts something. */
   refusedRuns: 'refused-runs',
-  /** What the target has of its full list; followed by `:` and the name of a route. */
+  /** The full list that the target has; followed by `:` and the name of a route. */
   snapshot: 'snapshot',
   /** Someone agreed to a much shorter list; followed by a route in the same way. */
   snapshotConsent: 'snapshot-consent',
   /** Present if the connector has keyed items rather than one item per entity. */
   items: 'items',
-  /** How far the connector is with finding out again what claims the items, after the state was lost. */
+  /** How far the connector has rebuilt the claims on the items after the state was lost. */
   rebuild: 'rebuild',
   /** Prefix of the name of each link waiting to be written to the platform. */
   linkPrefix: 'link:',

@@ -73,7 +73,7 @@ export async function* checkPlatform(
 export type BuiltInSettings = SectionSettings<Record<never, never>>
 
 function ownerOf({ name, email }: PlatformUser): string {
-  return email === undefined ? `of the user "${name}"` : `of the user "${name}" (${email})`
+  return email === undefined ? `for the user "${name}"` : `for the user "${name}" (${email})`
 }
 
 async function* streamResults(

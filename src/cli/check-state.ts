@@ -15,7 +15,7 @@ import { counted } from './output.ts'
 export const stateCheck = 'State'
 
 /**
- * Checks that the state folder is writable and no other connector holds the state. Changes nothing, and does
+ * Checks that the state folder is writable and no other connector is using the state. Changes nothing, and does
  * not create a missing folder. Also points out a folder that looks temporary.
  */
 export async function checkState(chosen: StateFolder, connectorId: string): Promise<CheckResult> {
@@ -39,7 +39,8 @@ async function look(folder: string, connectorId: string): Promise<CheckResult> {
     )
   }
   const file = stateFileOf({ directory: folder, connectorId })
-  if (!existsSync(file)) return ok(stateCheck, `${folder} is writable and has no state of this connector yet`)
+  if (!existsSync(file))
+    return ok(stateCheck, `${folder} is writable and does not contain a state of this connector yet`)
   try {
     const lock = lockFileOf(file)
     if (existsSync(lock)) SqliteLock.acquire(lock).release()
@@ -47,12 +48,12 @@ async function look(folder: string, connectorId: string): Promise<CheckResult> {
     await store.open(connectorId)
     const letters = await store.countDeadLetters().finally(() => store.close())
     const kept = letters === 0 ? '' : `; ${counted(letters, 'dead letter')} to review (dead-letters list)`
-    return ok(stateCheck, `${folder} is writable, and no other connector holds the state${kept}`)
+    return ok(stateCheck, `${folder} is writable, and no other connector is using the state${kept}`)
   } catch (error) {
     if (isStreamConnectorError(error) && error.code === 'STATE_LOCKED') {
       return failed(
         stateCheck,
-        'A running connector holds the state of this connector id. That is normal while it runs; to start another one, stop it first, or give each its own CONNECTOR_ID.',
+        'A running connector is using the state of this connector id. That is normal while it runs. To start another one, stop this one first, or give each its own CONNECTOR_ID.',
         error.code,
       )
     }

@@ -26,10 +26,10 @@ Examples:
   opencti-stream check               common settings, platform, state
   opencti-stream check src/main.ts   its own settings and its target too
 
-The file is that of the connector, TypeScript (Node 22.18 or newer) or
-JavaScript. It is imported but does not run, even when it ends in
-"await SiemConnector.run()". Settings come from the environment, and from
-config.yml or .env beside the file. Nothing is registered, sent or written.
+Name the connector file: TypeScript (Node 22.18 or newer) or JavaScript. The
+command imports it without running it, even if it ends in
+"await SiemConnector.run()". Settings come from the environment and from
+config.yml or .env next to the file. Nothing is registered, sent, or written.
 `
 
 /**

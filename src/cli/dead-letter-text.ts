@@ -6,7 +6,7 @@ import { cell, counted, printable, timeText } from './output.ts'
 import { cutTo } from './text-width.ts'
 
 /** Header of the list. */
-export const header = '    ID  LAST FAILED (UTC)    EVENT   ENTITY                          TRIES  ERROR'
+export const header = '    ID  LAST FAILED (UTC)    EVENT   ENTITY                       ATTEMPTS  ERROR'
 
 /** Width of the columns before the error. */
 const errorAt = 76

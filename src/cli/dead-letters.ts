@@ -34,13 +34,13 @@ const letterId = wholeNumberFrom(1)
 
 const help = `
 Examples:
-  opencti-stream dead-letters list                     the oldest first
-  opencti-stream dead-letters show 17                  one with its message
+  opencti-stream dead-letters list                     oldest first
+  opencti-stream dead-letters show 17                  one, with its message
   opencti-stream dead-letters replay --all             retry them all
   opencti-stream dead-letters purge --older-than 30d
 
-The state is found by --state-dir and --connector-id, else by
-CONNECTOR_STATE_DIR and CONNECTOR_ID, else by config.yml or .env here.
+The state is located by --state-dir and --connector-id, or else by
+CONNECTOR_STATE_DIR and CONNECTOR_ID, or else by config.yml or .env here.
 `
 
 /**

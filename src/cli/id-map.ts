@@ -19,11 +19,11 @@ interface ImportOptions extends StateOptions {
 const maxLineCharacters = 1_048_576
 
 const lineHelp = `
-One JSON object a line:
+One JSON object per line:
   {"key":"<OpenCTI id>","stixId":"<STIX id>","externalId":"<id at the target>"}
-To take over from another connector, one of key and stixId is enough. The fields
-position ("<ms>-<seq>"), expiresAtMs and route are there in what export writes,
-and need not be.
+To take over from another connector, key or stixId alone is enough. An export
+also contains position ("<ms>-<seq>"), expiresAtMs, and route; an import does
+not require them.
 `
 
 const examples = `
@@ -55,7 +55,7 @@ export function idMapCommand(): Command {
     .action((options: ExportOptions) => exportAll(options))
   add('import', 'Import JSON lines, overwriting existing entries. Stop the connector first.')
     .argument('<file>', 'JSON lines; all are checked before the first is written')
-    .option('--complete', 'the map is then complete: deletes of anything else are skipped')
+    .option('--complete', 'the map is complete: skip deletes of anything else')
     .action((file: string, options: ImportOptions) => importAll(file, options))
   return command.addHelpText('after', examples + exitCodeHelp)
 }
@@ -92,7 +92,7 @@ async function importAll(path: string, options: ImportOptions): Promise<void> {
     )
     if (result.byStixId > 0) {
       await writeLine(
-        `${counted(result.byStixId, 'entity', 'entities')} named by STIX id alone: found by it when first met.`,
+        `${counted(result.byStixId, 'entity', 'entities')} named by STIX id only; the connector finds them at their next event.`,
       )
     }
   })

@@ -16,9 +16,9 @@ import { version } from '../util/version.ts'
 
 const help = `
 Examples:
-  opencti-stream check src/main.ts   has the connector all that it needs?
-  opencti-stream tail --from 1h      what happened, and what happens
-  opencti-stream simulate            a platform here, without OpenCTI
+  opencti-stream check src/main.ts   is everything ready for the connector?
+  opencti-stream tail --from 1h      what happened, then live
+  opencti-stream simulate            a local platform, without OpenCTI
 
 Each command has its own --help with examples.
 `

@@ -25,12 +25,12 @@ Examples:
   opencti-stream play bug.jsonl src/main.ts             do it
   opencti-stream play bug.jsonl                         what passes the filters
 
-The events go through the connector's own filters, lanes, batches, limits and
-retries, in the order of the file. Without --state it begins with nothing and
-forgets everything: a delete of what the file did not create is skipped as
-never-pushed, and the clock stands at when the recording was made. No platform
-is asked; its address and token need not be set. With CONNECTOR_LOG_LEVEL set,
-the connector's own log goes to standard error.
+Events pass through the connector's filters, lanes, batches, limits, and
+retries, in the order of the file. Without --state, the connector starts with an
+empty state and discards it at the end: deletes of entities that the file did
+not create are skipped as never-pushed, and the clock is set to the time of the
+recording. The platform is not contacted, so its URL and token are optional.
+With CONNECTOR_LOG_LEVEL set, the connector logs to standard error.
 `
 
 /** Values for settings a recording does not need. */

@@ -24,11 +24,11 @@ Examples:
   opencti-stream record day.jsonl --from 1d --until now
   opencti-stream record all.jsonl --from 0 --recover --for 10m
 
-Each line is one frame: {"id", "event", "received_at", "data"}. A file that is
-there already is appended to, from where it ends unless --from says otherwise.
-It holds threat intelligence of every marking that the token may see: it is
-written for its owner alone, and is to be shared only with who may read all of
-it. "opencti-stream play" reads it.
+Each line is one frame: {"id", "event", "received_at", "data"}. If the file
+exists, recording continues where it ends, unless you pass --from. The file
+contains threat intelligence of every marking that the token may see. Only its
+owner can read it; share it only with people who may read all of it. Play it
+back with "opencti-stream play".
 `
 
 /**

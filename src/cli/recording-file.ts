@@ -44,7 +44,7 @@ export async function endOfRecording(path: string): Promise<RecordingEnd> {
   }
   // A crash can cut off one line.
   if (frames === 0 && corrupt > 0) {
-    throw new Error(`${path} is not a recording, so nothing is appended to it. Choose another file.`)
+    throw new Error(`${path} is not a recording, and was left unchanged. Choose another file.`)
   }
   return { frames, last, lastFrames }
 }

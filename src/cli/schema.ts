@@ -19,13 +19,12 @@ Examples:
   opencti-stream schema src/main.ts --manifest --set container_image=acme/siem
   opencti-stream schema src/main.ts --catalog --set container_image=acme/siem
 
-The file is that of the connector, TypeScript (Node 22.18 or newer) or
-JavaScript; it is imported but does not run. Without it, the settings are those
-that every connector has. No value of a setting is read. --manifest keeps what
-is written in the file already, fills in what package.json knows, and leaves
-ChangeMe where only you know. --catalog writes the same with the schema and the
-logo (logo.png beside the manifest) as one file, and keeps the connectors that
-are in it.
+Name the connector file: TypeScript (Node 22.18 or newer) or JavaScript. The
+command imports it without running it. Without a file, it prints the settings
+that every connector has. It reads no values of settings. --manifest keeps what
+the file already says, fills in what package.json knows, and leaves ChangeMe for
+the rest. --catalog writes the manifest, the schema, and the logo (logo.png next
+to the manifest) to one file, and keeps the other connectors in that file.
 `
 
 /**

@@ -19,13 +19,13 @@ Examples:
   opencti-stream simulate --size 10000 --rate 100   a busy platform
   opencti-stream simulate --capabilities KNOWLEDGE_KNUPDATE   for link()
 
-The environment that a connector needs goes to standard output, for a shell to
-read; everything else goes to standard error.
+The environment for a connector goes to standard output, so that a shell can
+read it; everything else goes to standard error.
 
-The connector's user may ${connectorCapabilities.slice(0, 3).join(', ')},
-${connectorCapabilities.slice(3).join(' and ')}; --capabilities adds to that.
-A connector with link() needs KNOWLEDGE_KNUPDATE, the streams "live" and raw
-need BYPASS; any other name of the platform's works too.
+The connector's user has ${connectorCapabilities.slice(0, 3).join(', ')},
+${connectorCapabilities.slice(3).join(' and ')}; --capabilities adds more.
+A connector with link() needs KNOWLEDGE_KNUPDATE, and the streams "live" and raw
+need BYPASS. All other capabilities of the platform work, too.
 `
 
 /**
@@ -81,7 +81,7 @@ async function simulate(options: SimulateOptions): Promise<void> {
   for (const [index, bundle] of bundles.entries()) {
     const { objects, missingReferences } = simulator.load(bundle)
     const missing =
-      missingReferences.length === 0 ? '' : `, ${missingReferences.length} references are missing`
+      missingReferences.length === 0 ? '' : `; ${missingReferences.length} references are missing`
     note(`Loaded ${objects} objects from ${files[index]}${missing}.`)
   }
   if (options.size > 0) {

@@ -30,17 +30,19 @@ const maxRoutes = 1000
  * ```
  */
 export function snapshotCommand(): Command {
-  const command = new Command('snapshot').description('Show the lists that the target takes whole.')
+  const command = new Command('snapshot').description(
+    'Show the lists of a target that only accepts whole lists, or allow a shorter one.',
+  )
   const add = (usage: string, description: string) =>
     addStateOptions(command.command(usage).description(description)).addHelpText(
       'after',
       examples + exitCodeHelp,
     )
-  add('show', 'Show which list the target has, and whether it is up to date.').action(
-    (options: StateOptions) => show(options),
+  add('show', "Show the target's lists, and whether they are up to date.").action((options: StateOptions) =>
+    show(options),
   )
-  add('allow', 'Let the next list be as short as it is, once. Works while the connector runs.')
-    .option('--route <name>', 'the list of this route; omit without routes')
+  add('allow', 'Allow the next list to be much shorter, once. Works while the connector runs.')
+    .option('--route <name>', 'allow it for this route; omit it if the connector has no routes')
     .action((options: AllowOptions) => allow(options))
   return command.addHelpText('after', examples + exitCodeHelp)
 }
@@ -61,8 +63,8 @@ function allow({ route, ...options }: AllowOptions): Promise<void> {
     if (!(await recordsIn(store)).has(route)) {
       throw new Error(
         route === undefined
-          ? 'The target has no list yet, so nothing needs to be allowed. If the connector has routes, name one with --route.'
-          : `The target has no list of route ${route}. "opencti-stream snapshot show" shows those it has.`,
+          ? 'The target has no list yet, so there is nothing to allow. If the connector has routes, name one with --route.'
+          : `The target has no list for route ${route}. See "opencti-stream snapshot show".`,
       )
     }
     await store.commit({
@@ -70,10 +72,7 @@ function allow({ route, ...options }: AllowOptions): Promise<void> {
       durable: true,
     })
     if (options.json === true) await writeJson({ allowed: route ?? true })
-    else
-      await writeLine(
-        'Allowed: the next list may be as short as it is. The connector sends it within a second.',
-      )
+    else await writeLine('Allowed. A running connector sends the shorter list within a second.')
   })
 }
 
@@ -92,6 +91,7 @@ function describe({ count, takenAtMs, isDirty, job }: SnapshotRecord): string {
     takenAtMs === undefined
       ? 'no list yet'
       : `${count} items, taken ${new Date(takenAtMs).toISOString().replace(/\.\d+Z$/, 'Z')}`
-  if (job !== undefined) return `${has}. The target is at work on ${job.count} items (job ${job.id})`
-  return isDirty ? `${has}. Something has changed since` : `${has}. Up to date`
+  if (job !== undefined)
+    return `${has}. The target is processing a new list of ${job.count} items (job ${job.id})`
+  return isDirty ? `${has}. Changed since` : `${has}. Up to date`
 }

@@ -94,7 +94,7 @@ function onlyConnectorIn(folder: string): string {
   if (file === undefined) {
     throw new StateError(
       'STATE_UNREADABLE',
-      `There is no state file in ${folder}. Name the connector's state folder with --state-dir; the connector creates the file when it first starts.`,
+      `There is no state file in ${folder}. Pass the connector's state folder with --state-dir. The connector creates the file at its first start.`,
     )
   }
   if (files.length > 1) {

@@ -14,10 +14,10 @@ import { parsedJson } from '../util/json-text.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 
 const usualWay = `
-The usual way to make a connector start again is at the platform: "Reset the
-connector state" on the page of the connector. A running connector obeys with
-its next ping, one that is stopped at its next start. reset and set are for when
-that is no way; the connector has to be stopped for them.
+To make a connector start over, reset it on the platform: "Reset the connector
+state" on the connector's page. A running connector obeys within a minute, a
+stopped one at its next start. Use reset and set if that is not possible; stop
+the connector first.
 `
 
 const examples = `

@@ -16,13 +16,14 @@ import { wholeNumberFrom } from './whole-number.ts'
 const help = `
 Examples:
   opencti-stream tail                              what happens now
-  opencti-stream tail --from 2h --type indicator   of the last two hours, and on
+  opencti-stream tail --from 2h --type indicator   the last two hours, then live
   opencti-stream tail --from 0 --limit 20          the oldest 20 in the history
   opencti-stream tail --json | jq .data.data.name
 
-Times are UTC. Platform, token and stream are those of the settings
+Times are UTC. The platform, token, and stream come from the settings
 (OPENCTI_URL, OPENCTI_TOKEN, CONNECTOR_LIVE_STREAM_ID, or config.yml here).
-It only reads: nothing is registered, no position is moved. Ctrl-C ends it.
+The command only reads: it registers nothing and moves no position. Press Ctrl-C
+to stop.
 `
 
 /**

@@ -197,7 +197,7 @@ export class Assembly {
     await steps.take('Closing the state', () => store.close())
   }
 
-  /** Resumes events that an earlier process put aside while everything was refused, before any new event. */
+  /** Resumes the dead letters of an earlier process's run of refusals, before any new event. */
   resume(): Promise<void> {
     return this.#refusedRuns.resume()
   }
@@ -301,7 +301,7 @@ export class Assembly {
     await this.rebuild.open()
     if (loaded.delivery.on.expiryTimer && !loaded.delivery.idMap) {
       logger.warn(
-        'CONNECTOR_ON_EXPIRY_TIMER needs the id map (CONNECTOR_ID_MAP): nothing is withdrawn when it expires',
+        'CONNECTOR_ON_EXPIRY_TIMER requires the id map (CONNECTOR_ID_MAP): expired entities are not withdrawn',
       )
     }
     await this.links.open(store)

@@ -9,7 +9,7 @@ import { type RecentErrors } from '../observe/status/recent-errors.ts'
 import { type Replayer } from '../replay/replayer.ts'
 import { type LoadedSettings } from '../settings/reading/load-settings.ts'
 
-/** So many entities of a batch are named where all of them cannot be. */
+/** Maximum number of entities to name in a report about a batch. */
 const maxNamed = 10
 
 /** Reports finished operations and the target's condition to the rest of the connector. */

@@ -17,7 +17,7 @@ export async function finishWork(engine: Engine, options: FinishOptions): Promis
   await isDoneWithin(canFinish ? engine.drain() : engine.rest(), graceMs, clock, givenUp)
   engine.stop()
   if (engine.size === 0) return
-  logger.warn('Not everything could be finished in time; the rest is delivered after the next start', {
+  logger.warn('Not all work finished in time; the rest is delivered after the next start', {
     in_flight: engine.size,
   })
   abandon()

@@ -247,9 +247,9 @@ export class Runtime {
     await this.#assembly.open()
     this.#lifecycle.waitFor('the platform')
     await this.reading.prepare(signal)
-    this.#lifecycle.waitFor('the live stream to be there')
+    this.#lifecycle.waitFor('the live stream')
     await this.reading.untilReadable(signal)
-    this.#lifecycle.waitFor('the target to be ready')
+    this.#lifecycle.waitFor('the target')
     const check = async () => hooks.check?.(signal)
     await keepTrying(check, 'The target is not ready yet', this.#options, signal, () => true)
     this.#lifecycle.waitFor(undefined)
@@ -282,7 +282,7 @@ export class Runtime {
     )
     assembly.deadLetters.stop()
     // The last ping must not undo a reset that was noticed before.
-    await steps.take('Beginning anew', () => reading.untilReset(), steps.leftMs(lastStepsMs))
+    await steps.take('Applying the reset', () => reading.untilReset(), steps.leftMs(lastStepsMs))
     reading.ignoreResets()
     await assembly.close(steps, async () => {
       if (reading.hasBegun) await this.#session.pingLast(Math.min(lastPingMs, steps.leftMs(lastStepsMs)))

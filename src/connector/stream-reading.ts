@@ -15,7 +15,7 @@ import { type RuntimeOptions } from './assembly-options.ts'
 import { type Assembly } from './assembly.ts'
 import { type Lifecycle } from './lifecycle.ts'
 
-/** Reads the live stream from where the connector left off, and from elsewhere when somebody resets it. */
+/** Reads the live stream: from where the connector left off, and from a new position after a reset. */
 export class StreamReading {
   readonly #options: StreamReadingOptions
   #stream: LiveStream | undefined
@@ -71,7 +71,7 @@ export class StreamReading {
     this.#stream = new LiveStream({ ...this.#options, pipeline, checkpointer, room })
   }
 
-  /** Somebody changed the state on the platform: starts again from there, after earlier resets are done. */
+  /** Someone changed the state on the platform: restarts from there, once earlier resets are done. */
   restart(state: PlatformState): Promise<void> {
     this.#reset = this.#reset.then(() => this.#restart(state))
     return this.#reset

@@ -74,7 +74,7 @@ export class DeadLetterBound implements Bound {
     if (this.#waiting === undefined) {
       this.#waiting = Promise.withResolvers<void>()
       this.#logger.error(
-        'The maximum number of dead letters is reached: reading pauses until some are replayed or purged, or CONNECTOR_DEAD_LETTERS_MAX is raised',
+        'The maximum number of dead letters is reached; reading pauses until you replay or purge some, or raise CONNECTOR_DEAD_LETTERS_MAX',
         { dead_letters: this.#count, max: this.#max },
       )
       this.#look()

@@ -121,7 +121,7 @@ export class RefusedRuns {
         if (found.size === 0) this.#forget(run)
         return
       } catch (error) {
-        logger.warn('Dead letters cannot be taken back yet', { error: describeError(error) })
+        logger.warn('Dead letters cannot be redelivered yet', { error: describeError(error) })
         await delay(clock, retryMs, stopped).catch(() => {})
       }
     }

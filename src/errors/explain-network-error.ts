@@ -1,4 +1,4 @@
-const cut = 'the connection was dropped; try again, and check the proxies in between'
+const cut = 'the connection was dropped; check the proxies in between if this continues'
 const slow = 'it did not answer in time; check that it is up and not overloaded'
 const strange =
   'its certificate was issued by an unknown authority; set that authority as the CA (OPENCTI_SSL_CA, or opencti.ssl_ca)'
@@ -16,7 +16,7 @@ const meanings = new Map<string, string>([
   ['EPIPE', cut],
   ['UND_ERR_SOCKET', cut],
   ['ENOTFOUND', 'the host name does not exist; check OPENCTI_URL'],
-  ['EAI_AGAIN', 'the DNS server did not answer; try again'],
+  ['EAI_AGAIN', 'the DNS server did not answer; check the network if this continues'],
   ['EHOSTUNREACH', 'there is no route to that host; check the network'],
   ['ENETUNREACH', 'there is no route to that network; check the network'],
   ['ETIMEDOUT', slow],

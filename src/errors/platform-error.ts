@@ -26,7 +26,7 @@ export type PlatformProblem = 'unknown-connector' | 'forbidden' | 'in-trouble' |
  * The OpenCTI platform, or something in between, did not do what was asked. `code` says which kind of
  * failure:
  *
- * - `PLATFORM_UNREACHABLE`: no usable response, so the platform may or may not have acted; try again later
+ * - `PLATFORM_UNREACHABLE`: no usable response, so the platform may or may not have acted; retry later
  * - `PLATFORM_REFUSED`: the token, or its user's permissions, do not allow it
  * - `PLATFORM_ERROR`: the platform answered with an error
  * - `STREAM_…`: the live stream is not configured, unknown, stopped, or off limits to this user

@@ -124,10 +124,10 @@ export class EventCounters {
 
 /** Outcomes of the last events when (almost) none was delivered. */
 export interface Failing {
-  /** How many of the last events were delivered, and how many were put aside. */
+  /** How many of the last events were delivered, and how many became dead letters. */
   readonly delivered: number
   readonly refused: number
-  /** Why the last of them was put aside. */
+  /** Why the last of them became a dead letter. */
   readonly reason: string
 }
 

@@ -110,7 +110,7 @@ export class BatchSender implements OverdueListener {
     }
   }
 
-  /** One of them is bad and nobody says which: halve the batch until it is alone. */
+  /** One of them is bad, but which one is unknown: halve the batch until it is alone. */
   #split(operations: readonly Operation[]): void {
     const { settler } = this.#options
     if (settler.isStopped) {

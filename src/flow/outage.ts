@@ -24,7 +24,7 @@ export class Outage {
   readonly #random: Random
   #successes = 0
   #lastSuccessMs = Number.NEGATIVE_INFINITY
-  /** Failures since the last success, of which entity, and whether of another one, too. */
+  /** Failures since the last success, the entity of the first, and whether another entity failed, too. */
   #failures = 0
   #failingSinceMs = 0
   #failedKey: string | undefined

@@ -65,7 +65,7 @@ export class ReferencePrecedence implements Precedence {
     const claims = [...started].map((operation) => [operation, this.#claims.get(operation)] as const)
     this.#places.clear()
     this.#claims.clear()
-    // All of them hold what they claimed: nobody waits.
+    // They only claim it together, so none of them waits.
     for (const [operation, { own, named } = { own: [], named: [] }] of claims) {
       this.#claims.set(operation, { own, named })
       for (const id of own) this.#claim(id, { operation, isShared: false })

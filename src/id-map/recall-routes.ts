@@ -27,7 +27,7 @@ export async function recallRoutes(
   const gone = routes.recall(former)
   if (gone.length > 0) {
     logger.warn(
-      'The connector no longer has these routes. Entities pushed through them are withdrawn with their next event. If a route was only renamed, restore its old name',
+      'The connector no longer has these routes. It withdraws the entities pushed through them with their next events. If you only renamed a route, restore its old name',
       { routes: gone.map((name) => (name === '' ? 'none (before there were routes)' : name)) },
     )
   }

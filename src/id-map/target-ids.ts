@@ -63,7 +63,7 @@ export class TargetIds {
 export function missingId(cause?: unknown): StreamConnectorError {
   return new StreamConnectorError(
     'EXTERNAL_ID_UNKNOWN',
-    'The target has this entity, or may have it, under an unknown id: the connector was killed before it could store the result of create(), or its state was lost. Nothing was changed there. Write find(entity), which asks the target for the id, and replay this dead letter; or correct the entity on the target by hand and purge the dead letter.',
+    'The target has, or may have, this entity under an unknown id: the connector was killed before it could store the result of create(), or its state was lost. Nothing was changed in the target. Implement find(entity), which asks the target for the id, and replay this dead letter; or correct the entity in the target by hand and purge the dead letter.',
     { cause },
   )
 }

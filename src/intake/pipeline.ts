@@ -299,7 +299,7 @@ function unreadableMember({ event, data, bytes }: StreamMessage): string {
 /** The entity id at the beginning of a frame; the platform writes the id first. */
 const entityIdInFrame = /"data":\{"id":"(([a-z][a-z0-9-]*)--[0-9a-f-]{36})"/
 
-/** Describes a frame of which only the beginning was kept. */
+/** Describes a frame that was truncated to its beginning. */
 function tooLarge({ data, bytes }: StreamMessage, maxFrameBytes: number): UnreadableEvent {
   const heapBytes = heapFrameLimit()
   const [, entityId, entityType] = entityIdInFrame.exec(data) ?? []

@@ -51,7 +51,7 @@ export class ClaimedItems implements DeliveryFeature {
     const items = answer === undefined || answer === null ? noItems : readItems(answer)
     if (!hasIdMap)
       throw new PermanentError(
-        'transform() returned items with keys. They require the id map, which remembers which entity has which item: enable it (CONNECTOR_ID_MAP, connector.id_map).',
+        'transform() returned items with keys, which require the id map to remember which entity has which item. Enable it (CONNECTOR_ID_MAP, connector.id_map).',
       )
     if (!claims.isInUse && !progress.mapIsComplete) logger.warn(othersUnknown)
     claims.use()
@@ -130,7 +130,7 @@ export class ClaimedItems implements DeliveryFeature {
     return entityRecordOf(item, record)
   }
 
-  /** Nothing is known to claim it, and not everything that claims something is known: it stays until that is so. */
+  /** It has no known claim, but not all claims are known: it stays until they are. */
   #defer(item: ItemOperation, record: ItemRecord | undefined): Outcome {
     const { claims } = this.#options
     const { key } = item.change
@@ -160,7 +160,7 @@ export class ClaimedItems implements DeliveryFeature {
     this.taken(operation, unknownExternalId)
   }
 
-  /** The author wants no action: the target's item stays, and counts as what it should have. */
+  /** The author skipped it: the target keeps the item, which counts as up to date. */
   leftAsItIs(operation: Operation): void {
     const item = operation as ItemOperation
     const known = this.#options.claims.item(item.change.key)
@@ -235,7 +235,7 @@ export interface ClaimedItemsOptions {
   readonly tellsChanges: boolean
   readonly targetIds: TargetIds
   readonly hasIdMap: boolean
-  /** Whether the id map has everything that was ever pushed, and whether it is being found out what claims the items. */
+  /** Whether the id map has everything that was ever pushed, and whether the claims are being rebuilt. */
   readonly progress: { readonly mapIsComplete: boolean; readonly isRebuilding: boolean }
   readonly logger: Pick<Logger, 'warn'>
   /** Notified of changes if the target only takes the whole list. @default none */
@@ -243,7 +243,7 @@ export interface ClaimedItemsOptions {
 }
 
 const othersUnknown =
-  'transform() returned items with keys, but it is not known what was told to the target before: what is there already is not deleted with its entities, and a value that several entities have may go with the first of them. Reset the connector state at the platform ("Reset the connector state" on the page of the connector), so that everything is told once'
+  'transform() returned items with keys, but the connector does not know what it pushed before it had items. It will not delete older items when their entities are deleted, and may delete a value that several entities share together with the first of them. Reset the connector state ("Reset the connector state" on the page of the connector), so that the platform sends everything once'
 
 const noItems: ReadonlyMap<string, string> = new Map()
 

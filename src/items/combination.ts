@@ -1,7 +1,7 @@
 import { type CombineItems, combineItems } from './combine-items.ts'
 import { canonicalText } from './keyed-item.ts'
 
-/** Combinations of fewer items are not compared with what they are to become: they seldom are that already. */
+/** Below this number of items, the goal is not compared: it is seldom reached that early. */
 const minCompared = 16
 
 /** Items that are combined already. */

@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path'
 const underWay = new Set<string>()
 
 /**
- * A file that replaces another atomically: written beside it under another name, made durable, then renamed.
+ * A file that replaces another atomically: written in the same folder under another name, made durable, then renamed.
  * Readers that have the old file open continue to read that. Only its user may read it before it is complete.
  */
 export class ReplacementFile {
@@ -16,7 +16,7 @@ export class ReplacementFile {
   readonly #file: FileHandle
   #isOpen = true
 
-  /** Also removes files that a killed process left beside it. */
+  /** Also removes files that a killed process left in the folder. */
   static async create(path: string): Promise<ReplacementFile> {
     await refuseOtherThanFile(path)
     await removeLeftovers(path)

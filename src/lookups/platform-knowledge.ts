@@ -168,7 +168,7 @@ export class PlatformKnowledge {
     if (pageInfo?.hasNextPage === true) {
       throw new PlatformError(
         'PLATFORM_ERROR',
-        'The OpenCTI platform returned an incomplete list. Check its log, and try again.',
+        'The OpenCTI platform returned an incomplete list. Check its log, then retry.',
       )
     }
     return byEachId(edges.map((edge) => edge?.node).filter((each) => each !== undefined && each !== null))

@@ -202,7 +202,7 @@ export interface ObservationOptions {
   readonly calls: PresentCall
   /** The connector's public status, which `/status` extends. */
   readonly status: () => StatusSources['status']
-  /** Lists to serve beside the health endpoint. */
+  /** Lists to serve on the same port as the health endpoint. */
   readonly lists?: ServedLists | undefined
   /** Details looked up on demand. */
   readonly details: () => Promise<StatusDetails>

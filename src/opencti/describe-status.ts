@@ -25,7 +25,7 @@ function sentenceFor(response: Response): string {
   if (status >= 300 && status < 400) {
     return (
       `The address of the OpenCTI platform redirects${redirectTarget(response)} (HTTP ${status}). Redirects are not ` +
-      'followed, so that the token reaches nobody else. Set OPENCTI_URL to the final address (is it https?), or allow ' +
+      'followed, to protect the token. Set OPENCTI_URL to the final address (is it https?), or allow ' +
       'the connector past the login page in front of the platform.'
     )
   }

@@ -48,7 +48,7 @@ const startKeys = ['start_from', 'connectorLastEventId']
 const recoverKeys = ['recover_until', 'connectorStartTime']
 
 /**
- * Key that we add during an unfinished catch-up: everything up to the `start_from` beside it was caught up.
+ * Key that we add during an unfinished catch-up: everything up to its `start_from` was caught up.
  * The Python client moves `start_from` with every frame of a catch-up, also past objects that the platform
  * has not sent yet. The two values then differ, which shows who wrote it.
  */

@@ -40,7 +40,7 @@ export function requireStreamId(streamId: string | undefined): string {
   const text = streamId?.trim() ?? ''
   if (text === '') throw notConfigured('No live stream is configured.')
   if (text.toLowerCase() === 'changeme')
-    throw notConfigured('The id of the live stream is still the placeholder.')
+    throw notConfigured('The id of the live stream is still a placeholder.')
   if (text.toLowerCase() === 'raw') {
     throw notConfigured(
       '"raw" is the name of the raw stream, which has no filters and is not for connectors.',
@@ -116,7 +116,7 @@ function refuse(response: Response, streamId: string, isPerhapsUnknown: boolean)
     if (/^text\/event-stream/i.test(contentType)) return
     throw new PlatformError(
       'PLATFORM_UNREACHABLE',
-      'Something other than a stream answers at the address of the live stream, perhaps the login page of a proxy. Check OPENCTI_URL, and allow the connector past that page.',
+      'The address of the live stream does not answer with a stream; it may be the login page of a proxy. Check OPENCTI_URL, and allow the connector past that page.',
       { status },
     )
   }
@@ -155,7 +155,7 @@ function notConfigured(what: string): PlatformError {
 function stopped(streamId: string): PlatformError {
   return new PlatformError(
     'STREAM_STOPPED',
-    `The live stream ${streamId} is stopped. Start it at the platform (Data > Data sharing > Live streams); the connector then continues by itself.`,
+    `The live stream ${streamId} is stopped. Start it at the platform (Data > Data sharing > Live streams); the connector then continues on its own.`,
     { status: 410 },
   )
 }

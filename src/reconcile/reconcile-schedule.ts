@@ -103,7 +103,7 @@ export class ReconcileSchedule {
     if (!hasIdMap) {
       throw new StreamConnectorError(
         'RECONCILE_FAILED',
-        'Without an id map there is nothing to compare with: enable it (CONNECTOR_ID_MAP, idMap).',
+        'A comparison requires the id map. Enable it (CONNECTOR_ID_MAP, idMap).',
       )
     }
     signal.throwIfAborted()

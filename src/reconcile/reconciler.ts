@@ -340,7 +340,7 @@ export class Reconciler implements DeliveryFeature {
     if (!isCatchingUp && !isRebuilding) return
     throw new StreamConnectorError(
       'RECONCILE_FAILED',
-      'The connector started to catch up during the comparison of target and platform, which invalidates the result. It is repeated after the catch-up.',
+      'A catch-up began during the comparison of target and platform and made it invalid. The comparison is repeated after the catch-up.',
     )
   }
 }

@@ -161,7 +161,7 @@ export class Replayer implements DeliveryFeature {
     onTakenBack?.(summary.id, true)
     this.#keep(
       summary,
-      `Cannot be replayed: ${problem}. Correct the entity on the platform, or the connector, then purge this or replay it again.`,
+      `Cannot be replayed: ${problem}. Correct the entity on the platform, or the connector. Then purge this dead letter, or replay it again.`,
     )
     this.#underWay.end(summary.id)
   }
@@ -175,7 +175,7 @@ export class Replayer implements DeliveryFeature {
         : letter.error
       this.#keep(
         letter,
-        `${stalePrefix}a newer event of this entity has been processed since. To deliver this one anyway, replay it with --force. It failed with:\n${original}`,
+        `${stalePrefix}the connector has processed a newer event of this entity since. To deliver this one anyway, replay it with --force. It failed with:\n${original}`,
       )
       logger.warn('Dead letter not replayed: it is stale', attributes)
     } else if (outcome.kind !== 'dead-lettered' && outcome !== droppedByReset) {

@@ -20,7 +20,7 @@ export async function startWhereAuthorSays(
   signal: AbortSignal,
 ): Promise<SessionStart> {
   const { hooks, store } = options
-  // The target does not know what claims its items: everything is told again.
+  // The claims on the target's items are unknown: the platform sends everything again.
   if (hooks.loadPosition === undefined || start.lostClaims !== undefined) return start
   const load = async () => hooks.loadPosition!(signal)
   const what = 'The position that the connector has stored cannot be read yet'

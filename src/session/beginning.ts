@@ -73,7 +73,7 @@ export class Beginning {
     const isUnfinished = startFrom.ms > 0 && startFrom.ms < Date.parse(recoverUntil)
     if (!isUnfinished || isOurCatchUp(state)) return state
     this.#options.logger.warn(
-      'Another client left a catch-up unfinished, at a position that may lie past objects it never received: starting the catch-up over',
+      'Another client left a catch-up unfinished, at a position that may be past objects it never received; starting the catch-up over',
       { found: formatPosition(startFrom), recover_until: recoverUntil },
     )
     return { ...state, startFrom: this.first(undefined).startFrom }

@@ -36,7 +36,7 @@ export class Progress implements CatchUpKeeper {
   mapIsComplete = false
   /** Whether the target holds items, each for all entities that claim it. */
   holdsItems = false
-  /** Whether it is not known yet what claims the items: everything is told again, since the state was lost. */
+  /** Whether the claims on the items are being rebuilt after the state was lost: the platform sends everything again. */
   isRebuilding = false
   /** Whether someone declared an imported map complete, regardless of what else is known here. */
   mapIsImported = false

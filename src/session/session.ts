@@ -299,7 +299,7 @@ export class Session {
     const { id, name, scope } = settings
     const registration = await this.#patiently(
       () => platform.register({ id, name, scope }, signal),
-      'The platform is not there yet',
+      'The platform is not available yet',
       signal,
     )
     ownUser.id = registration.userId
@@ -323,7 +323,7 @@ export class Session {
       await platform.register({ id: settings.id, name: settings.name, scope: settings.scope }, signal)
       // It also lost the state, which nobody requested; the next ping pushes it again.
       this.#isUncertain = false
-      logger.info('Registered again: the platform had forgotten the connector')
+      logger.info('Registered again, because the platform no longer knew the connector')
     } catch {
       // The next ping reports it.
     }

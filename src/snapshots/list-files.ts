@@ -59,7 +59,7 @@ export class ListFiles {
         } catch (error) {
           // Nothing exists before the first write.
           if ((error as { code?: unknown }).code !== 'ENOENT')
-            logger.warn('The earlier list cannot be served until a new one is written', { list: name, error })
+            logger.warn('Cannot serve the previous list; the next one replaces it', { list: name, error })
         }
       }
     }
@@ -78,7 +78,7 @@ export class ListFiles {
       logger.info(changed ? 'List written' : 'List unchanged', { list: name, items: count })
       if (leftOut.count > 0) {
         const [first] = leftOut.examples
-        logger.warn('Some items do not fit the format of the list and are left out', {
+        logger.warn('Some items do not fit the format of the list and were left out', {
           list: name,
           items: leftOut.count,
           first: first?.key,

@@ -149,11 +149,14 @@ export class SnapshotWriter {
     this.#covered = events
     routeCounters?.deliverListed(ofRoute)
     this.#options.snapshots.taken()
-    logger.info(isSame ? 'The list is unchanged: the target has it' : 'The target has taken the list', {
-      items: job.count,
-      duration_ms: Math.round(clock.monotonic() - startedMs),
-      ...this.#named,
-    })
+    logger.info(
+      isSame ? 'The list is unchanged; the target already has it' : 'The target accepted the list',
+      {
+        items: job.count,
+        duration_ms: Math.round(clock.monotonic() - startedMs),
+        ...this.#named,
+      },
+    )
     await checkpointer.flush()
   }
 
@@ -176,7 +179,7 @@ export class SnapshotWriter {
     if (!isWhole)
       throw new StreamConnectorError(
         'HOOK_RESULT',
-        'replaceAll() returned before it read all items, so the target cannot have them. Read the items to the end, or throw.',
+        'replaceAll() returned before it had read all items, so the target cannot have them. Read the items to the end, or throw an error.',
       )
     return answer?.job
   }
@@ -220,7 +223,7 @@ export class SnapshotWriter {
     if (await snapshots.takeConsent(route)) return
     throw new StreamConnectorError(
       'SNAPSHOT_REFUSED',
-      `The list would shrink from ${before} to ${count} items, by more than ${snapshot.maxShrinkPercent} percent (CONNECTOR_SNAPSHOT_MAX_SHRINK). The target keeps the list it has. If the short list is right, run "opencti-stream snapshot allow".`,
+      `The list would shrink from ${before} to ${count} items, by more than ${snapshot.maxShrinkPercent} percent (CONNECTOR_SNAPSHOT_MAX_SHRINK). The target keeps its current list. If the shorter list is correct, run "opencti-stream snapshot allow".`,
     )
   }
 

@@ -48,7 +48,7 @@ export class MemoryStore implements StateStore {
     if (this.#held) {
       throw new StateError(
         'STATE_LOCKED',
-        'This state is already held by another connector. Give each connector its own store, or close the first one.',
+        'Another connector is already using this state. Give each connector its own store, or close the first one.',
       )
     }
     if (this.#owner !== undefined && this.#owner !== owner) {

@@ -194,7 +194,7 @@ function putEntities(statements: SqliteStatements, entities: Iterable<EntityReco
 
 const none: ReadonlyMap<string, string> = new Map()
 
-/** Without an id map this is asked of every event; there seldom is a letter at all. */
+/** Without an id map, every event asks this, and there is seldom a dead letter. */
 function outdateDeadLetters(statements: SqliteStatements, positions: ReadonlyMap<string, string>): void {
   if (positions.size === 0 || statements.anyDeadLetter.get() === undefined) return
   for (const [key, position] of positions) {

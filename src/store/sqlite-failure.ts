@@ -45,7 +45,10 @@ const noRight =
 
 const reasons = new Map<unknown, string>([
   [sqlite.full, ': the disk is full. Free up space; the connector then continues.'],
-  [sqlite.ioError, ': the disk refused. Check for a full or failing disk, a quota, or a detached volume.'],
+  [
+    sqlite.ioError,
+    ': the disk reported an error. Check for a full or failing disk, a quota, or a detached volume.',
+  ],
   [sqlite.busy, ': another program is writing to it. Close that program, for example an open sqlite3 shell.'],
   [sqlite.readOnly, noRight],
   [sqlite.perm, noRight],

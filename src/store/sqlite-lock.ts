@@ -36,7 +36,7 @@ export class SqliteLock {
       if (isBusy(error)) {
         throw new StateError(
           'STATE_LOCKED',
-          'Another running connector holds the state of this connector id. Stop it first; or, to run two connectors, ' +
+          'Another running connector is using the state of this connector id. Stop it first; or, to run two connectors, ' +
             'give each its own CONNECTOR_ID.',
           { cause: error },
         )

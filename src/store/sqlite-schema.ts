@@ -21,7 +21,7 @@ const migrations: readonly string[] = [
     value TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
 
-  -- With a rowid: rows are added at the end, and only the index of random keys changes all over the file.
+  -- With a rowid, new rows go to the end of the table; only the index of the random keys changes all over the file.
   CREATE TABLE entity (
     key TEXT PRIMARY KEY NOT NULL,
     stix_id TEXT NOT NULL,
@@ -31,7 +31,7 @@ const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX entity_expiry ON entity (expires_at_ms, key) WHERE expires_at_ms IS NOT NULL;
 
-  -- ANY: text with a NUL character is kept as a blob, because Node 22 cuts text at a NUL when it reads.
+  -- ANY: text with a NUL character is stored as a blob, because Node 22 truncates text at a NUL when reading.
   CREATE TABLE dead_letter (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     key TEXT,
@@ -45,22 +45,22 @@ const migrations: readonly string[] = [
     error ANY NOT NULL,
     data ANY NOT NULL
   ) STRICT;
-  -- Small: counting reads it instead of every page of data.
+  -- Small, so counting reads this index instead of every page of data.
   CREATE INDEX dead_letter_count ON dead_letter (id);
 
-  -- Beside the letters, because a mark in them would rewrite their data.
+  -- A separate table, because a column in dead_letter would rewrite the data with each change.
   CREATE TABLE replay (
     id INTEGER PRIMARY KEY,
     kind TEXT NOT NULL CHECK (kind IN ('requested', 'forced'))
   ) STRICT;
-  -- A trigger, not a foreign key: the sqlite3 program does not enforce those.
+  -- A trigger, because the sqlite3 program does not enforce foreign keys.
   CREATE TRIGGER dead_letter_removed AFTER DELETE ON dead_letter
     BEGIN DELETE FROM replay WHERE id = old.id; END;
 
   INSERT INTO meta VALUES ('durable_commits', '0');
   `,
   `
-  -- The position of a newer event of the entity that has ended since; in a table of its own, as replay is.
+  -- The position of a newer event of the same entity that has ended since. A separate table, like replay.
   CREATE TABLE outdated (
     id INTEGER PRIMARY KEY,
     position TEXT NOT NULL
@@ -75,7 +75,7 @@ const migrations: readonly string[] = [
   `,
   `
   ALTER TABLE entity ADD COLUMN route TEXT;
-  -- Beside the letters: a new column would stand behind their data, which would have to be read to get to it.
+  -- A separate table: a new column would come after the data, so SQLite would have to read past it.
   CREATE TABLE dead_letter_route (
     id INTEGER PRIMARY KEY,
     route TEXT NOT NULL
@@ -89,21 +89,21 @@ const migrations: readonly string[] = [
     END;
   `,
   `
-  -- Entities that are gone while the saved position stands before the event with which they went.
+  -- Entities withdrawn by an event that the saved position has not passed yet.
   CREATE TABLE departure (
     key TEXT PRIMARY KEY,
     position TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
   `
-  -- Which entities share one id at the target. An id of the entity's own is nobody else's.
+  -- Entities that share a target id. An entity's own id cannot be shared.
   CREATE INDEX IF NOT EXISTS entity_external_id ON entity (external_id) WHERE external_id <> stix_id AND external_id <> key;
   `,
   `
   ALTER TABLE entity ADD COLUMN caught_up_ms INTEGER;
   `,
   `
-  -- Which entity has an item under which key, for targets that hold values.
+  -- The items that each entity claims, by key, for targets that hold values.
   CREATE TABLE claim (
     entity TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -112,7 +112,7 @@ const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX claim_key ON claim (key, entity);
 
-  -- What the target holds under each key.
+  -- The target's item under each key.
   CREATE TABLE item (
     key TEXT PRIMARY KEY,
     external_id TEXT,

@@ -351,7 +351,7 @@ export class HeldFiles {
   /** By path. An open file keeps its number, and no other file gets it. */
   readonly #numbers = new Map<string, number>()
 
-  /** @param stateFile its path; it is open, and so are the files beside it. */
+  /** @param stateFile its path; the file, its log, and its lock file are open. */
   constructor(stateFile: string, lockFile: string) {
     this.#fileName = basename(stateFile)
     const paths = [stateFile, `${stateFile}-wal`, `${stateFile}-shm`, lockFile]

@@ -7,7 +7,7 @@ import { nearestExisting, type StateFolder } from './state-folder.ts'
 export interface StateFolderNote {
   /** One line: what is the case, what it can lose, and what to do. */
   readonly message: string
-  /** Whether it can lose something nobody knowingly put at risk. */
+  /** Whether it can lose something that no one chose to put at risk. */
   readonly isGrave: boolean
 }
 

@@ -28,7 +28,7 @@ export interface EntityRecord {
   readonly expiresAtMs?: number | undefined
 }
 
-/** An entity has an item under this key: the target must have it as long as anyone claims it. */
+/** An entity has an item under this key. The target must hold the item while any entity claims it. */
 export interface Claim {
   /** The key of the entity, as in {@link EntityRecord}. */
   readonly entity: string

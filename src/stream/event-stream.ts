@@ -128,7 +128,7 @@ export class EventStream {
       const result: unknown = this.#options.handler.onNotice(notice)
       if (result !== undefined) Promise.resolve(result).catch(() => {})
     } catch {
-      // There is nobody to report it to.
+      // No one is left to report it to.
     }
   }
 }

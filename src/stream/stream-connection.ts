@@ -85,7 +85,7 @@ export class StreamConnection {
     this.#end({ kind: 'dropped' })
   }
 
-  /** Closes the connection and waits for nobody. */
+  /** Closes the connection without waiting for the handler. */
   stop(): void {
     this.drop()
     this.#stopWaiting?.()

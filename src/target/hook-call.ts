@@ -27,8 +27,8 @@ export class HookCall {
   #signal: AbortSignal | undefined
 
   /**
-   * @param trace traces the call; omit if nobody does.
-   * @param what what the call is for; omit if nobody waits for its end.
+   * @param trace traces the call; omit without tracing.
+   * @param what the operations of the call; omit if no one waits for its end.
    * @param caller called if it does not end although its time is over and its signal has aborted.
    */
   constructor(

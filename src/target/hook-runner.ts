@@ -13,8 +13,7 @@ import { isAboutItems } from '../items/item-repair.ts'
 import { type FlushOperation, type ConnectorHooks } from '../contract/hooks.ts'
 import { EntityEffects } from './entity-effects.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
-import { idOf } from './id-of.ts'
-import { TargetEffects } from './target-effects.ts'
+import { idOf, TargetEffects } from './target-effects.ts'
 import { type TargetEffectsOptions } from './target-effects-options.ts'
 
 /**
@@ -140,12 +139,12 @@ export interface HookRunnerOptions extends TargetEffectsOptions {
   readonly stopped: AbortSignal
   /**
    * Traces batch calls.
-   * @default nobody
+   * @default no tracing
    */
   readonly tracing?: { batch(operations: readonly Operation[]): HookTrace | undefined } | undefined
   /**
    * Whether hooks may make requests through `this.http`.
-   * @default none does
+   * @default they may not
    */
   readonly limits?: HookLimits['requests']
 }

@@ -1,6 +1,6 @@
 import { errorFacts } from '../errors/error-facts.ts'
 import { PermanentError } from '../errors/steering-errors.ts'
-import { isStreamConnectorError, type StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { isStreamConnectorError, StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { delivered, type Outcome } from '../events/event-counters.ts'
 import { type Operation } from '../events/operation.ts'
 import { type EntityRecord } from '../store/state-store.ts'
@@ -12,7 +12,6 @@ import { missingId } from '../id-map/target-ids.ts'
 import { type OverdueListener } from '../flow/operation-handler.ts'
 import { FeatureList } from './feature-list.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
-import { idOf } from './id-of.ts'
 import { type TargetEffectsOptions, type TargetKnowledge } from './target-effects-options.ts'
 
 /**
@@ -126,7 +125,7 @@ export class TargetEffects {
     return delivered
   }
 
-  /** The target has the entity, but nobody remembers it. Its state is unknown, so push the current one. */
+  /** The target has the entity, but the id map does not. Its state is unknown, so push the current one. */
   async #adopt(
     operation: Operation,
     item: unknown,
@@ -254,4 +253,18 @@ function notFound(cause: unknown): Error {
   return new Error('The target reports that it has this entity (409), but it cannot be found there.', {
     cause,
   })
+}
+
+/**
+ * The target's id as returned by a hook.
+ *
+ * @throws StreamConnectorError `HOOK_RESULT` if it is anything else.
+ */
+export function idOf(hook: string, id: unknown): string | undefined {
+  if (id === undefined || id === null) return undefined
+  if (typeof id === 'string' || typeof id === 'number') return String(id)
+  throw new StreamConnectorError(
+    'HOOK_RESULT',
+    `${hook}() returned a value of type ${typeof id}. Return the target's id as a string or number, or nothing.`,
+  )
 }

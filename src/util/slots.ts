@@ -39,7 +39,7 @@ export class Slots {
     })
   }
 
-  /** Passes the slot to whoever has waited longest, or frees it. */
+  /** Passes the slot to the longest waiter, or frees it. */
   #pass(): void {
     for (const enter of this.#waiting) {
       this.#waiting.delete(enter)

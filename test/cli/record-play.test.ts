@@ -93,7 +93,7 @@ test('never appends to a file that is not a recording', async () => {
   const { code, error } = await run(['record', file, '--limit', '1'])
   expect({ code, error }).toEqual({
     code: 1,
-    error: `${file} is not a recording, so nothing is appended to it. Choose another file.\n`,
+    error: `${file} is not a recording, and was left unchanged. Choose another file.\n`,
   })
   expect(await readFile(file, 'utf8')).toBe('dear diary\n')
 })

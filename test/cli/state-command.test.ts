@@ -173,7 +173,7 @@ test('the help says that a reset at the platform is the usual way', async () => 
   for (const words of [['--help'], ['reset', '--help'], ['set', '--help']]) {
     const { code, out } = await runCli(['state', ...words])
     expect(code).toBe(0)
-    expect(out).toContain('The usual way to make a connector start again is at the platform')
+    expect(out).toContain('To make a connector start over, reset it on the platform')
     expect(out).toContain('Exit codes')
   }
 })

@@ -392,7 +392,7 @@ describe('a program', () => {
     const started = recorder.start()
     await until('a line that says so', () =>
       recorder.lines.some(
-        ({ level, message }) => level === 'warn' && /platform is not there yet/.test(message),
+        ({ level, message }) => level === 'warn' && /platform is not available yet/.test(message),
       ),
     )
     expect(recorder.status().state).toBe('starting')

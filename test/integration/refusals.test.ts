@@ -178,7 +178,7 @@ describe('while running, the connector', () => {
     const notice = await streamNotice(recorder, 'unauthorized')
     expect(notice.reason).toBe('You are not authenticated, please check your credentials')
     const told = () =>
-      recorder.lines.find(({ message }) => /has brought anything new for two minutes/.test(message))
+      recorder.lines.find(({ message }) => /has delivered nothing new for two minutes/.test(message))
     await until('the error in the log', () => told() !== undefined)
     expect(told()).toMatchObject({ level: 'error' })
     expect(told()!.attributes?.['reason']).toContain('check the token')

@@ -132,7 +132,7 @@ describe('what only looks like a second copy is never called one', () => {
     expect(next.lines).toContainEqual(
       expect.objectContaining({
         level: 'warn',
-        message: expect.stringMatching(/lost, moved or restored from a backup/) as string,
+        message: expect.stringMatching(/lost, moved, or restored from a backup/) as string,
       }),
     )
     expect(await headlineOf(next)).toBe('well')

@@ -179,7 +179,7 @@ describe('a target that takes only the whole list', () => {
     await until('the counters', () => connector.status().delivered === 2)
     expect(connector.status()).toMatchObject({ inFlight: 0, notReady: [] })
     const told = notices.flatMap((notice) => (notice.kind === 'snapshot-failed' ? notice.reason : []))
-    expect(told[2]).toMatch('replaceAll() returned before it read all items')
+    expect(told[2]).toMatch('replaceAll() returned before it had read all items')
     expect(notices.filter(({ kind }) => kind === 'snapshot-restored')).toHaveLength(1)
   })
 

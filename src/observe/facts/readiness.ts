@@ -48,7 +48,10 @@ export function readiness(facts: ObservedFacts): readonly Unreadiness[] {
   const hanging = facts.hanging()
   if (hanging.isAll) {
     const { calls } = hanging
-    add('target', `nothing else can start: ${calls.length} hooks hang, first ${hangingText(calls[0]!)}`)
+    add(
+      'target',
+      `nothing else can start: ${calls.length} hooks hang, the longest is ${hangingText(calls[0]!)}`,
+    )
   }
   for (const { route, problem } of facts.snapshots) {
     if (problem !== undefined)

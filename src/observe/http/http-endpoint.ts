@@ -135,7 +135,7 @@ export class HttpEndpoint {
       answer = await this.#answerTo(request)
     } catch (error) {
       this.#onError(error)
-      answer = plain(500, 'This cannot be told right now; the log of the connector says why.\n')
+      answer = plain(500, "This is not available right now. The connector's log says why.\n")
     }
     const { body } = answer
     if (response.destroyed) {

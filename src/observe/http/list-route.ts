@@ -76,7 +76,7 @@ const notYet = () => without(503, { 'retry-after': String(retryAfterSeconds) })
 
 function answerWith(version: ServedVersion, request: IncomingMessage, nowMs: number): HttpAnswer {
   const isGzip = version.bytes >= minGzipBytes && takesGzip(request.headers['accept-encoding'])
-  // Compressed anew each time, only the content is certain to be the same.
+  // Each answer is compressed again, so only the content is certain to be the same.
   const tag = isGzip ? `"${version.sha256}-gzip"` : `"${version.sha256}"`
   const modifiedSeconds = Math.floor(version.modifiedMs / 1000)
   // Another list may be published with the same date until this second is over.

@@ -13,20 +13,20 @@ const table: {
   stream: ({ notice }) => wordsOfStreamNotice(notice),
   'stream-lost': ({ reason }) => ({
     level: 'error',
-    message: 'No connection to the live stream has brought anything new for two minutes; still retrying',
+    message: 'The live stream has delivered nothing new for two minutes; still reconnecting',
     attributes: { reason },
   }),
   'stream-restored': () => ({ level: 'info', message: 'The live stream is back' }),
   state: ({ state }) => ({ level: 'info', message: stateWords[state] }),
   'caught-up': ({ position }) => ({
     level: 'info',
-    message: 'Catch-up complete: everything that existed has been received. Live from now on',
+    message: 'Catch-up complete: received everything that existed. Reading live from now on',
     attributes: { position },
   }),
   gap: ({ from, firstAvailable, isRepaired }) => ({
     level: 'error',
     message: isRepaired
-      ? 'The platform no longer holds events that were not received. What still exists is fetched again; deletions in the gap are lost'
+      ? 'The platform no longer holds events that were not received. Fetching again what still exists; deletions in the gap are lost'
       : 'The platform no longer holds events that were not received, and recovery is off: they are lost',
     attributes: { from, first_available: firstAvailable },
     error: {
@@ -39,21 +39,21 @@ const table: {
   'catch-up-refused': ({ from }) => ({
     level: 'error',
     message:
-      'The platform offers no catch-up for this stream, because it has origin filters: only events from here on are received, not what existed before',
+      'The platform cannot catch up this stream, because it has origin filters. The connector receives new events only, not what existed before',
     attributes: { from },
   }),
   'catch-up-stalled': () => ({
     level: 'error',
     message:
-      'The catch-up makes no progress: the connection was cut before it brought anything new. Look for a proxy or load balancer with a short timeout between connector and platform',
+      'The catch-up makes no progress: the connection was cut before it delivered anything new. Check for a proxy or load balancer with a short timeout between the connector and the platform',
     error: { what: 'catch-up', text: 'The connection was dropped before it delivered anything new' },
   }),
   'position-in-future': ({ from, beginsAt }) => ({
     level: 'error',
     message:
-      'The start position is in the future. Reading starts at the newest events instead; check the connector state, CONNECTOR_LIVE_STREAM_START_TIMESTAMP and the clocks',
+      'The start position is in the future. Reading from the newest events instead. Check the connector state, CONNECTOR_LIVE_STREAM_START_TIMESTAMP, and the clocks',
     attributes: { from, begins_at: beginsAt },
-    error: { what: 'position in the future', text: `Reading starts at ${beginsAt}, not at ${from}` },
+    error: { what: 'position in the future', text: `Reading from ${beginsAt} instead of ${from}` },
   }),
   'clock-off': (notice) => {
     const message = clockWords(notice)
@@ -66,38 +66,38 @@ const table: {
   },
   paused: ({ reason, route }) => ({
     level: 'error',
-    message: 'The target is down: pausing, nothing is lost',
+    message: 'The target is down; pausing. Nothing is lost',
     attributes: { reason, ...named(route) },
     error: { what: `${route === undefined ? 'target' : `route ${route}`} down`, text: reason },
   }),
   refusing: ({ reason, route }) => ({
     level: 'error',
     message:
-      'The target refuses every event: pausing, nothing is lost. Refused events are retried when it accepts one',
+      'The target refuses every event; pausing. Nothing is lost: refused events are retried once the target accepts one',
     attributes: { reason, ...named(route) },
     error: { what: route === undefined ? 'all refused' : `all refused by route ${route}`, text: reason },
   }),
   resumed: ({ route }) => ({
     level: 'info',
-    message: 'The target is back: continuing',
+    message: 'The target is back; continuing',
     attributes: named(route),
   }),
   'hook-overdue': ({ hook, entityIds, limitMs, route }) => ({
     level: 'error',
-    message: `${hook}() exceeded its time limit and ignores its signal. Its entity waits until it returns, since its effect may still come. Pass context.signal to the target's client`,
+    message: `${hook}() exceeded its time limit and ignores its signal. Its entity waits until the hook returns, because it may still take effect. Pass context.signal to the target's client`,
     attributes: { entity_ids: entityIds, limit_ms: limitMs, ...named(route) },
   }),
   'asked-to-wait': ({ forMs, reason, entityId, route }) => ({
     level: 'warn',
-    message: 'The target asked for a pause: nothing is sent until it is over',
+    message: 'The target asked for a pause; sending nothing until it is over',
     attributes: { seconds: Math.round(forMs / 1000), reason, entity_id: entityId, ...named(route) },
     error: { what: 'asked to wait', text: reason, entityId },
   }),
   'hook-hangs': ({ hook, entityId, forMs, route, isAll }) => ({
     level: isAll ? 'error' : 'warn',
     message: isAll
-      ? 'All hook slots hang: nothing else starts until one returns'
-      : 'A hook has not returned: its entity waits, others continue',
+      ? 'All running hooks hang; nothing else starts until one returns'
+      : 'A hook hangs; its entity waits, others continue',
     attributes: {
       hook,
       entity_id: entityId,
@@ -122,17 +122,17 @@ const table: {
     attributes: { from, was },
     error: {
       what: 'state reset',
-      text: `Someone reset or edited the state on the platform: restarting from ${from}; it was at ${was}`,
+      text: `Someone reset or edited the state on the platform: restarting from ${from} instead of ${was}`,
     },
   }),
   moved: ({ own, found }) => ({
     level: 'error',
     message:
-      'Another client wrote a position for this connector to the platform: is another deployment running with the same CONNECTOR_ID? Continuing from our own position, which is written back',
+      'Another client wrote a position for this connector to the platform. Is another deployment running with the same CONNECTOR_ID? Continuing from our own position and restoring it on the platform',
     attributes: { own, found },
     error: {
       what: 'position moved',
-      text: `Someone else replaced ${own} with ${found} on the platform; continuing from our own position`,
+      text: `Another client replaced ${own} with ${found} on the platform; continuing from our own position`,
     },
   }),
   'second-copy': ({ host, isCertain, agoMs = 0 }) =>
@@ -140,7 +140,7 @@ const table: {
       ? {
           level: 'error',
           message:
-            'A second copy of this connector is running with the same CONNECTOR_ID, and both deliver: stop one of them, or give it its own CONNECTOR_ID. Continuing from our own position',
+            'A second copy of this connector is running with the same CONNECTOR_ID, and both deliver. Stop one of them, or give it its own CONNECTOR_ID. Continuing from our own position',
           attributes: { host },
           error: {
             what: 'second copy',
@@ -150,7 +150,7 @@ const table: {
       : {
           level: 'warn',
           message:
-            'The state on the platform was written by a run that the state folder does not know and that has not reported its end. A killed process leaves this behind when its folder is lost, moved or restored from a backup; so does a second copy of this connector. If one is running, an error follows within a minute or two',
+            'The state on the platform comes from a process that this state folder does not know and that never reported a clean stop. Either that process was killed and its folder was lost, moved, or restored from a backup, or it is a second copy of this connector. If it is still running, an error follows within two minutes',
           attributes: { host, written_seconds_ago: Math.round(agoMs / 1000) },
         },
   'start-in-future': ({ text }) => ({
@@ -178,7 +178,7 @@ const table: {
   'lookups-restored': () => ({ level: 'info', message: 'The platform answers lookups again' }),
   'state-not-written': ({ error: { message } }) => ({
     level: 'error',
-    message: 'The state cannot be written: reading pauses until it can',
+    message: 'The state cannot be written; reading pauses until it can',
     attributes: { error: message },
     error: { what: 'state not written', text: message },
   }),
@@ -195,7 +195,7 @@ const table: {
   }),
   'snapshot-failed': ({ reason, route }) => ({
     level: 'error',
-    message: 'The target has not taken the list and keeps the one it has: retrying',
+    message: 'The target did not accept the list and keeps its current one; retrying',
     attributes: { reason, ...named(route) },
     error: {
       what: route === undefined ? 'list not taken' : `list of route ${route} not taken`,
@@ -204,13 +204,13 @@ const table: {
   }),
   'snapshot-restored': ({ route }) => ({
     level: 'info',
-    message: 'The target has taken the list',
+    message: 'The target accepted the list',
     attributes: named(route),
   }),
   'dead-letters-not-read': ({ error: { message } }) => ({
     level: 'error',
     message:
-      'Dead letters cannot be read: events continue, but not every dead letter can be listed, replayed or exported. Export what can be read and the id map, move the state file away, import the id map and restart; a reset on the platform then fetches what is lost',
+      'Dead letters cannot be read: events continue, but not every dead letter can be listed, replayed, or exported. Export the id map and the dead letters that can be read, move the state file away, import the id map, and restart. A reset on the platform then fetches what is missing',
     attributes: { error: message },
     error: { what: 'dead letters not read', text: message },
   }),
@@ -232,27 +232,27 @@ const table: {
   'unhandled-error': ({ error, stack, atWork, isGoingOn }) => ({
     level: 'error',
     message: isGoingOn
-      ? 'Unhandled promise rejection: an await is missing in the connector. Continuing'
-      : 'Uncaught error: saving and stopping',
+      ? "Unhandled promise rejection: the connector's code lacks an await. Continuing"
+      : 'Uncaught error; saving and stopping',
     attributes: { error, at_work: atWork, stack },
     error: { what: 'not caught by the connector', text: error },
   }),
   'claims-unknown': ({ isToldAgain }) => ({
     level: isToldAgain ? 'warn' : 'error',
     message: isToldAgain
-      ? 'The state is lost, and with it which entities claim what the target holds. Everything that exists is told again; nothing is deleted from the target until that is done'
-      : 'It is not known which entities claim what the target holds, and no catch-up tells: what is there already is not deleted with its entities, and a value that several entities have may go with the first of them. Allow a catch-up (CONNECTOR_LIVE_STREAM_RECOVER, CONNECTOR_LIVE_STREAM_START_TIMESTAMP) and reset the connector state at the platform',
+      ? 'The state was lost, including the entities that claim each item in the target. The platform sends everything again; until that is done, the connector deletes nothing from the target'
+      : 'The connector does not know which entities claim the items in the target, and catch-up is off. It will not delete older items when their entities are deleted, and may delete a value that several entities share together with the first of them. Enable catch-up (CONNECTOR_LIVE_STREAM_RECOVER, CONNECTOR_LIVE_STREAM_START_TIMESTAMP) and reset the connector state on the platform',
   }),
   'claims-known': ({ isCleared }) => ({
     level: isCleared ? 'info' : 'error',
     message: isCleared
-      ? 'Everything has been told again: it is known what claims each item, and what nothing claims has been deleted'
-      : 'Everything has been told again, but the target could not be cleared of what nothing claims: the next comparison does that (CONNECTOR_RECONCILE_EVERY_MS)',
+      ? 'Received everything again: the claims on each item are known, and items without a claim were deleted'
+      : 'Received everything again, but could not delete the items without a claim. The next comparison does that (CONNECTOR_RECONCILE_EVERY_MS)',
   }),
   reconciled: ({ report }) => reportWords(report),
   'reconcile-failed': ({ error }) => ({
     level: 'error',
-    message: 'Reconcile failed; trying again at the next scheduled time',
+    message: 'Reconcile failed; retrying at the next scheduled time',
     attributes: { error: error.message },
   }),
 }
@@ -286,7 +286,7 @@ function clockWords({ clock, aheadMs }: NoticeOf<'clock-off'>): string {
   const other = clock === 'connector' ? "the platform's" : 'the other clocks'
   const seconds = Math.round(Math.abs(aheadMs) / 1000)
   const order = aheadMs > 0 ? 'ahead of' : 'behind'
-  return `${clockSubjects[clock]} ${seconds} s ${order} ${other}. No event is lost, but times differ: set it by NTP`
+  return `${clockSubjects[clock]} ${seconds} s ${order} ${other}. No events are lost, but times differ. Set the clock by NTP`
 }
 
 function reportWords(report: ReconcileReport): NoticeWords {
@@ -296,7 +296,7 @@ function reportWords(report: ReconcileReport): NoticeWords {
     return {
       level: 'error',
       message:
-        'Reconcile found more differences than it may repair by itself. Check that the token still sees everything and that the target lists everything, then call reconcile({ force: true })',
+        'Reconcile found more differences than it may repair on its own. Check that the token still sees everything and that the target lists everything, then call reconcile({ force: true })',
       attributes: { refused, ...attributes },
     }
   }

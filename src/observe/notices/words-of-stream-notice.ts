@@ -38,8 +38,7 @@ function lineOf(notice: StreamNotice): NoticeWords {
     case 'bursty':
       return {
         level: 'warn',
-        message:
-          'Heartbeats arrive in bursts: a proxy on the way buffers the stream (nginx: proxy_buffering off)',
+        message: 'Heartbeats arrive in bursts: a proxy buffers the stream (nginx: set proxy_buffering off)',
       }
     case 'silent':
       return {

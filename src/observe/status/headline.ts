@@ -44,13 +44,13 @@ export function headlineOf(facts: ObservedFacts): Headline {
     return {
       state: 'second copy',
       tone: 'bad',
-      reason: `A second copy of this connector runs with its CONNECTOR_ID, on ${facts.secondCopy}. Both deliver: stop one of them, or give it its own CONNECTOR_ID. This one continues from its own position.`,
+      reason: `A second copy of this connector is running with its CONNECTOR_ID, on ${facts.secondCopy}. Both deliver. Stop one of them, or give it its own CONNECTOR_ID. This one continues from its own position.`,
     }
   if (facts.movedPosition !== undefined)
     return {
       state: 'position moved',
       tone: 'bad',
-      reason: `Someone else writes positions for this connector to the platform: ${facts.movedPosition.found} replaced ${facts.movedPosition.own}. Is another deployment running with its CONNECTOR_ID? This one continues from its own position.`,
+      reason: `Another client writes positions for this connector to the platform: ${facts.movedPosition.found} replaced ${facts.movedPosition.own}. Is another deployment running with its CONNECTOR_ID? This one continues from its own position.`,
     }
   if (facts.stream.isHeldBack)
     return {
@@ -65,14 +65,14 @@ export function headlineOf(facts: ObservedFacts): Headline {
     return {
       state: 'catching up',
       tone: 'busy',
-      reason: 'What existed before the first start is still being received.',
+      reason: 'The connector is still receiving what existed before its first start.',
     }
   const { deadLettersKept, inFlight } = facts
   if (facts.isCatchUpUnfinished && inFlight > 0)
     return {
       state: 'catching up',
       tone: 'busy',
-      reason: `The catch-up is fully received and on its way to the target: ${inFlight === 1 ? 'one event is' : `${inFlight} events are`} in flight.`,
+      reason: `The whole catch-up has been received; ${inFlight === 1 ? 'one event is' : `${inFlight} events are`} still in flight to the target.`,
     }
   if (facts.lagMs >= behindMs)
     return {
@@ -132,8 +132,8 @@ function consequenceOf(facts: ObservedFacts): string {
   const isDown = channels.some(({ outage }) => outage !== undefined)
   const isRefusing = channels.some(({ refusal }) => refusal !== undefined)
   if (isRefusing)
-    return ' Nothing is lost: events are tried one at a time, and all continue, including those put aside, once one is accepted.'
-  if (isDown) return ' Nothing is lost: the target is probed, and work continues when it is back.'
+    return ' Nothing is lost: the connector tries one event at a time, and once the target accepts one, delivers the rest, including the dead letters of this run.'
+  if (isDown) return ' Nothing is lost: the connector probes the target and continues when it is back.'
   return ' Refused events become dead letters.'
 }
 
@@ -144,7 +144,7 @@ function waitOf(facts: ObservedFacts): Pick<Headline, 'state' | 'reason'> | unde
     const more = others.length === 0 ? '' : `, and ${others.length} more`
     return {
       state: 'hooks hang',
-      reason: `A hook has not ended: ${hangingText(longest)}${more}. Other entities continue.`,
+      reason: `A hook hangs: ${hangingText(longest)}${more}. Other entities continue.`,
     }
   }
   for (const { route, askedPause } of channelsOf(facts)) {
@@ -158,7 +158,7 @@ function waitOf(facts: ObservedFacts): Pick<Headline, 'state' | 'reason'> | unde
   if (facts.delivered === 0 && facts.deadLettered > 0)
     return {
       state: 'nothing delivered yet',
-      reason: `Events arrive, but none has reached the target yet: ${facts.deadLettered === 1 ? 'one was' : `${facts.deadLettered} were`} put aside.`,
+      reason: `Events arrive, but none has reached the target yet: ${facts.deadLettered === 1 ? 'one became a dead letter' : `${facts.deadLettered} became dead letters`}.`,
     }
   return undefined
 }

@@ -35,7 +35,7 @@ test(
       for (const { said } of others) {
         const lines = said
           .split('\n')
-          .filter((line) => line.includes('Another running connector holds the state'))
+          .filter((line) => line.includes('Another running connector is using the state'))
         expect(lines, said).toHaveLength(1)
       }
       for (let count = 0; count < 20; count++) simulator.create(buildIndicator('ipv4', { seed: ++seed }))

@@ -180,7 +180,7 @@ export function testStorm(kind: StormKind): void {
         expect(gaps, hint).toEqual([])
       }
       expect(target.wrongIds, hint).toEqual([])
-      // The target is as the platform, and nothing was put aside.
+      // The target matches the platform, and nothing became a dead letter.
       const records = expected()
       expect([...target.documents.keys()].toSorted(), hint).toEqual(
         records.map(({ record }) => record).toSorted(),

@@ -45,7 +45,7 @@ test.each<[string, string, Partial<ObservedFacts>, RegExp]>([
   ['well', 'good', { lagMs: 59_999 }, /./],
   ['behind', 'busy', { lagMs: 60_000 }, /faster than the target/],
   ['behind', 'busy', { stream: { ...lost, isHeldBack: true } }, /slower than the stream/],
-  ['catching up', 'busy', { catchingUp: true, lagMs: 1e9 }, /still being received/],
+  ['catching up', 'busy', { catchingUp: true, lagMs: 1e9 }, /still receiving/],
   ['catching up', 'busy', { isCatchUpUnfinished: true, inFlight: 7, lagMs: 1e9 }, /7 events are in flight/],
   ['well', 'good', { isCatchUpUnfinished: true }, /reach the target\.$/],
   [
@@ -136,7 +136,7 @@ test.each<[string, string, Partial<ObservedFacts>, RegExp]>([
     { refusal: 'status 422', failing },
     /^Every event is refused: status 422\. Noth/,
   ],
-  ['nothing delivered yet', 'busy', { deadLettered: 2 }, /2 were put aside/],
+  ['nothing delivered yet', 'busy', { deadLettered: 2 }, /2 became dead letters/],
   [
     'route secure: down',
     'bad',
@@ -172,7 +172,7 @@ test.each<[string, string, Partial<ObservedFacts>, RegExp]>([
     'hooks hang',
     'busy',
     { hanging: () => ({ calls: [call], isAll: false }), lagMs: 75_000, catchingUp: true },
-    /^A hook has not ended: .* for 75 s\. Other entities continue\.$/,
+    /^A hook hangs: .* for 75 s\. Other entities continue\.$/,
   ],
   [
     'asked to wait',

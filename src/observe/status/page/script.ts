@@ -28,7 +28,7 @@ const seconds = (value) => (value === null ? '> 5 min' : value >= 1 ? value + ' 
 const fields = new Map([...document.querySelectorAll('[data-field]')].map((node) => [node.dataset.field, node]))
 function text(name, value) {
   const node = fields.get(name)
-  // Touched only when it changes: a reader of the screen would be told again and again.
+  // Updated only when it changes, so that screen readers do not repeat it.
   if (node.textContent !== value) node.textContent = value
 }
 
@@ -63,7 +63,7 @@ function skipRow([reason, count, share]) {
     make('p', { class: 'quiet' }, wordsOf(reason)), make('div', { class: 'bar', 'aria-hidden': 'true' }, bar))
 }
 
-// Six columns have no room for more digits: all of them are told to who points at it.
+// Six columns have no room for more digits; the tooltip shows all of them.
 const cell = (value, attributes = {}) =>
   value < 100000 ? make('td', attributes, number(value)) : make('td', { ...attributes, title: number(value) }, short.format(value))
 
@@ -193,7 +193,7 @@ async function look() {
   } catch {
     if (Date.now() - answeredMs > silentAfterMs) {
       document.body.classList.add('stale')
-      showHeadline(fields.get('name').textContent, { state: 'no answer', tone: 'bad', reason: 'The connector does not answer since ' + clock(answeredMs) + '. What stands below is of then.' }, '')
+      showHeadline(fields.get('name').textContent, { state: 'no answer', tone: 'bad', reason: 'The connector has not answered since ' + clock(answeredMs) + '. Everything below is from that time.' }, '')
     }
   }
   setTimeout(look, document.hidden ? everyHiddenMs : everyMs)

@@ -11,7 +11,7 @@ export const skipWords: Readonly<Record<string, string>> = {
   'not-at-target': 'delete of an entity the target does not have',
   'shared-external-id': 'delete of an item that another entity still uses',
   'listen-delete': 'deletes are disabled',
-  deferred: 'kept until it is known again what claims the items',
+  deferred: 'kept until all claims are known again',
   unchanged: 'the target already has these items',
   'no-create-hook': 'the connector has no create()',
   'no-update-hook': 'the connector has no update()',

@@ -7,15 +7,15 @@ import { fileURLToPath } from 'node:url'
 import { nameOf, PermanentError, SkipEvent, systemClock } from 'opencti-stream-connector'
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { beforeAll, afterAll, expect, onTestFinished, test } from 'vitest'
-import { caughtUp, startSimulator } from '../../fixtures/stage.ts'
-import { until } from '../../fixtures/until.ts'
-import { skipWords } from '../../../src/observe/status/page/skip-words.ts'
-import { statusPage } from '../../../src/observe/status/page/status-page.ts'
-import { type StatusReport } from '../../../src/observe/status/status-report.ts'
-import { ask } from '../../fixtures/ask.ts'
-import { Chromium, chromiumPath } from '../browser/chromium.ts'
-import { contrasts } from '../browser/contrasts.ts'
-import { makeObserved } from '../../fixtures/make-observed.ts'
+import { caughtUp, startSimulator } from '../../../fixtures/stage.ts'
+import { until } from '../../../fixtures/until.ts'
+import { skipWords } from '../../../../src/observe/status/page/skip-words.ts'
+import { statusPage } from '../../../../src/observe/status/page/status-page.ts'
+import { type StatusReport } from '../../../../src/observe/status/status-report.ts'
+import { ask } from '../../../fixtures/ask.ts'
+import { Chromium, chromiumPath } from '../../browser/chromium.ts'
+import { contrasts } from '../../browser/contrasts.ts'
+import { makeObserved } from '../../../fixtures/make-observed.ts'
 
 const isRequired = process.env['BROWSER_TESTS'] === 'required'
 const hasBrowser = chromiumPath !== undefined || isRequired
@@ -219,7 +219,7 @@ inBrowser('the page follows the connector: numbers, an outage, and a connector t
     async () => (await page.field('state')).toLowerCase() === 'no answer',
     20_000,
   )
-  expect(await page.field('reason')).toContain('does not answer since')
+  expect(await page.field('reason')).toContain('has not answered since')
 })
 
 inBrowser('what others have named shows as text and does not run', async () => {
@@ -272,7 +272,7 @@ inBrowser('a name that leads to this machine is of no use to who owns it', async
 })
 
 test('explains every reason for which the connector itself skips an event', async () => {
-  const root = fileURLToPath(new URL('../../../src', import.meta.url))
+  const root = fileURLToPath(new URL('../../../../src', import.meta.url))
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.ts'),
   )

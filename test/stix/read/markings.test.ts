@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { asEntity } from '../../src/stix/types/entity.ts'
-import { markingsOf, tlpOf } from '../../src/stix/read/markings.ts'
-import { compareTlp, parseTlp, type Tlp, tlpMarkingIds, tlpNames } from '../../src/stix/read/tlp.ts'
+import { asEntity } from '../../../src/stix/types/entity.ts'
+import { markingsOf, tlpOf } from '../../../src/stix/read/markings.ts'
+import { compareTlp, parseTlp, type Tlp, tlpMarkingIds, tlpNames } from '../../../src/stix/read/tlp.ts'
 
 const entity = (fields: Record<string, unknown>) => asEntity({ id: 'x-a--1', type: 'x-a', ...fields })!
 const custom = 'marking-definition--11111111-2222-4333-8444-555555555555'

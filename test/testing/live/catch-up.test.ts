@@ -8,9 +8,9 @@ import {
   ManualClock,
   type Simulator,
 } from 'opencti-stream-connector/testing'
-import { OpenStream } from './open-stream.ts'
-import { startOnManualClock } from './start-on-manual-clock.ts'
-import { plainSimulator } from '../fixtures/plain-simulator.ts'
+import { OpenStream } from '../open-stream.ts'
+import { startOnManualClock } from '../start-on-manual-clock.ts'
+import { plainSimulator } from '../../fixtures/plain-simulator.ts'
 
 const plain = { object_marking_refs: undefined }
 const dated = (seed: number, created: string, updated: string) =>

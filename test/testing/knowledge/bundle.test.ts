@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
-import { mitreExtension, observableExtension } from '../../src/stix/types/extensions.ts'
-import { tlpMarkingIds } from '../../src/stix/read/tlp.ts'
+import { mitreExtension, observableExtension } from '../../../src/stix/types/extensions.ts'
+import { tlpMarkingIds } from '../../../src/stix/read/tlp.ts'
 import {
   ManualClock,
   openCtiPropertiesOf,
   Simulator,
   type StixSource,
 } from 'opencti-stream-connector/testing'
-import { OpenStream } from './open-stream.ts'
+import { OpenStream } from '../open-stream.ts'
 
 const bundle = JSON.parse(
-  readFileSync(new URL('../fixtures/campaign-bundle.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../fixtures/campaign-bundle.json', import.meta.url), 'utf8'),
 ) as StixSource
 const idOf = (type: string, end: string) => `${type}--0f4b1c1e-7d7a-4c26-9a5c-5f3f6c1b0a${end}`
 

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { connect, type AddressInfo } from 'node:net'
 import { systemClock } from 'opencti-stream-connector'
 import { expect, onTestFinished, test } from 'vitest'
-import { FrameWriter } from '../../src/testing/live/frame-writer.ts'
+import { FrameWriter } from '../../../src/testing/live/frame-writer.ts'
 
 test('reports a connection as closed that is cut while its client leaves', async () => {
   const server = createServer().listen(0, '127.0.0.1')

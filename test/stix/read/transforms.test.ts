@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { asEntity } from '../../src/stix/types/entity.ts'
-import { toGeneric, toIndicator } from '../../src/stix/read/transforms.ts'
-import { expected, sample } from './samples.ts'
+import { asEntity } from '../../../src/stix/types/entity.ts'
+import { toGeneric, toIndicator } from '../../../src/stix/read/transforms.ts'
+import { expected, sample } from '../samples.ts'
 
 /** The message of the specification, with its label and marking objects. */
 const specified = asEntity({

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { asEntity, type Entity } from '../../src/stix/types/entity.ts'
-import { openCtiExtension } from '../../src/stix/types/extensions.ts'
-import { observablesOf } from '../../src/stix/read/observables-of.ts'
-import { domainSamples, observableSamples } from './samples.ts'
+import { asEntity, type Entity } from '../../../src/stix/types/entity.ts'
+import { openCtiExtension } from '../../../src/stix/types/extensions.ts'
+import { observablesOf } from '../../../src/stix/read/observables-of.ts'
+import { domainSamples, observableSamples } from '../samples.ts'
 
 function indicator(pattern: unknown, values?: unknown, pattern_type: unknown = 'stix'): Entity {
   return asEntity({

@@ -1,10 +1,10 @@
 import jsonPatch from 'fast-json-patch'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { asEntity, type Entity } from '../../src/stix/types/entity.ts'
-import { openCtiExtension } from '../../src/stix/types/extensions.ts'
-import { changedFieldsOf, previousOf, truncatedObjectRefs } from '../../src/stix/read/patches.ts'
-import { samples } from './samples.ts'
+import { asEntity, type Entity } from '../../../src/stix/types/entity.ts'
+import { openCtiExtension } from '../../../src/stix/types/extensions.ts'
+import { changedFieldsOf, previousOf, truncatedObjectRefs } from '../../../src/stix/read/patches.ts'
+import { samples } from '../samples.ts'
 
 const entity: Entity = {
   id: 'indicator--2',
