@@ -22,7 +22,7 @@ export class NoOpConnector extends StreamConnector {
   override delete(): void {}
 }
 
-/** A target that answers after some time. */
+/** A target that answers after a delay. */
 export class SlowConnector extends NoOpConnector {
   static latencyMs = 20
   override async create(): Promise<void> {
@@ -37,7 +37,7 @@ export class SilentConnector extends NoOpConnector {
   }
 }
 
-/** A target over HTTP, one request for each event. */
+/** A target over HTTP, with one request per event. */
 export class HttpConnector extends NoOpConnector {
   static url = ''
   override async create(): Promise<void> {
@@ -45,7 +45,7 @@ export class HttpConnector extends NoOpConnector {
   }
 }
 
-/** A target over HTTP that takes many at a time. */
+/** A target over HTTP that accepts batches. */
 export class BulkConnector extends StreamConnector {
   static url = ''
   transform(entity: Entity): Entity {
@@ -56,7 +56,7 @@ export class BulkConnector extends StreamConnector {
   }
 }
 
-/** A connector on a stream of the frames server, and what is needed to measure it. */
+/** A connector on a stream of the frames server, with methods to measure it. */
 export class Bench implements AsyncDisposable {
   readonly connector: StreamConnector
   /** Resolves when the stream is open and its first event is about to come. */
@@ -65,9 +65,9 @@ export class Bench implements AsyncDisposable {
   readonly #isKept: boolean
 
   /**
-   * @param options.env options of delivery, as an operator would set them.
-   * @param options.logs whether the connector writes its own log lines, to standard error; silent otherwise.
-   * @param options.directory a state to go on with, which is kept; a new one otherwise.
+   * @param options.env delivery options, as an operator would set them.
+   * @param options.logs whether the connector logs to standard error; silent by default.
+   * @param options.directory an existing state to continue with, which is kept; by default a new one.
    */
   constructor(
     connectorClass: new (options: ConnectorOptions) => StreamConnector,
@@ -101,7 +101,7 @@ export class Bench implements AsyncDisposable {
     await this.connected
   }
 
-  /** Resolves when so many events have come to their end. Looks seldom, so as not to be measured itself. */
+  /** Resolves when this many events have ended. Checks seldom, so that the checks cost nothing. */
   async finished(events: number): Promise<void> {
     for (;;) {
       const { received, inFlight } = this.connector.status()

@@ -1,4 +1,4 @@
-/** The settings of a connector on the frames server. */
+/** Settings for a connector on the frames server. */
 export function benchEnvironment(url: string, stream: string, directory: string): Record<string, string> {
   return {
     OPENCTI_URL: url,

@@ -12,7 +12,7 @@ import {
 import { buildIndicator } from 'opencti-stream-connector/testing'
 import { Stopwatch } from './stopwatch.ts'
 
-/** Values that each entity claims. */
+/** Number of values that each entity claims. */
 const perEntity = 100
 
 /** A connector whose target holds values and does nothing with them. */
@@ -37,7 +37,7 @@ class ValuesConnector extends StreamConnector<NoSettings, KeyedItem> {
   }
 }
 
-/** Claims per second when nobody has claimed the keys, when one of a hundred changes, and when others claim the same. */
+/** Claims per second for unclaimed keys, when one in a hundred changes, and for keys that others claim, too. */
 export async function measureClaims(claims: number): Promise<object> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-'))
   const connector = new ValuesConnector({

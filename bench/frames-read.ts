@@ -1,9 +1,9 @@
-/** Resolves once all events have come. */
+/** Resolves once all events have arrived. */
 export interface Whole extends Promise<void> {
   isDone: boolean
 }
 
-/** Parses the data of events, and looks at each of them, so that nothing of it can be left out. */
+/** Parses the data of events and uses each result, so that V8 cannot optimize the work away. */
 export function framesRead(events: number): {
   readonly onData: (data: string) => void
   readonly whole: Whole

@@ -6,9 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { framesOf, lastMs, streamOf } from './live-frames.ts'
 
 /**
- * A platform in a process of its own that has its frames ready, so that what is measured is the client. Writes its address
- * to standard output. What a stream has to say is in its name, see `FrameStream`; the stream `mixed` has a report of 20 MB
- * after every fifty events. `POST /items` is a bulk sink, and `POST /item?ms=…` takes one after that time.
+ * A platform in a separate process with prepared frames, so that only the client is measured. Writes its address to
+ * standard output. A stream's name describes its content, see `FrameStream`; the stream `mixed` has a report of 20 MB
+ * after every fifty events. `POST /items` is a bulk sink, and `POST /item?ms=…` accepts one item after that time.
  */
 const server = createServer((request, response) => {
   answer(request, response).catch(() => response.destroy())
@@ -20,7 +20,7 @@ process.on('disconnect', () => process.exit())
 
 const mixedFrames = 20
 
-/** The streams that were asked for last, made once. */
+/** The streams requested last, generated once. */
 const ready = new Map<string, readonly Buffer[]>()
 const maxReady = 3
 
@@ -36,11 +36,11 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     return
   }
   const name = pathname.slice('/stream/'.length)
-  // Made before the head of the answer: who reads begins to count with that.
+  // Generated before the head of the answer, because clients start their clock with that.
   const frames = name === 'mixed' ? undefined : chunksOf(name)
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
   response.write('id: 0-0\nevent: connected\ndata: {"connectionId":"1"}\n\n')
-  // The check before the start only looks at the status; pycti asks in headers and in the name of a parameter.
+  // The check at startup only reads the status; pycti uses headers and a different parameter.
   if (
     !searchParams.has('from') &&
     !searchParams.has('recover') &&

@@ -1,10 +1,10 @@
-/** Ratios to the bare loop with fetch: of the speed, and of the speed for each second on a CPU. */
+/** Ratios to the bare loop with fetch: of events per second, and of events per second of CPU time. */
 export interface Goal {
   readonly ratio: number
   readonly cpuRatio?: number
 }
 
-/** What the connector is to reach, by table and row. */
+/** The connector's goals, by table and row. */
 export const goals: Readonly<Record<string, Goal>> = {
   'events: connector: new entities': { ratio: 0.7, cpuRatio: 0.56 },
   'events: connector: known entities': { ratio: 0.58, cpuRatio: 0.48 },

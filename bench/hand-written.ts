@@ -12,12 +12,12 @@ interface Message {
 }
 
 const attempts = 3
-/** Events between two writes of the state: each costs a file. */
+/** Number of events between two writes of the state file. */
 const saveEach = 1000
 
 /**
- * A connector as it is written by hand, one event after the other: dispatch, transform, three attempts, a file of failed
- * events, a map of ids, and the state in a file now and then. It loses events when it is killed, and so do its peers.
+ * A typical handwritten connector, one event at a time: dispatch, transform, three attempts, a file of failed events, a map
+ * of ids, and a state file written from time to time. It loses events when it is killed, as do its peers.
  */
 export async function handWritten(url: string, events: number): Promise<Rate> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-'))

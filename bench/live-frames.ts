@@ -1,21 +1,21 @@
 import { createHash } from 'node:crypto'
 import { buildIndicator, indicatorKinds } from 'opencti-stream-connector/testing'
 
-/** What a stream of the benchmark has to say, all of it in its name: `<kind>-<count>-<bytes of a frame>-<bytes of a chunk>`. */
+/** A stream of the benchmark, described by its name: `<kind>-<count>-<bytes per frame>-<bytes per chunk>`. */
 export interface FrameStream {
   /**
    * - `create`: each entity is new.
-   * - `update`: of the same entities, in another order, as a stream brings changes.
+   * - `update`: changes of the same entities, in another order.
    * - `hot`: updates of a hundred entities.
    */
   readonly kind: 'create' | 'update' | 'hot'
   readonly count: number
   readonly frameBytes: number
-  /** What one write to the socket holds, at least; with 0 each frame is one. */
+  /** Minimum size of a write to the socket; with 0, each frame is a write. */
   readonly chunkBytes: number
 }
 
-/** When the first event happened, in milliseconds since 1970; the others follow by one each. */
+/** Time of the first event, in milliseconds since 1970; each later event is one millisecond later. */
 export const firstMs = Date.UTC(2026, 8, 1)
 
 /** Updates happen after all creates. */
@@ -23,10 +23,10 @@ const updatesAfter = 10_000_000
 
 const hotEntities = 100
 
-/** Frames of this size are reports: no indicator is so large. */
+/** Frames of at least this size are reports, because indicators are smaller. */
 const reportBytes = 100_000
 
-/** How many frames of the largest size a stream has. */
+/** Number of frames of the largest size in a stream. */
 const differentReports = 20
 
 export function nameOf({ kind, count, frameBytes, chunkBytes }: FrameStream): string {
@@ -45,7 +45,7 @@ export function lastMs({ kind, count }: FrameStream): number {
   return firstMs + count + (kind === 'create' ? 0 : updatesAfter)
 }
 
-/** Chunks of frames as the platform sends them, ready to be written (OpenCTI platform, graphql/sseMiddleware.js). */
+/** Chunks of frames in the platform's format (OpenCTI platform, graphql/sseMiddleware.js). */
 export function* framesOf(stream: FrameStream): Generator<Buffer> {
   const { kind, count, frameBytes, chunkBytes } = stream
   const templates = indicatorKinds.map((indicatorKind, index) => {
@@ -73,10 +73,10 @@ export function* framesOf(stream: FrameStream): Generator<Buffer> {
   if (text !== '') yield Buffer.from(text)
 }
 
-/** Which entity an event is about. */
+/** The number of the event's entity. */
 function entityOf({ kind, count, frameBytes }: FrameStream, index: number): number {
   if (kind === 'hot') return (index * 7919) % hotEntities
-  // A prime that divides no usual count, so that all are met once, far from those before them.
+  // A prime that divides none of the usual counts: every entity comes once, far from its predecessors.
   if (kind === 'update') return (index * 7919) % count
   return frameBytes > 1_000_000 ? index % differentReports : index
 }
@@ -93,7 +93,7 @@ function reportOf(entity: number): string {
   })
 }
 
-/** Ids are random on a platform, and the id map feels the difference to ascending ones. */
+/** Ids are random on a platform; ascending ones would make the id map faster. */
 function idOf(of: 'stix' | 'internal', entity: number): string {
   const hash = createHash('md5').update(`${of}${entity}`).digest('hex')
   return hash.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, '$1-$2-4$3-8$4-$5')
@@ -104,7 +104,7 @@ function* cut(frame: Buffer, chunkBytes: number): Generator<Buffer> {
   for (let at = 0; at < frame.length; at += size) yield frame.subarray(at, at + size)
 }
 
-/** One frame, filled up to `bytes` by its message; a report by its description, as those are long. */
+/** One frame, padded to `bytes` in its message, or in the description of a report. */
 function frameOf(event: string, entity: string, index: number, bytes: number): string {
   const origin = '"origin":{"user_id":"88ec0c6a-13ce-5e39-b486-354fe4a7084f"}'
   const before = `id: ${firstMs + index}-0\nevent: ${event}\ndata: {"version":"4","type":"${event}","scope":"external","data":${entity},${origin},"message":"`

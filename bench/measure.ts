@@ -26,7 +26,7 @@ import { type Rate, Stopwatch } from './stopwatch.ts'
  */
 const [, , what = '', url = '', json = '{}'] = process.argv
 
-/** All of them are optional here; each measurement says below which it reads. */
+/** Parameters. Each measurement reads some of them. */
 const parameters = JSON.parse(json) as {
   readonly peer?: string
   readonly stream?: string
@@ -60,18 +60,18 @@ const measurements: Readonly<Record<string, () => Promise<object>>> = {
 const measure = measurements[what]
 if (measure === undefined) throw new Error(`There is no measurement "${what}".`)
 console.log(JSON.stringify(await measure()))
-// What the target never answered is still waited for.
+// The process would wait for calls that the target never answered.
 process.exit()
 
-/** What a run of a connector has shown. */
+/** The result of one run of a connector. */
 interface Run extends Rate {
-  /** The same with all of it saved and the connector stopped. */
+  /** The same, including the last save and the stop. */
   readonly savedPerSecond: number
   readonly savedPerCpuSecond: number
   readonly stateBytes: number
 }
 
-/** From the open stream to the end of the last event; and to its saved position, with the connector stopped. */
+/** From the open stream to the end of the last event, and to the saved position of the stopped connector. */
 async function whole(
   directory?: string,
   Connector: typeof NoOpConnector | typeof BulkConnector = NoOpConnector,
@@ -96,7 +96,7 @@ async function whole(
   }
 }
 
-/** Measures with a state in which all of the entities are. */
+/** Measures with a state that already has all entities. */
 async function known<T>(measured: (directory: string) => Promise<T>): Promise<T> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-'))
   try {
@@ -116,7 +116,7 @@ async function known<T>(measured: (directory: string) => Promise<T>): Promise<T>
   }
 }
 
-/** Microseconds of an event by stage. */
+/** Microseconds per event, by stage. */
 async function profile(): Promise<object> {
   const measured = (directory?: string) => profiled(() => whole(directory), events)
   return streamOf(stream).kind === 'create' ? measured() : known(measured)
@@ -127,7 +127,7 @@ async function bulk(): Promise<Run> {
   return whole(undefined, BulkConnector)
 }
 
-/** With everything on that lets people see what it does, and somebody who looks each second. */
+/** With logs and metrics enabled, and a scrape every second. */
 async function observed(): Promise<Rate> {
   const settings = {
     CONNECTOR_CONCURRENCY: '16',
@@ -141,7 +141,7 @@ async function observed(): Promise<Rate> {
   await bench.start()
   const { metrics } = bench.connector.status().endpoints
   let looks = 0
-  // Not with fetch: its own start would be taken for a cost of the metrics.
+  // Without fetch, whose own start would count as a cost of the metrics.
   const look = () =>
     void get(`${metrics}/metrics`, async (response) => {
       if ((await text(response)).includes('opencti_stream_received_total')) looks++
@@ -165,7 +165,7 @@ async function slowTarget(concurrency: number): Promise<{ readonly perSecond: nu
   return { perSecond: await steadily(() => bench.connector.status().delivered) }
 }
 
-/** The same with a request for each event. */
+/** The same with one request per event. */
 async function httpTarget(concurrency: number): Promise<{ readonly perSecond: number }> {
   HttpConnector.url = itemUrl
   await using bench = new Bench(HttpConnector, url, stream, {
@@ -198,7 +198,7 @@ async function steadily(count: () => number): Promise<number> {
   return (count() - before) / stopwatch.seconds
 }
 
-/** The memory of a connector that waits for events, in MB. */
+/** Memory of a connector that waits for events, in MB. */
 async function idle(): Promise<{ readonly residentMb: number; readonly heapMb: number }> {
   await using bench = new Bench(NoOpConnector, url, stream)
   await bench.start()
@@ -206,7 +206,7 @@ async function idle(): Promise<{ readonly residentMb: number; readonly heapMb: n
   return { residentMb: rssMb(), heapMb: process.memoryUsage().heapUsed / 1e6 }
 }
 
-/** The memory of the process while the target says nothing for so many seconds, in MB. */
+/** Memory of the process while the target does not answer for this many seconds, in MB. */
 async function silentTarget(seconds: number): Promise<object> {
   const startMb = rssMb()
   await using bench = new Bench(SilentConnector, url, 'mixed')
@@ -229,7 +229,7 @@ async function silentTarget(seconds: number): Promise<object> {
   }
 }
 
-/** The memory of the process while it works through all the large frames, in MB. */
+/** Memory of the process while it processes all large frames, in MB. */
 async function largeFrames(): Promise<object> {
   await using bench = new Bench(SlowConnector, url, 'mixed')
   let peakMb = 0

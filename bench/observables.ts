@@ -15,15 +15,15 @@ const kinds: readonly IndicatorKind[] = [
 ]
 const withConditions: readonly IndicatorKind[] = ['and', 'in', 'followed-by', 'hostname', 'sha512']
 
-/** How many different indicators are gone through, over and over. */
+/** Number of different indicators, processed repeatedly. */
 const variety = 5000
 
-/** How fast `observablesOf` is where the platform lists the values, and where the pattern has to be parsed. */
+/** Speed of `observablesOf` if the platform lists the values, and if the pattern must be parsed. */
 export function measureObservables(way: 'values' | 'pattern', calls: number): Rate {
   const indicators = Array.from({ length: variety }, (_, index): Entity => {
     const all = way === 'values' ? kinds : [...kinds, ...withConditions]
     const indicator = buildIndicator(all[index % all.length]!, { seed: index + 1 })
-    // As it comes from the wire.
+    // As received.
     const copy = JSON.parse(JSON.stringify(indicator)) as Record<string, unknown>
     if (way === 'pattern') delete extensionsOf(copy)['observable_values']
     return copy as unknown as Entity

@@ -7,15 +7,15 @@ import { request } from 'undici'
 import { framesRead } from './frames-read.ts'
 import { type Rate, Stopwatch } from './stopwatch.ts'
 
-/** Reads so many events of the stream at an address, in its own way, and says how fast. */
+/** Reads this many events of the stream at a URL with one client, and measures its speed. */
 type Peer = (url: string, events: number) => Promise<Rate>
 
 /**
- * What the connector is measured against. All of them read, split the stream, and parse the JSON; none has order, retries,
- * state, or an end that loses nothing.
+ * The clients that the connector is compared with. Each reads and splits the stream and parses the JSON; none has order,
+ * retries, state, or a lossless stop.
  */
 export const peers: Readonly<Record<string, Peer>> = {
-  /** The least that a client has to do. */
+  /** The minimum that any client does. */
   fetch: async (url, events) => {
     const abort = new AbortController()
     const { body } = await fetch(`${url}?from=0-0`, { signal: abort.signal })
@@ -49,7 +49,7 @@ export const peers: Readonly<Record<string, Peer>> = {
     source.close()
     return rate
   },
-  /** With an awaited handler, as somebody would use it who has something to do for each event. */
+  /** With an awaited handler, as a program that processes each event would use it. */
   'eventsource-client': async (url, events) => {
     const { onData, whole } = framesRead(events)
     const handle = async (data: string): Promise<void> => onData(data)

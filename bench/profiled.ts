@@ -4,15 +4,15 @@ import { SourceMap } from 'node:module'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Microseconds of one event on the main thread, by stage. */
+/** Microseconds per event on the main thread, by stage. */
 export type StageCosts = Readonly<Record<string, number>>
 
-/** Between two samples, in microseconds. */
+/** Sampling interval, in microseconds. */
 const intervalUs = 200
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Where the main thread spends its time while `work` runs, for each of `events`. */
+/** How much time of the main thread each stage takes while `work` runs, per event. */
 export async function profiled(work: () => Promise<unknown>, events: number): Promise<StageCosts> {
   const session = new Session()
   session.connect()
@@ -38,7 +38,7 @@ function parentsOf({ nodes }: Profiler.Profile): ReadonlyMap<number, number> {
   return new Map(nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id] as const)))
 }
 
-/** A folder of `src`, a package, or what V8 and Node do for the one of these that called it. */
+/** A folder of `src` or a package; time in V8 and Node counts toward its caller. */
 function stageOf(
   node: Profiler.ProfileNode,
   nodes: ReadonlyMap<number, Profiler.ProfileNode>,

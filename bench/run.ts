@@ -12,14 +12,14 @@ import { nameOf, type FrameStream } from './live-frames.ts'
 import { median, Table } from './table.ts'
 
 /**
- * `npm run bench`: how fast the connector is, beside others that read the same stream. Each measurement runs in a process of
- * its own; those of one table take turns, and ratios are of the same round, so that what else the machine does weighs on all.
+ * `npm run bench`: the connector's speed compared with other clients of the same stream. Each measurement runs in a separate
+ * process. The measurements of a table take turns, and ratios are of the same round, so other load affects all of them.
  *
  * - `--full`: more events and rounds, and the long tests of memory. Half an hour instead of a few minutes.
  * - `--only <group>`: one group of tables: start, events, shapes, targets, observables, claims, or memory.
- * - `--profile`: where the time of an event goes, in place of all else.
- * - `--json <file>`: the same figures with machine and versions.
- * - `--python <program>`: a Python that has pycti.
+ * - `--profile`: only shows where the time of an event goes.
+ * - `--json <file>`: also writes the figures, the machine, and the versions.
+ * - `--python <program>`: a Python with pycti.
  */
 const { values: options } = parseArgs({
   options: {
@@ -36,7 +36,7 @@ const rounds = full ? 7 : 3
 
 type Figures = Readonly<Record<string, number>>
 
-/** One row of a table: what to measure, or undefined where it cannot be. */
+/** One row of a table; `measure` returns undefined if it cannot be measured. */
 interface Case {
   readonly name: string
   readonly measure: () => Promise<Figures | undefined>
@@ -57,7 +57,7 @@ try {
   results['machine'] = machine
   console.log(Object.values(machine).join(', '))
   console.log(
-    `${events} frames of 1.5 KB from another process where nothing else is said; medians of ${rounds} interleaved runs`,
+    `${events} frames of 1.5 KB from another process, unless stated otherwise; medians of ${rounds} interleaved runs`,
   )
   const load = loadavg()[0]!
   if (load > 1)
@@ -67,7 +67,7 @@ try {
     ? { profile }
     : { start, events: throughput, shapes, targets, observables, claims, memory }
   if (options.only !== undefined && groups[options.only] === undefined) {
-    throw new Error(`There is no group "${options.only}". There are ${Object.keys(groups).join(', ')}.`)
+    throw new Error(`Unknown group "${options.only}". Groups: ${Object.keys(groups).join(', ')}.`)
   }
   for (const [name, group] of Object.entries(groups)) {
     if (options.only === undefined || options.only === name) await group()
@@ -98,7 +98,7 @@ function machineFacts(): Readonly<Record<string, string>> {
   }
 }
 
-/** What a program pays before its first event, against a Node with nothing to do. */
+/** Costs of a program before its first event, compared with an empty Node process. */
 async function start(): Promise<void> {
   const costs = startCosts(url, nameOf({ ...ordinary, count: 1000 }), full ? 20 : 7)
   results['start'] = costs
@@ -138,7 +138,7 @@ async function throughput(): Promise<void> {
   ])
 }
 
-/** Frames and chunks of other sizes, each against the bare loop on the same stream. */
+/** Frames and chunks of other sizes, each compared with the bare loop on the same stream. */
 async function shapes(): Promise<void> {
   const sizes: readonly (readonly [string, FrameStream])[] = [
     ['0.5 KB', { ...ordinary, frameBytes: 512 }],
@@ -205,7 +205,7 @@ async function observables(): Promise<void> {
   table.print()
 }
 
-/** A target that holds values: a hundred of each entity, half of all claims on keys that another entity claims too. */
+/** A target that holds values: a hundred per entity, and half of the keys claimed by a second entity. */
 async function claims(): Promise<void> {
   const count = full ? 1_000_000 : 20_000
   const figures = await measure('claims', { number: count })
@@ -271,11 +271,11 @@ function connector(name: string, stream = ordinary, env: Readonly<Record<string,
   return { name, measure: () => measure(what, { stream: nameOf(stream), env }) }
 }
 
-/** Measures all in turns; ratios are to the first. */
+/** Measures all cases in turns; ratios are to the first one. */
 async function compare(key: string, title: string, cases: readonly Case[]): Promise<void> {
   const runs = cases.map(() => [] as (Figures | undefined)[])
   for (let round = 0; round < rounds; round++) {
-    // Each is before the others as often as behind them: what runs first finds the machine cold.
+    // Alternate the order, because the first one finds the machine cold.
     const order = [...cases.keys()]
     for (const index of round % 2 === 0 ? order : order.toReversed())
       runs[index]!.push(await cases[index]!.measure())
@@ -318,7 +318,7 @@ async function compare(key: string, title: string, cases: readonly Case[]): Prom
   table.print()
 }
 
-/** One measurement in a process of its own. */
+/** Runs one measurement in a separate process. */
 async function measure(
   what: string,
   parameters: object,
@@ -329,7 +329,7 @@ async function measure(
     [...nodeOptions, pathOf('./measure.ts'), what, url, JSON.stringify(parameters)],
     { stdio: 'pipe' },
   )
-  // The log goes through a pipe, as a container's does.
+  // The log goes through a pipe, as in a container.
   const [output, log, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),

@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url'
 import { benchEnvironment } from './bench-environment.ts'
 import { median } from './table.ts'
 
-/** What a process of Node has cost at one moment. */
+/** Costs of a Node process so far. */
 export interface StartCost {
   readonly name: string
-  /** From the start of the process. */
+  /** Since the start of the process. */
   readonly ms: number
   readonly cpuMs: number
   readonly residentMb: number
@@ -22,7 +22,7 @@ console.log(JSON.stringify({ ms: performance.now(), cpuMs: (user + system) / 100
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** A connector that ends with its first event. In JavaScript: taking types out of it would cost more than the connector. */
+/** A connector that ends with its first event. In JavaScript, because stripping types would cost more than the connector. */
 const connectorProgram = (env: Readonly<Record<string, string>>) => `
 const { StreamConnector, silentLogger } = await import('opencti-stream-connector')
 class First extends StreamConnector {
@@ -33,7 +33,7 @@ const env = ${JSON.stringify(env)}
 await new First({ logger: silentLogger, directory: env.CONNECTOR_STATE_DIR, env }).start()
 `
 
-/** The costs of processes that do nothing, that import a part of the package, and that have come to their first event. */
+/** Costs of processes that do nothing, that import a part of the package, and that received their first event. */
 export function startCosts(url: string, stream: string, rounds: number): readonly StartCost[] {
   const directory = mkdtempSync(join(tmpdir(), 'bench-'))
   const firstEvent = connectorProgram(benchEnvironment(url, stream, directory))

@@ -1,13 +1,13 @@
-/** How fast something went. */
+/** Speed of a measurement. */
 export interface Rate {
   readonly perSecond: number
-  /** The same for each second that this process was on a CPU, all of its threads together. */
+  /** The same per second of CPU time of all threads of this process. */
   readonly perCpuSecond: number
-  /** The most memory that this process has ever had, in MB. */
+  /** Peak memory of this process, in MB. */
   readonly peakMb: number
 }
 
-/** Measures time and CPU time of this process, from when it was made. */
+/** Measures time and CPU time of this process, from its creation. */
 export class Stopwatch {
   readonly #startMs = performance.now()
   readonly #startCpu = process.cpuUsage()
@@ -16,7 +16,7 @@ export class Stopwatch {
     return (performance.now() - this.#startMs) / 1000
   }
 
-  /** `count` things were done since the start. */
+  /** The speed if `count` events were processed since the start. */
   rate(count: number): Rate {
     const { user, system } = process.cpuUsage(this.#startCpu)
     return {

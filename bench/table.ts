@@ -1,9 +1,9 @@
-/** The middle one of several values; of an even number the upper one of the two in the middle. */
+/** The median; for an even number of values, the upper one of the middle two. */
 export function median(values: readonly number[]): number {
   return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN
 }
 
-/** A small table for a terminal: names to the left, numbers to the right. */
+/** A small table for a terminal, with names left-aligned and numbers right-aligned. */
 export class Table {
   readonly #rows: (readonly string[])[]
 

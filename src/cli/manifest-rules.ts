@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { nearestName } from '../settings/reading/near-name.ts'
 
-/** Longest short description the catalogue shows, in characters. */
+/** Longest short description the catalog shows, in characters. */
 export const maxShortDescription = 200
 
 // Lists from the connectors repository,
@@ -77,7 +77,7 @@ const rules: Readonly<Record<string, z.ZodType>> = {
 }
 
 /**
- * What OpenCTI's catalogue would reject in a manifest, one sentence each.
+ * What OpenCTI's catalog would reject in a manifest, one sentence each.
  *
  * @param isOpen whether a value still needs to be filled in.
  */

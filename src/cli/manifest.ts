@@ -4,7 +4,7 @@ import { manifestProblems, maxShortDescription } from './manifest-rules.ts'
 /** Placeholder for what only a person knows. */
 const placeholder = 'ChangeMe'
 
-/** Contents of `connector_manifest.json` in OpenCTI's catalogue, in its order. */
+/** Contents of `connector_manifest.json` in OpenCTI's catalog, in its order. */
 export type Manifest = Readonly<Record<string, unknown>>
 
 /** Input of {@link makeManifest}. */
@@ -24,12 +24,12 @@ export interface MadeManifest {
   readonly manifest: Manifest
   /** Fields still to be filled in. */
   readonly missing: readonly string[]
-  /** What the catalogue would reject, one sentence each. */
+  /** What the catalog would reject, one sentence each. */
   readonly problems: readonly string[]
 }
 
 /**
- * Creates the manifest OpenCTI's catalogue requires for a connector (connectors,
+ * Creates the manifest OpenCTI's catalog requires for a connector (connectors,
  * __metadata__/connector_manifest.json), as far as it can be derived.
  */
 export function makeManifest({ name, packageJson, existing, given }: ManifestSource): MadeManifest {
@@ -74,7 +74,7 @@ export function isOpen(value: unknown): boolean {
   return value === placeholder || (Array.isArray(value) && value.includes(placeholder))
 }
 
-/** Cuts text between words to what the catalogue shows. */
+/** Cuts text between words to what the catalog shows. */
 function shortened(text: unknown): unknown {
   if (typeof text !== 'string' || text.length <= maxShortDescription) return text
   const cut = text.slice(0, maxShortDescription - 1)

@@ -7,7 +7,7 @@ import { usualDefaults } from '../settings/reading/usual-defaults.ts'
 import { settingsJsonSchema } from '../settings/documents/settings-json-schema.ts'
 import { settingsMarkdown } from '../settings/documents/settings-markdown.ts'
 import { loadConnector } from './load-connector.ts'
-import { logoOf, makeCatalogue } from './catalogue.ts'
+import { logoOf, makeCatalog } from './catalog.ts'
 import { isOpen, type MadeManifest, makeManifest, type Manifest, manifestFields } from './manifest.ts'
 import { note, write, writeJson, writeLine } from './output.ts'
 import { exitCodeHelp } from './run-command-line.ts'
@@ -28,7 +28,7 @@ to the manifest) to one file, and keeps the other connectors in that file.
 `
 
 /**
- * The `schema` command: documents a connector's settings for people and for OpenCTI's catalogue.
+ * The `schema` command: documents a connector's settings for people and for OpenCTI's catalog.
  *
  * @example
  * ```sh
@@ -94,13 +94,13 @@ async function schema(module: string | undefined, options: SchemaOptions, comman
   if (isOpen(made.manifest['container_image']))
     command.error('The platform requires the name of the image: --set container_image=acme/siem.')
   const catalogFile = typeof options.catalog === 'string' ? options.catalog : 'catalog.json'
-  const catalogue = makeCatalogue({
+  const catalog = makeCatalog({
     manifest: made.manifest,
     configSchema,
     logo: await logoOf(made.manifest, dirname(manifestFile)),
     existing: existsSync(catalogFile) ? await objectIn(catalogFile) : {},
   })
-  await writeFiled('catalog', catalogFile, made, catalogue, options)
+  await writeFiled('catalog', catalogFile, made, catalog, options)
 }
 
 interface SchemaOptions {

@@ -129,7 +129,7 @@ describe('a catch-up in pieces', () => {
     expect(received).toBeLessThan(150_000)
   })
 
-  it('takes few connections if nobody cuts them', () => {
+  it('takes few connections if none is cut', () => {
     const times = timesOf(200_000, 3)
     const { done, connections, received } = run({
       times,

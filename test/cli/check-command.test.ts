@@ -173,7 +173,7 @@ test('exits with 2 for wrong settings, names all of them, and prints no value', 
   expect(noStream.problem).toMatchObject({ name: 'Live stream', code: 'STREAM_NOT_CONFIGURED' })
 })
 
-test('finds settings in config.yml beside the file, as the connector does', async () => {
+test('finds settings in config.yml next to the file, as the connector does', async () => {
   const { folder, simulator } = await stage()
   const file = await writeConnector(folder, simpleConnector())
   const { OPENCTI_URL: url, OPENCTI_TOKEN: token } = simulator.environment()

@@ -180,7 +180,7 @@ test('takes over from another connector, and updates what that one has pushed, u
   const words = ['--state-dir', folder, '--connector-id', id, '--complete']
   const imported = await runCli(['id-map', 'import', file, ...words])
   expect(imported).toMatchObject({ code: 0, error: '' })
-  expect(imported.out).toContain('2 entities named by STIX id alone')
+  expect(imported.out).toContain('2 entities named by STIX id only')
   const seen: string[] = []
   const recorder = makeRecorder(simulator, { store: new SqliteStore({ directory: folder, connectorId: id }) })
   const describe = (hook: string, context: { entityId: string; externalId: string | undefined }) =>
@@ -203,7 +203,7 @@ test('takes over from another connector, and updates what that one has pushed, u
   expect(seen.toSorted()).toEqual(['delete forty-two', 'update 41', 'update 43', 'update forty-two'])
 })
 
-test('an import that breaks off leaves a map that nobody takes for complete, and can be repeated', async () => {
+test('an interrupted import leaves a map that does not count as complete, and can be repeated', async () => {
   class Full extends MemoryStore {
     writes = 0
     override commit(changes: Parameters<MemoryStore['commit']>[0]): Promise<void> {

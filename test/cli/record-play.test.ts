@@ -210,7 +210,7 @@ test('a dry run names the route of each operation, and ignores routes of other c
   })
 })
 
-test('a dry run prints what it would do, and does none of it', async () => {
+test('a dry run prints what it would do, and does nothing', async () => {
   const { record, file, folder } = await stage()
   await record('--limit', '4')
   const bulk = 'flush() { process.stderr.write("flushed") }\n find() { process.stderr.write("found") }'
@@ -296,7 +296,7 @@ test('expires nothing that had not expired at the time of the recording', async 
   ])
 })
 
-test('waits for a target that is down until somebody ends it, and says so', async () => {
+test('waits for a target that is down until it is interrupted, and says so', async () => {
   const { record, file, folder, env } = await stage()
   await record('--limit', '4')
   const connector = await writeConnector(

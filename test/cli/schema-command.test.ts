@@ -159,8 +159,8 @@ test('keeps the other connectors in a catalog, and adds the logo of the manifest
   )
   for (let time = 0; time < 2; time += 1) {
     expect(await write('--set', 'container_image=acme/siem')).toMatchObject({ code: 0 })
-    const catalogue = JSON.parse(await readFile(join(folder, 'catalog.json'), 'utf8')) as object
-    expect(catalogue).toMatchObject({
+    const catalog = JSON.parse(await readFile(join(folder, 'catalog.json'), 'utf8')) as object
+    expect(catalog).toMatchObject({
       id: 'acme',
       contracts: [
         other,

@@ -20,7 +20,7 @@ test('shows each list that the target has, and allows the next one to be short, 
   const where = ['--state-dir', folder]
   const shown = await runCli(['snapshot', 'show', ...where])
   expect(linesOf(shown.out)).toEqual([
-    '40 items, taken 2026-11-26T10:00:00Z. Something has changed since',
+    '40 items, taken 2026-11-26T10:00:00Z. Changed since',
     'secure: 2 items, taken 2026-11-26T10:00:00Z. Up to date',
   ])
   const asJson = await runCli(['snapshot', 'show', '--json', ...where])
@@ -30,6 +30,6 @@ test('shows each list that the target has, and allows the next one to be short, 
   expect(store.value('snapshot-consent')).toBeUndefined()
   const unknown = await runCli(['snapshot', 'allow', '--route', 'other', ...where])
   expect(unknown).toMatchObject({ code: 1 })
-  expect(unknown.error).toMatch('The target has no list of route other')
+  expect(unknown.error).toMatch('The target has no list for route other')
   await store.close()
 })

@@ -52,7 +52,7 @@ function asBefore() {
   ]
 }
 
-test('withdraws what a killed run may have pushed, even if its create comes to nothing now', async () => {
+test('withdraws what a killed run may have pushed, even if its create now has no effect', async () => {
   const { channels, connector, store } = await stage(true)
   expect(channels.linesOf('')).toEqual(['create other', 'delete deleted deleted', 'delete expired expired'])
   // Not all of that run has come again before there is a position beyond it.

@@ -339,7 +339,7 @@ describe('unknown markings', () => {
     expect(await outcomeOf(env, marked(pap))).toBe('skipped:filter-tlp')
   })
 
-  test('pass if nobody asks for a level', async () => {
+  test('pass if no level is required', async () => {
     expect(await outcomeOf({}, marked(own, null))).toBe('delivered')
   })
 })

@@ -46,7 +46,7 @@ test('learns within a minute that somebody else has purged some', async () => {
   expect(letters.count).toBe(3)
 })
 
-test('a stop releases everybody who waits for room at the maximum, and nobody waits after it', async () => {
+test('a stop releases all that wait for room at the maximum, and nothing waits after it', async () => {
   const { clock, letters } = await bound(5, 5)
   const waiting = letters.room()!
   letters.stop()

@@ -36,7 +36,7 @@ test('finds headings under the names that GitHub gives them', () => {
   expect([...anchorsOf(text)]).toEqual(['a-code-and-more-its', 'twice', 'twice-1', 'a-link'])
 })
 
-test('finds links beside code, with titles and as images, but not in code', () => {
+test('finds links next to code, with titles and as images, but not in code', () => {
   const text =
     '[a](a.md) ![b](b.png "title") `[c](c.md)`\n```ts\n[d](d.md)\n```\n[e]: e.md\n<img src="f.png" alt="">'
   expect(linksOf(text)).toEqual(['a.md', 'b.png', 'e.md', 'f.png'])

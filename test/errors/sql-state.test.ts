@@ -55,7 +55,7 @@ describe('an error of an SQL database', () => {
   })
 })
 
-test("takes nobody else's codes for a state", () => {
+test('does not take other codes for a SQL state', () => {
   for (const code of ['EPIPE', 'EPERM', 'ENOENT', 'ER_DUP', '', '2200', '220011', '22oo1', 10071, undefined])
     expect(statusOfSqlState(code)).toBeUndefined()
 })

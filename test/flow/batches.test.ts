@@ -90,7 +90,7 @@ describe('a batch is sent', () => {
     expect(batches.every(({ keys }) => new Set(keys).size === keys.length)).toBe(true)
   })
 
-  it('beside as many others as the maximum, and never with more items than the maximum', async () => {
+  it('in parallel with as many others as the maximum, and never with more items than the maximum', async () => {
     const { bench, pushAll, state, sizes } = bulk({ batch: { maxItems: 10, maxInFlight: 3, maxWaitMs: 20 } })
     for (let round = 0; round < 60; round++) {
       pushAll(round % 7, round * 10)
@@ -276,7 +276,7 @@ describe('the result of flush', () => {
     ['rejected', () => errorWithStatus(400, 'bad request')],
     ['failed', () => errorWithStatus(500, 'internal error')],
   ] as const) {
-    it(`can be that it ${what} a batch after the stop: nobody waits for its halves`, async () => {
+    it(`can be that it ${what} a batch after the stop: its halves are not awaited`, async () => {
       const { bench, pushAll } = bulk({ attempts: 1, batch: { maxItems: 4 } }, (operations) => {
         if (operations.some(({ key }) => key === 'k0')) throw error()
         return operations.map(() => ok)

@@ -192,7 +192,7 @@ describe('any history of operations', () => {
     )
   })
 
-  it('keeps all that with batches too', async () => {
+  it('keeps these promises with batches, too', async () => {
     await fc.assert(
       fc.asyncProperty(histories, async (history) => {
         const { bench, mostAtATime } = await play(history, true)

@@ -126,7 +126,7 @@ describe('a bad event', () => {
     })
   }
 
-  it('does not delay a new good one, not even beside another bad one in a quiet stream', async () => {
+  it('does not delay a new good one, even next to another bad one in a quiet stream', async () => {
     const { bench } = target({}, (operation) => {
       if (operation.key.startsWith('poison')) throw errorWithStatus(500)
     })

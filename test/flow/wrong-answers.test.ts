@@ -68,7 +68,7 @@ describe.each(wrong)('one event for whose batches flush %s', (_, answer) => {
     expect(bench.outages).toEqual([])
   })
 
-  it('becomes a dead letter even if there is no other, or one at a time', async () => {
+  it('becomes a dead letter even if it is the only one, or they come one at a time', async () => {
     const bench = bulk(answer)
     bench.push('bad')
     for (let index = 0; index < 5; index++) {

@@ -218,7 +218,7 @@ test('5: compares ids as numbers', async () => {
   expect(objects.map(({ id }) => recorder.callsOf(id))).toEqual(objects.map(() => ['create', 'update']))
 })
 
-test('6: nobody repeats a complete catch-up, neither we nor the Python client', async () => {
+test('6: a complete catch-up is never repeated, neither by us nor by the Python client', async () => {
   const store = new MemoryStore()
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator, { store })

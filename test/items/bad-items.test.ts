@@ -185,7 +185,7 @@ describe('lists and single items', () => {
     ])
   })
 
-  test('what the target has as a whole, from before there were keys, is withdrawn as a whole', async () => {
+  test('an entity that the target has as a whole, from before there were keys, is withdrawn as a whole', async () => {
     const stage = await onStage({
       'single one': () => ({ name: 'one' }),
       'single two': () => ({ name: 'two' }),

@@ -112,7 +112,7 @@ describe('poison among good values', () => {
   })
 })
 
-test('a delete of which an item fails is one dead letter, and its replay takes away the rest', async () => {
+test('a delete with a failing item is one dead letter, and its replay deletes the rest', async () => {
   const stage = await onStage()
   const id = await stage.create('a b c')
   stage.target.onCall = failing(({ key }) => (key === 'b' ? new PermanentError('in use') : undefined))
@@ -292,7 +292,7 @@ describe('keys that differ only in case', () => {
     expect(ids.size).toBe(0)
   })
 
-  test('are one item where the author gives one key, whoever goes first', async () => {
+  test('are one item if the author gives them one key, in any order', async () => {
     const stage = await onStage()
     stage.target.makeItems = (entity) =>
       wordsOf(entity).map(({ key, score }) => ({ key: key.toLowerCase(), score }))

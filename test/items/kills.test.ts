@@ -12,7 +12,7 @@ const cases = {
 } as const
 
 for (const [title, { before, killedAt, hook }] of Object.entries(cases)) {
-  test(`${title} that a kill left unsaved is made good when the entity is told as it was before`, async () => {
+  test(`${title} that a kill left unsaved is repaired when the entity comes again in its former state`, async () => {
     const simulator = await startSimulator()
     const store = new MemoryStore()
     const life = new Life(store)

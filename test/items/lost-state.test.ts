@@ -60,7 +60,7 @@ test('after a lost state, an entity that is deleted takes no value with it that 
   expect(deletesOf(stage)).toEqual(['a'])
 })
 
-test('deletes nothing before everything is told again, and then what nothing claims', async () => {
+test('deletes nothing before everything was sent again, and then the items without a claim', async () => {
   const stage = await valueStage()
   const { letGo } = await inTheMiddle(stage)
   await until('the deleted entity', () => stage.connector.status().inFlight === 1)
@@ -92,7 +92,7 @@ test('goes on with it in the next process', async () => {
   expect(stage.notices.filter(({ kind }) => kind.startsWith('claims'))).toEqual([])
 })
 
-test('begins anew if the state is lost once more in the middle', async () => {
+test('starts over if the state is lost again in the middle', async () => {
   const stage = await valueStage()
   await inTheMiddle(stage)
   await stage.kill()
@@ -104,7 +104,7 @@ test('begins anew if the state is lost once more in the middle', async () => {
   expect(deletesOf(stage)).toEqual(['e'])
 })
 
-test('what has gone while nobody knew is reported, and deleted only on request', async () => {
+test('what disappeared unnoticed is reported, and deleted only on request', async () => {
   const stage = await valueStage()
   const first = stage.create('a:1 b:1')
   stage.create('b:2 c:1')
@@ -125,7 +125,7 @@ test('what has gone while nobody knew is reported, and deleted only on request',
   expect(deletesOf(stage)).toEqual(['a'])
 })
 
-test('a reset in the middle tells everything anew, and deletes nothing before', async () => {
+test('a reset in the middle sends everything again, and deletes nothing before', async () => {
   const stage = await valueStage()
   const { letGo } = await inTheMiddle(stage)
   stage.simulator.resetState()
@@ -154,7 +154,7 @@ test('says so if no catch-up tells what the target holds, and calls no hook with
   expect(deletesOf(stage)).toEqual([])
 })
 
-test('who takes over from another client is told once to have everything told again', async () => {
+test('a connector that takes over from another client is told once to reset, so that everything is sent again', async () => {
   const stage = await valueStage()
   const first = stage.create('a:1 b:1')
   await stage.start()

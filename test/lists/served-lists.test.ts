@@ -178,7 +178,7 @@ test('what a client has already is not sent again', async () => {
   expect(changed).toMatchObject({ status: 200, body: 'other.example\n' })
 })
 
-test('who takes gzip gets it, under a tag of its own', async () => {
+test('a client that accepts gzip gets it, with a separate tag', async () => {
   const { url, publish } = await serving()
   await publish(...many)
   const plain = await bytesOf(`${url}/lists/domains`, bearer)
@@ -224,7 +224,7 @@ test('a slow firewall gets the whole of 50 MB of one version, while others come 
   expect(errors).toEqual([])
 }, 60_000)
 
-test('a version stays whole when its file is deleted, and who hangs up harms nobody', async () => {
+test('a version stays complete when its file is deleted, and a client that hangs up disturbs no other', async () => {
   const { url, publish, path, errors } = await serving()
   await publish(...many)
   await rm(path)
@@ -235,7 +235,7 @@ test('a version stays whole when its file is deleted, and who hangs up harms nob
   expect(errors).toEqual([])
 })
 
-test('half a list never looks like a whole one, when somebody cuts the file short', async () => {
+test('a truncated list never looks like a complete one', async () => {
   const { url, publish, path, errors } = await serving()
   await publish(...many)
   await truncate(path, 100)
@@ -257,7 +257,7 @@ test('what cannot be read leaves the former version', async () => {
   expect((await ask(`${url}/lists/domains`, { headers: bearer })).status).toBe(503)
 })
 
-test('without a token only this machine can ask, and no web page of somebody else', async () => {
+test('without a token, only this machine can read the lists, and no foreign web page can', async () => {
   const { url, publish } = await serving(['domains'], null)
   await publish('evil.example')
   expect((await ask(`${url}/lists/domains`)).status).toBe(200)

@@ -57,7 +57,7 @@ test('sets the requested mode, even on an unchanged file', async () => {
   expect((await stat(path)).mode & 0o777).toBe(0o640)
 })
 
-test("keeps the file's checksum beside it, even after it was lost", async () => {
+test("keeps the file's checksum next to it, even after it was lost", async () => {
   const { folder, path } = await place()
   const { sha256 } = await writeList(path, keys('a'), { ...plain, checksum: true })
   expect(await readFile(`${path}.sha256`, 'utf8')).toBe(`${sha256}  list.txt\n`)

@@ -211,7 +211,7 @@ describe('a target that takes only the whole list', () => {
     await settled()
   })
 
-  it('is asked about a job until that is done, also by the next process, and sent anew when it gave the job up', async () => {
+  it('is asked about a job until it is done, also by the next process, and gets the list again if it gave the job up', async () => {
     const { add, start, target, settled, wanted } = await desk()
     add(2)
     target.faults.push('job')

@@ -317,7 +317,7 @@ describe('refuses an unusable state', () => {
     })
   })
 
-  it('whose lock is read-only, which would keep nobody out', async () => {
+  it('whose lock is read-only, which would not lock anything', async () => {
     const { directory, file, make } = stateDirectory()
     const store = make()
     await store.open(connectorId)
@@ -409,7 +409,7 @@ async function asNobody<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-describe('tools beside the connector', () => {
+describe('tools next to a running connector', () => {
   it('read and mark dead letters while it runs; a second connector is refused', async () => {
     const { make } = stateDirectory()
     const connector = make()

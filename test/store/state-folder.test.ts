@@ -116,7 +116,7 @@ test.each([
   expect(note!.message).not.toContain('\n')
 })
 
-test('reports a temporary folder, as serious only if nobody has named it', () => {
+test('reports a temporary folder, as serious only if it was not configured', () => {
   expect(stateFolderNote({ path: '/tmp/a', isFallback: false }, within(root))).toMatchObject({
     isGrave: false,
   })

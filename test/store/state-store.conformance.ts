@@ -277,7 +277,7 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
       expect(await store.countClaims()).toBe(1)
     })
 
-    it('know what the target holds under each key, and under which id of its own', async () => {
+    it("know the target's item under each key, and its id there", async () => {
       const store = await opened({
         putItems: [
           { key: 'y', externalId: '17', item: '1' },

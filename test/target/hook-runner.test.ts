@@ -298,7 +298,7 @@ describe('an author', () => {
     expect(await checkpointer.state.entity('a')).toBeUndefined()
   })
 
-  it('withdraws nothing without a delete hook or an id map, because it is not known what was pushed', async () => {
+  it('withdraws nothing without a delete hook or an id map, because what was pushed is unknown', async () => {
     const hooks = { transform: () => undefined }
     const without = await desk({ hooks: { ...hooks, delete: undefined } as never })
     without.checkpointer.putEntity({ key: 'a', stixId: 'indicator--a' })

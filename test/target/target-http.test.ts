@@ -137,7 +137,7 @@ describe('the time limit', () => {
     expect(await second).toBe('ok')
   })
 
-  test('leaves nothing behind for an answer that nobody reads', async () => {
+  test('leaves nothing behind for an answer that is never read', async () => {
     const url = await serve((_, response) => response.end('{"id":"7"}'))
     const { clock, http } = client()
     for (let count = 0; count < 5; count++) await http.put(url, { json: {} })

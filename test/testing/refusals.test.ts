@@ -196,7 +196,7 @@ test('fails like a platform whose Redis lost the stream', async () => {
   }
 })
 
-test('serves everything below its base path and nothing beside it', async () => {
+test('serves everything below its base path and nothing else', async () => {
   const simulator = await plainSimulator({ basePath: 'opencti/' })
   expect(simulator.url).toMatch(/:\d+\/opencti$/)
   expect((await refusal(simulator, `/stream/${simulator.streamId}`, null)).status).toBe(401)

@@ -86,7 +86,7 @@ test('prints an environment that a shell can read, serves, notes requests withou
   expect(output.error).not.toContain("it's-a-token")
 })
 
-test("gives the connector's user what a connector needs, and the rights that were named", async () => {
+test("gives the connector's user the usual capabilities, and the ones that were named", async () => {
   const words = '--port 0 --size 0 --rate 0 --json --capabilities KNOWLEDGE_KNUPDATE BYPASS'
   const { child, output } = run(...words.split(' '))
   await until(() => output.error.includes('Ctrl-C') && output.out.endsWith('\n'), child)

@@ -21,7 +21,7 @@ test('removes a secret from any text around it, plain, in a URL and in JSON', ()
   )
 })
 
-test('removes a secret from base64, wherever it stands in the encoded text', () => {
+test('removes a secret from base64, wherever it is in the encoded text', () => {
   const secret = 'canary-0a1b2c3d4e5f'
   for (const before of ['', 'u', 'us', 'user:']) {
     for (const after of ['', '@', '@h', ':tail']) {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type z } from 'zod'
-import { type CatalogueProperty } from './catalogue-property.ts'
+import { type CatalogProperty } from './catalog-property.ts'
 import { convert } from '../reading/convert.ts'
 import { isMissing } from '../sources/raw-value.ts'
 import { type SettingRow } from './setting-rows.ts'
@@ -11,9 +11,9 @@ import { type SettingRow } from './setting-rows.ts'
  * default if no text does.
  */
 export function withDefault(
-  property: CatalogueProperty,
+  property: CatalogProperty,
   { schema, defaultValue, isSetInCode }: SettingRow,
-): CatalogueProperty {
+): CatalogProperty {
   const read = (input: unknown) => (schema as z.ZodType).safeParse(input)
   const meant = () => read(isSetInCode ? defaultValue : undefined)
   for (const candidate of [property, { type: 'string' } as const]) {
@@ -30,12 +30,12 @@ export function withDefault(
 /**
  * A property without a default. The platform's form then shows no list, so it becomes comma-separated text.
  */
-export function withoutDefault(property: CatalogueProperty): CatalogueProperty {
+export function withoutDefault(property: CatalogProperty): CatalogProperty {
   return property.type === 'array' ? { type: 'string' } : property
 }
 
 /** The default in the form of the property's type; `undefined` if it has none. */
-function writtenDefault({ type }: CatalogueProperty, value: unknown): unknown {
+function writtenDefault({ type }: CatalogProperty, value: unknown): unknown {
   switch (type) {
     case 'array':
       return Array.isArray(value) || value instanceof Set ? [...(value as Iterable<unknown>)] : undefined

@@ -1,4 +1,4 @@
-import { type CatalogueProperty, cataloguePropertyOf } from './catalogue-property.ts'
+import { type CatalogProperty, catalogPropertyOf } from './catalog-property.ts'
 import { type ConnectorDefaults } from '../schemas/connector-defaults.ts'
 import { withDefault, withoutDefault } from './default-as-text.ts'
 import { defaultText } from './default-text.ts'
@@ -17,7 +17,7 @@ export interface SettingsJsonSchema {
 }
 
 /**
- * Creates the JSON Schema (draft 2020-12) that the OpenCTI catalogue expects as
+ * Creates the JSON Schema (draft 2020-12) that the OpenCTI catalog expects as
  * `__metadata__/connector_config_schema.json`, with environment variable names as keys. Omits `CONNECTOR_ID`,
  * which the platform assigns.
  *
@@ -72,7 +72,7 @@ export interface SettingsJsonSchemaOptions {
 const password = { type: 'string', format: 'password', writeOnly: true } as const
 
 /**
- * Built-in settings the catalogue requires a default for (connectors,
+ * Built-in settings the catalog requires a default for (connectors,
  * tests_metadata/test_connector_config_schema.py).
  */
 const wantedDefaults: ReadonlySet<string> = new Set([
@@ -84,11 +84,11 @@ const wantedDefaults: ReadonlySet<string> = new Set([
   'connector.live_stream_no_dependencies',
 ])
 
-function propertyOf(row: SettingRow, isOfCode: boolean, isConditional: boolean): CatalogueProperty {
+function propertyOf(row: SettingRow, isOfCode: boolean, isConditional: boolean): CatalogProperty {
   const { schema, defaultValue, description, isSecret } = row
   // A default for a secret would publish the secret.
   if (isSecret) return described(password, description)
-  const bare = notesOf(schema).isText === true ? { type: 'string' as const } : cataloguePropertyOf(schema)
+  const bare = notesOf(schema).isText === true ? { type: 'string' as const } : catalogPropertyOf(schema)
   const isWanted = wantedDefaults.has(row.yamlPath) || (isOfCode && !isConditional)
   const property = isWanted && defaultValue !== undefined ? withDefault(bare, row) : withoutDefault(bare)
   const text = 'default' in property ? '' : defaultText(defaultValue)
@@ -103,16 +103,13 @@ function propertyOf(row: SettingRow, isOfCode: boolean, isConditional: boolean):
   )
 }
 
-function described(
-  property: CatalogueProperty,
-  ...texts: readonly (string | undefined)[]
-): CatalogueProperty {
+function described(property: CatalogProperty, ...texts: readonly (string | undefined)[]): CatalogProperty {
   const description = texts.filter((text) => text !== undefined).join(' ')
   return description === '' ? property : { ...property, description }
 }
 
 /**
- * Connector name as the catalogue spells folders and schemas: lowercase letters, digits, and dashes.
+ * Connector name as the catalog spells folders and schemas: lowercase letters, digits, and dashes.
  *
  * @internal
  */

@@ -68,7 +68,7 @@ onDisk('tmpfs', () => {
     expect(next.calls).toHaveLength(1)
   })
 
-  test('a small disk keeps room for the state beside its write-ahead log', async () => {
+  test('a small disk keeps room for both the state and its write-ahead log', async () => {
     const directory = await mountedDisk('tmpfs')
     const store = new SqliteStore({ directory, connectorId: 'small' })
     onTestFinished(() => store.close())

@@ -69,7 +69,7 @@ describe('the sequence check', () => {
     expect(check('').gaps).toBe(3)
   })
 
-  test('accepts a state that stands for the versions before it', () => {
+  test('accepts a state that includes the versions before it', () => {
     expect(check('0:3:told 0:4')).toEqual(fine)
   })
 

@@ -188,7 +188,7 @@ test('timing a hook costs less than two microseconds per call, and leaves the ho
   expect((best / count) * 1000).toBeLessThan(2)
 })
 
-test('leaves hooks alone if nobody can ask, and a lazy promise works once', async () => {
+test('leaves hooks alone if there are no metrics, and a lazy promise works once', async () => {
   let works = 0
   // As query builders do: the work begins when somebody waits for it, each time.
   const work = new Proxy({} as PromiseLike<number>, {
@@ -204,7 +204,7 @@ test('leaves hooks alone if nobody can ask, and a lazy promise works once', asyn
   expect(timings.figures.get('create')!.ok.count).toBe(1)
 })
 
-test("serves the author's counters and gauges beside ours, without secrets, and bounded", async () => {
+test("serves the author's counters and gauges with ours, without secrets, and bounded", async () => {
   const simulator = await startSimulator()
   const recorder = makeObserved(simulator, {
     env: { CONNECTOR_METRICS_NAMESPACE: 'soc', OPENCTI_SSL_PASSPHRASE: 'a-secret-phrase' },

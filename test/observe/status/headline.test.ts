@@ -46,7 +46,12 @@ test.each<[string, string, Partial<ObservedFacts>, RegExp]>([
   ['behind', 'busy', { lagMs: 60_000 }, /faster than the target/],
   ['behind', 'busy', { stream: { ...lost, isHeldBack: true } }, /slower than the stream/],
   ['catching up', 'busy', { catchingUp: true, lagMs: 1e9 }, /still receiving/],
-  ['catching up', 'busy', { isCatchUpUnfinished: true, inFlight: 7, lagMs: 1e9 }, /7 events are in flight/],
+  [
+    'catching up',
+    'busy',
+    { isCatchUpUnfinished: true, inFlight: 7, lagMs: 1e9 },
+    /7 events are still in flight/,
+  ],
   ['well', 'good', { isCatchUpUnfinished: true }, /reach the target\.$/],
   [
     'starting',
@@ -160,7 +165,7 @@ test.each<[string, string, Partial<ObservedFacts>, RegExp]>([
     'hooks hang',
     'bad',
     { hanging: () => ({ calls: [call], isAll: true }) },
-    /^Nothing else can start: 1 hooks hang, first the create of indicator--1, for 75 s\.$/,
+    /^Nothing else can start: 1 hooks hang, the longest is the create of indicator--1, for 75 s\.$/,
   ],
   [
     'hooks hang',

@@ -20,7 +20,7 @@ function connectorNamed(name: string): string {
   return `connector:\n  name: ${name}\n`
 }
 
-test('looks for config.yml beside the main script, above it, then in the working directory', () => {
+test('looks for config.yml next to the main script, above it, then in the working directory', () => {
   const root = folderWith({ 'config.yml': connectorNamed('above') })
   const cwd = folderWith({ 'config.yml': connectorNamed('working directory') })
   const main = join(root, 'src', 'main.mjs')

@@ -107,7 +107,7 @@ describe('from a pattern', () => {
     })
   })
 
-  test('what can be expressed is listed beside what cannot', () => {
+  test('lists both what can be expressed and what cannot', () => {
     const { observables, notExpressible } = observablesOf(
       indicator("[ipv4-addr:value = '1.1.1.1' OR\n (url:value LIKE 'x%' AND url:value = 'xy')]"),
     )

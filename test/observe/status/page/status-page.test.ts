@@ -52,7 +52,7 @@ async function openPage(url: string, options?: { javaScript?: boolean }) {
   return page
 }
 
-test('the page allows nothing but its own script and style, and nobody caches it', async () => {
+test('the page allows only its own script and style, and is never cached', async () => {
   const { url } = await started()
   const { status, headers, body } = await ask(url)
   expect(status).toBe(200)
@@ -108,7 +108,10 @@ test('the headline says "catching up" until the catch-up has reached the target'
   await until('all of it', () => !recorder.status().catchingUp && recorder.status().inFlight >= 20)
   const url = `${recorder.status().endpoints.health}/`
   const { headline } = JSON.parse((await ask(`${url}status`)).body) as StatusReport
-  expect(headline).toMatchObject({ state: 'catching up', reason: expect.stringContaining('on its way') })
+  expect(headline).toMatchObject({
+    state: 'catching up',
+    reason: expect.stringContaining('in flight to the target'),
+  })
   expect((await ask(url)).body).toContain('unknown while catching up')
   goOn.resolve()
   await until('the end of it', async () => {

@@ -3,12 +3,12 @@ import { numberText } from '../reading/convert.ts'
 import { coreOf, definitionOf } from '../schemas/inner-schema.ts'
 
 /**
- * One setting in OpenCTI's catalogue: JSON Schema, limited to the types and formats the platform supports.
+ * One setting in OpenCTI's catalog: JSON Schema, limited to the types and formats the platform supports.
  */
-export interface CatalogueProperty {
+export interface CatalogProperty {
   readonly type: 'string' | 'integer' | 'boolean' | 'array'
   readonly format?: string | undefined
-  readonly items?: CatalogueProperty | undefined
+  readonly items?: CatalogProperty | undefined
   readonly enum?: readonly unknown[] | undefined
   readonly const?: unknown
   readonly [keyword: string]: unknown
@@ -16,7 +16,7 @@ export interface CatalogueProperty {
 
 /**
  * Formats the platform adds to its Ajv (opencti-graphql, catalog-domain.ts). Any other format breaks the
- * whole catalogue.
+ * whole catalog.
  */
 const knownFormats: ReadonlySet<unknown> = new Set([
   'password',
@@ -28,21 +28,21 @@ const knownFormats: ReadonlySet<unknown> = new Set([
 ])
 
 /** Text that only the connector can validate. */
-const anyText: CatalogueProperty = { type: 'string' }
+const anyText: CatalogProperty = { type: 'string' }
 
 /** The platform has no type for fractional numbers. */
-const numberAsText: CatalogueProperty = { type: 'string', pattern: numberText.source }
+const numberAsText: CatalogProperty = { type: 'string', pattern: numberText.source }
 
 /**
  * Converts a schema for the platform's configuration form. The form holds every setting as one text, so
  * anything but single values and lists of them becomes text (JSON or YAML). The result never rejects what the
  * connector accepts: constraints it cannot express exactly are left to the connector.
  */
-export function cataloguePropertyOf(schema: z.core.$ZodType): CatalogueProperty {
+export function catalogPropertyOf(schema: z.core.$ZodType): CatalogProperty {
   return propertyOf(schema, new Set())
 }
 
-function propertyOf(schema: z.core.$ZodType, above: ReadonlySet<z.core.$ZodType>): CatalogueProperty {
+function propertyOf(schema: z.core.$ZodType, above: ReadonlySet<z.core.$ZodType>): CatalogProperty {
   const core = coreOf(schema)
   // A recursive schema, such as z.json().
   if (above.has(core)) return anyText
@@ -78,7 +78,7 @@ function propertyOf(schema: z.core.$ZodType, above: ReadonlySet<z.core.$ZodType>
 const isNothing = (schema: z.core.$ZodType) =>
   ['null', 'undefined', 'void', 'never'].includes(definitionOf(schema).type)
 
-function textProperty(core: z.core.$ZodType): CatalogueProperty {
+function textProperty(core: z.core.$ZodType): CatalogProperty {
   const { format, pattern, minLength, maxLength } = jsonSchemaOf(core)
   const checks = [core, ...(core._zod.def.checks ?? [])].map(({ _zod }) => _zod.def as TextCheck)
   const patterns = checks.flatMap((check) => (check.pattern === undefined ? [] : [check.pattern]))
@@ -109,7 +109,7 @@ function arePlain(patterns: readonly RegExp[], written: string): boolean {
   }
 }
 
-function numberProperty(core: z.core.$ZodType): CatalogueProperty {
+function numberProperty(core: z.core.$ZodType): CatalogProperty {
   const { type, minimum, maximum, exclusiveMinimum, exclusiveMaximum } = jsonSchemaOf(core)
   if (type !== 'integer') return numberAsText
   const least = Math.max(minimum ?? -Infinity, Number(exclusiveMinimum ?? -Infinity) + 1)
@@ -122,7 +122,7 @@ function numberProperty(core: z.core.$ZodType): CatalogueProperty {
 }
 
 /** One of these values, as operators write them. */
-function choiceOf(all: readonly unknown[]): CatalogueProperty {
+function choiceOf(all: readonly unknown[]): CatalogProperty {
   const values = all.filter((value) => value !== null && value !== undefined)
   if (values.length === 0) return anyText
   const type = values.every((value) => typeof value === 'boolean')
@@ -135,7 +135,7 @@ function choiceOf(all: readonly unknown[]): CatalogueProperty {
 }
 
 /** A list if operators can write its items separated by commas, otherwise text. */
-function listOf(items: CatalogueProperty, core: z.core.$ZodType): CatalogueProperty {
+function listOf(items: CatalogProperty, core: z.core.$ZodType): CatalogProperty {
   const hasComma = valuesOf(items)?.some((value) => String(value).includes(',')) === true
   if (items.type === 'array' || hasComma) return anyText
   const { minItems, maxItems } = jsonSchemaOf(core)
@@ -147,12 +147,12 @@ function listOf(items: CatalogueProperty, core: z.core.$ZodType): CataloguePrope
   }
 }
 
-function eitherOf(options: readonly CatalogueProperty[]): CatalogueProperty {
+function eitherOf(options: readonly CatalogProperty[]): CatalogProperty {
   const [first = anyText, ...others] = options
   if (others.every((other) => JSON.stringify(other) === JSON.stringify(first))) return first
   const values = options.map(valuesOf)
   if (values.every((each) => each !== undefined)) return choiceOf(values.flat())
-  const isNumber = ({ type, pattern }: CatalogueProperty) =>
+  const isNumber = ({ type, pattern }: CatalogProperty) =>
     type === 'integer' || pattern === numberAsText['pattern']
   if (options.every(isNumber)) {
     return options.every(({ type }) => type === 'integer') ? { type: 'integer' } : numberAsText
@@ -160,7 +160,7 @@ function eitherOf(options: readonly CatalogueProperty[]): CatalogueProperty {
   return anyText
 }
 
-const valuesOf = (property: CatalogueProperty): readonly unknown[] | undefined =>
+const valuesOf = (property: CatalogProperty): readonly unknown[] | undefined =>
   'const' in property ? [property.const] : property.enum
 
 function jsonSchemaOf(schema: z.core.$ZodType): z.core.JSONSchema.BaseSchema {

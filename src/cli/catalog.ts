@@ -4,15 +4,15 @@ import { extname, join } from 'node:path'
 import { isOpen, type Manifest } from './manifest.ts'
 
 /** A file for the platform's `app:custom_catalogs` (opencti-graphql, catalog-types.ts). */
-export interface Catalogue {
+export interface Catalog {
   readonly id: string
   readonly name: string
   readonly description: string
   readonly contracts: readonly Manifest[]
 }
 
-/** Input of {@link makeCatalogue}. */
-export interface CatalogueSource {
+/** Input of {@link makeCatalog}. */
+export interface CatalogSource {
   readonly manifest: Manifest
   readonly configSchema: object
   /** Data URL; empty if there is none. */
@@ -21,8 +21,8 @@ export interface CatalogueSource {
   readonly existing: Readonly<Record<string, unknown>>
 }
 
-/** Adds or replaces one connector in a catalogue. */
-export function makeCatalogue({ manifest, configSchema, logo, existing }: CatalogueSource): Catalogue {
+/** Adds or replaces one connector in a catalog. */
+export function makeCatalog({ manifest, configSchema, logo, existing }: CatalogSource): Catalog {
   const { slug, title } = manifest
   const contract: Manifest = {
     ...Object.fromEntries(Object.entries(manifest).map(([field, value]) => [field, filled(value)])),

@@ -8,7 +8,7 @@ import { secret } from '../../src/util/secret.ts'
 import { settingsJsonSchema } from '../../src/settings/documents/settings-json-schema.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 import { minimalEnvironment } from '../fixtures/minimal-environment.ts'
-import { type ContractSchema, environmentOf, requireReadable } from '../fixtures/platform-catalogue.ts'
+import { type ContractSchema, environmentOf, requireReadable } from '../fixtures/platform-catalog.ts'
 
 const types = new Set(['string', 'integer', 'array', 'boolean'])
 const formats = new Set(['password', 'uri', 'duration', 'email', 'date-time', 'date', undefined])
@@ -162,7 +162,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   secret: kind(secret(), 'canary'),
   secrets: kind(z.array(secret()), 'canary,bird'),
   login: kind(z.object({ user: z.string(), password: secret() }), '{"user":"a","password":"canary"}'),
-  // Nobody can set these by text; they must not break the catalogue all the same.
+  // Nobody can set these by text; they must not break the catalog all the same.
   nan: kind(z.nan().optional()),
   symbol: kind(z.symbol().optional()),
   function: kind(z.custom(() => true).optional()),
@@ -276,7 +276,7 @@ test('only chosen values get into the environment, and what every connector has 
     CONNECTOR_NAME: 'My SIEM',
     CONNECTOR_CONCURRENCY: '2',
     MY_SIEM_PORT: '443',
-    // The catalogue wants a default of these.
+    // The catalog wants a default of these.
     CONNECTOR_SCOPE: 'not-applicable',
     CONNECTOR_LOG_LEVEL: 'error',
     CONNECTOR_LIVE_STREAM_LISTEN_DELETE: 'true',
