@@ -1,0 +1,3 @@
+import { OpenSearchConnector } from './connector.ts'
+
+await OpenSearchConnector.run()
