@@ -25,6 +25,7 @@ export {
 
 export { SimulatedCollections, SimulatedUsers } from './simulated-access.ts'
 export {
+  connectorCapabilities,
   type Capability,
   type CollectionOptions,
   type SimulatedCollection,

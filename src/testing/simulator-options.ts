@@ -46,9 +46,9 @@ export interface SimulatorOptions {
    */
   readonly token?: string | undefined
   /**
-   * Capabilities of the connector's user. The default is what the stock role of the platform's group
-   * "Connectors" has (`APIACCESS_USETOKEN`, `CONNECTORAPI`, `TAXIIAPI`, `MODULES_MODMANAGE`), plus
-   * `KNOWLEDGE`. A connector with `link` also needs `KNOWLEDGE_KNUPDATE`.
+   * Capabilities of the connector's user. A connector with `link` needs `KNOWLEDGE_KNUPDATE` in addition to
+   * the default.
+   * @default connectorCapabilities
    */
   readonly capabilities?: Iterable<Capability> | undefined
   /**

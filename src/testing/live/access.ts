@@ -16,7 +16,17 @@ export type Capability =
   | 'KNOWLEDGE_ORGANIZATION_RESTRICT'
   | (string & {})
 
-/** Capabilities of the stock role of the platform's group "Connectors", plus reading knowledge. */
+/**
+ * Capabilities of the stock role of the platform's group "Connectors", plus reading knowledge: the default of the connector's
+ * user.
+ *
+ * @example
+ * ```ts
+ * import { connectorCapabilities, Simulator } from 'opencti-stream-connector/testing'
+ *
+ * await using simulator = await Simulator.start({ capabilities: [...connectorCapabilities, 'KNOWLEDGE_KNUPDATE'] })
+ * ```
+ */
 export const connectorCapabilities: readonly Capability[] = [
   'APIACCESS_USETOKEN',
   'CONNECTORAPI',

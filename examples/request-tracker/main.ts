@@ -1,0 +1,3 @@
+import { RequestTrackerConnector } from './connector.ts'
+
+await RequestTrackerConnector.run()
