@@ -158,10 +158,14 @@ function platformErrorIn(error: unknown): PlatformError | undefined {
 /** Longest part of a target's response to repeat, in characters. */
 const maxAnswer = 300
 
-/** The response body, if the client kept it: ky in `data`, axios in `response.data`. */
+/** The response body, if the client kept it: ky in `data`, axios in `response.data`; what PostgreSQL adds, in `detail`. */
 function answerText(error: Error, message: string): string {
-  const { data, response } = error as { data?: unknown; response?: { data?: unknown } }
-  const answer = data ?? response?.data
+  const { data, response, detail } = error as {
+    data?: unknown
+    response?: { data?: unknown }
+    detail?: unknown
+  }
+  const answer = data ?? response?.data ?? detail
   if (answer === undefined || answer === null || answer === '') return ''
   const text = typeof answer === 'string' ? answer : (jsonText(answer) ?? '')
   return text === '' || message.includes(text) ? '' : `: ${shortened(text, maxAnswer)}`

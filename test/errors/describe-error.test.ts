@@ -19,3 +19,14 @@ test('describes an HTTP error in one line, whatever the answer looks like', asyn
 test('describes an error with several lines in one', () => {
   expect(describeError(new Error('it failed:\n  - here\r\n  - there'))).toBe('it failed: - here - there')
 })
+
+test('says what a database adds to its error', () => {
+  const error = Object.assign(new Error('unsupported Unicode escape sequence'), {
+    name: 'PostgresError',
+    code: '22P05',
+    detail: String.raw`\u0000 cannot be converted to text.`,
+  })
+  expect(describeError(error)).toBe(
+    String.raw`PostgresError: unsupported Unicode escape sequence: \u0000 cannot be converted to text.`,
+  )
+})

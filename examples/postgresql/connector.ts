@@ -1,0 +1,284 @@
+import {
+  StreamConnector,
+  confidenceOf,
+  createdAtOf,
+  createdByOf,
+  defineSettings,
+  entityKeyOf,
+  fieldOf,
+  isRevoked,
+  itemsOf,
+  labelsOf,
+  nameOf,
+  octiTypeOf,
+  scoreOf,
+  secret,
+  tlpOf,
+  updatedAtOf,
+  validUntilOf,
+  z,
+} from 'opencti-stream-connector'
+import type { ConnectorDefaults, Entity, FlushOperation, SettingsOf } from 'opencti-stream-connector'
+import { connect, type Socket } from 'node:net'
+import postgres from 'postgres'
+
+const settings = defineSettings({
+  postgresql: z.object({
+    url: z
+      .url({ protocol: /^postgres(ql)?$/, error: 'must be a URL such as postgres://user@host:5432/database' })
+      .refine((url) => new URL(url).password === '', 'must not contain the password: set POSTGRESQL_PASSWORD')
+      .describe('User, host, and database: postgres://user@host:5432/database?sslmode=verify-full.'),
+    password: secret().describe('Password of the user.'),
+    schema: z
+      .string()
+      .regex(/^[a-z_][a-z0-9_]*$/, 'must consist of lower-case letters, digits, and _')
+      .default('opencti')
+      .describe('Schema of the tables. Give each connector its own.'),
+  }),
+})
+
+/** Indexes of long texts are hashes: a B-tree holds at most 2,704 bytes per row. */
+const tables = `
+  CREATE TABLE IF NOT EXISTS entity (
+    id text PRIMARY KEY,
+    stix_id text NOT NULL,
+    type text NOT NULL,
+    opencti_type text,
+    name text NOT NULL,
+    score smallint,
+    confidence smallint,
+    tlp text NOT NULL,
+    labels text[] NOT NULL,
+    author text,
+    revoked boolean NOT NULL,
+    valid_until timestamptz,
+    created_at timestamptz,
+    updated_at timestamptz,
+    raw jsonb NOT NULL
+  );
+  CREATE TABLE IF NOT EXISTS relationship (
+    id text PRIMARY KEY,
+    stix_id text NOT NULL,
+    type text NOT NULL,
+    source_id text NOT NULL,
+    source_type text,
+    target_id text NOT NULL,
+    target_type text,
+    start_time timestamptz,
+    stop_time timestamptz,
+    confidence smallint,
+    tlp text NOT NULL,
+    created_at timestamptz,
+    updated_at timestamptz,
+    raw jsonb NOT NULL
+  );
+  CREATE TABLE IF NOT EXISTS observable (entity_id text NOT NULL, type text NOT NULL, value text NOT NULL);
+  CREATE TABLE IF NOT EXISTS applied (id text PRIMARY KEY, position text COLLATE "C", is_gone boolean NOT NULL);
+  CREATE TABLE IF NOT EXISTS progress (connector_id text PRIMARY KEY, position text);
+  CREATE INDEX IF NOT EXISTS entity_stix_id ON entity (stix_id);
+  CREATE INDEX IF NOT EXISTS entity_type ON entity (type, updated_at);
+  CREATE INDEX IF NOT EXISTS entity_name ON entity USING hash (name);
+  CREATE INDEX IF NOT EXISTS entity_labels ON entity USING gin (labels);
+  CREATE INDEX IF NOT EXISTS relationship_source ON relationship (source_id, type);
+  CREATE INDEX IF NOT EXISTS relationship_target ON relationship (target_id, type);
+  CREATE INDEX IF NOT EXISTS observable_value ON observable USING hash (value);
+  CREATE INDEX IF NOT EXISTS observable_entity ON observable (entity_id);
+  CREATE INDEX IF NOT EXISTS applied_gone ON applied (position) WHERE is_gone;
+`
+
+/** The rows of an entity, by table. Their fields are the columns. */
+interface Rows {
+  readonly entity: readonly object[]
+  readonly relationship: readonly object[]
+  readonly observable: readonly object[]
+}
+
+/** Keeps a PostgreSQL database in step with a live stream. Each event takes effect exactly once. */
+export class PostgresqlConnector extends StreamConnector<typeof settings, Rows> {
+  static override readonly settings = settings
+  static override readonly defaults = {
+    name: 'PostgreSQL',
+    batch: { maxItems: 500, maxWaitMs: 1000, maxInFlight: 1 },
+  } satisfies ConnectorDefaults
+  readonly #connectorId = this.settings.connector.id
+  readonly #sql = clientOf(this.settings.postgresql, this.settings.connector.name)
+
+  transform(entity: Entity): Rows {
+    const id = entityKeyOf(entity)
+    const common = {
+      id,
+      stix_id: entity.id,
+      confidence: confidenceOf(entity),
+      tlp: tlpOf(entity),
+      created_at: createdAtOf(entity),
+      updated_at: updatedAtOf(entity),
+      raw: entity,
+    }
+    if (entity.type === 'relationship' || entity.type === 'sighting')
+      return { entity: [], relationship: [{ ...common, ...endsOf(entity) }], observable: [] }
+    const row = {
+      ...common,
+      type: entity.type,
+      opencti_type: octiTypeOf(entity),
+      name: nameOf(entity),
+      score: scoreOf(entity),
+      labels: labelsOf(entity),
+      author: createdByOf(entity),
+      revoked: isRevoked(entity),
+      valid_until: validUntilOf(entity),
+    }
+    const { items } = itemsOf(entity)
+    const observable = items.map(({ kind, value }) => ({ entity_id: id, type: kind, value }))
+    return { entity: [row], relationship: [], observable }
+  }
+
+  override async check(): Promise<void> {
+    await this.#missingTables()
+  }
+
+  override async loadPosition(): Promise<string | undefined> {
+    const { has_schema, missing } = await this.#missingTables()
+    if (!has_schema) await this.#sql`CREATE SCHEMA ${this.#sql(this.settings.postgresql.schema)}`
+    if (missing !== '') await this.#sql.unsafe(tables)
+    await this.#sql`INSERT INTO progress (connector_id) VALUES (${this.#connectorId}) ON CONFLICT DO NOTHING`
+    const [progress] = await this.#sql<{ position: string | null }[]>`
+      SELECT position FROM progress WHERE connector_id = ${this.#connectorId}`
+    return progress?.position ?? undefined
+  }
+
+  override async flush(operations: readonly FlushOperation<Rows>[]): Promise<void> {
+    await this.#sql.begin((sql) => this.#apply(sql, operations))
+  }
+
+  override close(): Promise<void> {
+    return this.#sql.end({ timeout: 5 })
+  }
+
+  async #apply(sql: postgres.TransactionSql, operations: readonly FlushOperation<Rows>[]): Promise<void> {
+    // One transaction after another, also after that of a process that was killed.
+    await sql`SELECT FROM progress WHERE connector_id = ${this.#connectorId} FOR UPDATE`
+    const ids = operations.map(({ context }) => entityKeyOf(context.entity))
+    const known = await sql<{ id: string; position: string | null }[]>`
+      SELECT id, position FROM applied WHERE id = ANY(${ids})`
+    const positions = new Map(known.map(({ id, position }) => [id, position]))
+    const effects = operations
+      .map(({ item, context }, index) => ({ id: ids[index]!, item, context }))
+      .filter(({ id, context }) => context.comesAfter(positions.get(id)))
+    const gone = effects.filter(({ item }) => item === undefined).map(({ id }) => id)
+    await sql`DELETE FROM entity WHERE id = ANY(${gone})`
+    await sql`DELETE FROM relationship WHERE id = ANY(${gone})`
+    await sql`DELETE FROM observable WHERE entity_id = ANY(${effects.map(({ id }) => id)})`
+    for (const table of ['entity', 'relationship', 'observable'] as const) {
+      const rows = effects.flatMap(({ item }) => item?.[table] ?? [])
+      await write(sql, table, rows)
+    }
+    const applied = effects.map(({ id, item, context }) => {
+      const position = context.position ?? positions.get(id)
+      return { id, position, is_gone: item === undefined }
+    })
+    await write(sql, 'applied', applied)
+    const safe = operations[0]?.context.safePosition
+    if (safe === undefined) return
+    await sql`UPDATE progress SET position = ${safe} WHERE connector_id = ${this.#connectorId}`
+    // What comes before the safe position never comes again.
+    await sql`DELETE FROM applied WHERE is_gone AND position < split_part(${safe}, '-', 1)`
+  }
+
+  /** Finds the tables that are missing. @throws if the user may not create them, or not use those that are there. */
+  async #missingTables(): Promise<Found> {
+    const { schema } = this.settings.postgresql
+    const [found] = await this.#sql<[Found]>`
+      SELECT current_user AS "user", current_database() AS database,
+        to_regnamespace(${schema}) IS NOT NULL AS has_schema,
+        coalesce(
+          has_schema_privilege(to_regnamespace(${schema})::oid, 'CREATE'),
+          has_database_privilege(current_database(), 'CREATE')
+        ) AS may_create,
+        coalesce(string_agg(name, ', ') FILTER (WHERE class IS NULL), '') AS missing,
+        coalesce(string_agg(name, ', ') FILTER (WHERE NOT (
+          has_table_privilege(class, 'SELECT') AND has_table_privilege(class, 'INSERT')
+          AND has_table_privilege(class, 'UPDATE') AND has_table_privilege(class, 'DELETE')
+        )), '') AS denied
+      FROM unnest(${tableNames}::text[]) AS name, to_regclass(${schema} || '.' || name) AS class`
+    const { user, database, has_schema, may_create, missing, denied } = found
+    const place = has_schema ? `SCHEMA ${schema}` : `DATABASE ${database}`
+    if (missing !== '' && !may_create)
+      throw new Error(
+        `The schema ${schema} lacks the tables ${missing}, and the user may not create them. Run: GRANT CREATE ON ${place} TO ${user}`,
+      )
+    if (denied !== '')
+      throw new Error(
+        `The user may not write the tables ${denied}. Run: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${schema} TO ${user}`,
+      )
+    return found
+  }
+}
+
+const tableNames = ['entity', 'relationship', 'observable', 'applied', 'progress']
+
+interface Found {
+  readonly user: string
+  readonly database: string
+  readonly has_schema: boolean
+  readonly may_create: boolean
+  readonly missing: string
+  readonly denied: string
+}
+
+/** Where a relationship leads, by OpenCTI's ids if it has them. A sighting leads to where it was made. */
+function endsOf(entity: Entity): Readonly<Record<string, unknown>> {
+  const first = (...names: readonly string[]) =>
+    names.flatMap((name) => fieldOf(entity, name)).find((value) => value !== undefined)
+  return {
+    type: first('relationship_type') ?? entity.type,
+    source_id: first('source_ref', 'sighting_of_ref'),
+    source_type: first('source_type', 'sighting_of_type'),
+    target_id: first('target_ref', 'where_sighted_refs'),
+    target_type: first('target_type', 'where_sighted_types'),
+    start_time: first('start_time', 'first_seen'),
+    stop_time: first('stop_time', 'last_seen'),
+  }
+}
+
+/** Writes all rows with one statement; a row with an `id` replaces the one that is there. */
+async function write(sql: postgres.TransactionSql, table: string, rows: readonly object[]): Promise<void> {
+  if (rows.length === 0) return
+  const columns = Object.keys(rows[0]!)
+  const own = columns.map((name) => `excluded.${name}`)
+  const replace = sql`ON CONFLICT (id) DO UPDATE SET (${sql(columns)}) = (SELECT ${sql(own)})`
+  await sql`
+    INSERT INTO ${sql(table)} (${sql(columns)})
+    SELECT ${sql(columns)} FROM json_populate_recordset(NULL::${sql(table)}, ${JSON.stringify(rows)}::text::json)
+    ${columns.includes('id') ? replace : sql``}`
+}
+
+/** A client with one connection, which opens it again when a query needs it. When to try again is the base class's matter. */
+function clientOf(
+  { url, password, schema }: SettingsOf<typeof settings>['postgresql'],
+  name: string,
+): postgres.Sql {
+  const options = {
+    password: password.reveal(),
+    max: 1,
+    backoff: false,
+    socket: dial,
+    onnotice: () => {},
+    connection: {
+      application_name: name,
+      search_path: schema,
+      statement_timeout: 60_000,
+      idle_in_transaction_session_timeout: 60_000,
+    },
+  }
+  return postgres(url, options)
+}
+
+/** A server that hangs up is an error at once. Otherwise the client dials again and again while a query waits. */
+function dial({ host: [host], port: [port] }: { host: string[]; port: number[] }): Socket {
+  // The client verifies a certificate by `host`.
+  const socket = Object.assign(connect({ host: host!, port: port! }), { host })
+  const hungUp = Object.assign(new Error('the server closed the connection'), { code: 'ECONNRESET' })
+  const silent = Object.assign(new Error('the server does not answer'), { code: 'ETIMEDOUT' })
+  socket.once('end', () => socket.destroy(hungUp))
+  return socket.setTimeout(90_000, () => socket.destroy(silent))
+}

@@ -1,0 +1,3 @@
+import { PostgresqlConnector } from './connector.ts'
+
+await PostgresqlConnector.run()
