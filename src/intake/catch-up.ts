@@ -137,7 +137,12 @@ export class CatchUp {
       this.#received.clear()
       return false
     }
-    if (isDependency || envelope.type === undefined || name === 'delete') return false
+    if (isDependency || envelope.type === undefined) return false
+    if (name === 'delete') {
+      // It left the stream's filter before the catch-up sent it again, and the target is about to lose it.
+      this.#received.delete(`create:${key}`)
+      return false
+    }
     const toldMs = this.#received.get(`create:${key}`)
     // An older state would restore what the newer one has withdrawn.
     return toldMs !== undefined && Date.parse(updatedAtOf(entity) ?? '') <= toldMs
