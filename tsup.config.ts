@@ -1,7 +1,7 @@
 import { copyFile, writeFile } from 'node:fs/promises'
 import { defineConfig } from 'tsup'
 import { importHelpers } from './scripts/import-helpers.ts'
-import { inlineThread } from './scripts/inline-thread.ts'
+import { inlineProgram } from './scripts/inline-program.ts'
 
 /** What authors import; each can be had by `require` too. */
 const doors = { index: 'src/index.ts', testing: 'src/testing/index.ts', stix: 'src/stix/index.ts' }
@@ -21,7 +21,7 @@ export default defineConfig((options) => ({
   sourcemap: true,
   // Before all other imports of the file, which are evaluated in their order.
   banner: { js: `import '${checkNode}';` },
-  esbuildPlugins: [importHelpers, inlineThread],
+  esbuildPlugins: [importHelpers, inlineProgram],
   // Only the simulator needs graphql-js: it travels in the package, so that nobody who installs that gets one more dependency.
   noExternal: ['graphql'],
   esbuildOptions: (esbuild) => {

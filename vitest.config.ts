@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
@@ -26,6 +26,8 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    // For the processes that the tests start: an example imports the package by its name.
+    env: { NODE_OPTIONS: `--import ${pathToFileURL(path('./scripts/use-sources.ts')).href}` },
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',

@@ -3,7 +3,7 @@ import { describeError } from '../errors/verdict.ts'
 import { type Clock } from '../util/clock.ts'
 import { silentLogger } from '../util/logger.ts'
 import { raceWithSignal } from '../util/race-with-signal.ts'
-import { type AnyConnector } from './load-connector.ts'
+import { type AnyConnector } from '../connector/load-connector.ts'
 import { type CheckResult, failed, ok } from './check-result.ts'
 
 /** Name of {@link checkTarget}. */

@@ -1,5 +1,5 @@
 import { type EventContext } from '../contract/event-context.ts'
-import { type ConnectorClass } from './load-connector.ts'
+import { type ConnectorClass } from '../connector/load-connector.ts'
 
 /** An operation that would have been performed. */
 export interface PlannedOperation {

@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from 'commander'
 import { type ErrorCode, isStreamConnectorError } from '../errors/stream-connector-error.ts'
-import { ModuleError } from './load-connector.ts'
+import { ModuleError } from '../connector/load-connector.ts'
 import { printable } from './output.ts'
 
 /** Exit codes, as documented in the help. */

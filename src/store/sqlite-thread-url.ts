@@ -1,5 +1,5 @@
 /**
- * URL of the thread's code. The build puts the code itself into the URL (`scripts/inline-thread.ts`), so that
+ * URL of the thread's code. The build puts the code itself into the URL (`scripts/inline-program.ts`), so that
  * bundlers include it without any configuration.
  */
 export function sqliteThreadUrl(): URL {

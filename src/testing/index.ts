@@ -98,3 +98,17 @@ export { seededRandom } from './builders/seeded-random.ts'
 
 export { readRecording, type ReadRecordingOptions, type RecordedMessage } from './read-recording.ts'
 export { LiveChanges, type LiveChangesOptions } from './live-changes.ts'
+
+// Acceptance of a connector at its target
+
+export { acceptTarget } from './acceptance/accept-target.ts'
+export {
+  type AcceptanceOptions,
+  type AcceptanceTest,
+  type AcceptedTarget,
+  type AcceptTargetOptions,
+  type Given,
+  type ProxiedAddress,
+  type TargetAddress,
+} from './acceptance/acceptance-options.ts'
+export { type ReadContents } from './acceptance/contents.ts'

@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type ConnectorTools, connectorMark } from '../connector/connector-tools.ts'
-import { interceptStarts } from '../connector/start-interception.ts'
+import { type ConnectorTools, connectorMark } from './connector-tools.ts'
+import { interceptStarts } from './start-interception.ts'
 import { type ConnectorOptions } from '../contract/connector-options.ts'
-import { type StreamConnector } from '../connector/stream-connector.ts'
+import { type StreamConnector } from './stream-connector.ts'
 import { type Defaults } from '../settings/reading/resolve-defaults.ts'
 import { type SettingsDefinition } from '../settings/schemas/define-settings.ts'
 
@@ -35,9 +35,10 @@ export class ModuleError extends Error {}
  * Imports a file and finds its connector: the class the file runs, or else its default export, or else its
  * only exported connector class. `await SiemConnector.run()` in the file does not run.
  *
+ * @param name export to take instead.
  * @throws ModuleError if the file is unusable.
  */
-export async function loadConnector(file: string): Promise<LoadedConnector> {
+export async function loadConnector(file: string, name?: string): Promise<LoadedConnector> {
   const path = resolve(file)
   requireFile(file, path)
   const started = Promise.withResolvers<unknown>()
@@ -45,7 +46,7 @@ export async function loadConnector(file: string): Promise<LoadedConnector> {
   let connector: unknown
   try {
     const imported = (import(pathToFileURL(path).href) as Promise<Record<string, unknown>>).then((module) =>
-      exportedConnector(file, module),
+      name === undefined ? exportedConnector(file, module) : module[name],
     )
     // A file that awaits run() never finishes importing.
     connector = await Promise.race([started.promise, imported])

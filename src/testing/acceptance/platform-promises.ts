@@ -1,0 +1,121 @@
+import { systemClock } from '../../util/clock.ts'
+import { delay } from '../../util/delay.ts'
+import { AcceptanceFailure } from './acceptance-failure.ts'
+import { isKeysOnly, type AcceptancePromise, type Trial } from './acceptance-promise.ts'
+import { type AcceptanceStage } from './acceptance-stage.ts'
+import { type Contents } from './contents.ts'
+
+/** Promises about what happens at the platform, and to the process. */
+export const platformPromises: readonly AcceptancePromise[] = [
+  {
+    name: 'has what the platform has after the catch-up',
+    async try(trial) {
+      trial.stage.start()
+      await trial.stage.expectAsPlatform()
+    },
+  },
+  {
+    name: 'follows creates, updates, deletes, merges, filter exits and expiry',
+    async try(trial) {
+      const { stage } = trial
+      const { history, size } = stage
+      const { without = [] } = trial.history
+      const look = async () => {
+        await stage.settle()
+        return stage.read()
+      }
+      stage.start()
+      const before = await look()
+      for (let count = 0; count < size / 2; count++) await history.make('create')
+      const created = await look()
+      if ([...created.entries.keys()].every((key) => before.entries.has(key)))
+        throw new AcceptanceFailure(
+          `${Math.ceil(size / 2)} new entities brought nothing new to the target, as read() tells it.`,
+        )
+      for (let count = 0; count < size / 2; count++) {
+        await history.make(count % 2 === 0 ? 'update' : 'rate')
+        await history.make('rename')
+      }
+      const updated = await look()
+      if (!isKeysOnly(trial) && updated.equals(created))
+        throw new AcceptanceFailure(
+          `${size} updates (names, patterns, descriptions, labels, scores, markings) changed nothing at the target, as read() tells it. ` +
+            'If the connector passes any of that on, let read() return it; a connector that only creates and deletes leaves out update().',
+        )
+      for (const happening of ['merge', 'leave', 'return', 'revoke', 'expire'] as const)
+        for (let count = 0; count < 3; count++) await history.make(happening)
+      await history.change(size)
+      if (!without.includes('delete')) await expectDeletes(trial, await look())
+      await stage.expectAsPlatform(isKeysOnly(trial))
+    },
+  },
+  {
+    name: 'loses nothing when it is killed at random moments',
+    async try(trial) {
+      const { stage } = trial
+      stage.start()
+      for (let kill = 0; kill < stage.kills; kill++) {
+        await stage.history.change(stage.size / 4)
+        await randomMoment(stage)
+        await stage.kill()
+        await stage.history.change(stage.size / 8)
+        stage.start()
+      }
+      await stage.expectAsPlatform(isKeysOnly(trial))
+    },
+  },
+  {
+    name: 'finds its way when the state folder is lost',
+    async try(trial) {
+      const { stage } = trial
+      stage.start()
+      await stage.history.change(stage.size / 2)
+      await stage.settle()
+      await stage.stop()
+      await stage.loseState()
+      // Of values whose entities are gone by now, nobody tells.
+      await stage.history.change(stage.size / 2, ['create', 'update', 'rename'])
+      stage.start()
+      await stage.settle()
+      // Nobody knows whether the target has what an update takes out of the connector's own filter.
+      await stage.history.change(stage.size / 2, ['create', 'update', 'rename', 'delete', 'merge', 'leave'])
+      await stage.expectAsPlatform(isKeysOnly(trial))
+    },
+  },
+  {
+    name: 'stops in the middle and resumes',
+    async try(trial) {
+      const { stage } = trial
+      for (let stop = 0; stop < 2; stop++) {
+        stage.start()
+        await stage.history.change(stage.size / 4)
+        await randomMoment(stage)
+        await stage.stop()
+        await stage.history.change(stage.size / 4)
+      }
+      stage.start()
+      await stage.expectAsPlatform(isKeysOnly(trial))
+    },
+  },
+]
+
+async function expectDeletes({ stage }: Trial, before: Contents): Promise<void> {
+  const alive = stage.history.entities.filter(({ isGone }) => !isGone)
+  for (const entity of alive.filter((_, index) => index % 2 === 0)) await stage.history.make('delete', entity)
+  await stage.settle()
+  const after = await stage.read()
+  if ([...before.entries.keys()].every((key) => after.entries.has(key)))
+    throw new AcceptanceFailure(
+      `${Math.ceil(alive.length / 2)} deleted entities took nothing away from the target, as read() tells it. ` +
+        'If they are only marked as gone there, let read() leave them out.',
+    )
+}
+
+/** Lets the connector work until some of what it has to do is done: after the next few exchanges with the target, or a short while. */
+async function randomMoment(stage: AcceptanceStage): Promise<void> {
+  const { proxy, random } = stage
+  const goal = (proxy?.exchanges ?? 0) + 1 + Math.floor(random() * stage.size)
+  const untilMs = systemClock.monotonic() + 100 + random() * 700
+  const isOver = () => systemClock.monotonic() >= untilMs || (proxy !== undefined && proxy.exchanges >= goal)
+  while (!isOver()) await delay(systemClock, 2)
+}

@@ -1,0 +1,115 @@
+import { AcceptanceFailure } from './acceptance-failure.ts'
+import { isKeysOnly, type AcceptancePromise, type Trial } from './acceptance-promise.ts'
+import { type AcceptanceStage } from './acceptance-stage.ts'
+import { type Mishap } from './target-proxy.ts'
+
+const noAddress = ({ stage: { proxy } }: Trial) =>
+  proxy === undefined ? 'the target has no address, so that no proxy can stand in between' : undefined
+
+const noHttp = (trial: Trial) =>
+  noAddress(trial) ??
+  (trial.stage.proxy!.isHttp
+    ? undefined
+    : 'the target does not speak HTTP, so that nobody can answer in its place')
+
+/** Promises about a target that has bad days. */
+export const targetPromises: readonly AcceptancePromise[] = [
+  {
+    name: 'waits while the target is away and catches up',
+    whyNot: noAddress,
+    async try(trial) {
+      const { stage } = trial
+      const proxy = stage.proxy!
+      stage.start()
+      for (let time = 0; time < 2; time++) {
+        const { exchanges } = proxy
+        await stage.history.change(stage.size / 4)
+        await stage.until(
+          () => proxy.exchanges > exchanges,
+          () => 'The connector did not ask the target, although something has changed at the platform.',
+        )
+        const { retries } = (await stage.status())!
+        await proxy.goAway()
+        await stage.history.change(stage.size / 2)
+        await expectPatience(stage, retries)
+        await proxy.comeBack()
+      }
+      await stage.expectAsPlatform(isKeysOnly(trial))
+    },
+  },
+  {
+    name: 'survives a slow target',
+    whyNot: noAddress,
+    async try(trial) {
+      const { stage } = trial
+      stage.proxy!.trouble = () => ({ kind: 'delay', ms: Math.floor(stage.random() * 40) })
+      stage.start()
+      await stage.history.change(stage.size)
+      await stage.expectAsPlatform(isKeysOnly(trial))
+    },
+  },
+  {
+    name: 'goes on after cut connections and lost answers',
+    whyNot: noAddress,
+    async try(trial) {
+      const kinds = ['cut', 'half-answer', 'lost-answer'] as const
+      await tryMishaps(trial, (luck) => ({ kind: kinds[Math.floor(luck * kinds.length)]! }))
+    },
+  },
+  {
+    name: 'goes on after 429 with Retry-After, 500, 503 and a conflict of 409',
+    whyNot: noHttp,
+    async try(trial) {
+      const answers: readonly Mishap[] = [
+        { kind: 'answer', status: 429, headers: { 'retry-after': '1' } },
+        { kind: 'answer', status: 500 },
+        { kind: 'answer', status: 503 },
+        // A gateway tried it twice: the target has done it, and says so.
+        { kind: 'answer', status: 409, isDone: true },
+      ]
+      await tryMishaps(trial, (luck) => answers[Math.floor(luck * answers.length)]!)
+    },
+  },
+]
+
+/** Share of exchanges that go wrong. */
+const mishapShare = 0.15
+
+async function tryMishaps(trial: Trial, choose: (luck: number) => Mishap): Promise<void> {
+  const { stage } = trial
+  const proxy = stage.proxy!
+  let mishaps = 0
+  stage.start()
+  proxy.trouble = () => {
+    if (stage.random() >= mishapShare) return undefined
+    mishaps++
+    return choose(stage.random())
+  }
+  await stage.history.change(stage.size)
+  await stage.until(
+    () => mishaps >= 5 || proxy.exchanges > 200,
+    () => 'The connector stopped asking the target.',
+  )
+  await stage.settle()
+  proxy.trouble = undefined
+  await stage.replay()
+  await stage.history.change(stage.size / 8)
+  await stage.expectAsPlatform(isKeysOnly(trial))
+}
+
+/** While the target is away, the connector neither ends nor gives anything up. */
+async function expectPatience(stage: AcceptanceStage, before: number): Promise<void> {
+  await stage.until(
+    async () => {
+      const status = await stage.status()
+      return status !== undefined && (status.outage !== undefined || status.retries > before)
+    },
+    () =>
+      'No call failed while the target was away. Do the hooks wait for the target, and let its errors through?',
+  )
+  const letters = await stage.deadLetters()
+  if (letters.length > 0)
+    throw new AcceptanceFailure(
+      `The connector gave up ${letters.length} events while the target was away: ${letters[0]!.error}`,
+    )
+}

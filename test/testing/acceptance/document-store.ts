@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { type AddressInfo } from 'node:net'
+import { json } from 'node:stream/consumers'
+
+/** What a connector stores. */
+export interface StoredDocument {
+  readonly entity: string
+  readonly [property: string]: unknown
+}
+
+/** A small HTTP target: stores documents under ids of its own, or under those that callers choose. */
+export class DocumentStore implements AsyncDisposable {
+  readonly #documents = new Map<string, StoredDocument>()
+  readonly #server = createServer((request, response) => void this.#serve(request, response))
+
+  static async start(): Promise<DocumentStore> {
+    const store = new DocumentStore()
+    store.#server.listen(0, '127.0.0.1')
+    await once(store.#server, 'listening')
+    return store
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/documents`
+  }
+
+  /** Every document, by the entity that it says it is about. */
+  read(): [string, StoredDocument][] {
+    return [...this.#documents.values()].map((document) => [document.entity, document])
+  }
+
+  reset(): void {
+    this.#documents.clear()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections()
+    this.#server.close()
+    await once(this.#server, 'close')
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, searchParams } = new URL(request.url!, 'http://store')
+    const id = pathname.split('/')[2]
+    const answer = (status: number, body?: unknown) => response.writeHead(status).end(JSON.stringify(body))
+    switch (request.method) {
+      case 'GET': {
+        const wanted = searchParams.get('entity')
+        const found = [...this.#documents].filter(([, { entity }]) => entity === wanted)
+        return void answer(
+          200,
+          found.map(([each]) => each),
+        )
+      }
+      case 'POST': {
+        const made = randomUUID()
+        this.#documents.set(made, (await json(request)) as StoredDocument)
+        return void answer(201, { id: made })
+      }
+      case 'PUT':
+        this.#documents.set(id!, (await json(request)) as StoredDocument)
+        return void answer(204)
+      default:
+        return void answer(this.#documents.delete(id!) ? 204 : 404)
+    }
+  }
+}
