@@ -27,7 +27,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // For the processes that the tests start: an example imports the package by its name.
-    env: { NODE_OPTIONS: `--import ${pathToFileURL(path('./scripts/use-sources.ts')).href}` },
+    env: { NODE_OPTIONS: `--import ${pathToFileURL(path('./scripts/resolve-package.ts')).href}` },
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',

@@ -5,6 +5,10 @@ export default defineConfig({
   test: {
     root: import.meta.dirname,
     include: ['*/connector.test.ts'],
+    // For the processes that the tests start: they run on the built package, too.
+    env: {
+      NODE_OPTIONS: `--import ${new URL('../scripts/resolve-package.ts?from=dist', import.meta.url).href}`,
+    },
     testTimeout: 120_000,
     hookTimeout: 120_000,
     server: { deps: { external: [/\/dist\//] } },

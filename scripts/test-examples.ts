@@ -59,7 +59,7 @@ async function rowOf(example: Example): Promise<Row> {
     await installNeeds(example)
     const version = await installedVersion(example)
     const { said, skipped, ...counts } = await runExample(example)
-    const why = skipped > 0 ? `${skipped} tests were skipped` : undefined
+    const why = skipped.length > 0 ? `not tried: ${skipped.join('; ')}` : undefined
     if (counts.failed > 0) console.log(said)
     return {
       ...base,

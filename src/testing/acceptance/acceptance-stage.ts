@@ -13,37 +13,19 @@ import { comparePositions, parsePosition, startOfTime, type Position } from '../
 import { seededRandom } from '../builders/seeded-random.ts'
 import { connectorCapabilities } from '../live/access.ts'
 import { Simulator } from '../simulator.ts'
-import { type AcceptanceOptions, type Given, type TargetAddress } from './acceptance-options.ts'
+import { type AcceptanceOptions } from './acceptance-options.ts'
 import { AcceptanceFailure } from './acceptance-failure.ts'
-import { type ConnectorDescription } from './child-messages.ts'
 import { ConnectorProcess } from './connector-process.ts'
+import { lettersText, saidBy, whyNot } from './connector-words.ts'
 import { Contents, type Difference } from './contents.ts'
 import { describeDifferences } from './describe-difference.ts'
 import { type EntityKind } from './entity-kind.ts'
 import { PlatformHistory, type HistoryOptions } from './platform-history.ts'
+import { addressSettings, given, hurry, inheritedEnvironment } from './stage-environment.ts'
 import { startTargetProxy, type TargetProxy } from './target-proxy.ts'
 
 const lookEveryMs = 20
 const defaultPatienceMs = 30_000
-
-/** Moments instead of seconds, and lists at once. */
-const hurry = {
-  CONNECTOR_LIVE_STREAM_START_TIMESTAMP: '0',
-  CONNECTOR_RETRY_BASE_MS: '30',
-  CONNECTOR_RETRY_MAX_MS: '300',
-  CONNECTOR_OUTAGE_PROBE_MIN_MS: '50',
-  CONNECTOR_OUTAGE_PROBE_MAX_MS: '300',
-  CONNECTOR_BATCH_MAX_WAIT_MS: '50',
-  CONNECTOR_SNAPSHOT_MIN_INTERVAL_MS: '100',
-  CONNECTOR_SNAPSHOT_MAX_SHRINK: '100',
-}
-
-/** What a connector takes. */
-export interface Acceptance {
-  readonly about: ConnectorDescription
-  /** Kinds of entities that came to the target. */
-  readonly kinds: readonly EntityKind[]
-}
 
 /** A platform, a connector that is started and killed, and a proxy before the target: all for one test. */
 export class AcceptanceStage implements AsyncDisposable {
@@ -89,8 +71,7 @@ export class AcceptanceStage implements AsyncDisposable {
       folder,
       random: seededRandom(seed),
       environment: {
-        ...inherited(),
-        NODE_COMPILE_CACHE: join(tmpdir(), 'opencti-accept-compiled'),
+        ...inheritedEnvironment(),
         ...simulator.environment(),
         ...hurry,
         ...own,
@@ -363,45 +344,4 @@ interface StageParts {
   readonly random: Random
   readonly environment: Readonly<Record<string, string>>
   readonly folder: string
-}
-
-/** Resolves an option that may be a function. */
-async function given<T>(option: Given<T> | undefined): Promise<T | undefined> {
-  return typeof option === 'function' ? await (option as () => T | Promise<T>)() : option
-}
-
-/** The environment of this process, without the settings of another connector, and without proxies: everything is on this machine. */
-function inherited(): Record<string, string> {
-  const others = /^(?:OPENCTI|CONNECTOR)_|^(?:https?|no|all)_proxy$|^NODE_CHANNEL|^VITEST/i
-  return Object.fromEntries(
-    Object.entries(process.env).filter(([name, value]) => value !== undefined && !others.test(name)),
-  ) as Record<string, string>
-}
-
-function addressSettings({ setting }: TargetAddress, proxied: string): Readonly<Record<string, string>> {
-  if (typeof setting === 'string') return { [setting]: proxied }
-  const { hostname, port } = new URL(/^[a-z][a-z\d+.-]*:\/\//i.test(proxied) ? proxied : `tcp://${proxied}`)
-  return setting({ url: proxied, host: hostname, port: Number(port) })
-}
-
-/** The last lines that a connector wrote, for a failure. */
-function saidBy({ said }: ConnectorProcess): string {
-  const lines = said.split('\n').filter((line) => line !== '')
-  return lines.length === 0 ? '' : `\nIt said last:\n  ${lines.slice(-4).join('\n  ').slice(-1200)}`
-}
-
-function lettersText(letters: readonly DeadLetterSummary[]): string {
-  const [first] = letters
-  if (first === undefined) return ''
-  const count = letters.length === 1 ? 'There is 1 dead letter' : `There are ${letters.length} dead letters`
-  return `\n${count}. The first, a ${first.eventType} of ${first.entityId ?? 'nobody knows what'}: ${first.error}`
-}
-
-function whyNot(status: ConnectorStatus | undefined): string {
-  if (status === undefined) return 'it has not even started'
-  const { notReady, inFlight, catchingUp, received } = status
-  const reasons = notReady.map(({ part, reason }) => `${part}: ${reason}`)
-  if (inFlight > 0) reasons.push(`${inFlight} of ${received} events are not finished`)
-  if (catchingUp) reasons.push('it is still catching up')
-  return reasons.length === 0 ? 'it does not read on' : reasons.join('; ')
 }
