@@ -4,6 +4,7 @@ import { isStreamConnectorError, StreamConnectorError } from '../errors/stream-c
 import { delivered, type Outcome } from '../events/event-counters.ts'
 import { type Operation } from '../events/operation.ts'
 import { type EntityRecord } from '../store/state-store.ts'
+import { delay } from '../util/delay.ts'
 import { isThenable } from '../util/is-thenable.ts'
 import { type ContextFacts, EventContext } from '../contract/event-context.ts'
 import { type FlushOperation, type ConnectorHooks } from '../contract/hooks.ts'
@@ -12,6 +13,7 @@ import { missingId } from '../id-map/target-ids.ts'
 import { type OverdueListener } from '../flow/operation-handler.ts'
 import { FeatureList } from './feature-list.ts'
 import { HookCall, type HookLimits } from './hook-call.ts'
+import { SearchLag } from './search-lag.ts'
 import { type TargetEffectsOptions, type TargetKnowledge } from './target-effects-options.ts'
 
 /**
@@ -24,6 +26,7 @@ export class TargetEffects {
   readonly #idMap: TargetKnowledge
   readonly #limits: HookLimits
   readonly #facts: ContextFacts
+  readonly #searchLag: SearchLag
   /** Must be told what became of each operation. */
   readonly features: FeatureList
 
@@ -33,6 +36,7 @@ export class TargetEffects {
     this.#idMap = options.idMap
     this.#limits = limits
     this.features = new FeatureList(options.features, limits, options.logger)
+    this.#searchLag = new SearchLag(options.delivery.searchLagMs, limits.clock)
     this.#facts = { written: options.checkpointer, logger: options.logger }
   }
 
@@ -114,6 +118,7 @@ export class TargetEffects {
       const created = call.run('create', () => hooks.create!(item, context))
       externalId = idOf('create', isThenable(created) ? await created : created)
     } catch (error) {
+      this.#searchLag.failed(operation.key, error)
       if (errorFacts(error, 0).status !== 409) throw error
       if (this.#options.delivery.on.createExisting !== 'ok')
         throw new PermanentError('The target already has this entity (409).', { cause: error })
@@ -157,9 +162,15 @@ export class TargetEffects {
     return delivered
   }
 
-  /** The target's id of an entity, from `find`. */
+  /** The target's id of an entity, from `find`. Undefined if the target surely does not have it. */
   async #find(operation: Operation, context: EventContext, call: HookCall): Promise<string | undefined> {
-    return idOf('find', await call.run('find', () => this.#hooks.find!(operation.entity, context)))
+    const find = async () =>
+      idOf('find', await call.run('find', () => this.#hooks.find!(operation.entity, context)))
+    const id = await find()
+    const waitMs = id === undefined ? this.#searchLag.waitMs(operation.key) : 0
+    if (waitMs === 0) return id
+    await delay(this.#limits.clock, waitMs, this.#limits.stopped)
+    return find()
   }
 
   #missing(operation: Operation, cause: unknown): StreamConnectorError {

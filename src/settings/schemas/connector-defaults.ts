@@ -87,6 +87,13 @@ export interface ConnectorDefaults {
    */
   hookTimeoutMs?: number | undefined
   /**
+   * How long the target’s search may not show what was just created, in milliseconds. If `find` returns nothing, it
+   * is called again when that time has passed since the start and since the last create of the entity that may have
+   * had its effect. A number from 0 to 3,600,000. Environment: `CONNECTOR_SEARCH_LAG_MS`.
+   * @default 0
+   */
+  searchLagMs?: number | undefined
+  /**
    * Time to finish work after a stop is requested, in milliseconds. A number from 0 to 3,600,000.
    * Environment: `CONNECTOR_STOP_GRACE_MS`.
    * @default 8000

@@ -134,6 +134,12 @@ export interface DeliveryOptions {
   readonly queue: ResolvedQueueOptions
   /** Time limit of a hook call, in milliseconds. Unset: no limit. */
   readonly hookTimeoutMs?: number | undefined
+  /**
+   * How long the target’s search may not show what was just created, in milliseconds. If `find` returns nothing, it
+   * is called again when that time has passed since the start and since the last create of the entity that may have
+   * had its effect.
+   */
+  readonly searchLagMs: number
   /** Time to finish work after a stop is requested, in milliseconds. */
   readonly stopGraceMs: number
   /** Remember which entities were pushed, and under which target id. */

@@ -46,6 +46,14 @@ export const deliverySchema = z.strictObject({
     .optional()
     .describe('Time limit of a hook call, in milliseconds.')
     .register(settingNotes, { forAuthors: 'Unset: no limit.' }),
+  searchLagMs: between(0, hourMs)
+    .default(0)
+    .describe('How long the target’s search may not show what was just created, in milliseconds.')
+    .register(settingNotes, {
+      forAuthors:
+        'If `find` returns nothing, it is called again when that time has passed since the start and since the last create of ' +
+        'the entity that may have had its effect.',
+    }),
   stopGraceMs: between(0, hourMs)
     .default(8000)
     .describe('Time to finish work after a stop is requested, in milliseconds.'),
