@@ -1,28 +1,32 @@
 import {
-  type ConnectorDefaults,
-  type Entity,
-  type EventContext,
-  type KeyedItem,
   StreamConnector,
-  defineSettings,
   itemsOf,
-  targetSettings,
+  type ConnectorDefaults,
+  type ConnectorList,
+  type Entity,
+  type ItemKind,
+  type NoSettings,
+  type ValueItem,
 } from 'opencti-stream-connector'
 
-const settings = defineSettings({ firewall: targetSettings('token') })
+const list = (wanted: ItemKind): ConnectorList => ({
+  format: 'plain',
+  only: ({ key }) => key.startsWith(`${wanted}:`),
+})
 
-/** Blocks and unblocks single addresses at a firewall. */
-export class BlockListConnector extends StreamConnector<typeof settings, KeyedItem> {
-  static override readonly settings = settings
-  static override readonly defaults = { name: 'Block list' } satisfies ConnectorDefaults
-  readonly #firewall = this.targetHttp(this.settings.firewall)
-
-  transform(entity: Entity): KeyedItem[] {
-    const { items } = itemsOf(entity)
-    return items.filter(({ kind }) => kind.startsWith('ipv')).map(({ value }) => ({ key: value }))
+/** Serves lists of what indicators name, for firewalls that fetch them: `/lists/ipv4`, `/lists/ipv6`, `/lists/domains`. */
+export class BlocklistConnector extends StreamConnector<NoSettings, ValueItem> {
+  static override readonly defaults = {
+    name: 'Block list',
+    scope: ['indicator'],
+    filter: { types: ['indicator'], minScore: 50, maxTlp: 'TLP:AMBER' },
+    on: { expired: 'delete', expiryTimer: true },
+  } satisfies ConnectorDefaults
+  static override readonly lists = {
+    ipv4: list('ipv4-addr'),
+    ipv6: list('ipv6-addr'),
+    domains: list('domain-name'),
   }
-  override create = async ({ key }: KeyedItem) =>
-    void (await this.#firewall.put(`blocked/${encodeURIComponent(key)}`))
-  override delete = async ({ key }: EventContext) =>
-    void (await this.#firewall.delete(`blocked/${encodeURIComponent(key!)}`))
+
+  transform = (entity: Entity): ValueItem[] => [...itemsOf(entity).items]
 }

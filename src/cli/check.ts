@@ -2,6 +2,8 @@ import { Command, InvalidArgumentError } from 'commander'
 import { MemoryStore } from '../store/memory-store.ts'
 import { routesNotKnown } from '../settings/reading/changed-routes.ts'
 import { defineSettings } from '../settings/schemas/define-settings.ts'
+import { requireListAccess } from '../observe/http/list-access.ts'
+import { areServed, type ConnectorList } from '../snapshots/list-files.ts'
 import { futureStart } from '../settings/reading/future-start.ts'
 import { loadSettings } from '../settings/reading/load-settings.ts'
 import { settingsHint } from '../connector/settings-hint.ts'
@@ -94,6 +96,7 @@ async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number):
     } else {
       connector = new loaded.connector({ directory, store: new MemoryStore(), logger: silentLogger })
       settings = connector.settings
+      requireReaders(connector)
       const { settings: definition, defaults } = loaded.connector
       nearMisses = loaded.tools.nearMisses(definition, {
         directory,
@@ -123,6 +126,13 @@ async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number):
   if (loaded === undefined || connector === undefined) {
     yield skipped(targetCheck, 'name the connector file to check it')
   } else yield clean(await checkTarget(connector, systemClock, limitMs))
+}
+
+/** @throws StreamConnectorError `SETTINGS_INVALID` if nobody could fetch the connector's lists, or everybody. */
+function requireReaders({ constructor, delivery: { health }, settings }: AnyConnector): void {
+  const { lists = {} } = constructor as { lists?: Readonly<Record<string, ConnectorList>> }
+  if (areServed(lists, health.port !== undefined))
+    requireListAccess({ ...health, token: settings.connector.list_token })
 }
 
 /**

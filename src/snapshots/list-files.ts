@@ -44,8 +44,7 @@ export class ListFiles {
     const names = Object.keys(lists).flatMap((name) =>
       routes.length === 0 ? [name] : routes.map((route) => nameOf(name, route)),
     )
-    const areAllFiles = Object.values(lists).every(({ path }) => path !== undefined)
-    if (!areAllFiles || options.isServed) this.served = new ServedLists(names)
+    if (areServed(lists, options.isServed)) this.served = new ServedLists(names)
   }
 
   /** Serves what an earlier process wrote. */
@@ -96,6 +95,12 @@ export class ListFiles {
       yield { name, path: list.path ?? join(this.#options.folder, name), list }
     }
   }
+}
+
+/** Whether lists are served: those without a path can be had in no other way. */
+export function areServed(lists: Readonly<Record<string, ConnectorList>>, hasEndpoint: boolean): boolean {
+  const all = Object.values(lists)
+  return all.some(({ path }) => path === undefined) || (hasEndpoint && all.length > 0)
 }
 
 export interface ListFilesOptions {

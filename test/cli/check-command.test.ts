@@ -57,6 +57,21 @@ test('checks everything but the target without a file, and leaves nothing behind
   expect(await readdir(folder)).toEqual([])
 })
 
+test('reports lists that nobody could fetch, or everybody', async () => {
+  const { folder, check } = await stage()
+  const file = await writeConnector(folder, simpleConnector("static lists = { all: { format: 'plain' } }"))
+  const unserved = await check([file])
+  expect(unserved.code).toBe(2)
+  expect(unserved.problem).toMatchObject({
+    name: 'Settings',
+    message: expect.stringContaining('CONNECTOR_HEALTH_PORT (connector.health_port) is not set'),
+  })
+  const open = await check([file], { CONNECTOR_HEALTH_PORT: '0', CONNECTOR_HEALTH_HOST: '0.0.0.0' })
+  expect(open.problem?.message).toContain('CONNECTOR_LIST_TOKEN (connector.list_token) is not set')
+  const well = await check([file], { CONNECTOR_HEALTH_PORT: '0' })
+  expect(well.statuses).toMatchObject({ Settings: 'ok', Target: 'ok' })
+})
+
 test('reports a start in the future', async () => {
   const { check } = await stage()
   const { answer } = await check([], { CONNECTOR_LIVE_STREAM_START_TIMESTAMP: '2099-01-01' })

@@ -1,13 +1,11 @@
 import { type IncomingMessage } from 'node:http'
-import { isIPv4 } from 'node:net'
 import { createGzip } from 'node:zlib'
-import { StreamConnectorError } from '../../errors/stream-connector-error.ts'
 import { type ServedLists, type ServedVersion } from '../../lists/served-lists.ts'
 import { type Clock } from '../../util/clock.ts'
 import { millisecondsOfHttpDate } from '../../util/http-date.ts'
-import { type Secret } from '../../util/secret.ts'
 import { isOwnHost } from './host-check.ts'
 import { type HttpAnswer, type HttpFolder } from './http-endpoint.ts'
+import { isOpen, type ListAccess, requireListAccess } from './list-access.ts'
 import { challenges, hasToken } from './list-token.ts'
 
 /** Path of the lists. */
@@ -19,15 +17,10 @@ const retryAfterSeconds = 30
 /** Smaller lists are not compressed. */
 const minGzipBytes = 1024
 
-export interface ListFolderOptions {
+export interface ListFolderOptions extends ListAccess {
   readonly lists: ServedLists
   readonly clock: Clock
-  /** The address the server listens on. */
-  readonly host: string
-  readonly port: number | undefined
-  /** Optional if only this machine can connect; even then, pages of other web sites must not read the lists. */
-  readonly token: Secret | undefined
-  /** Host names accepted without a token, in lower case. */
+  /** Host names accepted without a token, in lower case: pages of other web sites must not read the lists. */
   readonly names: ReadonlySet<string>
 }
 
@@ -38,33 +31,22 @@ export interface ListFolderOptions {
  *
  * @throws StreamConnectorError `SETTINGS_INVALID` if lists could not be served, or would be open to everyone.
  */
-export function listFolder({ lists, clock, host, port, token, names }: ListFolderOptions): HttpFolder {
-  const isOpen = token === undefined || token.reveal() === ''
-  if (port === undefined)
-    throw new StreamConnectorError(
-      'SETTINGS_INVALID',
-      'CONNECTOR_HEALTH_PORT (connector.health_port) is not set, but this connector serves lists on that port. Set it.',
-    )
-  if (isOpen && !isLoopback(host))
-    throw new StreamConnectorError(
-      'SETTINGS_INVALID',
-      'CONNECTOR_LIST_TOKEN (connector.list_token) is not set, so anyone who can reach CONNECTOR_HEALTH_HOST could read the lists. Set it to a long random token, or set CONNECTOR_HEALTH_HOST to 127.0.0.1.',
-    )
+export function listFolder({ lists, clock, names, ...access }: ListFolderOptions): HttpFolder {
+  requireListAccess(access)
+  const { token } = access
   return {
     path: listsPath,
     answer: (request, name) => {
-      if (!isOpen && !hasToken(request.headers.authorization, token))
+      if (isOpen(token)) {
+        if (!isOwnHost(request.headers.host, names)) return without(403)
+      } else if (!hasToken(request.headers.authorization, token))
         return without(401, { 'www-authenticate': challenges })
-      if (isOpen && !isOwnHost(request.headers.host, names)) return without(403)
       if (!lists.has(name)) return without(404)
       const version = lists.version(name)
       return version === undefined ? notYet() : answerWith(version, request, clock.now())
     },
   }
 }
-
-const isLoopback = (host: string) =>
-  host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))
 
 const without = (status: number, headers: HttpAnswer['headers'] = {}): HttpAnswer => ({
   status,

@@ -8,10 +8,10 @@ import {
   openCtiPropertiesOf,
   type StixObject,
 } from 'opencti-stream-connector/testing'
-import { startFirewall } from '../../../examples/blocklist/server.ts'
 import { startFalcon } from '../../../examples/crowdstrike/server.ts'
 import { startJira } from '../../../examples/jira/server.ts'
 import { startWebhookReceiver } from '../../../examples/webhook/server.ts'
+import { FirewallService } from './firewall/firewall-service.ts'
 import { killCount, stormProgram } from './program.ts'
 
 const example = (name: string) => () =>
@@ -107,8 +107,8 @@ const addressPattern = (number: number) =>
 const addressesIn = (entity: StixObject) =>
   [...String(entity['pattern']).matchAll(/'([^']*)'/g)].map(([, address]) => address!)
 
-for (const [way, title] of [
-  ['', 'single addresses'],
+for (const [file, title] of [
+  ['block-list', 'single addresses'],
   ['snapshot', 'whole lists'],
 ] as const)
   test(
@@ -116,9 +116,8 @@ for (const [way, title] of [
     { timeout },
     async () => {
       await stormProgram({
-        target: await startFirewall(),
-        program: example('blocklist'),
-        arguments: [way],
+        target: await FirewallService.start(),
+        program: () => fileURLToPath(new URL(`./firewall/${file}.ts`, import.meta.url)),
         keepsState: true,
         environment: (front) => ({
           FIREWALL_URL: front.url,
@@ -139,9 +138,8 @@ test(
   async () => {
     const port = await freePort()
     await stormProgram({
-      target: await startFirewall(),
+      target: await FirewallService.start(),
       program: example('blocklist'),
-      arguments: ['pulled-list'],
       keepsState: true,
       environment: () => ({
         CONNECTOR_HEALTH_PORT: String(port),
@@ -149,12 +147,17 @@ test(
         CONNECTOR_SNAPSHOT_MIN_INTERVAL_MS: '100',
       }),
       build: (number, texts) =>
-        buildIndicator('ipv4', { seed: 1000 + number, ...texts, pattern: addressPattern(number) }),
+        buildIndicator('ipv4', {
+          seed: 1000 + number,
+          ...texts,
+          pattern: addressPattern(number),
+          x_opencti_score: 80,
+        }),
       expected: (entity, isGone) => (isGone ? undefined : addressesIn(entity)),
       actual: async () => {
         const headers = { authorization: 'Bearer a-list-token-for-trying-it' }
         // It is not there while the connector starts.
-        const response = await fetch(`http://127.0.0.1:${port}/lists/addresses`, { headers }).catch(
+        const response = await fetch(`http://127.0.0.1:${port}/lists/ipv4`, { headers }).catch(
           () => undefined,
         )
         const text = (await response?.text()) ?? ''

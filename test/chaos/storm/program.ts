@@ -39,7 +39,6 @@ export interface ProgramStorm<Target extends StormedTarget> {
   readonly check?: (front: FaultyFront) => void
   /** Whether the state survives all kills. */
   readonly keepsState?: boolean
-  readonly arguments?: readonly string[]
 }
 
 /** The installed package is this checkout. */
@@ -74,7 +73,7 @@ export async function stormProgram<Target extends StormedTarget>(storm: ProgramS
   const start = () => {
     const begun = spawn(
       process.execPath,
-      ['--disable-warning=ExperimentalWarning', '--import', imports, file, ...(storm.arguments ?? [])],
+      ['--disable-warning=ExperimentalWarning', '--import', imports, file],
       {
         env,
         cwd: folder,

@@ -13,7 +13,7 @@ import {
 const settings = defineSettings({ firewall: targetSettings('token') })
 
 /** Uploads the whole list to a firewall that takes nothing less. */
-export class SnapshotConnector extends StreamConnector<typeof settings, ValueItem> {
+class SnapshotConnector extends StreamConnector<typeof settings, ValueItem> {
   static override readonly settings = settings
   static override readonly defaults = {
     name: 'Block list snapshot',
@@ -30,3 +30,5 @@ export class SnapshotConnector extends StreamConnector<typeof settings, ValueIte
     await this.#firewall.put('blocked', { body, duplex: 'half', signal })
   }
 }
+
+await SnapshotConnector.run()
