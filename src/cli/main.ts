@@ -1,11 +1,13 @@
 import { Command } from 'commander'
 import { checkCommand } from './check.ts'
+import { createCommand } from './create/create-command.ts'
 import { deadLettersCommand } from './dead-letters.ts'
+import { examplesCommand } from './create/examples-command.ts'
 import { idMapCommand } from './id-map.ts'
 import { snapshotCommand } from './snapshot.ts'
 import { playCommand } from './play.ts'
 import { flushed } from './output.ts'
-import { hideSqliteWarning } from './quiet-warnings.ts'
+import { hideWarnings } from './quiet-warnings.ts'
 import { exitCodeHelp, runCommandLine } from './run-command-line.ts'
 import { recordCommand } from './record.ts'
 import { schemaCommand } from './schema.ts'
@@ -16,6 +18,7 @@ import { version } from '../util/version.ts'
 
 const help = `
 Examples:
+  opencti-stream create my-connector --from webhook   a new connector
   opencti-stream check src/main.ts   is everything ready for the connector?
   opencti-stream tail --from 1h      what happened, then live
   opencti-stream simulate            a local platform, without OpenCTI
@@ -36,9 +39,11 @@ const program = new Command('opencti-stream')
   .addCommand(idMapCommand())
   .addCommand(snapshotCommand())
   .addCommand(schemaCommand())
+  .addCommand(createCommand())
+  .addCommand(examplesCommand())
   .addHelpText('after', help + exitCodeHelp)
 
-hideSqliteWarning()
+hideWarnings()
 const code = await runCommandLine(program, process.argv.slice(2))
 await Promise.all([flushed(process.stdout), flushed(process.stderr)])
 // Importing a connector may open a pool or server, which would keep this process alive.

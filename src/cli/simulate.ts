@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { buildKnowledgeBase } from '../testing/builders/build-knowledge-base.ts'
 import { type StixSource } from '../testing/knowledge/bundle.ts'
@@ -9,7 +11,9 @@ import { type SimulatedRequest } from '../testing/http/request-log.ts'
 import { systemClock } from '../util/clock.ts'
 import { onInterrupt } from './interrupt.ts'
 import { counted, note } from './output.ts'
-import { exitCodesHelp } from './run-command-line.ts'
+import { runChild } from './run-child.ts'
+import { CommandFailed, exitCodesHelp } from './run-command-line.ts'
+import { startTarget } from './start-target.ts'
 import { wholeNumberFrom } from './whole-number.ts'
 
 const help = `
@@ -18,15 +22,22 @@ Examples:
   opencti-stream simulate --bundle report.json --size 0 --rate 0
   opencti-stream simulate --size 10000 --rate 100   a busy platform
   opencti-stream simulate --capabilities KNOWLEDGE_KNUPDATE   for link()
+  opencti-stream simulate --target server.ts -- node --watch main.ts
 
 The environment for a connector goes to standard output, so that a shell can
-read it; everything else goes to standard error.
+read it; everything else goes to standard error. A command after "--" runs with
+that environment instead. It keeps its state in a temporary folder, and the
+simulator ends with it. --target starts the connector's target, too: it calls
+the exported function of the file whose name begins with "start", and adds the
+"env" of the result.
 
 The connector's user has ${connectorCapabilities.slice(0, 3).join(', ')},
 ${connectorCapabilities.slice(3).join(' and ')}; --capabilities adds more.
 A connector with link() needs KNOWLEDGE_KNUPDATE, and the streams "live" and raw
 need BYPASS. All other capabilities of the platform work, too.
 `
+
+const usualPort = 8080
 
 /**
  * The `simulate` command: a local platform to run a connector against, without OpenCTI.
@@ -39,7 +50,13 @@ need BYPASS. All other capabilities of the platform work, too.
 export function simulateCommand(): Command {
   return new Command('simulate')
     .description('Simulate an OpenCTI platform on this machine to run connectors against.')
-    .option('--port <number>', 'port to listen on; 0 picks a free one', wholeNumberFrom(0, 65_535), 8080)
+    .argument('[command...]', 'program to run with the environment')
+    .option('--target <module>', 'file that starts a target')
+    .option(
+      '--port <number>',
+      'port to listen on; default: 8080, or a free one for a command',
+      wholeNumberFrom(0, 65_535),
+    )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--base-path <path>', 'path prefix of the platform; default: none')
     .addOption(
@@ -59,24 +76,30 @@ export function simulateCommand(): Command {
       ),
     )
     .option('--json', 'print the environment as one JSON object')
-    .addHelpText('after', help + exitCodesHelp('0 stopped by Ctrl-C, 1 failed, 2 wrong usage.'))
-    .action((options: SimulateOptions) => simulate(options))
+    .addHelpText(
+      'after',
+      help + exitCodesHelp('0 stopped by Ctrl-C, 1 failed, 2 wrong usage, or that of the command.'),
+    )
+    .action((command: string[], options: SimulateOptions) => simulate(command, options))
 }
 
-async function simulate(options: SimulateOptions): Promise<void> {
+async function simulate(command: readonly string[], options: SimulateOptions): Promise<void> {
   const files = options.bundle ?? []
   const bundles = await Promise.all(files.map((file) => readBundle(file)))
+  const port = options.port ?? (command.length > 0 ? 0 : usualPort)
+  using interrupt = onInterrupt()
+  await using target = options.target === undefined ? undefined : await startTarget(options.target)
   // Imported on demand: the other commands need neither it nor GraphQL.
   const { Simulator } = await import('../testing/simulator.ts')
   await using simulator = await Simulator.start({
-    port: options.port,
+    port,
     host: options.host,
     basePath: options.basePath,
     profile: options.profile,
     token: options.token,
     capabilities: [...connectorCapabilities, ...options.capabilities],
   }).catch((error: unknown) => {
-    throw listenError(error, options)
+    throw listenError(error, port, options.host)
   })
   for (const [index, bundle] of bundles.entries()) {
     const { objects, missingReferences } = simulator.load(bundle)
@@ -88,8 +111,16 @@ async function simulate(options: SimulateOptions): Promise<void> {
     simulator.load(buildKnowledgeBase({ seed: options.seed, size: options.size }))
     note(`Generated ${options.size} entities.`)
   }
+  const environment = simulator.environment(target?.env)
+  const changes = new LiveChanges(simulator, { seed: options.seed, clock: systemClock })
+  using _ = { [Symbol.dispose]: () => changes.stop() }
+  if (options.rate > 0) changes.start(options.rate)
+  const [program, ...words] = command
+  if (program !== undefined) {
+    note(`OpenCTI ${options.profile} simulated at ${simulator.url}.`)
+    return await runOn(environment, [program, ...words], interrupt.signal)
+  }
   note(`OpenCTI ${options.profile} simulated at ${simulator.url}. Run a connector in a shell with:`)
-  const environment = simulator.environment()
   if (options.json === true) process.stdout.write(`${JSON.stringify(environment)}\n`)
   for (const [name, value] of options.json === true ? [] : Object.entries(environment)) {
     process.stdout.write(`export ${name}='${value.replaceAll("'", String.raw`'\''`)}'\n`)
@@ -100,18 +131,31 @@ async function simulate(options: SimulateOptions): Promise<void> {
       : 'No live changes. Press Ctrl-C to stop.',
   )
   note('A connector only logs errors unless CONNECTOR_LOG_LEVEL=info is set.')
-  using interrupt = onInterrupt()
-  const changes = new LiveChanges(simulator, { seed: options.seed, clock: systemClock })
   const stopNoting = simulator.onRequest((request) => note(describeRequest(request)))
-  if (options.rate > 0) changes.start(options.rate)
   await interrupt.happened
-  changes.stop()
   stopNoting()
   note(`Stopped after ${simulator.history.length} events.`)
 }
 
+/** Runs a connector, which says what it does and leaves nothing behind. */
+async function runOn(
+  environment: Readonly<Record<string, string>>,
+  command: readonly [string, ...string[]],
+  signal: AbortSignal,
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'opencti-simulate-'))
+  try {
+    const usual = { CONNECTOR_LOG_LEVEL: 'info', CONNECTOR_STATE_DIR: folder }
+    const code = await runChild(command, { ...usual, ...process.env, ...environment }, signal)
+    if (code !== 0 && !signal.aborted) throw new CommandFailed(code)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
 interface SimulateOptions {
-  readonly port: number
+  readonly target?: string | undefined
+  readonly port?: number | undefined
   readonly host: string
   readonly basePath?: string | undefined
   readonly profile: PlatformProfile
@@ -125,7 +169,7 @@ interface SimulateOptions {
 }
 
 /** Why the simulator cannot listen, and what to do. */
-function listenError(error: unknown, { host, port }: SimulateOptions): unknown {
+function listenError(error: unknown, port: number, host: string): unknown {
   const { code } = (error ?? {}) as { code?: unknown }
   const why =
     code === 'EADDRINUSE'
