@@ -2,7 +2,7 @@
 export const storedValues = {
   /** The state as given to the platform: position, catch-up, foreign keys. */
   state: 'state',
-  /** What the platform may have received last, as a list of texts. */
+  /** The states that the platform may have received last, as a list of texts. */
   pushed: 'pushed',
   /** Whether the id map knows everything that was ever pushed. */
   idMap: 'id-map',
@@ -17,7 +17,7 @@ export const storedValues = {
   voidPosition: 'void-position',
   /** Since when the connector has been running without a clean end, in milliseconds since 1970. */
   runningSince: 'running-since',
-  /** Whose ids the target uses. */
+  /** Whether the target assigns ids, or uses ours. */
   targetIds: 'target-ids',
   /** All routes through which something may have been pushed; the empty name for none. */
   routes: 'routes',

@@ -55,7 +55,7 @@ export class Assembly {
   readonly #stixIdRecords: StixIdRecords
   readonly #targetIds = new TargetIds()
   readonly #idMap: PushedEntities
-  /** Features with a say in delivery. Links are requested before the entity is remembered. */
+  /** Features to ask and tell about operations. Links are requested before the entity is remembered. */
   readonly #features: readonly DeliveryFeature[]
   /** Lists of a target that only accepts whole lists; otherwise undefined. */
   readonly snapshots: Snapshots | undefined
@@ -215,7 +215,7 @@ export class Assembly {
     void new HangWatch({ clock, onNotice, engine: this.engine }).run(signal)
   }
 
-  /** Drops everything no hook is working on; it predates a reset. */
+  /** Drops everything that no hook is working on, because it predates a reset. */
   clear(): void {
     this.#idMap.reset(Math.round(this.#options.clock.monotonic()))
     for (const operation of this.engine.clear()) {

@@ -7,7 +7,7 @@ import { type Progress } from '../session/progress.ts'
 import { type Session } from '../session/session.ts'
 import { type Lifecycle } from './lifecycle.ts'
 
-/** What is wrong with the state; undefined if nothing is. */
+/** Why the state cannot be written or read; undefined if it can. */
 function stateProblemOf({ checkpointer, deadLetterCheck }: Assembly): string | undefined {
   const problem = checkpointer.problem ?? checkpointer.state.problem
   if (problem !== undefined) return problem.message

@@ -17,7 +17,7 @@ const reserveMs = 1500
 const leastMs = 50
 
 /**
- * Steps of a stop. Every step runs even if another fails, and together they end within the grace period plus
+ * The steps of a stop. Every step runs even if another fails, and together they end within the grace period plus
  * a reserve.
  */
 export class StopSteps {

@@ -7,7 +7,7 @@ import { type Logger } from '../util/logger.ts'
 /** Interval for checking whether someone has made room, in milliseconds. */
 const lookEveryMs = 2000
 
-/** Others purge dead letters, too, so recount after this time when someone asks, in milliseconds. */
+/** Other processes purge dead letters, too, so the count is refreshed after this time, in milliseconds. */
 const countEveryMs = 60_000
 
 /**

@@ -14,7 +14,7 @@ const checkEveryMs = 300_000
 const pageSize = 16
 const restMs = 100
 
-/** All are read in one walk, so there is one thing that can fail. */
+/** All are read together, so there is a single thing that can fail. */
 const walk = 'dead letters'
 
 /**

@@ -80,8 +80,8 @@ export class RefusedRuns {
   }
 
   /**
-   * An event was delivered after others were refused, so those were at fault. Unless everything was refused:
-   * then letters put aside are retried, including those that have made way for others since.
+   * An event was delivered after others were refused, so those were at fault. If everything was refused, the
+   * dead letters of the run are retried instead, including those no longer remembered.
    */
   taken(route: string | undefined): void {
     const run = this.#runs.get(route)

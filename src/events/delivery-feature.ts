@@ -6,8 +6,8 @@ import { type Operation, type Origin } from './operation.ts'
 export type CallHook = (hook: string, call: () => unknown) => unknown
 
 /**
- * A part of the connector that affects, or must know about, what an operation does to the target: id map,
- * links, expiry, reconciliation, replay. The hook runner only knows a list of features.
+ * A part of the connector that affects what an operation does to the target, or must know about it: id map,
+ * links, expiry, reconciliation, replay. The hook runner only knows the list of features.
  */
 export interface DeliveryFeature {
   /**

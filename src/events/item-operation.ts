@@ -31,7 +31,7 @@ export class ItemOperation extends Operation {
   combined: string | undefined
   /** The same as passed to the hook. */
   item: unknown
-  /** It was recorded that the target is about to learn of it. */
+  /** Whether its change was recorded before it reaches the target. */
   isAnnounced = false
 
   constructor(work: ItemWork, change: ItemChange) {

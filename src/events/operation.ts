@@ -26,7 +26,7 @@ export type DeleteReason =
  * several.
  */
 export class Operation {
-  /** May change until it starts: an update of an entity that was never created becomes a create. */
+  /** Can change until it starts: an update of an entity that was never created becomes a create. */
   kind: OperationKind
   pendingEvent: PendingEvent
   entity: Entity

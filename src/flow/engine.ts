@@ -147,7 +147,7 @@ export class Engine {
     }
   }
 
-  /** Nothing more is coming for now: send open batches as they are. */
+  /** No more operations are expected for now: send open batches as they are. */
   hurry(): void {
     for (const engine of this.#all) engine.hurry()
   }
@@ -162,7 +162,7 @@ export class Engine {
     await Promise.all(this.#all.map((engine) => engine.rest()))
   }
 
-  /** Starts nothing anymore. */
+  /** Stops starting operations. */
   stop(): void {
     for (const engine of this.#all) engine.stop()
   }

@@ -291,7 +291,7 @@ export interface GateOptions {
   /** Receives the target's condition. */
   readonly listener: Pick<DeliveryListener, 'onOutage' | 'onRefusing' | 'onAskedPause' | 'onTaken'>
   /**
-   * Returns what it has collected for batches to the lanes, before anyone hears that everything is refused.
+   * Returns what it has collected for batches to the lanes, before the listener hears that everything is refused.
    */
   readonly engine: { giveBackGathered(): void }
 }

@@ -4,7 +4,7 @@ import { type ItemAnswer } from './flush-answer.ts'
 import { type ItemWork } from '../events/item-operation.ts'
 import { type Operation } from '../events/operation.ts'
 
-/** Waits for the end of a call. */
+/** Notified of calls that take too long. */
 export interface OverdueListener {
   /**
    * A call does not end although its time is over and its signal has aborted.
@@ -15,7 +15,7 @@ export interface OverdueListener {
   overdue(hook: string, operations: readonly Operation[], error: unknown): void
 }
 
-/** What to do with an operation at its turn. */
+/** Performs an operation at its turn. */
 export interface OperationHandler {
   /**
    * Calls the hooks. In batch mode it stops at the operation's item: undefined means that it goes into a batch.

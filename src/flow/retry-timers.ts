@@ -36,7 +36,7 @@ export class RetryTimers {
     this.#cancels.set(operation, () => {})
   }
 
-  /** Retries nothing anymore. */
+  /** Stops all retries. */
   stop(): void {
     for (const cancel of this.#cancels.values()) cancel()
   }

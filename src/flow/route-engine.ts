@@ -84,7 +84,7 @@ export class RouteEngine implements OverdueListener {
     return this.#lanes.size
   }
 
-  /** Whether nothing is started anymore. */
+  /** Whether no more operations start. */
   get isStopped(): boolean {
     return this.#isStopped
   }
@@ -141,7 +141,7 @@ export class RouteEngine implements OverdueListener {
     this.#pump()
   }
 
-  /** Nothing more is coming for now: send open batches as they are. */
+  /** No more operations are expected for now: send open batches as they are. */
   hurry(): void {
     this.#batcher?.hurry()
   }
@@ -158,7 +158,7 @@ export class RouteEngine implements OverdueListener {
     return this.#atWork.none()
   }
 
-  /** Starts nothing anymore. */
+  /** Stops starting operations. */
   stop(): void {
     this.#isStopped = true
     this.#cancelWake?.()

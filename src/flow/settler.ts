@@ -33,7 +33,7 @@ export class Settler {
     this.#options = options
   }
 
-  /** Whether nothing is started anymore. */
+  /** Whether no more operations start. */
   get isStopped(): boolean {
     return this.#options.engine.isStopped
   }

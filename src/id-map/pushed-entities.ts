@@ -154,7 +154,7 @@ export class PushedEntities implements DeliveryFeature {
     this.#checkpointer.putEntity(record, operation.replayedAlone)
   }
 
-  /** The target has part of the entity's state: it must be known when the entity goes. */
+  /** The target has part of the entity's state: a later delete must not be skipped. */
   async partlyTaken(operation: Operation): Promise<void> {
     const { key, entity, route, kind } = operation
     if (!this.#delivery.idMap || kind === 'delete') return

@@ -125,7 +125,7 @@ export class CatchUp {
   }
 
   /**
-   * Whether the previous catch-up already sent the state in a live event, or a newer one: live reading begins
+   * Whether the catch-up already delivered the state in a live event, or a newer one: live reading begins
    * before the catch-up's end. Does not apply to anything the platform did not have when the connection was
    * opened.
    */

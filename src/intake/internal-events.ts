@@ -10,7 +10,7 @@ import { type EntityRecord } from '../store/state-store.ts'
 import { expiredEvent } from '../reconcile/repair-events.ts'
 import { type Redactor } from '../util/redactor.ts'
 
-/** Called when a correction has ended, with its outcome. */
+/** Called when a repair or expiry has ended, with its outcome. */
 type OnEnded = (outcome: Outcome) => void
 
 /**

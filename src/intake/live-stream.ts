@@ -121,7 +121,7 @@ export class LiveStream implements ReadingHandler {
     return true
   }
 
-  /** Continues without the catch-up if this stream can never have one. */
+  /** Continues without a catch-up if the platform cannot catch up this stream. */
   async #abandonCatchUp(): Promise<void> {
     const { platform, loaded, progress } = this.#options
     const { signal } = this.#abort

@@ -145,7 +145,7 @@ export class Pipeline {
     const member = `${event.name}${event.isDependency ? '+' : ':'}${event.key}`
     const isNew = receipt.enter(position, member, !event.isDependency)
     const isTold = ledger?.hasTold(event) === true
-    // That others have gone with a merge is still news.
+    // A merge must still delete its sources.
     if (!isNew || (isTold && event.name !== 'merge')) {
       receipt.end(skippedDuplicate)
       return
@@ -168,7 +168,7 @@ export class Pipeline {
     this.#options.logger.warn('The platform sends an unknown kind of event: skipping it', { event: name })
   }
 
-  /** @param isTold whether the target of the event has been told in this state, or in a newer one. */
+  /** @param isTold whether this catch-up already delivered the entity in this state or a newer one. */
   #route(event: StreamEvent, receipt: Receipt, isTold: boolean, letter?: ReplayedLetter): void {
     const { inFlight, delivery: options, filter } = this.#options
     const isOwnWork = options.skipOwnChanges && isOwn(event, this.#options.ownUser.id)

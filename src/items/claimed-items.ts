@@ -173,7 +173,7 @@ export class ClaimedItems implements DeliveryFeature {
     this.#settle(item, record)
   }
 
-  /** Anything possibly pushed was recorded beforehand. */
+  /** Anything that may have been pushed was recorded beforehand. */
   mayHavePushed(): boolean {
     return false
   }
@@ -231,7 +231,7 @@ export interface ClaimedItemsOptions {
   readonly claims: Claims
   /** Combines two items with the same key into one. @default {@link combineItems} */
   readonly combine: CombineItems | undefined
-  /** Whether the target learns of changes under a key, not only of additions and removals. */
+  /** Whether changes of an item reach the target, not only additions and removals. */
   readonly tellsChanges: boolean
   readonly targetIds: TargetIds
   readonly hasIdMap: boolean

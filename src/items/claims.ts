@@ -3,16 +3,16 @@ import { type CommitPart } from '../checkpoint/commit-part.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 import { type Claim, type ItemRecord, type MaybePromise, type StateStore } from '../store/state-store.ts'
 
-/** Prefix of a claim: the target is about to learn of a change, and may have if the process was killed. */
+/** Prefix of a claim whose change was about to reach the target; after a kill, it may or may not have. */
 const openMark = ' '
 
-/** In place of a claim that is about to begin. */
+/** Stands for a claim that is about to be made. */
 export const intended = openMark
 
-/** In place of what the target has under a key, as JSON text: it may be in an unknown state, or gone. */
+/** Stands for the target's item under a key, as JSON text, if its state is unknown. */
 export const unsure = 'null'
 
-/** Whether the target may have learned of a change of this claim. */
+/** Whether a change of this claim may have reached the target. */
 export const isOpen = (claim: string | undefined): boolean => claim?.startsWith(openMark) === true
 
 /** Number of claims to read at a time. */
@@ -132,7 +132,7 @@ export class Claims implements CommitPart {
   }
 
   /**
-   * Records that the target is about to learn something about a key, before it does. After a crash, the event
+   * Records that a change of a key is about to reach the target, before it does. After a crash, the event
    * behind it may only come again with a newer state of its entity, or after events of other entities with
    * the same key.
    *

@@ -6,7 +6,7 @@ export type CombineItems = (one: unknown, other: unknown) => unknown
 /** In dates with such a name, the earlier one wins; in all others, the later one. */
 const earlierCounts = /^(?:valid|first|created|start)/i
 
-/** From mildest to worst. */
+/** From mildest to most severe. */
 const severities = ['none', 'info', 'informational', 'low', 'medium', 'moderate', 'high', 'critical']
 
 const isoDate = /^\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?$/

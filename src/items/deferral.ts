@@ -17,7 +17,7 @@ export function deferringAt(route: string | undefined): string {
   return laneOf(deferring, route)
 }
 
-/** Withdraws it, and its claims with it. */
+/** Withdraws the placeholder and its claims. */
 export const deferralEvent: StreamEvent = deleteOf({ type: 'unknown', id: deferring } as unknown as Entity)
 
 function deleteOf(entity: Entity): StreamEvent {

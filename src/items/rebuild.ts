@@ -21,7 +21,7 @@ const retryEveryMs = 60_000
 const maxAttempts = 5
 
 /**
- * `telling`: claims become known, and nothing is withdrawn for lack of a claim. `clearing`: all claims are
+ * `telling`: the platform sends everything, and nothing is withdrawn for lack of a claim. `clearing`: all claims are
  * known; kept items without a claim are withdrawn.
  */
 type Stage = 'telling' | 'clearing'
@@ -73,7 +73,7 @@ export class Rebuild implements CommitPart {
   }
 
   /**
-   * Someone made the connector begin elsewhere.
+   * Someone reset the connector.
    *
    * @param isWhole whether everything that exists is about to be sent.
    */

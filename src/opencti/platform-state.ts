@@ -48,15 +48,14 @@ const startKeys = ['start_from', 'connectorLastEventId']
 const recoverKeys = ['recover_until', 'connectorStartTime']
 
 /**
- * Key that we add during an unfinished catch-up: everything up to its `start_from` was caught up.
- * The Python client moves `start_from` with every frame of a catch-up, also past objects that the platform
- * has not sent yet. The two values then differ, which shows who wrote it.
+ * Key that we add during an unfinished catch-up. It repeats our `start_from`, up to which everything was caught
+ * up. The Python client moves `start_from` with every frame of a catch-up, even past objects that the platform
+ * has not sent yet. The two values then differ, which shows who wrote the state.
  */
 export const caughtUpKey = 'caught_up_to'
 
 /**
- * Name of a key that says what the target of a connector holds, where that is not one thing for each entity: `items`. Without
- * it, nobody would know after the state was lost that values in the target may have several owners.
+ * Key that says what the target holds, unless that is one object per entity: `items`. Without it, a connector that lost its state would not know that values in the target can have several owners.
  */
 export const holdsKey = 'holds'
 

@@ -102,7 +102,7 @@ export class Reconciler implements DeliveryFeature {
    * Compares and repairs. Do not run it twice at once.
    *
    * @throws StreamConnectorError if the comparison could not be completed; nothing has been repaired then,
-   *   unless it failed during the repairs, each of which stands alone.
+   *   unless it failed during the repairs, which are independent of each other.
    */
   async run(signal: AbortSignal, { force = false }: ReconcileOptions = {}): Promise<ReconcileReport> {
     const { clock, checkpointer, engine, listenDelete, claims, takesLists } = this.#options

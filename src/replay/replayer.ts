@@ -23,7 +23,7 @@ const maxEnded = 1000
 /** Prefix of a letter's error if it was not retried because it is stale. */
 const stalePrefix = 'Stale: '
 
-/** Called when a letter that was taken back has ended, with whether it is still a dead letter. */
+/** Called when a redelivered letter has ended, with whether it is still a dead letter. */
 export type OnTakenBack = (id: number, isStillThere: boolean) => void
 
 /** Without the content, which travels with the event. */

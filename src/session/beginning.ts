@@ -80,7 +80,7 @@ export class Beginning {
   }
 
   /**
-   * A start that tells everything that exists once more; undefined where the settings or the platform allow no catch-up, or
+   * A start with which the platform sends everything again; undefined if the settings or the platform allow no catch-up, or
    * where a first start would tell nothing of what existed.
    */
   whole(remote: ReadPlatformState): PlatformState | undefined {
@@ -89,12 +89,12 @@ export class Beginning {
     if (settings.live_stream_start_timestamp === 'now') return undefined
     const first = this.first({ ...remote, recoverUntil: undefined })
     const recoverUntil = new Date(this.#latestEndMs()).toISOString()
-    // What came after the position was not told to anybody.
+    // Nothing after the position was received.
     const isLater = comparePositions(first.startFrom!, remote.startFrom ?? first.startFrom!) > 0
     return { ...first, startFrom: isLater ? remote.startFrom : first.startFrom, recoverUntil }
   }
 
-  /** Whether a start tells everything that exists. */
+  /** Whether the platform sends everything that exists after this start. */
   isWhole({ startFrom, recoverUntil }: PlatformState): boolean {
     const { startFrom: first } = firstPlatformState(
       { startTimestamp: this.#options.settings.live_stream_start_timestamp, recover: true },

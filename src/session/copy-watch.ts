@@ -15,7 +15,7 @@ export interface OtherRun {
 const recentMs = 120_000
 
 /**
- * Another copy counts as gone after this many looks without a sign of it. Two copies that ping at the same
+ * Another copy counts as gone after this many checks without a sign of it. Two copies that ping at the same
  * rate can miss each other.
  */
 const looksUntilGone = 3
@@ -24,7 +24,7 @@ const looksUntilGone = 3
  * Detects whether another copy of this connector is running. Each run signs what it writes to the platform
  * and removes its name when it ends. The state file records the runs it has seen, so traces of a killed run
  * with the same folder are recognized. The trace of an unknown run proves little at startup, because a lost
- * folder or a restored backup looks the same. But whoever writes after us is alive.
+ * folder or a restored backup looks the same. But a run that writes after us is alive.
  */
 export class CopyWatch {
   readonly #run = randomUUID().slice(0, 8)

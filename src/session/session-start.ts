@@ -9,8 +9,8 @@ export interface SessionStart {
   /** The platform had a state, but there is no record here of what was pushed. */
   readonly isTaken: boolean
   /**
-   * The target holds items, and there is no record here of what claims them. `told-again`: everything that exists is about to
-   * be told; `unknown`: that is not possible. Undefined if nothing is lost.
+   * The target holds items, and there is no record here of what claims them. `told-again`: the platform is about to send
+   * everything that exists; `unknown`: it cannot. Undefined if nothing is lost.
    */
   readonly lostClaims?: 'told-again' | 'unknown' | undefined
   /** Where the state was found. */

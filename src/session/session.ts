@@ -52,7 +52,7 @@ export class Session {
   #mayRead = true
   #moved: MovedPosition | undefined
   readonly #copies: CopyWatch
-  /** The last push: from here on, nobody is running. */
+  /** The last push of this process: it carries no signature. */
   #isEnding = false
 
   constructor(options: SessionOptions) {
@@ -62,7 +62,7 @@ export class Session {
     this.#copies = new CopyWatch(() => platform.nowMs ?? clock.now())
   }
 
-  /** Position someone else had written to the platform at the last check; undefined if nobody had. */
+  /** Position someone else had written to the platform at the last check; undefined if no one had. */
   get moved(): MovedPosition | undefined {
     return this.#moved
   }
@@ -83,7 +83,7 @@ export class Session {
     let registered = await this.#register(signal)
     // Before the ping: newer platforms fail on a non-JSON state, and again on the next one.
     readRemote(registered)
-    // One ping before the stream opens, which echoes the current state. A reset made while nobody was
+    // One ping before the stream opens, which echoes the current state. A reset made while no client was
     // connected stays flagged until a ping has seen it, and would look like a second reset later (OpenCTI
     // platform, domain/connector.ts).
     const echoed = await this.#patiently(
@@ -136,12 +136,12 @@ export class Session {
     }
   }
 
-  /** Whether a start tells everything that exists. */
+  /** Whether the platform sends everything that exists after this start. */
   isWhole(state: PlatformState): boolean {
     return this.#beginning.isWhole(state)
   }
 
-  /** The platform knows where the connector is, but nothing is known here of what the target holds. */
+  /** The platform has a position, but there is no record here of what the target holds. */
   #lost(remote: ReadPlatformState): SessionStart {
     const whole = this.#beginning.whole(remote)
     const found = { isAnew: false, isTaken: true, isReset: false }
@@ -232,7 +232,7 @@ export class Session {
       this.#mayRead = found !== undefined
       return found
     } catch (error) {
-      // The following ping says more, unless nobody is there to answer it.
+      // The following ping says more, unless the platform is down.
       if (isStreamConnectorError(error) && error.code !== 'PLATFORM_UNREACHABLE') return undefined
       throw error
     }
@@ -321,7 +321,7 @@ export class Session {
     const { platform, settings, logger } = this.#options
     try {
       await platform.register({ id: settings.id, name: settings.name, scope: settings.scope }, signal)
-      // It also lost the state, which nobody requested; the next ping pushes it again.
+      // It also lost the state, not by a reset; the next ping pushes it again.
       this.#isUncertain = false
       logger.info('Registered again, because the platform no longer knew the connector')
     } catch {

@@ -140,7 +140,7 @@ function rollback(statements: SqliteStatements): void {
   }
 }
 
-/** Makes the changes, within a transaction that is under way. */
+/** Makes the changes, within the current transaction. */
 export function applyChanges(statements: SqliteStatements, changes: StateChanges): void {
   for (const [name, value] of changes.values ?? []) {
     if (value === undefined) statements.deleteValue.run(name)
@@ -172,8 +172,8 @@ export function applyChanges(statements: SqliteStatements, changes: StateChanges
 }
 
 /**
- * In order of key, so that each page of the index is come to once, and many at a call, because a call costs as much as a
- * row: together half the time of one after the other, measured with 5000 new entities at once.
+ * Writes entities in order of key, so that each page of the index is visited once, and many per call, because a call
+ * costs as much as a row. Together, this takes half the time of single writes, measured with 5000 new entities.
  */
 function putEntities(statements: SqliteStatements, entities: Iterable<EntityRecord>): void {
   const sorted = [...entities].toSorted((one, other) => (one.key < other.key ? -1 : 1))

@@ -142,7 +142,7 @@ export interface StateOpening {
 }
 
 /**
- * Storage for a connector's positions, id map, and dead letters. Knows nothing of their meaning.
+ * Storage for a connector's positions, id map, and dead letters. It does not interpret them.
  *
  * All methods reject with a `StreamConnectorError` whose code starts with `STATE_`.
  */

@@ -10,10 +10,10 @@ import { type Ending, StreamConnection } from './stream-connection.ts'
 import { type StreamNotice } from './stream-notice.ts'
 
 /**
- * An event stream (server-sent events) that is read for as long as it is wanted: whatever the network or the server
- * does, it is reported, and after a wait the stream is opened again where the handler says.
+ * An event stream (server-sent events) that reconnects. It reports every failure of the network or the server, waits,
+ * and opens the stream again where the handler says.
  *
- * It holds no more than one chunk of bytes and one frame. It knows nothing of what the messages mean.
+ * It holds at most one chunk of bytes and one frame, and does not interpret the messages.
  *
  * @example
  * ```ts

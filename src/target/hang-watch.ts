@@ -9,7 +9,7 @@ const lookEveryMs = 5000
 /** Maximum number of calls to report at a time, longest first. */
 const maxTold = 20
 
-/** Reports hooks that do not end, because nothing else does: they cause no error. */
+/** Reports hooks that do not end: they cause no error, so nothing else would show them. */
 export class HangWatch {
   readonly #options: HangWatchOptions
   /** Reported calls that still hang. */

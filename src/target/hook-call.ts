@@ -138,7 +138,7 @@ const storage = new AsyncLocalStorage<HookRequests>()
  * end, even if the author passes on no signal, and the call does not end before they have, even if nobody
  * awaits them: none can take effect after the next call for the entity.
  *
- * Whatever the call leaves behind, such as a loop, is on its own once the call is over.
+ * Code that outlives the call, such as a loop, gets no further control.
  */
 export class HookRequests {
   readonly #signal: () => AbortSignal

@@ -116,7 +116,7 @@ export class OAuthTokens implements Credentials {
     try {
       const response = await oauth.clientCredentialsGrantRequest(server, known, authenticate, parameters, {
         signal: AbortSignal.any([stopped, late.signal]),
-        // Whoever wrote an http URL decided to trust it.
+        // An operator who configured an http URL decided to trust it.
         [oauth.allowInsecureRequests]: true,
         [oauth.customFetch]: async (address, { headers, body, signal }) =>
           asOk(

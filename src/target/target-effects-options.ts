@@ -6,7 +6,7 @@ import { type ClaimedItems } from '../items/claimed-items.ts'
 import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
 import { type Logger } from '../util/logger.ts'
 
-/** What a `TargetEffects` works with. */
+/** Options of `EntityEffects` and `TargetEffects`. */
 export interface TargetEffectsOptions {
   readonly hooks: ConnectorHooks
   readonly delivery: DeliveryOptions
@@ -14,13 +14,13 @@ export interface TargetEffectsOptions {
   readonly checkpointer: Pick<Checkpointer, 'writtenSafe' | 'hurry'>
   /** What is known about the entities in the target. */
   readonly idMap: TargetKnowledge
-  /** Features with a say, in this order, including the id map. */
+  /** The features to ask and tell, in this order, including the id map. */
   readonly features: readonly DeliveryFeature[]
-  /** Knows the items of entities that have several. Default: none has. */
+  /** Knows the items of entities. @default entities have no items */
   readonly items?: ClaimedItems | undefined
 }
 
-/** What is known of an entity, or of an item, at the target. */
+/** What is known about an entity or an item in the target. */
 export type TargetKnowledge = Pick<
   PushedEntities,
   'targetIds' | 'isSurelyUnknown' | 'mayHavePushed' | 'isShared'

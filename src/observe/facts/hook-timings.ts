@@ -23,7 +23,7 @@ export interface OwnWaits {
   readonly waitedMs: number
 }
 
-/** Knows the call of a hook in whose code it is asked; undefined outside of one. */
+/** Finds the hook call that the current code belongs to; undefined outside of one. */
 export interface PresentCall {
   readonly current: OwnWaits | undefined
 }
@@ -139,13 +139,13 @@ export class Distribution {
     this.count++
   }
 
-  /** The bound that so large a share of the values stays below; null beyond the last, 0 without values. */
+  /** The bound below which this share of the values lies; null beyond the last bound, 0 without values. */
   quantile(share: number): number | null {
     return quantileOf(this.bounds, this.counts, share)
   }
 }
 
-/** The bound that so large a share of counted values stays below; null beyond the last, 0 without values. */
+/** The bound below which this share of the counted values lies; null beyond the last bound, 0 without values. */
 export function quantileOf(bounds: readonly number[], counts: Float64Array, share: number): number | null {
   const count = counts.reduce((sum, each) => sum + each, 0)
   if (count === 0) return 0

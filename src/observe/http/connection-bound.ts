@@ -48,7 +48,7 @@ export class ConnectionBound {
     if (underWay !== undefined) this.#note(socket, underWay - 1)
   }
 
-  /** It does something: it takes what it was sent. */
+  /** The client is active: it reads its answer. */
   touch(socket: Socket): void {
     const underWay = this.#connections.get(socket)
     if (underWay !== undefined) this.#note(socket, underWay)

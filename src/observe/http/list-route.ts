@@ -61,7 +61,7 @@ function answerWith(version: ServedVersion, request: IncomingMessage, nowMs: num
   // Each answer is compressed again, so only the content is certain to be the same.
   const tag = isGzip ? `"${version.sha256}-gzip"` : `"${version.sha256}"`
   const modifiedSeconds = Math.floor(version.modifiedMs / 1000)
-  // Another list may be published with the same date until this second is over.
+  // Until this second is over, another list may be published with the same date.
   const isDated = nowMs >= (modifiedSeconds + 1) * 1000
   const headers = {
     etag: isGzip ? `W/${tag}` : tag,
