@@ -34,7 +34,7 @@ export class Checkpointer {
   readonly #parts: CommitPart[] = []
   /** The state as it is now, written or not. */
   readonly state: CurrentState
-  readonly #departures = new RecentDeletes()
+  readonly #recentDeletes = new RecentDeletes()
   #writtenSafe: Position | undefined
   /** The time of the state last written, on the monotonic clock. */
   #writtenMs: number
@@ -76,7 +76,7 @@ export class Checkpointer {
 
   /** Loads what an earlier process left, once the store is open. */
   open(): Promise<void> {
-    return this.#departures.open(this.#options.store)
+    return this.#recentDeletes.open(this.#options.store)
   }
 
   /** @param replayed the dead letter that was delivered with it; removed by the same commit. */
@@ -94,14 +94,14 @@ export class Checkpointer {
     this.state.deleteEntity(key)
     // Without a stream, no event comes twice.
     if (position !== undefined && this.#options.progress?.safe !== undefined)
-      this.#departures.add(key, position)
+      this.#recentDeletes.add(key, position)
     if (replayed !== undefined) this.state.newest.removedDeadLetters.add(replayed)
     this.touch()
   }
 
   /** Position of the event that withdrew an entity no longer in the id map, if it was recent. */
-  departureOf(key: string): Position | undefined {
-    return this.#departures.positionOf(key)
+  recentDeleteOf(key: string): Position | undefined {
+    return this.#recentDeletes.positionOf(key)
   }
 
   /**
@@ -113,7 +113,7 @@ export class Checkpointer {
    */
   async forgetPositions(values: ReadonlyMap<string, string | undefined> = new Map()): Promise<void> {
     while (this.#running !== undefined) await this.#running
-    this.#departures.clear()
+    this.#recentDeletes.clear()
     this.state.forgetPositions(values)
     this.#isChanged = true
     try {
@@ -233,7 +233,7 @@ export class Checkpointer {
     const values = this.#values()
     const begunMs = this.#options.clock.monotonic()
     const safe = this.#options.progress?.safe
-    const departures = this.#departures.changes(safe ?? startOfTime)
+    const recentDeletes = this.#recentDeletes.changes(safe ?? startOfTime)
     const changes = this.state.beginWriting()
     this.#isChanged = false
     this.#isHurried = false
@@ -241,17 +241,17 @@ export class Checkpointer {
     try {
       await this.#options.store.commit({
         ...changes.stateChanges(values),
-        putDepartures: departures.putDepartures,
-        removeDepartures: departures.removeDepartures,
+        putDepartures: recentDeletes.putDepartures,
+        removeDepartures: recentDeletes.removeDepartures,
         durable,
       })
-      departures.done()
+      recentDeletes.done()
       this.#writtenSafe = safe
       this.#writtenMs = begunMs
       this.#failures = 0
       this.#report(undefined)
     } catch (error) {
-      departures.failed()
+      recentDeletes.failed()
       this.state.notWritten(changes)
       this.#isChanged = true
       // Somebody may have asked for a durable write in the meantime.

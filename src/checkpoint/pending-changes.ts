@@ -108,9 +108,9 @@ function* absent(entities: ReadonlyMap<string, EntityRecord | undefined>): Itera
  * Above this number, withdrawn entities are not remembered: after a crash they are created and deleted once
  * more. It takes this many withdrawals while an earlier event is unfinished.
  */
-const maxDepartures = 100_000
+const maxRecentDeletes = 100_000
 
-/** Changes of the departures in a commit. */
+/** Changes of the recent deletes in a commit. */
 export interface RecentDeleteChanges {
   readonly putDepartures: ReadonlyMap<string, string>
   readonly removeDepartures: readonly string[]
@@ -140,7 +140,7 @@ export class RecentDeletes {
 
   /** The event at `position` withdrew an entity. */
   add(key: string, position: Position): void {
-    if (this.#positions.size >= maxDepartures && !this.#positions.has(key)) return
+    if (this.#positions.size >= maxRecentDeletes && !this.#positions.has(key)) return
     this.#positions.set(key, position)
     this.#pending.add(key)
   }

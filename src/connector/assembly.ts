@@ -203,7 +203,7 @@ export class Assembly {
   }
 
   /** Runs background work until `signal` aborts: dead-letter replay, expiry, reconciliation, links. */
-  runBeside(signal: AbortSignal): void {
+  runInBackground(signal: AbortSignal): void {
     void this.replayer.run(signal)
     void this.expiryTimer.run(signal)
     void this.reconcile.run(signal)

@@ -257,7 +257,7 @@ export class Runtime {
     this.reading.begin()
     this.#lifecycle.move('running')
     void this.#session.run(signal)
-    this.#assembly.runBeside(signal)
+    this.#assembly.runInBackground(signal)
     void summarize(() => this.status(), this.#options, signal)
   }
 

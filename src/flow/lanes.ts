@@ -167,10 +167,10 @@ export class Lanes {
   /**
    * Removes everything no hook is working on, and returns it.
    *
-   * @param resting taken operations waiting elsewhere for their next attempt.
+   * @param retrying taken operations waiting elsewhere for their next attempt.
    */
-  clear(resting: Iterable<Operation>): Operation[] {
-    const dropped = new Set<Operation>([...resting, ...this.#ready])
+  clear(retrying: Iterable<Operation>): Operation[] {
+    const dropped = new Set<Operation>([...retrying, ...this.#ready])
     for (const lane of this.#lanes.values()) {
       for (const operation of lane.waiting ?? []) dropped.add(operation)
       lane.waiting = undefined
@@ -188,14 +188,14 @@ export class Lanes {
 
   /** Starts no more items of divided operations; drops those operations no hook is working on. */
   #cancelDivided(dropped: Set<Operation>): void {
-    const atWork = new Set<Operation>()
+    const active = new Set<Operation>()
     for (const { first } of this.#lanes.values()) {
       if (!(first instanceof ItemOperation)) continue
       first.work.cancel()
-      if (!dropped.has(first)) atWork.add(first.work.operation)
+      if (!dropped.has(first)) active.add(first.work.operation)
     }
     for (const operation of this.#divided) {
-      if (atWork.has(operation)) continue
+      if (active.has(operation)) continue
       this.#size++
       this.#divided.delete(operation)
       dropped.add(operation)

@@ -21,7 +21,7 @@ export interface QueueView {
   readonly ready: Iterable<Operation>
   readonly gathered: Iterable<Operation>
   /** Operations waiting for a retry. */
-  readonly resting: { has(operation: Operation): boolean }
+  readonly retrying: { has(operation: Operation): boolean }
 }
 
 /** For an event with several operations, the most active state counts. */
@@ -61,10 +61,10 @@ export function runningOperations(view: QueueView): Operation[] {
   return [...view.operations].filter((operation) => stateOf(operation) === 'running')
 }
 
-function stateIn({ ready, gathered, resting }: QueueView): (operation: Operation) => QueueState {
+function stateIn({ ready, gathered, retrying }: QueueView): (operation: Operation) => QueueState {
   const waiting = new Set([...ready, ...gathered])
   return (operation) => {
-    if (operation.isStarted && !waiting.has(operation) && !resting.has(operation)) return 'running'
+    if (operation.isStarted && !waiting.has(operation) && !retrying.has(operation)) return 'running'
     return operation.attempts.lastFailedAtMs > 0 ? 'retrying' : 'waiting'
   }
 }

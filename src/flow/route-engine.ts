@@ -34,8 +34,8 @@ export class RouteEngine implements OverdueListener {
   readonly #batcher: Batcher | undefined
   readonly #coalesces: boolean
   readonly #lanes: Lanes
-  readonly #atWork = new ActiveOperations()
-  readonly #resting: RetryTimers
+  readonly #active = new ActiveOperations()
+  readonly #retryTimers: RetryTimers
   readonly #settler: Settler
   readonly #idle = new Condition()
   readonly #listener: DeliveryListener
@@ -63,14 +63,14 @@ export class RouteEngine implements OverdueListener {
       engine: this,
     })
     this.#coalesces = delivery.coalesce === 'latest' || (bulk && delivery.batch.dedupe === 'latest')
-    this.#resting = new RetryTimers(clock, this)
+    this.#retryTimers = new RetryTimers(clock, this)
     this.#settler = new Settler({
       ...options,
       retry: delivery.retry,
       gate: this.gate,
       lanes: this.#lanes,
-      atWork: this.#atWork,
-      resting: this.#resting,
+      active: this.#active,
+      retryTimers: this.#retryTimers,
       engine: this,
     })
     if (bulk) {
@@ -93,12 +93,12 @@ export class RouteEngine implements OverdueListener {
   hanging(): Hanging {
     const nowMs = this.#clock.monotonic()
     const afterMs = hangsAfterMs(this.#longestMs)
-    const { ready, gathered, resting } = this.queueView
+    const { ready, gathered, retrying } = this.queueView
     const idle = new Set([...ready, ...gathered])
     const calls: HangingCall[] = []
     let running = 0
     for (const operation of this.#lanes) {
-      if (!operation.isStarted || idle.has(operation) || resting.has(operation)) continue
+      if (!operation.isStarted || idle.has(operation) || retrying.has(operation)) continue
       running++
       // A hook can wait for the end of a pause halfway through.
       const forMs = Math.round(nowMs - Math.max(operation.startedMs, this.gate.askedUntilMs))
@@ -106,7 +106,7 @@ export class RouteEngine implements OverdueListener {
     }
     if (calls.length === 0) return nothingHangs
     calls.sort((one, other) => other.forMs - one.forMs)
-    const waits = this.gate.waitMs(this.#batcher?.inFlight ?? this.#atWork.count, this.#lanes)
+    const waits = this.gate.waitMs(this.#batcher?.inFlight ?? this.#active.count, this.#lanes)
     const isAll = waits === Number.POSITIVE_INFINITY && calls.length === running
     return { calls, isAll }
   }
@@ -114,7 +114,7 @@ export class RouteEngine implements OverdueListener {
   /** Its operations, for occasional statistics. */
   get queueView(): QueueView {
     const gathered = [...(this.#batcher?.unsent ?? []), ...this.#lanes.divided]
-    return { operations: this.#lanes, ready: this.#lanes.ready, gathered, resting: this.#resting }
+    return { operations: this.#lanes, ready: this.#lanes.ready, gathered, retrying: this.#retryTimers }
   }
 
   /** The operation unfinished longest. Iterates over all of them. */
@@ -155,7 +155,7 @@ export class RouteEngine implements OverdueListener {
 
   /** Resolves when no hook is running. */
   rest(): Promise<void> {
-    return this.#atWork.none()
+    return this.#active.none()
   }
 
   /** Stops starting operations. */
@@ -165,14 +165,14 @@ export class RouteEngine implements OverdueListener {
     this.#batcher?.stop()
     // Collected operations that were not sent are not in flight.
     for (const operation of this.#batcher?.clear() ?? []) this.#settler.keep(operation)
-    this.#resting.stop()
+    this.#retryTimers.stop()
   }
 
   /** Drops everything no hook is working on, and returns it. Does not interrupt batches in flight. */
   clear(): Operation[] {
     const unsent = this.#batcher?.clear() ?? []
-    const dropped = this.#lanes.clear([...this.#resting.clear(), ...unsent])
-    this.#atWork.leave(unsent.length)
+    const dropped = this.#lanes.clear([...this.#retryTimers.clear(), ...unsent])
+    this.#active.leave(unsent.length)
     this.#checkIdle()
     return dropped
   }
@@ -184,9 +184,9 @@ export class RouteEngine implements OverdueListener {
     try {
       while (this.#lanes.peek() !== undefined) {
         if (this.#batcher !== undefined && !this.gate.isRefusing) {
-          if (this.#atWork.count >= this.#batcher.capacity) break
+          if (this.#active.count >= this.#batcher.capacity) break
         } else {
-          const waitMs = this.gate.waitMs(this.#atWork.count, this.#lanes)
+          const waitMs = this.gate.waitMs(this.#active.count, this.#lanes)
           if (waitMs > 0) {
             this.#wake(waitMs)
             break
@@ -198,7 +198,7 @@ export class RouteEngine implements OverdueListener {
           else this.gate.enter(this.#lanes.peek()!)
         }
         const operation = this.#lanes.take(Math.round(this.#clock.monotonic()))
-        this.#atWork.begin()
+        this.#active.begin()
         void this.#run(operation, isReceiving)
       }
     } finally {
@@ -210,7 +210,7 @@ export class RouteEngine implements OverdueListener {
   giveBackGathered(): void {
     const gathered = this.#batcher?.clear() ?? []
     for (const operation of gathered) this.#lanes.again(operation)
-    this.#atWork.leave(gathered.length)
+    this.#active.leave(gathered.length)
   }
 
   #noteDuration({ startedMs }: Operation): void {
@@ -241,7 +241,7 @@ export class RouteEngine implements OverdueListener {
       }
       if (outcome instanceof ItemWork) {
         this.gate.wasted(operation)
-        this.#atWork.leave()
+        this.#active.leave()
         this.#lanes.divide(outcome)
         this.#pushItems(outcome)
         return
@@ -286,7 +286,7 @@ export class RouteEngine implements OverdueListener {
 
   /** Operations queued behind others of their entity. */
   #blocked(): number {
-    return this.#lanes.size - this.#lanes.readyCount - this.#atWork.count - this.#resting.size
+    return this.#lanes.size - this.#lanes.readyCount - this.#active.count - this.#retryTimers.size
   }
 
   /** An operation has ended. */
@@ -311,7 +311,7 @@ export class RouteEngine implements OverdueListener {
   async #finishItems(work: ItemWork): Promise<void> {
     const { operation, failure } = work
     this.#lanes.unite(work)
-    this.#atWork.begin()
+    this.#active.begin()
     if (work.isCancelled) this.#settler.end(operation, droppedByReset)
     else {
       try {

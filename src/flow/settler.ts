@@ -76,7 +76,8 @@ export class Settler {
 
   /** The operation failed, which does not count against it. @param call as in {@link failed}. */
   tryAgain(operation: Operation, verdict: Verdict, call: object): void {
-    const { clock, random, counters, listener, gate, lanes, logger, atWork, resting, bulk } = this.#options
+    const { clock, random, counters, listener, gate, lanes, logger, active, retryTimers, bulk } =
+      this.#options
     operation.attempts.fail(clock.now(), verdict.reason)
     counters.retry()
     listener.onRetry(operation, verdict)
@@ -84,7 +85,7 @@ export class Settler {
       this.keep(operation)
       return
     }
-    atWork.leave()
+    active.leave()
     // While the target is down, its turn is a probe. What failed on the way into a batch, or at the platform,
     // passes no such gate.
     const isGated = gate.outageReason !== undefined && !verdict.ofPlatform
@@ -102,7 +103,7 @@ export class Settler {
       retry_in_ms: Math.round(waitMs),
       error: verdict.reason,
     })
-    resting.wait(operation, waitMs)
+    retryTimers.wait(operation, waitMs)
   }
 
   /**
@@ -111,21 +112,21 @@ export class Settler {
    */
   overdue(operations: readonly Operation[]): void {
     for (const operation of operations) operation.isOverdue = true
-    this.#options.atWork.leave(operations.length)
+    this.#options.active.leave(operations.length)
   }
 
   /** A call for these operations has ended. Returns whether it was {@link overdue}. */
   returned(operations: readonly Operation[]): boolean {
     if (operations[0]?.isOverdue !== true) return false
     for (const operation of operations) operation.isOverdue = false
-    this.#options.atWork.begin(operations.length)
+    this.#options.active.begin(operations.length)
     return true
   }
 
   /** The operation stays first in its lanes and is not retried: the connector is about to stop. */
   keep(operation: Operation): void {
-    this.#options.resting.keep(operation)
-    this.#options.atWork.leave()
+    this.#options.retryTimers.keep(operation)
+    this.#options.active.leave()
   }
 
   /** Items of an operation could not be delivered, for good: it is kept whole, since one event is one dead letter. */
@@ -136,8 +137,8 @@ export class Settler {
 
   /** The operation has ended. */
   end(operation: Operation, outcome: Outcome): void {
-    const { atWork, lanes, engine } = this.#options
-    atWork.leave()
+    const { active, lanes, engine } = this.#options
+    active.leave()
     lanes.finish(operation)
     operation.finish(outcome)
     engine.ended(operation)
@@ -167,9 +168,9 @@ export class Settler {
    * behind an operation that fails for its own reasons.
    */
   #hidesTarget({ attempts }: Operation): boolean {
-    const { gate, lanes, atWork, resting, retry } = this.#options
+    const { gate, lanes, active, retryTimers, retry } = this.#options
     if (gate.outageReason === undefined || attempts.unexplained < retry.attempts) return false
-    return lanes.size > 1 && lanes.readyCount + resting.size === 0 && atWork.count === 1
+    return lanes.size > 1 && lanes.readyCount + retryTimers.size === 0 && active.count === 1
   }
 
   /**
@@ -177,9 +178,9 @@ export class Settler {
    * immediately if it is the only one that could be tried, as with strict ordering.
    */
   #isInTheWay(operation: Operation): boolean {
-    const { lanes, atWork, resting } = this.#options
+    const { lanes, active, retryTimers } = this.#options
     const isAlone = lanes.readyCount === 0
-    const areSomeBlocked = lanes.size > lanes.readyCount + atWork.count + resting.size
+    const areSomeBlocked = lanes.size > lanes.readyCount + active.count + retryTimers.size
     return (
       operation.attempts.refusals > (isAlone ? 1 : maxRefusals) &&
       areSomeBlocked &&
@@ -206,8 +207,8 @@ export interface SettlerOptions {
   readonly logger: Logger
   readonly gate: Gate
   readonly lanes: Lanes
-  readonly atWork: ActiveOperations
-  readonly resting: RetryTimers
+  readonly active: ActiveOperations
+  readonly retryTimers: RetryTimers
   /** Whether operations are sent in batches. */
   readonly bulk: boolean
   /** Knows whether anything is still started, and is notified when an operation has ended. */

@@ -110,7 +110,7 @@ export class PushedEntities implements DeliveryFeature {
     if (record?.caughtUpMs !== undefined) return this.#orderToCatchUp(operation, record.caughtUpMs)
     const newest =
       record === undefined
-        ? this.#checkpointer.departureOf(operation.key)
+        ? this.#checkpointer.recentDeleteOf(operation.key)
         : parsePosition(record.position ?? '')
     const isPast = newest !== undefined && comparePositions(event.position, newest) <= 0
     return isPast ? 'already-delivered' : undefined

@@ -9,7 +9,7 @@ import { Condition } from '../util/condition.ts'
 import { isThenable } from '../util/is-thenable.ts'
 
 /** How long to wait for a hook that ignores its signal before reporting it, as a share of the limit. */
-const patience = 0.5
+const overdueShare = 0.5
 
 /**
  * These have no effect on the target: a call that ignores its signal is abandoned, and the hook is called
@@ -87,7 +87,7 @@ export class HookCall {
     let cancel = clock.schedule(timeoutMs, () => {
       isLate = true
       this.#controller?.abort(error)
-      cancel = clock.schedule(timeoutMs * patience, () => {
+      cancel = clock.schedule(timeoutMs * overdueShare, () => {
         if (withoutEffect.has(name)) givenUp.reject(error)
         else this.#tellOverdue(name, error)
       })
