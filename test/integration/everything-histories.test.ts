@@ -1,12 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { DeadLetters, MemoryStore, systemClock, type ConnectorDefaults } from 'opencti-stream-connector'
-import {
-  buildIndicator,
-  openCtiPropertiesOf,
-  Simulator,
-  type StixObject,
-} from 'opencti-stream-connector/testing'
+import { DeadLetters, MemoryStore, type ConnectorDefaults } from 'opencti-stream-connector'
+import { openCtiPropertiesOf, Simulator, type StixObject } from 'opencti-stream-connector/testing'
 import {
   makeEverything,
   Life,
@@ -14,9 +9,18 @@ import {
   movableClock,
   RoutedTarget,
 } from '../fixtures/everything-target.ts'
+import {
+  type Action,
+  actionsOf,
+  historyRuns,
+  hourMs,
+  inHours,
+  labelAt,
+  labeledIndicator,
+  routes,
+} from '../fixtures/histories.ts'
 import { until } from '../fixtures/until.ts'
 
-const hourMs = 3_600_000
 const ownUser = '0d3c1a52-0000-4000-8000-000000000001'
 
 const kinds = {
@@ -40,16 +44,6 @@ const kinds = {
   reset: 1,
   hour: 1,
 }
-type Kind = keyof typeof kinds
-
-const action = fc.record({
-  kind: fc.oneof(
-    ...Object.entries(kinds).map(([kind, weight]) => ({ arbitrary: fc.constant(kind as Kind), weight })),
-  ),
-  pick: fc.nat(1000),
-  other: fc.nat(1000),
-})
-
 const setting = fc.record({
   coalesce: fc.constantFrom<false | 'latest'>(false, 'latest'),
   isBulk: fc.boolean(),
@@ -61,15 +55,6 @@ const setting = fc.record({
 })
 type Setting = typeof setting extends fc.Arbitrary<infer T> ? T : never
 
-const labels = ['a', 'b', 'c']
-
-/** What each route takes. */
-const routes: Record<string, (object: StixObject) => boolean> = {
-  near: (object) => labelsOf(object).includes('a'),
-  far: (object) => !labelsOf(object).includes('b'),
-}
-
-const labelsOf = (object: StixObject) => (object['labels'] as string[] | undefined) ?? []
 const keyOf = (object: StixObject) => String(openCtiPropertiesOf(object).id)
 
 /** One history: a platform, a target, and the lives of a connector that has everything switched on. */
@@ -94,14 +79,14 @@ class History {
     this.#token = simulator.users.add({ id: ownUser, capabilities }).token
   }
 
-  async run({ kind, pick, other }: { kind: Kind; pick: number; other: number }): Promise<void> {
+  async run({ kind, pick, other }: Action<keyof typeof kinds>): Promise<void> {
     const simulator = this.#simulator
     const all = this.#objects()
     const one = all[pick % Math.max(1, all.length)]
     const seed = ++this.#seed
     switch (kind) {
       case 'create':
-        simulator.create(this.#indicator(seed, pick, other % 3 === 0 ? (other % 4) + 1 : 1000))
+        simulator.create(labeledIndicator(seed, `v${seed}`, pick, other % 3 === 0 ? (other % 4) + 1 : 1000))
         return
       case 'refuse':
         this.target.faults.push('permanent')
@@ -138,10 +123,10 @@ class History {
     if (one === undefined) return
     const description = `v${seed}`
     if (kind === 'update') simulator.update(one.id, { description })
-    else if (kind === 'relabel') simulator.update(one.id, { description, labels: [labels[other % 3]] })
+    else if (kind === 'relabel') simulator.update(one.id, { description, labels: [labelAt(other)] })
     else if (kind === 'unwant') simulator.update(one.id, { description: `unwanted ${seed}` })
     else if (kind === 'prolong')
-      simulator.update(one.id, { description, valid_until: this.#inHours((other % 3) + 1) })
+      simulator.update(one.id, { description, valid_until: inHours((other % 3) + 1) })
     else if (kind === 'delete') simulator.delete(one.id)
     else if (kind === 'merge') {
       const source = all[other % all.length]!
@@ -194,7 +179,7 @@ class History {
 
   /** Waits until the connector has seen all that happened. */
   async settle(): Promise<void> {
-    const sentinel = this.#simulator.create(this.#indicator(1_000_000 + ++this.#seed, 0, 1000))
+    const sentinel = this.#simulator.create(labeledIndicator(1_000_000 + ++this.#seed, 'sentinel', 0, 1000))
     const isThere = () =>
       [...this.target.held.values()].some(({ stixId }) => stixId === sentinel.id) ||
       this.target.faults.length > 0
@@ -285,48 +270,27 @@ class History {
   #objects(): StixObject[] {
     return this.#simulator.entities().filter(({ type }) => type === 'indicator')
   }
-
-  #indicator(seed: number, label: number, hours: number): StixObject {
-    return {
-      ...buildIndicator('domain', { seed, description: `v${seed}` }),
-      labels: [labels[label % 3]],
-      valid_from: new Date(systemClock.now() - hourMs).toISOString(),
-      valid_until: this.#inHours(hours),
-    } as unknown as StixObject
-  }
-
-  #inHours(hours: number): string {
-    return new Date(systemClock.now() + hours * hourMs).toISOString()
-  }
 }
-
-/** A seed and a path that fast-check has told, to run one history again. */
-const { HISTORY_SEED: seed, HISTORY_PATH: path } = process.env
-const again = seed === undefined || path === undefined ? {} : { seed: Number(seed), path }
 
 test('with everything turned on, whatever happens, target, store and counters end like the platform', async () => {
   await fc.assert(
-    fc.asyncProperty(
-      setting,
-      fc.array(action, { minLength: 10, maxLength: 60, size: 'max' }),
-      async (options, actions) => {
-        const simulator = await Simulator.start({ heartbeatMs: 20, idleReadMs: 20 })
-        const history = new History(simulator, options)
-        try {
-          await history.start()
-          for (const each of actions) await history.run(each)
-          await history.mend()
-          expect(history.holds({ told: true })).toEqual(history.wanted({ told: true }))
-          await history.reconcile()
-          await history.mend()
-          expect(history.holds({ told: false })).toEqual(history.wanted({ told: false }))
-          await history.expectTidy()
-        } finally {
-          await history.end()
-          await simulator.close()
-        }
-      },
-    ),
-    { ...again, numRuns: Number(process.env['EVERYTHING_RUNS'] ?? 8), endOnFailure: true },
+    fc.asyncProperty(setting, actionsOf(kinds), async (options, actions) => {
+      const simulator = await Simulator.start({ heartbeatMs: 20, idleReadMs: 20 })
+      const history = new History(simulator, options)
+      try {
+        await history.start()
+        for (const each of actions) await history.run(each)
+        await history.mend()
+        expect(history.holds({ told: true })).toEqual(history.wanted({ told: true }))
+        await history.reconcile()
+        await history.mend()
+        expect(history.holds({ told: false })).toEqual(history.wanted({ told: false }))
+        await history.expectTidy()
+      } finally {
+        await history.end()
+        await simulator.close()
+      }
+    }),
+    historyRuns(Number(process.env['EVERYTHING_RUNS'] ?? 8)),
   )
 }, 120_000)

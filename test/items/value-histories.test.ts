@@ -1,13 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { DeadLetters, MemoryStore, systemClock, type ConnectorDefaults } from 'opencti-stream-connector'
-import { buildIndicator, Simulator, type StixObject } from 'opencti-stream-connector/testing'
+import { DeadLetters, MemoryStore, type ConnectorDefaults } from 'opencti-stream-connector'
+import { Simulator, type StixObject } from 'opencti-stream-connector/testing'
 import { Life, movableClock } from '../fixtures/everything-target.ts'
+import {
+  type Action,
+  actionsOf,
+  historyRuns,
+  inHours,
+  labelAt,
+  labeledIndicator,
+  routes,
+} from '../fixtures/histories.ts'
 import { until } from '../fixtures/until.ts'
 import { makeValueConnector, type Value, type ValueConnector, valuesOf, ValueTarget } from './value-target.ts'
-
-const hourMs = 3_600_000
 
 const kinds = {
   create: 5,
@@ -33,17 +40,6 @@ const kinds = {
   reconcile: 1,
   loseState: 2,
 }
-type Kind = keyof typeof kinds
-
-const action = fc.record({
-  kind: fc.oneof(
-    ...Object.entries(kinds).map(([kind, weight]) => ({ arbitrary: fc.constant(kind as Kind), weight })),
-  ),
-  pick: fc.nat(1000),
-  other: fc.nat(1000),
-})
-type Action = typeof action extends fc.Arbitrary<infer T> ? T : never
-
 const setting = fc.record({
   coalesce: fc.constantFrom<false | 'latest'>(false, 'latest'),
   isBulk: fc.boolean(),
@@ -53,15 +49,6 @@ const setting = fc.record({
   concurrency: fc.constantFrom(1, 4),
 })
 type Setting = typeof setting extends fc.Arbitrary<infer T> ? T : never
-
-const labels = ['a', 'b', 'c']
-const labelsOf = (object: StixObject) => (object['labels'] as string[] | undefined) ?? []
-
-/** What each route takes. */
-const routes: Record<string, (object: StixObject) => boolean> = {
-  near: (object) => labelsOf(object).includes('a'),
-  far: (object) => !labelsOf(object).includes('b'),
-}
 
 /** Few values, so that several entities have the same ones. */
 function someValues(pick: number, other: number): string {
@@ -86,7 +73,7 @@ class History {
     this.#setting = options
   }
 
-  async run({ kind, pick, other }: Action): Promise<void> {
+  async run({ kind, pick, other }: Action<keyof typeof kinds>): Promise<void> {
     // Changes within one millisecond have one updated_at: no catch-up can tell them apart.
     await sleep(2)
     const simulator = this.#simulator
@@ -95,7 +82,12 @@ class History {
     switch (kind) {
       case 'create':
         simulator.create(
-          this.#indicator(someValues(pick, other), other, other % 3 === 0 ? (other % 4) + 1 : 1000),
+          labeledIndicator(
+            ++this.#seed,
+            someValues(pick, other),
+            other,
+            other % 3 === 0 ? (other % 4) + 1 : 1000,
+          ),
         )
         return
       case 'refuse':
@@ -147,10 +139,10 @@ class History {
     }
     if (one === undefined) return
     if (kind === 'change') simulator.update(one.id, { description: someValues(other, pick) })
-    else if (kind === 'relabel') simulator.update(one.id, { labels: [labels[other % 3]] })
+    else if (kind === 'relabel') simulator.update(one.id, { labels: [labelAt(other)] })
     else if (kind === 'unwant') simulator.update(one.id, { description: `unwanted ${++this.#seed}` })
     else if (kind === 'empty') simulator.update(one.id, { description: '' })
-    else if (kind === 'prolong') simulator.update(one.id, { valid_until: this.#inHours((other % 3) + 1) })
+    else if (kind === 'prolong') simulator.update(one.id, { valid_until: inHours((other % 3) + 1) })
     else if (kind === 'delete') simulator.delete(one.id)
     else if (kind === 'vanish') simulator.faults.removeSilently(one.id)
     else {
@@ -209,7 +201,7 @@ class History {
   /** Waits until the connector has seen all that happened. */
   async settle(): Promise<void> {
     const sentinel = `sentinel-${++this.#seed}`
-    const { id } = this.#simulator.create(this.#indicator(`${sentinel}:1`, 0, 1000))
+    const { id } = this.#simulator.create(labeledIndicator(++this.#seed, `${sentinel}:1`, 0, 1000))
     await until('the end of all work', async () => {
       const { catchingUp, inFlight } = this.#connector!.status()
       if (catchingUp || inFlight > 0) return false
@@ -280,52 +272,31 @@ class History {
   #objects(): StixObject[] {
     return this.#simulator.entities().filter(({ type }) => type === 'indicator')
   }
-
-  #indicator(description: string, label: number, hours: number): StixObject {
-    return {
-      ...buildIndicator('domain', { seed: ++this.#seed, description }),
-      labels: [labels[label % 3]],
-      valid_from: new Date(systemClock.now() - hourMs).toISOString(),
-      valid_until: this.#inHours(hours),
-    } as unknown as StixObject
-  }
-
-  #inHours(hours: number): string {
-    return new Date(systemClock.now() + hours * hourMs).toISOString()
-  }
 }
 
 function inWords(values: ReadonlyMap<string, Value>): string[] {
   return [...values].map(([place, { score }]) => `${place}:${score}`).toSorted()
 }
 
-/** A seed and a path that fast-check has told, to run one history again. */
-const { HISTORY_SEED: seed, HISTORY_PATH: path } = process.env
-const again = seed === undefined || path === undefined ? {} : { seed: Number(seed), path }
-
 test('a target that holds values holds what all entities have and what is foreign after a comparison, whatever happened on the way', async () => {
   await fc.assert(
-    fc.asyncProperty(
-      setting,
-      fc.array(action, { minLength: 10, maxLength: 60, size: 'max' }),
-      async (options, actions) => {
-        const simulator = await Simulator.start({ heartbeatMs: 20, idleReadMs: 20 })
-        const history = new History(simulator, options)
-        try {
-          await history.start()
-          for (const each of actions) await history.run(each)
-          await history.mend()
-          const foreign = [...history.target.foreign]
-          await history.reconcile()
-          expect(history.holds()).toEqual(history.wanted())
-          await history.expectTidy()
-          expect(foreign.filter((place) => !history.target.held.has(place))).toEqual([])
-        } finally {
-          await history.end()
-          await simulator.close()
-        }
-      },
-    ),
-    { ...again, numRuns: Number(process.env['VALUE_RUNS'] ?? 8), endOnFailure: true },
+    fc.asyncProperty(setting, actionsOf(kinds), async (options, actions) => {
+      const simulator = await Simulator.start({ heartbeatMs: 20, idleReadMs: 20 })
+      const history = new History(simulator, options)
+      try {
+        await history.start()
+        for (const each of actions) await history.run(each)
+        await history.mend()
+        const foreign = [...history.target.foreign]
+        await history.reconcile()
+        expect(history.holds()).toEqual(history.wanted())
+        await history.expectTidy()
+        expect(foreign.filter((place) => !history.target.held.has(place))).toEqual([])
+      } finally {
+        await history.end()
+        await simulator.close()
+      }
+    }),
+    historyRuns(Number(process.env['VALUE_RUNS'] ?? 8)),
   )
 }, 120_000)

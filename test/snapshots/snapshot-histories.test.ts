@@ -16,6 +16,7 @@ import {
 } from 'opencti-stream-connector'
 import { buildIndicator, Simulator, type StixObject } from 'opencti-stream-connector/testing'
 import { Life, movableClock } from '../fixtures/everything-target.ts'
+import { type Action, actionsOf, historyRuns, labelAt, routes } from '../fixtures/histories.ts'
 import { until } from '../fixtures/until.ts'
 import { valuesOf } from '../items/value-target.ts'
 
@@ -32,27 +33,10 @@ const kinds = {
   kill: 4,
   reset: 1,
 }
-type Kind = keyof typeof kinds
-
-const action = fc.record({
-  kind: fc.oneof(
-    ...Object.entries(kinds).map(([kind, weight]) => ({ arbitrary: fc.constant(kind as Kind), weight })),
-  ),
-  pick: fc.nat(1000),
-  other: fc.nat(1000),
-})
-type Action = typeof action extends fc.Arbitrary<infer T> ? T : never
-
 const faults = ['refuse', 'away', 'half', 'cut', 'job', 'lost-job', 'lost-answer'] as const
 
 /** Entities that never change: a list without them was made before everything was known. */
 const anchors = 700
-
-const routes = {
-  near: (object: StixObject) => labelsOf(object).includes('a'),
-  far: (object: StixObject) => !labelsOf(object).includes('b'),
-}
-const labelsOf = (object: StixObject) => (object['labels'] as string[] | undefined) ?? []
 
 /** A target that takes whole lists, by route; it outlives the connectors that work on it. */
 class ListTarget {
@@ -152,7 +136,7 @@ class History {
     for (let index = 0; index < anchors; index++) simulator.create(this.#indicator(`anchor-${index}:1`, 'a'))
   }
 
-  async run({ kind, pick, other }: Action): Promise<void> {
+  async run({ kind, pick, other }: Action<keyof typeof kinds>): Promise<void> {
     // Changes within one millisecond have one updated_at: no catch-up can tell them apart.
     await sleep(2)
     const simulator = this.#simulator
@@ -160,7 +144,7 @@ class History {
     const one = all[pick % Math.max(1, all.length)]
     switch (kind) {
       case 'create':
-        simulator.create(this.#indicator(someValues(pick, other), 'abc'[other % 3]!))
+        simulator.create(this.#indicator(someValues(pick, other), labelAt(other)))
         return
       case 'fault':
         this.target.faults.push(faults[pick % faults.length]!)
@@ -184,7 +168,7 @@ class History {
     }
     if (one === undefined) return
     if (kind === 'change') simulator.update(one.id, { description: someValues(other, pick) })
-    else if (kind === 'relabel') simulator.update(one.id, { labels: ['abc'[other % 3]] })
+    else if (kind === 'relabel') simulator.update(one.id, { labels: [labelAt(other)] })
     else if (kind === 'delete') simulator.delete(one.id)
     else {
       const source = all[other % all.length]!
@@ -242,7 +226,7 @@ class History {
   wanted(): string[] {
     const union = new Map<string, number>()
     for (const object of this.#objects()) {
-      const names = this.#isRouted ? (['near', 'far'] as const).filter((name) => routes[name](object)) : ['']
+      const names = this.#isRouted ? Object.keys(routes).filter((name) => routes[name]!(object)) : ['']
       for (const name of names) {
         for (const { key, score } of valuesOf(object['description']) ?? []) {
           const place = `${name} ${key}`
@@ -274,29 +258,21 @@ function someValues(pick: number, other: number): string {
   return keys.map((key, index) => `${key}:${(other >> index) % 4}`).join(' ')
 }
 
-/** A seed and a path that fast-check has reported, to run one history again. */
-const { HISTORY_SEED: seed, HISTORY_PATH: path } = process.env
-const again = seed === undefined || path === undefined ? {} : { seed: Number(seed), path }
-
 test('a target that takes whole lists ends with all items, and never takes a list made before everything was known', async () => {
   await fc.assert(
-    fc.asyncProperty(
-      fc.boolean(),
-      fc.array(action, { minLength: 10, maxLength: 40, size: 'max' }),
-      async (isRouted, actions) => {
-        const simulator = await Simulator.start({ heartbeatMs: 20, idleReadMs: 20 })
-        const history = new History(simulator, isRouted)
-        try {
-          await history.start()
-          for (const each of actions) await history.run(each)
-          await history.settle()
-          expect(history.target.incomplete).toEqual([])
-        } finally {
-          await history.end()
-          await simulator.close()
-        }
-      },
-    ),
-    { ...again, numRuns: Number(process.env['SNAPSHOT_RUNS'] ?? 5), endOnFailure: true },
+    fc.asyncProperty(fc.boolean(), actionsOf(kinds, 40), async (isRouted, actions) => {
+      const simulator = await Simulator.start({ heartbeatMs: 20, idleReadMs: 20 })
+      const history = new History(simulator, isRouted)
+      try {
+        await history.start()
+        for (const each of actions) await history.run(each)
+        await history.settle()
+        expect(history.target.incomplete).toEqual([])
+      } finally {
+        await history.end()
+        await simulator.close()
+      }
+    }),
+    historyRuns(Number(process.env['SNAPSHOT_RUNS'] ?? 5)),
   )
 }, 240_000)
