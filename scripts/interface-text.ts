@@ -12,7 +12,7 @@ import { isSecretSchema } from '../src/util/secret.ts'
 
 export type Schema = Parameters<typeof notesOf>[0]
 
-/** What an author writes in `static defaults`, what is in force in the end, or what may be handed over in its place. */
+/** The options as an author writes them in `static defaults`, as resolved, or as passed instead of resolved ones. */
 export type Side = 'written' | 'resolved' | 'handed'
 
 /** A field of an interface: its schema, and the setting that an operator knows it by. */
@@ -111,7 +111,7 @@ function typeText(schema: Schema, side: Side): string {
   }
 }
 
-/** A literal number says nothing beside all numbers. */
+/** Any number already includes a literal number. */
 function unionText(types: readonly string[]): string {
   const isNumber = types.includes('number')
   return [...new Set(types)].filter((type) => !isNumber || Number.isNaN(Number(type))).join(' | ')

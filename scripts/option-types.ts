@@ -12,7 +12,7 @@ import { targetShapes } from '../src/settings/schemas/target-section.ts'
 
 const root = new URL('../', import.meta.url)
 
-/** Where each type comes from that the interfaces name. */
+/** The module of each type that the interfaces use. */
 const origins: Readonly<Record<string, string>> = {
   Entity: '../../stix/types/entity.ts',
   Tlp: '../../stix/read/tlp.ts',
@@ -36,7 +36,7 @@ const origins: Readonly<Record<string, string>> = {
   RetryOptions: './group-options.ts',
 }
 
-/** The files of interfaces that are written from the schemas: each with its place and its text. */
+/** The files of interfaces generated from the schemas, with their paths and texts. */
 export async function optionTypes(): Promise<ReadonlyMap<URL, string>> {
   const defaults = [
     ...sectionFields('connector', connectorSchema).flatMap((setting) => {

@@ -36,7 +36,7 @@ test('loses nothing, repeats nothing, and saves no position in the future when t
       await write()
       if (step % 2 === 0) simulator.faults.cut()
       if (step % 3 !== 2) continue
-      // A new process, whose clock is what it is.
+      // A new process, with a correct clock.
       await recorder.stop()
       expect(Number(String(platformState(simulator)['start_from']).split('-')[0])).toBeLessThanOrEqual(
         Date.now(),

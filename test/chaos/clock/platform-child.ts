@@ -1,4 +1,4 @@
-/** A platform in a process of its own, to be stopped and continued. */
+/** A platform in a separate process, which tests stop and continue. */
 import { buildIndicator, Simulator } from '../../../src/testing/index.ts'
 
 const simulator = await Simulator.start({ heartbeatMs: 30, idleReadMs: 30 })

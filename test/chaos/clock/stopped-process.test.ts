@@ -11,7 +11,7 @@ import { temporaryFolder } from '../../fixtures/temporary-folder.ts'
 import { minimalEnvironment } from '../../fixtures/minimal-environment.ts'
 import { scaled } from '../scale.ts'
 
-/** In full, longer than a minute of silence, after which a connection counts as dead. */
+/** At full size, longer than the minute of silence after which a connection counts as dead. */
 const stoppedMs = scaled(1000, 65_000)
 
 test(

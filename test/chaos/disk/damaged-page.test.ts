@@ -43,7 +43,7 @@ async function filledState(connectorId: string): Promise<string> {
   return directory
 }
 
-/** Creates an entity at the platform and waits until the target has it. */
+/** Creates an entity on the platform and waits until the target has it. */
 async function delivers(simulator: Simulator, recorder: Recorder, seed: number): Promise<void> {
   const { id } = simulator.create(buildIndicator('domain', { seed }))
   await until('a delivery', () => recorder.callsOf(id).length > 0)

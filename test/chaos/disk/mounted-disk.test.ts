@@ -22,7 +22,7 @@ function onDisk(kind: 'tmpfs' | 'ext4', tests: () => void): void {
 }
 
 let seed = 1000
-/** Writes some indicators at the platform, and answers their ids. */
+/** Creates some indicators on the platform, and returns their ids. */
 const write = (simulator: Simulator, count: number) =>
   Array.from({ length: count }, () => simulator.create(buildIndicator('domain', { seed: seed++ })).id)
 
@@ -43,7 +43,7 @@ onDisk('tmpfs', () => {
       fill(directory)
       const since = recorder.notices.length
       const told = (kind: string) => recorder.notices.slice(since).some((notice) => notice.kind === kind)
-      // What is written before the disk is known to be full is in flight, and stays.
+      // Events that arrive before the disk is known to be full stay in flight.
       await until('the trouble', () => {
         ids.push(...write(simulator, 50))
         return told('state-not-written')
@@ -126,7 +126,7 @@ onDisk('ext4', () => {
     expect(recorder.status().notReady).toContainEqual(expect.objectContaining({ part: 'state' }))
     ids.push(...write(simulator, 20))
     await recorder.stop().catch(() => {})
-    // What an operator does: another volume, with what was on the broken one.
+    // As an operator would: another volume, with the files of the broken one.
     const repaired = await temporaryFolder()
     execFileSync('cp', ['-a', `${directory}/.`, repaired])
     const next = await startRecorder(simulator, {

@@ -8,15 +8,15 @@ import { onTestFinished } from 'vitest'
 const run = (command: string, ...parameters: string[]) =>
   execFileSync(command, parameters, { stdio: 'pipe', encoding: 'utf8' })
 
-/** What makes a disk of some kind, and takes it away. */
+/** Creates and removes a disk of some kind. */
 interface Kind {
   readonly mount: (folder: string, image: string) => void
 }
 
 const kinds = {
-  /** In memory, of four megabytes. */
+  /** Four megabytes in memory. */
   tmpfs: { mount: (folder) => run('mount', '-t', 'tmpfs', '-o', 'size=4m,mode=700', 'tmpfs', folder) },
-  /** A real file system in a file, on a block device: it can be frozen, and turns read-only over an error of its own. */
+  /** A real file system in a file, on a block device: it can be frozen, and becomes read-only after an internal error. */
   ext4: {
     mount: (folder, image) => {
       closeSync(openSync(image, 'w'))
@@ -27,7 +27,7 @@ const kinds = {
   },
 } satisfies Record<string, Kind>
 
-/** Mounts a disk of its own for a test, and takes it away after it. */
+/** Mounts a separate disk for a test, and removes it afterwards. */
 export async function mountedDisk(kind: keyof typeof kinds): Promise<string> {
   const place = await mkdtemp(join(tmpdir(), 'opencti-disk-'))
   const folder = join(place, 'disk')
@@ -59,7 +59,7 @@ export function mountProblem(kind: keyof typeof kinds): string | undefined {
   }
 }
 
-/** Takes all room that a disk has left. */
+/** Fills all free space of a disk. */
 export function fill(folder: string): void {
   const file = openSync(ballastOf(folder), 'w')
   try {
@@ -76,12 +76,12 @@ export function fill(folder: string): void {
   }
 }
 
-/** Gives back what {@link fill} took. */
+/** Frees the space that {@link fill} used. */
 export function empty(folder: string): void {
   rmSync(ballastOf(folder))
 }
 
-/** Makes the disk answer nothing that writes, until it is thawed. */
+/** Blocks all writes to the disk until it is thawed. */
 export function freeze(folder: string): () => void {
   run('fsfreeze', '--freeze', folder)
   let isFrozen = true
@@ -93,7 +93,7 @@ export function freeze(folder: string): () => void {
   return thaw
 }
 
-/** Lets the file system meet an error of its own, after which it takes no more writes, also from those who have files open. */
+/** Causes an internal error of the file system, after which it refuses writes, even to open files. */
 export function breakDisk(folder: string): void {
   const device = run('findmnt', '--noheadings', '--output', 'SOURCE', folder).trim()
   run('sh', '-c', `echo test > /sys/fs/ext4/${device.replace('/dev/', '')}/trigger_fs_error`)

@@ -1,4 +1,4 @@
-/** A connector in a process of its own, to be hurt: it tells its target what its hooks are asked to do, and throws when that says so. */
+/** A connector in a separate process, which tests kill: it reports each hook call to its target, and throws when the target says so. */
 import {
   StreamConnector,
   nameOf,
@@ -8,7 +8,7 @@ import {
   type FlushOperation,
 } from '../../../src/index.ts'
 import { fastClock } from '../../fixtures/fast-clock.ts'
-// Of types alone, so that nothing of the other file is loaded here.
+// Only types, so that the other file is not loaded here.
 import type { HookCall } from './target.ts'
 
 const { EXPERIMENT_TARGET: target, EXPERIMENT_HOOKS: hooks, EXPERIMENT_CLOCK_FACTOR: factor } = process.env

@@ -15,30 +15,30 @@ import { temporaryFolder } from '../../fixtures/temporary-folder.ts'
 import { isFullChaos, scaled } from '../scale.ts'
 import { ExperimentTarget } from './target.ts'
 
-/** How long the platform is away, and how much faster the connector waits for it. */
+/** How long the platform is down, and how much faster the connector's clock runs. */
 export const outage = { awayMs: scaled(600, 6000), clockFactor: isFullChaos ? undefined : 10 }
-/** How long a child may take for anything, and a test in all, on a machine that has much else to do. */
+/** Time limits for any step of a child, and for a whole test, on a busy machine. */
 export const patienceMs = 120_000
 export const timeout = 480_000
 
-/** How an {@link Experiment} is set up. */
+/** Options of an {@link Experiment}. */
 export interface ExperimentOptions {
   readonly hooks?: 'single' | 'flush' | undefined
-  /** How many times shorter than they say the waits of the connector are. Default: the clock of the machine. */
+  /** The factor by which the connector's waits are shortened. Default: the machine's clock. */
   readonly clockFactor?: number | undefined
-  /** How many entities the events are about. Default: 10. */
+  /** Number of entities. Default: 10. */
   readonly entities?: number | undefined
   readonly platform?: SimulatorOptions | undefined
   readonly environment?: Record<string, string> | undefined
 }
 
-/** A platform, a connector in a process of its own, its state in SQLite, and its target. */
+/** A platform, a connector in a separate process, its state in SQLite, and its target. */
 export class Experiment {
   readonly simulator: Simulator
   readonly target: ExperimentTarget
-  /** Where the connector keeps its state. */
+  /** Folder of the connector's state. */
   readonly directory: string
-  /** Of the connector's next process. */
+  /** Environment of the connector's next process. */
   readonly environment: Record<string, string>
   /** The names that each entity was given, in order. */
   readonly #published: Record<string, string[]> = {}
@@ -74,7 +74,7 @@ export class Experiment {
       EXPERIMENT_TARGET: target.url,
       EXPERIMENT_HOOKS: options.hooks ?? 'single',
       ...(options.clockFactor !== undefined && { EXPERIMENT_CLOCK_FACTOR: String(options.clockFactor) }),
-      // Many starts: the files are compiled once.
+      // Compiles the files once for many starts.
       NODE_COMPILE_CACHE: join(tmpdir(), 'experiments-compiled'),
       ...options.environment,
     }
@@ -98,20 +98,20 @@ export class Experiment {
     return program
   }
 
-  /** Ends the connector in good order. */
+  /** Stops the connector cleanly. */
   async end(program: Program): Promise<void> {
     program.process.kill('SIGTERM')
     await this.ended(program)
   }
 
-  /** Waits until the connector has ended in good order. */
+  /** Waits until the connector has stopped cleanly. */
   async ended(program: Program): Promise<void> {
     const { process } = program
     await until('its end', () => process.exitCode !== null || process.signalCode !== null, patienceMs)
     expect(await program.exit, program.said()).toBe(0)
   }
 
-  /** Publishes events: the entities are created, then they change in turn. The nth event names its entity `v<n>`. */
+  /** Publishes events: creates the entities, then changes them in turn. The nth event renames its entity to `v<n>`. */
   publish(count: number): void {
     for (let index = 0; index < count; index++) {
       const name = `v${++this.#count}`
@@ -125,12 +125,12 @@ export class Experiment {
     }
   }
 
-  /** Waits until the target has taken so much in all. */
+  /** Waits until the target has received this many events. */
   async taken(count: number): Promise<void> {
     await until(`${count} calls`, () => this.target.taken.length >= count, patienceMs)
   }
 
-  /** Waits until everything published was taken but for `left`, each event once and in the order of its entity. */
+  /** Waits until the target has received everything but `left` events, each once and in the order of its entity. */
   async takenOnce(...left: readonly string[]): Promise<void> {
     const expected = Object.fromEntries(
       Object.entries(this.#published).map(([key, names]) => [
@@ -142,21 +142,21 @@ export class Experiment {
     expect(this.target.names()).toEqual(expected)
   }
 
-  /** Waits until the platform has sent so many more heartbeats. */
+  /** Waits until the platform has sent this many more heartbeats. */
   async heartbeats(count: number): Promise<void> {
     const [connection] = this.simulator.connections
     const goal = connection!.framesWritten + count
     await until('heartbeats', () => connection!.framesWritten >= goal, patienceMs)
   }
 
-  /** Waits for so many more pings. */
+  /** Waits for this many more pings. */
   async pings(count: number): Promise<void> {
     const { pings } = this.simulator.connector()!
     const goal = pings.length + count
     await until('pings', () => pings.length >= goal, patienceMs)
   }
 
-  /** Reads the state file, also beside a connector that runs. */
+  /** Reads the state file, even while a connector uses it. */
   async readState(): Promise<{ position: string | undefined; deadLetters: readonly DeadLetter[] }> {
     const { directory, simulator } = this
     const store = new SqliteStore({ directory, connectorId: simulator.connectorId, access: 'read-only' })

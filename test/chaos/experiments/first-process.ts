@@ -5,10 +5,10 @@ import { type Program } from '../../fixtures/program.ts'
 
 const asRoot = process.getuid?.() === 0 ? [] : ['--map-root-user']
 
-/** Runs a program as the first process of its own namespace, as in a container: what it does not listen for, the kernel keeps from it. */
+/** Runs a program as the first process of a namespace, as in a container: the kernel drops signals without a listener. */
 export const asFirstProcess = ['unshare', ...asRoot, '--fork', '--pid', '--mount-proc', '--kill-child']
 
-/** Skips a test, and says why, on a machine that has no such namespaces or lets this user make none. */
+/** Skips a test, and says why, if this machine or user cannot create such namespaces. */
 export function needFirstProcess({ skip }: TestContext): void {
   const [command, ...parameters] = asFirstProcess
   const { status, error, stderr } = spawnSync(command!, [...parameters, 'true'], { encoding: 'utf8' })

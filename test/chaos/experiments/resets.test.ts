@@ -35,7 +35,7 @@ test.for(['single', 'flush'] as const)(
         .map(({ name }) => name)
         .toSorted(),
     )
-    // What was pushed is known still.
+    // It still knows what was pushed.
     expect(new Set(target.taken.slice(60).map(({ hook }) => hook))).toEqual(new Set(['update']))
     await experiment.pings(2)
     for (const key of ['start_from', 'recover_until']) expect(platformState(simulator)).toHaveProperty(key)

@@ -27,7 +27,7 @@ test(
     const experiment = await Experiment.start({
       hooks: 'flush',
       entities: 2000,
-      // Ten minutes, so that no time is up while the clock is fast.
+      // Ten minutes, so that no limit expires while the clock is fast.
       environment: { CONNECTOR_BATCH_MAX_ITEMS: '1000', CONNECTOR_BATCH_MAX_WAIT_MS: '600000' },
       clockFactor: 20,
     })

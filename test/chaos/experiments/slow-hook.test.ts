@@ -7,7 +7,7 @@ import { scaled } from '../scale.ts'
 import { Experiment, patienceMs } from './experiment.ts'
 import { type Answer } from './target.ts'
 
-/** Connector and platform live by a faster clock: what would lose patience with the hook does so sooner. With 1, it is that of the machine. */
+/** A faster clock for connector and platform, so that every time limit would expire sooner. With 1, the machine's clock. */
 const factor = scaled(30, 3, 'SLOW_HOOK_CLOCK')
 const hookMs = 75_000 / factor
 
@@ -30,7 +30,7 @@ test(
     const program = await experiment.connect()
     experiment.publish(30)
     await until('all others', () => target.taken.length >= 28, patienceMs)
-    // The next event of its entity waits behind it.
+    // The next event of its entity waits.
     expect(target.taken.map(({ name }) => name)).not.toContain('v25')
     await experiment.pings(1)
     const slow = parsePosition(simulator.history.find(({ data }) => data['name'] === 'v15')!.id)!
@@ -38,7 +38,7 @@ test(
       const { position } = await experiment.readState()
       const known = [position, platformState(simulator)['start_from']].map(String)
       expect(program.process.exitCode, program.said()).toBeNull()
-      // It may have ended since.
+      // It may have ended in the meantime.
       if (over.signal.aborted) break
       for (const each of known) expect(comparePositions(parsePosition(each)!, slow)).toBeLessThan(0)
       await sleep(hookMs / 20)

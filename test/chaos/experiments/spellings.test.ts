@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { loadSettings, type SettingsError } from 'opencti-stream-connector'
 import { folderWith, minimalEnvironment, settingsErrorOf } from '../../fixtures/minimal-environment.ts'
 
-/** Reads settings from the environment, and from a `config.yml` where there is one. */
+/** Reads settings from the environment, and from `config.yml` if there is one. */
 function read(env: Record<string, string>, yaml?: string) {
   const directory = folderWith(yaml === undefined ? {} : { 'config.yml': yaml })
   return loadSettings({ sections: {} }, { env: { ...minimalEnvironment, ...env }, directory }).settings

@@ -6,7 +6,7 @@ import { makeRecorder, platformState, startSimulator, streamRequests } from '../
 import { until } from '../../fixtures/until.ts'
 import { temporaryFolder } from '../../fixtures/temporary-folder.ts'
 
-/** A connector with its state in SQLite, by the clock of the machine. */
+/** A connector with its state in SQLite and the machine's clock. */
 async function startRecorder(simulator: Simulator, directory: string): Promise<Recorder> {
   const { connectorId } = simulator
   const store = new SqliteStore({ directory, connectorId })

@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest'
 import { JsonServer } from '../../fixtures/json-server.ts'
 
-/** What a hook of the child is asked to do. */
+/** A hook call of the child. */
 export interface HookCall {
   readonly hook: 'create' | 'update' | 'delete'
   readonly key: string
@@ -9,16 +9,16 @@ export interface HookCall {
   readonly name: string
 }
 
-/** Whether a hook ends well or throws. */
+/** Whether a hook succeeds or throws. */
 export type Answer = 'taken' | 'throw'
 
 /** The target of the child. */
 export class ExperimentTarget {
-  /** What was taken, in the order of the answers. */
+  /** Accepted calls, in the order of the answers. */
   readonly taken: HookCall[] = []
-  /** What was asked, taken or not: one entry for each call of a hook. */
+  /** All hook calls, accepted or not. */
   readonly asked: (readonly HookCall[])[] = []
-  /** What becomes of the hook that tells of these calls, now or later. */
+  /** Decides how the hook of these calls ends. */
   answer: (calls: readonly HookCall[]) => Answer | Promise<Answer> = () => 'taken'
   readonly #server = new JsonServer(async (body, response) => {
     const calls = body as readonly HookCall[]
@@ -41,7 +41,7 @@ export class ExperimentTarget {
     return this.#server.url
   }
 
-  /** The names that each entity was told to have, in order. */
+  /** The names that each entity received, in order. */
   names(): Record<string, string[]> {
     const names: Record<string, string[]> = {}
     for (const { key, name } of this.taken) (names[key] ??= []).push(name)

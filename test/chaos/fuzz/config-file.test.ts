@@ -35,7 +35,7 @@ mine:
   count: 3
 `
 
-/** Pieces of YAML that do more than say a value. */
+/** Pieces of YAML beyond plain values. */
 const trick = fc.constantFrom(
   '\uFEFF',
   '\r\n',

@@ -7,7 +7,7 @@ import { Reading } from '../../fixtures/reading.ts'
 import { badFrame, goodFrame } from './frames.ts'
 import { testFuzz } from './test-fuzz.ts'
 
-/** What the next connection is sent, in these pieces. */
+/** The content of the next connection, in these chunks. */
 let pieces: readonly Uint8Array[] = []
 let server: Server
 let url: string
@@ -40,7 +40,7 @@ testFuzz(
     const bytes = Buffer.concat(
       input.frames.flatMap(([bad, end], index) => [
         bad,
-        // A character or a line of it that is not complete ends here.
+        // Ends an incomplete character or line.
         Buffer.from(`\n\n${good[index]}${end}`),
       ]),
     )

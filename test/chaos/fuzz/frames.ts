@@ -3,7 +3,7 @@ import { buildIndicator } from 'opencti-stream-connector/testing'
 import { hostileJson } from './hostile-json.ts'
 import { mutated, mutation } from './mutations.ts'
 
-/** Ids as the platform never writes them, and one or two that it could. */
+/** Ids that the platform never writes, and one or two that it could. */
 const hostileId = fc.oneof(
   fc.constantFrom(
     '',
@@ -49,12 +49,12 @@ const oddLine = fc.constantFrom(
   '\uFEFFid: 5',
 )
 
-/** A frame that says something odd, as text. */
+/** The text of an odd frame. */
 const oddFrame = fc
   .record({ id: hostileId, event: eventName, data: hostileJson, more: fc.array(oddLine, { maxLength: 2 }) })
   .map(({ id, event, data, more }) => [`id: ${id}`, `event: ${event}`, ...more, `data: ${data}`].join('\n'))
 
-/** A frame as it should be, for the mutations. */
+/** A valid frame to mutate. */
 export function goodFrame(seed: number, id: string): string {
   const envelope = {
     version: '4',
@@ -66,7 +66,7 @@ export function goodFrame(seed: number, id: string): string {
   return `id: ${id}\nevent: create\ndata: ${JSON.stringify(envelope)}`
 }
 
-/** What may stand between two good frames: odd frames, and good ones that suffered. */
+/** What may come between two good frames: odd frames, and mutated good ones. */
 export const badFrame: fc.Arbitrary<Uint8Array> = fc.oneof(
   oddFrame.map((text) => Buffer.from(text)),
   fc

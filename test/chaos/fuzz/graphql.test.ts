@@ -71,7 +71,7 @@ const inputs = fc.record({
   }),
 })
 
-/** What only a person can mend; everything else is waited for. */
+/** Errors that only a person can fix; the connector waits for all others. */
 const endings = [
   'PLATFORM_REFUSED',
   'PLATFORM_ERROR',

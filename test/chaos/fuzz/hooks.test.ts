@@ -24,7 +24,7 @@ function withThen(property: PropertyDescriptor): object {
   return Object.defineProperty({}, 'then', property)
 }
 
-/** What hooks of careless authors return or throw, by a name that a failing test can print. */
+/** Results and errors of careless hooks, by a name for failures. */
 const oddities: Readonly<Record<string, () => unknown>> = {
   nothing: () => undefined,
   null: () => null,
@@ -89,7 +89,7 @@ const oddities: Readonly<Record<string, () => unknown>> = {
   'a promise of a promise': () => Promise.resolve(Promise.resolve(7)),
   'a rejected promise': () => {
     const rejected = Promise.reject(Object.create(null))
-    // Thrown instead of returned, it is a promise of the author that nobody awaits.
+    // Thrown instead of returned, it is a promise that is never awaited.
     rejected.catch(() => {})
     return rejected
   },
@@ -136,7 +136,7 @@ const inputs = fc.record({
   bad: fc.array(fc.record({ where, oddity, isThrown: fc.boolean() }), { minLength: 1, maxLength: 3 }),
 })
 
-/** What happens to the entity of a name, and to no other. */
+/** The outcome of the entity with this name only. */
 class Odd extends StreamConnector {
   static override readonly defaults = {
     name: 'Odd',
@@ -177,7 +177,7 @@ class OddBulk extends Odd {
     for (const { context } of operations) {
       const odd = this.#odd.get(context.entityId)?.('flush')
       if (odd === undefined) continue
-      // It says as well that all were taken.
+      // It also says that all were accepted.
       if (odd === null) this.#take(operations)
       return odd as never
     }
@@ -214,7 +214,7 @@ testFuzz(
     try {
       await connector.start()
       for (const entity of entities) simulator.create(entity)
-      // It is held against an event only while the target works for others.
+      // It counts against an event only while the target works for others.
       let seed = 100
       await until('the end of the bad ones', async () => {
         const { id } = simulator.create(buildIndicator('ipv4', { seed: seed++ }))

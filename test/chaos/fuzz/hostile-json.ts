@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 
-/** JSON texts that parsers and those who read them stumble over. */
+/** JSON texts that break careless parsers and readers. */
 export const hostileJson: fc.Arbitrary<string> = fc.oneof(
   fc.json({ maxDepth: 4 }),
   fc.constantFrom(

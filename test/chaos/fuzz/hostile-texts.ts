@@ -1,11 +1,11 @@
 import * as fc from 'fast-check'
 
-/** No message may show it: what was received is never told. */
+/** No message may contain it, because received values are never shown. */
 export const canary = 'Zq7-canary-9Xv'
 
 const megabyte = 1_048_576
 
-/** Values that people, templates and attackers put where a setting belongs. */
+/** Values that people, templates, and attackers use in place of a setting. */
 export const hostileText: fc.Arbitrary<string> = fc.oneof(
   fc.constantFrom(
     '',

@@ -1,13 +1,13 @@
 import * as fc from 'fast-check'
 
-/** What happens to bytes on their way: they are changed, lost, doubled, or others come between. */
+/** Mutations of bytes in transit: changed, lost, repeated, or inserted. */
 export type Mutation =
   | { readonly kind: 'flip' | 'cut' | 'double' | 'lose'; readonly at: number; readonly length: number }
   | { readonly kind: 'insert'; readonly at: number; readonly bytes: Uint8Array }
 
 const place = fc.double({ min: 0, max: 1, noNaN: true })
 
-/** Places are parts of the whole, so that a smaller input keeps its meaning. */
+/** Places are fractions of the whole, so that they stay valid for a smaller input. */
 export const mutation: fc.Arbitrary<Mutation> = fc.oneof(
   fc.record({
     kind: fc.constantFrom('flip' as const, 'cut' as const, 'double' as const, 'lose' as const),
@@ -20,7 +20,7 @@ export const mutation: fc.Arbitrary<Mutation> = fc.oneof(
     bytes: fc.oneof(
       fc.uint8Array({ minLength: 1, maxLength: 8 }),
       fc.constantFrom('\n', '\r', '\n\n', '\0', ':', '"', '\\', '}', '\uFEFF', 'id: ', 'data: ').map(bytesOf),
-      // Half a character, one that is too long, and half of one from beyond the first plane.
+      // Half a character, an overlong one, and half of one beyond the basic plane.
       fc.constantFrom([0xe2, 0x82], [0xc0, 0xaf], [0xed, 0xa0, 0x80]).map((bytes) => Uint8Array.from(bytes)),
     ),
   }),

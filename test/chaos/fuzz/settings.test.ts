@@ -39,7 +39,7 @@ let directory: string
 beforeAll(() => void (directory = mkdtempSync(join(tmpdir(), 'fuzz-'))))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-/** What took the square of its length would take hours. */
+/** Quadratic time would take hours at this length. */
 const maxMs = 15_000
 
 const inputs = fc.record({
@@ -71,7 +71,7 @@ testFuzz(
   },
 )
 
-/** Numbers are numbers, and nothing has another prototype than it should. */
+/** Numbers are numbers, and every object has the right prototype. */
 function expectSane(value: unknown): void {
   if (typeof value === 'number') expect(Number.isNaN(value)).toBe(false)
   if (value instanceof Date) expect(Number.isNaN(value.getTime())).toBe(false)

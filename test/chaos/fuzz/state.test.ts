@@ -8,7 +8,7 @@ import { testFuzz } from './test-fuzz.ts'
 
 const connectorId = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
 
-/** The newest position that was ever finished. */
+/** The newest finished position. */
 const newest = 60
 
 let folder: string
@@ -32,7 +32,7 @@ beforeAll(async () => {
       ],
       durable: number === 30,
     })
-  // As a kill leaves it: a file, and a log with commits that are not in it yet.
+  // As after a kill: a file, and a log with commits that are not in the file yet.
   for (const name of await readdir(join(folder, 'live')))
     if (/\.sqlite(-wal)?$/.test(name)) await copyFile(join(folder, 'live', name), join(folder, 'good', name))
   await store.close()
@@ -82,7 +82,7 @@ testFuzz(
   },
 )
 
-/** Opens, reads and writes; whatever fails must say so as an error of the state. */
+/** Opens, reads, and writes; any failure must be a StateError. */
 async function useAll(directory: string): Promise<void> {
   const store = new SqliteStore({ directory, connectorId })
   const told: unknown[] = []
@@ -119,6 +119,6 @@ function expectCommitted(state: string | undefined, entities: number): void {
   const number = Number.parseInt(position, 10)
   expect(number).toBeGreaterThan(0)
   expect(number).toBeLessThanOrEqual(newest)
-  // Id map and position are of one commit.
+  // The id map and the position come from the same commit.
   expect(entities).toBe(number * 20)
 }

@@ -4,16 +4,16 @@ import { isFullChaos, scaled } from '../scale.ts'
 
 const { FUZZ_SECONDS, FUZZ_SEED, FUZZ_PATH } = process.env
 
-/** For so long each fuzzer makes inputs; `FUZZ_SECONDS` sets it by hand. */
+/** How long each fuzzer generates inputs; `FUZZ_SECONDS` overrides it. */
 const seconds = scaled(1, 40, 'FUZZ_SECONDS')
 
-/** Fixed, so that a suite that was green stays green; by hand a new one each time. */
+/** Fixed, so that a green suite stays green; random with `FUZZ_SECONDS`. */
 const fixedSeed = 20_261_126
 const seed = Number(
   FUZZ_SEED ?? (FUZZ_SECONDS === undefined ? fixedSeed : Math.trunc(Math.random() * 2 ** 31)),
 )
 
-/** An attempt that takes longer hangs, in milliseconds. */
+/** An attempt that takes longer counts as hanging, in milliseconds. */
 const hangMs = 60_000
 
 /**

@@ -19,7 +19,7 @@ import { ask } from '../../fixtures/ask.ts'
 import { serve } from '../../fixtures/loopback.ts'
 import { scaled } from '../scale.ts'
 
-/** What every secret begins with, and where it ends: neither may be seen anywhere. */
+/** The beginning and the end of every secret: neither may appear anywhere. */
 const head = 'Zq7c'
 const tail = 'x9V!'
 
@@ -29,7 +29,7 @@ const middle = fc.oneof(
   fc.integer({ min: 1, max: 65_536 }).map((length) => 'f0o'.repeat(Math.ceil(length / 3)).slice(0, length)),
 )
 
-/** A secret in the words of others: how it is spelled, how far from the beginning it stands, and what is around it. */
+/** A secret inside other text: its spelling, its offset, and its surroundings. */
 const echo = fc.record({
   spelling: fc.constantFrom<(text: string) => string>(
     (text) => text,
@@ -61,7 +61,7 @@ class Leaky extends StreamConnector<typeof settings, Entity> {
   }
 
   override async create(item: Entity): Promise<void> {
-    // Some targets refuse it and repeat what they were sent, some authors repeat it themselves.
+    // Some targets repeat what they refuse, and some authors do so themselves.
     if (item.id.endsWith('0')) throw new TypeError(this.say())
     await this.http.post(this.url, { body: this.say(), retry: 0 })
   }

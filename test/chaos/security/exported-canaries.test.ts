@@ -19,14 +19,14 @@ import { ask } from '../../fixtures/ask.ts'
 import { serve } from '../../fixtures/loopback.ts'
 import { temporaryFolder } from '../../fixtures/temporary-folder.ts'
 
-/** What every secret has in it, wherever it stands. */
+/** A part of every secret. */
 const canary = 'Zq7canary9Xv'
 
 const settings = defineSettings({
   siem: z.object({ url: z.url(), hook: secret(), mirrors: z.array(z.url()) }),
 })
 
-/** Fails in every way that shows an address or a header. */
+/** Fails in every way that could reveal a URL or a header. */
 class Leaky extends StreamConnector<typeof settings, Entity> {
   static override readonly settings = settings
   static override readonly defaults = {
@@ -37,9 +37,9 @@ class Leaky extends StreamConnector<typeof settings, Entity> {
   #calls = 0
   readonly #ways: readonly (() => Promise<unknown>)[] = [
     async () => `created at the target ${this.#calls}`,
-    // An address with a password, which fetch refuses and shows.
+    // A URL with a password, which fetch refuses and repeats.
     () => this.http.post(this.settings.siem.url),
-    // The server repeats the path and the query, and the client the address.
+    // The server repeats the path and the query; the client repeats the URL.
     () => this.http.post(this.settings.siem.hook.reveal()),
     () => this.http.post(this.settings.siem.mirrors[0]!),
     () => Promise.reject(new TypeError(`${JSON.stringify(this.settings.opencti)} of ${canary}-gate`)),

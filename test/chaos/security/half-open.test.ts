@@ -7,7 +7,7 @@ import { until } from '../../fixtures/until.ts'
 import { makeObserved, readiness } from '../../fixtures/make-observed.ts'
 import { scaled } from '../scale.ts'
 
-/** What a client sends that never finishes its request. */
+/** The beginning of a request that is never finished. */
 const halves = [
   '',
   'GET /readyz HTTP/1.1\r\nhost: 127.0.0.1\r\nx-more: ',

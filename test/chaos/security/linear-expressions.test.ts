@@ -5,10 +5,10 @@ import ts from 'typescript'
 import { expect, test } from 'vitest'
 import { scaled } from '../scale.ts'
 
-/** What takes the square of such a length takes minutes, what grows with it milliseconds. */
+/** At this length, quadratic time takes minutes, and linear time takes milliseconds. */
 const length = scaled(30_000, 200_000)
 
-/** How long four such texts may take, in milliseconds. */
+/** Time limit for four such texts, in milliseconds. */
 const patienceMs = 15_000
 
 /** A regular expression of `src`, and where it is. */
@@ -43,7 +43,7 @@ async function expressionsOfSource(): Promise<Expression[]> {
 
 const anyUnits = ['a', '0', ' ', '\n', '\r\n', '-', '.', 'é', 'a0', 'a ', '0-', "a'", 'a:']
 
-/** The characters that an expression speaks of, and one of each class that it may mean: what can lead it astray. */
+/** The characters in an expression, and one of each character class, to build hostile texts. */
 function unitsOf(source: string): string[] {
   const plain = source
     .replaceAll(/\\[wdsbWDSB]|\\[pPu]\{?\w*\}?|[()[\]{}|^$*+?\\]/g, ' ')
@@ -53,7 +53,7 @@ function unitsOf(source: string): string[] {
   return [...new Set([...singles, ...plain, ...anyUnits])]
 }
 
-/** Runs them one after the other and says which is under way, so that one that does not end can be named. */
+/** Runs them in order and reports the current one, so that one that hangs can be named. */
 const program = `
   const { parentPort, workerData: { expressions, length } } = require('node:worker_threads')
   for (const { place, source, flags, units } of expressions) {

@@ -13,7 +13,7 @@ import { serve } from '../../fixtures/loopback.ts'
 
 const { ca, server } = makeCertificates()
 
-/** Somebody who should hear nothing, over http and https. */
+/** A server that must receive nothing, over http and https. */
 async function strangers() {
   const heard: string[] = []
   const listen: RequestListener = (request, response) => {

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { connectorId, stateDirectory } from '../../fixtures/state-directory.ts'
 import { temporaryFolder } from '../../fixtures/temporary-folder.ts'
 
-/** A machine on which new files are for everybody, unless who makes them says otherwise. */
+/** A machine where new files are readable by everyone by default. */
 function withLooseUmask(): void {
   const umask = process.umask(0)
   onTestFinished(() => void process.umask(umask))

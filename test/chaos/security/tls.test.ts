@@ -59,10 +59,10 @@ const clients: Readonly<Record<string, (url: string, way: Way) => Promise<string
 }
 
 const unknownAuthority = /^UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT(_LOCALLY)?)$/
-/** TLS 1.3 tells a client of its certificate after the handshake: the news may come as an end of the connection. */
+/** TLS 1.3 rejects a client certificate after the handshake, which can look like a closed connection. */
 const notLetIn = /^(ERR_SSL_\w+|ECONNRESET|EPIPE|UND_ERR_SOCKET)$/
 
-/** What the server shows, how it is asked, and who is let in as what, or the code of the refusal. */
+/** The server's certificate, the client's options, and the accepted client or the code of the refusal. */
 const table: readonly (readonly [string, ServerOptions, Way, string | RegExp])[] = [
   ['an authority that is trusted', server, { ca }, 'nobody'],
   ['an authority that nobody knows', server, {}, unknownAuthority],
@@ -107,7 +107,7 @@ describe.each(Object.keys(clients))('a server that %s calls', (kind) => {
         return
       }
       expect(heard).toEqual([])
-      // The target waits for somebody who mends it: no event is lost over it.
+      // The target counts as down until a person fixes it; no event is lost.
       const verdict = judge(outcome, true, 0)
       expect(verdict).toMatchObject({ kind: 'retry', ofTarget: true })
       expect(verdict.facts.code).toMatch(expected)

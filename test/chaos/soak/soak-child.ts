@@ -4,12 +4,12 @@
  */
 import { readdirSync } from 'node:fs'
 import { StreamConnector, type Entity, type FlushOperation } from '../../../src/index.ts'
-// Of types alone, so that nothing of the other file is loaded here.
+// Only types, so that the other file is not loaded here.
 import type { SoakEffect, SoakSample } from './soak.test.ts'
 
 const target = process.env['SOAK_TARGET']!
 
-/** Linux tells which files and sockets are open. */
+/** Linux lists open files and sockets. */
 const descriptorFolder = '/proc/self/fd'
 
 class SoakConnector extends StreamConnector {

@@ -10,7 +10,7 @@ import { until } from '../../fixtures/until.ts'
 import { temporaryFolder } from '../../fixtures/temporary-folder.ts'
 import { scaled } from '../scale.ts'
 
-/** What the target is told of one event. */
+/** An event as the target receives it. */
 export interface SoakEffect {
   readonly id: string
   readonly kind: 'create' | 'update' | 'delete'
@@ -18,7 +18,7 @@ export interface SoakEffect {
   readonly version: number
 }
 
-/** How the connector does at one moment. */
+/** The connector's condition at one moment. */
 export interface SoakSample {
   readonly counters: Record<'received' | 'delivered' | 'skipped' | 'deadLettered' | 'inFlight', number>
   /** In bytes. */
@@ -28,10 +28,10 @@ export interface SoakSample {
 
 const eventCount = scaled(20_000, 200_000, 'SOAK_EVENTS')
 const heapMb = 96
-/** How many events may be written that the target has not taken. */
+/** Maximum number of written events that the target has not received. */
 const maxAhead = 5000
 const maxAlive = 5000
-/** After so many events the connection is cut, and one batch refused. */
+/** Cut the connection and refuse a batch after this many events. */
 const troubleEvery = Math.ceil(eventCount / 10)
 
 test(
@@ -119,7 +119,7 @@ test(
     }
     await until('the last event', () => isOver() || effects === eventCount, 120_000, 10)
     const seconds = (performance.now() - beganMs) / 1000
-    // Idle, as in the beginning.
+    // Idle, as at the beginning.
     await sleep(500)
     child.kill('SIGTERM')
     expect(await exit, said).toEqual([0, null])

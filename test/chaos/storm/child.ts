@@ -15,7 +15,7 @@ import {
   type FlushResult,
   type NoSettings,
 } from '../../../src/index.ts'
-// Of types alone, so that nothing of the other file is loaded here.
+// Only types, so that the other file is not loaded here.
 import type { ClaimedValue, StormAnswer, StormOperation, StormQuestion } from './target.ts'
 import type { StormKind } from './storm.ts'
 
@@ -32,7 +32,7 @@ abstract class StormConnector<Item> extends StreamConnector<NoSettings, Item> {
   }
 }
 
-/** Its target gives ids, and can be asked for them when the state was lost. */
+/** The target assigns ids, and can find them after the state was lost. */
 abstract class DocumentConnector extends StormConnector<Entity> {
   transform(entity: Entity): Entity {
     return entity
@@ -65,7 +65,7 @@ class CoalescingConnector extends SingleConnector {
 class BulkConnector extends DocumentConnector {
   constructor() {
     const { CONNECTOR_STATE_DIR: directory, CONNECTOR_ID: connectorId } = process.env
-    // Every commit in the thread that others make only the large ones in.
+    // Makes every commit in the thread, which is usually for large ones only.
     super({
       store: new SqliteStore({ directory: directory!, connectorId: connectorId!, largeCommitEntities: 0 }),
     })

@@ -1,6 +1,6 @@
 import { type Simulator } from 'opencti-stream-connector/testing'
 
-/** How often the stream was disturbed, by how. */
+/** Number of disturbances, by kind. */
 export interface Disturbances {
   cuts: number
   cutsInFrame: number
@@ -15,7 +15,7 @@ export const noDisturbances = (): Disturbances => ({
   lateHeartbeats: 0,
 })
 
-/** Does something to the open streams, by chance: mostly nothing. */
+/** Disturbs the open streams at random, but mostly does nothing. */
 export function disturbStream(simulator: Simulator, random: () => number, counts: Disturbances): void {
   const { faults } = simulator
   const luck = random()

@@ -97,7 +97,7 @@ test(
   },
 )
 
-/** An address of its own, and one that others name too. */
+/** One unique address, and one that other indicators share. */
 const addressesOf = (number: number) => [`10.1.${number >> 8}.${number & 255}`, `10.2.0.${number % 7}`]
 const addressPattern = (number: number) =>
   `[${addressesOf(number)
@@ -156,7 +156,7 @@ test(
       expected: (entity, isGone) => (isGone ? undefined : addressesIn(entity)),
       actual: async () => {
         const headers = { authorization: 'Bearer a-list-token-for-trying-it' }
-        // It is not there while the connector starts.
+        // It is down while the connector starts.
         const response = await fetch(`http://127.0.0.1:${port}/lists/ipv4`, { headers }).catch(
           () => undefined,
         )

@@ -2,7 +2,7 @@ import { createServer, request as httpRequest, type IncomingMessage, type Server
 import { connect, type AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 
-/** What a {@link FaultyFront} does to requests: nothing, fails some of them, or asks to slow down. */
+/** How a {@link FaultyFront} treats requests: passes them, fails some, or asks to slow down. */
 export type FrontMood = 'well' | 'brown-out' | 'busy'
 
 /**
@@ -11,9 +11,9 @@ export type FrontMood = 'well' | 'brown-out' | 'busy'
  */
 export class FaultyFront implements AsyncDisposable {
   mood: FrontMood = 'well'
-  /** Requests that came through the front as a proxy. */
+  /** Number of requests that used the front as a proxy. */
   proxied = 0
-  /** Tokens that were taken back while they held. */
+  /** Number of tokens revoked before they expired. */
   revoked = 0
   readonly #target: URL
   readonly #key: string
@@ -94,7 +94,7 @@ export class FaultyFront implements AsyncDisposable {
         }
       }
       const answer = await this.#ask(request.method!, path, headers, body)
-      // What it asked for is done, and nobody is told.
+      // The request takes effect, but its answer is lost.
       if (this.mood === 'brown-out' && luck < 0.45) response.destroy()
       else response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.body)
     } catch {

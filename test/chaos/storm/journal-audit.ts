@@ -3,14 +3,14 @@ import { join } from 'node:path'
 import { comparePositions, parsePosition, SqliteStore } from 'opencti-stream-connector'
 import { type Effect, type StormTarget } from './target.ts'
 
-/** Why an effect may be done again after a kill. */
+/** Why an effect may be repeated after a kill. */
 type Excuse =
-  /** Its answer had not reached the connector. */
+  /** Its answer did not reach the connector. */
   | 'in-flight'
-  /** It was answered, and the next commit had not been made. */
+  /** It was answered, but not committed yet. */
   | 'not-written'
 
-/** How often something was done again, by why it may be. */
+/** Number of repeated effects, by reason. */
 export type Repeats = Record<Excuse | 'inDoubt' | 'begunAnew' | 'told', number>
 
 /**
@@ -25,13 +25,13 @@ export class JournalAudit {
   readonly #target: StormTarget
   readonly #connectorId: string
   readonly #directory: string
-  /** What may be done again, by the last kill. */
+  /** Effects that may be repeated after the last kill. */
   #excuses: ReadonlyMap<string, Excuse> = new Map()
   /** What was done since the connector last began from nothing, and what was done at all. */
   #done = new Set<string>()
   readonly #everDone = new Set<string>()
   #audited = 0
-  /** Where in the journal it began anew. */
+  /** Where in the journal it started over. */
   #anewFrom = 0
 
   constructor(target: StormTarget, connectorId: string, directory: string) {
@@ -51,14 +51,14 @@ export class JournalAudit {
     this.#excuses = await this.#readExcuses(killedAtMs)
   }
 
-  /** The next life begins with nothing, or is told to: everything may be done again. */
+  /** The next life starts over, so everything may be repeated. */
   beginAnew(): void {
     this.#anewFrom = this.#target.journal.length
     this.#done = new Set()
     this.#excuses = new Map()
   }
 
-  /** Looks at what has come since the last look; only when a life has ended. */
+  /** Checks the effects since the last check. Call it after a life has ended. */
   check(): void {
     const { journal } = this.#target
     const doneNow = new Map<string, Effect>()
@@ -88,7 +88,7 @@ export class JournalAudit {
     else this.unexplained.push(`life ${effect.life}: ${effect.hook} ${name} was saved`)
   }
 
-  /** What the saved state does not know of what was done at the target. */
+  /** Effects at the target that the saved state does not include. */
   async #readExcuses(killedAtMs: number): Promise<ReadonlyMap<string, Excuse>> {
     const { journal, life } = this.#target
     const excuses = new Map<string, Excuse>()

@@ -13,35 +13,35 @@ import { scaled } from '../scale.ts'
 
 export const killCount = scaled(5, 25, 'STORM_KILLS')
 
-/** A target that a program is stormed before. */
+/** The target of a stormed program. */
 export interface StormedTarget extends AsyncDisposable {
   readonly url: string
-  /** Requests that were answered. */
+  /** Number of answered requests. */
   readonly requests: number
 }
 
-/** What is stormed. */
+/** The stormed program. */
 export interface ProgramStorm<Target extends StormedTarget> {
   readonly target: Target
-  /** The key that the front shows to the target in place of its own OAuth tokens. */
+  /** The key that the front sends to the target instead of its own OAuth tokens. */
   readonly key?: string
-  /** Writes the program into a folder, and answers its file; or the file that there is. */
+  /** Returns the program's file, after writing it to a folder if necessary. */
   readonly program: (folder: string) => string | Promise<string>
   readonly environment: (front: FaultyFront, platformUrl: string) => Record<string, string>
-  /** Something new, unlike that of every other number, with this name and description. */
+  /** A new object, different for each number, with this name and description. */
   readonly build: (number: number, texts: { name: string; description: string }) => StixObject
   /** What the target has to say of what exists, and of what is gone; what several say, it says once. */
   readonly expected: (entity: StixObject, isGone: boolean) => string | readonly string[] | undefined
-  /** What it says. */
+  /** The target's current content. */
   readonly actual: (target: Target) => readonly string[] | Promise<readonly string[]>
-  /** Makes a bad moment of the target's own. */
+  /** Causes a fault specific to this target. */
   readonly disturb?: (target: Target) => void | Promise<void>
   readonly check?: (front: FaultyFront) => void
   /** Whether the state survives all kills. */
   readonly keepsState?: boolean
 }
 
-/** The installed package is this checkout. */
+/** Installs this checkout as the package. */
 const imports = `data:text/javascript,${encodeURIComponent(`
 import { registerHooks } from 'node:module'
 const index = ${JSON.stringify(new URL('../../../src/index.ts', import.meta.url).href)}

@@ -7,7 +7,7 @@ import { startSiem } from '../../../examples/siem/server.ts'
 import { type FaultyFront } from './faulty-front.ts'
 import { killCount, stormProgram } from './program.ts'
 
-/** The first connector that the README shows, byte for byte, as the program that it says it is. */
+/** The first connector in the README, byte for byte, as a program. */
 async function readmeProgram(): Promise<string> {
   const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8')
   const [, connector] = /## A connector\n+```ts\n(.*?)```/s.exec(readme)!
@@ -16,7 +16,7 @@ async function readmeProgram(): Promise<string> {
 
 interface Variant {
   readonly title: string
-  /** Makes it another program. */
+  /** Changes the program. */
   readonly change?: (program: string) => string
   readonly environment?: (front: FaultyFront, platformUrl: string) => Record<string, string>
   readonly check: (front: FaultyFront) => void

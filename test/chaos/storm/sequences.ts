@@ -2,7 +2,7 @@ import { comparePositions, parsePosition } from 'opencti-stream-connector'
 import { type Effect } from './target.ts'
 import { type Version } from './versions.ts'
 
-/** What is known of the lives in which a journal was written. */
+/** The lives in which a journal was written. */
 export interface Lives {
   /** The newest event of the platform when the first stream of a life was opened. */
   readonly newestAtOpening: ReadonlyMap<number, string>
@@ -10,11 +10,11 @@ export interface Lives {
   readonly begunAnew: ReadonlySet<number>
 }
 
-/** What is wrong with the effects on single records. */
+/** Problems with the effects on single records. */
 export interface SequenceProblems {
-  /** Effects that are no version of the platform's, or go back to an older one without need. */
+  /** Effects that match no version on the platform, or return to an older one without reason. */
   readonly disorders: readonly string[]
-  /** Versions that never came to the target, and that no newer one stands for. */
+  /** Versions that never reached the target and are not included in a newer one. */
   readonly gaps: readonly string[]
   /** How often an event came behind the state that it led to, which had come ahead of it as a dependency. */
   readonly overtaken: number
@@ -58,7 +58,7 @@ export function checkSequences(
   return { disorders, gaps, overtaken }
 }
 
-/** The effects on one record, as versions of the platform's. */
+/** The effects on one record, as versions on the platform. */
 class Sequence {
   readonly problems: string[] = []
   overtaken = 0
@@ -79,7 +79,7 @@ class Sequence {
 
   follow(effect: Effect): void {
     const index = this.#indexOf(effect)
-    // Before its first version there is nothing.
+    // There is nothing before its first version.
     if (this.#versions[index]?.print !== effect.print) {
       this.problems.push(`${describe(effect)} is no version of the platform's`)
       return
@@ -97,12 +97,12 @@ class Sequence {
 
   gaps(): string[] {
     const newest = (indexes: ReadonlySet<number>) => Math.max(-1, ...indexes)
-    // What waits is replaced by what is newer, and by its end.
+    // A waiting version is replaced by a newer one, or by its delete.
     const end = this.#versions.findLastIndex(({ print }) => print === undefined)
     const covered = this.#skips ? Math.max(end, newest(this.#done)) : newest(this.#states)
     const isMissing = ({ print, position }: Version, index: number) => {
       if (this.#done.has(index) || index <= covered || position === undefined) return false
-      // What was never there need not go.
+      // What never existed needs no delete.
       return print !== undefined || this.#done.has(index - 1)
     }
     const missing = this.#versions

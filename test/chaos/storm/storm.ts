@@ -23,11 +23,11 @@ export type StormKind = 'single' | 'flush' | 'values' | 'catch-up'
 
 const killCount = scaled(5, 80, 'STORM_KILLS')
 const eventCount = scaled(500, 8000, 'STORM_EVENTS')
-/** What the platform holds before its stream begins, for a connector that catches up. */
+/** Number of objects on the platform before its stream begins, for a connector that catches up. */
 const olderCount = scaled(300, 2000)
-/** Few, so that each of them changes now and then. */
+/** Few, so that each changes from time to time. */
 const authorCount = 8
-/** One kill in so many is followed by the loss of the state, and another one by a reset. */
+/** One in this many kills is followed by the loss of the state, and another one by a reset. */
 const anewEvery = scaled(5, 10)
 
 const promise = (kind: StormKind) =>
@@ -68,7 +68,7 @@ export function testStorm(kind: StormKind): void {
           STORM_TARGET: target.url,
           STORM_KIND: kind,
           STORM_LIFE: String(life),
-          // Hundreds of starts: the files are compiled once.
+          // Compiles the files once for hundreds of starts.
           NODE_COMPILE_CACHE: join(tmpdir(), 'storm-compiled'),
         })
       let running = load(0)
@@ -85,7 +85,7 @@ export function testStorm(kind: StormKind): void {
       const write = (goal: number) => {
         for (; published < goal; published++) writer.write()
       }
-      /** The records that the target should have by now, and what each is made from. */
+      /** The records that the target should have now, with their sources. */
       const expected = () => (kind === 'values' ? claimedValues(simulator) : wholeEntities(simulator))
       const difference = () => {
         const left = new Set(target.documents.keys())
@@ -103,7 +103,7 @@ export function testStorm(kind: StormKind): void {
       }
       const disturbances = noDisturbances()
       const begunAnew = new Set<number>()
-      /** The present life has asked the platform something. */
+      /** The current life has contacted the platform. */
       let isAsking = false
       onTestFinished(
         simulator.onRequest(() => {
@@ -114,12 +114,12 @@ export function testStorm(kind: StormKind): void {
       for (let kills = 1; kills <= killCount; kills++) {
         const goal = (eventCount * kills) / killCount
         const before = target.journal.length
-        // Where the state is lost, so is who claims what.
+        // A lost state includes the claims.
         const losesState = kind !== 'values' && kills % anewEvery === anewEvery - 1
         const isReset = kills % anewEvery === Math.floor(anewEvery / 2)
-        // A deletion that a catch-up begins behind is told by nobody.
+        // No event reports a deletion before the start of a catch-up.
         if (catchesUp && (losesState || isReset)) await settled()
-        // Half of a round before the connector is there, the other half while it works.
+        // Half of a round before the connector starts, the other half while it works.
         write((published + goal) / 2)
         if (random() < 0.15) {
           // On the way to its first call: registering, opening its state, asking for the stream.
@@ -134,12 +134,12 @@ export function testStorm(kind: StormKind): void {
           expect(running.process.exitCode, `${hint}\n${running.said}`).toBeNull()
           write(goal)
           disturbStream(simulator, random, disturbances)
-          // Anywhere in what is still to be told; the patience ends a round whose moment never comes.
+          // At a random point of the remaining events; a time limit ends a round that never gets there.
           const killAt = before + 1 + Math.floor(random() * Math.max(1, published - audit.doneCount))
           await until('the moment', () => target.journal.length >= killAt, 500).catch(() => {})
           await sleep(random() * 20)
         }
-        // Only after a good end the platform knows how far it was. What was deleted since is withdrawn by that alone.
+        // Only after a clean stop does the platform know its position, which is what finds later deletions.
         await running.end(losesState && (catchesUp || random() < 0.5) ? 'SIGTERM' : 'SIGKILL')
         target.life++
         await audit.closeLife(performance.now())
@@ -174,7 +174,7 @@ export function testStorm(kind: StormKind): void {
       const mishaps = { ...target.counts, ...disturbances }
       await annotate(JSON.stringify({ ...sizes, ...mishaps, ...done, ...limits, ...writer.counts }))
 
-      // The order of each record was kept, nothing was left out, and each call named the id that the target gave.
+      // Each record kept its order, nothing was missing, and each call used the id that the target assigned.
       if (kind !== 'values') {
         expect(disorders, hint).toEqual([])
         expect(gaps, hint).toEqual([])
@@ -190,7 +190,7 @@ export function testStorm(kind: StormKind): void {
       await store.open(connectorId)
       expect(await store.countDeadLetters(), hint).toBe(0)
       await store.close()
-      // What was done twice was in flight or unsaved, and no more than that was ever in flight.
+      // Repeated effects were in flight or unsaved, and no more than the maximum was ever in flight.
       expect(audit.unexplained, hint).toEqual([])
       expect(target.maxInFlight, hint).toBeLessThanOrEqual(kind === 'flush' ? 4 : 16)
       expect(target.maxItems, hint).toBeLessThanOrEqual(kind === 'flush' ? 20 : 1)

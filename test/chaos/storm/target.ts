@@ -3,10 +3,10 @@ import { type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { JsonServer } from '../../fixtures/json-server.ts'
 
-/** What a hook of the child asks for. */
+/** A hook call of the child. */
 export interface StormOperation {
   readonly entity: string
-  /** What it is about at the target: the entity as a whole, or a value. */
+  /** The record at the target: the entity as a whole, or a value. */
   readonly record: string
   readonly position: string
   readonly hook: 'create' | 'update' | 'delete'
@@ -16,24 +16,24 @@ export interface StormOperation {
   readonly document: object | undefined
 }
 
-/** What the target holds under a value. */
+/** The target's record of a value. */
 export interface ClaimedValue {
   readonly key: string
-  /** By whom it is claimed: an entity, and what tells its state from every other. */
+  /** Who claims it: an entity, and a fingerprint of its state. */
   readonly claims: readonly string[]
 }
 
-/** The child wants to know the id that an entity has at the target. */
+/** The child asks for an entity's id at the target. */
 export type StormQuestion = { readonly externalIdOf: string }
 
-/** What the child is told of one operation. */
+/** The answer to one operation. */
 export type StormAnswer = { readonly externalId: string } | 'again'
 
 /** One effect at the target. */
 export interface Effect extends Omit<StormOperation, 'document'> {
-  /** Tells what the record was made from from every other state; undefined: it is gone. */
+  /** Fingerprint of the record's source state; undefined if the record is gone. */
   readonly print: string | undefined
-  /** Which child it was, from 0. */
+  /** Number of the child, from 0. */
   readonly life: number
   /** When its answer had been handed to the network, by `performance.now()`; undefined: never, or not yet. */
   answeredAtMs: number | undefined
@@ -41,7 +41,7 @@ export interface Effect extends Omit<StormOperation, 'document'> {
   isInDoubt: boolean
 }
 
-/** What goes wrong with a call. */
+/** Faults of a call. */
 type Mishap = 'refuse' | 'lose' | 'partly' | undefined
 
 /** An event is refused, or its answer lost, so often at most: fewer times than a connector tries. */
@@ -50,7 +50,7 @@ const maxMishaps = 2
 /** Of objects that never change, as those of the simulator and of a request. */
 const prints = new WeakMap<object, string>()
 
-/** Tells one state of an entity from every other. */
+/** Fingerprint of an entity's state. */
 export function printOf(document: object): string {
   let print = prints.get(document)
   if (print === undefined) {
@@ -69,12 +69,12 @@ export class StormTarget {
   readonly journal: Effect[] = []
   /** By record. */
   readonly documents = new Map<string, object>()
-  /** Ids that the target gave, by record. */
+  /** Ids that the target assigned, by record. */
   readonly externalIds = new Map<string, string>()
-  /** Calls that named another id than the target's. */
+  /** Calls with a wrong id. */
   readonly wrongIds: string[] = []
   readonly counts = { status500: 0, status503: 0, status429: 0, lostAnswers: 0, partly: 0 }
-  /** Calls whose answer has not been sent, and the most that there were. */
+  /** Number of unanswered calls, and its maximum. */
   inFlight = 0
   maxInFlight = 0
   maxItems = 0
@@ -126,7 +126,7 @@ export class StormTarget {
       effects.push(this.#do(operation))
       return { externalId: this.externalIds.get(operation.record) ?? '' }
     })
-    // Between the effect and the answer, where a kill hurts most.
+    // Between the effect and the answer, the worst moment for a kill.
     if (this.#random() < 0.3) await sleep(this.#random() * 30)
     if (mishap === 'lose') {
       this.counts.lostAnswers++

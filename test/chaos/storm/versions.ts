@@ -2,15 +2,15 @@ import { observablesOf, type Entity } from 'opencti-stream-connector'
 import { openCtiPropertiesOf, type Simulator, type StixObject } from 'opencti-stream-connector/testing'
 import { type ClaimedValue, printOf } from './target.ts'
 
-/** What a record at the target had to be, from one event on. */
+/** The required state of a record from one event on. */
 export interface Version {
-  /** Undefined for what is older than the stream. */
+  /** Undefined for objects older than the stream. */
   readonly position: string | undefined
-  /** Tells what it is made from; undefined: it is gone. */
+  /** Fingerprint of its source; undefined if it is gone. */
   readonly print: string | undefined
 }
 
-/** A record that the target should have, and what is in it. */
+/** A record that the target should have, with its content. */
 export interface ExpectedRecord {
   readonly record: string
   readonly entity: object
@@ -21,7 +21,7 @@ export function wholeEntities(simulator: Simulator): ExpectedRecord[] {
   return simulator.entities().map((entity) => ({ record: openCtiPropertiesOf(entity).id, entity }))
 }
 
-/** One for each value that any entity names, with all that do. */
+/** One for each value that entities name, with all of those entities. */
 export function claimedValues(simulator: Simulator): ExpectedRecord[] {
   const claims = new Map<string, string[]>()
   for (const entity of simulator.entities()) {
