@@ -104,7 +104,7 @@ class History {
         return
       case 'reconcile':
         await this.settle()
-        await this.#connector!.reconcile({ force: true })
+        await this.reconcile()
         return
       case 'restart':
         await this.#connector!.stop()
@@ -263,8 +263,17 @@ class History {
     })
   }
 
-  async reconcile() {
-    return this.#connector!.reconcile({ force: true })
+  /** Compares again if a reset that the connector had not noticed yet made the comparison invalid. */
+  async reconcile(): Promise<void> {
+    for (;;) {
+      try {
+        await this.#connector!.reconcile({ force: true })
+        return
+      } catch (error) {
+        const { code } = error as { code?: string }
+        if (!this.#setting.hasResets || code !== 'RECONCILE_FAILED') throw error
+      }
+    }
   }
 
   #objects(): StixObject[] {
