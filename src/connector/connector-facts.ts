@@ -1,6 +1,7 @@
 import { type CountedPlatform } from '../observe/facts/counted-platform.ts'
 import { type ObservedFacts } from '../observe/facts/observed-facts.ts'
 import { type StreamWatch } from '../observe/facts/stream-watch.ts'
+import { type RuntimeOptions } from './assembly-options.ts'
 import { type Assembly } from './assembly.ts'
 import { type LazyLookups } from '../session/lazy-lookups.ts'
 import { type Progress } from '../session/progress.ts'
@@ -17,19 +18,19 @@ function stateProblemOf({ checkpointer, deadLetterCheck }: Assembly): string | u
 
 /** Current facts about the connector. */
 export function connectorFacts(sources: FactSources): ObservedFacts {
-  const { assembly, session, progress, lookups, platform, stream, lifecycle, maxDeadLetters, nowMs } = sources
+  const { assembly, session, progress, lookups, platform, stream, lifecycle, loaded, clock } = sources
   const { counters, inFlight, engine, checkpointer, deadLetters } = assembly
   return {
     ...counters.snapshot(),
     routes: assembly.routeAccounts(),
     bytesInFlight: inFlight.bytes,
     deadLettersKept: deadLetters.count,
-    maxDeadLetters,
+    maxDeadLetters: loaded.delivery.deadLetters.max,
     catchingUp: progress.isCatchingUp,
     isCatchUpUnfinished: progress.ledger.catchUpUntilMs !== undefined,
     lagMs: progress.lagMs,
     behindHeadMs: progress.behindHeadMs,
-    oldestUnfinishedMs: progress.oldestUnfinishedMs(nowMs),
+    oldestUnfinishedMs: progress.oldestUnfinishedMs(clock.now()),
     queue: () => engine.queue(),
     concurrencyLimit: engine.limit,
     ...engine.troubleOf(),
@@ -51,7 +52,7 @@ export function connectorFacts(sources: FactSources): ObservedFacts {
 }
 
 /** Sources of {@link connectorFacts}. */
-export interface FactSources {
+export interface FactSources extends Pick<RuntimeOptions, 'loaded' | 'clock'> {
   readonly assembly: Assembly
   readonly session: Session
   readonly progress: Progress
@@ -59,6 +60,4 @@ export interface FactSources {
   readonly platform: CountedPlatform
   readonly stream: StreamWatch
   readonly lifecycle: Lifecycle
-  readonly maxDeadLetters: number
-  readonly nowMs: number
 }

@@ -2,7 +2,6 @@ import { type KyInstance } from 'ky'
 import { StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { describeError } from '../errors/verdict.ts'
 import { CountedPlatform } from '../observe/facts/counted-platform.ts'
-import { type ObservedFacts } from '../observe/facts/observed-facts.ts'
 import { scrubbed, scrubError } from '../observe/log/scrub.ts'
 import { type OwnMetrics } from '../observe/metrics/own-metrics.ts'
 import { Observation } from '../observe/observation.ts'
@@ -12,7 +11,7 @@ import { requireStreamId } from '../opencti/stream-check.ts'
 import { systemClock } from '../util/clock.ts'
 import { type RuntimeOptions } from './assembly-options.ts'
 import { Assembly } from './assembly.ts'
-import { connectorFacts } from './connector-facts.ts'
+import { connectorFacts, type FactSources } from './connector-facts.ts'
 import { connectorStatus, type ConnectorStatus } from '../observe/connector-status.ts'
 import { type OwnUser } from '../contract/own-user.ts'
 import { type ReconcileOptions, type ReconcileReport } from '../contract/reconcile-report.ts'
@@ -73,7 +72,7 @@ export class Runtime {
       logger,
       redactor: options.redactor,
       lists: options.files?.served,
-      facts: () => this.#facts(),
+      facts: () => connectorFacts(this.#stages),
       calls: HookRequests,
       status: () => ({ ...this.status() }),
       details: () => statusDetails(this.#assembly, store, clock, options.redactor),
@@ -126,15 +125,12 @@ export class Runtime {
         void this.stop()
       },
     })
+    const known = { ...shared, assembly, session: this.#session, stream: this.#observation.stream }
     return {
-      assembly,
+      ...known,
+      lookups: this.lookups,
       messages: new GivenMessages(assembly, shared),
-      reading: new StreamReading({
-        ...shared,
-        assembly,
-        session: this.#session,
-        watch: this.#observation.stream,
-      }),
+      reading: new StreamReading(known),
     }
   }
 
@@ -159,26 +155,12 @@ export class Runtime {
   }
 
   status(): ConnectorStatus {
-    const status = connectorStatus(this.#facts(), {
+    const status = connectorStatus(connectorFacts(this.#stages), {
       position: this.#progress.position,
       reconcile: this.#assembly.reconcile.last,
       endpoints: this.#observation.addresses,
     })
     return scrubbed(status, this.#options.redactor)
-  }
-
-  #facts(): ObservedFacts {
-    return connectorFacts({
-      assembly: this.#assembly,
-      session: this.#session,
-      progress: this.#progress,
-      lookups: this.lookups,
-      platform: this.#platform,
-      stream: this.#observation.stream,
-      lifecycle: this.#lifecycle,
-      maxDeadLetters: this.#options.loaded.delivery.deadLetters.max,
-      nowMs: this.#options.clock.now(),
-    })
   }
 
   /** Compares target, id map, and platform, and repairs; rejects if that could not be completed. */
@@ -298,9 +280,8 @@ export class Runtime {
   }
 }
 
-/** Where events and messages pass through. */
-interface Stages {
-  readonly assembly: Assembly
+/** Where events and messages pass through, and what is known about them. */
+interface Stages extends FactSources {
   readonly messages: GivenMessages
   readonly reading: StreamReading
 }

@@ -66,9 +66,9 @@ export class StreamReading {
   }
 
   begin(): void {
-    const { assembly } = this.#options
+    const { assembly, stream } = this.#options
     const { pipeline, checkpointer, room } = assembly
-    this.#stream = new LiveStream({ ...this.#options, pipeline, checkpointer, room })
+    this.#stream = new LiveStream({ ...this.#options, pipeline, checkpointer, room, watch: stream })
   }
 
   /** Someone changed the state on the platform: restarts from there, once earlier resets are done. */
@@ -94,10 +94,10 @@ export class StreamReading {
 
   async #restart(state: PlatformState): Promise<void> {
     if (this.#ignoresResets) return
-    const { assembly, session, progress, watch, lifecycle, clock, loaded, givenUp, onNotice } = this.#options
+    const { assembly, session, progress, stream, lifecycle, clock, loaded, givenUp, onNotice } = this.#options
     const { checkpointer, engine, rebuild } = assembly
     await this.#stream?.close()
-    watch.closed()
+    stream.closed()
     assembly.clear()
     await isDoneWithin(engine.drain(), loaded.delivery.stopGraceMs, clock, givenUp)
     try {
@@ -123,7 +123,7 @@ export interface StreamReadingOptions extends RuntimeOptions {
   /** From `createPlatformHttp`. */
   readonly http: KyInstance
   readonly platform: Platform
-  readonly watch: StreamWatch
+  readonly stream: StreamWatch
   readonly lifecycle: Lifecycle
   /** Aborted when work in flight is abandoned. */
   readonly givenUp: AbortSignal
