@@ -170,13 +170,7 @@ export class MemoryStore implements StateStore {
     return new Map(this.#departures)
   }
 
-  async deadLetters(page: {
-    afterId?: number | undefined
-    limit: number
-    onlyReplay?: boolean | undefined
-    withoutData?: boolean | undefined
-    newestFirst?: boolean | undefined
-  }): Promise<readonly DeadLetter[]> {
+  async deadLetters(page: Parameters<StateStore['deadLetters']>[0]): Promise<readonly DeadLetter[]> {
     this.#requireOpen('STATE_UNREADABLE')
     this.#sortedIds ??= [...this.#deadLetters.keys()]
     if (page.newestFirst === true) {

@@ -191,13 +191,7 @@ export class SqliteStore implements StateStore {
     })
   }
 
-  async deadLetters(page: {
-    afterId?: number | undefined
-    limit: number
-    onlyReplay?: boolean | undefined
-    withoutData?: boolean | undefined
-    newestFirst?: boolean | undefined
-  }): Promise<readonly DeadLetter[]> {
+  async deadLetters(page: Parameters<StateStore['deadLetters']>[0]): Promise<readonly DeadLetter[]> {
     return this.#read(({ replaysAfter, deadLettersAfter, summariesAfter, newestSummaries }) => {
       if (page.newestFirst === true) return newestSummaries.all(page.limit).map(deadLetterOfRow)
       const all = page.withoutData === true ? summariesAfter : deadLettersAfter
