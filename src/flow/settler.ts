@@ -86,7 +86,7 @@ export class Settler {
       return
     }
     active.leave()
-    // While the target is down, its turn is a probe. What failed on the way into a batch, or at the platform,
+    // While the target is down, its turn is a probe. What failed on the way into a batch, or on the platform,
     // passes no such gate.
     const isGated = gate.outageReason !== undefined && !verdict.ofPlatform
     if (isGated && (!bulk || call !== operation || gate.isRefusing)) {

@@ -148,14 +148,14 @@ function remedyFor(streamId: string): string {
 function notConfigured(what: string): PlatformError {
   return new PlatformError(
     'STREAM_NOT_CONFIGURED',
-    `Missing stream ID. ${what} Create a live stream at the platform (Data > Data sharing > Live streams) and set ${settingNames} to its id.`,
+    `Missing stream ID. ${what} Create a live stream on the platform (Data > Data sharing > Live streams) and set ${settingNames} to its id.`,
   )
 }
 
 function stopped(streamId: string): PlatformError {
   return new PlatformError(
     'STREAM_STOPPED',
-    `The live stream ${streamId} is stopped. Start it at the platform (Data > Data sharing > Live streams); the connector then continues on its own.`,
+    `The live stream ${streamId} is stopped. Start it on the platform (Data > Data sharing > Live streams); the connector then continues on its own.`,
     { status: 410 },
   )
 }

@@ -169,7 +169,7 @@ test('creates nothing where no connector was', async () => {
   }
 })
 
-test('the help says that a reset at the platform is the usual way', async () => {
+test('the help says that a reset on the platform is the usual way', async () => {
   for (const words of [['--help'], ['reset', '--help'], ['set', '--help']]) {
     const { code, out } = await runCli(['state', ...words])
     expect(code).toBe(0)

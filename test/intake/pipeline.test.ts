@@ -20,7 +20,7 @@ import { silentLogger } from '../../src/util/logger.ts'
 import { quietHandler } from '../fixtures/quiet-handler.ts'
 import { quietListener } from '../fixtures/quiet-listener.ts'
 
-/** An indicator as the live stream sends it; `internal` is its id at the platform. */
+/** An indicator as the live stream sends it; `internal` is its id on the platform. */
 const indicator = (internal: string, fields: Record<string, unknown> = {}) => ({
   id: `indicator--${internal}`,
   type: 'indicator',

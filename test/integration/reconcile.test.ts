@@ -149,7 +149,7 @@ test('never deletes what it does not know, and only reports it', async () => {
   expect(target.held.has('foreign') && target.held.has('ours')).toBe(true)
 })
 
-test('deletes orphans on request, but only ours that are gone at the platform', async () => {
+test('deletes orphans on request, but only ours that are gone on the platform', async () => {
   const { simulator, target, mirror } = await onStage(2, { env: { CONNECTOR_RECONCILE_ORPHANS: 'delete' } })
   const still = simulator.create(buildIndicator('ipv4', { seed: 900 }))
   target.held.set('foreign', { stixId: 'malware--1', isOurs: false })

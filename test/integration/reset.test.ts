@@ -144,7 +144,7 @@ test('a reset while it is off starts over once, and the first ping uses the flag
   expect(fromTheBeginning).toHaveLength(1)
 })
 
-test('adopts a state that was edited at the platform at run time', async () => {
+test('adopts a state that was edited on the platform at run time', async () => {
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator)
   await caughtUp(recorder)
@@ -236,7 +236,7 @@ test('reports a position that somebody else writes at run time, with both, and l
   expect(recorder.notice('reset')).toBeUndefined()
 })
 
-test('the local state wins, which is newer, if nothing changed at the platform', async () => {
+test('the local state wins, which is newer, if nothing changed on the platform', async () => {
   const simulator = await startSimulator()
   const store = new MemoryStore()
   const first = await startRecorder(simulator, { store })
@@ -477,7 +477,7 @@ test('the last ping of a stop does not overwrite a reset in progress', async () 
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator)
   await caughtUp(recorder)
-  await until('a state at the platform', () => simulator.connector()?.state)
+  await until('a state on the platform', () => simulator.connector()?.state)
   const hook = Promise.withResolvers<void>()
   recorder.onCall = () => hook.promise
   simulator.create(buildIndicator('ipv4', { seed: 9 }))

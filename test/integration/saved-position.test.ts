@@ -128,7 +128,7 @@ test('3: heartbeats never move the position past an unfinished event', async () 
   await until('the position', () => !isBefore(recorder.status().position, lastEventOf(simulator, report)))
 })
 
-test('4: start_from stays at the beginning during a catch-up, saved and at the platform', async () => {
+test('4: start_from stays at the beginning during a catch-up, saved and on the platform', async () => {
   const simulator = await startSimulator({ catchUpPage: 10 })
   simulator.load(Array.from({ length: 50 }, (_, index) => buildIndicator('ipv4', { seed: index + 1 })))
   const store = new MemoryStore()
@@ -147,7 +147,7 @@ test('4: start_from stays at the beginning during a catch-up, saved and at the p
   await caughtUp(recorder)
   expect(recorder.notice('caught-up')).toBeDefined()
   await until('the position', () => recorder.status().position !== '0-0')
-  await until('the position at the platform', () => platformState(simulator)['start_from'] !== '0-0')
+  await until('the position on the platform', () => platformState(simulator)['start_from'] !== '0-0')
 })
 
 test('4: a restart in the middle of a catch-up loses nothing', async () => {

@@ -28,7 +28,7 @@ const spellings: [state: Record<string, unknown>, from: string, recover: string 
     '2023-11-26T05:30:00.000Z',
   ],
 ]
-test.for(spellings)('a state at the platform of %j begins at %s', async ([state, from, recover]) => {
+test.for(spellings)('a state on the platform of %j begins at %s', async ([state, from, recover]) => {
   const simulator = await startSimulator()
   simulator.setState(simulator.connectorId, JSON.stringify(state))
   await startRecorder(simulator)
@@ -47,7 +47,7 @@ const unreadable: [state: string, named: string][] = [
   ['{broken', 'it is not a JSON object'],
 ]
 test.for(unreadable)(
-  'reads, reports and changes nothing with a state at the platform of %s',
+  'reads, reports and changes nothing with a state on the platform of %s',
   async ([state, named]) => {
     const simulator = await startSimulator()
     simulator.load([buildIndicator('ipv4', { seed: 1 })])
@@ -105,7 +105,7 @@ test.each([true, false])(
   },
 )
 
-test('a catch-up that is switched off at the platform stays off if the position is missing', async () => {
+test('a catch-up that is switched off on the platform stays off if the position is missing', async () => {
   const simulator = await startSimulator()
   simulator.setState(simulator.connectorId, '{"recover_until":false,"mine":1}')
   const recorder = await startRecorder(simulator)

@@ -50,7 +50,7 @@ test('a reset loses nothing with a clock that is hours ahead', async () => {
   await until('what came after it', () => recorder.callsOf(later.id).length > 0)
 })
 
-test.for(['the settings', 'the state at the platform'])(
+test.for(['the settings', 'the state on the platform'])(
   'moves the end of a catch-up that %s put into the future to now',
   async (where) => {
     const simulator = await platformWithHistory()

@@ -65,7 +65,7 @@ test('continues a first catch-up that was not complete', async () => {
   expect(recover).toBeDefined()
 })
 
-test('a reset or an edit at the platform while the connector is off wins, until another position is stored', async () => {
+test('a reset or an edit on the platform while the connector is off wins, until another position is stored', async () => {
   const { simulator, store, first, second } = await stage()
   simulator.resetState()
   const elsewhere = '1700000000000-7'

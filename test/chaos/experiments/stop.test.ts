@@ -17,7 +17,7 @@ async function startRecorder(simulator: Simulator, directory: string): Promise<R
   return recorder
 }
 
-test('stop() ends the stream and every hook, keeps connector and state at the platform, and the next start continues', async () => {
+test('stop() ends the stream and every hook, keeps connector and state on the platform, and the next start continues', async () => {
   const simulator = await startSimulator()
   const directory = await temporaryFolder()
   let seed = 0
