@@ -261,4 +261,4 @@ test('every subcommand has the same help', async () => {
     expect(out).toMatch(/\n\nExit codes: 0 .*\n$/)
     for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
   }
-})
+}, 120_000)
