@@ -96,6 +96,7 @@ test('no output and no exported file contains a secret from a header or a part o
   await until(
     'the end of all',
     () => connector.status().deadLettered === 12 && connector.status().inFlight === 0,
+    60_000,
   )
   simulator.faults.errorFrame(`broken by ${canary}-gate`)
   await until('the error frame', () => notices.some(({ kind }) => kind === 'stream'))
