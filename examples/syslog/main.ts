@@ -1,0 +1,3 @@
+import { SyslogConnector } from './connector.ts'
+
+await SyslogConnector.run()
