@@ -21,6 +21,11 @@ export const targetPromises: readonly AcceptancePromise[] = [
       const { stage } = trial
       const proxy = stage.proxy!
       stage.start()
+      // Before that, it only asks whether the target is ready.
+      await stage.until(
+        async () => (await stage.status())?.state === 'running',
+        () => 'The connector does not run, although the target is there.',
+      )
       for (let time = 0; time < 2; time++) {
         const { exchanges } = proxy
         await stage.history.change(stage.size / 4)
@@ -87,7 +92,12 @@ async function tryMishaps(trial: Trial, choose: (luck: number) => Mishap): Promi
   }
   await stage.history.change(stage.size)
   await stage.until(
-    () => mishaps >= 5 || proxy.exchanges > 200,
+    async () => {
+      if (mishaps >= 5 || proxy.exchanges > 200) return true
+      // A connector that sends large batches needs few exchanges.
+      await stage.history.change(1)
+      return false
+    },
     () => 'The connector stopped asking the target.',
   )
   await stage.settle()
