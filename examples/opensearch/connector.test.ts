@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { MemoryStore, silentLogger } from 'opencti-stream-connector'
 import {
+  acceptTarget,
   buildIndicator,
   openCtiPropertiesOf,
   Simulator,
@@ -20,6 +21,18 @@ beforeAll(async () => {
 })
 afterAll(() => server[Symbol.asyncDispose]())
 beforeEach(() => server.reset())
+
+describe('promises of the connector', () => {
+  acceptTarget({
+    test,
+    connector: new URL('./connector.ts', import.meta.url),
+    target: {
+      address: () => ({ setting: 'OPENSEARCH_URL', url: server.url }),
+      read: () => server.read(),
+      reset: () => server.reset(),
+    },
+  })
+})
 
 describe('a document', () => {
   test('has the fields of ECS, and its values are found in any spelling that means the same', async () => {
