@@ -93,46 +93,48 @@ export class OpenSearchConnector extends StreamConnector<typeof settings, Threat
   }
 
   override async flush(operations: readonly Operation[]): Promise<FlushResult[]> {
-    const answers = await this.#bulk(operations, versionOf)
-    const conflicts = operations.filter((_, index) => answers[index]!.status === 409)
-    const outdated = await this.#outdated(conflicts)
-    const rewritten = await this.#bulk(outdated, () => ({}))
-    return operations.map((operation, index) =>
-      resultOf(rewritten[outdated.indexOf(operation)] ?? answers[index]!),
-    )
+    const writes = operations.map((operation) => ({ operation, condition: versionOf(operation.context) }))
+    const answers = await this.#bulk(writes)
+    const rewrites = await this.#rewrites(operations.filter((_, index) => answers[index]!.status === 409))
+    const rewritten = await this.#bulk(rewrites)
+    const second = new Map(rewrites.map(({ operation }, index) => [operation, rewritten[index]!]))
+    return operations.map((operation, index) => {
+      const answer = second.get(operation)
+      return answer?.status === 409 ? 'retry' : resultOf(answer ?? answers[index]!)
+    })
   }
 
-  /** One answer for each operation (https://docs.opensearch.org/2.19/api-reference/document-apis/bulk/). */
-  async #bulk(
-    operations: readonly Operation[],
-    versioned: (context: EventContext) => object,
-  ): Promise<Answer[]> {
-    if (operations.length === 0) return []
-    const lines = operations.flatMap(({ kind, item, context }): unknown[] => {
-      const action = { _id: entityKeyOf(context.entity), ...versioned(context) }
+  /** One answer for each write (https://docs.opensearch.org/2.19/api-reference/document-apis/bulk/). */
+  async #bulk(writes: readonly Write[]): Promise<Answer[]> {
+    if (writes.length === 0) return []
+    const lines = writes.flatMap(({ operation: { kind, item, context }, condition }): unknown[] => {
+      const action = { _id: entityKeyOf(context.entity), ...condition }
       return kind === 'delete' ? [{ delete: action }] : [{ index: action }, item]
     })
     const body = lines.map((line) => `${JSON.stringify(line)}\n`).join('')
     const headers = { 'content-type': 'application/x-ndjson' }
     const answer = this.#opensearch.post(`${this.settings.opensearch.index}/_bulk`, { body, headers })
-    return (await answer.json<{ items: Record<string, Answer>[] }>()).items.map(
-      (each) => Object.values(each)[0]!,
-    )
+    const { items } = await answer.json<{ items: Record<string, Answer>[] }>()
+    return items.map((each) => Object.values(each)[0]!)
   }
 
   /**
-   * Of operations in conflict with a greater version, those that are newer all the same. Versions are times of the stream; a
-   * catch-up tells times of entities, which another clock made. So the times of the entities decide, and a state that was removed
-   * gives way.
+   * What to write once more of operations in conflict with a greater version: what is as new all the same. Versions are times of
+   * the stream; a catch-up tells times of entities, which another clock made. So the times of the entities decide, and a document
+   * that was deleted gives way.
    */
-  async #outdated(operations: readonly Operation[]): Promise<Operation[]> {
+  async #rewrites(operations: readonly Operation[]): Promise<Write[]> {
     if (operations.length === 0) return []
     const json = { ids: operations.map(({ context }) => entityKeyOf(context.entity)) }
     const path = `${this.settings.opensearch.index}/_mget?_source=opencti.updated_at`
     const { docs } = await this.#opensearch.post(path, { json }).json<{ docs: Stored[] }>()
-    return operations.filter(({ context }, index) => {
-      const stored = docs[index]?._source?.opencti?.updated_at ?? ''
-      return !(Date.parse(stored) > Date.parse(updatedAtOf(context.entity) ?? ''))
+    return operations.flatMap((operation, index) => {
+      const { _source, _seq_no, _primary_term } = docs[index]!
+      const stored = Date.parse(_source?.opencti?.updated_at ?? '')
+      if (stored > Date.parse(updatedAtOf(operation.context.entity) ?? '')) return []
+      // Only if nobody else has written it since.
+      const condition = _seq_no === undefined ? {} : { if_seq_no: _seq_no, if_primary_term: _primary_term }
+      return [{ operation, condition }]
     })
   }
 }
@@ -149,7 +151,14 @@ interface Answer {
   }
 }
 
+interface Write {
+  readonly operation: Operation
+  readonly condition: object
+}
+
 interface Stored {
+  readonly _seq_no?: number
+  readonly _primary_term?: number
   readonly _source?: { readonly opencti?: { readonly updated_at?: string } }
 }
 
