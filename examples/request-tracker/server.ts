@@ -134,8 +134,8 @@ export class RequestTracker implements AsyncDisposable {
   }
 
   /**
-   * Subject, status and so on of each ticket, by the id of its entity at OpenCTI; of two for one entity, both. Tickets of
-   * entities that are gone are left out.
+   * What each ticket says, by the id of its entity at OpenCTI; of two for one entity, both. Tickets of entities that are gone are
+   * left out.
    */
   async read(): Promise<Map<string, string[]>> {
     const fields = 'Subject,Status,Priority,CustomFields'
@@ -150,7 +150,8 @@ export class RequestTracker implements AsyncDisposable {
         )
         const { 'OpenCTI ID': id = '', 'OpenCTI State': state, ...rest } = custom
         if (state !== 'present') continue
-        const ticket = JSON.stringify({ Subject, Status, Priority, ...rest })
+        const isOpen = ['new', 'open', 'stalled'].includes(Status)
+        const ticket = JSON.stringify({ Subject, isOpen, Priority, ...rest })
         tickets.set(id, [...(tickets.get(id) ?? []), ticket])
       }
     }

@@ -118,7 +118,7 @@ export class TargetEffects {
       const created = call.run('create', () => hooks.create!(item, context))
       externalId = idOf('create', isThenable(created) ? await created : created)
     } catch (error) {
-      this.#searchLag.failed(operation.key, error)
+      this.#searchLag.createFailed(operation.key, error)
       if (errorFacts(error, 0).status !== 409) throw error
       if (this.#options.delivery.on.createExisting !== 'ok')
         throw new PermanentError('The target already has this entity (409).', { cause: error })
@@ -224,6 +224,7 @@ export class TargetEffects {
       if (unknown?.isRead === true) throw missingId(error)
     }
     if (unknown?.isReliedOn === true) throw missingId()
+    this.#searchLag.deleted(operation.key)
     this.features.lost(operation)
     return delivered
   }

@@ -66,12 +66,15 @@ function live(target: LateTarget, searchLagMs: number): Ticketing {
 
 const create = { event: 'create', data: indicator }
 
-test('never creates twice when an answer is lost and the search lags behind', async () => {
-  const target = new LateTarget()
-  target.loses = errorWithStatus(502)
-  expect(await live(target, lagMs).processMessage(create)).toEqual({ kind: 'delivered' })
-  expect(target.tickets).toHaveLength(1)
-})
+test.each([502, 409])(
+  'never creates twice when the search lags behind and the answer was %d',
+  async (status) => {
+    const target = new LateTarget()
+    target.loses = errorWithStatus(status)
+    expect(await live(target, lagMs).processMessage(create)).toEqual({ kind: 'delivered' })
+    expect(target.tickets).toHaveLength(1)
+  },
+)
 
 test('never creates again what a killed process created a moment ago', async () => {
   const target = new LateTarget()
@@ -93,6 +96,15 @@ test('searches once, and waits for nothing, where the search shows everything at
   expect(target.searches).toBe(1)
 })
 
+test('never creates again what was withdrawn a moment ago and comes back', async () => {
+  const target = new LateTarget()
+  const connector = live(target, lagMs)
+  await connector.processMessage(create)
+  await connector.processMessage({ event: 'delete', data: indicator })
+  await connector.processMessage(create)
+  expect(target.tickets).toHaveLength(1)
+})
+
 test('waits for a search only while it can be wrong', () => {
   let nowMs = 0
   const lag = new SearchLag(lagMs, { ...clock, monotonic: () => nowMs })
@@ -100,10 +112,18 @@ test('waits for a search only while it can be wrong', () => {
   nowMs = lagMs
   expect(lag.waitMs('a')).toBe(0)
 
-  lag.failed('a', errorWithStatus(503))
-  lag.failed('b', errorWithStatus(422))
+  lag.createFailed('a', errorWithStatus(503))
+  lag.createFailed('b', errorWithStatus(422))
   nowMs += 1000
   expect([lag.waitMs('a'), lag.waitMs('b')]).toEqual([lagMs - 1000, 0])
   nowMs += lagMs
   expect(lag.waitMs('a')).toBe(0)
+})
+
+test('takes any miss for doubtful when too many are to remember', () => {
+  let nowMs = lagMs * 2
+  const lag = new SearchLag(lagMs, { ...clock, monotonic: () => nowMs })
+  for (let number = 0; number < 10_001; number++) lag.deleted(String(number))
+  nowMs += 1000
+  expect([lag.waitMs('0'), lag.waitMs('another')]).toEqual([lagMs - 1000, lagMs - 1000])
 })

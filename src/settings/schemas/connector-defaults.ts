@@ -88,8 +88,8 @@ export interface ConnectorDefaults {
   hookTimeoutMs?: number | undefined
   /**
    * How long the target’s search may not show what was just created, in milliseconds. If `find` returns nothing, it
-   * is called again when that time has passed since the start and since the last create of the entity that may have
-   * had its effect. A number from 0 to 3,600,000. Environment: `CONNECTOR_SEARCH_LAG_MS`.
+   * is called again when that time has passed since the start, and since the last delete of the entity or create
+   * that may have had its effect. A number from 0 to 3,600,000. Environment: `CONNECTOR_SEARCH_LAG_MS`.
    * @default 0
    */
   searchLagMs?: number | undefined

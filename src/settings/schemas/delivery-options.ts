@@ -136,8 +136,8 @@ export interface DeliveryOptions {
   readonly hookTimeoutMs?: number | undefined
   /**
    * How long the target’s search may not show what was just created, in milliseconds. If `find` returns nothing, it
-   * is called again when that time has passed since the start and since the last create of the entity that may have
-   * had its effect.
+   * is called again when that time has passed since the start, and since the last delete of the entity or create
+   * that may have had its effect.
    */
   readonly searchLagMs: number
   /** Time to finish work after a stop is requested, in milliseconds. */

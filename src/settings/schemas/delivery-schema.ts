@@ -51,8 +51,8 @@ export const deliverySchema = z.strictObject({
     .describe('How long the target’s search may not show what was just created, in milliseconds.')
     .register(settingNotes, {
       forAuthors:
-        'If `find` returns nothing, it is called again when that time has passed since the start and since the last create of ' +
-        'the entity that may have had its effect.',
+        'If `find` returns nothing, it is called again when that time has passed since the start, and since the last delete of ' +
+        'the entity or create that may have had its effect.',
     }),
   stopGraceMs: between(0, hourMs)
     .default(8000)

@@ -21,11 +21,7 @@ export const targetPromises: readonly AcceptancePromise[] = [
       const { stage } = trial
       const proxy = stage.proxy!
       stage.start()
-      // Before that, it only asks whether the target is ready.
-      await stage.until(
-        async () => (await stage.status())?.state === 'running',
-        () => 'The connector does not run, although the target is there.',
-      )
+      await untilItRuns(stage)
       for (let time = 0; time < 2; time++) {
         const { exchanges } = proxy
         await stage.history.change(stage.size / 4)
@@ -85,6 +81,7 @@ async function tryMishaps(trial: Trial, choose: (luck: number) => Mishap): Promi
   const proxy = stage.proxy!
   let mishaps = 0
   stage.start()
+  await untilItRuns(stage)
   proxy.trouble = () => {
     if (stage.random() >= mishapShare) return undefined
     mishaps++
@@ -105,6 +102,14 @@ async function tryMishaps(trial: Trial, choose: (luck: number) => Mishap): Promi
   await stage.replay()
   await stage.history.change(stage.size / 8)
   await stage.expectAsPlatform(isKeysOnly(trial))
+}
+
+/** Before that, the connector only asks whether the target is ready, and waits longer after each failure. */
+async function untilItRuns(stage: AcceptanceStage): Promise<void> {
+  await stage.until(
+    async () => (await stage.status())?.state === 'running',
+    () => 'The connector does not run, although the target is there.',
+  )
 }
 
 /** While the target is away, the connector neither ends nor gives anything up. */

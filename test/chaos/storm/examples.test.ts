@@ -46,7 +46,7 @@ test(
   `the Jira connector has one current issue per report after ${killCount} kills, a lost state, a brown-out and 429`,
   { timeout },
   async () => {
-    const jira = await startJira()
+    const jira = await startJira({ searchLagMs: 300, perSecond: 1000 })
     await stormProgram({
       target: jira,
       program: example('jira'),
@@ -55,13 +55,14 @@ test(
         JIRA_USERNAME: jira.username,
         JIRA_PASSWORD: jira.password,
         JIRA_PROJECT_KEY: 'SOC',
+        CONNECTOR_SEARCH_LAG_MS: '500',
       }),
       build: (number, texts) => buildReport([], { seed: 1000 + number, ...texts }),
       expected: (entity, isGone) =>
         `opencti-${openCtiPropertiesOf(entity).id} ${isGone ? 'gone' : String(entity['name'])}`,
       actual: () =>
-        [...jira.issues().values()].map(
-          ({ labels, summary, comments }) => `${labels.join()} ${comments.length > 0 ? 'gone' : summary}`,
+        [...jira.issues().values()].map(({ labels: [label, gone], fields }) =>
+          [label, gone === undefined ? fields['summary'] : 'gone'].join(' '),
         ),
     })
   },
