@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silentLogger } from 'opencti-stream-connector'
-import { buildIndicator, Simulator, type StixChanges } from 'opencti-stream-connector/testing'
-import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { acceptTarget, buildIndicator, Simulator, type StixChanges } from 'opencti-stream-connector/testing'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { BlocklistConnector } from './connector.ts'
 import { startFirewall, type Firewall } from './server.ts'
 
@@ -129,4 +129,13 @@ test('does not start where nobody could fetch the lists, or everybody', async ()
   await expect(start({ CONNECTOR_LIST_TOKEN: '', CONNECTOR_HEALTH_HOST: '0.0.0.0' })).rejects.toThrow(
     /CONNECTOR_LIST_TOKEN .* is not set/,
   )
+})
+
+describe('nftables', () => {
+  acceptTarget({
+    test,
+    connector: new URL('./connector.ts', import.meta.url),
+    env: () => ({ ...firewall.env, CONNECTOR_SNAPSHOT_MIN_INTERVAL_MS: '100' }),
+    target: { read: () => firewall.read(), reset: () => firewall.reset() },
+  })
 })

@@ -1,5 +1,11 @@
 import { MemoryStore, silentLogger, systemClock } from 'opencti-stream-connector'
-import { buildIndicator, ManualClock, Simulator, type StixChanges } from 'opencti-stream-connector/testing'
+import {
+  acceptTarget,
+  buildIndicator,
+  ManualClock,
+  Simulator,
+  type StixChanges,
+} from 'opencti-stream-connector/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { DnsBlocklistConnector } from './connector.ts'
 import { startNameServer, type NameServer } from './server.ts'
@@ -133,7 +139,7 @@ test('sends a thousand names in a few messages', async () => {
 })
 
 test('a comparison brings back what somebody removed, and removes what nobody claims', async () => {
-  const { simulator, connector } = await connected({ CONNECTOR_RECONCILE_ORPHANS: 'delete' })
+  const { simulator, connector } = await connected()
   simulator.create(indicator(1, domains('evil.example', 'half.example', 'fine.example')))
   await asked('fine.example').toBe('NXDOMAIN')
   await asked('half.example').toBe('NXDOMAIN')
@@ -209,3 +215,17 @@ const made = (env: Record<string, string>) =>
     logger: silentLogger,
   })
 const check = async (env: Record<string, string>) => made(env).check(AbortSignal.timeout(20_000))
+
+describe('BIND', () => {
+  acceptTarget({
+    test,
+    connector: new URL('./connector.ts', import.meta.url),
+    // Small batches, so that there are many of them to go wrong.
+    env: () => ({ ...server.env, CONNECTOR_BATCH_MAX_WAIT_MS: '20', CONNECTOR_BATCH_MAX_ITEMS: '2' }),
+    target: {
+      address: () => ({ setting: 'DNS_SERVER', url: server.url }),
+      read: () => server.read(),
+      reset: () => server.reset(),
+    },
+  })
+})

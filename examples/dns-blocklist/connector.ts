@@ -58,7 +58,8 @@ export class DnsBlocklistConnector extends StreamConnector<typeof settings, Keye
     on: { expired: 'delete', expiryTimer: true },
     // A batch is one message: with 100 names of the greatest length, it has less than the 64 KiB that TCP allows.
     batch: { maxItems: 100, maxWaitMs: 1000 },
-    reconcile: { everyMs: 24 * 3_600_000 },
+    // The zone is the connector's own.
+    reconcile: { everyMs: 24 * 3_600_000, orphans: 'delete' },
   } satisfies ConnectorDefaults
 
   /** The key of an item is its name in the zone. */

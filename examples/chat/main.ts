@@ -1,0 +1,3 @@
+import { ChatConnector } from './connector.ts'
+
+await ChatConnector.run()
