@@ -49,9 +49,10 @@ export class DeliveryReports implements DeliveryListener {
     )
   }
 
-  onRefusing(reason: string, route: string | undefined): void {
-    this.#options.refusedRuns.takeBack(route, reason)
+  onRefusing(reason: string, route: string | undefined): Promise<void> {
+    const takenBack = this.#options.refusedRuns.takeBack(route, reason)
     this.#options.onNotice({ kind: 'refusing', reason, route })
+    return takenBack
   }
 
   onAskedPause(pause: AskedPause, route: string | undefined): void {

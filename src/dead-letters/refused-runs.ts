@@ -93,13 +93,13 @@ export class RefusedRuns {
     }
   }
 
-  /** Everything is refused. */
-  takeBack(route: string | undefined, reason: string): void {
+  /** Everything is refused. Resolves when the letters are back in the lanes, or cannot be read for now. */
+  async takeBack(route: string | undefined, reason: string): Promise<void> {
     const run = this.#runs.get(route)
     if (run === undefined) return
     run.reason = this.#options.redactor.clean(reason)
     run.isOver = false
-    void this.#takeBack(run)
+    if (!(await this.#tryToTakeBack(run))) void this.#takeBack(run)
   }
 
   async #resume(): Promise<void> {
@@ -108,22 +108,26 @@ export class RefusedRuns {
   }
 
   async #takeBack(run: Run): Promise<void> {
+    while (!this.#options.stopped.aborted && !(await this.#tryToTakeBack(run)));
+  }
+
+  /** Returns whether that worked; waits a little if not. */
+  async #tryToTakeBack(run: Run): Promise<boolean> {
     const { checkpointer, clock, logger, stopped, replayer } = this.#options
     checkpointer.touch()
-    while (!stopped.aborted) {
-      try {
-        await checkpointer.flush()
-        const found = await this.#find(run.letters)
-        run.letters = [...found.values()]
-        await replayer.takeBack([...found.keys()], (id, isStillThere) => {
-          if (run.isOver === true || !isStillThere) this.#ended(run, found.get(id)!)
-        })
-        if (found.size === 0) this.#forget(run)
-        return
-      } catch (error) {
-        logger.warn('Dead letters cannot be redelivered yet', { error: describeError(error) })
-        await delay(clock, retryMs, stopped).catch(() => {})
-      }
+    try {
+      await checkpointer.flush()
+      const found = await this.#find(run.letters)
+      run.letters = [...found.values()]
+      await replayer.takeBack([...found.keys()], (id, isStillThere) => {
+        if (run.isOver === true || !isStillThere) this.#ended(run, found.get(id)!)
+      })
+      if (found.size === 0) this.#forget(run)
+      return true
+    } catch (error) {
+      logger.warn('Dead letters cannot be redelivered yet', { error: describeError(error) })
+      await delay(clock, retryMs, stopped).catch(() => {})
+      return false
     }
   }
 

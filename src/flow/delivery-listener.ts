@@ -20,8 +20,10 @@ export interface DeliveryListener {
   /**
    * The target, or the named route, refuses everything: only probes are sent until
    * {@link DeliveryListener.onOutage} reports its end.
+   *
+   * @returns when what had been refused before is back in the lanes; nothing starts until then.
    */
-  onRefusing(reason: string, route: string | undefined): void
+  onRefusing(reason: string, route: string | undefined): Promise<void>
   /** The target, or the named route, asked for a long pause. */
   onAskedPause(pause: AskedPause, route: string | undefined): void
   /**

@@ -44,6 +44,8 @@ export class Gate {
   readonly #failures = new FailureShare()
   readonly #refusals = new Refusals()
   readonly #options: GateOptions
+  /** Events refused before anyone knew that everything is are on their way back, ahead of later ones. */
+  #isTakingBack = false
   #asked: { readonly untilMs: number; readonly reason: string; readonly entityId: string } | undefined
 
   constructor(options: GateOptions) {
@@ -106,6 +108,7 @@ export class Gate {
    * @param waiting what could start.
    */
   waitMs(running: number, waiting: Untried): number {
+    if (this.#isTakingBack) return Number.POSITIVE_INFINITY
     if (this.#outage.reason === undefined && running >= this.#limit) return Number.POSITIVE_INFINITY
     return Math.max(this.#outage.probeWaitMs(waiting), this.#bucket.waitMs())
   }
@@ -216,9 +219,16 @@ export class Gate {
     }
     if (this.#outage.refuses(verdict.reason, call)) {
       this.#options.engine.giveBackGathered()
-      this.#listener.onRefusing(verdict.reason, this.#route)
+      void this.#takeBack(verdict.reason)
     }
     return 'kept'
+  }
+
+  async #takeBack(reason: string): Promise<void> {
+    this.#isTakingBack = true
+    await this.#listener.onRefusing(reason, this.#route)
+    this.#isTakingBack = false
+    this.#options.engine.pump()
   }
 
   /** An earlier process saw this many refusals in a row, and paused because of them if there is a reason. */
@@ -291,9 +301,10 @@ export interface GateOptions {
   /** Receives the target's condition. */
   readonly listener: Pick<DeliveryListener, 'onOutage' | 'onRefusing' | 'onAskedPause' | 'onTaken'>
   /**
-   * Returns what it has collected for batches to the lanes, before the listener hears that everything is refused.
+   * Returns what it has collected for batches to the lanes, before the listener hears that everything is
+   * refused, and starts what may start.
    */
-  readonly engine: { giveBackGathered(): void }
+  readonly engine: { giveBackGathered(): void; pump(): void }
 }
 
 /** Whether the target may be at fault, rather than the event or the author's code. */

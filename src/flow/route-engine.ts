@@ -130,7 +130,7 @@ export class RouteEngine implements OverdueListener {
       if (earlier !== undefined && coalesce(earlier, operation)) return
     }
     this.#lanes.push(operation)
-    this.#pump(true)
+    this.pump(true)
     if (operation.blockedBy > 0) this.#batcher?.blockedBehind(this.#blocked())
   }
 
@@ -138,7 +138,7 @@ export class RouteEngine implements OverdueListener {
   pushFirst(operation: Operation): void {
     operation.pushedMs = Math.round(this.#clock.monotonic())
     this.#lanes.pushFirst(operation)
-    this.#pump()
+    this.pump()
   }
 
   /** No more operations are expected for now: send open batches as they are. */
@@ -177,8 +177,12 @@ export class RouteEngine implements OverdueListener {
     return dropped
   }
 
-  /** @param isReceiving whether more may be pushed in this turn. */
-  #pump(isReceiving = false): void {
+  /**
+   * Starts what may start.
+   *
+   * @param isReceiving whether more may be pushed in this turn.
+   */
+  pump(isReceiving = false): void {
     if (this.#isPumping || this.#isStopped) return
     this.#isPumping = true
     try {
@@ -222,7 +226,7 @@ export class RouteEngine implements OverdueListener {
     this.#cancelWake?.()
     this.#cancelWake = this.#clock.schedule(waitMs, () => {
       this.#cancelWake = undefined
-      this.#pump()
+      this.pump()
     })
   }
 
@@ -259,7 +263,7 @@ export class RouteEngine implements OverdueListener {
         this.gate.failed(verdict, [operation], operation)
       this.#settler.failed(operation, verdict, operation)
     }
-    this.#pump()
+    this.pump()
   }
 
   /** A call exceeded its time: that is the target's failure, and others may take its place. */
@@ -269,19 +273,19 @@ export class RouteEngine implements OverdueListener {
     const operation = operations[0]!
     this.gate.failed(this.#settler.judge(error, operation), operations, operation)
     this.#settler.overdue(operations)
-    this.#pump()
+    this.pump()
   }
 
   /** An operation has waited long enough for its next attempt. */
   rested(operation: Operation): void {
     this.#lanes.again(operation)
-    this.#pump()
+    this.pump()
   }
 
   /** A batch is over; this was its first operation. Others may start. */
   sent(first: Operation): void {
     this.#noteDuration(first)
-    this.#pump()
+    this.pump()
   }
 
   /** Operations queued behind others of their entity. */
@@ -304,7 +308,7 @@ export class RouteEngine implements OverdueListener {
       item.pushedMs = Math.round(this.#clock.monotonic())
       this.#lanes.push(item)
     }
-    this.#pump()
+    this.pump()
   }
 
   /** All items of an operation have ended, and so has the operation. */
@@ -322,7 +326,7 @@ export class RouteEngine implements OverdueListener {
         this.#settler.failed(operation, this.#settler.judge(error, operation), operation)
       }
     }
-    this.#pump()
+    this.pump()
   }
 
   #checkIdle(): void {

@@ -90,6 +90,20 @@ function connectorOf({ target, store = new MemoryStore(), defaults, where = 'hoo
 
 const everything = () => true
 
+/** Finds dead letters only when it may. */
+class SlowToFind extends MemoryStore {
+  readonly isAsked = Promise.withResolvers<void>()
+  readonly mayAnswer = Promise.withResolvers<void>()
+
+  override async deadLetters(page: Parameters<StateStore['deadLetters']>[0]) {
+    if (page.withoutData === true) {
+      this.isAsked.resolve()
+      await this.mayAnswer.promise
+    }
+    return super.deadLetters(page)
+  }
+}
+
 /** What a connector that has stopped has left. */
 async function lettersAfterStop(store: StateStore) {
   await store.open(minimalEnvironment.CONNECTOR_ID)
@@ -122,6 +136,28 @@ describe.each(['hooks', 'transform', 'flush'] as const)('when everything is refu
       expect(target.told.get(`/k${index}`)).toEqual(['v1', 'v2', 'v3'])
     }
     expect(kinds().at(-1)).toBe('resumed')
+    await Promise.all(told)
+  })
+
+  test('it delivers nothing before the first of them are back ahead of later events, however slow the store is', async () => {
+    const target = new Target()
+    target.isRefused = everything
+    const store = new SlowToFind()
+    const { connector, tell, kinds } = connectorOf({ target, where, store })
+    const told: Promise<unknown>[] = []
+    for (let version = 1; version <= 3; version++) {
+      for (let index = 0; index < 30; index++) told.push(tell('update', `k${index}`, `v${version}`))
+    }
+    await until('the pause', () => kinds().includes('refusing'))
+    target.isRefused = () => false
+    await store.isAsked.promise
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(target.told.size).toBe(0)
+    store.mayAnswer.resolve()
+    await until('all of them', () => connector.status().inFlight === 0, 30_000)
+    for (let index = 0; index < 30; index++) {
+      expect(target.told.get(`/k${index}`)).toEqual(['v1', 'v2', 'v3'])
+    }
     await Promise.all(told)
   })
 
