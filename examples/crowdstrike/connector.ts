@@ -42,7 +42,7 @@ export class CrowdstrikeConnector extends StreamConnector<typeof settings, Ioc> 
   static override readonly defaults = {
     name: 'CrowdStrike',
     filter: { types: ['indicator'] },
-    on: { expired: 'delete' },
+    on: { expired: 'delete', expiryTimer: true },
   } satisfies ConnectorDefaults
   readonly #falcon = this.targetHttp(this.settings.crowdstrike)
 
@@ -58,9 +58,12 @@ export class CrowdstrikeConnector extends StreamConnector<typeof settings, Ioc> 
       source: 'OpenCTI',
       description: descriptionOf(entity) ?? nameOf(entity),
       tags: labelsOf(entity),
-      expiration: validUntilOf(entity),
+      expiration: expirationOf(entity),
       applied_globally: true,
     }
+  }
+  override async check(signal: AbortSignal): Promise<void> {
+    await this.#falcon.get('iocs/queries/indicators/v1', { searchParams: { limit: 1 }, signal })
   }
   override async find(entity: Entity): Promise<string | undefined> {
     const ioc = iocValueOf(entity)
@@ -85,6 +88,12 @@ export class CrowdstrikeConnector extends StreamConnector<typeof settings, Ioc> 
   override async delete({ externalId }: EventContext): Promise<void> {
     await this.#falcon.delete(entities, { searchParams: { ids: externalId } })
   }
+}
+
+/** The connector withdraws an indicator when it expires; Falcon does it a day later, if the connector is away then. */
+function expirationOf(entity: Entity): string | undefined {
+  const validUntil = validUntilOf(entity)
+  return validUntil && new Date(Date.parse(validUntil) + 86_400_000).toISOString()
 }
 
 /** The one value that an indicator is about; undefined for what Falcon has no form for. */

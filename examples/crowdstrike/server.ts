@@ -100,7 +100,7 @@ export class FalconServer implements AsyncDisposable {
     if (pathname === '/oauth2/token') return this.#issue(request, new URLSearchParams(body))
     const token = request.headers.authorization?.replace('Bearer ', '') ?? ''
     if (!this.#tokens.has(token)) return refused(401, 'access denied, invalid bearer token')
-    if (pathname === '/iocs/queries/indicators/v1') return this.#search(searchParams.get('filter') ?? '')
+    if (pathname === '/iocs/queries/indicators/v1') return this.#search(searchParams.get('filter'))
     if (pathname !== '/iocs/entities/indicators/v1') return gone
     if (request.method === 'DELETE') return this.#delete(searchParams.getAll('ids'))
     const [sent] = (JSON.parse(body) as { indicators: (Ioc & { id?: string })[] }).indicators
@@ -120,7 +120,8 @@ export class FalconServer implements AsyncDisposable {
     return [201, { access_token: token, token_type: 'bearer', expires_in: 1799 }]
   }
 
-  #search(filter: string): Answer {
+  #search(filter: string | null): Answer {
+    if (filter === null) return [200, { resources: [...this.#iocs.keys()].slice(0, 1) }]
     const [, type, value] = /^type:'(\w+)'\+value:'([^']+)'$/.exec(filter) ?? []
     if (value === undefined) return refused(400, 'invalid filter')
     const found = [...this.#iocs].filter(([, ioc]) => ioc.type === type && ioc.value === value)

@@ -1,11 +1,13 @@
 import { parseArgs } from 'node:util'
 import { buildKnowledgeBase } from 'opencti-stream-connector/testing'
 import { BundleError, readBundle } from './bundle.ts'
+import { ExampleError, tellExample } from './example-story.ts'
 import { Screen } from './screen.ts'
 import { tellStory, type Plan } from './story.ts'
 
 const usage = `npm run demo                      half a minute with a platform, a SIEM and a connector between them
-npm run demo -- --bundle FILE     takes a STIX 2.1 bundle to the SIEM and accounts for every object`
+npm run demo -- --bundle FILE     takes a STIX 2.1 bundle to the SIEM and accounts for every object
+npm run demo -- --example NAME    runs another example against its real target, and shows what that holds in the end`
 
 /** What the exit code says: all agrees, something differs, wrong arguments, Ctrl-C. */
 const exitCodes = { agrees: 0, differs: 1, usage: 2, interrupted: 130 } as const
@@ -18,11 +20,14 @@ process.exitCode = await main()
 async function main(): Promise<number> {
   let plan: Plan
   try {
-    const { values } = parseArgs({ options: { bundle: { type: 'string' }, help: { type: 'boolean' } } })
+    const { values } = parseArgs({
+      options: { bundle: { type: 'string' }, example: { type: 'string' }, help: { type: 'boolean' } },
+    })
     if (values.help === true) {
       screen.line(usage)
       return exitCodes.agrees
     }
+    if (values.example !== undefined) return await showExample(values.example)
     plan = values.bundle === undefined ? wholePlan() : await bundlePlan(values.bundle)
   } catch (error) {
     const isBundle = error instanceof BundleError
@@ -52,6 +57,18 @@ async function main(): Promise<number> {
       '"node examples/siem/main.ts".',
   )
   return exitCodes.agrees
+}
+
+async function showExample(name: string): Promise<number> {
+  try {
+    return (await tellExample(name, screen, interrupt.signal)) ? exitCodes.agrees : exitCodes.differs
+  } catch (error) {
+    if (interrupt.signal.aborted) return exitCodes.interrupted
+    const text =
+      error instanceof ExampleError ? error.message : `The demo broke off: ${(error as Error).stack}`
+    process.stderr.write(`${text}\n`)
+    return exitCodes.differs
+  }
 }
 
 function wholePlan(): Plan {

@@ -24,7 +24,7 @@ export async function startWebhookReceiver({
 
 /**
  * A small receiver of webhooks: takes POST, knows the sender by its token, believes only what is signed (401), and what is an
- * event (422), and answers 204 when it has it. A request whose `idempotency-key` it has had changes nothing.
+ * event (422), and answers 204 when it has it. A request whose `idempotency-key` it has had changes nothing. HEAD tells a sender whether it is known.
  */
 export class WebhookReceiver implements AsyncDisposable {
   readonly token = 'a-token-for-trying-it'
@@ -81,8 +81,9 @@ export class WebhookReceiver implements AsyncDisposable {
     const body = await text(request)
     this.#requests++
     const { headers, method } = request
-    if (method !== 'POST') return 405
     if (headers.authorization !== `Bearer ${this.token}`) return 401
+    if (method === 'HEAD') return 204
+    if (method !== 'POST') return 405
     if (!this.#isSigned(body, String(headers['x-opencti-signature']))) return 401
     const event = String(headers['x-opencti-event'])
     const entity = String(headers['x-opencti-entity'])

@@ -17,7 +17,7 @@ export interface RepositoryOptions {
 
 /** What is copied from the folder of an example. Nobody's settings, keys, or state. */
 const copied =
-  /^(?:README\.md|Dockerfile|compose\.yml|config\.yml\.sample|install\.sh|[a-z-]+(?:\.test)?\.ts)$/
+  /^(?:README\.md|Dockerfile|compose\.yml|config\.yml\.sample|[a-z-]+\.sh|[a-z-]+(?:\.test)?\.ts)$/
 
 /** The files of a new repository, by path. */
 export async function repositoryFiles(options: RepositoryOptions): Promise<ReadonlyMap<string, string>> {
