@@ -169,6 +169,17 @@ describe('the version of a document', () => {
     expect(await stage.deadLetters()).toEqual([])
   })
 
+  test('does not stop a catch-up from bringing back what was deleted', async () => {
+    await using simulator = await Simulator.start()
+    const { id } = openCtiPropertiesOf(simulator.create(buildIndicator('domain', { name: 'Here' })))
+    const path = `${index}/_doc/${id}?version_type=external&version=`
+    await check({})
+    await server.request('PUT', path + 1, { opencti: { id } })
+    await server.request('DELETE', path + (Date.now() + 60_000) * 1000)
+    await using stage = await begin({}, simulator)
+    expect(await stage.document(id)).toMatchObject({ threat: { indicator: { name: 'Here' } } })
+  })
+
   test('does not stop a connector that lost its state from writing everything again', async () => {
     await using stage = await begin()
     const { id } = stage.create({})
@@ -181,11 +192,6 @@ describe('the version of a document', () => {
 })
 
 describe('check() says in one line that', () => {
-  const check = (env: Record<string, string>) =>
-    new OpenSearchConnector({ env: { ...minimal, ...server.env, ...env }, logger: silentLogger }).check(
-      AbortSignal.timeout(10_000),
-    )
-
   test('nothing, when all is well', () => expect(check({})).resolves.toBeUndefined())
 
   test('the server is away', () =>
@@ -229,6 +235,11 @@ const minimal = {
   CONNECTOR_ID: 'c2f0f0f6-7b0c-4f52-9d4e-0d2d6d3f9b1e',
   CONNECTOR_LIVE_STREAM_ID: 'b7b1f6a2-1f3c-4c9e-8f6e-6f0a5d3c0013',
 }
+
+const check = (env: Record<string, string>) =>
+  new OpenSearchConnector({ env: { ...minimal, ...server.env, ...env }, logger: silentLogger }).check(
+    AbortSignal.timeout(10_000),
+  )
 
 /** The ids of all indicators that a query finds. */
 async function found(query: object): Promise<string[]> {

@@ -120,8 +120,7 @@ export class OpenSearchConnector extends StreamConnector<typeof settings, Threat
 
   /**
    * What to write once more of operations in conflict with a greater version: what is as new all the same. Versions are times of
-   * the stream; a catch-up tells times of entities, which another clock made. So the times of the entities decide, and a document
-   * that was deleted gives way.
+   * the stream; a catch-up tells times of entities, which another clock made. So the times of the entities decide.
    */
   async #rewrites(operations: readonly Operation[]): Promise<Write[]> {
     if (operations.length === 0) return []
@@ -130,6 +129,8 @@ export class OpenSearchConnector extends StreamConnector<typeof settings, Threat
     const { docs } = await this.#opensearch.post(path, { json }).json<{ docs: Stored[] }>()
     return operations.flatMap((operation, index) => {
       const { _source, _seq_no, _primary_term } = docs[index]!
+      // Deleted by a later event, unless this is what the platform has now: a catch-up sends no events.
+      if (_seq_no === undefined && operation.context.envelope.type !== undefined) return []
       const stored = Date.parse(_source?.opencti?.updated_at ?? '')
       if (stored > Date.parse(updatedAtOf(operation.context.entity) ?? '')) return []
       // Only if nobody else has written it since.
