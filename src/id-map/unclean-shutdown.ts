@@ -76,6 +76,9 @@ export class UncleanShutdown {
  * Whether its entity may have passed the filter before. Its current state may differ from what was received
  * then.
  */
-function mayHavePassed({ kind, unlessPushed, pendingEvent: { event } }: Operation): boolean {
-  return kind === 'delete' && (unlessPushed === 'never-pushed' || isTold(event))
+function mayHavePassed({ kind, reason, unlessPushed, pendingEvent: { event } }: Operation): boolean {
+  if (kind !== 'delete') return false
+  // The filter takes it: before this event, it may have been neither revoked nor expired.
+  if (reason === 'revoked' || reason === 'expired') return true
+  return unlessPushed === 'never-pushed' || isTold(event)
 }
