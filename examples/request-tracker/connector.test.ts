@@ -38,7 +38,7 @@ acceptTarget({
   },
   size: 6,
   kills: 2,
-  patienceMs: 60_000,
+  patienceMs: 120_000,
 })
 
 describe('a ticket', () => {
