@@ -56,8 +56,8 @@ export class AcceptancePlan {
     const why = promise.whyNot?.(trial)
     if (why !== undefined) return { isTried: false, why }
     stage.fill(findings.kinds, Math.max(1, Math.ceil(stage.size / findings.kinds.length)), findings.history)
-    await promise.try(trial)
-    return { isTried: true }
+    const whyAfterAll = await promise.try(trial)
+    return whyAfterAll === undefined ? { isTried: true } : { isTried: false, why: whyAfterAll }
   }
 
   /** Finds out what the connector takes, by showing it one or two of everything. */
@@ -93,10 +93,11 @@ export class AcceptancePlan {
     const kinds = entityKinds.filter((kind) =>
       stage.history.entities.some(
         (entity) =>
-          entity.kind === kind && (pushed.size === 0 || pushed.has(entity.last.id) || pushed.has(entity.id)),
+          entity.kind === kind &&
+          (pushed.ids.size === 0 || pushed.ids.has(entity.last.id) || pushed.ids.has(entity.id)),
       ),
     )
-    return { about: about!, kinds, history }
+    return { about: about!, kinds, history, holdsValues: pushed.holdsValues }
   }
 }
 
@@ -105,6 +106,7 @@ interface Findings {
   readonly about: ConnectorDescription
   readonly kinds: readonly EntityKind[]
   readonly history: HistoryOptions
+  readonly holdsValues: boolean
 }
 
 /** A history in which most entities pass the connector's filter, and nothing happens that it is told to overlook. */
@@ -131,12 +133,21 @@ function historyFor({ filter, on, hooks, hasLists }: ConnectorDescription): Hist
   }
 }
 
-/** Ids of the entities that the connector's state knows as pushed, or as claiming a value; STIX ids and OpenCTI ids. */
-async function pushedIds(stage: AcceptanceStage): Promise<ReadonlySet<string>> {
+/** What the connector's state says. */
+interface Pushed {
+  /** Ids of the entities that were pushed, or claim a value: STIX ids and OpenCTI ids. */
+  readonly ids: ReadonlySet<string>
+  readonly holdsValues: boolean
+}
+
+async function pushedIds(stage: AcceptanceStage): Promise<Pushed> {
   const ids = new Set<string>()
+  let holdsValues = false
   await stage.withStore('read-only', async (store) => {
     for (const { key, stixId } of await store.entities({ limit: 10_000 })) ids.add(stixId).add(key)
-    for (const { entity } of await store.claims({ limit: 10_000 })) ids.add(entity)
+    const claims = await store.claims({ limit: 10_000 })
+    for (const { entity } of claims) ids.add(entity)
+    holdsValues = claims.length > 0
   })
-  return ids
+  return { ids, holdsValues }
 }

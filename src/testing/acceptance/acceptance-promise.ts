@@ -10,6 +10,8 @@ export interface Trial {
   /** What the connector takes. */
   readonly kinds: readonly EntityKind[]
   readonly history: HistoryOptions
+  /** Whether the connector divides entities into items with keys, which several of them share. */
+  readonly holdsValues: boolean
 }
 
 /** A promise that a connector keeps at its target. */
@@ -17,8 +19,13 @@ export interface AcceptancePromise {
   readonly name: string
   /** Why it cannot be tried here; undefined if it can. */
   readonly whyNot?: (trial: Trial) => string | undefined
-  /** @throws AcceptanceFailure if it is not kept. */
-  readonly try: (trial: Trial) => Promise<void>
+  /**
+   * Tries it.
+   *
+   * @returns why it could not be tried after all; nothing if it is kept.
+   * @throws AcceptanceFailure if it is not kept.
+   */
+  readonly try: (trial: Trial) => Promise<string | void>
 }
 
 /** Whether a target without updates holds what the first state said. */

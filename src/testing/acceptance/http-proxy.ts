@@ -79,21 +79,20 @@ export class HttpProxy implements TargetProxy {
     response: ServerResponse,
     mishap: Mishap | undefined,
   ): Promise<void> {
+    if (mishap?.kind === 'delay') await delay(systemClock, mishap.ms)
     const answer = await this.#ask(request, body)
-    if (mishap === undefined) {
+    if (mishap === undefined || mishap.kind === 'delay') {
       response.writeHead(answer.statusCode!, answer.statusMessage, endToEnd(answer.rawHeaders))
       answer.pipe(response)
       answer.on('error', () => response.destroy())
       return
     }
     const content = await buffer(answer)
-    if (mishap.kind === 'delay') await delay(systemClock, mishap.ms)
     if (mishap.kind === 'lost-answer') response.destroy()
     else if (mishap.kind === 'answer') refuse(response, mishap)
     else {
       response.writeHead(answer.statusCode!, answer.statusMessage, endToEnd(answer.rawHeaders))
-      if (mishap.kind !== 'half-answer') response.end(content)
-      else response.write(content.subarray(0, content.length / 2), () => response.destroy())
+      response.write(content.subarray(0, content.length / 2), () => response.destroy())
     }
   }
 

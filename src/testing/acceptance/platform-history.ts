@@ -30,6 +30,8 @@ export interface HistoryEntity {
   readonly happenings: string[]
   isGone: boolean
   isOutside: boolean
+  /** Nothing happens to it by chance. */
+  isSpared: boolean
 }
 
 /** What happens to one entity. */
@@ -140,9 +142,11 @@ export class PlatformHistory {
     switch (happening) {
       // Each text is new to its entity, so that nothing is ever as it was before.
       case 'update':
-        if (number % 2 === 0) this.#update(entity, { description: `Description ${number}` })
-        else this.#update(entity, { labels: this.#labels([`wave-${number}`]) })
-        note(`got ${number % 2 === 0 ? 'another description' : 'other labels'}`)
+        this.#update(entity, {
+          description: `Description ${number}`,
+          labels: this.#labels([`wave-${number}`]),
+        })
+        note('got another description and other labels')
         return
       case 'rate':
         if (number % 2 === 0) this.#update(entity, { x_opencti_score: this.#score() })
@@ -164,10 +168,10 @@ export class PlatformHistory {
         note('was deleted')
         return
       case 'merge': {
-        const target = this.#entities.find(
-          (other) => other !== entity && other.kind === entity.kind && !other.isGone && !other.isOutside,
-        )
-        if (target === undefined) return this.#happen('update', entity)
+        const target =
+          this.#entities.find(
+            (other) => other !== entity && other.kind === entity.kind && this.#fits('merge', other),
+          ) ?? this.create(entity.kind)
         target.last = this.#simulator.merge(target.id, [entity.id])
         target.happenings.push('took in another one in a merge')
         entity.isGone = true
@@ -210,6 +214,7 @@ export class PlatformHistory {
       happenings: [happening],
       isGone: false,
       isOutside: false,
+      isSpared: false,
     }
     this.#entities.push(entity)
     return entity
@@ -259,9 +264,10 @@ export class PlatformHistory {
     return fit[Math.floor(this.#random() * fit.length)]
   }
 
-  #fits(happening: Happening, { kind, isGone, isOutside, last }: HistoryEntity): boolean {
+  #fits(happening: Happening, { kind, isGone, isOutside, isSpared, last }: HistoryEntity): boolean {
     const { without = [] } = this.#options
-    if (without.includes(happening) || isGone || isOutside !== (happening === 'return')) return false
+    if (without.includes(happening) || isGone || isSpared) return false
+    if (isOutside !== (happening === 'return')) return false
     switch (happening) {
       case 'rename':
         return kind.nameProperty !== undefined

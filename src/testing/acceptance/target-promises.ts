@@ -1,6 +1,8 @@
 import { AcceptanceFailure } from './acceptance-failure.ts'
 import { isKeysOnly, type AcceptancePromise, type Trial } from './acceptance-promise.ts'
 import { type AcceptanceStage } from './acceptance-stage.ts'
+import { textOf } from './describe-difference.ts'
+import { type Happening } from './platform-history.ts'
 import { type Mishap } from './target-proxy.ts'
 
 const noAddress = ({ stage: { proxy } }: Trial) =>
@@ -11,6 +13,9 @@ const noHttp = (trial: Trial) =>
   (trial.stage.proxy!.isHttp
     ? undefined
     : 'the target does not speak HTTP, so that nobody can answer in its place')
+
+/** What never makes an entity what it was before. */
+const onward: readonly Happening[] = ['create', 'update', 'rename', 'delete', 'merge']
 
 /** Promises about a target that has bad days. */
 export const targetPromises: readonly AcceptancePromise[] = [
@@ -43,9 +48,18 @@ export const targetPromises: readonly AcceptancePromise[] = [
     whyNot: noAddress,
     async try(trial) {
       const { stage } = trial
-      stage.proxy!.trouble = () => ({ kind: 'delay', ms: Math.floor(stage.random() * 40) })
+      // Every other one is slow, so that what comes after it would overtake it.
+      stage.proxy!.trouble = ({ number }) => ({ kind: 'delay', ms: number % 2 === 0 ? 50 : 5 })
       stage.start()
-      await stage.history.change(stage.size)
+      await stage.settle()
+      await stage.history.change(stage.size / 2, onward)
+      // Several in a row, which come in a wrong order when nobody waits for the answers.
+      for (const entity of stage.history.entities
+        .filter(({ isGone, isOutside }) => !isGone && !isOutside)
+        .slice(-6))
+        for (let time = 0; time < 6; time++) await stage.history.make('update', entity)
+      await stage.settle()
+      if (!trial.holdsValues) expectOnward(await stage.writes())
       await stage.expectAsPlatform(isKeysOnly(trial))
     },
   },
@@ -72,6 +86,21 @@ export const targetPromises: readonly AcceptancePromise[] = [
     },
   },
 ]
+
+/** No key went back to what it was before. */
+function expectOnward(writes: readonly (readonly [string, unknown])[] | undefined): void {
+  const pasts = new Map<string, string[]>()
+  for (const [key, content] of writes ?? []) {
+    const text = JSON.stringify(content) ?? 'nothing'
+    const past = pasts.get(key) ?? []
+    if (past.at(-1) === text) continue
+    if (content !== undefined && past.includes(text))
+      throw new AcceptanceFailure(
+        `${key} went back to an older content: ${textOf(content)} came again after something else. Does every hook wait for its calls?`,
+      )
+    pasts.set(key, [...past, text])
+  }
+}
 
 /** Share of exchanges that go wrong. */
 const mishapShare = 0.15

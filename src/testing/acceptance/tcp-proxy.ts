@@ -40,8 +40,16 @@ export class TcpProxy implements TargetProxy {
   #tunnel(client: Socket): void {
     const target = connect({ host: this.#target.host, port: this.#target.port, noDelay: true })
     this.#listener.add(target)
-    let answerMishap: Mishap | undefined
-    let answers = Promise.resolve()
+    /** What happens to the next answer. */
+    let pending: Mishap | undefined
+    let asked = Promise.resolve()
+    const ask = async (piece: Buffer, mishap: Mishap | undefined) => {
+      if (mishap?.kind === 'delay') await delay(systemClock, mishap.ms)
+      pending = mishap
+      if (target.destroyed) return
+      if (target.write(piece)) client.resume()
+      else target.once('drain', () => client.resume())
+    }
     client.on('data', (piece) => {
       const number = ++this.#exchanges
       const mishap = this.trouble?.({
@@ -55,30 +63,24 @@ export class TcpProxy implements TargetProxy {
         target.destroy()
         return
       }
-      answerMishap = mishap
-      if (!target.write(piece)) {
-        client.pause()
-        target.once('drain', () => client.resume())
-      }
+      client.pause()
+      asked = asked.then(() => ask(piece, mishap))
     })
-    const answer = async (piece: Buffer, mishap: Mishap | undefined) => {
-      if (mishap?.kind === 'delay') await delay(systemClock, mishap.ms)
+    target.on('data', (piece) => {
+      const mishap = pending
+      pending = undefined
       if (mishap?.kind === 'lost-answer') client.destroy()
       else if (mishap?.kind === 'half-answer')
         client.write(piece.subarray(0, piece.length / 2), () => client.destroy())
-      else if (!client.destroyed) client.write(piece)
-      target.resume()
-    }
-    target.on('data', (piece) => {
-      const mishap = answerMishap
-      answerMishap = undefined
-      target.pause()
-      answers = answers.then(() => answer(piece, mishap))
+      else if (!client.write(piece)) {
+        target.pause()
+        client.once('drain', () => target.resume())
+      }
     })
-    client.on('end', () => target.end())
-    target.on('end', () => void answers.then(() => client.end()))
+    client.on('end', () => void asked.then(() => target.end()))
+    target.on('end', () => client.end())
     client.on('close', () => target.destroy())
-    target.on('close', () => void answers.then(() => client.destroy()))
+    target.on('close', () => client.destroy())
   }
 }
 

@@ -55,11 +55,23 @@ export class DocumentStore implements AsyncDisposable {
         )
       }
       case 'POST': {
+        if (id === 'bulk') {
+          for (const each of (await json(request)) as (StoredDocument & { gone?: true })[]) {
+            if (each.gone === true) this.#documents.delete(each.entity)
+            else this.#documents.set(each.entity, each)
+          }
+          return void answer(200)
+        }
         const made = randomUUID()
         this.#documents.set(made, (await json(request)) as StoredDocument)
         return void answer(201, { id: made })
       }
       case 'PUT':
+        if (id === 'all') {
+          this.#documents.clear()
+          for (const each of (await json(request)) as StoredDocument[]) this.#documents.set(each.entity, each)
+          return void answer(204)
+        }
         this.#documents.set(id!, (await json(request)) as StoredDocument)
         return void answer(204)
       default:
