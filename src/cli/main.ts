@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { acceptCommand } from './accept.ts'
 import { checkCommand } from './check.ts'
 import { createCommand } from './create/create-command.ts'
 import { deadLettersCommand } from './dead-letters.ts'
@@ -30,6 +31,7 @@ const program = new Command('opencti-stream')
   .description('Tools for OpenCTI stream connectors.')
   .version(version, '-v, --version', 'print the package version')
   .addCommand(checkCommand())
+  .addCommand(acceptCommand())
   .addCommand(tailCommand())
   .addCommand(recordCommand())
   .addCommand(playCommand())

@@ -10,16 +10,26 @@ export interface StoredDocument {
   readonly [property: string]: unknown
 }
 
+export async function startDocumentStore(): Promise<DocumentStore> {
+  const store = new DocumentStore()
+  await store.listen()
+  return store
+}
+
 /** A small HTTP target: stores documents under ids of its own, or under those that callers choose. */
 export class DocumentStore implements AsyncDisposable {
+  /** Every document as it was stored, oldest first. */
+  readonly history: [string, StoredDocument][] = []
   readonly #documents = new Map<string, StoredDocument>()
   readonly #server = createServer((request, response) => void this.#serve(request, response))
 
-  static async start(): Promise<DocumentStore> {
-    const store = new DocumentStore()
-    store.#server.listen(0, '127.0.0.1')
-    await once(store.#server, 'listening')
-    return store
+  async listen(): Promise<void> {
+    this.#server.listen(0, '127.0.0.1')
+    await once(this.#server, 'listening')
+  }
+
+  get env(): Record<string, string> {
+    return { STORE_URL: this.url }
   }
 
   get url(): string {
@@ -32,6 +42,7 @@ export class DocumentStore implements AsyncDisposable {
   }
 
   reset(): void {
+    this.history.length = 0
     this.#documents.clear()
   }
 
@@ -66,14 +77,17 @@ export class DocumentStore implements AsyncDisposable {
         this.#documents.set(made, (await json(request)) as StoredDocument)
         return void answer(201, { id: made })
       }
-      case 'PUT':
+      case 'PUT': {
         if (id === 'all') {
           this.#documents.clear()
           for (const each of (await json(request)) as StoredDocument[]) this.#documents.set(each.entity, each)
           return void answer(204)
         }
-        this.#documents.set(id!, (await json(request)) as StoredDocument)
+        const document = (await json(request)) as StoredDocument
+        this.#documents.set(id!, document)
+        this.history.push([document.entity, document])
         return void answer(204)
+      }
       default:
         return void answer(this.#documents.delete(id!) ? 204 : 404)
     }

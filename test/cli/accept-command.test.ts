@@ -1,0 +1,40 @@
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { runCli } from '../fixtures/run-cli.ts'
+
+const file = (name: string) => fileURLToPath(new URL(`../testing/acceptance/${name}`, import.meta.url))
+const target = ['--target', file('document-store.ts'), '--size', '8']
+const env = { NODE_OPTIONS: process.env['NODE_OPTIONS']! }
+
+test('accept says which promises are kept', { timeout: 60_000 }, async () => {
+  const words = ['accept', `${file('connectors.ts')}#GoodConnector`, ...target, '--only', 'catch-up']
+  expect(await runCli(words, env)).toEqual({
+    code: 0,
+    out: expect.stringMatching(
+      /✔ has what the platform has after the catch-up {2}.* s\n\n1 promise kept\.\n$/,
+    ),
+    error: '',
+  })
+})
+
+test('accept says which promise is broken, and how', { timeout: 60_000 }, async () => {
+  const words = ['accept', `${file('connectors.ts')}#DropsDeletes`, ...target, '--only', 'follows', '--json']
+  const { code, out } = await runCli(words, env)
+  expect(code).toBe(1)
+  const { ok, promises } = JSON.parse(out) as { ok: boolean; promises: { status: string; message: string }[] }
+  expect(ok).toBe(false)
+  expect(promises).toEqual([
+    expect.objectContaining({
+      status: 'broken',
+      message: expect.stringContaining('took nothing away from the target') as string,
+    }),
+  ])
+})
+
+test('accept wants a target that can be read and emptied', async () => {
+  const words = ['accept', `${file('connectors.ts')}#GoodConnector`, '--target', file('connectors.ts')]
+  expect(await runCli(words, env)).toMatchObject({
+    code: 2,
+    error: expect.stringContaining('starts no target'),
+  })
+})
