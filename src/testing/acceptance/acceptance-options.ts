@@ -62,6 +62,11 @@ export interface AcceptanceOptions {
   readonly env?: Given<Readonly<Record<string, string>>> | undefined
   readonly target: AcceptedTarget
   /**
+   * What this target cannot promise, and why: `{ 'lost answers': 'the protocol has no answers' }`. Each name is a part of the name of a
+   * promise, which is then listed as not tried, for this reason.
+   */
+  readonly except?: Readonly<Record<string, string>> | undefined
+  /**
    * Number of entities at the start of each test; the number of changes grows with it.
    * @default 40
    */
@@ -77,7 +82,7 @@ export interface AcceptanceOptions {
    */
   readonly seed?: number | undefined
   /**
-   * Longest wait for the connector to finish what there is, in milliseconds. It is only used up when something hangs.
+   * Longest wait for the connector to finish one more event, in milliseconds. It is only used up when something hangs.
    * @default 30000
    */
   readonly patienceMs?: number | undefined

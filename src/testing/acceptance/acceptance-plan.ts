@@ -24,6 +24,9 @@ export class AcceptancePlan {
 
   constructor(options: AcceptanceOptions) {
     this.#options = options
+    for (const part of Object.keys(options.except ?? {}))
+      if (!acceptancePromises.some(({ name }) => name.includes(part)))
+        throw new TypeError(`No promise has "${part}" in its name, so it cannot be excepted.`)
     this.seed = options.seed ?? Math.floor(systemRandom() * 1_000_000)
   }
 
@@ -50,6 +53,8 @@ export class AcceptancePlan {
   }
 
   async #try(promise: AcceptancePromise): Promise<Verdict> {
+    const excepted = Object.entries(this.#options.except ?? {}).find(([part]) => promise.name.includes(part))
+    if (excepted !== undefined) return { isTried: false, why: excepted[1] }
     const findings = await (this.#findings ??= this.#find())
     await using stage = await AcceptanceStage.open(this.#options, this.seed)
     const trial: Trial = { stage, ...findings }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { storedValues } from '../../checkpoint/stored-values.ts'
 import { DeadLetters, type DeadLetterSummary } from '../../dead-letters/dead-letters.ts'
 import { type ConnectorStatus } from '../../observe/connector-status.ts'
 import { SqliteStore } from '../../store/sqlite-store.ts'
@@ -168,14 +169,28 @@ export class AcceptanceStage implements AsyncDisposable {
         if (last === undefined || last.catchingUp || last.inFlight > 0) return false
         return comparePositions(parsePosition(last.position)!, sentinel) >= 0 && (await this.#hasNothingDue())
       },
-      () => `The connector has not finished its work after ${this.patienceMs / 1000} s: ${whyNot(last)}.`,
+      () => `The connector has finished nothing for ${this.patienceMs / 1000} s: ${whyNot(last)}.`,
+      () => last && last.delivered + last.skipped + last.deadLettered,
     )
   }
 
-  /** Polls until `look` answers true. @throws AcceptanceFailure with the text of `otherwise` when patience is over. */
-  async until(look: () => boolean | Promise<boolean>, otherwise: () => string): Promise<void> {
-    const untilMs = systemClock.monotonic() + this.patienceMs
+  /**
+   * Polls until `look` answers true.
+   *
+   * @param progress what shows that there is hope: as long as it changes, patience begins anew.
+   * @throws AcceptanceFailure with the text of `otherwise` when patience is over.
+   */
+  async until(
+    look: () => boolean | Promise<boolean>,
+    otherwise: () => string,
+    progress: () => unknown = () => undefined,
+  ): Promise<void> {
+    let untilMs = systemClock.monotonic() + this.patienceMs
+    let before = progress()
     while (!(await look())) {
+      const now = progress()
+      if (now !== before) untilMs = systemClock.monotonic() + this.patienceMs
+      before = now
       if (systemClock.monotonic() > untilMs)
         throw new AcceptanceFailure(otherwise() + (this.#process === undefined ? '' : saidBy(this.#process)))
       await delay(systemClock, lookEveryMs)
@@ -311,14 +326,15 @@ export class AcceptanceStage implements AsyncDisposable {
     return first!
   }
 
-  /** Whether no indicator is about to be withdrawn because it has expired. */
+  /** Whether nothing is left that no event brings: no indicator to be withdrawn because it has expired, no claims to be known again. */
   async #hasNothingDue(): Promise<boolean> {
-    if (systemClock.now() < this.history.expiresMs) return false
-    if (this.history.expiresMs === 0) return true
-    const due = await this.withStore('read-only', (store) =>
-      store.expiring({ atMs: systemClock.now(), limit: 1 }),
-    )
-    return due === undefined || due.length === 0
+    const nowMs = systemClock.now()
+    if (nowMs < this.history.expiresMs) return false
+    const isDue = await this.withStore('read-only', async (store) => {
+      const expiring = await store.expiring({ atMs: nowMs, limit: 1 })
+      return expiring.length > 0 || (await store.value(storedValues.rebuild)) !== undefined
+    })
+    return isDue !== true
   }
 
   #biography({ key, wanted, found }: Difference): string | undefined {

@@ -42,7 +42,8 @@ const weights = {
   create: 28,
   update: 18,
   rate: 12,
-  rename: 8,
+  rename: 6,
+  reword: 4,
   delete: 12,
   merge: 5,
   revoke: 4,
@@ -154,13 +155,12 @@ export class PlatformHistory {
         note(`got another ${number % 2 === 0 ? 'score' : 'marking'}`)
         return
       case 'rename':
-        if (entity.kind.sharedValues !== undefined && number % 2 === 0) {
-          this.#update(entity, { pattern: sharedPattern(entity.kind.sharedValues, number) })
-          note('got another pattern')
-        } else {
-          this.#update(entity, { [entity.kind.nameProperty!]: `Renamed ${number}` })
-          note('was renamed')
-        }
+        this.#update(entity, { [entity.kind.nameProperty!]: `Renamed ${number}` })
+        note('was renamed')
+        return
+      case 'reword':
+        this.#update(entity, { pattern: sharedPattern(entity.kind.sharedValues!, number) })
+        note('got another pattern')
         return
       case 'delete':
         entity.last = this.#simulator.delete(entity.id)
@@ -271,6 +271,8 @@ export class PlatformHistory {
     switch (happening) {
       case 'rename':
         return kind.nameProperty !== undefined
+      case 'reword':
+        return kind.sharedValues !== undefined
       case 'merge':
         return kind.nameProperty !== undefined && kind.type !== 'relationship'
       case 'revoke':

@@ -34,7 +34,7 @@ export const platformPromises: readonly AcceptancePromise[] = [
         )
       for (let count = 0; count < size / 2; count++) {
         await history.make(count % 2 === 0 ? 'update' : 'rate')
-        await history.make('rename')
+        await history.make(count % 2 === 0 ? 'rename' : 'reword')
       }
       const updated = await look()
       if (!isKeysOnly(trial) && updated.equals(created))
@@ -73,12 +73,20 @@ export const platformPromises: readonly AcceptancePromise[] = [
       await stage.settle()
       await stage.stop()
       await stage.loseState()
-      // Of values whose entities are gone by now, nobody tells.
+      // Of values that nothing names any more, nobody tells.
       await stage.history.change(stage.size / 2, ['create', 'update', 'rename'])
       stage.start()
       await stage.settle()
       // Nobody knows whether the target has what an update takes out of the connector's own filter.
-      await stage.history.change(stage.size / 2, ['create', 'update', 'rename', 'delete', 'merge', 'leave'])
+      await stage.history.change(stage.size / 2, [
+        'create',
+        'update',
+        'rename',
+        'reword',
+        'delete',
+        'merge',
+        'leave',
+      ])
       await stage.expectAsPlatform(isKeysOnly(trial))
     },
   },

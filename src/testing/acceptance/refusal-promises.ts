@@ -1,9 +1,13 @@
+import { systemClock } from '../../util/clock.ts'
+import { delay } from '../../util/delay.ts'
 import { AcceptanceFailure } from './acceptance-failure.ts'
 import { isKeysOnly, type AcceptancePromise, type Trial } from './acceptance-promise.ts'
 import { type AcceptanceStage } from './acceptance-stage.ts'
 import { type HistoryEntity } from './platform-history.ts'
 import { marksOf } from './marks-of.ts'
 import { type Exchange } from './target-proxy.ts'
+
+const letterPatienceMs = 2000
 
 /** Promises about what a target refuses for good. */
 export const refusalPromises: readonly AcceptancePromise[] = [
@@ -85,7 +89,13 @@ async function expectLetters(
   refused: readonly HistoryEntity[],
   what: string,
 ): Promise<void> {
-  const letters = await stage.deadLetters()
+  let letters = await stage.deadLetters()
+  // They are written a moment after the event has ended.
+  const untilMs = systemClock.monotonic() + letterPatienceMs
+  while (letters.length === 0 && systemClock.monotonic() < untilMs) {
+    await delay(systemClock, 50)
+    letters = await stage.deadLetters()
+  }
   const ids = new Set(refused.flatMap(({ id, last }) => [id, last.id]))
   const innocent = letters.find(({ entityId }) => !ids.has(entityId ?? ''))
   if (innocent !== undefined)
