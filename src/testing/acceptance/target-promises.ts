@@ -123,7 +123,8 @@ async function tryMishaps(trial: Trial, choose: (luck: number) => Mishap): Promi
     mishaps++
     return choose(stage.random())
   }
-  for (let round = 0; round < maxRounds && mishaps < enoughMishaps; round++) {
+  for (let round = 0; round < maxRounds; round++) {
+    if (mishaps >= enoughMishaps) break
     await stage.history.change(stage.size / 2)
     await stage.settle()
   }
