@@ -91,7 +91,7 @@ describe('a document', () => {
     await using stage = await begin()
     stage.create({ pattern_type: 'yara', pattern: 'rule a { condition: true }' })
     stage.create({ pattern: "[domain-name:value = 'a.example' AND url:value = 'https://b.example/']" })
-    await expect.poll(() => stage.connector.status().skippedByReason).toMatchObject({ transform: 2 })
+    await eventually(() => stage.connector.status().skippedByReason).toMatchObject({ transform: 2 })
     expect((await server.read()).size).toBe(0)
   })
 })
@@ -139,7 +139,7 @@ describe('the version of a document', () => {
     const { id, position } = stage.create({ name: 'First' })
     await stage.document(id)
     stage.simulator.update(id, { name: 'Second' })
-    await expect.poll(() => stage.connector.status().delivered).toBe(2)
+    await eventually(() => stage.connector.status().delivered).toBe(2)
     await expect(late(id, position)).rejects.toThrow(/409 .*version_conflict_engine_exception/)
     expect(await stage.document(id)).toMatchObject({ threat: { indicator: { name: 'Second' } } })
   })
@@ -149,7 +149,7 @@ describe('the version of a document', () => {
     const { id, position } = stage.create({})
     await stage.document(id)
     stage.simulator.delete(id)
-    await expect.poll(() => stage.connector.status().delivered).toBe(2)
+    await eventually(() => stage.connector.status().delivered).toBe(2)
     await expect(late(id, position)).rejects.toThrow(/409 .*version_conflict_engine_exception/)
     expect((await server.read()).size).toBe(0)
   })
@@ -161,11 +161,11 @@ describe('the version of a document', () => {
     const stored = { opencti: { id, updated_at: '2020-01-01T00:00:00.000Z' } }
     await server.request('PUT', `${index}/_doc/${id}?version_type=external&version=${version}`, stored)
     await using stage = await begin({}, simulator)
-    await expect
-      .poll(() => server.read())
-      .toMatchObject(new Map([[id, { threat: { indicator: { name: 'New' } } }]]))
+    await eventually(() => server.read()).toMatchObject(
+      new Map([[id, { threat: { indicator: { name: 'New' } } }]]),
+    )
     stage.simulator.delete(id)
-    await expect.poll(async () => (await server.read()).size).toBe(0)
+    await eventually(async () => (await server.read()).size).toBe(0)
     expect(await stage.deadLetters()).toEqual([])
   })
 
@@ -187,7 +187,7 @@ describe('the version of a document', () => {
     await stage.connector.stop()
     await server.request('POST', `${index}/_update/${id}`, { doc: { tags: ['written by hand'] } })
     await using _ = await begin({}, stage.simulator)
-    await expect.poll(() => stage.document(id)).toEqual(document)
+    await eventually(() => stage.document(id)).toEqual(document)
   })
 })
 
@@ -248,6 +248,9 @@ async function found(query: object): Promise<string[]> {
   return (answer as { hits: { hits: { _id: string }[] } }).hits.hits.map(({ _id }) => _id)
 }
 
+/** Waits as long as a busy machine needs. */
+const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 20_000 })
+
 /** A platform, and a connector that runs. */
 async function begin(env: Record<string, string> = {}, given?: Simulator) {
   const simulator = given ?? (await Simulator.start())
@@ -268,7 +271,7 @@ async function begin(env: Record<string, string> = {}, given?: Simulator) {
       return { id: openCtiPropertiesOf(made).id, position: simulator.lastEventId }
     },
     async document(id: string): Promise<unknown> {
-      await expect.poll(async () => (await server.read()).get(id), { timeout: 10_000 }).toBeDefined()
+      await eventually(async () => (await server.read()).get(id)).toBeDefined()
       return (await server.read()).get(id)
     },
     deadLetters: async () => (await store.deadLetters({ limit: 10 })).map(({ error }) => error),
