@@ -137,5 +137,7 @@ describe('nftables', () => {
     connector: new URL('./connector.ts', import.meta.url),
     env: () => ({ ...firewall.env, CONNECTOR_SNAPSHOT_MIN_INTERVAL_MS: '100' }),
     target: { read: () => firewall.read(), reset: () => firewall.reset() },
+    size: 20,
+    kills: 3,
   })
 })

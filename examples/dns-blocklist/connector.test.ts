@@ -227,5 +227,7 @@ describe('BIND', () => {
       read: () => server.read(),
       reset: () => server.reset(),
     },
+    size: 20,
+    kills: 3,
   })
 })

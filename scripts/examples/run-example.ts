@@ -23,7 +23,7 @@ export interface ExampleResult {
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
 /** Runs the test of an example in a process. */
-export async function runExample({ folder }: Example): Promise<ExampleResult> {
+export async function runExample({ name }: Example): Promise<ExampleResult> {
   const place = await mkdtemp(join(tmpdir(), 'example-'))
   const report = join(place, 'report.json')
   const child = spawn(
@@ -35,11 +35,10 @@ export async function runExample({ folder }: Example): Promise<ExampleResult> {
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${report}`,
-      join(folder, 'connector.test.ts'),
     ],
     {
       cwd: root,
-      env: { ...process.env, PATH: `${installedPrograms}${delimiter}${process.env['PATH']}` },
+      env: { ...process.env, EXAMPLE: name, PATH: `${installedPrograms}${delimiter}${process.env['PATH']}` },
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: maxMs,
       killSignal: 'SIGKILL',
