@@ -171,9 +171,13 @@ export class Assembly {
     return this.#opened !== undefined
   }
 
-  /** Opens the state and the author's resources. */
-  open(): Promise<void> {
-    this.#opened ??= this.#open()
+  /**
+   * Opens the state and the author's resources.
+   *
+   * @param openTarget calls `open` of the author, once or until it succeeds.
+   */
+  open(openTarget = (open: () => Promise<void>) => open()): Promise<void> {
+    this.#opened ??= this.#open(openTarget)
     return this.#opened
   }
 
@@ -278,7 +282,7 @@ export class Assembly {
     })
   }
 
-  async #open(): Promise<void> {
+  async #open(openTarget: (open: () => Promise<void>) => Promise<void>): Promise<void> {
     const { store, loaded, hooks, logger } = this.#options
     await this.#options.observation.tracing.open()
     const { fresh, isOpenToOthers } = await store.open(loaded.settings.connector.id)
@@ -308,6 +312,6 @@ export class Assembly {
     await this.snapshots?.open()
     await this.#options.files?.open()
     requireHooks(hooks, this.snapshots !== undefined, logger)
-    await hooks.open?.()
+    await openTarget(async () => hooks.open?.())
   }
 }

@@ -21,6 +21,7 @@ import { GivenMessages } from './given-messages.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 import { wordsOfNotice } from '../observe/notices/words-of-notice.ts'
+import { openTarget } from './open-target.ts'
 import { LazyLookups } from '../session/lazy-lookups.ts'
 import { keepTrying } from '../session/keep-trying.ts'
 import { platformHttpOptions } from '../session/platform-http-options.ts'
@@ -226,7 +227,8 @@ export class Runtime {
     for (const deadFilter of loaded.deadFilters) logger.error(deadFilter)
     if (folderNote !== undefined) logger[folderNote.isGrave ? 'error' : 'warn'](folderNote.message)
     await this.#observation.open()
-    await this.#assembly.open()
+    this.#lifecycle.waitFor('the target to be ready')
+    await this.#assembly.open((open) => openTarget(open, this.#options, signal))
     this.#lifecycle.waitFor('the platform')
     await this.reading.prepare(signal)
     this.#lifecycle.waitFor('the live stream')

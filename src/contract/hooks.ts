@@ -139,7 +139,10 @@ export abstract class TargetHooks<Item> {
   /** Checks that the target is reachable and accepts our credentials, before the stream opens. Retried. */
   check?(signal: AbortSignal): MaybePromise<void>
 
-  /** Opens resources the hooks use. Runs once, before any other hook. */
+  /**
+   * Opens resources the hooks use. Runs before any other hook: once, or again and again while it fails because the target does
+   * not answer or refuses the credentials. Other errors stop the start.
+   */
   open?(): MaybePromise<void>
 
   /**

@@ -29,8 +29,8 @@ const timeoutCode =
 const maxDepth = 6
 
 /**
- * Reads errors from `fetch`, ky, undici, axios, got, the AWS and Elastic clients, clients of SQL databases, and Node
- * itself. Uses class names only if a library offers nothing better.
+ * Reads errors from `fetch`, ky, undici, axios, got, the AWS and Elastic clients, clients of SQL databases and NATS,
+ * and Node itself. Uses class names only if a library offers nothing better.
  *
  * @param nowMs wall time, for a `Retry-After` that is a date.
  */
@@ -51,7 +51,7 @@ export function errorFacts(error: unknown, nowMs: number): ErrorFacts {
       if (timeoutCode.test(found)) isLate = true
     }
     if (isTimeout(current)) isLate = isNetwork = true
-    if (isConnectionOfElastic(current)) isNetwork = true
+    if (isConnection(current)) isNetwork = true
     current = current['cause']
   }
   return {
@@ -80,7 +80,7 @@ function statusOf(error: Record<string, unknown>): number | undefined {
       return throttled(error) ? 429 : candidate
   }
   // pg and postgres put it into `code`; mysql2, mariadb, and Snowflake into `sqlState`.
-  return statusOfSqlState(error['sqlState'] ?? error['code'])
+  return statusOfSqlState(error['sqlState'] ?? error['code']) ?? statusOfName.get(error['name'])
 }
 
 /** AWS answers 400 to a throttled request and marks it with `$retryable`. */
@@ -116,9 +116,21 @@ function isTimeout(error: Record<string, unknown>): boolean {
   return error['name'] === 'TimeoutError'
 }
 
-function isConnectionOfElastic(error: Record<string, unknown>): boolean {
-  return error['name'] === 'ConnectionError' && isRecord(error['meta']) && !error['meta']['statusCode']
+/** The Elastic and NATS clients mark a connection that failed or was closed by name only. */
+function isConnection({ name, meta, code }: Record<string, unknown>): boolean {
+  if (name === 'ClosedConnectionError' || name === 'DrainingConnectionError') return true
+  // Others that have this name have a code.
+  if (name === 'RequestError') return code === undefined
+  return name === 'ConnectionError' && !(isRecord(meta) && meta['statusCode'])
 }
+
+/** Statuses of errors that the NATS clients mark by name only, as the NATS protocol numbers them where it does. */
+const statusOfName: ReadonlyMap<unknown, number> = new Map([
+  ['AuthorizationError', 401],
+  ['UserAuthenticationExpiredError', 401],
+  ['PermissionViolationError', 403],
+  ['NoResponders', 503],
+])
 
 /**
  * A dropped connection also makes fetch throw a `TypeError`, but with a cause. A `SyntaxError` nearly always

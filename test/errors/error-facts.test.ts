@@ -160,6 +160,38 @@ describe('an error of another client, by its shape', () => {
     })
   }
 
+  for (const [name, message, kind, ofTarget] of [
+    ['ConnectionError', 'connection refused', 'retry', true],
+    ['ClosedConnectionError', 'closed connection', 'retry', true],
+    ['RequestError', 'connection closed', 'retry', true],
+    ['TimeoutError', 'timeout', 'retry', true],
+    ['NoResponders', "no responders: 'opencti.x'", 'retry', true],
+    ['AuthorizationError', 'Authorization Violation', 'outage', true],
+    ['PermissionViolationError', 'Permissions Violation for Publish to "x"', 'outage', true],
+  ] as const) {
+    it(`NATS, ${name}, even if another one wraps it`, () => {
+      const error = Object.assign(new Error(message), { name })
+      expect(judge(error, true, nowMs)).toMatchObject({ kind, ofTarget })
+      const request = Object.assign(new Error(message, { cause: error }), { name: 'RequestError' })
+      expect(judge(request, true, nowMs)).toMatchObject({ kind, ofTarget })
+    })
+  }
+
+  it('mssql, which calls every refusal a RequestError, by its code', () => {
+    const error = Object.assign(new Error('Violation of PRIMARY KEY'), {
+      name: 'RequestError',
+      code: 'EREQUEST',
+    })
+    expect(judge(error, true, nowMs)).toMatchObject({ kind: 'retry', ofTarget: false })
+  })
+
+  it('NATS, an answer of JetStream, by its status', () => {
+    const answer = (status: number, code: number) =>
+      Object.assign(new Error('no'), { name: 'JetStreamApiError', status, code })
+    expect(kindOf(answer(400, 10054))).toBe('reject')
+    expect(judge(answer(503, 10077), true, nowMs)).toMatchObject({ kind: 'retry', ofTarget: true })
+  })
+
   it('reads headers of any kind', () => {
     const headers = new Headers({ 'retry-after': '5' })
     expect(errorFacts({ response: { status: 429, headers } }, nowMs).retryAfterMs).toBe(5000)
