@@ -105,8 +105,11 @@ function expectOnward(writes: readonly (readonly [string, unknown])[] | undefine
   }
 }
 
-/** Share of exchanges that go wrong. */
+/** Share of requests that go wrong. */
 const mishapShare = 0.2
+
+/** Share of pieces that go wrong where the protocol is not HTTP: it may take dozens of them to log in and do something. */
+const pieceMishapShare = 0.03
 
 /** A target that is asked rarely has few of them. */
 const enoughMishaps = 5
@@ -115,11 +118,12 @@ const maxRounds = 10
 async function tryMishaps(trial: Trial, choose: (luck: number) => Mishap): Promise<void> {
   const { stage } = trial
   const proxy = stage.proxy!
+  const share = proxy.isHttp ? mishapShare : pieceMishapShare
   let mishaps = 0
   stage.start()
   await untilItRuns(stage)
   proxy.trouble = () => {
-    if (stage.random() >= mishapShare) return undefined
+    if (stage.random() >= share) return undefined
     mishaps++
     return choose(stage.random())
   }
