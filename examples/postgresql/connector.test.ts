@@ -1,16 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createRequire } from 'node:module'
 import { createServer, type AddressInfo } from 'node:net'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MemoryStore } from 'opencti-stream-connector'
 import {
+  acceptTarget,
   buildIndicator,
   openCtiPropertiesOf,
   seededRandom,
@@ -27,6 +26,19 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await server[Symbol.asyncDispose]()
+})
+
+acceptTarget({
+  test,
+  connector: new URL('./connector.ts', import.meta.url),
+  env: () => server.env,
+  target: {
+    address: () => ({ setting: 'POSTGRESQL_URL', url: server.url }),
+    read: () => server.read(),
+    reset: () => server.reset(),
+  },
+  size: 24,
+  kills: 3,
 })
 
 describe('with kills', () => {
@@ -75,6 +87,8 @@ describe('with kills', () => {
       running.begin()
       next = new Life(env)
     }
+    // Something is left for the last one.
+    simulator.create(buildIndicator('domain', { seed: simulator.history.length + 1 }))
     const expected = simulator.history.flatMap(({ id, type, data, envelope }) => {
       const sources = type === 'merge' ? (envelope.context?.sources ?? []) : []
       return [data, ...sources].map((object) => `${openCtiPropertiesOf(object).id}@${id}`)
@@ -200,11 +214,17 @@ async function createTables(env: Record<string, string>): Promise<void> {
   await connector.close()
 }
 
+const commandLine = `
+  process.argv.splice(1, 0, 'opencti-stream')
+  await import(new URL('cli.js', import.meta.resolve('opencti-stream-connector')))`
+
 /** What `opencti-stream check` finds wrong; what it says about the target if that is nothing. */
 async function check(env: Record<string, string>): Promise<string> {
-  const sdk = dirname(createRequire(import.meta.url).resolve('opencti-stream-connector/package.json'))
-  const connector = fileURLToPath(new URL('./connector.ts', import.meta.url))
-  const program = spawn(process.execPath, [join(sdk, 'dist/cli.js'), 'check', connector, '--json'], { env })
+  const program = spawn(
+    process.execPath,
+    ['--input-type=module', '--eval', commandLine, 'check', 'connector.ts', '--json'],
+    { cwd: import.meta.dirname, env: { ...process.env, ...env } },
+  )
   const { checks } = (await json(program.stdout)) as { checks: { status: string; message: string }[] }
   const { message } = checks.find(({ status }) => status === 'failed') ?? checks.at(-1)!
   return message.replaceAll(/\s+/g, ' ')
@@ -244,7 +264,8 @@ class Life {
       const { PostgresqlConnector } = await import(${JSON.stringify(new URL('./connector.ts', import.meta.url))})
       process.once('message', () => (process.disconnect(), PostgresqlConnector.run()))`
     this.child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
-      env,
+      cwd: import.meta.dirname,
+      env: { ...process.env, ...env },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
   }

@@ -1,4 +1,5 @@
 import {
+  RetryableError,
   StreamConnector,
   confidenceOf,
   createdAtOf,
@@ -74,7 +75,11 @@ const tables = `
   );
   CREATE TABLE IF NOT EXISTS observable (entity_id text NOT NULL, type text NOT NULL, value text NOT NULL);
   CREATE TABLE IF NOT EXISTS applied (id text PRIMARY KEY, position text COLLATE "C", is_gone boolean NOT NULL);
-  CREATE TABLE IF NOT EXISTS progress (connector_id text PRIMARY KEY, position text);
+  CREATE TABLE IF NOT EXISTS progress (
+    connector_id text PRIMARY KEY,
+    version bigint NOT NULL,
+    position text
+  );
   CREATE INDEX IF NOT EXISTS entity_stix_id ON entity (stix_id);
   CREATE INDEX IF NOT EXISTS entity_type ON entity (type, updated_at);
   CREATE INDEX IF NOT EXISTS entity_name ON entity USING hash (name);
@@ -140,48 +145,54 @@ export class PostgresqlConnector extends StreamConnector<typeof settings, Rows> 
     const { has_schema, missing } = await this.#missingTables()
     if (!has_schema) await this.#sql`CREATE SCHEMA ${this.#sql(this.settings.postgresql.schema)}`
     if (missing !== '') await this.#sql.unsafe(tables)
-    await this.#sql`INSERT INTO progress (connector_id) VALUES (${this.#connectorId}) ON CONFLICT DO NOTHING`
+    await this.#sql`
+      INSERT INTO progress (connector_id, version) VALUES (${this.#connectorId}, 0) ON CONFLICT DO NOTHING`
     const [progress] = await this.#sql<{ position: string | null }[]>`
       SELECT position FROM progress WHERE connector_id = ${this.#connectorId}`
     return progress?.position ?? undefined
   }
 
+  /** One statement is one transaction. The client has another way, but loses count when a connection breaks in it. */
   override async flush(operations: readonly FlushOperation<Rows>[]): Promise<void> {
-    await this.#sql.begin((sql) => this.#apply(sql, operations))
-  }
-
-  override close(): Promise<void> {
-    return this.#sql.end({ timeout: 5 })
-  }
-
-  async #apply(sql: postgres.TransactionSql, operations: readonly FlushOperation<Rows>[]): Promise<void> {
-    // One transaction after another, also after that of a process that was killed.
-    await sql`SELECT FROM progress WHERE connector_id = ${this.#connectorId} FOR UPDATE`
+    const sql = this.#sql
     const ids = operations.map(({ context }) => entityKeyOf(context.entity))
-    const known = await sql<{ id: string; position: string | null }[]>`
-      SELECT id, position FROM applied WHERE id = ANY(${ids})`
+    const known = await sql<{ version: string; id: string | null; position: string | null }[]>`
+      SELECT version, id, applied.position FROM progress
+      LEFT JOIN applied ON id IN (SELECT json_array_elements_text(${JSON.stringify(ids)}::text::json))
+      WHERE connector_id = ${this.#connectorId}`
     const positions = new Map(known.map(({ id, position }) => [id, position]))
     const effects = operations
       .map(({ item, context }, index) => ({ id: ids[index]!, item, context }))
       .filter(({ id, context }) => context.comesAfter(positions.get(id)))
-    const gone = effects.filter(({ item }) => item === undefined).map(({ id }) => id)
-    await sql`DELETE FROM entity WHERE id = ANY(${gone})`
-    await sql`DELETE FROM relationship WHERE id = ANY(${gone})`
-    await sql`DELETE FROM observable WHERE entity_id = ANY(${effects.map(({ id }) => id)})`
-    for (const table of ['entity', 'relationship', 'observable'] as const) {
-      const rows = effects.flatMap(({ item }) => item?.[table] ?? [])
-      await write(sql, table, rows)
-    }
+    const gone = effects.filter(({ item }) => item === undefined)
     const applied = effects.map(({ id, item, context }) => {
       const position = context.position ?? positions.get(id)
       return { id, position, is_gone: item === undefined }
     })
-    await write(sql, 'applied', applied)
-    const safe = operations[0]?.context.safePosition
-    if (safe === undefined) return
-    await sql`UPDATE progress SET position = ${safe} WHERE connector_id = ${this.#connectorId}`
+    const rowsOf = (table: keyof Rows) => effects.flatMap(({ item }) => item?.[table] ?? [])
+    const safe = operations[0]?.context.safePosition ?? null
+    // If a process that was killed has written in between, it is no longer this one's turn.
+    const turns = await sql`
+      WITH turn AS (
+        UPDATE progress SET version = version + 1, position = coalesce(${safe}, position)
+        WHERE connector_id = ${this.#connectorId} AND version = ${known[0]?.version ?? null} RETURNING version
+      )
+      ${remove(sql, 'entity', 'id', gone)}
+      ${remove(sql, 'relationship', 'id', gone)}
+      ${remove(sql, 'observable', 'entity_id', effects)}
+      ${write(sql, 'entity', rowsOf('entity'))}
+      ${write(sql, 'relationship', rowsOf('relationship'))}
+      ${write(sql, 'observable', rowsOf('observable'))}
+      ${write(sql, 'applied', applied)}
+      SELECT version FROM turn`
+    if (turns.length === 0)
+      throw new RetryableError('The progress of this connector was changed by somebody else, or is gone')
     // What comes before the safe position never comes again.
-    await sql`DELETE FROM applied WHERE is_gone AND position < split_part(${safe}, '-', 1)`
+    if (safe !== null) await sql`DELETE FROM applied WHERE is_gone AND position < split_part(${safe}, '-', 1)`
+  }
+
+  override close(): Promise<void> {
+    return this.#sql.end({ timeout: 5 })
   }
 
   /** Finds the tables that are missing. @throws if the user may not create them, or not use those that are there. */
@@ -199,7 +210,7 @@ export class PostgresqlConnector extends StreamConnector<typeof settings, Rows> 
           has_table_privilege(class, 'SELECT') AND has_table_privilege(class, 'INSERT')
           AND has_table_privilege(class, 'UPDATE') AND has_table_privilege(class, 'DELETE')
         )), '') AS denied
-      FROM unnest(${tableNames}::text[]) AS name, to_regclass(${schema} || '.' || name) AS class`
+      FROM unnest(string_to_array(${tableNames}, ',')) AS name, to_regclass(${schema} || '.' || name) AS class`
     const { user, database, has_schema, may_create, missing, denied } = found
     const place = has_schema ? `SCHEMA ${schema}` : `DATABASE ${database}`
     if (missing !== '' && !may_create)
@@ -214,7 +225,7 @@ export class PostgresqlConnector extends StreamConnector<typeof settings, Rows> 
   }
 }
 
-const tableNames = ['entity', 'relationship', 'observable', 'applied', 'progress']
+const tableNames = 'entity,relationship,observable,applied,progress'
 
 interface Found {
   readonly user: string
@@ -240,16 +251,28 @@ function endsOf(entity: Entity): Readonly<Record<string, unknown>> {
   }
 }
 
-/** Writes all rows with one statement; a row with an `id` replaces the one that is there. */
-async function write(sql: postgres.TransactionSql, table: string, rows: readonly object[]): Promise<void> {
-  if (rows.length === 0) return
+/** A part of a statement that removes the rows of these entities. */
+function remove(sql: postgres.Sql, table: string, column: string, entities: readonly { id: string }[]) {
+  if (entities.length === 0) return sql``
+  const ids = JSON.stringify(entities.map(({ id }) => id))
+  return sql`, ${sql(`remove_${table}`)} AS (
+    DELETE FROM ${sql(table)} USING turn
+    WHERE ${sql(column)} IN (SELECT json_array_elements_text(${ids}::text::json))
+  )`
+}
+
+/** A part of a statement that writes these rows; a row with an `id` replaces the one that is there. */
+function write(sql: postgres.Sql, table: string, rows: readonly object[]) {
+  if (rows.length === 0) return sql``
   const columns = Object.keys(rows[0]!)
-  const own = columns.map((name) => `excluded.${name}`)
-  const replace = sql`ON CONFLICT (id) DO UPDATE SET (${sql(columns)}) = (SELECT ${sql(own)})`
-  await sql`
-    INSERT INTO ${sql(table)} (${sql(columns)})
-    SELECT ${sql(columns)} FROM json_populate_recordset(NULL::${sql(table)}, ${JSON.stringify(rows)}::text::json)
-    ${columns.includes('id') ? replace : sql``}`
+  const list = (prefix: string) => sql.unsafe(columns.map((name) => `${prefix}${name}`).join(', '))
+  const replace = sql`ON CONFLICT (id) DO UPDATE SET (${list('')}) = (SELECT ${list('excluded.')})`
+  return sql`, ${sql(`write_${table}`)} AS (
+    INSERT INTO ${sql(table)} (${list('')})
+    SELECT ${list('given.')}
+    FROM turn, json_populate_recordset(NULL::${sql(table)}, ${JSON.stringify(rows)}::text::json) AS given
+    ${columns.includes('id') ? replace : sql``}
+  )`
 }
 
 /** A client with one connection, which opens it again when a query needs it. When to try again is the base class's matter. */
@@ -261,13 +284,13 @@ function clientOf(
     password: password.reveal(),
     max: 1,
     backoff: false,
+    fetch_types: false,
     socket: dial,
     onnotice: () => {},
     connection: {
       application_name: name,
       search_path: schema,
       statement_timeout: 60_000,
-      idle_in_transaction_session_timeout: 60_000,
     },
   }
   return postgres(url, options)
