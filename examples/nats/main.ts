@@ -1,0 +1,3 @@
+import { NatsConnector } from './connector.ts'
+
+await NatsConnector.run()
