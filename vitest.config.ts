@@ -6,7 +6,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 
 /** Files that mostly wait, for child processes or for real time: begun first, they end while the others are at work. */
-const longest = /chaos\/|target-outage|cli\/|status-page|exactly-once|monitoring|package\//
+const longest = /chaos\/|target-outage|cli\/|status-page|exactly-once|monitoring|acceptance|package\//
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -275,6 +275,8 @@ export class PlatformHistory {
         return kind.sharedValues !== undefined
       case 'merge':
         return kind.nameProperty !== undefined && kind.type !== 'relationship'
+      case 'leave':
+        return last['revoked'] !== true
       case 'revoke':
         return kind.type === 'indicator' && last['revoked'] !== true
       case 'expire':

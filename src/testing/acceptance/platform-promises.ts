@@ -44,7 +44,16 @@ export const platformPromises: readonly AcceptancePromise[] = [
         )
       await history.change(size)
       if (!without.includes('delete')) await expectDeletes(trial, await look())
-      for (const happening of ['leave', 'return', 'revoke', 'merge', 'leave', 'expire'] as const)
+      for (const happening of [
+        'create',
+        'leave',
+        'return',
+        'revoke',
+        'merge',
+        'create',
+        'leave',
+        'expire',
+      ] as const)
         for (let count = 0; count < 3; count++) await history.make(happening)
       await stage.expectAsPlatform(isKeysOnly(trial))
     },

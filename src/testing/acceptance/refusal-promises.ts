@@ -1,3 +1,4 @@
+import { type DeadLetterSummary } from '../../dead-letters/dead-letters.ts'
 import { systemClock } from '../../util/clock.ts'
 import { delay } from '../../util/delay.ts'
 import { AcceptanceFailure } from './acceptance-failure.ts'
@@ -92,13 +93,7 @@ async function expectLetters(
   refused: readonly HistoryEntity[],
   what: string,
 ): Promise<void> {
-  let letters = await stage.deadLetters()
-  // They are written a moment after the event has ended.
-  const untilMs = systemClock.monotonic() + letterPatienceMs
-  while (letters.length === 0 && refused.length > 0 && systemClock.monotonic() < untilMs) {
-    await delay(systemClock, 50)
-    letters = await stage.deadLetters()
-  }
+  const letters = await lettersOnce(stage, ({ length }) => length > 0 || refused.length === 0)
   const ids = new Set(refused.flatMap(({ id, last }) => [id, last.id]))
   const innocent = letters.find(({ entityId }) => !ids.has(entityId ?? ''))
   if (innocent !== undefined)
@@ -112,12 +107,26 @@ async function expectLetters(
     )
 }
 
+/** The dead letters, once they are as expected: they are written a moment after the event has ended. */
+async function lettersOnce(
+  stage: AcceptanceStage,
+  isExpected: (letters: readonly DeadLetterSummary[]) => boolean,
+): Promise<readonly DeadLetterSummary[]> {
+  const untilMs = systemClock.monotonic() + letterPatienceMs
+  for (;;) {
+    const letters = await stage.deadLetters()
+    if (isExpected(letters) || systemClock.monotonic() > untilMs) return letters
+    await delay(systemClock, 50)
+  }
+}
+
 /** Once the target takes everything, what was put aside is delivered. */
 async function replayAll(trial: Trial): Promise<void> {
   const { stage } = trial
   stage.proxy!.trouble = undefined
   await stage.replay()
-  const [letter] = await stage.deadLetters()
+  await stage.settle()
+  const [letter] = await lettersOnce(stage, (letters) => letters.length === 0)
   if (letter !== undefined)
     throw new AcceptanceFailure(
       `The target takes everything again, and a replayed dead letter of ${letter.entityId ?? 'an entity'} still fails: ${letter.error}`,
