@@ -19,6 +19,13 @@ config.yml
 *.sample
 *.md
 *.test.*
+vitest.config.*
+`
+
+/** `vitest.config.ts` or `.js`: a test starts a server, and waits for a connector that is killed again and again. */
+export const vitestConfig = `import { defineConfig } from 'vitest/config'
+
+export default defineConfig({ test: { testTimeout: 120_000, hookTimeout: 120_000 } })
 `
 
 /** `tsconfig.json` for code that Node runs as it is. */

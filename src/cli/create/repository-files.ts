@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { envSample } from './env-sample.ts'
-import { ciWorkflow, dockerIgnore, gitIgnore, typeScriptConfig } from './generated-files.ts'
+import { ciWorkflow, dockerIgnore, gitIgnore, typeScriptConfig, vitestConfig } from './generated-files.ts'
 import { javascriptOf } from './javascript-of.ts'
 import { metadataFiles } from './metadata-files.ts'
 import { type PackagedExample } from './packaged-example.ts'
@@ -36,6 +36,7 @@ export async function repositoryFiles(options: RepositoryOptions): Promise<Reado
   files.set('.gitignore', gitIgnore)
   files.set('.dockerignore', dockerIgnore)
   files.set('.github/workflows/ci.yml', ciWorkflow(example.package.opencti, isJavaScript))
+  files.set(own('vitest.config.ts'), vitestConfig)
   if (!isJavaScript) files.set('tsconfig.json', json(typeScriptConfig))
   for (const [path, content] of await metadataFiles(example, JSON.parse(packageJson) as object))
     files.set(path, json(content))
@@ -44,7 +45,9 @@ export async function repositoryFiles(options: RepositoryOptions): Promise<Reado
 
 /** Replaces the names of TypeScript files by those that they have in JavaScript. */
 function inJavaScript(names: readonly string[]): (text: string) => string {
-  const stems = names.filter((name) => name.endsWith('.ts')).map((name) => name.slice(0, -'.ts'.length))
+  const stems = [...names, 'vitest.config.ts']
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => name.slice(0, -'.ts'.length))
   const pattern = new RegExp(`\\b(${stems.join('|').replaceAll('.', '\\.')})\\.ts\\b`, 'g')
   return (text) => text.replaceAll(pattern, '$1.js')
 }

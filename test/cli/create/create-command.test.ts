@@ -75,7 +75,7 @@ test.each(exampleNames)(
       const [ending, other] = isJavaScript ? ['js', 'ts'] : ['ts', 'js']
       expect(paths).toEqual(
         expect.arrayContaining([
-          ...['connector', 'main', 'server'].map((stem) => `${stem}.${ending}`),
+          ...['connector', 'main', 'server', 'vitest.config'].map((stem) => `${stem}.${ending}`),
           ...repositoryPaths,
         ]),
       )
