@@ -16,10 +16,10 @@ export class WebhookConnector extends StreamConnector<typeof settings> {
   override update = (_: Entity, context: EventContext) => this.#send(context)
   override delete = (context: EventContext) => this.#send(context)
 
-  async #send({ event, entity, position, raw, envelope: json }: EventContext): Promise<void> {
+  async #send({ event, entity, idempotencyKey, raw, envelope: json }: EventContext): Promise<void> {
     const hmac = createHmac('sha256', this.settings.webhook.signing_secret.reveal()).update(raw)
     const headers = {
-      'idempotency-key': `${(json.type && position) ?? Date.now()}/${event}/${entityKeyOf(entity)}`,
+      'idempotency-key': idempotencyKey,
       'x-opencti-event': event,
       'x-opencti-entity': entityKeyOf(entity),
       'x-opencti-signature': `sha256=${hmac.digest('hex')}`,

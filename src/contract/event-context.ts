@@ -113,6 +113,29 @@ export class EventContext {
     return envelope.type === undefined ? order !== 0 : order > 0
   }
 
+  /**
+   * Identifies the event for a target that drops what it has had already: the same when the event is delivered
+   * again, after a lost answer or a crash, and different for any other event, entity, route, and item.
+   *
+   * Undefined for what is no event, such as an entity's state in a catch-up. Send that without a key: an
+   * event from before may follow it, and then the same state again, which must not be dropped.
+   */
+  get idempotencyKey(): string | undefined {
+    const { event, entityKey, itemKey, kind, route } = this.#operation
+    const { position, envelope } = event
+    if (position === undefined || envelope.type === undefined || envelope.type === expiredType)
+      return undefined
+    // A create can be redelivered as an update, and an update as a create.
+    const parts = [
+      formatPosition(position),
+      kind === 'delete' ? 'gone' : 'event',
+      entityKey,
+      route?.name,
+      itemKey,
+    ]
+    return parts.filter((part) => part !== undefined).join('/')
+  }
+
   /** The entity's STIX id. May change when the entity is renamed. */
   get entityId(): string {
     return this.entity.id

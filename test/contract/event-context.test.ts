@@ -162,3 +162,24 @@ test('is the text from the wire on a live stream', async () => {
   const sent = simulator.history.findLast(({ data }) => data.id === created.id)!
   expect(JSON.parse(context.raw).data).toEqual(JSON.parse(JSON.stringify(sent.data)))
 })
+
+test('the idempotency key of an event is the same when it comes again, and no other event, entity, or state has it', async () => {
+  const keysOf = async (messages: readonly (readonly [string, string, object])[]) => {
+    const connector = witness(Witness)
+    for (const [event, id, data] of messages) await connector.processMessage({ event, id, data })
+    return connector.seen
+      .filter(({ hook }) => hook !== 'transform')
+      .map(({ context }) => context.idempotencyKey)
+  }
+  const other = { ...envelope, data: buildIndicator('ipv4', { seed: 2 }) }
+  const state = ['create', '1000-0', { ...envelope, type: undefined, context: undefined }] as const
+  const update = ['update', '1001-0', envelope] as const
+  const shared = ['update', '1001-0', other] as const
+  const gone = ['delete', '1002-0', { ...envelope, type: 'delete' }] as const
+
+  const [ofState, ofUpdate, ofShared, ofGone] = await keysOf([state, update, shared, gone])
+  expect(ofState).toBeUndefined()
+  expect(new Set([ofUpdate, ofShared, ofGone]).size).toBe(3)
+  // Without its state, the connector takes the update for a create. It is still the same event.
+  expect(await keysOf([update])).toEqual([ofUpdate])
+})
