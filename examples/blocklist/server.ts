@@ -189,7 +189,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   const firewall = await startFirewall({ port: 9500 })
   console.error(
     'The firewall fetches the lists every second. Stop it with Ctrl-C. The connector needs these settings:',

@@ -233,7 +233,7 @@ function objectIn(body: string): object | undefined {
   }
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   const services = await startChat({ port: 4600 })
   console.error('Slack and Teams listen. Stop it with Ctrl-C. A connector to them needs these settings:')
   for (const [name, value] of Object.entries(services.env)) console.log(`export ${name}='${value}'`)

@@ -204,7 +204,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   const synapse = await startSynapse()
   console.error(
     `Synapse listens at ${synapse.url}. Stop it with Ctrl-C. A connector to it needs these settings:`,

@@ -151,7 +151,7 @@ export class FalconServer implements AsyncDisposable {
   }
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   const { env } = await startFalcon({ port: 4400 })
   console.error(
     'The stand-in for Falcon listens. Stop it with Ctrl-C. A connector to it needs these settings:',

@@ -181,7 +181,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   const server = await startNameServer({ port: 5300 })
   console.error(`The name server listens. Ask it: dig @127.0.0.1 -p ${server.port} evil.example`)
   console.error('Stop it with Ctrl-C. A connector to it needs these settings:')

@@ -367,7 +367,7 @@ function shownFields({ fields, labels, status }: JiraIssue) {
   return { ...fields, labels, status: { name: status, statusCategory: { key: statuses.get(status) } } }
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   const { env } = await startJira({ port: 4300 })
   console.error('The stand-in for Jira listens. Stop it with Ctrl-C. A connector to it needs these settings:')
   for (const [name, value] of Object.entries(env)) console.log(`export ${name}='${value}'`)

@@ -121,7 +121,7 @@ async function freePort(): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   await using server = await startNats({ port: 4222 })
   console.error(
     `NATS ${server.version} listens. Stop it with Ctrl-C. A connector to it needs these settings:`,

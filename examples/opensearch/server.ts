@@ -184,7 +184,7 @@ async function addressOf(child: ChildProcess): Promise<string> {
   throw new Error(`OpenSearch did not start: ${said}`)
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   const { env } = await startOpenSearch({ port: 9200 })
   console.error('OpenSearch listens. Stop it with Ctrl-C. A connector to it needs these settings:')
   for (const [name, value] of Object.entries(env)) console.log(`export ${name}='${value}'`)

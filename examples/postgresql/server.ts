@@ -118,7 +118,7 @@ async function freePort(): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   await using server = await startPostgres()
   console.error(`PostgreSQL ${server.version} listens. Stop it with Ctrl-C. Look into it with`)
   console.error(`psql '${server.url}?password=${server.password}'. A connector to it needs these settings:`)

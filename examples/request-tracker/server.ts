@@ -252,7 +252,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   const { url, env } = await startRequestTracker({ port: 4500 })
   console.error(
     `Request Tracker listens at ${url}; sign in as root with "password". Stop it with Ctrl-C. A connector to it needs these settings:`,

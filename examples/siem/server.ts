@@ -184,7 +184,7 @@ export class SiemServer implements AsyncDisposable {
   }
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   const { env } = await startSiem({ port: 4100 })
   console.error('The SIEM listens. Stop it with Ctrl-C. A connector to it needs these settings:')
   for (const [name, value] of Object.entries(env)) console.log(`export ${name}='${value}'`)

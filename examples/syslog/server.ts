@@ -235,7 +235,7 @@ async function makeCertificates(folder: string): Promise<void> {
   }
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   const { env } = await startRsyslog({ port: 6514 })
   console.error('rsyslog listens. Stop it with Ctrl-C. A connector to it needs these settings:')
   for (const [name, value] of Object.entries(env)) console.log(`export ${name}='${value}'`)

@@ -111,7 +111,7 @@ export class WebhookReceiver implements AsyncDisposable {
   }
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   const receiver = await startWebhookReceiver({ port: 4200 })
   receiver.onEvent = (event, { id }) => console.error(event, id)
   console.error('The receiver listens. Stop it with Ctrl-C. A connector to it needs these settings:')
