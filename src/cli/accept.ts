@@ -41,10 +41,7 @@ export function acceptCommand(): Command {
     .option('--seed <number>', 'seed to repeat a failure; default: random', wholeNumberFrom(0))
     .option('--only <words>', 'try only promises whose name contains these words')
     .option('--json', 'print one JSON object')
-    .addHelpText(
-      'after',
-      help + exitCodesHelp('0 all promises that could be tried are kept, 1 one is not, 2 wrong usage.'),
-    )
+    .addHelpText('after', help + exitCodesHelp('0 all promises tried are kept, 1 one is not, 2 wrong usage.'))
     .action((file: string, options: AcceptOptions) => accept(file, options))
 }
 

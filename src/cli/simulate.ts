@@ -78,7 +78,7 @@ export function simulateCommand(): Command {
     .option('--json', 'print the environment as one JSON object')
     .addHelpText(
       'after',
-      help + exitCodesHelp('0 stopped by Ctrl-C, 1 failed, 2 wrong usage, or that of the command.'),
+      help + exitCodesHelp('0 stopped by Ctrl-C, 1 failed, 2 wrong usage, else as COMMAND.'),
     )
     .action((command: string[], options: SimulateOptions) => simulate(command, options))
 }

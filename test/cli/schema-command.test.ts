@@ -234,6 +234,9 @@ test('every command has help with examples and exit codes, for a terminal of 80 
     'state',
     'id-map',
     'schema',
+    'accept',
+    'create',
+    'examples',
   ]
   for (const command of commands) {
     const { code, out } = await runCli([command, '--help'].filter((word) => word !== ''))

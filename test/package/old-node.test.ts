@@ -79,7 +79,9 @@ async function saidBy(words: readonly string[]): Promise<string> {
   const pretend = `Object.defineProperty(process.versions, 'node', { value: '20.20.2' })`
   const preload = `--import=data:text/javascript,${encodeURIComponent(pretend)}`
   const [command, ...first] = old === undefined ? [process.execPath, preload] : [old]
-  const outcome = await run(command!, [...first, ...words], { cwd: made.folder }).then(
+  // Without what the tests give their processes, which only a new Node understands.
+  const env = { ...process.env, NODE_OPTIONS: undefined }
+  const outcome = await run(command!, [...first, ...words], { cwd: made.folder, env }).then(
     () => expect.fail('It ran.'),
     (error: { code: number; stdout: string; stderr: string }) => error,
   )
