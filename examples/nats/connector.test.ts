@@ -82,7 +82,7 @@ test(`holds the record of every event once after ${killCount} kills, although th
   simulator.create(buildIndicator('domain', { seed: simulator.history.length + 1 }))
   connector = start()
   const expected = simulator.history.map(
-    ({ id, type, data }) => `${id}/${type === 'delete' ? 'gone' : 'event'}/${openCtiPropertiesOf(data).id}`,
+    ({ id, type, data }) => `${id} ${type === 'delete' ? 'gone' : 'event'} ${openCtiPropertiesOf(data).id}`,
   )
   await until('everything', async () => {
     const ids = new Set(await server.ids())

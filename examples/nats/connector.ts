@@ -83,8 +83,8 @@ export class NatsConnector extends StreamConnector<typeof settings> {
     return this.#nats
   }
 
-  async #record({ event, entity, idempotencyKey, position, reason, message, patch }: EventContext) {
-    const key = entityKeyOf(entity)
+  async #record({ event, entity, position, reason, message, patch, envelope }: EventContext): Promise<void> {
+    const id = entityKeyOf(entity)
     const body = JSON.stringify({ event, reason, position, entity, message, patch })
     const nats = await this.#connection()
     const maxBytes = nats.info!.max_payload - headerBytes
@@ -94,11 +94,13 @@ export class NatsConnector extends StreamConnector<typeof settings> {
     const facts = headers()
     facts.set('OpenCTI-Event', event)
     facts.set('OpenCTI-Type', entity.type)
-    facts.set('OpenCTI-Id', key)
+    facts.set('OpenCTI-Id', id)
     if (reason !== undefined) facts.set('OpenCTI-Reason', reason)
-    const subject = `${this.#subject}.${tokenOf(entity.type)}.${tokenOf(key)}`
-    const id = idempotencyKey === undefined ? {} : { msgID: idempotencyKey }
-    await jetstream(nats, { timeout: 5000 }).publish(subject, body, { headers: facts, ...id })
+    const subject = `${this.#subject}.${tokenOf(entity.type)}.${tokenOf(id)}`
+    // What a catch-up sends is no event, and its envelope has no type. Events from before may follow it, and that state again.
+    const isEvent = position !== undefined && envelope.type !== undefined
+    const msgID = isEvent ? { msgID: `${position} ${event === 'delete' ? 'gone' : 'event'} ${id}` } : {}
+    await jetstream(nats, { timeout: 5000 }).publish(subject, body, { headers: facts, ...msgID })
   }
 }
 

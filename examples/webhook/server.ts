@@ -89,8 +89,7 @@ export class WebhookReceiver implements AsyncDisposable {
     const entity = String(headers['x-opencti-entity'])
     if (!['create', 'update', 'delete'].includes(event) || entity === '') return 422
     const { data } = JSON.parse(body) as Envelope
-    const key = headers['idempotency-key']
-    if (key !== undefined && !this.#isNew(String(key))) return 204
+    if (!this.#isNew(String(headers['idempotency-key']))) return 204
     if (event === 'delete') this.#entities.delete(entity)
     else this.#entities.set(entity, data)
     this.onEvent(event, data)

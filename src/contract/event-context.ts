@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { type DeleteReason, type Operation, type OperationKind } from '../events/operation.ts'
 import { comparePositions, formatPosition, parsePosition, type Position } from '../util/position.ts'
 import { type Envelope, expiredType, type PatchOperation, type StreamEvent } from '../opencti/stream-event.ts'
@@ -114,26 +115,13 @@ export class EventContext {
   }
 
   /**
-   * Identifies the event for a target that drops what it has had already: the same when the event is delivered
-   * again, after a lost answer or a crash, and different for any other event, entity, route, and item.
-   *
-   * Undefined for what is no event, such as an entity's state in a catch-up. Send that without a key: an
-   * event from before may follow it, and then the same state again, which must not be dropped.
+   * Identifies the call for a target that drops what it has had already: the same in every attempt, for
+   * example after a lost answer, and different for any other call. After a crash, the event comes with a new
+   * key. A key that outlived the state would be a trap: a target could take an old event that it had not had,
+   * and drop the newer ones that follow.
    */
-  get idempotencyKey(): string | undefined {
-    const { event, entityKey, itemKey, kind, route } = this.#operation
-    const { position, envelope } = event
-    if (position === undefined || envelope.type === undefined || envelope.type === expiredType)
-      return undefined
-    // A create can be redelivered as an update, and an update as a create.
-    const parts = [
-      formatPosition(position),
-      kind === 'delete' ? 'gone' : 'event',
-      entityKey,
-      route?.name,
-      itemKey,
-    ]
-    return parts.filter((part) => part !== undefined).join('/')
+  get idempotencyKey(): string {
+    return (this.#operation.idempotencyKey ??= randomUUID())
   }
 
   /** The entity's STIX id. May change when the entity is renamed. */

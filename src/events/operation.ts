@@ -57,6 +57,8 @@ export class Operation {
   origin: Origin = ofStream
   /** Position to store in the id map, if newer than that of its own event, because of replaced events. */
   newerPosition: string | undefined
+  /** What its calls are recognized by; set when a hook first asks. */
+  idempotencyKey: string | undefined
   /** The target did not know the entity before. */
   isFirst = false
   /** Number of lanes in which it is not first yet. */
