@@ -274,7 +274,8 @@ export class PlatformHistory {
       case 'reword':
         return kind.sharedValues !== undefined
       case 'merge':
-        return kind.nameProperty !== undefined && kind.type !== 'relationship'
+        // A revoked one may be gone from the target already.
+        return kind.nameProperty !== undefined && kind.type !== 'relationship' && last['revoked'] !== true
       case 'leave':
         return last['revoked'] !== true
       case 'revoke':

@@ -46,11 +46,12 @@ export const platformPromises: readonly AcceptancePromise[] = [
       if (!without.includes('delete')) await expectDeletes(trial, await look())
       for (const happening of [
         'create',
+        'merge',
         'leave',
         'return',
         'revoke',
-        'merge',
         'create',
+        'merge',
         'leave',
         'expire',
       ] as const)
