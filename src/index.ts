@@ -188,8 +188,11 @@ export {
   type MaybePromise,
   type NewDeadLetter,
   type StateChanges,
+  type StateLease,
   type StateOpening,
+  type StateOpenOptions,
   type StateStore,
+  type StateWait,
 } from './store/state-store.ts'
 
 // Event stream client, for other uses

@@ -17,6 +17,7 @@ export type StateErrorCode = Extract<ErrorCode, `STATE_${string}`>
  * - `STATE_FOREIGN`: it belongs to another connector id
  * - `STATE_NOT_WRITTEN`: a change was not saved, not even in part
  * - `STATE_IMPORT_REFUSED`: the data to import is invalid; nothing was changed
+ * - `STATE_LOST`: another copy of the connector leads now; nothing more is written by this one
  *
  * @example
  * ```ts

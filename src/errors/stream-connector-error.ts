@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'STATE_FOREIGN'
   | 'STATE_NOT_WRITTEN'
   | 'STATE_IMPORT_REFUSED'
+  | 'STATE_LOST'
   | 'RECONCILE_FAILED'
   | 'HOOK_MISSING'
   | 'HOOK_TIMEOUT'

@@ -1,3 +1,5 @@
+import { type StateError } from '../errors/state-error.ts'
+
 /** A value or a promise of one: in-process stores answer synchronously, others cannot. */
 export type MaybePromise<T> = T | Promise<T>
 
@@ -114,6 +116,10 @@ export interface StateChanges {
   readonly putDepartures?: ReadonlyMap<string, string> | undefined
   /** Keys of departures that are no longer needed. */
   readonly removeDepartures?: Iterable<string> | undefined
+  /**
+   * A commit may fail after the server made it, if its answer was lost. If the same object is added again,
+   * such a store keeps one letter.
+   */
   readonly addDeadLetters?: Iterable<NewDeadLetter> | undefined
   readonly removeDeadLetters?: Iterable<number> | undefined
   /** Nonexistent ones are ignored. */
@@ -141,18 +147,61 @@ export interface StateOpening {
   readonly isOpenToOthers?: boolean | undefined
 }
 
+/** Why opening a state that copies share takes longer. */
+export type StateWait =
+  /** Another copy leads. */
+  | { readonly for: 'leader'; readonly holder: string }
+  /** The server does not answer. */
+  | { readonly for: 'server'; readonly error: StateError }
+
+/** Options of {@link StateStore.open}. */
+export interface StateOpenOptions {
+  /** Ends the wait; `open` then rejects with its reason. */
+  readonly signal?: AbortSignal | undefined
+  /** Called when the wait begins, and again when its reason changes. Stores that do not wait never call it. */
+  readonly onWait?: ((wait: StateWait) => void) | undefined
+}
+
+/**
+ * The right to work, in a state that several copies of a connector share: one copy holds it at a time. It must
+ * be renewed, and a copy that fails to do so is replaced. Two clocks decide, so that they need not agree: the
+ * server's clock says when another copy may take over, and the holder's own clock, somewhat earlier, when to
+ * start nothing more.
+ */
+export interface StateLease {
+  /**
+   * Whether hooks may start now. False once the last renewal is too old by the local clock, even before any
+   * answer from the server: a process that was frozen finds it false when it wakes.
+   */
+  readonly isHeld: boolean
+  /** Resolves when hooks may start again; undefined if they may now. */
+  whenHeld(): Promise<void> | undefined
+  /**
+   * Aborts, with a `STATE_LOST` error, when another copy may be working: abandon everything, close the store,
+   * and open it again. The lease is not held from then on.
+   */
+  readonly lost: AbortSignal
+}
+
 /**
  * Storage for a connector's positions, id map, and dead letters. It does not interpret them.
  *
- * All methods reject with a `StreamConnectorError` whose code starts with `STATE_`.
+ * All methods reject with a `StreamConnectorError` whose code starts with `STATE_`, within a bounded time.
  */
 export interface StateStore {
   /**
-   * Acquires the state for this connector alone; refuses a second holder.
+   * Acquires the state for this connector alone. A store with a {@link lease} waits until no other copy holds
+   * it, and until its server answers; others refuse a second holder.
    *
    * @param owner connector id; a state that belongs to another id is refused.
    */
-  open(owner: string): Promise<StateOpening>
+  open(owner: string, options?: StateOpenOptions): Promise<StateOpening>
+  /**
+   * Only stores that several copies of a connector share have one, from {@link open} to {@link close}. Each
+   * commit then checks, in the same transaction, that no other copy has acquired the state since, and rejects
+   * with `STATE_LOST` otherwise.
+   */
+  readonly lease?: StateLease | undefined
   /** A named value. */
   value(name: string): MaybePromise<string | undefined>
   /** A page of the values whose names start with `prefix` and are longer, by name, after `afterName`. */

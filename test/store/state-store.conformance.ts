@@ -4,7 +4,7 @@ import { type NewDeadLetter, type StateChanges, type StateStore } from '../../sr
 /** A store, and a way to come back to the same state as a restarted process would. */
 export interface StoreUnderTest {
   readonly store: StateStore
-  /** Another store over what the first one, which was closed, has left. */
+  /** Another store over the same state: what the first one has left, or, if copies share it, of another copy. */
   reopen(): StateStore
 }
 
@@ -21,7 +21,7 @@ export const letter = (change: Partial<NewDeadLetter> = {}): NewDeadLetter => ({
   ...change,
 })
 
-/** What every store of state has to do, whatever it keeps it in. */
+/** What every store of state has to do, whatever it keeps it in. See `itIsASharedStateStore` for those with a lease. */
 export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
   const opened = async (...commits: StateChanges[]) => {
     const under = await make()
