@@ -124,7 +124,7 @@ export class OAuthTokens implements Credentials {
               url: new URL(address),
               method: 'POST',
               headers: new Headers(headers),
-              body: new TextEncoder().encode(String(body)).buffer,
+              body: new TextEncoder().encode(String(body)),
               signal: signal!,
               redirect: 'manual',
               isLong: false,

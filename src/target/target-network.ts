@@ -8,7 +8,7 @@ export interface TargetRequest {
   readonly url: URL
   readonly method: string
   readonly headers: Headers
-  readonly body: ArrayBuffer | null
+  readonly body: Uint8Array<ArrayBuffer> | null
   readonly signal: AbortSignal
   readonly redirect: 'manual' | 'error'
   /** Whether it may exceed the 300 s after which Node's own fetch gives up. */
