@@ -12,6 +12,7 @@ import {
   SilentConnector,
   SlowConnector,
 } from './bench-connector.ts'
+import { bareCatchUp, measureCatchUp, type PlatformSettings } from './catch-up.ts'
 import { measureClaims } from './claims.ts'
 import { handWritten } from './hand-written.ts'
 import { nameOf, streamOf } from './live-frames.ts'
@@ -33,6 +34,7 @@ const parameters = JSON.parse(json) as {
   readonly env?: Readonly<Record<string, string>>
   readonly number?: number
   readonly latencyMs?: number
+  readonly platform?: PlatformSettings
 }
 const { stream = '', env = {}, number = 0 } = parameters
 const itemUrl = `${url}/item?ms=${parameters.latencyMs ?? 0}`
@@ -46,6 +48,8 @@ const measurements: Readonly<Record<string, () => Promise<object>>> = {
   observed: () => observed(),
   profile: () => profile(),
   bulk: () => bulk(),
+  'catch-up': () => measureCatchUp(parameters.platform!, number),
+  'bare-catch-up': () => bareCatchUp(parameters.platform!, number),
   latency: () => slowTarget(number),
   http: () => httpTarget(number),
   'plain-http': () => plainHttp(number),

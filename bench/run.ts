@@ -16,7 +16,7 @@ import { median, Table } from './table.ts'
  * process. The measurements of a table take turns, and ratios are of the same round, so other load affects all of them.
  *
  * - `--full`: more events and rounds, and the long tests of memory. Half an hour instead of a few minutes.
- * - `--only <group>`: one group of tables: start, events, shapes, targets, observables, claims, or memory.
+ * - `--only <group>`: one group of tables: start, events, shapes, catchUp, targets, observables, claims, or memory.
  * - `--profile`: only shows where the time of an event goes.
  * - `--json <file>`: also writes the figures, the machine, and the versions.
  * - `--python <program>`: a Python with pycti.
@@ -65,7 +65,7 @@ try {
   console.log()
   const groups: Readonly<Record<string, () => Promise<void>>> = options.profile
     ? { profile }
-    : { start, events: throughput, shapes, targets, observables, claims, memory }
+    : { start, events: throughput, shapes, catchUp, targets, observables, claims, memory }
   if (options.only !== undefined && groups[options.only] === undefined) {
     throw new Error(`Unknown group "${options.only}". Groups: ${Object.keys(groups).join(', ')}.`)
   }
@@ -153,6 +153,26 @@ async function shapes(): Promise<void> {
       peer('fetch', 'bare: fetch, eventsource-parser, JSON.parse', stream),
       connector('connector: new entities', stream),
     ])
+  }
+}
+
+/** Existing entities, from a simulated platform in a separate process. */
+async function catchUp(): Promise<void> {
+  const platformServer = spawn(process.execPath, [pathOf('./catch-up-server.ts'), String(events)], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  })
+  try {
+    const [line] = (await once(createInterface(platformServer.stdout!), 'line')) as [string]
+    const parameters = { platform: JSON.parse(line) as object, number: events }
+    await compare('catch-up', `Catch-up of ${events} entities from the simulator`, [
+      {
+        name: 'bare: fetch, eventsource-parser, JSON.parse',
+        measure: () => measure('bare-catch-up', parameters),
+      },
+      { name: 'connector', measure: () => measure('catch-up', parameters) },
+    ])
+  } finally {
+    platformServer.disconnect()
   }
 }
 
