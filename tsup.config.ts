@@ -4,7 +4,12 @@ import { importHelpers } from './scripts/import-helpers.ts'
 import { inlineProgram } from './scripts/inline-program.ts'
 
 /** What authors import; each can be had by `require` too. */
-const doors = { index: 'src/index.ts', testing: 'src/testing/index.ts', stix: 'src/stix/index.ts' }
+const doors = {
+  index: 'src/index.ts',
+  testing: 'src/testing/index.ts',
+  stix: 'src/stix/index.ts',
+  redis: 'src/redis/index.ts',
+}
 
 const checkNode = './check-node.cjs'
 

@@ -19,6 +19,7 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   resolve: {
     alias: [
+      { find: 'opencti-stream-connector/redis', replacement: path('./src/redis/index.ts') },
       { find: 'opencti-stream-connector/stix', replacement: path('./src/stix/index.ts') },
       { find: 'opencti-stream-connector/testing', replacement: path('./src/testing/index.ts') },
       { find: 'opencti-stream-connector', replacement: path('./src/index.ts') },

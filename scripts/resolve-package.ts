@@ -8,6 +8,7 @@ const root = new URL('..', import.meta.url).href
 const isBuilt = new URL(import.meta.url).searchParams.get('from') === 'dist'
 const doors: Readonly<Record<string, readonly [source: string, built: string]>> = {
   'opencti-stream-connector': ['src/index.ts', 'dist/index.js'],
+  'opencti-stream-connector/redis': ['src/redis/index.ts', 'dist/redis.js'],
   'opencti-stream-connector/stix': ['src/stix/index.ts', 'dist/stix.js'],
   'opencti-stream-connector/testing': ['src/testing/index.ts', 'dist/testing.js'],
 }

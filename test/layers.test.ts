@@ -12,6 +12,7 @@ const ranks: readonly (readonly string[])[] = [
   ['stix', 'network'],
   ['settings'],
   ['opencti', 'stream', 'store'],
+  ['redis'],
   ['lookups', 'events'],
   ['flow', 'checkpoint'],
   ['contract'],

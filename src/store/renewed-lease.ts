@@ -37,7 +37,11 @@ export class RenewedLease implements StateLease {
     this.#options = options
     this.#begun = acquired
     const { signal } = this.#ended
-    void repeatUntilAborted(() => this.#renew(), { clock, everyMs: ttlMs / renewals, signal })
+    void repeatUntilAborted(async () => void (await this.renew()), {
+      clock,
+      everyMs: ttlMs / renewals,
+      signal,
+    })
   }
 
   get isHeld(): boolean {
@@ -70,17 +74,22 @@ export class RenewedLease implements StateLease {
     this.#ended.abort()
   }
 
-  async #renew(): Promise<void> {
+  /** Renews it now, and returns whether that succeeded. */
+  async renew(): Promise<boolean> {
     const begun = momentOf(this.#options.clock)
     try {
       const loss = await this.#options.renew()
-      if (loss !== undefined) return this.lose(loss)
+      if (loss !== undefined) {
+        this.lose(loss)
+        return false
+      }
     } catch {
       // Whoever reads or writes the state reports that the server is away; the next renewal follows soon.
-      return
+      return false
     }
     this.#begun = begun
     if (this.isHeld) this.#renewed.notifyAll()
+    return true
   }
 }
 
