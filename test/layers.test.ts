@@ -26,6 +26,7 @@ const ranks: readonly (readonly string[])[] = [
   ['replay', 'expiry'],
   ['target'],
   ['intake'],
+  ['cluster'],
   ['connector'],
   ['.', 'testing'],
   ['cli'],

@@ -14,7 +14,7 @@ import { CurrentState } from './current-state.ts'
 import { RecentDeletes } from './pending-changes.ts'
 
 /** Maximum time a finished event waits for its position to be saved, in milliseconds. */
-const commitDelayMs = 100
+const defaultCommitDelayMs = 100
 
 /** With more pending changes than this, they are written immediately. */
 const maxPendingChanges = 10_000
@@ -32,6 +32,7 @@ const retryBounds = { baseMs: 500, maxMs: 10_000 }
 export class Checkpointer {
   readonly #options: CheckpointerOptions
   readonly #parts: CommitPart[] = []
+  readonly #commitDelayMs: number
   /** The state as it is now, written or not. */
   readonly state: CurrentState
   readonly #recentDeletes = new RecentDeletes()
@@ -50,6 +51,7 @@ export class Checkpointer {
 
   constructor(options: CheckpointerOptions) {
     this.#options = options
+    this.#commitDelayMs = options.commitDelayMs ?? defaultCommitDelayMs
     this.#writtenMs = options.clock.monotonic()
     this.state = new CurrentState(options.store, options.onNotice)
   }
@@ -74,7 +76,7 @@ export class Checkpointer {
     return this.#writtenSafe
   }
 
-  /** Loads what an earlier process left, once the store is open. */
+  /** Loads what an earlier process left, once the store is open, or what other copies have done since. */
   open(): Promise<void> {
     return this.#recentDeletes.open(this.#options.store)
   }
@@ -158,7 +160,7 @@ export class Checkpointer {
       this.#stopTimer()
       void this.#commit()
     } else {
-      this.#schedule(commitDelayMs)
+      this.#schedule(this.#commitDelayMs)
     }
   }
 
@@ -215,7 +217,7 @@ export class Checkpointer {
   /** How long the next commit waits for more changes. */
   get #delayMs(): number {
     if (this.#failures > 0) return backoffMs(this.#failures, retryBounds, this.#options.random)
-    return this.#isHurried ? 0 : commitDelayMs
+    return this.#isHurried ? 0 : this.#commitDelayMs
   }
 
   #commit(): Promise<void> {
@@ -286,5 +288,7 @@ export interface CheckpointerOptions {
    * none
    */
   readonly progress?: { readonly safe: Position | undefined } | undefined
+  /** Maximum time a finished event waits to be saved, in milliseconds. @default 100 */
+  readonly commitDelayMs?: number | undefined
   readonly onNotice: (notice: StateNotice) => void
 }

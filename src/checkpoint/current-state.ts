@@ -55,7 +55,7 @@ export class CurrentState {
 
   /** The record of an entity. */
   entity(key: string): MaybePromise<EntityRecord | undefined> {
-    if (!this.#isAsked) void this.#askWhetherEmpty()
+    if (!this.#isAsked && this.#store.hasOtherWriters !== true) void this.#askWhetherEmpty()
     if (this.#beganEmpty && this.#known?.mayHave(key) === false) return undefined
     if (this.#newest.entities.has(key)) return this.#newest.entities.get(key)
     if (this.#writing?.entities.has(key)) return this.#writing.entities.get(key)

@@ -129,9 +129,10 @@ export class RecentDeletes {
   readonly #stored = new Set<string>()
   #passed: Position | undefined
 
-  /** Loads what an earlier process left. */
+  /** Loads what an earlier process left, or what other copies have done since. */
   async open(store: StateStore): Promise<void> {
     for (const [key, text] of await store.departures()) {
+      if (this.#pending.has(key)) continue
       const position = parsePosition(text)
       if (position !== undefined) this.#positions.set(key, position)
       this.#stored.add(key)

@@ -65,6 +65,11 @@ export class EventCounters {
     this.#received++
   }
 
+  /** A received event ends elsewhere, and is counted there. */
+  handOver(): void {
+    this.#received--
+  }
+
   /**
    * Records the end of an event; once per received event.
    *

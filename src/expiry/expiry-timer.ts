@@ -3,6 +3,7 @@ import { describeError } from '../errors/verdict.ts'
 import { type DeliveryFeature } from '../events/delivery-feature.ts'
 import { type Outcome, droppedByReset, overtakenOutcome } from '../events/event-counters.ts'
 import { type Operation, type Origin } from '../events/operation.ts'
+import { entityKeyOfLane } from '../events/routes.ts'
 import { type Bound } from '../flow/in-flight-limit.ts'
 import { type EntityRecord } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
@@ -64,19 +65,26 @@ export class ExpiryTimer implements DeliveryFeature {
 
   async #withdrawDue(signal: AbortSignal): Promise<void> {
     const { checkpointer, clock, engine } = this.#options
-    for (;;) {
+    // Entities of other copies are among the due ones, too.
+    for (let others = 0; ;) {
       await this.#underWay.write()
       // Entities being withdrawn are still among the due ones, ahead of the others.
-      const limit = this.#underWay.size + maxClaimedRows
+      const limit = this.#underWay.size + maxClaimedRows + others
       const due = await checkpointer.state.expiring({ atMs: clock.now(), limit })
-      const fresh = due.filter(({ key }) => !this.#underWay.has(key))
+      const own = due.filter((record) => this.#owns(record))
+      others = due.length - own.length
+      const fresh = own.filter(({ key }) => !this.#underWay.has(key))
       for (const record of fresh) {
         await this.#underWay.untilFree(signal)
-        this.#withdraw(record)
+        if (this.#owns(record)) this.#withdraw(record)
       }
       if (fresh.length > 0) engine.hurry()
       if (due.length < limit) return
     }
+  }
+
+  #owns({ key, route }: EntityRecord): boolean {
+    return this.#options.owns?.(entityKeyOfLane(key, route)) !== false
   }
 
   #withdraw(record: EntityRecord): void {
@@ -115,7 +123,7 @@ export class ExpiryTimer implements DeliveryFeature {
     const { checkpointer, clock } = this.#options
     if (this.#underWay.size > 0) return maxSleepMs
     const [soonest] = await checkpointer.state.expiring({ atMs: Number.MAX_SAFE_INTEGER, limit: 1 })
-    if (soonest === undefined) return maxSleepMs
+    if (soonest === undefined || !this.#owns(soonest)) return maxSleepMs
     return Math.min(Math.max(soonest.expiresAtMs! - clock.now(), 1), maxSleepMs)
   }
 
@@ -131,6 +139,8 @@ export class ExpiryTimer implements DeliveryFeature {
 export interface ExpiryTimerOptions {
   /** Whether the timer is enabled: `on.expiryTimer`. */
   readonly isOn: boolean
+  /** Whether this copy withdraws an entity, by key without route. @default all */
+  readonly owns?: ((entityKey: string) => boolean) | undefined
   readonly checkpointer: Checkpointer
   readonly clock: Clock
   readonly logger: Logger

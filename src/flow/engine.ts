@@ -108,6 +108,13 @@ export class Engine {
     return this.#all.flatMap((engine) => runningOperations(engine.queueView))
   }
 
+  /** Whether anything unfinished is about an entity with such a key. Iterates over everything. */
+  isAbout(concerns: (entityKey: string) => boolean): boolean {
+    for (const engine of this.#all)
+      for (const { entityKey } of engine.operations) if (concerns(entityKey)) return true
+    return false
+  }
+
   /** The operation unfinished longest. Iterates over everything. */
   oldest(): Operation | undefined {
     let oldest: Operation | undefined

@@ -111,6 +111,11 @@ export class RouteEngine implements OverdueListener {
     return { calls, isAll }
   }
 
+  /** Everything unfinished. */
+  get operations(): Iterable<Operation> {
+    return this.#lanes
+  }
+
   /** Its operations, for occasional statistics. */
   get queueView(): QueueView {
     const gathered = [...(this.#batcher?.unsent ?? []), ...this.#lanes.divided]

@@ -16,8 +16,8 @@ import { type UncleanShutdown } from './unclean-shutdown.ts'
 export interface MapProgress {
   /** Whether the id map has everything ever pushed. */
   readonly mapIsComplete: boolean
-  /** `newestTold`: the platform's newest event when the stream was opened. Events up to there may be old. */
-  readonly ledger: { readonly newestTold: Position | undefined }
+  /** The platform's newest event when the stream was opened. Events up to there may be old. */
+  readonly newestTold: Position | undefined
 }
 
 /** Why an operation is dropped: the target has its state, or newer. */
@@ -125,7 +125,7 @@ export class PushedEntities implements DeliveryFeature {
    * had when the stream was opened can be older than an earlier catch-up.
    */
   #orderToCatchUp({ event, kind, entity }: Operation, caughtUpMs: number): KnownReason | undefined {
-    const { newestTold: newest } = this.#progress.ledger
+    const { newestTold: newest } = this.#progress
     if (newest === undefined || comparePositions(event.position!, newest) > 0) return undefined
     // An entity that leaves the stream's filter or is merged into another carries the time of an earlier
     // change.

@@ -39,6 +39,17 @@ export class UncleanShutdown {
     else this.#sinceMs = Number(text)
   }
 
+  /**
+   * The work of another copy, which had it since then, was cut off, and continues here.
+   *
+   * @param sinceMs in milliseconds since 1970.
+   */
+  takeOver(sinceMs: number): void {
+    this.#sinceMs = Math.min(sinceMs, this.#sinceMs ?? sinceMs)
+    this.#untilMs = this.#clock.now()
+    this.#toldAgainMs = undefined
+  }
+
   /** All work is saved. @param safe the position saved with it. */
   async note(store: StateStore, safe: Position | undefined): Promise<void> {
     // What the interrupted run may have done has not been redelivered yet.

@@ -38,7 +38,19 @@ export interface EventTracing {
 }
 
 /** Records the positions of events. */
-export type EventLedger = Pick<CatchUp, 'receive' | 'settle' | 'hasTold'>
+export interface EventLedger extends Pick<CatchUp, 'receive' | 'settle' | 'hasTold'> {
+  /** The only entity of a merge to take care of, by key. @default all */
+  readonly part?: string | undefined
+}
+
+/** Has events delivered elsewhere. */
+export interface EventRelay {
+  /**
+   * @param isTold whether the catch-up already delivered the entity in this state or a newer one.
+   * @param onFinished called when the event is finished, and its effect is durable.
+   */
+  take(event: StreamEvent, message: StreamMessage, isTold: boolean, onFinished: () => void): void
+}
 
 /** Maximum number of unknown event names to log, and the maximum length of each. */
 const maxUnknownNames = 20
@@ -101,12 +113,7 @@ export class Pipeline {
     this.#options.counters.receive()
     const entityKey = entityKeyOfLane(key, letter.route)
     try {
-      this.#route(event, receipt, false, {
-        ...letter,
-        entityKey,
-        through: route,
-        isFirst,
-      })
+      this.#route(event, receipt, { letter: { ...letter, entityKey, through: route, isFirst } })
       return undefined
     } catch (error) {
       const problem = this.#options.redactor.clean(describeError(error))
@@ -142,8 +149,7 @@ export class Pipeline {
       return
     }
     trace?.about(event.entity)
-    const member = `${event.name}${event.isDependency ? '+' : ':'}${event.key}`
-    const isNew = receipt.enter(position, member, !event.isDependency)
+    const isNew = receipt.enter(position, memberOf(event), !event.isDependency)
     const isTold = ledger?.hasTold(event) === true
     // A merge must still delete its sources.
     if (!isNew || (isTold && event.name !== 'merge')) {
@@ -153,7 +159,7 @@ export class Pipeline {
     const { type } = event.entity
     if (type === 'identity' || type === 'marking-definition') this.#options.lookups?.noteEvent(event)
     try {
-      this.#route(event, receipt, isTold)
+      this.#route(event, receipt, { isTold, message, part: ledger?.part })
     } catch (error) {
       // A filter in code threw, or something unforeseen happened: one event must not stop the others.
       const problem = this.#options.redactor.clean(describeError(error))
@@ -168,9 +174,8 @@ export class Pipeline {
     this.#options.logger.warn('The platform sends an unknown kind of event: skipping it', { event: name })
   }
 
-  /** @param isTold whether this catch-up already delivered the entity in this state or a newer one. */
-  #route(event: StreamEvent, receipt: Receipt, isTold: boolean, letter?: ReplayedLetter): void {
-    const { inFlight, delivery: options, filter } = this.#options
+  #route(event: StreamEvent, receipt: Receipt, { isTold = false, message, part, letter }: Origins): void {
+    const { inFlight, delivery: options, filter, relay } = this.#options
     const isOwnWork = options.skipOwnChanges && isOwn(event, this.#options.ownUser.id)
     if (isOwnWork || this.#options.links?.isEcho(event) === true) {
       receipt.end(skippedOwn)
@@ -189,11 +194,17 @@ export class Pipeline {
       receipt.end({ kind: 'skipped', reason: rejection.reason })
       return
     }
+    if (relay !== undefined && message !== undefined) {
+      receipt.handOver()
+      relay.take(event, message, isTold, () => receipt.finish())
+      return
+    }
     const delivery = new PendingEvent(event, receipt)
     delivery.trace = receipt.trace
     let operations = this.#planner.operationsOf(event, delivery, rejection?.reason)
     if (letter !== undefined) operations = partsOf(letter, operations)
     if (isTold) operations = operations.filter(({ entity }) => entity !== event.entity)
+    if (part !== undefined) operations = operations.filter(({ entityKey }) => entityKey === part)
     if (operations.length === 0) {
       receipt.end(isTold ? skippedDuplicate : letter === undefined ? skippedNoRoute : skippedNoPart)
       return
@@ -208,6 +219,22 @@ export class Pipeline {
       else engine.push(operation)
     }
   }
+}
+
+/** Where an event comes from. */
+interface Origins {
+  /** Whether this catch-up already delivered the entity in this state or a newer one. */
+  readonly isTold?: boolean | undefined
+  /** Undefined for a dead letter. */
+  readonly message?: StreamMessage | undefined
+  /** As in {@link EventLedger}. */
+  readonly part?: string | undefined
+  readonly letter?: ReplayedLetter | undefined
+}
+
+/** Identifies a frame within those that share its id. */
+export function memberOf({ name, isDependency, key }: StreamEvent): string {
+  return `${name}${isDependency ? '+' : ':'}${key}`
 }
 
 /**
@@ -247,12 +274,22 @@ class Receipt implements Acknowledgment {
   /** The event ended before it occupied room. */
   end(outcome: Outcome): void {
     this.#options.counters.close(outcome, this.#isReplay)
-    if (this.#ticket !== undefined) {
-      this.#ledger!.settle(this.#ticket)
-      this.#options.checkpointer.touch()
-    }
+    this.finish()
     this.trace?.end(outcome)
     this.#onSettled?.(outcome)
+  }
+
+  /** Somebody else delivers and counts it. */
+  handOver(): void {
+    this.#options.counters.handOver()
+    this.trace?.end(handedOver)
+  }
+
+  /** The event is finished. */
+  finish(): void {
+    if (this.#ticket === undefined) return
+    this.#ledger!.settle(this.#ticket)
+    this.#options.checkpointer.touch()
   }
 
   settle({ bytes }: PendingEvent, outcome: Outcome): void {
@@ -289,6 +326,8 @@ export interface PipelineOptions {
   readonly redactor: Pick<Redactor, 'clean'>
   /** Traces events from acceptance. @default none */
   readonly tracing?: EventTracing | undefined
+  /** Takes the events of the stream that are not skipped here. @default they are delivered here */
+  readonly relay?: EventRelay | undefined
 }
 
 /** Identifies a frame whose entity cannot be read, by its entire content. */
@@ -315,6 +354,7 @@ const skippedDuplicate: Outcome = { kind: 'skipped', reason: 'duplicate' }
 const skippedNoRoute: Outcome = { kind: 'skipped', reason: noRouteReason }
 const skippedNoPart: Outcome = { kind: 'skipped', reason: 'no-part' }
 const unwantedDelete: Outcome = { kind: 'skipped', reason: 'listen-delete' }
+const handedOver: Outcome = { kind: 'skipped', reason: 'handed-over' }
 const skippedOwn: Outcome = { kind: 'skipped', reason: 'own-change' }
 
 /** Whether the platform deleted the entity or removed it from the stream; false if it expired. */

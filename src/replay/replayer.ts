@@ -3,6 +3,7 @@ import { describeError } from '../errors/verdict.ts'
 import { type DeliveryFeature } from '../events/delivery-feature.ts'
 import { type Outcome, droppedByReset, staleOutcome } from '../events/event-counters.ts'
 import { type Operation, type Origin } from '../events/operation.ts'
+import { entityKeyOfLane } from '../events/routes.ts'
 import { type Bound } from '../flow/in-flight-limit.ts'
 import { isEarlierPosition } from '../store/earlier-position.ts'
 import { type DeadLetter, type EntityRecord, type StateStore } from '../store/state-store.ts'
@@ -101,7 +102,8 @@ export class Replayer implements DeliveryFeature {
     const letters = await Promise.all(ids.map((id) => this.#options.store.deadLetter(id)))
     // In reverse, because each goes before those already there.
     for (const letter of letters.toReversed()) {
-      if (letter !== undefined && !this.#underWay.has(letter.id)) this.#start(letter, onEnded)
+      if (letter !== undefined && !this.#underWay.has(letter.id) && this.#owns(letter))
+        this.#start(letter, onEnded)
     }
     this.#options.engine.hurry()
   }
@@ -134,18 +136,23 @@ export class Replayer implements DeliveryFeature {
         onlyReplay: true,
         withoutData: true,
       })
-      for (const { id } of letters) {
+      for (const each of letters) {
+        const { id } = each
         afterId = id
-        if (this.#underWay.has(id)) continue
+        if (this.#underWay.has(id) || !this.#owns(each)) continue
         await this.#underWay.untilFree(signal)
         if (this.#underWay.endedCount >= maxEnded) await this.#underWay.write()
         // It may have ended or been purged since its page was read.
         const letter = await store.deadLetter(id)
-        if (letter?.replay !== undefined) this.#start(letter)
+        if (letter?.replay !== undefined && this.#owns(letter)) this.#start(letter)
       }
       if (letters.length < pageSize) break
     }
     if (this.#underWay.size > this.#underWay.endedCount) engine.hurry()
+  }
+
+  #owns({ key, route }: Letter): boolean {
+    return key === undefined || this.#options.owns?.(entityKeyOfLane(key, route)) !== false
   }
 
   /** @param onTakenBack called when it has ended, for a retry without request. */
@@ -206,6 +213,8 @@ export class Replayer implements DeliveryFeature {
 }
 
 export interface ReplayerOptions {
+  /** Whether this copy retries letters of an entity, by key without route. @default all */
+  readonly owns?: ((entityKey: string) => boolean) | undefined
   readonly store: StateStore
   readonly checkpointer: Checkpointer
   readonly clock: Clock

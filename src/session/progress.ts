@@ -25,6 +25,7 @@ export type StartKind = 'first' | 'chosen' | 'resumed'
 /** The connector's progress, and how much of it is saved and pushed to the platform. */
 export class Progress implements CatchUpKeeper {
   #ledger = new Ledger({ from: startOfTime })
+  #followed: FollowedProgress = {}
   #state: PlatformState = { startFrom: startOfTime, recoverUntil: false, foreign: {} }
   #newestMs = 0
   #headMs = 0
@@ -43,6 +44,16 @@ export class Progress implements CatchUpKeeper {
 
   get ledger(): Ledger {
     return this.#ledger
+  }
+
+  /** The platform's newest event when the stream was opened, here or by the copy that reads it. */
+  get newestTold(): Position | undefined {
+    return this.#hasBegun ? this.#ledger.newestTold : this.#followed.newest
+  }
+
+  /** Another copy reads the stream, and this is what it knows. */
+  follow(followed: FollowedProgress): void {
+    this.#followed = { ...this.#followed, ...followed }
   }
 
   /** Whether to catch up on what can no longer be read live. */
@@ -72,7 +83,8 @@ export class Progress implements CatchUpKeeper {
 
   /** {@link position} if it is on the live stream; a catch-up's progress is a time by another clock. */
   get safe(): Position | undefined {
-    return this.#hasBegun && this.#ledger.catchUpUntilMs === undefined ? this.#ledger.safe : undefined
+    if (!this.#hasBegun) return this.#followed.safe
+    return this.#ledger.catchUpUntilMs === undefined ? this.#ledger.safe : undefined
   }
 
   /** Restarts from `state`; earlier work in flight no longer counts. */
@@ -195,6 +207,14 @@ export class Progress implements CatchUpKeeper {
     values.set(storedValues.catchUp, isUnfinished ? JSON.stringify(this.catchUpNotes) : undefined)
     return values
   }
+}
+
+/** What is known of the progress of a copy that reads the stream for this one. */
+export interface FollowedProgress {
+  /** As in {@link Progress.safe}. */
+  readonly safe?: Position | undefined
+  /** As in {@link Progress.newestTold}. */
+  readonly newest?: Position | undefined
 }
 
 /** Which kind of start the session found. */

@@ -190,6 +190,11 @@ export interface StateLease {
  */
 export interface StateStore {
   /**
+   * Whether other processes write to it at the same time, each about entities of its own.
+   * @default false
+   */
+  readonly hasOtherWriters?: boolean | undefined
+  /**
    * Acquires the state for this connector alone. A store with a {@link lease} waits until no other copy holds
    * it, and until its server answers; others refuse a second holder.
    *

@@ -44,7 +44,7 @@ async function desk({ hooks = {}, delivery = {}, mapIsComplete = true }: DeskOpt
     checkpointer,
     stixIdRecords: new StixIdRecords(checkpointer),
     targetIds: new TargetIds(),
-    progress: { mapIsComplete, ledger: { newestTold: undefined } },
+    progress: { mapIsComplete, newestTold: undefined },
   })
   const runner = new HookRunner({
     hooks: {
