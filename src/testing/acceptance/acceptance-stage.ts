@@ -28,6 +28,9 @@ import { startTargetProxy, type TargetProxy } from './target-proxy.ts'
 const lookEveryMs = 20
 const defaultPatienceMs = 30_000
 
+/** Who has passed the first has passed everything before. */
+const sentinelEvents = 2
+
 /** A platform, a connector that is started and killed, and a proxy before the target: all for one test. */
 export class AcceptanceStage implements AsyncDisposable {
   readonly simulator: Simulator
@@ -243,7 +246,10 @@ export class AcceptanceStage implements AsyncDisposable {
     )
   }
 
-  /** What the target holds after a calm run of a new connector on the platform as it is. The target is emptied first. */
+  /**
+   * What the target holds after a calm run of a new connector on the platform as it is. The target is emptied first, and the
+   * platform forgets its events: who sees again how an entity was taken away makes the same mistake again.
+   */
   async reference(): Promise<Contents> {
     await this.stop()
     if (this.proxy !== undefined) {
@@ -252,6 +258,7 @@ export class AcceptanceStage implements AsyncDisposable {
     }
     await this.loseState()
     await this.#options.target.reset()
+    this.simulator.faults.trimHistory(sentinelEvents)
     this.#connectorId = randomUUID()
     this.start()
     // Nothing may change any more at the platform.
@@ -319,9 +326,8 @@ export class AcceptanceStage implements AsyncDisposable {
     return join(this.#folder, 'state')
   }
 
-  /** Publishes two changes; who has passed the first has passed everything before. */
   #publishSentinel(): Position {
-    const [first] = [1, 2].map(() => {
+    const [first] = Array.from({ length: sentinelEvents }, () => {
       this.history.touch(`Sentinel ${++this.#sentinels}`)
       return parsePosition(this.simulator.lastEventId)!
     })

@@ -128,6 +128,21 @@ export class PlatformHistory {
     return this.#add(kind, this.#simulator.create(this.#build(kind, options)), 'was created')
   }
 
+  /**
+   * Creates an entity that the connector's filter takes, that this may happen to, and that nothing happens to by chance.
+   *
+   * @returns undefined if this happens to no kind that the connector takes.
+   */
+  createFor(happening: Happening): HistoryEntity | undefined {
+    if (this.#options.without?.includes(happening) === true) return undefined
+    const fit = this.#kinds.filter((kind) => canHappen(happening, kind))
+    const kind = fit[Math.floor(this.#random() * fit.length)]
+    if (kind === undefined) return undefined
+    const entity = this.create(kind, { object_marking_refs: [tlpMarkingIds[this.#markings[0]!]] })
+    entity.isSpared = true
+    return entity
+  }
+
   /** The state of an entity now, with what happened to it, in words. */
   biography(entity: HistoryEntity): string {
     const { name, value } = entity.last as Record<string, unknown>
@@ -236,8 +251,11 @@ export class PlatformHistory {
   }
 
   #marking(): string {
-    const levels = this.#options.markings ?? (['TLP:CLEAR', 'TLP:GREEN', 'TLP:AMBER', 'TLP:RED'] as const)
-    return tlpMarkingIds[levels[Math.floor(this.#random() * levels.length)]!]
+    return tlpMarkingIds[this.#markings[Math.floor(this.#random() * this.#markings.length)]!]
+  }
+
+  get #markings(): readonly Tlp[] {
+    return this.#options.markings ?? ['TLP:CLEAR', 'TLP:GREEN', 'TLP:AMBER', 'TLP:RED']
   }
 
   #score(): number {
@@ -268,23 +286,26 @@ export class PlatformHistory {
     const { without = [] } = this.#options
     if (without.includes(happening) || isGone || isSpared) return false
     if (isOutside !== (happening === 'return')) return false
-    switch (happening) {
-      case 'rename':
-        return kind.nameProperty !== undefined
-      case 'reword':
-        return kind.sharedValues !== undefined
-      case 'merge':
-        // A revoked one may be gone from the target already.
-        return kind.nameProperty !== undefined && kind.type !== 'relationship' && last['revoked'] !== true
-      case 'leave':
-        return last['revoked'] !== true
-      case 'revoke':
-        return kind.type === 'indicator' && last['revoked'] !== true
-      case 'expire':
-        return kind.type === 'indicator'
-      default:
-        return true
-    }
+    // A revoked one may be gone from the target already.
+    const isRevoked = last['revoked'] === true && ['merge', 'leave', 'revoke'].includes(happening)
+    return !isRevoked && canHappen(happening, kind)
+  }
+}
+
+/** Whether this happens to entities of a kind. */
+function canHappen(happening: Happening, { nameProperty, sharedValues, type }: EntityKind): boolean {
+  switch (happening) {
+    case 'rename':
+      return nameProperty !== undefined
+    case 'reword':
+      return sharedValues !== undefined
+    case 'merge':
+      return nameProperty !== undefined && type !== 'relationship'
+    case 'revoke':
+    case 'expire':
+      return type === 'indicator'
+    default:
+      return true
   }
 }
 
@@ -295,7 +316,7 @@ const expiresInMs = 1500
 export interface HistoryOptions {
   /** Labels that every entity has. */
   readonly labels?: readonly string[] | undefined
-  /** Markings to choose from. */
+  /** Markings to choose from; the connector's filter takes the first. */
   readonly markings?: readonly Tlp[] | undefined
   /** @default 1 */
   readonly minScore?: number | undefined
