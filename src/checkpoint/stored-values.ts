@@ -31,6 +31,8 @@ export const storedValues = {
   items: 'items',
   /** How far the connector has rebuilt the claims on the items after the state was lost. */
   rebuild: 'rebuild',
+  /** Prefix of the key of each entity that the target may have although the id map does not say so. */
+  perhapsPushedPrefix: 'perhaps-pushed:',
   /** Prefix of the name of each link waiting to be written to the platform. */
   linkPrefix: 'link:',
 } as const

@@ -11,6 +11,7 @@ import { ExpiryTimer } from '../expiry/expiry-timer.ts'
 import { Engine, type RouteAccount } from '../flow/engine.ts'
 import { InFlightLimit, Room } from '../flow/in-flight-limit.ts'
 import { PushedEntities } from '../id-map/pushed-entities.ts'
+import { PerhapsPushed } from '../id-map/perhaps-pushed.ts'
 import { recallRoutes } from '../id-map/recall-routes.ts'
 import { StixIdRecords } from '../id-map/stix-id-records.ts'
 import { TargetIds } from '../id-map/target-ids.ts'
@@ -54,6 +55,7 @@ export class Assembly {
   readonly rebuild: Rebuild
   readonly #stixIdRecords: StixIdRecords
   readonly #targetIds = new TargetIds()
+  readonly #perhapsPushed: PerhapsPushed
   readonly #idMap: PushedEntities
   /** Features to ask and tell about operations. Links are requested before the entity is remembered. */
   readonly #features: readonly DeliveryFeature[]
@@ -120,12 +122,14 @@ export class Assembly {
     })
     this.#refusedRuns = new RefusedRuns({ ...stages, replayer: this.replayer, stopped: givenUp })
     this.#stixIdRecords = new StixIdRecords(checkpointer)
+    this.#perhapsPushed = new PerhapsPushed(() => checkpointer.touch())
     this.#idMap = new PushedEntities({
       delivery,
       checkpointer,
       progress,
       stixIdRecords: this.#stixIdRecords,
       targetIds: this.#targetIds,
+      perhapsPushed: this.#perhapsPushed,
       uncleanShutdown: this.uncleanShutdown,
     })
     const { combine, update, flush, replaceAll } = hooks
@@ -160,7 +164,8 @@ export class Assembly {
       refusedRuns: this.#refusedRuns,
       errors: observation.errors,
     })
-    checkpointer.include([progress, links, this.#targetIds, this.#refusedRuns, this.#claims, this.rebuild])
+    checkpointer.include([progress, links, this.#targetIds, this.#perhapsPushed])
+    checkpointer.include([this.#refusedRuns, this.#claims, this.rebuild])
     if (this.snapshots !== undefined) checkpointer.include([this.snapshots])
     this.#addRoute(undefined)
     for (const route of routes.all) this.#addRoute(route)
@@ -301,6 +306,7 @@ export class Assembly {
     await this.#refusedRuns.open()
     await this.#stixIdRecords.open(store)
     await this.#targetIds.open(store)
+    await this.#perhapsPushed.open(store)
     await this.#claims.open()
     await this.rebuild.open()
     if (loaded.delivery.on.expiryTimer && !loaded.delivery.idMap) {

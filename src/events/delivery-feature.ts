@@ -34,6 +34,8 @@ export interface DeliveryFeature {
   lost?(operation: Operation): void
   /** The target has the entity in an unknown state and under an unknown id. */
   unclear?(operation: Operation): void
+  /** An attempt to create the entity failed, and may have had its effect at the target. */
+  perhapsTaken?(operation: Operation): void
   /** The operation ended without an effect; the target's state is unchanged. */
   leftAsItIs?(operation: Operation): void
 }

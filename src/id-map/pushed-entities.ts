@@ -8,6 +8,7 @@ import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
 import { type Entity } from '../stix/types/entity.ts'
 import { updatedAtOf, validUntilOf } from '../stix/read/entity-life.ts'
 import { type EntityRecord, type MaybePromise } from '../store/state-store.ts'
+import { type PerhapsPushed } from './perhaps-pushed.ts'
 import { type StixIdRecords } from './stix-id-records.ts'
 import { type TargetIds, unknownExternalId } from './target-ids.ts'
 import { type UncleanShutdown } from './unclean-shutdown.ts'
@@ -33,6 +34,7 @@ export class PushedEntities implements DeliveryFeature {
   readonly #stixIdRecords: StixIdRecords
   readonly #progress: MapProgress
   readonly #uncleanShutdown: Pick<UncleanShutdown, 'mayHavePushed'> | undefined
+  readonly #perhapsPushed: PerhapsPushed
   readonly targetIds: TargetIds
   /** Operations queued until then predate a reset, so their positions mean nothing. */
   #resetMs = Number.NEGATIVE_INFINITY
@@ -43,6 +45,7 @@ export class PushedEntities implements DeliveryFeature {
     this.#stixIdRecords = options.stixIdRecords
     this.#progress = options.progress
     this.#uncleanShutdown = options.uncleanShutdown
+    this.#perhapsPushed = options.perhapsPushed
     this.targetIds = options.targetIds
   }
 
@@ -76,9 +79,14 @@ export class PushedEntities implements DeliveryFeature {
     return operation.unlessPushed !== 'never-pushed'
   }
 
-  /** Whether an earlier run may have pushed the entity without a record of it. */
+  /** Whether the entity may have been pushed without a record of it. */
   mayHavePushed(operation: Operation): boolean {
-    return this.#delivery.idMap && this.#uncleanShutdown?.mayHavePushed(operation) === true
+    if (!this.#delivery.idMap) return false
+    return this.#perhapsPushed.has(operation.key) || this.#uncleanShutdown?.mayHavePushed(operation) === true
+  }
+
+  perhapsTaken(operation: Operation): void {
+    if (this.#delivery.idMap) this.#perhapsPushed.add(operation.key)
   }
 
   /** Whether another entity uses the same id in the target and must stay. */
@@ -143,6 +151,7 @@ export class PushedEntities implements DeliveryFeature {
       this.leftAsItIs(operation)
       return
     }
+    this.#perhapsPushed.remove(operation.key)
     const record = {
       key: operation.key,
       route: operation.route?.name,
@@ -180,6 +189,7 @@ export class PushedEntities implements DeliveryFeature {
   /** The target no longer has the entity. */
   lost(operation: Operation): void {
     if (this.#delivery.idMap) {
+      this.#perhapsPushed.remove(operation.key)
       this.#checkpointer.deleteEntity(
         operation.key,
         operation.replayedAlone,
@@ -219,6 +229,7 @@ export interface PushedEntitiesOptions {
   readonly stixIdRecords: StixIdRecords
   /** Whose ids the target uses. */
   readonly targetIds: TargetIds
+  readonly perhapsPushed: PerhapsPushed
   /**
    * How the previous run ended.
    * @default cleanly

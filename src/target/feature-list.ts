@@ -48,6 +48,11 @@ export class FeatureList {
     for (const feature of this.#features) feature.unclear?.(operation)
   }
 
+  /** An attempt to create it failed, and may have had its effect. */
+  perhapsTaken(operation: Operation): void {
+    for (const feature of this.#features) feature.perhapsTaken?.(operation)
+  }
+
   /** It ended without an effect. */
   leftAsItIs(operation: Operation): void {
     for (const feature of this.#features) feature.leftAsItIs?.(operation)

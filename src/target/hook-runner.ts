@@ -1,4 +1,5 @@
 import { type DeliveryFeature } from '../events/delivery-feature.ts'
+import { mayHaveHadEffect } from '../errors/may-have-had-effect.ts'
 import { isOutcome, type Outcome } from '../events/event-counters.ts'
 import { type HookTrace } from '../events/event-trace.ts'
 import { type ItemAnswer, readFlushResults } from '../flow/flush-answer.ts'
@@ -90,14 +91,18 @@ export class HookRunner implements OperationHandler {
     const call = new HookCall(this.#limits, trace, operations, caller)
     const items = operations.map(forFlush)
     for (const { context } of items) context.enter(call)
-    const answers = readFlushResults(
-      await call.run('flush', () => this.#hooks.flush!(items)),
-      operations.length,
-    )
+    let answers: readonly ItemAnswer[]
+    try {
+      answers = readFlushResults(await call.run('flush', () => this.#hooks.flush!(items)), operations.length)
+    } catch (error) {
+      if (mayHaveHadEffect(error)) for (const operation of operations) this.#perhapsTaken(operation)
+      throw error
+    }
     for (const [index, operation] of operations.entries()) {
       const answer = answers[index]!
       if (answer.status !== 'ok') {
         operation.pendingEvent.trace?.failed('flush', operation, answer.error)
+        if (answer.status === 'unusable') this.#perhapsTaken(operation)
         continue
       }
       const effects = this.#effectsOf(operation)
@@ -124,6 +129,10 @@ export class HookRunner implements OperationHandler {
 
   skipped(operation: Operation): void {
     this.#effectsOf(operation).features.leftAsItIs(operation)
+  }
+
+  #perhapsTaken(operation: Operation): void {
+    if (operation.kind === 'create') this.#effectsOf(operation).features.perhapsTaken(operation)
   }
 
   #effectsOf(operation: Operation): TargetEffects {

@@ -1,4 +1,5 @@
 import { errorFacts } from '../errors/error-facts.ts'
+import { mayHaveHadEffect } from '../errors/may-have-had-effect.ts'
 import { type Clock } from '../util/clock.ts'
 
 /** Most entities that are remembered one by one. */
@@ -25,9 +26,7 @@ export class SearchLag {
 
   /** A create failed. Unless the target refused it, it may have had its effect; after 409, the entity is there. */
   createFailed(key: string, error: unknown): void {
-    const { status = 500 } = errorFacts(error, 0)
-    const isRefusal = status >= 400 && status < 500 && status !== 408 && status !== 409
-    if (!isRefusal) this.#remember(key)
+    if (mayHaveHadEffect(error) || errorFacts(error, 0).status === 409) this.#remember(key)
   }
 
   /** An entity was withdrawn. It may come back. */

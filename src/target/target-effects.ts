@@ -1,4 +1,5 @@
 import { errorFacts } from '../errors/error-facts.ts'
+import { mayHaveHadEffect } from '../errors/may-have-had-effect.ts'
 import { PermanentError } from '../errors/steering-errors.ts'
 import { isStreamConnectorError, StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { delivered, type Outcome } from '../events/event-counters.ts'
@@ -119,6 +120,7 @@ export class TargetEffects {
       externalId = idOf('create', isThenable(created) ? await created : created)
     } catch (error) {
       this.#searchLag.createFailed(operation.key, error)
+      if (mayHaveHadEffect(error)) this.features.perhapsTaken(operation)
       if (errorFacts(error, 0).status !== 409) throw error
       if (this.#options.delivery.on.createExisting !== 'ok')
         throw new PermanentError('The target already has this entity (409).', { cause: error })

@@ -3,6 +3,7 @@ import { Checkpointer } from '../../src/checkpoint/checkpointer.ts'
 import { ClaimedItems } from '../../src/items/claimed-items.ts'
 import { Claims } from '../../src/items/claims.ts'
 import { HookRunner } from '../../src/target/hook-runner.ts'
+import { PerhapsPushed } from '../../src/id-map/perhaps-pushed.ts'
 import { PushedEntities } from '../../src/id-map/pushed-entities.ts'
 import { StixIdRecords } from '../../src/id-map/stix-id-records.ts'
 import { TargetIds } from '../../src/id-map/target-ids.ts'
@@ -43,6 +44,7 @@ async function desk({ hooks = {}, delivery = {}, mapIsComplete = true }: DeskOpt
     delivery: settings,
     checkpointer,
     stixIdRecords: new StixIdRecords(checkpointer),
+    perhapsPushed: new PerhapsPushed(() => {}),
     targetIds: new TargetIds(),
     progress: { mapIsComplete, newestTold: undefined },
   })
