@@ -9,6 +9,7 @@ const doors = {
   testing: 'src/testing/index.ts',
   stix: 'src/stix/index.ts',
   redis: 'src/redis/index.ts',
+  postgresql: 'src/postgresql/index.ts',
 }
 
 const checkNode = './check-node.cjs'

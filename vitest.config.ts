@@ -21,6 +21,7 @@ export default defineConfig({
     alias: [
       { find: 'opencti-stream-connector/redis', replacement: path('./src/redis/index.ts') },
       { find: 'opencti-stream-connector/stix', replacement: path('./src/stix/index.ts') },
+      { find: 'opencti-stream-connector/postgresql', replacement: path('./src/postgresql/index.ts') },
       { find: 'opencti-stream-connector/testing', replacement: path('./src/testing/index.ts') },
       { find: 'opencti-stream-connector', replacement: path('./src/index.ts') },
     ],

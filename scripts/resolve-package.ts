@@ -10,6 +10,7 @@ const doors: Readonly<Record<string, readonly [source: string, built: string]>> 
   'opencti-stream-connector': ['src/index.ts', 'dist/index.js'],
   'opencti-stream-connector/redis': ['src/redis/index.ts', 'dist/redis.js'],
   'opencti-stream-connector/stix': ['src/stix/index.ts', 'dist/stix.js'],
+  'opencti-stream-connector/postgresql': ['src/postgresql/index.ts', 'dist/postgresql.js'],
   'opencti-stream-connector/testing': ['src/testing/index.ts', 'dist/testing.js'],
 }
 

@@ -12,7 +12,7 @@ const ranks: readonly (readonly string[])[] = [
   ['stix', 'network'],
   ['settings'],
   ['opencti', 'stream', 'store'],
-  ['redis'],
+  ['postgresql', 'redis'],
   ['lookups', 'events'],
   ['flow', 'checkpoint'],
   ['contract'],

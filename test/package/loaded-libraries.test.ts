@@ -16,7 +16,7 @@ test('an import of the package loads none of the libraries that only some connec
   const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program, entry])
   const loaded = (JSON.parse(stdout) as string[]).join('\n')
   expect(loaded).toContain('/node_modules/pino/')
-  for (const library of ['@prometheus-io/client', 'undici', '@opentelemetry/api'])
+  for (const library of ['@prometheus-io/client', 'undici', '@opentelemetry/api', 'pg'])
     expect(loaded).not.toContain(`/node_modules/${library}/`)
   expect(loaded).not.toContain('NativeModule sqlite')
 })

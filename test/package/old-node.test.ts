@@ -32,6 +32,7 @@ const entries = [
   'opencti-stream-connector',
   'opencti-stream-connector/testing',
   'opencti-stream-connector/stix',
+  'opencti-stream-connector/postgresql',
 ]
 
 test.each(entries.flatMap((entry) => [`import '${entry}'`, `import('${entry}')`, `require('${entry}')`]))(

@@ -8,6 +8,12 @@ export interface StoreUnderTest {
   reopen(): StateStore
 }
 
+/** What the stores differ in. */
+export interface StoreTraits {
+  /** Whether a state belongs to one connector, instead of keeping those of many apart. @default true */
+  readonly keepsOneConnector?: boolean | undefined
+}
+
 const owner = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
 
 export const letter = (change: Partial<NewDeadLetter> = {}): NewDeadLetter => ({
@@ -22,7 +28,10 @@ export const letter = (change: Partial<NewDeadLetter> = {}): NewDeadLetter => ({
 })
 
 /** What every store of state has to do, whatever it keeps it in. See `itIsASharedStateStore` for those with a lease. */
-export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
+export function itIsAStateStore(
+  make: () => Promise<StoreUnderTest>,
+  { keepsOneConnector = true }: StoreTraits = {},
+): void {
   const opened = async (...commits: StateChanges[]) => {
     const under = await make()
     await under.store.open(owner)
@@ -42,7 +51,7 @@ export function itIsAStateStore(make: () => Promise<StoreUnderTest>): void {
       expect(await reopen().open(owner)).toEqual({ fresh: false })
     })
 
-    it('refuses the state of another connector id', async () => {
+    it.runIf(keepsOneConnector)('refuses the state of another connector id', async () => {
       const { store, reopen } = await make()
       await store.open(owner)
       await store.close()
