@@ -1,3 +1,4 @@
+import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import { StateError } from '../errors/state-error.ts'
 
 type ConnectionErrorCode = 'DISCONNECTED' | 'NOANSWER' | 'READONLY' | 'CLOSED'
@@ -35,9 +36,11 @@ export function redisErrorCode(error: unknown): string | undefined {
   return typeof message === 'string' ? /^[A-Z]{2,}(?= |$)/.exec(message)?.[0] : undefined
 }
 
-/** Whether Redis rejects the user or the password: waiting does not help. */
-export function isRefused(error: Error): boolean {
-  return ['NOAUTH', 'WRONGPASS', 'NOPERM'].includes(redisErrorCode(error.cause) ?? '')
+/** Whether waiting may help: Redis could not be asked, and not because it rejects this user. */
+export function isAway(error: unknown): error is StateError {
+  if (!isStreamConnectorError(error) || error.cause === undefined) return false
+  const code = redisErrorCode(error.cause) ?? 'ERR'
+  return !['NOAUTH', 'WRONGPASS', 'NOPERM', 'ERR'].includes(code)
 }
 
 function reasonOf(error: unknown, setting: string): string {

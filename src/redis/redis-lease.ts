@@ -1,13 +1,12 @@
 import { hostname } from 'node:os'
 import { StateError } from '../errors/state-error.ts'
-import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import { acquireLease, type LeaseAttempt } from '../store/acquire-lease.ts'
 import { RenewedLease } from '../store/renewed-lease.ts'
 import { type StateLease, type StateOpenOptions } from '../store/state-store.ts'
 import { systemClock, type Clock } from '../util/clock.ts'
 import { acquireScript, releaseScript, renewScript, tokenKeyOf } from './lease-scripts.ts'
 import { type RedisConnection } from './redis-connection.ts'
-import { isRefused } from './redis-failure.ts'
+import { isAway } from './redis-failure.ts'
 
 /**
  * The right to work on what some keys of Redis stand for, until it is released or not renewed in time. One lease
@@ -105,19 +104,22 @@ export class RedisLease implements StateLease {
   /**
    * Waits until a key is held, while others hold it and while Redis is away.
    *
+   * @param prepare must also succeed, and is repeated until Redis answers.
+   * @returns its result.
    * @throws the signal's reason; or a StateError if the lease is lost, or Redis refuses this user.
    */
-  wait(key: string, options: StateOpenOptions = {}): Promise<void> {
-    const attempt = async (): Promise<LeaseAttempt<undefined>> => {
+  wait<T = void>(key: string, options: StateOpenOptions = {}, prepare?: () => Promise<T>): Promise<T> {
+    const attempt = async (): Promise<LeaseAttempt<T>> => {
       try {
         const holder = (await this.acquire([key])).get(key)
-        return holder === undefined ? { held: undefined } : { holder }
+        return holder === undefined ? { held: (await prepare?.()) as T } : { holder }
       } catch (error) {
-        if (this.lost.aborted || !isStreamConnectorError(error) || isRefused(error)) throw error
-        return { away: error as StateError }
+        if (!isAway(error)) throw error
+        return { away: error }
       }
     }
-    return acquireLease(attempt, { ...options, clock: this.#clock, ttlMs: this.#ttlMs })
+    // Whoever waits is awake: only the holder's clock counts.
+    return acquireLease(attempt, { ...options, clock: systemClock, ttlMs: this.#ttlMs })
   }
 
   /**

@@ -145,6 +145,8 @@ export interface StateOpening {
    * @default false
    */
   readonly isOpenToOthers?: boolean | undefined
+  /** What an operator should know about how safe the state is there, as sentences. */
+  readonly warnings?: readonly string[] | undefined
 }
 
 /** Why opening a state that copies share takes longer. */
