@@ -40,7 +40,7 @@ acceptTarget({
 
 const killCount = 6
 
-test(`holds the record of every event once after ${killCount} kills, although the state folder is lost again and again`, async ({
+test(`holds a record of every event after ${killCount} kills, and the right one at last, although the state folder is lost again and again`, async ({
   onTestFinished,
 }) => {
   const random = seededRandom(7)
@@ -64,7 +64,7 @@ test(`holds the record of every event once after ${killCount} kills, although th
       stdio: ['ignore', 'ignore', 'inherit'],
     })
   for (let kills = 0; kills < killCount; kills++) {
-    const before = (await server.ids()).length
+    const before = (await server.events()).length
     for (let count = 0; count < 40; count++) {
       const seed = simulator.history.length + 1
       const { id } = simulator.create(buildIndicator('domain', { seed }))
@@ -72,7 +72,7 @@ test(`holds the record of every event once after ${killCount} kills, although th
       if (random() < 0.3) simulator.delete(id)
     }
     connector = start()
-    await until('the first records of a life', async () => (await server.ids()).length > before)
+    await until('the first records of a life', async () => (await server.events()).length > before)
     await sleep(random() * 30)
     connector.kill('SIGKILL')
     await once(connector, 'exit')
@@ -82,21 +82,52 @@ test(`holds the record of every event once after ${killCount} kills, although th
   simulator.create(buildIndicator('domain', { seed: simulator.history.length + 1 }))
   connector = start()
   const expected = simulator.history.map(
-    ({ id, type, data }) => `${id} ${type === 'delete' ? 'gone' : 'event'} ${openCtiPropertiesOf(data).id}`,
+    ({ id, type, data }) => `${id} ${type === 'delete' ? 'gone' : 'there'} ${openCtiPropertiesOf(data).id}`,
   )
   await until('everything', async () => {
-    const ids = new Set(await server.ids())
-    return expected.every((id) => ids.has(id))
+    const events = new Set(await server.events())
+    return expected.every((event) => events.has(event))
   })
   connector.kill('SIGTERM')
   expect(await once(connector, 'exit')).toEqual([0, null])
-  const ids = await server.ids()
-  expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([])
   const alive = simulator.entities().filter(({ type }) => type === 'indicator')
   const records = [...(await server.read())].filter(([subject]) => subject.startsWith('opencti.indicator.'))
   expect(new Map(records)).toEqual(
     new Map(alive.map((entity) => [`opencti.indicator.${openCtiPropertiesOf(entity).id}`, entity])),
   )
+})
+
+test('says at last that an entity is gone, although its past is told again within minutes', async () => {
+  await using simulator = await Simulator.start({ heartbeatMs: 50 })
+  const live = async () => {
+    const env = { ...simulator.environment(), ...server.env }
+    const connector = new NatsConnector({ env, store: new MemoryStore(), logger: silentLogger })
+    await connector.start()
+    await until('the end of the catch-up', async () => !connector.status().catchingUp)
+    return connector
+  }
+  const recorded = (id: string, event: string) =>
+    until(`the record of ${id}`, async () =>
+      (await server.events()).some((each) => each.endsWith(`${event} ${id}`)),
+    )
+  const create = (seed: number) =>
+    openCtiPropertiesOf(simulator.create(buildIndicator('domain', { seed }))).id
+
+  const id = create(1)
+  {
+    await using _ = await live()
+    await recorded(id, 'there')
+    simulator.delete(id)
+    await recorded(id, 'gone')
+  }
+  simulator.resetState()
+  {
+    await using _ = await live()
+    await recorded(create(2), 'there')
+  }
+  const told = (await server.events()).filter((event) => event.endsWith(id))
+  expect(told.map((event) => event.split(' ')[1])).toEqual(['there', 'gone', 'there', 'gone'])
+  expect([...(await server.read()).keys()]).not.toContain(`opencti.indicator.${id}`)
 })
 
 test('bad input is told by the check in one clear line', async () => {

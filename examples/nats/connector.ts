@@ -83,7 +83,8 @@ export class NatsConnector extends StreamConnector<typeof settings> {
     return this.#nats
   }
 
-  async #record({ event, entity, position, reason, message, patch, envelope }: EventContext): Promise<void> {
+  async #record(context: EventContext): Promise<void> {
+    const { event, entity, position, reason, message, patch } = context
     const id = entityKeyOf(entity)
     const body = JSON.stringify({ event, reason, position, entity, message, patch })
     const nats = await this.#connection()
@@ -97,10 +98,9 @@ export class NatsConnector extends StreamConnector<typeof settings> {
     facts.set('OpenCTI-Id', id)
     if (reason !== undefined) facts.set('OpenCTI-Reason', reason)
     const subject = `${this.#subject}.${tokenOf(entity.type)}.${tokenOf(id)}`
-    // What a catch-up sends is no event, and its envelope has no type. Events from before may follow it, and that state again.
-    const isEvent = position !== undefined && envelope.type !== undefined
-    const msgID = isEvent ? { msgID: `${position} ${event === 'delete' ? 'gone' : 'event'} ${id}` } : {}
-    await jetstream(nats, { timeout: 5000 }).publish(subject, body, { headers: facts, ...msgID })
+    // Not made from the position: when the past is told again, all of it must come, or an old record would be the last one.
+    const options = { headers: facts, msgID: context.idempotencyKey }
+    await jetstream(nats, { timeout: 5000 }).publish(subject, body, options)
   }
 }
 

@@ -21,8 +21,8 @@ export interface NatsServer extends AsyncDisposable {
   read(): Promise<Map<string, unknown>>
   /** All records since the last reset, oldest first; without content, if it is gone. */
   history(): Promise<[subject: string, content: unknown][]>
-  /** The ids of all events since the last reset; a state has none. */
-  ids(): Promise<string[]>
+  /** Which events all records since the last reset are about: `<position> <event> <OpenCTI id>`. */
+  events(): Promise<string[]>
   /** Removes the stream, with the ids that it remembers. */
   reset(): Promise<void>
 }
@@ -80,9 +80,12 @@ export async function startNats({ port = 0 }: { readonly port?: number } = {}): 
     read: async () =>
       new Map((await contents(DeliverPolicy.LastPerSubject)).filter(([, content]) => content !== undefined)),
     history: () => contents(DeliverPolicy.All),
-    async ids() {
+    async events() {
       const records = await recordsOf(manager, DeliverPolicy.All)
-      return records.map(({ headers }) => headers!.get('Nats-Msg-Id')).filter((id) => id !== '')
+      return records.map((record) => {
+        const { event, position } = record.json<{ event: string; position: string }>()
+        return `${position} ${event === 'delete' ? 'gone' : 'there'} ${record.headers!.get('OpenCTI-Id')}`
+      })
     },
     async reset() {
       for await (const { config } of manager.streams.list()) await manager.streams.delete(config.name)
