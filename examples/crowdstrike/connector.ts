@@ -2,9 +2,9 @@ import {
   StreamConnector,
   defineSettings,
   descriptionOf,
+  itemsOf,
   labelsOf,
   nameOf,
-  observablesOf,
   severityOf,
   targetSettings,
   validUntilOf,
@@ -12,7 +12,8 @@ import {
   type ConnectorDefaults,
   type Entity,
   type EventContext,
-  type Observable,
+  type ItemKind,
+  type KeyedItem,
 } from 'opencti-stream-connector'
 
 const settings = defineSettings({
@@ -22,17 +23,24 @@ const settings = defineSettings({
   }),
 })
 
-/** What tells an indicator of compromise from others. */
-interface IocValue {
-  readonly type: 'ipv4' | 'ipv6' | 'domain' | 'sha256' | 'md5'
+/** One of Falcon's indicators of compromise: it has one for each type and value. */
+export interface Ioc extends KeyedItem {
+  readonly type: string
   readonly value: string
-}
-
-/** What Falcon keeps of it. */
-export interface Ioc extends IocValue {
   readonly [field: string]: unknown
 }
 
+/** What Falcon calls the kinds of values that it takes. */
+const types: Partial<Record<ItemKind, string>> = {
+  'ipv4-addr': 'ipv4',
+  'ipv6-addr': 'ipv6',
+  'domain-name': 'domain',
+  'sha-256': 'sha256',
+  md5: 'md5',
+}
+
+/** What tells the connector's entries from others. */
+const source = 'OpenCTI'
 const entities = 'iocs/entities/indicators/v1'
 const severities = { 0: 'informational', 20: 'low', 40: 'medium', 60: 'high', 80: 'critical' } as const
 
@@ -43,82 +51,68 @@ export class CrowdstrikeConnector extends StreamConnector<typeof settings, Ioc> 
     name: 'CrowdStrike',
     filter: { types: ['indicator'] },
     on: { expired: 'delete', expiryTimer: true },
+    // What has our source is ours.
+    reconcile: { everyMs: 24 * 3_600_000, orphans: 'delete' },
   } satisfies ConnectorDefaults
   readonly #falcon = this.targetHttp(this.settings.crowdstrike)
 
-  transform(entity: Entity): Ioc | undefined {
+  transform(entity: Entity): Ioc[] {
     const { action, platforms } = this.settings.crowdstrike
-    const ioc = iocValueOf(entity)
-    if (ioc === undefined) return undefined
-    return {
-      ...ioc,
-      action,
-      platforms,
-      severity: severityOf(entity, severities) ?? 'medium',
-      source: 'OpenCTI',
-      description: descriptionOf(entity) ?? nameOf(entity),
-      tags: labelsOf(entity),
-      expiration: expirationOf(entity),
-      applied_globally: true,
-    }
+    return itemsOf(entity).items.flatMap(({ kind, value }) => {
+      const type = types[kind]
+      if (type === undefined) return []
+      const facts = {
+        action,
+        platforms,
+        severity: severityOf(entity, severities) ?? 'medium',
+        source,
+        description: descriptionOf(entity) ?? nameOf(entity),
+        tags: labelsOf(entity),
+        expiration: expirationOf(entity),
+        applied_globally: true,
+      }
+      return [{ key: keyOf({ type, value }), type, value, ...facts }]
+    })
   }
   override async check(signal: AbortSignal): Promise<void> {
     await this.#falcon.get('iocs/queries/indicators/v1', { searchParams: { limit: 1 }, signal })
   }
-  override async find(entity: Entity): Promise<string | undefined> {
-    const ioc = iocValueOf(entity)
-    if (ioc === undefined) return undefined
-    const filter = `type:'${ioc.type}'+value:'${ioc.value}'`
+  override async find(_: Entity, { key: filter }: EventContext): Promise<string | undefined> {
     const found = this.#falcon.get('iocs/queries/indicators/v1', { searchParams: { filter } })
     return (await found.json<{ resources: string[] }>()).resources[0]
   }
-  override async create(ioc: Ioc): Promise<string> {
+  override async create({ key: _, ...ioc }: Ioc): Promise<string> {
     const created = this.#falcon.post(entities, { json: { indicators: [ioc] } })
     return (await created.json<{ resources: [{ id: string }] }>()).resources[0].id
   }
-  override async update(ioc: Ioc, context: EventContext): Promise<string | void> {
-    const { type: _, value: __, ...changes } = ioc
-    if (context.changed.includes('pattern')) {
-      // Falcon does not let the value of an indicator be changed.
-      await this.delete(context)
-      return this.create(ioc)
-    }
-    await this.#falcon.patch(entities, { json: { indicators: [{ id: context.externalId, ...changes }] } })
+  override async update(ioc: Ioc, { externalId: id }: EventContext): Promise<void> {
+    const { key: _, type: __, value: ___, ...changes } = ioc
+    await this.#falcon.patch(entities, { json: { indicators: [{ id, ...changes }] } })
   }
   override async delete({ externalId }: EventContext): Promise<void> {
     await this.#falcon.delete(entities, { searchParams: { ids: externalId } })
   }
+  override async *list(signal: AbortSignal) {
+    let after: string | undefined
+    do {
+      const searchParams = { filter: `source:'${source}'`, limit: 2000, ...(after && { after }) }
+      const page = await this.#falcon.get('iocs/combined/indicator/v1', { searchParams, signal }).json<Page>()
+      for (const ioc of page.resources) yield { key: keyOf(ioc), externalId: ioc.id, isOurs: true }
+      after = page.meta.pagination.after
+    } while (after)
+  }
 }
+
+interface Page {
+  readonly resources: readonly { readonly id: string; readonly type: string; readonly value: string }[]
+  readonly meta: { readonly pagination: { readonly after?: string } }
+}
+
+/** The filter that finds it. */
+const keyOf = ({ type, value }: Pick<Ioc, 'type' | 'value'>) => `type:'${type}'+value:'${value}'`
 
 /** The connector withdraws an indicator when it expires; Falcon does it a day later, if the connector is away then. */
 function expirationOf(entity: Entity): string | undefined {
   const validUntil = validUntilOf(entity)
   return validUntil && new Date(Date.parse(validUntil) + 86_400_000).toISOString()
-}
-
-/** The one value that an indicator is about; undefined for what Falcon has no form for. */
-function iocValueOf(entity: Entity): IocValue | undefined {
-  const { observables, notExpressible } = observablesOf(entity)
-  const [observable, ...others] = observables
-  if (observable === undefined || others.length > 0 || notExpressible.length > 0) return undefined
-  return valueOf(observable)
-}
-
-function valueOf(observable: Observable): IocValue | undefined {
-  switch (observable.type) {
-    case 'IPv4-Addr':
-      return { type: 'ipv4', value: observable.value }
-    case 'IPv6-Addr':
-      return { type: 'ipv6', value: observable.value }
-    case 'Domain-Name':
-    case 'Hostname':
-      return { type: 'domain', value: observable.value }
-    case 'StixFile': {
-      const { 'SHA-256': sha256, MD5: md5 } = observable.hashes ?? {}
-      if (sha256 !== undefined) return { type: 'sha256', value: sha256 }
-      return md5 === undefined ? undefined : { type: 'md5', value: md5 }
-    }
-    default:
-      return undefined
-  }
 }

@@ -1,7 +1,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { type Ioc } from './connector.ts'
+
+/** What Falcon keeps of an indicator of compromise. */
+interface Ioc {
+  readonly type: string
+  readonly value: string
+  readonly [field: string]: unknown
+}
 
 /** How a {@link FalconServer} is started; everything has a default. */
 export interface FalconServerOptions {
@@ -28,6 +34,8 @@ export async function startFalcon({ port = 0 }: FalconServerOptions = {}): Promi
 export class FalconServer implements AsyncDisposable {
   readonly clientId = 'opencti'
   readonly clientSecret = 'a-secret-for-trying-it'
+  /** So that a few entries are several pages. */
+  readonly #pageSize = 5
   readonly #iocs = new Map<string, Ioc>()
   readonly #server = createServer((request, response) => void this.#serve(request, response))
   #tokens = new Set<string>()
@@ -101,6 +109,7 @@ export class FalconServer implements AsyncDisposable {
     const token = request.headers.authorization?.replace('Bearer ', '') ?? ''
     if (!this.#tokens.has(token)) return refused(401, 'access denied, invalid bearer token')
     if (pathname === '/iocs/queries/indicators/v1') return this.#search(searchParams.get('filter'))
+    if (pathname === '/iocs/combined/indicator/v1') return this.#list(searchParams)
     if (pathname !== '/iocs/entities/indicators/v1') return gone
     if (request.method === 'DELETE') return this.#delete(searchParams.getAll('ids'))
     const [sent] = (JSON.parse(body) as { indicators: (Ioc & { id?: string })[] }).indicators
@@ -126,6 +135,18 @@ export class FalconServer implements AsyncDisposable {
     if (value === undefined) return refused(400, 'invalid filter')
     const found = [...this.#iocs].filter(([, ioc]) => ioc.type === type && ioc.value === value)
     return [200, { resources: found.map(([id]) => id) }]
+  }
+
+  /** A page of those with a source, and a token for the next one. */
+  #list(parameters: URLSearchParams): Answer {
+    const [, source] = /^source:'([^']+)'$/.exec(parameters.get('filter') ?? '') ?? []
+    const limit = Number(parameters.get('limit') ?? 100)
+    if (source === undefined || limit > 2000) return refused(400, 'invalid filter or limit')
+    const from = Number(parameters.get('after') ?? 0)
+    const found = [...this.#iocs].filter(([, ioc]) => ioc['source'] === source)
+    const end = Math.min(from + Math.min(limit, this.#pageSize), found.length)
+    const resources = found.slice(from, end).map(([id, ioc]) => Object.assign({ id }, ioc))
+    return [200, { resources, meta: { pagination: end < found.length ? { after: String(end) } : {} } }]
   }
 
   #create(ioc: Ioc): Answer {
