@@ -271,7 +271,8 @@ export class Checkpointer {
   #report(problem: StreamConnectorError | undefined): void {
     const changed = (problem === undefined) !== (this.#problem === undefined)
     this.#problem = problem
-    if (!changed) return
+    // Another copy leads: whoever owns the store learns that from its lease, and this one starts over.
+    if (!changed || problem?.code === 'STATE_LOST') return
     this.#options.onNotice(
       problem === undefined ? { kind: 'state-restored' } : { kind: 'state-not-written', error: problem },
     )

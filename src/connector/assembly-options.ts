@@ -9,7 +9,8 @@ import { type LazyLookups } from '../session/lazy-lookups.ts'
 import { type Progress } from '../session/progress.ts'
 import { type LoadedSettings } from '../settings/reading/load-settings.ts'
 import { type StateFolderNote } from '../store/state-folder-note.ts'
-import { type StateStore } from '../store/state-store.ts'
+import { type LeaseGuard } from '../store/lease-guard.ts'
+import { type StateOpenOptions, type StateStore } from '../store/state-store.ts'
 import { type TargetLimits } from '../flow/target-limits.ts'
 import { type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
@@ -45,5 +46,10 @@ export interface AssemblyOptions extends RuntimeOptions {
   readonly ownUser: OwnUser
   /** Aborted when work in flight is abandoned. */
   readonly givenUp: AbortSignal
+  readonly lease: LeaseGuard
+  /** For the wait for a state that copies share. */
+  readonly opening: StateOpenOptions
+  /** The state is open. */
+  readonly onOpen: () => void
   readonly onStop: (verdict: Verdict) => void
 }

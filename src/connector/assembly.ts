@@ -194,7 +194,7 @@ export class Assembly {
   async close(steps: StopSteps, pingLast: () => Promise<void>): Promise<void> {
     if (!this.isOpened) return
     const { checkpointer, engine, uncleanShutdown } = this
-    const { hooks, store, progress } = this.#options
+    const { store, progress } = this.#options
     // Without its state open, there is nothing to save.
     const hasState = this.#hasState
     if (hasState) await steps.take('Saving the state', () => checkpointer.flush(true))
@@ -202,6 +202,19 @@ export class Assembly {
     checkpointer.stop()
     if (hasState && engine.size === 0 && checkpointer.problem === undefined)
       await steps.take('Saving the state', () => uncleanShutdown.note(store, progress.safe))
+    await this.closeResources(steps)
+  }
+
+  /** Starts and writes nothing more, because another copy may be working. */
+  halt(): void {
+    this.engine.stop()
+    this.checkpointer.stop()
+    this.deadLetters.stop()
+  }
+
+  /** Closes what {@link open} opened, without saving. */
+  async closeResources(steps: StopSteps): Promise<void> {
+    const { hooks, store } = this.#options
     await steps.take('close()', () => hooks.close?.())
     await steps.take('Closing the state', () => store.close())
   }
@@ -269,7 +282,7 @@ export class Assembly {
 
   /** Creates the hook runner of a route, or of events without a route. */
   #handlerOf(route: Route | undefined): HookRunner {
-    const { hooks, loaded, clock, limits, logger, observation, givenUp } = this.#options
+    const { hooks, loaded, clock, limits, logger, observation, givenUp, lease } = this.#options
     const names = ['transform', 'find', 'create', 'update', 'delete', 'flush'] as const
     return new HookRunner({
       hooks: observation.timings.watch(hooks, names, route?.name),
@@ -284,14 +297,17 @@ export class Assembly {
       stopped: givenUp,
       tracing: observation.tracing,
       limits,
+      lease,
     })
   }
 
   async #open(openTarget: (open: () => Promise<void>) => Promise<void>): Promise<void> {
     const { store, loaded, hooks, logger } = this.#options
     await this.#options.observation.tracing.open()
-    const { fresh, isOpenToOthers } = await store.open(loaded.settings.connector.id)
+    const { opening, onOpen } = this.#options
+    const { fresh, isOpenToOthers } = await store.open(loaded.settings.connector.id, opening)
     this.#hasState = true
+    onOpen()
     if (isOpenToOthers === true) {
       logger.error(
         'Any user of this machine can write to the state folder (CONNECTOR_STATE_DIR), which lets them change what the connector does and where it starts. Restrict the folder to the user of the connector (chmod 700)',

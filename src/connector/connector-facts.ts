@@ -1,6 +1,7 @@
 import { type CountedPlatform } from '../observe/facts/counted-platform.ts'
 import { type ObservedFacts } from '../observe/facts/observed-facts.ts'
 import { type StreamWatch } from '../observe/facts/stream-watch.ts'
+import { type LeaseGuard } from '../store/lease-guard.ts'
 import { type RuntimeOptions } from './assembly-options.ts'
 import { type Assembly } from './assembly.ts'
 import { type LazyLookups } from '../session/lazy-lookups.ts'
@@ -9,9 +10,11 @@ import { type Session } from '../session/session.ts'
 import { type Lifecycle } from './lifecycle.ts'
 
 /** Why the state cannot be written or read; undefined if it can. */
-function stateProblemOf({ checkpointer, deadLetterCheck }: Assembly): string | undefined {
+function stateProblemOf({ checkpointer, deadLetterCheck }: Assembly, lease: LeaseGuard): string | undefined {
   const problem = checkpointer.problem ?? checkpointer.state.problem
   if (problem !== undefined) return problem.message
+  if (lease.isWithheld)
+    return 'the lease of the state could not be renewed in time, and no hook starts until it is'
   const { problem: unread } = deadLetterCheck
   return unread === undefined ? undefined : `dead letters cannot be read: ${unread.message}`
 }
@@ -37,7 +40,7 @@ export function connectorFacts(sources: FactSources): ObservedFacts {
     hanging: () => engine.hanging(),
     failingForMs: engine.failingForMs,
     stream: stream.facts(),
-    stateProblem: stateProblemOf(assembly),
+    stateProblem: stateProblemOf(assembly, sources.lease),
     lookupProblem: lookups.problem?.message,
     checkpointAgeMs: checkpointer.ageMs,
     pings: platform.pings,
@@ -48,6 +51,7 @@ export function connectorFacts(sources: FactSources): ObservedFacts {
     waitsFor: lifecycle.waitsFor,
     movedPosition: session.moved,
     secondCopy: session.copy,
+    leader: sources.leader,
   }
 }
 
@@ -60,4 +64,7 @@ export interface FactSources extends Pick<RuntimeOptions, 'loaded' | 'clock'> {
   readonly platform: CountedPlatform
   readonly stream: StreamWatch
   readonly lifecycle: Lifecycle
+  readonly lease: LeaseGuard
+  /** The copy that leads, if several share the state. */
+  readonly leader: string | undefined
 }

@@ -24,6 +24,17 @@ export async function finishWork(engine: Engine, options: FinishOptions): Promis
   await isDoneWithin(engine.rest(), giveUpMs, clock)
 }
 
+/**
+ * Lets the hooks that are running return, and starts nothing more: another copy of the connector works now, and
+ * delivers the rest.
+ *
+ * @param limitMs time for that. A hook that ignores its signal must not keep this copy from waiting for its turn.
+ */
+export async function abandonWork(engine: Engine, limitMs: number, clock: Clock): Promise<void> {
+  engine.stop()
+  await isDoneWithin(engine.rest(), limitMs, clock)
+}
+
 /** Options for {@link finishWork}. */
 export interface FinishOptions {
   /** Whether a failure stops the connector: then only running calls are awaited. */

@@ -3,8 +3,9 @@ import { type ConnectorState } from '../contract/notices.ts'
 
 const moves: Readonly<Record<ConnectorState, readonly ConnectorState[]>> = {
   idle: ['starting', 'stopping'],
-  starting: ['running', 'stopping', 'failed'],
-  running: ['stopping', 'failed'],
+  starting: ['running', 'standby', 'stopping', 'failed'],
+  standby: ['starting', 'stopping', 'failed'],
+  running: ['standby', 'stopping', 'failed'],
   stopping: ['stopped', 'failed'],
   stopped: [],
   failed: ['stopping'],

@@ -5,6 +5,7 @@ import { scrubbed } from '../observe/log/scrub.ts'
 import { type SettingsDefinition } from '../settings/schemas/define-settings.ts'
 import { loadSettings, type LoadedSettings } from '../settings/reading/load-settings.ts'
 import { type Defaults, namedDefaults } from '../settings/reading/resolve-defaults.ts'
+import { storeAtUrl } from './store-at-url.ts'
 import { SqliteStore } from '../store/sqlite-store.ts'
 import { chooseStateFolder } from '../store/state-folder.ts'
 import { stateFolderNote } from '../store/state-folder-note.ts'
@@ -72,8 +73,9 @@ export function prepareConnector(
       logger.error('A notice listener threw an error', { error })
     }
   }
+  const stateUrl = options.store === undefined ? connector.state_url?.reveal() : undefined
   const folder =
-    options.store === undefined
+    options.store === undefined && stateUrl === undefined
       ? chooseStateFolder({ named: connector.state_dir, connectorId: connector.id, env: options.env })
       : undefined
   const files =
@@ -91,7 +93,11 @@ export function prepareConnector(
     hooks,
     files,
     loaded,
-    store: options.store ?? new SqliteStore({ directory: folder!.path, connectorId: connector.id }),
+    store:
+      options.store ??
+      (stateUrl === undefined
+        ? new SqliteStore({ directory: folder!.path, connectorId: connector.id })
+        : storeAtUrl(stateUrl, { leaseMs: connector.lease_ms })),
     folderNote: folder && stateFolderNote(folder),
     clock,
     random: options.random ?? systemRandom,

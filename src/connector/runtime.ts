@@ -10,36 +10,32 @@ import { PlatformKnowledge } from '../lookups/platform-knowledge.ts'
 import { requireStreamId } from '../opencti/stream-check.ts'
 import { systemClock } from '../util/clock.ts'
 import { type RuntimeOptions } from './assembly-options.ts'
-import { Assembly } from './assembly.ts'
-import { connectorFacts, type FactSources } from './connector-facts.ts'
+import { connectorFacts } from './connector-facts.ts'
 import { connectorStatus, type ConnectorStatus } from '../observe/connector-status.ts'
 import { type OwnUser } from '../contract/own-user.ts'
 import { type ReconcileOptions, type ReconcileReport } from '../contract/reconcile-report.ts'
 import { HookRequests } from '../target/hook-call.ts'
 import { finishWork } from './finish-work.ts'
-import { GivenMessages } from './given-messages.ts'
+import { type GivenMessages } from './given-messages.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { type ConnectorNotice } from '../contract/notices.ts'
 import { wordsOfNotice } from '../observe/notices/words-of-notice.ts'
-import { openTarget } from './open-target.ts'
 import { LazyLookups } from '../session/lazy-lookups.ts'
-import { keepTrying } from '../session/keep-trying.ts'
 import { platformHttpOptions } from '../session/platform-http-options.ts'
-import { Progress } from '../session/progress.ts'
-import { Session } from '../session/session.ts'
 import { statusDetails } from './status-details.ts'
-import { StreamReading } from './stream-reading.ts'
+import { type StreamReading } from './stream-reading.ts'
 import { lastPingMs, lastStepsMs, StopSteps } from './stop-steps.ts'
 import { summarize } from './summarize.ts'
+import { Tenure } from './tenure.ts'
 
-/** One connector from start to stop: its platform, its stream, and the stages in between. */
+/** One connector from start to stop: its endpoints, its turns of leading, and how it ends. */
 export class Runtime {
   readonly #options: RuntimeOptions
   readonly #lifecycle: Lifecycle
-  readonly #progress = new Progress()
   readonly #ownUser: OwnUser = {}
-  #built: Stages | undefined
-  readonly #session: Session
+  #present: Tenure | undefined
+  /** Leaving one tenure, and waiting for the next. */
+  #changing: Promise<void> | undefined
   readonly #http: KyInstance
   readonly #platform: CountedPlatform
   /** Platform lookups for hooks. */
@@ -61,7 +57,7 @@ export class Runtime {
     }
     const options = { ...given, onNotice }
     this.#options = options
-    const { loaded, clock, random, logger, store } = options
+    const { loaded, clock, logger, store } = options
     this.#lifecycle = new Lifecycle((state) => onNotice({ kind: 'state', state }))
     this.#http = createPlatformHttp(platformHttpOptions(loaded.settings.opencti))
     this.#platform = new CountedPlatform(this.#http, loaded.settings.opencti.url)
@@ -73,76 +69,41 @@ export class Runtime {
       logger,
       redactor: options.redactor,
       lists: options.files?.served,
-      facts: () => connectorFacts(this.#stages),
+      facts: () => connectorFacts(this.#tenure),
       calls: HookRequests,
       status: () => ({ ...this.status() }),
-      details: () => statusDetails(this.#assembly, store, clock, options.redactor),
-    })
-    this.#session = new Session({
-      platform: this.#platform,
-      settings: loaded.settings.connector,
-      store,
-      clock,
-      random,
-      logger,
-      ownUser: this.#ownUser,
-      // Fields of the author's class come after this.
-      holdsItems: () => given.hooks.replaceAll !== undefined || given.files !== undefined,
-      save: async () => {
-        await this.#assembly.checkpointer.flush(true)
-        return this.#progress.text()
-      },
-      onReset: (state) => this.reading.restart(state),
-      onNotice,
+      details: () => statusDetails(this.#tenure.assembly, store, clock, options.redactor),
     })
   }
 
   /** Built on first use: hooks can be class fields, which exist only after the constructor. */
-  get #stages(): Stages {
-    return (this.#built ??= this.#build())
-  }
-
-  get #assembly(): Assembly {
-    return this.#stages.assembly
-  }
-
-  #build(): Stages {
-    const shared = {
+  get #tenure(): Tenure {
+    return (this.#present ??= new Tenure({
       ...this.#options,
-      progress: this.#progress,
       lifecycle: this.#lifecycle,
-      givenUp: this.#givenUp.signal,
+      observation: this.#observation,
       http: this.#http,
       platform: this.#platform,
-    }
-    const assembly = new Assembly({
-      ...shared,
-      observation: this.#observation,
       lookups: this.lookups,
       knowledge: new PlatformKnowledge(this.#http, this.#options.loaded.settings.opencti.url),
       ownUser: this.#ownUser,
+      stopping: this.#stopping.signal,
+      givenUp: this.#givenUp.signal,
       onStop: (verdict) => {
         this.#failure ??= new StreamConnectorError('STOP', this.#options.redactor.clean(verdict.reason))
         void this.stop()
       },
-    })
-    const known = { ...shared, assembly, session: this.#session, stream: this.#observation.stream }
-    return {
-      ...known,
-      lookups: this.lookups,
-      messages: new GivenMessages(assembly, shared),
-      reading: new StreamReading(known),
-    }
+    }))
   }
 
   /** Delivers messages that are handed in. */
   get messages(): GivenMessages {
-    return this.#stages.messages
+    return this.#tenure.messages
   }
 
   /** Reads the live stream. */
   get reading(): StreamReading {
-    return this.#stages.reading
+    return this.#tenure.reading
   }
 
   /** The author's metrics. */
@@ -156,9 +117,10 @@ export class Runtime {
   }
 
   status(): ConnectorStatus {
-    const status = connectorStatus(connectorFacts(this.#stages), {
-      position: this.#progress.position,
-      reconcile: this.#assembly.reconcile.last,
+    const { progress, assembly } = this.#tenure
+    const status = connectorStatus(connectorFacts(this.#tenure), {
+      position: progress.position,
+      reconcile: assembly.reconcile.last,
       endpoints: this.#observation.addresses,
     })
     return scrubbed(status, this.#options.redactor)
@@ -166,7 +128,7 @@ export class Runtime {
 
   /** Compares target, id map, and platform, and repairs; rejects if that could not be completed. */
   reconcile(options: ReconcileOptions): Promise<ReconcileReport> {
-    return this.#assembly.reconcile.now(options, this.#stopping.signal).catch((error: unknown) => {
+    return this.#tenure.assembly.reconcile.now(options, this.#stopping.signal).catch((error: unknown) => {
       scrubError(error, this.#options.redactor)
       throw error
     })
@@ -179,10 +141,7 @@ export class Runtime {
       await this.#start(this.#stopping.signal)
     } catch (error) {
       if (this.#stopping.signal.aborted) return
-      scrubError(error, this.#options.redactor)
-      this.#failure = error as Error
-      this.#lifecycle.move('failed')
-      await this.stop()
+      await this.#fail(error)
       throw error
     }
   }
@@ -207,7 +166,7 @@ export class Runtime {
 
   /** Reports an unhandled error. @param isGoingOn whether the connector continues. */
   noteUnhandled(error: unknown, isGoingOn: boolean): void {
-    const running = this.#assembly.engine.running().slice(0, 10)
+    const running = this.#tenure.assembly.engine.running().slice(0, 10)
     this.#options.onNotice({
       kind: 'unhandled-error',
       error: describeError(error),
@@ -218,7 +177,7 @@ export class Runtime {
   }
 
   async #start(signal: AbortSignal): Promise<void> {
-    const { loaded, logger, hooks, folderNote } = this.#options
+    const { loaded, logger, folderNote } = this.#options
     const { connector } = loaded.settings
     requireStreamId(connector.live_stream_id)
     logger.info('Settings loaded', { settings: loaded.source, connector_id: connector.id })
@@ -227,31 +186,63 @@ export class Runtime {
     for (const deadFilter of loaded.deadFilters) logger.error(deadFilter)
     if (folderNote !== undefined) logger[folderNote.isGrave ? 'error' : 'warn'](folderNote.message)
     await this.#observation.open()
-    this.#lifecycle.waitFor('the target to be ready')
-    await this.#assembly.open((open) => openTarget(open, this.#options, signal))
-    this.#lifecycle.waitFor('the platform')
-    await this.reading.prepare(signal)
-    this.#lifecycle.waitFor('the live stream')
-    await this.reading.untilReadable(signal)
-    this.#lifecycle.waitFor('the target')
-    const check = async () => hooks.check?.(signal)
-    await keepTrying(check, 'The target is not ready yet', this.#options, signal, () => true)
-    this.#lifecycle.waitFor(undefined)
-    await this.#assembly.resume()
-    this.reading.begin()
-    this.#lifecycle.move('running')
-    void this.#session.run(signal)
-    this.#assembly.runInBackground(signal)
+    await this.#lead(signal)
     void summarize(() => this.status(), this.#options, signal)
+  }
+
+  /** Resolves once the stream is being read, however often another copy is faster. */
+  async #lead(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const tenure = this.#tenure
+      try {
+        await tenure.begin()
+        void this.#watch(tenure, signal)
+        return
+      } catch (error) {
+        if (signal.aborted || tenure.loss === undefined) throw error
+      }
+      await this.#leave(tenure, signal)
+    }
+  }
+
+  /** Starts over when another copy has taken over. */
+  async #watch(tenure: Tenure, signal: AbortSignal): Promise<void> {
+    await tenure.whenLost
+    if (signal.aborted) return
+    this.#changing = this.#leave(tenure, signal).then(() => this.#lead(signal))
+    try {
+      await this.#changing
+    } catch (error) {
+      if (!signal.aborted) await this.#fail(error)
+    }
+  }
+
+  async #leave(tenure: Tenure, signal: AbortSignal): Promise<void> {
+    const { loaded, logger, onNotice } = this.#options
+    onNotice({ kind: 'lease-lost', error: tenure.loss as StreamConnectorError })
+    if (!signal.aborted && this.#lifecycle.state !== 'standby') this.#lifecycle.move('standby')
+    this.#lifecycle.waitFor('its abandoned work to end')
+    await tenure.leave(new StopSteps({ graceMs: loaded.delivery.stopGraceMs, clock: systemClock, logger }))
+    this.#lifecycle.waitFor(undefined)
+    this.#present = undefined
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    scrubError(error, this.#options.redactor)
+    this.#failure = error as Error
+    this.#lifecycle.move('failed')
+    await this.stop()
   }
 
   async #stop(): Promise<void> {
     const { loaded, logger, clock } = this.#options
-    const { assembly, reading, messages } = this.#stages
     this.#lifecycle.move('stopping')
     this.#stopping.abort(new StreamConnectorError('LIFECYCLE', 'The connector was asked to stop.'))
     // Whoever waits for the process to end uses the machine's clock.
     const steps = new StopSteps({ graceMs: loaded.delivery.stopGraceMs, clock: systemClock, logger })
+    await steps.take('Leaving', () => this.#changing?.catch(() => {}), steps.leftMs(2 * lastStepsMs))
+    const tenure = this.#tenure
+    const { assembly, reading, messages, session } = tenure
     const closed = reading.close()
     await steps.take('Ending the stream', () => closed, steps.leftMs(2 * lastStepsMs))
     await steps.take('Finishing work', () =>
@@ -268,9 +259,12 @@ export class Runtime {
     // The last ping must not undo a reset that was noticed before.
     await steps.take('Applying the reset', () => reading.untilReset(), steps.leftMs(lastStepsMs))
     reading.ignoreResets()
-    await assembly.close(steps, async () => {
-      if (reading.hasBegun) await this.#session.pingLast(Math.min(lastPingMs, steps.leftMs(lastStepsMs)))
-    })
+    if (tenure.loss !== undefined) await assembly.closeResources(steps)
+    else {
+      await assembly.close(steps, async () => {
+        if (reading.hasBegun) await session.pingLast(Math.min(lastPingMs, steps.leftMs(lastStepsMs)))
+      })
+    }
     this.#failure ??= steps.failure
     await this.#observation.close()
     this.#lifecycle.move(this.#failure === undefined ? 'stopped' : 'failed')
@@ -280,10 +274,4 @@ export class Runtime {
     if (this.#failure === undefined) this.#finished.resolve()
     else this.#finished.reject(this.#failure)
   }
-}
-
-/** Where events and messages pass through, and what is known about them. */
-interface Stages extends FactSources {
-  readonly messages: GivenMessages
-  readonly reading: StreamReading
 }

@@ -142,6 +142,9 @@ export abstract class TargetHooks<Item> {
   /**
    * Opens resources the hooks use. Runs before any other hook: once, or again and again while it fails because the target does
    * not answer or refuses the credentials. Other errors stop the start.
+   *
+   * A copy of the connector that waits while another one leads opens nothing yet. One that led before, and lost
+   * the lease of the state, calls {@link close} at once, and `open` again when it leads again.
    */
   open?(): MaybePromise<void>
 
@@ -153,7 +156,10 @@ export abstract class TargetHooks<Item> {
    */
   loadPosition?(signal: AbortSignal): MaybePromise<string | undefined>
 
-  /** Closes what {@link open} opened. Runs once, after everything else. */
+  /**
+   * Closes what {@link open} opened. Runs once, after everything else; also when another copy of the connector
+   * has taken over, and then {@link open} may follow.
+   */
   close?(): MaybePromise<void>
 }
 

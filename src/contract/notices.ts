@@ -23,6 +23,13 @@ export type ConnectorNotice =
    */
   | { readonly kind: 'stream-lost'; readonly reason: string }
   | { readonly kind: 'stream-restored' }
+  /** Another copy of the connector leads; this one waits, and takes over when that one stops. */
+  | { readonly kind: 'standby'; readonly leader: string }
+  /**
+   * Another copy of the connector may have taken over, because this one did not renew its lease in time. It
+   * abandons its work, and waits for its turn.
+   */
+  | { readonly kind: 'lease-lost'; readonly error: StreamConnectorError }
   /** The lifecycle state changed. */
   | { readonly kind: 'state'; readonly state: ConnectorState }
   /** Everything that existed at the connector's first start has been received. */
@@ -184,5 +191,8 @@ export type ConnectorNotice =
   /** The comparison failed. Nothing was repaired; the next comparison retries. */
   | { readonly kind: 'reconcile-failed'; readonly error: StreamConnectorError }
 
-/** Lifecycle state. Moves only left to right, except that `failed` can follow any state. */
-export type ConnectorState = 'idle' | 'starting' | 'running' | 'stopping' | 'stopped' | 'failed'
+/**
+ * Lifecycle state. Moves only left to right, except that `failed` can follow any state. A copy of the connector
+ * is on `standby` while another one leads, and then starts (again).
+ */
+export type ConnectorState = 'idle' | 'starting' | 'standby' | 'running' | 'stopping' | 'stopped' | 'failed'

@@ -1,4 +1,5 @@
 import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
+import { type LeaseGuard } from '../store/lease-guard.ts'
 import { type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { Condition } from '../util/condition.ts'
@@ -43,6 +44,8 @@ export class RouteEngine implements OverdueListener {
   /** Duration of the longest successful call, in milliseconds. */
   #longestMs = 0
   #isPumping = false
+  readonly #lease: RouteEngineOptions['lease']
+  #isWaitingForLease = false
   #isStopped = false
   #cancelWake: (() => void) | undefined
 
@@ -53,6 +56,7 @@ export class RouteEngine implements OverdueListener {
     this.#route = options.route
     this.#clock = clock
     this.#random = options.random
+    this.#lease = options.lease
     this.#lanes = new Lanes(precedenceOf(delivery.ordering))
     this.gate = new Gate({
       ...options,
@@ -182,13 +186,28 @@ export class RouteEngine implements OverdueListener {
     return dropped
   }
 
+  /** Whether nothing may start now; if so, starts what may start once the lease is held again. */
+  #waitsForLease(): boolean {
+    const held = this.#lease?.whenHeld()
+    if (held === undefined) return false
+    if (!this.#isWaitingForLease) void this.#pumpAfter(held)
+    return true
+  }
+
+  async #pumpAfter(held: Promise<void>): Promise<void> {
+    this.#isWaitingForLease = true
+    await held
+    this.#isWaitingForLease = false
+    this.pump()
+  }
+
   /**
    * Starts what may start.
    *
    * @param isReceiving whether more may be pushed in this turn.
    */
   pump(isReceiving = false): void {
-    if (this.#isPumping || this.#isStopped) return
+    if (this.#isPumping || this.#isStopped || this.#waitsForLease()) return
     this.#isPumping = true
     try {
       while (this.#lanes.peek() !== undefined) {
@@ -358,6 +377,11 @@ export interface RouteEngineOptions {
   readonly limits?: Pick<TargetLimits, 'countsHooks'> | undefined
   /** Whether operations are sent in batches. */
   readonly bulk: boolean
+  /**
+   * Operations start only while it is held.
+   * @default none
+   */
+  readonly lease?: Pick<LeaseGuard, 'whenHeld'> | undefined
   /** Route of the operations. Undefined without routes. */
   readonly route?: string | undefined
 }

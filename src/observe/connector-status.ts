@@ -10,6 +10,8 @@ import { type ReconcileReport } from '../contract/reconcile-report.ts'
 /** Snapshot of a connector's status. */
 export interface ConnectorStatus extends EventCounts {
   readonly state: ConnectorState
+  /** The copy of the connector that leads, if several share the state: its host name and process id. */
+  readonly leader: string | undefined
   /** Status of each route, by name; each counts its own operations. Empty without routes. */
   readonly routes: Readonly<Record<string, RouteAccount>>
   /** Size of received, unfinished events, in bytes. */
@@ -61,6 +63,7 @@ export function connectorStatus(
     skippedByReason: facts.skippedByReason,
     retries: facts.retries,
     state: facts.state as ConnectorState,
+    leader: facts.leader,
     routes: Object.fromEntries(facts.routes),
     bytesInFlight: facts.bytesInFlight,
     catchingUp: facts.catchingUp,

@@ -163,8 +163,12 @@ export class Observation {
   }
 
   #ready(): HttpAnswer {
-    const reasons = readiness(this.#options.facts())
-    return this.#json(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons })
+    const facts = this.#options.facts()
+    const reasons = readiness(facts)
+    const isReady = reasons.length === 0
+    // Which copies are on standby, if several share the state.
+    const turn = facts.leader === undefined ? {} : { state: facts.state, leader: facts.leader }
+    return this.#json(isReady ? 200 : 503, { ready: isReady, reasons, ...turn })
   }
 
   async #report(): Promise<StatusReport> {

@@ -33,6 +33,8 @@ export class CopyWatch {
   #seen: string | undefined
   #copy: string | undefined
   #quietLooks = 0
+  /** Runs on the same state, which are over: the state has one holder at a time. */
+  #former: ReadonlySet<string> = new Set()
 
   /** @param nowMs the platform's current time, in milliseconds since 1970. */
   constructor(nowMs: () => number) {
@@ -66,11 +68,18 @@ export class CopyWatch {
    * @returns the run that wrote it, if the state file does not know it.
    */
   begin(found: string | undefined, pushed: readonly string[]): OtherRun | undefined {
+    this.#former = new Set(pushed.flatMap((text) => writerOf(text)?.run ?? []))
     const writer = writerOf(found)
     if (writer === undefined) return undefined
     this.#seen = markOf(writer)
-    if (pushed.some((text) => writerOf(text)?.run === writer.run)) return undefined
+    if (this.#former.has(writer.run)) return undefined
     return { host: writer.host, agoMs: Math.max(0, this.#nowMs() - millisecondsOfIsoDate(writer.at)!) }
+  }
+
+  /** Whether a run wrote the state on the platform whose work this one continues. */
+  isOfFormer(text: string | undefined): boolean {
+    const run = writerOf(text)?.run
+    return run !== undefined && this.#former.has(run)
   }
 
   /** Whether a run found at startup may still be running. */
@@ -86,7 +95,9 @@ export class CopyWatch {
   look(found: string | undefined): boolean {
     if (found === undefined) return false
     const writer = writerOf(found)
-    if (writer === undefined || writer.run === this.#run || markOf(writer) === this.#seen) {
+    // A former leader may write once more when it wakes from a freeze, before it learns that it was replaced.
+    const isQuiet = writer === undefined || this.isOfFormer(found) || markOf(writer) === this.#seen
+    if (isQuiet || writer.run === this.#run) {
       if (++this.#quietLooks >= looksUntilGone) this.#copy = undefined
       return false
     }

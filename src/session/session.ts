@@ -186,7 +186,9 @@ export class Session {
   }
 
   async #ping(signal: AbortSignal): Promise<void> {
-    const { platform, settings } = this.#options
+    const { platform, settings, store } = this.#options
+    // Another copy may lead, and have told the platform a later position.
+    if (store.lease?.isHeld === false) return
     if (this.#resetsUnderWay > 0) return this.#echo(signal)
     const saved = await this.#options.save()
     const sent = this.#isEnding ? saved : this.#copies.signed(saved)
@@ -258,7 +260,8 @@ export class Session {
     if (isOfCopy && !hadCopy)
       this.#options.onNotice({ kind: 'second-copy', host: this.#copies.copy!, isCertain: true })
     const before = this.#moved
-    this.#moved = isOfCopy ? undefined : movedPosition(found, this.#pushed)
+    const isKnown = isOfCopy || this.#copies.isOfFormer(found)
+    this.#moved = isKnown ? undefined : movedPosition(found, this.#pushed)
     if (before === undefined && this.#moved !== undefined)
       this.#options.onNotice({ kind: 'moved', ...this.#moved })
   }

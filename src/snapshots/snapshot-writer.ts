@@ -6,6 +6,7 @@ import { judge, type Verdict } from '../errors/verdict.ts'
 import { type EventCounters } from '../events/event-counters.ts'
 import { type ItemList, type ListDigest } from '../items/item-list.ts'
 import { type ResolvedSnapshotOptions } from '../settings/schemas/delivery-options.ts'
+import { type LeaseGuard } from '../store/lease-guard.ts'
 import { backoffMs, type Random } from '../util/backoff.ts'
 import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
@@ -162,7 +163,7 @@ export class SnapshotWriter {
 
   /** @returns the id of the target's job; undefined if it has taken the list. */
   async #replaceAll(digest: ListDigest, signal: AbortSignal): Promise<string | undefined> {
-    const { hooks, list, logger, route, files } = this.#options
+    const { hooks, list, logger, route, files, lease } = this.#options
     let isWhole = false
     const items = {
       async *[Symbol.asyncIterator](): AsyncGenerator<unknown> {
@@ -175,7 +176,10 @@ export class SnapshotWriter {
     isWhole = false
     const context: SnapshotContext = { ...digest, route, signal, logger }
     // A hook may ignore the signal.
-    const answer = await raceWithSignal(signal, async () => hooks.replaceAll!(items, context))
+    const answer = await raceWithSignal(signal, async () => {
+      await lease?.whenHeld()
+      return hooks.replaceAll!(items, context)
+    })
     if (!isWhole)
       throw new StreamConnectorError(
         'HOOK_RESULT',
@@ -255,6 +259,8 @@ export interface SnapshotWriterOptions {
   /** Lists to write to files. @default none */
   readonly files: ListFiles | undefined
   readonly list: ItemList
+  /** `replaceAll` is called only while it is held. @default none */
+  readonly lease?: Pick<LeaseGuard, 'whenHeld'> | undefined
   readonly snapshot: ResolvedSnapshotOptions
   readonly route: string | undefined
   /** Of all events, and of those of the route. */

@@ -7,6 +7,8 @@ import { type Clock } from '../util/clock.ts'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Condition } from '../util/condition.ts'
 import { isThenable } from '../util/is-thenable.ts'
+import { raceWithSignal } from '../util/race-with-signal.ts'
+import { type LeaseGuard } from '../store/lease-guard.ts'
 
 /** How long to wait for a hook that ignores its signal before reporting it, as a share of the limit. */
 const overdueShare = 0.5
@@ -56,10 +58,15 @@ export class HookCall {
    * through `this.http`. A hook that may have an effect is still awaited, however long it takes: its effect
    * could otherwise come after that of the next attempt or of a newer event, and would stay.
    *
+   * Waits while the lease of the state is not held: this process may have been frozen since the last call.
+   *
    * @throws StreamConnectorError `HOOK_TIMEOUT` if the hook did not succeed within the limit, nor explain
-   *   itself after it.
+   *   itself after it; `STATE_LOST` if another copy of the connector works instead.
    */
   run<T>(name: string, call: () => T | Promise<T>): T | Promise<T> {
+    const { lease, stopped } = this.#limits
+    const held = lease?.whenHeld()
+    if (held !== undefined) return raceWithSignal(stopped, () => held).then(() => this.run(name, call))
     return this.#trace === undefined
       ? this.#run(name, call)
       : this.#trace.run(name, () => this.#run(name, call))
@@ -119,6 +126,11 @@ export interface HookLimits {
    * @default none does
    */
   readonly requests?: { readonly countsRequests: boolean } | undefined
+  /**
+   * Without it, hooks may start at any time.
+   * @default none
+   */
+  readonly lease?: Pick<LeaseGuard, 'whenHeld'> | undefined
 }
 
 /** A late error counts if it is about the event, but not if it only says the call was interrupted. */

@@ -39,6 +39,7 @@ export class HookRunner implements OperationHandler {
       timeoutMs: options.delivery.hookTimeoutMs,
       stopped: options.stopped,
       requests: options.limits,
+      lease: options.lease,
     }
     this.#whole = new TargetEffects(options, this.#limits)
     this.#entities = new EntityEffects(options, this.#whole)
@@ -156,6 +157,8 @@ export interface HookRunnerOptions extends TargetEffectsOptions {
    * @default they may not
    */
   readonly limits?: HookLimits['requests']
+  /** @default none */
+  readonly lease?: HookLimits['lease']
 }
 
 function forFlush(operation: Operation): FlushOperation<unknown> {

@@ -48,6 +48,8 @@ export interface ObservedFacts extends EventCounts, Trouble {
   readonly state: string
   /** What startup is waiting for. Undefined if nothing. */
   readonly waitsFor?: string | undefined
+  /** The copy that leads, if several share the state. Undefined otherwise. */
+  readonly leader?: string | undefined
   readonly bytesInFlight: number
   /** Number of dead letters, and their maximum. */
   readonly deadLettersKept: number

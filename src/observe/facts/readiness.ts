@@ -25,6 +25,8 @@ export function hangingText({ entityId, kind, route, forMs }: HangingCall): stri
 export function readiness(facts: ObservedFacts): readonly Unreadiness[] {
   const reasons: Unreadiness[] = []
   const add = (part: Unreadiness['part'], reason: string) => reasons.push({ part, reason })
+  // Its work is to wait: a rolling update ends the old copy, which leads, once the new one is ready.
+  if (facts.state === 'standby' && facts.waitsFor === undefined) return reasons
   const isRunning = facts.state === 'running'
   if (!isRunning) {
     add(

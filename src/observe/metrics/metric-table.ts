@@ -178,6 +178,12 @@ export const metricTable: readonly MetricRow[] = [
     read: (facts) => facts.checkpointAgeMs / 1000,
   },
   {
+    name: 'opencti_stream_standby',
+    help: '1 while another copy of the connector leads and this one waits.',
+    type: 'gauge',
+    read: (facts) => flag(facts.state === 'standby'),
+  },
+  {
     name: 'opencti_stream_ready',
     help: '1 when /readyz answers 200.',
     type: 'gauge',

@@ -17,6 +17,18 @@ const table: {
     attributes: { reason },
   }),
   'stream-restored': () => ({ level: 'info', message: 'The live stream is back' }),
+  standby: ({ leader }) => ({
+    level: 'info',
+    message: 'Another copy of this connector leads; this one takes over when that one stops',
+    attributes: { leader },
+  }),
+  'lease-lost': ({ error }) => ({
+    level: 'error',
+    message:
+      'Another copy of this connector has taken over. This one abandons its work, which the other copy does again, and waits for its turn',
+    attributes: { error: error.message },
+    error: { what: 'lease lost', text: error.message },
+  }),
   state: ({ state }) => ({ level: 'info', message: stateWords[state] }),
   'caught-up': ({ position }) => ({
     level: 'info',
@@ -270,6 +282,7 @@ function named(route: string | undefined): LogAttributes {
 const stateWords: Readonly<Record<ConnectorState, string>> = {
   idle: 'Connector is idle',
   starting: 'Connector is starting',
+  standby: 'Connector is on standby',
   running: 'Connector is running',
   stopping: 'Connector is stopping',
   stopped: 'Connector has stopped',

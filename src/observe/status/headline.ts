@@ -11,6 +11,7 @@ export interface Headline {
     | 'catching up'
     | 'behind'
     | 'starting'
+    | 'standby'
     | 'stopping'
     | 'paused: target down'
     | 'paused: all refused'
@@ -40,6 +41,12 @@ const longPauseMs = 10_000
 export function headlineOf(facts: ObservedFacts): Headline {
   const reasons = readiness(facts)
   if (reasons.length > 0) return troubleOf(facts, reasons)
+  if (facts.state === 'standby')
+    return {
+      state: 'standby',
+      tone: 'good',
+      reason: `Another copy of this connector leads (${facts.leader ?? 'unknown'}). This one takes over when that one stops.`,
+    }
   if (facts.secondCopy !== undefined)
     return {
       state: 'second copy',

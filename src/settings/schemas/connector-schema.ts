@@ -7,6 +7,9 @@ import { settingNotes } from './setting-notes.ts'
 
 const logLevels = ['debug', 'info', 'warn', 'warning', 'error'] as const
 
+/** What a state can be kept in, by the scheme of the address. */
+const stateUrl = /^postgres(?:ql)?:\/\//i
+
 /** Start position, as `<ms>-<seq>` or `now`. */
 const startTimestamp = z
   .string()
@@ -141,6 +144,22 @@ export const connectorSchema = z
       .default('./state')
       .describe(
         'Folder of the state file; put it on a volume. If ./state is not writable, the default is a per-user folder, which may be temporary.',
+      ),
+    state_url: secret()
+      .refine((url) => stateUrl.test(url.reveal()), {
+        error: 'is not the address of a database',
+      })
+      .optional()
+      .describe(
+        'Database that keeps the state instead of a file: postgres://user:password@host/database. Several copies of the connector can share it; one leads, and the others take over when it stops.',
+      )
+      .register(settingNotes, {
+        expected: 'the address of a database, such as postgres://user:password@host/database',
+      }),
+    lease_ms: whole(1000, 600_000)
+      .default(5000)
+      .describe(
+        'Time without a sign of life, in milliseconds, after which another copy of the connector takes over. Only with a state in a database.',
       ),
   })
   .describe('The connector and its stream: the `connector` section of the settings.')

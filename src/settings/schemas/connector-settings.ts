@@ -105,4 +105,15 @@ export interface ConnectorSettings {
    * @default './state'
    */
   readonly state_dir: string
+  /**
+   * Database that keeps the state instead of a file: postgres://user:password@host/database. Several copies of the
+   * connector can share it; one leads, and the others take over when it stops. Environment: `CONNECTOR_STATE_URL`.
+   */
+  readonly state_url?: Secret | undefined
+  /**
+   * Time without a sign of life, in milliseconds, after which another copy of the connector takes over. Only with a
+   * state in a database. A whole number from 1,000 to 600,000. Environment: `CONNECTOR_LEASE_MS`.
+   * @default 5000
+   */
+  readonly lease_ms: number
 }

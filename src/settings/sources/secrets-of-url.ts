@@ -10,7 +10,8 @@ const minSegmentCharacters = 16
  * servers repeat those separately.
  */
 export function secretsOfUrl(text: string, isSecret: boolean): readonly string[] {
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text) || !URL.canParse(text)) return []
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return []
+  if (!URL.canParse(text)) return passwordOfHosts(text)
   const { href, password, pathname, search, searchParams } = new URL(text)
   const query = [...searchParams]
   const found = [password, decoded(password)]
@@ -21,6 +22,12 @@ export function secretsOfUrl(text: string, isSecret: boolean): readonly string[]
   const below = `${pathname}${search}`
   if (below.length >= minSegmentCharacters) found.push(below)
   return [href, ...found, ...values, ...segments, ...segments.map(decoded)]
+}
+
+/** The address of a database may name several hosts, which no URL does. */
+function passwordOfHosts(text: string): readonly string[] {
+  const [, password] = /^[^:]+:\/\/[^:@/?]*:([^@/?]*)@/.exec(text) ?? []
+  return password === undefined ? [] : [password, decoded(password)]
 }
 
 function decoded(text: string): string {

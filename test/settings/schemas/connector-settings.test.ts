@@ -25,6 +25,7 @@ test("uses the ecosystem's defaults if nothing is set", () => {
     scope: ['not-applicable'],
     type: 'STREAM',
     log_level: 'error',
+    lease_ms: 5000,
     live_stream_listen_delete: true,
     live_stream_no_dependencies: true,
     live_stream_with_inferences: false,
