@@ -50,6 +50,8 @@ export class RedisConnection {
   #life: Life | undefined
   /** Why the last connection ended, or could not be made. */
   #error: unknown
+  /** The first attempt since the start or since the last connection is under way. */
+  #isFirstAttempt = true
 
   /** Begins to connect at once. */
   constructor(options: RedisConnectionOptions) {
@@ -88,7 +90,7 @@ export class RedisConnection {
   }
 
   /**
-   * Sends one command; the first one waits for the connection. Commands of one turn of the event loop travel together.
+   * Sends one command; waits for the first attempt to connect, also after a loss. Commands of one turn of the event loop travel together.
    *
    * @param task for the error: what the answer is needed for.
    * @param timeoutMs for a command that may take longer than others, in milliseconds.
@@ -130,12 +132,13 @@ export class RedisConnection {
 
   /** Ends the connection; commands under way fail. Safe to call twice. */
   close(): void {
+    this.#isFirstAttempt = false
     this.#closing.abort(new ConnectionError('CLOSED'))
     this.#changed.notifyAll()
   }
 
   async #send(parts: readonly (string | Buffer)[], timeoutMs: number, isAgain = false): Promise<unknown> {
-    if (this.#life === undefined && this.#error === undefined) await this.changed()
+    while (this.#life === undefined && this.#isFirstAttempt) await this.changed()
     const life = this.#life
     if (life === undefined) throw this.#error
     const cancel = this.#clock.schedule(timeoutMs, () => life.end(new ConnectionError('NOANSWER')))
@@ -145,7 +148,6 @@ export class RedisConnection {
       const code = redisErrorCode(error) ?? ''
       if (isElsewhere.has(code)) life.end(error)
       if (code === 'MOVED' && !isAgain) {
-        while (this.#life === undefined && nodeOfMoved(this.#error) !== undefined) await this.changed()
         return await this.#send(parts, timeoutMs, true)
       }
       // The client only says that it was told to end.
@@ -158,12 +160,16 @@ export class RedisConnection {
   async #stayConnected(): Promise<void> {
     const { signal } = this.#closing
     let address = this.#address
-    for (let failures = 0; !signal.aborted; failures++) {
-      const ended = await this.#live(address, () => (failures = 0))
+    for (let failures = 0; !signal.aborted;) {
+      let wasConnected = false
+      const ended = await this.#live(address, () => (wasConnected = true))
       const node = nodeOfMoved(ended)
       address = node === undefined ? this.#address : { ...this.#address, ...node }
-      if (node !== undefined) continue
-      const pauseMs = backoffMs(failures + 1, retryBounds, this.#random)
+      failures = wasConnected ? 0 : failures + 1
+      this.#isFirstAttempt = wasConnected && !signal.aborted
+      this.#changed.notifyAll()
+      if (this.#isFirstAttempt) continue
+      const pauseMs = backoffMs(failures, retryBounds, this.#random)
       await delay(this.#clock, pauseMs, signal).catch(() => {})
     }
   }
@@ -193,6 +199,7 @@ export class RedisConnection {
       this.#life = { client, end }
       this.#error = undefined
       onConnected()
+      this.#isFirstAttempt = true
       this.#changed.notifyAll()
     } catch (error) {
       end(error)
@@ -201,7 +208,6 @@ export class RedisConnection {
     }
     if (!over.signal.aborted) await once(over.signal, 'abort')
     this.#closing.signal.removeEventListener('abort', close)
-    this.#changed.notifyAll()
     return over.signal.reason
   }
 }

@@ -20,6 +20,11 @@ export interface RedisStoreOptions {
    */
   readonly leaseMs?: number | undefined
   /**
+   * Time limit of each call, in milliseconds. A large commit gets more.
+   * @default 10_000
+   */
+  readonly timeoutMs?: number | undefined
+  /**
    * What other copies and `check` call this one.
    * @default host name and process id
    */

@@ -13,8 +13,8 @@ import { ServerFacts } from './server-facts.ts'
 /** Version of the data in Redis. */
 const dataVersion = 1
 
-/** Time limit of reads and writes, in milliseconds. */
-const commandMs = 10_000
+/** Time limit of reads and writes by default, in milliseconds. */
+const defaultTimeoutMs = 10_000
 
 /** A large commit gets more time: as long as this many characters take on a slow network. */
 const charactersPerMs = 1000
@@ -33,6 +33,7 @@ export class RedisTenure {
   /** The lease is somebody else's, who releases it. */
   readonly #isLent: boolean
   readonly #options: RedisStoreOptions
+  readonly #timeoutMs: number
   readonly #commitKeys: readonly string[]
   readonly #letters = new DeadLetterSequence()
   readonly #ended = new AbortController()
@@ -48,11 +49,13 @@ export class RedisTenure {
   /** @param owner connector id. */
   constructor(owner: string, options: RedisStoreOptions) {
     const { url, setting, clock, leaseMs: ttlMs = 5000, copyName: name } = options
+    const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+    this.#timeoutMs = timeoutMs
     this.#options = options
     this.keys = redisKeysOf(owner)
     this.#commitKeys = commitKeysOf(this.keys, randomUUID())
-    this.reads = new RedisConnection({ url, setting, timeoutMs: commandMs })
-    this.#writes = new RedisConnection({ url, setting, timeoutMs: commandMs })
+    this.reads = new RedisConnection({ url, setting, timeoutMs })
+    this.#writes = new RedisConnection({ url, setting, timeoutMs })
     this.#isLent = options.lease !== undefined
     if (this.#isLent || (options.access ?? 'exclusive') !== 'exclusive') {
       this.lease = options.lease
@@ -123,7 +126,7 @@ export class RedisTenure {
       commitScript,
       [...this.#commitKeys, ...fence.keys()],
       [...head, ...fence.values(), ...parameters],
-      commandMs + sizeOf(parameters) / charactersPerMs,
+      this.#timeoutMs + sizeOf(parameters) / charactersPerMs,
     )
     if (answer === 'late')
       throw new StateError('STATE_NOT_WRITTEN', 'A newer change was saved before this one.')

@@ -1,0 +1,245 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { commitKeysOf, commitScript } from '../../src/redis/commit-script.ts'
+import { RedisConnection } from '../../src/redis/redis-connection.ts'
+import { redisKeysOf } from '../../src/redis/redis-keys.ts'
+import { RedisStore } from '../../src/redis/redis-store.ts'
+import { type RedisStoreOptions } from '../../src/redis/redis-store-options.ts'
+import { type StateWait } from '../../src/store/state-store.ts'
+import { hasRedis, RedisServer, type RedisServerOptions } from '../fixtures/redis-server.ts'
+import { until } from '../fixtures/until.ts'
+import { DatabaseLink } from '../postgresql/database-link.ts'
+import { letter } from '../store/state-store.conformance.ts'
+
+const owner = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
+const a = (text: string) => ({ values: new Map([['a', text]]) })
+
+describe.skipIf(!hasRedis)('RedisStore with a failing server', () => {
+  let shared: RedisServer
+  beforeAll(async () => void (shared = await RedisServer.start()))
+  beforeEach(() => shared.command('FLUSHALL'))
+  afterAll(() => shared[Symbol.asyncDispose]())
+
+  const storeAt = (url: string, options: Partial<RedisStoreOptions> = {}) => {
+    const store = new RedisStore({ url, leaseMs: 2000, ...options })
+    onTestFinished(() => store.close())
+    return store
+  }
+  const opened = async (url: string, options: Partial<RedisStoreOptions> = {}) => {
+    const store = storeAt(url, options)
+    await store.open(owner)
+    return store
+  }
+  const linked = async (options: Partial<RedisStoreOptions> = {}) => {
+    const link = await DatabaseLink.to(shared.port)
+    onTestFinished(() => link[Symbol.asyncDispose]())
+    return { link, store: storeAt(`redis://127.0.0.1:${link.port}`, options) }
+  }
+  const ownServer = async (options: RedisServerOptions = {}) => RedisServer.forTest(options)
+  const succeeds = (call: () => Promise<unknown>) =>
+    call().then(
+      () => true,
+      () => false,
+    )
+
+  it('waits for a server that is away at the start, and says so once', async () => {
+    const { link, store } = await linked()
+    link.isDown = true
+    const waits: StateWait[] = []
+    const opening = store.open(owner, { onWait: (wait) => waits.push(wait) })
+    await until('the first attempt', () => waits.length > 0)
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    link.isDown = false
+    expect(await opening).toMatchObject({ fresh: true })
+    expect(waits).toMatchObject([{ for: 'server', error: { code: expect.stringMatching(/^STATE_/) } }])
+    await store.commit(a('1'))
+  })
+
+  it('rejects while the server is away, and goes on by itself, without losing the lease', async () => {
+    const { link, store } = await linked()
+    await store.open(owner)
+    const { lease } = store
+    link.isDown = true
+    link.cut()
+    await expect(store.commit(a('1'))).rejects.toMatchObject({ code: 'STATE_NOT_WRITTEN' })
+    await expect(store.entity('k')).rejects.toMatchObject({ code: 'STATE_UNREADABLE' })
+    await until('the lease to run out', () => !lease!.isHeld)
+    link.isDown = false
+    await lease!.whenHeld()
+    await until('the commit', () => succeeds(() => store.commit(a('1'))))
+    expect(await store.value('a')).toBe('1')
+    expect(lease!.lost.aborted).toBe(false)
+  })
+
+  it('does not fail because a connection broke while nobody used it', async () => {
+    const { link, store } = await linked()
+    await store.open(owner)
+    for (let time = 0; time < 5; time++) {
+      link.cut()
+      // The end of the connections arrives.
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      await store.commit(a(`${time}`))
+      expect(await store.value('a')).toBe(`${time}`)
+    }
+  })
+
+  it('makes a commit whose answer was lost once', async () => {
+    const { link, store } = await linked()
+    await store.open(owner)
+    await store.commit(a('1'))
+    link.losesAnswers = true
+    const unsure = letter({ error: 'once' })
+    await expect(
+      store.commit({ ...a('2'), addDeadLetters: [unsure], forgetPositions: true }),
+    ).rejects.toMatchObject({
+      code: 'STATE_NOT_WRITTEN',
+    })
+    link.losesAnswers = false
+    expect(await shared.command('ZCARD', redisKeysOf(owner).letters)).toBe(1)
+    const changes = {
+      ...a('3'),
+      addDeadLetters: [unsure, letter(), letter()],
+      forgetPositions: true,
+      putEntities: [{ key: 'k', stixId: 's', position: '1-0' }],
+    }
+    await until('the server', () => succeeds(() => store.commit(changes)))
+    expect((await store.deadLetters({ limit: 9 })).map(({ id, error }) => [id, error])).toEqual([
+      [1, 'once'],
+      [2, letter().error],
+      [3, letter().error],
+    ])
+    expect(await store.value('a')).toBe('3')
+    expect(await store.entity('k')).toEqual({ key: 'k', stixId: 's', position: '1-0' })
+    // Another commit of the same object adds it again.
+    await store.commit({ addDeadLetters: [unsure, unsure] })
+    expect(await store.countDeadLetters()).toBe(5)
+  })
+
+  it('never lets a commit that it gave up overwrite a newer one', async () => {
+    const store = await opened(shared.url)
+    await store.commit(a('old'))
+    await store.commit(a('new'))
+    const keys = (await shared.command('KEYS', '*:writer:*')) as string[]
+    const late = new RedisConnection({ url: shared.url })
+    onTestFinished(() => late.close())
+    const written = commitKeysOf(redisKeysOf(owner), keys[0]!.replace(/.*:/, ''))
+    expect(await late.run('writing', commitScript, written, ['1', '0', '0', 'V', 'a', 'old'])).toBe('late')
+    expect(await store.value('a')).toBe('new')
+  })
+
+  it('ends every call to a frozen server, and continues when it wakes', async () => {
+    const server = await ownServer()
+    const store = await opened(server.url, { timeoutMs: 400 })
+    const { lease } = store
+    server.freeze()
+    const calls = await Promise.allSettled([
+      store.commit(a('1')),
+      store.entity('k'),
+      store.countDeadLetters(),
+    ])
+    expect(calls.map((call) => (call as { reason?: { code: string } }).reason?.code)).toEqual([
+      'STATE_NOT_WRITTEN',
+      'STATE_UNREADABLE',
+      'STATE_UNREADABLE',
+    ])
+    await until('the lease to run out', () => !lease!.isHeld)
+    server.thaw()
+    await lease!.whenHeld()
+    await until('the commit', () => succeeds(() => store.commit(a('2'))))
+    expect(await store.value('a')).toBe('2')
+  })
+
+  it('continues after the server was killed and came back with its data', async () => {
+    const server = await ownServer({ isPersistent: true })
+    const store = await opened(server.url)
+    const { lease } = store
+    await store.commit(a('1'))
+    for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+      await server.end(signal)
+      await expect(store.commit(a('2'))).rejects.toMatchObject({ code: 'STATE_NOT_WRITTEN' })
+      await server.restart()
+      await until('the commit', () => succeeds(() => store.commit(a(signal))))
+      expect(await store.value('a')).toBe(signal)
+    }
+    expect(lease!.lost.aborted).toBe(false)
+  })
+
+  it.each([
+    ['was restarted without its data', async (server: RedisServer) => (await server.end(), server.restart())],
+    ['was emptied', (server: RedisServer) => server.command('FLUSHALL')],
+  ])('starts over after the server %s', async (_, harm) => {
+    const server = await ownServer()
+    const store = await opened(server.url)
+    await store.commit(a('1'))
+    const { lease } = store
+    await harm(server)
+    const code = () =>
+      store.commit(a('2')).then(
+        () => 'made',
+        (error: { code: string }) => error.code,
+      )
+    await until('the loss', async () => (await code()) === 'STATE_LOST')
+    expect(await code()).toBe('STATE_LOST')
+    expect([lease!.lost.aborted, lease!.isHeld]).toEqual([true, false])
+    await store.close()
+    expect(await store.open(owner)).toMatchObject({ fresh: true })
+    await store.commit(a('3'))
+    expect(await store.value('a')).toBe('3')
+  })
+
+  it('starts over if a replica that lagged behind has replaced the server', async () => {
+    const store = await opened(shared.url)
+    await store.commit(a('1'))
+    await store.commit(a('2'))
+    const [writer] = (await shared.command('KEYS', '*:writer:*')) as [string]
+    await shared.command('HSET', writer, 'number', '1')
+    await expect(store.commit(a('3'))).rejects.toMatchObject({
+      code: 'STATE_LOST',
+      message: expect.stringMatching(/older/),
+    })
+    await store.close()
+    expect(await store.open(owner)).toMatchObject({ fresh: false })
+    await store.commit(a('4'))
+  })
+
+  it('changes nothing while memory is full, and says so', async () => {
+    const server = await ownServer()
+    const store = await opened(server.url)
+    await store.commit(a('1'))
+    await server.command('CONFIG', 'SET', 'maxmemory', '1')
+    const entities = Array.from({ length: 500 }, (_, index) => ({ key: `${index}`, stixId: 's' }))
+    await expect(store.commit({ ...a('2'), putEntities: entities })).rejects.toMatchObject({
+      code: 'STATE_NOT_WRITTEN',
+      message: expect.stringMatching(/memory is full/),
+    })
+    expect([await store.value('a'), await store.countEntities()]).toEqual(['1', 0])
+    await server.command('CONFIG', 'SET', 'maxmemory', '0')
+    await store.commit({ ...a('2'), putEntities: entities })
+    expect([await store.value('a'), await store.countEntities()]).toEqual(['2', 500])
+  })
+
+  it('warns of a server that may forget the state', async () => {
+    const safe = await ownServer({ isPersistent: true })
+    expect(await storeAt(safe.url).open(owner)).toEqual({ fresh: true })
+    const unsafe = await ownServer({ settings: { 'maxmemory-policy': 'allkeys-lru' } })
+    const { warnings } = await storeAt(unsafe.url).open(owner)
+    expect(warnings).toEqual([expect.stringMatching(/appendonly yes/), expect.stringMatching(/noeviction/)])
+  })
+
+  it('rejects a wrong password at once, without it', async () => {
+    const server = await ownServer({ password: 'sesame' })
+    const store = storeAt(server.url.replace('sesame', 'w0rd'))
+    const error: Error = await store.open(owner).then(
+      () => new Error('opened'),
+      (thrown: Error) => thrown,
+    )
+    expect(error.message).toMatch(/rejects the user or password/)
+    expect(error.message).not.toContain('w0rd')
+  })
+
+  it('refuses a state of a newer version', async () => {
+    const store = await opened(shared.url)
+    await store.close()
+    await shared.command('HSET', redisKeysOf(owner).meta, 'version', '99')
+    await expect(store.open(owner)).rejects.toMatchObject({ message: expect.stringMatching(/newer version/) })
+  })
+})
