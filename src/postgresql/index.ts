@@ -1,5 +1,4 @@
-// Also the package entry "opencti-stream-connector/postgresql". Loads the client library only when a state is
-// opened.
+// Also the package entry "opencti-stream-connector/postgresql", which requires the package "pg".
 
 // State in PostgreSQL
 

@@ -144,8 +144,8 @@ export class PostgresqlConnection {
   }
 
   async #login(place: PostgresqlAddress['hosts'][number], isSecure: boolean): Promise<Client> {
-    const PgClient = await clientClass()
     const { user, password, database, options, ssl } = this.#address
+    const { Client: PgClient } = await clientLibrary()
     const client = new PgClient({
       ...place,
       user,
@@ -183,15 +183,15 @@ export class PostgresqlConnection {
   }
 }
 
-/** Loads the client library when a state is first opened: only those who use PostgreSQL have it. */
-async function clientClass(): Promise<typeof Client> {
+/** Loaded late, and here, so that a bundler leaves the library out of connectors that do not have it. */
+async function clientLibrary() {
   try {
-    return (await import('pg')).Client
-  } catch (error) {
+    return await import('pg')
+  } catch (cause) {
     throw new StateError(
       'STATE_UNREADABLE',
-      'The client library for PostgreSQL is not installed, which CONNECTOR_STATE_URL requires. Add it to the connector: npm install pg',
-      { cause: error },
+      'The state in PostgreSQL requires the package pg, which is not installed. Add it to the connector: npm install pg',
+      { cause },
     )
   }
 }

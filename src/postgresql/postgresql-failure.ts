@@ -23,7 +23,7 @@ const tlsCode = /^(?:ERR_SSL|ERR_TLS|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED)/
 
 /** Whether the server is unreachable for now, as opposed to something a person must fix. */
 export function isAway(error: unknown): boolean {
-  if (isStreamConnectorError(error)) return error.cause === undefined ? false : isAway(error.cause)
+  if (isStreamConnectorError(error)) return false
   const state = sqlStateOf(error)
   if (state !== undefined) return awayStates.test(state)
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }

@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { createClient } from 'redis'
 import { type StateError } from '../errors/state-error.ts'
 import { backoffMs, systemRandom, type Random } from '../util/backoff.ts'
 import { systemClock, type Clock } from '../util/clock.ts'
@@ -17,7 +16,7 @@ const isElsewhere = new Set(['READONLY', 'MASTERDOWN', 'LOADING', 'MOVED', 'CLUS
 
 /** One connection, from the first answer to its end. */
 interface Life {
-  readonly client: ReturnType<typeof newClient>
+  readonly client: Awaited<ReturnType<typeof newClient>>
   /** Ends it. */
   readonly end: (error: unknown) => void
 }
@@ -176,7 +175,13 @@ export class RedisConnection {
 
   /** Connects, and returns what the connection ended with. */
   async #live(address: RedisAddress, onConnected: () => void): Promise<unknown> {
-    const client = newClient(address, this.#timeoutMs)
+    let client: Life['client']
+    try {
+      client = await newClient(address, this.#timeoutMs)
+    } catch (error) {
+      this.#error = error
+      return error
+    }
     const over = new AbortController()
     const end = (error: unknown) => {
       if (over.signal.aborted) return
@@ -230,7 +235,8 @@ export interface RedisConnectionOptions {
   readonly random?: Random | undefined
 }
 
-function newClient(address: RedisAddress, timeoutMs: number) {
+async function newClient(address: RedisAddress, timeoutMs: number) {
+  const { createClient } = await redisLibrary()
   const { host, port, isTls, serverName, username, password, database } = address
   // Reconnecting is ours: the client would wait without end for a server that accepts and never answers.
   const socket = { host, port, reconnectStrategy: false as const, connectTimeout: timeoutMs * 2 }
@@ -250,8 +256,17 @@ function newClient(address: RedisAddress, timeoutMs: number) {
   })
 }
 
+/** Loaded late, and here, so that a bundler leaves the library out of connectors that do not have it. */
+async function redisLibrary() {
+  try {
+    return await import('redis')
+  } catch (cause) {
+    throw new Error('the package redis is not installed: npm install redis', { cause })
+  }
+}
+
 /** A replica would give old answers. */
-async function requirePrimary(client: ReturnType<typeof newClient>): Promise<void> {
+async function requirePrimary(client: Awaited<ReturnType<typeof newClient>>): Promise<void> {
   const [role] = await Promise.all([
     client.sendCommand(['ROLE']).catch((error: unknown) => {
       // The user may lack the right; then the first write tells.

@@ -209,6 +209,8 @@ export interface StateStore {
    * with `STATE_LOST` otherwise.
    */
   readonly lease?: StateLease | undefined
+  /** Name of the copy that leads now; undefined if none does. Only stores that several copies share have it. */
+  leader?(): Promise<string | undefined>
   /** A named value. */
   value(name: string): MaybePromise<string | undefined>
   /** A page of the values whose names start with `prefix` and are longer, by name, after `afterName`. */

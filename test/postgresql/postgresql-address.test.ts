@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { StateError } from '../../src/errors/state-error.ts'
 import { parsePostgresqlUrl, placeOf } from '../../src/postgresql/postgresql-address.ts'
+import { isAway } from '../../src/postgresql/postgresql-failure.ts'
 
 describe('parsePostgresqlUrl', () => {
   it.each([
@@ -46,5 +48,22 @@ describe('parsePostgresqlUrl', () => {
     const options = ssl.options()
     expect(options).toMatchObject(expected)
     expect(options.checkServerIdentity === undefined).toBe(mode === 'verify-full')
+  })
+})
+
+describe('isAway', () => {
+  it.each([
+    ['a refused connection', Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }), true],
+    ['a server that shuts down', Object.assign(new Error('bye'), { code: '57P01', severity: 'FATAL' }), true],
+    ['too many connections', Object.assign(new Error('many'), { code: '53300', severity: 'FATAL' }), true],
+    ['a wrong password', Object.assign(new Error('no'), { code: '28P01', severity: 'FATAL' }), false],
+    ['an expired certificate', Object.assign(new Error('old'), { code: 'CERT_HAS_EXPIRED' }), false],
+    [
+      'a client library that is not installed',
+      new StateError('STATE_UNREADABLE', 'npm install pg', { cause: new Error('not found') }),
+      false,
+    ],
+  ])('knows that %s is or is not for a person: %o', (_, error, expected) => {
+    expect(isAway(error)).toBe(expected)
   })
 })

@@ -8,7 +8,7 @@ import { settingNotes } from './setting-notes.ts'
 const logLevels = ['debug', 'info', 'warn', 'warning', 'error'] as const
 
 /** What a state can be kept in, by the scheme of the address. */
-const stateUrl = /^postgres(?:ql)?:\/\//i
+const stateUrl = /^(?:postgres(?:ql)?|rediss?):\/\//i
 
 /** Start position, as `<ms>-<seq>` or `now`. */
 const startTimestamp = z
@@ -151,10 +151,10 @@ export const connectorSchema = z
       })
       .optional()
       .describe(
-        'Database that keeps the state instead of a file: postgres://user:password@host/database. Several copies of the connector can share it; one leads, and the others take over when it stops.',
+        'Database that keeps the state instead of a file: postgres://user:password@host/database, or redis://user:password@host. Several copies of the connector can share it; one leads, and the others take over when it stops.',
       )
       .register(settingNotes, {
-        expected: 'the address of a database, such as postgres://user:password@host/database',
+        expected: 'the address of a database, such as postgres://user:password@host/database or redis://host',
       }),
     lease_ms: whole(1000, 600_000)
       .default(5000)

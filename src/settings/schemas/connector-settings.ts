@@ -106,8 +106,9 @@ export interface ConnectorSettings {
    */
   readonly state_dir: string
   /**
-   * Database that keeps the state instead of a file: postgres://user:password@host/database. Several copies of the
-   * connector can share it; one leads, and the others take over when it stops. Environment: `CONNECTOR_STATE_URL`.
+   * Database that keeps the state instead of a file: postgres://user:password@host/database, or
+   * redis://user:password@host. Several copies of the connector can share it; one leads, and the others take over
+   * when it stops. Environment: `CONNECTOR_STATE_URL`.
    */
   readonly state_url?: Secret | undefined
   /**
