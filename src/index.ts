@@ -188,6 +188,7 @@ export {
   type MaybePromise,
   type NewDeadLetter,
   type StateChanges,
+  type StateExamination,
   type StateLease,
   type StateOpening,
   type StateOpenOptions,

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { dirname, join, resolve } from 'node:path'
 import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
+import { storeAtUrl } from '../connector/store-at-url.ts'
 import { SqliteLock } from '../store/sqlite-lock.ts'
 import { SqliteStore } from '../store/sqlite-store.ts'
 import { lockFileOf, stateFileOf } from '../store/state-file.ts'
@@ -26,6 +27,29 @@ export async function checkState(chosen: StateFolder, connectorId: string): Prom
     : ok(stateCheck, `${result.message}. ${note.message}`)
 }
 
+/**
+ * Checks that the database with the state answers, that its user may write, and says which copy leads. Changes
+ * nothing.
+ */
+export async function checkStateAt(url: string, connectorId: string): Promise<CheckResult> {
+  try {
+    const found = await storeAtUrl(url, { access: 'read-only' }).examine!(connectorId)
+    const { place, exists, leader, missingRight, deadLetters } = found
+    if (missingRight !== undefined) {
+      return notUsable(`${place} answers, but the user lacks a right: ${missingRight}. Grant it.`)
+    }
+    if (!exists) return ok(stateCheck, `${place} answers, and does not contain a state of this connector yet`)
+    const leads = leader === undefined ? 'no copy of the connector leads now' : `${leader} leads`
+    return ok(stateCheck, `${place} answers, and ${leads}${review(deadLetters)}`)
+  } catch (error) {
+    return failed(stateCheck, error)
+  }
+}
+
+function review(letters: number): string {
+  return letters === 0 ? '' : `; ${counted(letters, 'dead letter')} to review (dead-letters list)`
+}
+
 async function look(folder: string, connectorId: string): Promise<CheckResult> {
   try {
     if (!existsSync(folder)) return await whereItWouldBe(folder)
@@ -47,8 +71,10 @@ async function look(folder: string, connectorId: string): Promise<CheckResult> {
     const store = new SqliteStore({ directory: folder, connectorId, access: 'read-only' })
     await store.open(connectorId)
     const letters = await store.countDeadLetters().finally(() => store.close())
-    const kept = letters === 0 ? '' : `; ${counted(letters, 'dead letter')} to review (dead-letters list)`
-    return ok(stateCheck, `${folder} is writable, and no other connector is using the state${kept}`)
+    return ok(
+      stateCheck,
+      `${folder} is writable, and no other connector is using the state${review(letters)}`,
+    )
   } catch (error) {
     if (isStreamConnectorError(error) && error.code === 'STATE_LOCKED') {
       return failed(

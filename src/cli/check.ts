@@ -14,7 +14,7 @@ import { silentLogger } from '../util/logger.ts'
 import { Redactor } from '../util/redactor.ts'
 import { type BuiltInSettings, checkPlatform, platformChecks } from './check-platform.ts'
 import { type CheckResult, failed, ok, skipped } from './check-result.ts'
-import { checkState, stateCheck } from './check-state.ts'
+import { checkState, checkStateAt, stateCheck } from './check-state.ts'
 import { checkTarget, targetCheck } from './check-target.ts'
 import { checkText, checkVerdict } from './check-text.ts'
 import { type AnyConnector, loadConnector, type LoadedConnector } from '../connector/load-connector.ts'
@@ -122,7 +122,10 @@ async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number):
   }
   using interrupt = onInterrupt()
   for await (const result of checkPlatform(settings, systemClock, interrupt.signal)) yield clean(result)
-  yield await checkState(chooseStateFolder({ named: settings.connector.state_dir, connectorId: id }), id)
+  const { state_url: stateUrl, state_dir: named } = settings.connector
+  yield stateUrl === undefined
+    ? await checkState(chooseStateFolder({ named, connectorId: id }), id)
+    : clean(await checkStateAt(stateUrl.reveal(), id))
   if (loaded === undefined || connector === undefined) {
     yield skipped(targetCheck, 'name the connector file to check it')
   } else yield clean(await checkTarget(connector, systemClock, limitMs))

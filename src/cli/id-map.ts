@@ -78,7 +78,7 @@ async function importAll(path: string, options: ImportOptions): Promise<void> {
   if (!existsSync(path)) throw new Error(`${path} does not exist.`)
   // A connector that takes over from another has no state yet, so its id must be given.
   const { stateDir, connectorId: named } = locateState(options)
-  if (named !== undefined) mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+  if (named !== undefined && stateDir !== undefined) mkdirSync(stateDir, { recursive: true, mode: 0o700 })
   await withState(options, 'exclusive', async (store, connectorId) => {
     const result = await new IdMap(store).import(() => fileLines(path, maxLineCharacters), {
       isComplete: options.complete,

@@ -8,12 +8,16 @@ import { defineSettings } from '../settings/schemas/define-settings.ts'
 import { readSources, writtenOf } from '../settings/sources/setting-sources.ts'
 import { openDatabase } from '../store/sqlite-lock.ts'
 import { SqliteStore, type SqliteStoreOptions } from '../store/sqlite-store.ts'
+import { storeAtUrl } from '../connector/store-at-url.ts'
 import { chooseStateFolder, defaultStateFolder } from '../store/state-folder.ts'
+import { type StateStore, type StateWait } from '../store/state-store.ts'
 import { settingsFolder } from './settings-folder.ts'
 
 /** Options of every command that uses a connector's state. */
 export interface StateOptions {
   readonly stateDir?: string | undefined
+  /** Wins over the folder, as in a connector, unless the folder is named on the command line. */
+  readonly stateUrl?: string | undefined
   readonly connectorId?: string | undefined
   readonly json?: boolean | undefined
 }
@@ -28,6 +32,15 @@ export function addStateOptions(command: Command): Command {
       ).env('CONNECTOR_STATE_DIR'),
     )
     .addOption(
+      new Option(
+        '--state-url <address>',
+        'database with the state, instead of a folder; others may see the password here, so better set the variable',
+      ).env('CONNECTOR_STATE_URL'),
+    )
+    .hook('preAction', (_, action) => {
+      if (action.getOptionValueSource('stateDir') === 'cli') action.setOptionValue('stateUrl', undefined)
+    })
+    .addOption(
       new Option('--connector-id <id>', 'connector id; not needed if the folder has one state file').env(
         'CONNECTOR_ID',
       ),
@@ -39,24 +52,33 @@ export function addStateOptions(command: Command): Command {
  * Finds the state through the options and the environment, or else through `config.yml` or `.env` in the
  * working directory, as a connector started there would.
  */
-export function locateState({ stateDir, connectorId }: StateOptions): {
-  stateDir: string
-  connectorId?: string | undefined
-} {
+export function locateState({ stateDir, stateUrl, connectorId }: StateOptions): LocatedState {
   // Compose files use an empty variable for "not set".
   const id = connectorId?.trim() || undefined
+  if (stateUrl?.trim()) return { stateUrl: stateUrl.trim(), connectorId: id ?? writtenHere('id') }
   const at = (named: string, connectorId: string | undefined) => ({
     stateDir: chooseStateFolder({ named, connectorId }).path,
     connectorId,
   })
   if (stateDir?.trim()) return at(stateDir, id)
+  const url = writtenHere('state_url')
+  if (url) return { stateUrl: url, connectorId: id ?? writtenHere('id') }
+  return at(writtenHere('state_dir') ?? defaultStateFolder, id ?? writtenHere('id'))
+}
+
+/** A state in a folder, or in a database. */
+export interface LocatedState {
+  readonly stateDir?: string | undefined
+  readonly stateUrl?: string | undefined
+  readonly connectorId?: string | undefined
+}
+
+/** A setting of the `connector` section in `config.yml` or `.env` here. */
+function writtenHere(name: string): string | undefined {
   const sources = readSources({ env: {}, directory: settingsFolder() })
   const fields = fieldsOf(defineSettings({}))
-  const written = (name: string) => {
-    const field = fields.find(({ section, field: own }) => section === 'connector' && own === name)!
-    return textOf(writtenOf(sources, field)?.raw)?.trim()
-  }
-  return at(written('state_dir') ?? defaultStateFolder, id ?? written('id'))
+  const field = fields.find(({ section, field: own }) => section === 'connector' && own === name)!
+  return textOf(writtenOf(sources, field)?.raw)?.trim()
 }
 
 /**
@@ -67,19 +89,44 @@ export function locateState({ stateDir, connectorId }: StateOptions): {
 export async function withState<T>(
   options: StateOptions,
   access: NonNullable<SqliteStoreOptions['access']>,
-  work: (store: SqliteStore, connectorId: string) => Promise<T>,
+  work: (store: StateStore, connectorId: string) => Promise<T>,
 ): Promise<T> {
-  const located = locateState(options)
-  const { stateDir } = located
-  const connectorId = located.connectorId ?? onlyConnectorIn(stateDir)
-  if (!existsSync(stateDir)) throw noFolder(stateDir)
-  const store = new SqliteStore({ directory: stateDir, connectorId, access })
-  await store.open(connectorId)
+  const { stateDir = defaultStateFolder, stateUrl, ...located } = locateState(options)
+  const connectorId =
+    located.connectorId ?? (stateUrl === undefined ? onlyConnectorIn(stateDir) : idMissing())
+  if (stateUrl === undefined && !existsSync(stateDir)) throw noFolder(stateDir)
+  const store =
+    stateUrl === undefined
+      ? new SqliteStore({ directory: stateDir, connectorId, access })
+      : storeAtUrl(stateUrl, { access })
+  await openNow(store, connectorId)
   try {
     return await work(store, connectorId)
   } finally {
     await store.close()
   }
+}
+
+/** Opens a state, or says who has it: a command does not wait for its turn. */
+async function openNow(store: StateStore, connectorId: string): Promise<void> {
+  const given = new AbortController()
+  const onWait = (wait: StateWait) =>
+    given.abort(
+      wait.for === 'server'
+        ? wait.error
+        : new StateError(
+            'STATE_LOCKED',
+            `The connector is running, and ${wait.holder} leads. Stop all of its copies first.`,
+          ),
+    )
+  await store.open(connectorId, { signal: given.signal, onWait })
+}
+
+function idMissing(): never {
+  throw new StateError(
+    'STATE_UNREADABLE',
+    'A database can hold the states of many connectors. Name one with --connector-id or CONNECTOR_ID.',
+  )
 }
 
 /** Id of the only state file in a folder. */

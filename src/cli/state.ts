@@ -61,9 +61,9 @@ export function stateCommand(): Command {
 
 function show(options: StateOptions): Promise<void> {
   return withState(options, 'read-only', async (store, connectorId) => {
-    const text = store.value(storedValues.state)
+    const text = await store.value(storedValues.state)
     const state = parsePlatformState(text)
-    const pushed = parsePlatformState(newestPushed(store.value(storedValues.pushed)))
+    const pushed = parsePlatformState(newestPushed(await store.value(storedValues.pushed)))
     const facts = {
       connectorId,
       isReset: text === resetState,
@@ -74,7 +74,7 @@ function show(options: StateOptions): Promise<void> {
       entities: await store.countEntities(),
       items: await store.countItems(),
       claims: await store.countClaims(),
-      isIdMapComplete: ['complete', importedMap].includes(store.value(storedValues.idMap) ?? ''),
+      isIdMapComplete: ['complete', importedMap].includes((await store.value(storedValues.idMap)) ?? ''),
       deadLetters: await store.countDeadLetters(),
     }
     if (options.json === true) {
@@ -152,7 +152,7 @@ async function change(
   // Checked first, because exclusive access would create a missing state.
   const connectorId = await withState(options, 'read-only', async (_, id) => id)
   await withState({ ...options, connectorId }, 'exclusive', async (store) => {
-    const text = make(store.value(storedValues.state))
+    const text = make(await store.value(storedValues.state))
     await store.commit({
       values: new Map([
         [storedValues.state, text],

@@ -1,5 +1,6 @@
 import { StateError } from '../errors/state-error.ts'
 import {
+  type StateExamination,
   type StateLease,
   type StateOpening,
   type StateOpenOptions,
@@ -24,8 +25,10 @@ export class LoadedStore implements StateStore {
     return this.#store.open(owner, options)
   }
 
-  async leader(): Promise<string | undefined> {
-    return this.#opened.leader?.()
+  /** @throws TypeError if the store cannot be examined. */
+  async examine(owner: string): Promise<StateExamination> {
+    this.#store ??= await this.#load()
+    return this.#store.examine!(owner)
   }
 
   async value(name: Parameters<StateStore['value']>[0]): Promise<Awaited<ReturnType<StateStore['value']>>> {

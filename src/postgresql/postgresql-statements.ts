@@ -31,7 +31,6 @@ export const statements = {
     WHERE id = $1 AND expires_at > clock_timestamp()`,
   /** Parameter: id. */
   connector: `SELECT number FROM ${prefix}_connector WHERE id = $1`,
-  connectors: `SELECT id FROM ${prefix}_connector ORDER BY id LIMIT 100`,
   commit: `SELECT ${prefix}_commit_1(${parameters.join(', ')}) AS answer`,
 
   value: `SELECT value FROM ${prefix}_value WHERE connector = $1 AND name = $2`,

@@ -6,6 +6,7 @@ import {
   type EntityRecord,
   type ItemRecord,
   type StateChanges,
+  type StateExamination,
   type StateLease,
   type StateOpening,
   type StateOpenOptions,
@@ -14,6 +15,7 @@ import {
 import { TurnBatch } from '../util/turn-batch.ts'
 import { commitParameters } from './commit-parameters.ts'
 import { parsePostgresqlUrl, placeOf } from './postgresql-address.ts'
+import { examinePostgresql } from './examine-postgresql.ts'
 import { postgresqlFailure } from './postgresql-failure.ts'
 import {
   type ClaimRow,
@@ -93,10 +95,12 @@ export class PostgresqlStore implements StateStore {
     }
   }
 
-  /** Name of the copy that leads the connector now; undefined if none does. */
-  async leader(): Promise<string | undefined> {
-    const [row] = await this.#read<{ holder: string }>('leader')
-    return row?.holder
+  async examine(owner: string): Promise<StateExamination> {
+    try {
+      return await examinePostgresql(this.#options.url, owner)
+    } catch (error) {
+      throw postgresqlFailure(error, 'reading', this.#place)
+    }
   }
 
   async value(name: string): Promise<string | undefined> {

@@ -100,8 +100,7 @@ export class PostgresqlTenure {
 
   read<Row extends object>(statement: StatementName, values: readonly unknown[]): Promise<Row[]> {
     const connection = hotStatements.has(statement) ? this.#hotReads : this.#otherReads
-    const first = statement === 'leader' ? this.#owner : this.#connector
-    return connection.query<Row>(statements[statement], [first, ...values])
+    return connection.query<Row>(statements[statement], [this.#connector, ...values])
   }
 
   write<Row extends object>(statement: StatementName, values: readonly unknown[]): Promise<Row[]> {

@@ -1,3 +1,4 @@
+import { examineRedis } from './examine-redis.ts'
 import { StateError } from '../errors/state-error.ts'
 import {
   type Claim,
@@ -6,6 +7,7 @@ import {
   type EntityRecord,
   type ItemRecord,
   type StateChanges,
+  type StateExamination,
   type StateLease,
   type StateOpening,
   type StateOpenOptions,
@@ -83,6 +85,11 @@ export class RedisStore implements StateStore {
       await tenure.end()
       throw error
     }
+  }
+
+  examine(owner: string): Promise<StateExamination> {
+    const { url, setting = 'CONNECTOR_STATE_URL' } = this.#options
+    return examineRedis(url, setting, owner)
   }
 
   async value(name: string): Promise<string | undefined> {

@@ -156,6 +156,19 @@ export type StateWait =
   /** The server does not answer. */
   | { readonly for: 'server'; readonly error: StateError }
 
+/** What {@link StateStore.examine} found. */
+export interface StateExamination {
+  /** Where it looked, without secrets. */
+  readonly place: string
+  /** Whether the connector has a state there. */
+  readonly exists: boolean
+  /** Name of the copy that leads now. */
+  readonly leader: string | undefined
+  /** Which right to write is missing; undefined if none is. */
+  readonly missingRight: string | undefined
+  readonly deadLetters: number
+}
+
 /** Options of {@link StateStore.open}. */
 export interface StateOpenOptions {
   /** Ends the wait; `open` then rejects with its reason. */
@@ -209,8 +222,12 @@ export interface StateStore {
    * with `STATE_LOST` otherwise.
    */
   readonly lease?: StateLease | undefined
-  /** Name of the copy that leads now; undefined if none does. Only stores that several copies share have it. */
-  leader?(): Promise<string | undefined>
+  /**
+   * Looks at a state without opening or changing it. Only stores that several copies share have it.
+   *
+   * @throws StateError if the server does not answer, or refuses the user.
+   */
+  examine?(owner: string): Promise<StateExamination>
   /** A named value. */
   value(name: string): MaybePromise<string | undefined>
   /** A page of the values whose names start with `prefix` and are longer, by name, after `afterName`. */

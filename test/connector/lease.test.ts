@@ -1,0 +1,216 @@
+import { expect, test } from 'vitest'
+import {
+  MemoryStore,
+  type StateLease,
+  type StateOpening,
+  type StateOpenOptions,
+} from 'opencti-stream-connector'
+import { buildIndicator } from 'opencti-stream-connector/testing'
+import { StateError } from '../../src/errors/state-error.ts'
+import { type StateChanges } from '../../src/store/state-store.ts'
+import { Condition } from '../../src/util/condition.ts'
+import { Recorder } from '../fixtures/recorder.ts'
+import { caughtUp, makeRecorder, startSimulator } from '../fixtures/stage.ts'
+import { until } from '../fixtures/until.ts'
+
+/** A state in memory with a lease that the test takes away and gives back. */
+class LeasedStore extends MemoryStore {
+  isFree = true
+  isHeld = true
+  commits = 0
+  readonly #changed = new Condition()
+  #lost = new AbortController()
+  #lease: StateLease | undefined
+
+  get lease(): StateLease | undefined {
+    return this.#lease
+  }
+
+  override async open(owner: string, options: StateOpenOptions = {}): Promise<StateOpening> {
+    if (!this.isFree) options.onWait?.({ for: 'leader', holder: 'the other copy' })
+    const stop = new Promise<never>((_, reject) => {
+      options.signal?.addEventListener('abort', () => reject(options.signal!.reason as Error))
+    })
+    while (!this.isFree) await Promise.race([this.#changed.wait(), stop])
+    stop.catch(() => {})
+    const opening = await super.open(owner)
+    const lost = (this.#lost = new AbortController())
+    const isHeld = () => this.isHeld && !lost.signal.aborted
+    this.#lease = {
+      get isHeld() {
+        return isHeld()
+      },
+      lost: lost.signal,
+      whenHeld: () => (isHeld() ? undefined : this.#changed.wait()),
+    }
+    return opening
+  }
+
+  override async commit(changes: StateChanges): Promise<void> {
+    if (this.#lost.signal.aborted) throw this.#lost.signal.reason
+    this.commits++
+    await super.commit(changes)
+  }
+
+  /** Another copy holds it. */
+  take(): void {
+    this.isFree = false
+    this.#lost.abort(new StateError('STATE_LOST', 'the other copy has taken over'))
+  }
+
+  give(): void {
+    this.isFree = this.isHeld = true
+    this.#changed.notifyAll()
+  }
+}
+
+class LeasedRecorder extends Recorder {
+  /** In the order of their calls. */
+  readonly life: string[] = []
+
+  override open(): void {
+    this.life.push('open')
+  }
+
+  override close(): void {
+    this.life.push('close')
+  }
+}
+
+async function stage() {
+  const simulator = await startSimulator()
+  const store = new LeasedStore()
+  const recorder = makeRecorder(
+    simulator,
+    { store, env: { CONNECTOR_FILTER_TYPES: 'indicator' } },
+    LeasedRecorder,
+  )
+  const create = (seed: number) => simulator.create(buildIndicator('ipv4', { seed })).id
+  return { simulator, store, recorder, create }
+}
+
+test('a copy that waits is ready, opens nothing, and is unknown to the platform until it leads', async () => {
+  const { simulator, store, recorder, create } = await stage()
+  store.isFree = false
+  const started = recorder.start()
+  await until('the wait', () => recorder.status().state === 'standby')
+  expect(recorder.status()).toMatchObject({ leader: 'the other copy', notReady: [] })
+  expect(recorder.notices).toContainEqual({ kind: 'standby', leader: 'the other copy' })
+  expect(recorder.life).toEqual([])
+  expect(simulator.connectors).toEqual([])
+  const id = create(1)
+  store.give()
+  await started
+  await until('the event', () => recorder.callsOf(id).length === 1)
+  expect(recorder.status().state).toBe('running')
+  expect(recorder.life).toEqual(['open'])
+})
+
+test('a copy that waits can be stopped', async () => {
+  const { store, recorder } = await stage()
+  store.isFree = false
+  const started = recorder.start()
+  await until('the wait', () => recorder.status().state === 'standby')
+  await recorder.stop()
+  await started
+  expect(recorder.status().state).toBe('stopped')
+})
+
+test('no hook starts while the lease is not held, and all start when it is again', async () => {
+  const { store, recorder, create } = await stage()
+  await recorder.start()
+  await caughtUp(recorder)
+  store.isHeld = false
+  const ids = [1, 2, 3].map(create)
+  await until('the events', () => recorder.status().inFlight === 3)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  expect(recorder.calls).toEqual([])
+  expect(recorder.status().notReady).toMatchObject([{ part: 'state' }])
+  store.give()
+  await until('the hooks', () => ids.every((id) => recorder.callsOf(id).length === 1))
+})
+
+test('a hook that would follow another one waits for the lease, too', async () => {
+  const { store, recorder, create } = await stage()
+  const transform = Promise.withResolvers<void>()
+  recorder.transform = async (entity) => {
+    await transform.promise
+    return entity
+  }
+  await recorder.start()
+  await caughtUp(recorder)
+  const id = create(1)
+  await until('transform()', () => recorder.status().inFlight === 1)
+  store.isHeld = false
+  transform.resolve()
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  expect(recorder.calls).toEqual([])
+  store.give()
+  await until('create()', () => recorder.callsOf(id).length === 1)
+})
+
+test('a copy that lost the lease calls and writes nothing more, and starts over when it leads again', async () => {
+  const { store, recorder, create } = await stage()
+  const entered = Promise.withResolvers<void>()
+  const leave = Promise.withResolvers<void>()
+  recorder.transform = async (entity) => {
+    entered.resolve()
+    await leave.promise
+    return entity
+  }
+  await recorder.start()
+  await caughtUp(recorder)
+  const id = create(1)
+  await entered.promise
+  store.take()
+  const { commits } = store
+  leave.resolve()
+  await until('the wait', () => recorder.life.length === 2)
+  const later = create(2)
+  await until('standby', () => recorder.status().leader === 'the other copy')
+  expect(recorder.status()).toMatchObject({ state: 'standby', notReady: [], inFlight: 0 })
+  expect(recorder.calls).toEqual([])
+  expect(store.commits).toBe(commits)
+  store.give()
+  await until('both', () => [id, later].every((each) => recorder.callsOf(each).length === 1))
+  expect(recorder.life).toEqual(['open', 'close', 'open'])
+  expect(recorder.status().state).toBe('running')
+  const kinds = recorder.notices.map(({ kind }) => kind)
+  expect(kinds).toContain('lease-lost')
+  expect(kinds).not.toContain('state-not-written')
+  await recorder.stop()
+  expect(recorder.life).toEqual(['open', 'close', 'open', 'close'])
+})
+
+test('a copy can lose the lease again and again, also while it starts', async () => {
+  const { store, recorder, create } = await stage()
+  await recorder.start()
+  await caughtUp(recorder)
+  for (let round = 1; round <= 5; round++) {
+    store.take()
+    await until('the wait', () => recorder.status().state === 'standby')
+    const id = create(round)
+    store.give()
+    if (round % 2 === 0) {
+      await until('the start', () => recorder.status().state !== 'standby')
+      store.take()
+      await until('the wait', () => recorder.status().state === 'standby')
+      store.give()
+    }
+    await until('the event', () => recorder.callsOf(id).length > 0)
+  }
+  await recorder.stop()
+  await recorder.finished
+})
+
+test('a stop just after the loss of the lease ends well, without a last word to the platform', async () => {
+  const { simulator, store, recorder } = await stage()
+  await recorder.start()
+  await caughtUp(recorder)
+  store.take()
+  const requests = simulator.requests.length
+  await recorder.stop()
+  await recorder.finished
+  expect(recorder.status().state).toBe('stopped')
+  expect(simulator.requests.slice(requests).filter(({ kind }) => kind === 'graphql')).toEqual([])
+})
