@@ -72,7 +72,7 @@ export class AcceptancePlan {
     if (about === undefined) await stage.status()
     await stage.kill()
     const history = historyFor(about!)
-    stage.fill(entityKinds, 2, history)
+    stage.fill(entityKinds, 2, history, true)
     stage.start()
     await stage.settle()
     const contents = await stage.read()

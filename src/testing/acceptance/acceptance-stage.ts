@@ -99,10 +99,10 @@ export class AcceptanceStage implements AsyncDisposable {
     return this.#options.patienceMs ?? defaultPatienceMs
   }
 
-  /** Fills the platform with what is older than its stream. */
-  fill(kinds: readonly EntityKind[], perKind: number, history: HistoryOptions): void {
+  /** Fills the platform with what is older than its stream. @param isWithin whether the connector's filter takes it all. */
+  fill(kinds: readonly EntityKind[], perKind: number, history: HistoryOptions, isWithin = false): void {
     this.history = new PlatformHistory(this.simulator, this.random, kinds, history)
-    this.history.load(perKind)
+    this.history.load(perKind, isWithin)
   }
 
   /** Starts the connector, which resumes where it stopped. */

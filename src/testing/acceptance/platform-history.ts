@@ -93,8 +93,9 @@ export class PlatformHistory {
     return this.#expiresMs
   }
 
-  /** Adds `perKind` entities of each kind, older than the stream. */
-  load(perKind: number, options: Record<string, unknown> = {}): void {
+  /** Adds `perKind` entities of each kind, older than the stream. @param isWithin whether the connector's filter takes them all. */
+  load(perKind: number, isWithin = false): void {
+    const options = isWithin ? this.#within : {}
     const made = this.#kinds.flatMap((kind) =>
       Array.from({ length: perKind }, () => [kind, this.#build(kind, options)] as const),
     )
@@ -113,12 +114,16 @@ export class PlatformHistory {
     for (let index = 0; index < count; index++) await this.make(this.#choose(only))
   }
 
-  /** Makes one change of this kind, to a new entity, to one by chance, or to this one. @returns undefined if there is none to change. */
+  /**
+   * Makes one change of this kind, to a new entity, to one by chance, or to this one.
+   *
+   * @returns undefined if there is none to change, or if it does not happen to its kind.
+   */
   async make(happening: Happening, to?: HistoryEntity): Promise<HistoryEntity | undefined> {
     await delay(systemClock, pauseMs)
     if (happening === 'create') return this.create()
     const entity = to ?? this.#pick(happening)
-    if (entity === undefined) return undefined
+    if (entity === undefined || !canHappen(happening, entity.kind)) return undefined
     this.#happen(happening, entity)
     return entity
   }
@@ -128,17 +133,23 @@ export class PlatformHistory {
     return this.#add(kind, this.#simulator.create(this.#build(kind, options)), 'was created')
   }
 
+  /** Creates an entity that the connector's filter takes. */
+  async createWithin(kind: EntityKind): Promise<HistoryEntity> {
+    await delay(systemClock, pauseMs)
+    return this.create(kind, this.#within)
+  }
+
   /**
    * Creates an entity that the connector's filter takes, that this may happen to, and that nothing happens to by chance.
    *
    * @returns undefined if this happens to no kind that the connector takes.
    */
-  createFor(happening: Happening): HistoryEntity | undefined {
+  async createFor(happening: Happening): Promise<HistoryEntity | undefined> {
     if (this.#options.without?.includes(happening) === true) return undefined
     const fit = this.#kinds.filter((kind) => canHappen(happening, kind))
     const kind = fit[Math.floor(this.#random() * fit.length)]
     if (kind === undefined) return undefined
-    const entity = this.create(kind, { object_marking_refs: [tlpMarkingIds[this.#markings[0]!]] })
+    const entity = await this.createWithin(kind)
     entity.isSpared = true
     return entity
   }
@@ -252,6 +263,11 @@ export class PlatformHistory {
 
   #marking(): string {
     return tlpMarkingIds[this.#markings[Math.floor(this.#random() * this.#markings.length)]!]
+  }
+
+  /** What the connector's filter takes. */
+  get #within(): Record<string, unknown> {
+    return { x_opencti_score: 100, object_marking_refs: [tlpMarkingIds[this.#markings[0]!]] }
   }
 
   get #markings(): readonly Tlp[] {

@@ -4,6 +4,8 @@ import { AcceptanceFailure } from './acceptance-failure.ts'
 import { isKeysOnly, type AcceptancePromise, type Trial } from './acceptance-promise.ts'
 import { type AcceptanceStage } from './acceptance-stage.ts'
 import { type Contents } from './contents.ts'
+import { type EntityKind } from './entity-kind.ts'
+import { type Happening, type HistoryEntity } from './platform-history.ts'
 
 /** Promises about what happens at the platform, and to the process. */
 export const platformPromises: readonly AcceptancePromise[] = [
@@ -19,31 +21,10 @@ export const platformPromises: readonly AcceptancePromise[] = [
     async try(trial) {
       const { stage } = trial
       const { history, size } = stage
-      const { without = [] } = trial.history
-      const look = async () => {
-        await stage.settle()
-        return stage.read()
-      }
       stage.start()
-      const before = await look()
-      for (let count = 0; count < size / 2; count++) await history.make('create')
-      const created = await look()
-      if ([...created.entries.keys()].every((key) => before.entries.has(key)))
-        throw new AcceptanceFailure(
-          `${Math.ceil(size / 2)} new entities brought nothing new to the target, as read() tells it.`,
-        )
-      for (let count = 0; count < size / 2; count++) {
-        await history.make(count % 2 === 0 ? 'update' : 'rate')
-        await history.make(count % 2 === 0 ? 'rename' : 'reword')
-      }
-      const updated = await look()
-      if (!isKeysOnly(trial) && updated.equals(created))
-        throw new AcceptanceFailure(
-          `${size} updates (names, patterns, descriptions, labels, scores, markings) changed nothing at the target, as read() tells it. ` +
-            'If the connector passes any of that on, let read() return it; a connector that only creates and deletes leaves out update().',
-        )
+      await expectCreatesAndUpdates(trial)
       await history.change(size)
-      if (!without.includes('delete')) await expectDeletes(trial, await look())
+      await expectDeletes(trial)
       for (const happening of [
         'create',
         'merge',
@@ -118,21 +99,71 @@ export const platformPromises: readonly AcceptancePromise[] = [
   },
 ]
 
-/** What was taken by chance may not have been at the target any more; these surely are. */
-async function takeAway(stage: AcceptanceStage): Promise<void> {
-  const made = (['merge', 'leave', 'revoke', 'expire'] as const).map(
-    (happening) => [happening, stage.history.createFor(happening)] as const,
-  )
-  await stage.settle()
-  for (const [happening, entity] of made)
-    if (entity !== undefined) await stage.history.make(happening, entity)
+/**
+ * Creates and updates show at the target. By chance, what changes could be of kinds that `read` does not return: so every kind has its
+ * turn, until one shows.
+ */
+async function expectCreatesAndUpdates(trial: Trial): Promise<void> {
+  const { stage } = trial
+  const before = await look(stage)
+  const made: HistoryEntity[] = []
+  const kinds = fromAnywhere(trial)
+  const makeSome = async () => {
+    for (const kind of kinds.splice(0, Math.ceil(stage.size / 2)))
+      made.push(await stage.history.createWithin(kind))
+    return look(stage)
+  }
+  const hasNew = ({ entries }: Contents) => [...entries.keys()].some((key) => !before.entries.has(key))
+  let created = before
+  while (kinds.length > 0 && !hasNew(created)) created = await makeSome()
+  if (!hasNew(created))
+    throw new AcceptanceFailure(
+      `${made.length} new entities brought nothing new to the target, as read() tells it.`,
+    )
+  let updated = created
+  while (made.length > 0 && updated.equals(created)) {
+    for (const entity of made.splice(0))
+      for (const happening of ['update', 'rate', 'rename', 'reword'] as const)
+        await stage.history.make(happening, entity)
+    updated = await look(stage)
+    if (updated.equals(created) && kinds.length > 0) updated = created = await makeSome()
+  }
+  if (!isKeysOnly(trial) && updated.equals(created))
+    throw new AcceptanceFailure(
+      `All updates (names, patterns, descriptions, labels, scores, markings) changed nothing at the target, as read() tells it. ` +
+        'If the connector passes any of that on, let read() return it; a connector that only creates and deletes leaves out update().',
+    )
 }
 
-async function expectDeletes({ stage }: Trial, before: Contents): Promise<void> {
+async function look(stage: AcceptanceStage): Promise<Contents> {
+  await stage.settle()
+  return stage.read()
+}
+
+/** The kinds that the connector takes, beginning with one by chance. */
+function fromAnywhere({ kinds, stage }: Trial): EntityKind[] {
+  const first = Math.floor(stage.random() * kinds.length)
+  return [...kinds.slice(first), ...kinds.slice(0, first)]
+}
+
+/** What was taken by chance may not have been at the target any more; these surely are. */
+async function takeAway(stage: AcceptanceStage): Promise<void> {
+  const { history } = stage
+  const made = new Map<Happening, HistoryEntity>()
+  for (const happening of ['merge', 'leave', 'revoke', 'expire'] as const) {
+    const entity = await history.createFor(happening)
+    if (entity !== undefined) made.set(happening, entity)
+  }
+  await stage.settle()
+  for (const [happening, entity] of made) await history.make(happening, entity)
+}
+
+async function expectDeletes({ stage, history: { without = [] } }: Trial): Promise<void> {
+  if (without.includes('delete')) return
+  const before = await look(stage)
   const alive = stage.history.entities.filter(({ isGone }) => !isGone)
   for (const entity of alive.filter((_, index) => index % 2 === 0)) await stage.history.make('delete', entity)
-  await stage.settle()
-  const after = await stage.read()
+  const after = await look(stage)
   if ([...before.entries.keys()].every((key) => after.entries.has(key)))
     throw new AcceptanceFailure(
       `${Math.ceil(alive.length / 2)} deleted entities took nothing away from the target, as read() tells it. ` +
