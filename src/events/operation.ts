@@ -51,6 +51,8 @@ export class Operation {
   leftAsItIs: 'revoked' | 'expired' | undefined
   /** Skip reason for the delete of an entity that was never pushed. */
   unlessPushed = 'never-pushed'
+  /** Whether the entity may have qualified before, as far as its event tells. Without it, a delete has nothing to remove. */
+  mayHaveQualified = true
   /** Transformed item for `flush`; unused without batches. */
   forFlush: unknown
   /** Why the operation exists. */

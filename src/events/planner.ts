@@ -1,4 +1,4 @@
-import { listedSourcesOf, expiredType, type StreamEvent } from '../opencti/stream-event.ts'
+import { listedSourcesOf, expiredType, isTold, type StreamEvent } from '../opencti/stream-event.ts'
 import { type DeliveryOptions } from '../settings/schemas/delivery-options.ts'
 import { isExpired, isRevoked } from '../stix/read/entity-life.ts'
 import { entityKeyOf, previousStixIdOf } from '../stix/read/entity-ids.ts'
@@ -58,7 +58,10 @@ export class Planner {
     if (event.name === 'delete') {
       const reason = deleteReasons.get(event.envelope.type ?? '') ?? 'deleted'
       const operation = operationOf('delete', delivery, entity, key, reason, former, route)
-      if (rejected !== undefined) operation.unlessPushed = rejected
+      if (rejected !== undefined) {
+        operation.unlessPushed = rejected
+        operation.mayHaveQualified = false
+      }
       return [operation]
     }
     return [this.#pushOperation(event, delivery, rejected, former, route)]
@@ -78,7 +81,11 @@ export class Planner {
       const own = entityKeyOf(source)
       const others = [key, ...lanes.filter((lane) => lane !== own)]
       const operation = operationOf('delete', delivery, source, own, 'merged', others, route)
-      operation.unlessPushed = this.#neverTaken(source, route) ?? operation.unlessPushed
+      const never = this.#neverTaken(source, route)
+      if (never !== undefined) {
+        operation.unlessPushed = never
+        operation.mayHaveQualified = false
+      }
       operations.push(operation)
     }
     return operations
@@ -109,8 +116,9 @@ export class Planner {
       return operation
     }
     const operation = operationOf('delete', delivery, entity, key, withdrawal, joined, route)
-    operation.unlessPushed = rejected ?? withdrawal
-    if (rejected !== undefined && this.#mayHavePassed(event, route)) operation.unlessPushed = 'never-pushed'
+    operation.mayHaveQualified = this.#mayHaveQualified(event, withdrawal, route)
+    const mayHavePassed = rejected !== undefined && operation.mayHaveQualified && !isTold(event)
+    operation.unlessPushed = mayHavePassed ? 'never-pushed' : (rejected ?? withdrawal)
     return operation
   }
 
@@ -126,12 +134,17 @@ export class Planner {
   }
 
   /**
-   * Whether the entity passed the filter and belonged to the route before this event, judging by its patch.
+   * Whether the entity passed the filter and belonged to the route before this event, judging by its patch. What a catch-up tells has
+   * none: with an id map, only what never changes says that the entity cannot have been pushed.
    */
-  #mayHavePassed(event: StreamEvent, route: Route | undefined): boolean {
+  #mayHaveQualified(event: StreamEvent, reason: Operation['reason'], route: Route | undefined): boolean {
+    if (isTold(event))
+      return this.#options.delivery.idMap && this.#neverTaken(event.entity, route) === undefined
     const previous = this.#previousState(event)
     if (previous === undefined) return false
     if (this.#options.filter.rejects(previous) !== undefined) return false
+    // It went when it was revoked. That it expires is not told.
+    if (reason === 'revoked' && isRevoked(previous)) return false
     return route === undefined ? this.#options.routes.unrouted === 'delivers' : !route.rejects(previous)
   }
 

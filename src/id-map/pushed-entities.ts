@@ -76,7 +76,7 @@ export class PushedEntities implements DeliveryFeature {
   isSurelyUnknown(operation: Operation): boolean {
     if (this.mayHavePushed(operation)) return false
     if (this.#delivery.idMap && this.#progress.mapIsComplete) return true
-    return operation.unlessPushed !== 'never-pushed'
+    return !operation.mayHaveQualified
   }
 
   /** Whether the entity may have been pushed without a record of it. */

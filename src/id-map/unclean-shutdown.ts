@@ -87,9 +87,9 @@ export class UncleanShutdown {
  * Whether its entity may have passed the filter before. Its current state may differ from what was received
  * then.
  */
-function mayHavePassed({ kind, reason, unlessPushed, pendingEvent: { event } }: Operation): boolean {
+function mayHavePassed({ kind, reason, mayHaveQualified, pendingEvent: { event } }: Operation): boolean {
   if (kind !== 'delete') return false
   // The filter takes it: before this event, it may have been neither revoked nor expired.
   if (reason === 'revoked' || reason === 'expired') return true
-  return unlessPushed === 'never-pushed' || isTold(event)
+  return mayHaveQualified || isTold(event)
 }
