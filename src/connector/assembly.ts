@@ -305,7 +305,7 @@ export class Assembly {
     const { store, loaded, hooks, logger } = this.#options
     await this.#options.observation.tracing.open()
     const { opening, onOpen } = this.#options
-    const { fresh, isOpenToOthers } = await store.open(loaded.settings.connector.id, opening)
+    const { fresh, isOpenToOthers, warnings = [] } = await store.open(loaded.settings.connector.id, opening)
     this.#hasState = true
     onOpen()
     if (isOpenToOthers === true) {
@@ -313,6 +313,7 @@ export class Assembly {
         'Any user of this machine can write to the state folder (CONNECTOR_STATE_DIR), which lets them change what the connector does and where it starts. Restrict the folder to the user of the connector (chmod 700)',
       )
     }
+    for (const warning of warnings) logger.warn(warning)
     await this.uncleanShutdown.open(store)
     this.#options.progress.knowMap(await store.value(storedValues.idMap), fresh)
     const gone = await recallRoutes(this.routes, { store, logger, idMap: loaded.delivery.idMap })

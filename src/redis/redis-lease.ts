@@ -1,6 +1,6 @@
-import { hostname } from 'node:os'
 import { StateError } from '../errors/state-error.ts'
 import { acquireLease, type LeaseAttempt } from '../store/acquire-lease.ts'
+import { copyName } from '../store/copy-name.ts'
 import { RenewedLease } from '../store/renewed-lease.ts'
 import { type StateLease, type StateOpenOptions } from '../store/state-store.ts'
 import { systemClock, type Clock } from '../util/clock.ts'
@@ -44,7 +44,7 @@ export class RedisLease implements StateLease {
     this.#connection = options.connection
     this.#clock = options.clock ?? systemClock
     this.#ttlMs = options.ttlMs ?? 5000
-    this.#holder = `${crypto.randomUUID()} ${options.name ?? `${hostname()}, process ${process.pid}`}`
+    this.#holder = `${crypto.randomUUID()} ${options.name ?? copyName()}`
     this.#renewed = new RenewedLease({
       clock: this.#clock,
       ttlMs: this.#ttlMs,
@@ -91,7 +91,7 @@ export class RedisLease implements StateLease {
     const others = new Map<string, string>()
     for (const [index, [token, holder]] of (answer as readonly [string, string][]).entries()) {
       if (holder === this.#holder) this.#tokens.set(keys[index]!, token)
-      else others.set(keys[index]!, nameOf(holder))
+      else others.set(keys[index]!, nameOfHolder(holder))
     }
     // An answer may come late; the keys are only held from a renewal that includes them.
     const isRenewed = this.#tokens.size === 0 || (await this.#renewed.renew())
@@ -152,7 +152,7 @@ export class RedisLease implements StateLease {
     const taken = await this.#connection.run('writing', renewScript, keys, parameters)
     // Meanwhile, some may have been released.
     const loss = (taken as readonly [string, string][]).find(([key]) => this.#tokens.has(key))
-    return loss === undefined ? undefined : leaseLost(nameOf(loss[1]))
+    return loss === undefined ? undefined : leaseLost(nameOfHolder(loss[1]))
   }
 }
 
@@ -170,8 +170,8 @@ export function leaseLost(holder?: string): StateError {
   )
 }
 
-/** The name for people in a holder. */
-function nameOf(holder: string): string {
+/** The name for people in what a lease is set to. */
+export function nameOfHolder(holder: string): string {
   return holder.slice(holder.indexOf(' ') + 1)
 }
 

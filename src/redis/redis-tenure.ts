@@ -160,7 +160,7 @@ export class RedisTenure {
       if (version === null) throw this.#missing()
       this.#requireVersion(Number(version))
       this.#epoch = Number(await this.reads.command('reading', ['HGET', this.keys.entities, '\0epoch']))
-      return { fresh: false }
+      return this.#opening(false)
     }
     const fence = this.lease?.fence ?? new Map<string, string>()
     const keys = [...this.#commitKeys, ...fence.keys()]
@@ -170,8 +170,12 @@ export class RedisTenure {
     const [isFresh, version, epoch] = answer as readonly [number, number, number]
     this.#requireVersion(version)
     this.#epoch = epoch
-    const { warnings } = this.#facts
-    return { fresh: isFresh === 1, ...(warnings.length === 0 ? {} : { warnings }) }
+    return this.#opening(isFresh === 1)
+  }
+
+  #opening(fresh: boolean): StateOpening {
+    const { warnings } = this.#facts!
+    return warnings.length === 0 ? { fresh } : { fresh, warnings }
   }
 
   #requireVersion(version: number): void {

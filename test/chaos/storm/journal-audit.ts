@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { comparePositions, parsePosition, SqliteStore } from 'opencti-stream-connector'
+import { comparePositions, parsePosition } from 'opencti-stream-connector'
+import { type StormState } from './storm-state.ts'
 import { type Effect, type StormTarget } from './target.ts'
 
 /** Why an effect may be repeated after a kill. */
@@ -15,7 +14,7 @@ export type Repeats = Record<Excuse | 'inDoubt' | 'begunAnew' | 'told', number>
 
 /**
  * Looks at the journal of a target after each kill: an effect that was done before needs an excuse, which is the state
- * file that the kill has left, an answer that never came, or a beginning from nothing.
+ * that the kill has left, an answer that never came, or a beginning from nothing.
  */
 export class JournalAudit {
   readonly again: Repeats = { 'in-flight': 0, 'not-written': 0, inDoubt: 0, begunAnew: 0, told: 0 }
@@ -23,8 +22,7 @@ export class JournalAudit {
   /** How long before a kill the oldest effect was answered that was not written then, in milliseconds. */
   oldestUnwrittenMs = 0
   readonly #target: StormTarget
-  readonly #connectorId: string
-  readonly #directory: string
+  readonly #state: StormState
   /** Effects that may be repeated after the last kill. */
   #excuses: ReadonlyMap<string, Excuse> = new Map()
   /** What was done since the connector last began from nothing, and what was done at all. */
@@ -34,10 +32,9 @@ export class JournalAudit {
   /** Where in the journal it started over. */
   #anewFrom = 0
 
-  constructor(target: StormTarget, connectorId: string, directory: string) {
+  constructor(target: StormTarget, state: StormState) {
     this.#target = target
-    this.#connectorId = connectorId
-    this.#directory = directory
+    this.#state = state
   }
 
   /** How many different events have come to the target since the connector last began from nothing, by the last look. */
@@ -92,7 +89,7 @@ export class JournalAudit {
   async #readExcuses(killedAtMs: number): Promise<ReadonlyMap<string, Excuse>> {
     const { journal, life } = this.#target
     const excuses = new Map<string, Excuse>()
-    const store = await openState(this.#connectorId, this.#directory)
+    const store = await this.#state.read()
     const state = store === undefined ? undefined : await store.value('state')
     const saved = parsePosition(
       state === undefined ? '' : (JSON.parse(state) as { start_from: string }).start_from,
@@ -118,16 +115,4 @@ export class JournalAudit {
 /** A merge changes a value for several entities. */
 function nameOf({ record, entity, position }: Effect): string {
   return `${record} of ${entity}@${position}`
-}
-
-/** A child that was killed early may have left no state, or half of one. */
-async function openState(connectorId: string, directory: string): Promise<SqliteStore | undefined> {
-  if (!existsSync(join(directory, `${connectorId}.sqlite`))) return undefined
-  const store = new SqliteStore({ directory, connectorId, access: 'read-only' })
-  try {
-    await store.open(connectorId)
-    return store
-  } catch {
-    return undefined
-  }
 }

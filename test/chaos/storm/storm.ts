@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
-import { SqliteStore } from 'opencti-stream-connector'
 import { seededRandom, Simulator } from 'opencti-stream-connector/testing'
 import { ChildLife } from '../../fixtures/child-life.ts'
 import { until } from '../../fixtures/until.ts'
 import { scaled } from '../scale.ts'
 import { JournalAudit } from './journal-audit.ts'
 import { disturbStream, noDisturbances } from './disturb-stream.ts'
+import { fileState, type StormState } from './storm-state.ts'
 import { checkSequences } from './sequences.ts'
 import { printOf, StormTarget } from './target.ts'
 import { claimedValues, versionsOf, wholeEntities } from './versions.ts'
@@ -35,10 +35,18 @@ const promise = (kind: StormKind) =>
     ? 'each value at the target says by which entities it is claimed, none is missing, none is left over'
     : "each record at the target has gone through the platform's versions in order, none is missing"
 
+/** What keeps the state. */
+export interface StormPlace {
+  /** For the title. @default none */
+  readonly name?: string | undefined
+  readonly make: (folder: string, connectorId: string) => StormState | Promise<StormState>
+}
+
 /** Declares the test for one kind of connector. Each kind has a file of its own, so that they run side by side. */
-export function testStorm(kind: StormKind): void {
+export function testStorm(kind: StormKind, place: StormPlace = { make: fileState }): void {
+  const what = place.name === undefined ? kind : `${kind} with ${place.name}`
   test(
-    `after ${killCount} kills in ${eventCount} events, ${kind}, ${promise(kind)}, and only unsaved work was repeated`,
+    `after ${killCount} kills in ${eventCount} events, ${what}, ${promise(kind)}, and only unsaved work was repeated`,
     { timeout: 200_000 + killCount * 10_000 },
     async ({ annotate }) => {
       const seed = Number(process.env['STORM_SEED'] ?? Date.now() % 1_000_000)
@@ -47,11 +55,11 @@ export function testStorm(kind: StormKind): void {
       const random = seededRandom(seed)
       const catchesUp = kind === 'catch-up'
       const folder = await mkdtemp(join(tmpdir(), 'storm-'))
-      const directory = join(folder, 'state')
       const simulator = await Simulator.start({ heartbeatMs: 50, idleReadMs: 50, retention: eventCount * 2 })
       const { connectorId } = simulator
       const target = await StormTarget.start(random)
-      const audit = new JournalAudit(target, connectorId, directory)
+      const state = await place.make(folder, connectorId)
+      const audit = new JournalAudit(target, state)
       const writer = new StormWriter(simulator, random, authorCount)
       const older = catchesUp ? writer.load(olderCount) : []
       const newestAtOpening = new Map<number, string>()
@@ -63,7 +71,7 @@ export function testStorm(kind: StormKind): void {
       const load = (life: number) =>
         new ChildLife(new URL('./child.ts', import.meta.url), {
           ...simulator.environment(),
-          CONNECTOR_STATE_DIR: directory,
+          ...state.environment,
           ...(catchesUp ? {} : { CONNECTOR_LIVE_STREAM_RECOVER_ISO_DATE: 'none' }),
           STORM_TARGET: target.url,
           STORM_KIND: kind,
@@ -77,6 +85,7 @@ export function testStorm(kind: StormKind): void {
         for (const { process: each } of [running, next]) each.kill('SIGKILL')
         await target.close()
         await simulator.close()
+        await state[Symbol.asyncDispose]()
         await rm(folder, { recursive: true, force: true })
       })
       running.begin()
@@ -102,6 +111,8 @@ export function testStorm(kind: StormKind): void {
         expect(difference(), hint).toEqual({ wrong: [], tooMuch: [] })
       }
       const disturbances = noDisturbances()
+      /** What befell the server of the state. */
+      const harms: Record<string, number> = {}
       const begunAnew = new Set<number>()
       /** The current life has contacted the platform. */
       let isAsking = false
@@ -134,6 +145,8 @@ export function testStorm(kind: StormKind): void {
           expect(running.process.exitCode, `${hint}\n${running.said}`).toBeNull()
           write(goal)
           disturbStream(simulator, random, disturbances)
+          const harm = (await state.disturb?.(random)) ?? 'none'
+          harms[harm] = (harms[harm] ?? 0) + 1
           // At a random point of the remaining events; a time limit ends a round that never gets there.
           const killAt = before + 1 + Math.floor(random() * Math.max(1, published - audit.doneCount))
           await until('the moment', () => target.journal.length >= killAt, 500).catch(() => {})
@@ -144,7 +157,7 @@ export function testStorm(kind: StormKind): void {
         target.life++
         await audit.closeLife(performance.now())
         if (losesState) {
-          await rm(directory, { recursive: true, force: true })
+          await state.lose()
           lost.states++
         } else if (isReset) {
           simulator.resetState()
@@ -171,7 +184,7 @@ export function testStorm(kind: StormKind): void {
       const sizes = { kills: killCount, ...lost, events: published, older: older.length }
       const done = { effects: target.journal.length, records: versions.size, again: audit.again, overtaken }
       const limits = { oldestUnwrittenMs: Math.round(audit.oldestUnwrittenMs), maxCalls: target.maxInFlight }
-      const mishaps = { ...target.counts, ...disturbances }
+      const mishaps = { ...target.counts, ...disturbances, harms }
       await annotate(JSON.stringify({ ...sizes, ...mishaps, ...done, ...limits, ...writer.counts }))
 
       // Each record kept its order, nothing was missing, and each call used the id that the target assigned.
@@ -186,10 +199,9 @@ export function testStorm(kind: StormKind): void {
         records.map(({ record }) => record).toSorted(),
       )
       for (const { record, entity } of records) expect(target.documents.get(record), hint).toEqual(entity)
-      const store = new SqliteStore({ directory, connectorId, access: 'read-only' })
-      await store.open(connectorId)
-      expect(await store.countDeadLetters(), hint).toBe(0)
-      await store.close()
+      const store = await state.read()
+      expect(await store!.countDeadLetters(), hint).toBe(0)
+      await store!.close()
       // Repeated effects were in flight or unsaved, and no more than the maximum was ever in flight.
       expect(audit.unexplained, hint).toEqual([])
       expect(target.maxInFlight, hint).toBeLessThanOrEqual(kind === 'flush' ? 4 : 16)

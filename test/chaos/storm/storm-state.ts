@@ -1,0 +1,67 @@
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { SqliteStore, type StateStore } from 'opencti-stream-connector'
+import { RedisStore } from 'opencti-stream-connector/redis'
+import { RedisServer } from '../../fixtures/redis-server.ts'
+
+/** Where a stormed connector keeps its state. */
+export interface StormState extends AsyncDisposable {
+  /** Settings of the connector. */
+  readonly environment: Readonly<Record<string, string>>
+  /** What a killed process has left, opened to be read; undefined if there is none, or half of one. */
+  read(): Promise<StateStore | undefined>
+  /** Removes it, while no process uses it. */
+  lose(): Promise<void>
+  /** Does something to the server of the state while the connector runs. Returns what, and when it is over. */
+  disturb?(random: () => number): Promise<string>
+}
+
+/** A file in a folder. */
+export function fileState(folder: string, connectorId: string): StormState {
+  const directory = join(folder, 'state')
+  return {
+    environment: { CONNECTOR_STATE_DIR: directory },
+    read: async () =>
+      existsSync(join(directory, `${connectorId}.sqlite`))
+        ? opened(new SqliteStore({ directory, connectorId, access: 'read-only' }), connectorId)
+        : undefined,
+    lose: () => rm(directory, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: async () => {},
+  }
+}
+
+/** A Redis that is killed and frozen from time to time, and syncs every write to its disk. */
+export async function redisState(connectorId: string): Promise<StormState> {
+  const server = await RedisServer.start({ isPersistent: true })
+  return {
+    environment: { CONNECTOR_STATE_URL: server.url, CONNECTOR_LEASE_MS: '1000' },
+    read: () => opened(new RedisStore({ url: server.url, access: 'read-only' }), connectorId),
+    lose: async () => void (await server.command('FLUSHALL')),
+    disturb: async (random) => {
+      const kind = random()
+      if (kind < 0.6) return 'none'
+      if (kind < 0.8) {
+        server.freeze()
+        await sleep(random() * 300)
+        server.thaw()
+        return 'frozen'
+      }
+      await server.end()
+      await sleep(random() * 300)
+      await server.restart()
+      return 'killed'
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  }
+}
+
+async function opened(store: StateStore, connectorId: string): Promise<StateStore | undefined> {
+  try {
+    await store.open(connectorId)
+    return store
+  } catch {
+    return undefined
+  }
+}
