@@ -1,8 +1,5 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
-import { CopyLife } from '../fixtures/copy-life.ts'
-import { CopyTarget } from '../fixtures/copy-target.ts'
-import { startSimulator } from '../fixtures/stage.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { copyStage } from '../fixtures/copy-stage.ts'
 import { until } from '../fixtures/until.ts'
 import { hasPostgresql, PostgresqlServer } from './start-postgresql.ts'
 
@@ -17,39 +14,9 @@ describe.runIf(hasPostgresql)('two copies of a connector on one state in Postgre
 
   afterAll(() => server[Symbol.asyncDispose]())
 
-  /** A platform, a target, and copies that share a database. */
   const stage = async () => {
-    const simulator = await startSimulator()
-    const target = await CopyTarget.start()
     const url = await server.database()
-    const environment = {
-      ...simulator.environment(),
-      CONNECTOR_STATE_URL: url,
-      CONNECTOR_LEASE_MS: String(leaseMs),
-      COPY_TARGET: target.url,
-    }
-    const lives: CopyLife[] = []
-    onTestFinished(async () => {
-      await Promise.all(lives.map((life) => life[Symbol.asyncDispose]()))
-      await target.close()
-    })
-    const start = (name: string) => {
-      const life = new CopyLife(name, environment)
-      lives.push(life)
-      return life
-    }
-    /** Two copies, of which the first leads. */
-    const pair = async () => {
-      const first = start('one')
-      await until('the first to lead', () => first.state === 'running')
-      const second = start('two')
-      await until('the second to wait', () => second.state === 'standby')
-      return [first, second] as const
-    }
-    const { ids, write } = writerOn(simulator)
-    const isDone = () =>
-      [...ids].every(([id, version]) => [...target.versions.values()].includes(version) || id === '')
-    return { simulator, target, start, pair, write, isDone, url }
+    return copyStage({ CONNECTOR_STATE_URL: url, CONNECTOR_LEASE_MS: String(leaseMs) })
   }
 
   test('one leads and delivers everything once, and the other is ready and does nothing', async () => {
@@ -173,23 +140,3 @@ describe.runIf(hasPostgresql)('two copies of a connector on one state in Postgre
     expect(first.state).toBe('running')
   })
 })
-
-/** Creates entities, and changes them again and again. */
-function writerOn(simulator: Simulator) {
-  const ids = new Map<string, string>()
-  let count = 0
-  const write = (events: number) => {
-    for (let event = 0; event < events; event++) {
-      const name = `version ${++count}`
-      const known = [...ids.keys()]
-      if (known.length < 10)
-        ids.set(simulator.create({ ...buildIndicator('ipv4', { seed: count }), name }).id, name)
-      else {
-        const id = known[count % known.length]!
-        simulator.update(id, { name })
-        ids.set(id, name)
-      }
-    }
-  }
-  return { ids, write }
-}
