@@ -105,10 +105,7 @@ function reasons(setting: string): ReadonlyMap<string, string> {
     ],
     ['NOAUTH', `it requires a password; write it in ${setting}: redis://:password@host:6379`],
     ['WRONGPASS', noUser],
-    [
-      'NOPERM',
-      `the user in ${setting} lacks a permission; it needs the commands that docs/guides/state.md lists`,
-    ],
+    ['NOPERM', `the user in ${setting} lacks a permission; the deployment guide lists what it needs`],
     ['BUSY', 'a script of another client has kept it busy for seconds; wait, or end it with SCRIPT KILL'],
     [
       'MOVED',
