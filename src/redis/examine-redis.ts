@@ -3,6 +3,7 @@ import { type StateExamination } from '../store/state-store.ts'
 import { parseRedisAddress } from './redis-address.ts'
 import { RedisConnection } from './redis-connection.ts'
 import { redisKeysOf } from './redis-keys.ts'
+import { nameOfHolder } from './redis-lease.ts'
 
 const timeoutMs = 10_000
 
@@ -17,8 +18,7 @@ export async function examineRedis(url: string, setting: string, owner: string):
     return {
       place: `${host}:${port}/${database}`,
       exists: version !== null,
-      // An id comes before the name.
-      leader: holder === null ? undefined : holder.slice(holder.indexOf(' ') + 1),
+      leader: holder === null ? undefined : nameOfHolder(holder),
       missingRight: await missingRight(connection, leader),
       deadLetters: Number(await connection.command('reading', ['ZCARD', letters])),
     }
