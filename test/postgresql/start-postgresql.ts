@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
+import { type Pair } from '../fixtures/certificates.ts'
 
 const run = promisify(execFile)
 const password = 'sesame-4711'
@@ -66,6 +67,18 @@ export class PostgresqlServer implements AsyncDisposable {
     } finally {
       await client.end()
     }
+  }
+
+  /** From its next start on, it speaks TLS with this certificate, and nothing else over the network. */
+  async requireTls({ cert, key }: Pair): Promise<void> {
+    const data = join(this.#folder, 'data')
+    await writeFile(join(data, 'server.crt'), cert)
+    await writeFile(join(data, 'server.key'), key, { mode: 0o600 })
+    await writeFile(join(data, 'postgresql.auto.conf'), 'ssl = on\n')
+    await writeFile(join(data, 'pg_hba.conf'), 'hostssl all all 127.0.0.1/32 scram-sha-256\n')
+    const owned = ['server.crt', 'server.key', 'postgresql.auto.conf', 'pg_hba.conf']
+    if (this.#user !== undefined)
+      for (const name of owned) await chown(join(data, name), this.#user.uid, this.#user.gid)
   }
 
   /** Starts it, or starts it again on the same data. */
