@@ -53,6 +53,13 @@ test.each<[string, string, Partial<ObservedFacts>, RegExp]>([
     /7 events are still in flight/,
   ],
   ['well', 'good', { isCatchUpUnfinished: true }, /reach the target\.$/],
+  ['standby', 'good', { state: 'standby', leader: 'pod-1', stream: lost }, /leads \(pod-1\)/],
+  [
+    'not ready',
+    'bad',
+    { state: 'standby', leader: 'pod-1', waitsFor: 'the server of its state', stream: lost },
+    /waiting for the server of its state/,
+  ],
   [
     'starting',
     'busy',

@@ -5,6 +5,7 @@ const shown = (text: string, isSecret: boolean) => secretsOfUrl(text, isSecret).
 
 it('the secrets of an address are its password and the query parameters named like a key or token', () => {
   expect(shown('postgres://user:p%20ss@db.example/state', false)).toEqual(['p%20ss', 'p ss'])
+  expect(shown('postgres://user:p%20ss@one:5432,two:5432/state', true)).toEqual(['p%20ss', 'p ss'])
   expect(shown('https://siem.example/v1/items?format=json&api_key=k3y&accessToken=a%2Fb', false)).toEqual([
     'k3y',
     'a/b',
