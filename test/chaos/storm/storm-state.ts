@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SqliteStore, type StateStore } from 'opencti-stream-connector'
 import { RedisStore } from 'opencti-stream-connector/redis'
+import { PostgresqlStore } from 'opencti-stream-connector/postgresql'
 import { RedisServer } from '../../fixtures/redis-server.ts'
+import { PostgresqlServer } from '../../postgresql/start-postgresql.ts'
 
 /** Where a stormed connector keeps its state. */
 export interface StormState extends AsyncDisposable {
@@ -52,6 +54,45 @@ export async function redisState(connectorId: string): Promise<StormState> {
       await sleep(random() * 300)
       await server.restart()
       return 'killed'
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  }
+}
+
+/** A PostgreSQL that crashes, breaks off all connections, and locks its tables from time to time. */
+export async function postgresqlState(connectorId: string): Promise<StormState> {
+  const server = await PostgresqlServer.start()
+  const url = await server.database()
+  const database = new URL(url).pathname.slice(1)
+  const inDatabase = async (sql: string) => {
+    // There may be no tables yet.
+    await server.admin(sql, database).catch(() => {})
+  }
+  return {
+    environment: { CONNECTOR_STATE_URL: url, CONNECTOR_LEASE_MS: '1000' },
+    read: () => opened(new PostgresqlStore({ url, access: 'read-only' }), connectorId),
+    lose: () =>
+      inDatabase(
+        `DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT ALL ON SCHEMA public TO connectors`,
+      ),
+    disturb: async (random) => {
+      const kind = random()
+      if (kind < 0.5) return 'none'
+      if (kind < 0.7) {
+        await inDatabase(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'connectors'",
+        )
+        return 'cut off'
+      }
+      if (kind < 0.85) {
+        const table = 'opencti_stream_connector_entity'
+        await inDatabase(`BEGIN; LOCK TABLE ${table}; SELECT pg_sleep(${random() * 0.3}); COMMIT`)
+        return 'locked'
+      }
+      await server.stop('SIGQUIT')
+      await sleep(random() * 300)
+      await server.resume()
+      return 'crashed'
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   }
