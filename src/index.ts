@@ -114,6 +114,7 @@ export { type ResolvedRoute, type RouteConditions } from './settings/schemas/rou
 // Status and notices
 
 export { type ConnectorStatus } from './observe/connector-status.ts'
+export { type ClusterFacts, type CopyFacts, type CopyReport } from './observe/facts/cluster-facts.ts'
 export { type ConnectorNotice, type ConnectorState } from './contract/notices.ts'
 export { type EventCounts, type Outcome } from './events/event-counters.ts'
 export { type Failing } from './events/event-counters.ts'

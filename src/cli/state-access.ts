@@ -39,6 +39,9 @@ export function addStateOptions(command: Command): Command {
     )
     .hook('preAction', (_, action) => {
       if (action.getOptionValueSource('stateDir') === 'cli') action.setOptionValue('stateUrl', undefined)
+      // Copies that share the work have their state where their cluster is.
+      else if (!action.getOptionValue('stateUrl'))
+        action.setOptionValue('stateUrl', process.env['CONNECTOR_CLUSTER_URL'])
     })
     .addOption(
       new Option('--connector-id <id>', 'connector id; not needed if the folder has one state file').env(
@@ -61,7 +64,7 @@ export function locateState({ stateDir, stateUrl, connectorId }: StateOptions): 
     connectorId,
   })
   if (stateDir?.trim()) return at(stateDir, id)
-  const url = writtenHere('state_url')
+  const url = writtenHere('state_url') ?? writtenHere('cluster_url')
   if (url) return { stateUrl: url, connectorId: id ?? writtenHere('id') }
   return at(writtenHere('state_dir') ?? defaultStateFolder, id ?? writtenHere('id'))
 }

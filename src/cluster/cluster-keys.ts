@@ -1,12 +1,16 @@
+import { redisKeysOf, redisKeyTag } from '../redis/redis-keys.ts'
+
 /**
- * Names of the keys that a cluster has in Redis. All share the hash tag of the connector, so that they are in
- * one slot of a Redis Cluster and one script can use them together.
+ * Names of the keys that a cluster has in Redis. They share the hash tag of the connector's state, so that one
+ * script can use them together, also on Redis Cluster.
  */
 export class ClusterKeys {
   readonly #prefix: string
+  readonly #leader: string
 
   constructor(connectorId: string) {
-    this.#prefix = `opencti-stream-connector:{${connectorId}}:cluster`
+    this.#prefix = `${redisKeyTag(connectorId)}:cluster`
+    this.#leader = redisKeysOf(connectorId).leader
   }
 
   /** What all copies agree on: a hash. */
@@ -29,9 +33,12 @@ export class ClusterKeys {
     return `${this.#prefix}:tenures`
   }
 
-  /** Who reads the stream: the lease. */
+  /**
+   * Who reads the stream: the lease. The same as of copies that do not share the work, and of commands that
+   * need the connector stopped, so that these wait for each other.
+   */
   get leader(): string {
-    return `${this.#prefix}:leader`
+    return this.#leader
   }
 
   /** Which entries have ended, for the leader: a stream. */

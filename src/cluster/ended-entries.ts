@@ -1,7 +1,17 @@
+import { type RedisCommand } from '../redis/commit-arguments.ts'
 import { type ClusterKeys } from './cluster-keys.ts'
 
-/** Redis passes the parts of a command to a script on its stack, which holds fewer than 8000. */
+/** A command of a commit has fewer than 8000 parts. */
 const maxIds = 500
+
+/** Entries that leave their partitions with a commit. */
+export interface Departure {
+  readonly commands: readonly RedisCommand[]
+  /** The commit was made. */
+  saved(): void
+  /** It was not, or nobody knows: a later one does it again, which does no harm. */
+  notSaved(): void
+}
 
 /**
  * Entries that have ended here. They leave their partition with the commit that saves what they led to, and
@@ -10,7 +20,8 @@ const maxIds = 500
 export class EndedEntries {
   readonly #keys: ClusterKeys
   #due: Ended[] = []
-  #writing: Ended[] | undefined
+  /** What they led to is in the commit that is about to be made. */
+  #saving: Ended[] = []
 
   constructor(keys: ClusterKeys) {
     this.#keys = keys
@@ -21,17 +32,35 @@ export class EndedEntries {
     this.#due.push({ partition, id, onSaved })
   }
 
-  /** What the next commit must do. Call {@link saved} or {@link notSaved} afterwards. */
-  commands(): readonly (readonly string[])[] {
-    const ended = (this.#writing = this.#due)
+  /** The next commit contains what all entries so far have led to. */
+  save(): void {
+    this.#saving = [...this.#saving, ...this.#due]
     this.#due = []
-    const commands: string[][] = []
+  }
+
+  /** What that commit must do. */
+  depart(): Departure {
+    const entries = this.#saving
+    this.#saving = []
+    return {
+      commands: this.#commandsFor(entries),
+      saved: () => {
+        for (const { onSaved } of entries) onSaved()
+      },
+      notSaved: () => {
+        this.#due = [...entries, ...this.#due]
+      },
+    }
+  }
+
+  #commandsFor(entries: readonly Ended[]): RedisCommand[] {
     const byPartition = new Map<number, string[]>()
-    for (const { partition, id } of ended) {
+    for (const { partition, id } of entries) {
       const ids = byPartition.get(partition)
       if (ids === undefined) byPartition.set(partition, [id])
       else ids.push(id)
     }
+    const commands: RedisCommand[] = []
     for (const [partition, ids] of byPartition) {
       for (let from = 0; from < ids.length; from += maxIds) {
         const some = ids.slice(from, from + maxIds)
@@ -42,17 +71,6 @@ export class EndedEntries {
       }
     }
     return commands
-  }
-
-  saved(): void {
-    for (const { onSaved } of this.#writing ?? []) onSaved()
-    this.#writing = undefined
-  }
-
-  /** Done again by the next commit: an entry that is already gone does no harm. */
-  notSaved(): void {
-    this.#due = [...(this.#writing ?? []), ...this.#due]
-    this.#writing = undefined
   }
 }
 

@@ -40,3 +40,8 @@ export function groupOf([, , leader, ready, , copies, , reports]: Extract<
     reports: byName,
   }
 }
+
+/** The name of a copy without the word that makes it unique. */
+export function nameForPeople(name: string): string {
+  return name.slice(name.indexOf(' ') + 1)
+}

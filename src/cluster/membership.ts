@@ -179,10 +179,10 @@ export class Membership implements StateLease {
   }
 
   /** Others may have taken over what this copy held: it must start over. */
-  lose(reason: string): void {
+  lose(reason: StateError): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#lost.abort(new StateError('STATE_LOST', reason))
+    this.#lost.abort(reason)
     this.#changed.notifyAll()
   }
 
@@ -243,7 +243,10 @@ export class Membership implements StateLease {
     }
     if (answer[0] === 'over') {
       this.lose(
-        'Another copy of this connector may have taken over what this copy held: it was frozen or cut off for longer than its lease, or everything starts anew. It starts over.',
+        new StateError(
+          'STATE_LOST',
+          'Another copy of this connector may have taken over what this copy held: it was frozen or cut off for longer than its lease, or everything starts anew. It starts over.',
+        ),
       )
       return
     }

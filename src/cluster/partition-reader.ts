@@ -72,6 +72,22 @@ export class PartitionReader {
     }
   }
 
+  /** Gives back the partitions of which nothing is under way. Nothing is read anymore. */
+  async giveBackAll(): Promise<void> {
+    await this.#options.flush()
+    for (const place of this.#places.values()) {
+      place.isClosing = true
+      if (place.unfinished > 0 || this.#isBusy(place)) continue
+      this.#places.delete(place.partition)
+      await this.#options.membership.giveBack(place.partition)
+    }
+  }
+
+  #isBusy({ partition }: Place): boolean {
+    const { hasWork, partitions } = this.#options
+    return hasWork((key) => partitionOf(key, partitions) === partition)
+  }
+
   async #readNext(signal: AbortSignal): Promise<void> {
     const { membership, room, tail, keys, clock } = this.#options
     await this.#open()
@@ -126,7 +142,7 @@ export class PartitionReader {
 
   /** Gives back what is above this copy's share, once nothing of it is under way. */
   async #close(): Promise<void> {
-    const { membership, hasWork, flush, partitions } = this.#options
+    const { membership, flush } = this.#options
     const closing = [...this.#places.values()].filter(({ isClosing }) => isClosing)
     for (let more = membership.surplus - closing.length; more > 0; more--) {
       const place = [...this.#places.values()].findLast(({ isClosing }) => !isClosing)
@@ -135,11 +151,9 @@ export class PartitionReader {
       closing.push(place)
     }
     for (const place of closing) {
-      if (place.unfinished > 0) continue
-      const isBusy = () => hasWork((key) => partitionOf(key, partitions) === place.partition)
-      if (isBusy()) continue
+      if (place.unfinished > 0 || this.#isBusy(place)) continue
       await flush()
-      if (place.unfinished > 0 || isBusy()) continue
+      if (place.unfinished > 0 || this.#isBusy(place)) continue
       this.#places.delete(place.partition)
       await membership.giveBack(place.partition)
     }

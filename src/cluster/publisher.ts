@@ -1,3 +1,4 @@
+import { StateError } from '../errors/state-error.ts'
 import { describeError } from '../errors/verdict.ts'
 import { InFlightLimit, type InFlightBounds } from '../flow/in-flight-limit.ts'
 import { type EventRelay } from '../intake/pipeline.ts'
@@ -18,6 +19,9 @@ import { type Membership } from './membership.ts'
 import { partitionOf } from './partition-of.ts'
 import { publicationOf, type Publication } from './publication.ts'
 import { heads, heard, publish } from './scripts.ts'
+
+/** Why a copy that leads has to start over. */
+export const anotherLeads = 'Another copy of this connector reads the stream now. This one starts over.'
 
 /** Entries per publication, and their bytes. */
 const maxBatch = 200
@@ -199,7 +203,7 @@ export class Publisher implements EventRelay {
       signal.throwIfAborted()
       try {
         const answer = await connection.run('writing', publish, keys, args)
-        if (answer !== 1) membership.lose('Another copy has become the leader.')
+        if (answer !== 1) membership.lose(new StateError('STATE_LOST', anotherLeads))
         return
       } catch {
         await delay(clock, retryMs, signal)

@@ -1,3 +1,4 @@
+import { type ConnectorCluster } from '../cluster/connector-cluster.ts'
 import { type ConnectorHooks } from '../contract/hooks.ts'
 import { type ConnectorNotice, type ConnectorState } from '../contract/notices.ts'
 import { type OwnUser } from '../contract/own-user.ts'
@@ -24,6 +25,8 @@ export interface RuntimeOptions {
   /** Lists that are written to files, and served. */
   readonly files?: ListFiles | undefined
   readonly store: StateStore
+  /** The cluster whose copies share the work. @default this process does everything */
+  readonly cluster?: ConnectorCluster | undefined
   /** Note about the state folder to log at startup. */
   readonly folderNote?: StateFolderNote | undefined
   readonly clock: Clock

@@ -9,7 +9,7 @@ import { Filter } from '../events/filter.ts'
 import { type Route, Routes } from '../events/routes.ts'
 import { ExpiryTimer } from '../expiry/expiry-timer.ts'
 import { Engine, type RouteAccount } from '../flow/engine.ts'
-import { InFlightLimit, Room } from '../flow/in-flight-limit.ts'
+import { type Bound, InFlightLimit, Room } from '../flow/in-flight-limit.ts'
 import { PushedEntities } from '../id-map/pushed-entities.ts'
 import { PerhapsPushed } from '../id-map/perhaps-pushed.ts'
 import { recallRoutes } from '../id-map/recall-routes.ts'
@@ -18,9 +18,10 @@ import { TargetIds } from '../id-map/target-ids.ts'
 import { ClaimedItems } from '../items/claimed-items.ts'
 import { Claims } from '../items/claims.ts'
 import { Rebuild } from '../items/rebuild.ts'
+import { itemsInCluster } from '../cluster/require-divisible.ts'
 import { UncleanShutdown } from '../id-map/unclean-shutdown.ts'
 import { InternalEvents } from '../intake/internal-events.ts'
-import { Pipeline } from '../intake/pipeline.ts'
+import { Pipeline, type EventRelay, type PipelineOptions } from '../intake/pipeline.ts'
 import { Snapshots } from '../snapshots/snapshots.ts'
 import { LinkQueue } from '../links/link-queue.ts'
 import { ReconcileSchedule } from '../reconcile/reconcile-schedule.ts'
@@ -33,6 +34,7 @@ import { requireHooks } from '../target/require-hooks.ts'
 import { type AssemblyOptions } from './assembly-options.ts'
 import { DeliveryReports } from './delivery-reports.ts'
 import { type StopSteps } from './stop-steps.ts'
+import { type Destination } from './stream-reading.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
 
 /** Wires up the stages a message passes through. */
@@ -68,6 +70,7 @@ export class Assembly {
   readonly #refusedRuns: RefusedRuns
   readonly #reports: DeliveryReports
   readonly #options: AssemblyOptions
+  readonly #pipelineOptions: PipelineOptions
   #opened: Promise<void> | undefined
   #hasState = false
 
@@ -87,7 +90,8 @@ export class Assembly {
     // A frame of half the heap's capacity fills the limit alone: two of the largest would not fit.
     const maxBytes = Math.min(delivery.queue.maxBytes, heapFrameLimit() / 2)
     const inFlight = (this.inFlight = new InFlightLimit({ ...delivery.queue, maxBytes }))
-    const checkpointer = (this.checkpointer = new Checkpointer(options))
+    const commitDelayMs = options.cluster?.commitDelayMs
+    const checkpointer = (this.checkpointer = new Checkpointer({ ...options, commitDelayMs }))
     const bound = new DeadLetterBound(delivery.deadLetters.max, store, clock, logger, checkpointer)
     this.deadLetters = bound
     this.deadLetterCheck = new DeadLetterCheck(options)
@@ -99,8 +103,10 @@ export class Assembly {
 
     const letters = new DeadLetterWriter({ ...shared, checkpointer, bound })
     const links = (this.links = new LinkQueue({ ...options, checkpointer }))
-    const stages = { ...shared, inFlight, checkpointer, engine, routes, room }
-    this.pipeline = new Pipeline({ ...stages, letters, links, tracing: observation.tracing })
+    const owns = options.cluster && ((key: string) => options.cluster!.owns(key))
+    const stages = { ...shared, inFlight, checkpointer, engine, routes, room, owns }
+    this.#pipelineOptions = { ...stages, letters, links, tracing: observation.tracing }
+    this.pipeline = new Pipeline(this.#pipelineOptions)
     const events = new InternalEvents(stages)
     this.replayer = new Replayer({ ...stages, room: roomForReplay, pipeline: this.pipeline, bound })
     const { idMap: hasIdMap, on, reconcile } = delivery
@@ -145,6 +151,7 @@ export class Assembly {
       hasIdMap,
       progress,
       logger,
+      refusal: options.cluster && itemsInCluster,
       snapshots: this.snapshots,
     })
     const { list } = hooks
@@ -167,6 +174,7 @@ export class Assembly {
     checkpointer.include([progress, links, this.#targetIds, this.#perhapsPushed])
     checkpointer.include([this.#refusedRuns, this.#claims, this.rebuild])
     if (this.snapshots !== undefined) checkpointer.include([this.snapshots])
+    if (options.cluster !== undefined) checkpointer.include([options.cluster.part])
     this.#addRoute(undefined)
     for (const route of routes.all) this.#addRoute(route)
   }
@@ -217,6 +225,18 @@ export class Assembly {
     const { hooks, store } = this.#options
     await steps.take('close()', () => hooks.close?.())
     await steps.take('Closing the state', () => store.close())
+  }
+
+  /**
+   * The way of stream events that are delivered elsewhere.
+   *
+   * @param room whether there is room for more of them.
+   */
+  handingOver(relay: EventRelay, room: Bound): Destination {
+    return {
+      pipeline: new Pipeline({ ...this.#pipelineOptions, relay }),
+      room: new Room([room, this.checkpointer, this.deadLetters], this.engine),
+    }
   }
 
   /** Resumes the dead letters of an earlier process's run of refusals, before any new event. */

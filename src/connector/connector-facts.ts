@@ -1,4 +1,5 @@
 import { type CountedPlatform } from '../observe/facts/counted-platform.ts'
+import { type ClusterFacts } from '../observe/facts/cluster-facts.ts'
 import { type ObservedFacts } from '../observe/facts/observed-facts.ts'
 import { type StreamWatch } from '../observe/facts/stream-watch.ts'
 import { type LeaseGuard } from '../store/lease-guard.ts'
@@ -23,6 +24,7 @@ function stateProblemOf({ checkpointer, deadLetterCheck }: Assembly, lease: Leas
 export function connectorFacts(sources: FactSources): ObservedFacts {
   const { assembly, session, progress, lookups, platform, stream, lifecycle, loaded, clock } = sources
   const { counters, inFlight, engine, checkpointer, deadLetters } = assembly
+  const cluster = sources.clusterFacts
   return {
     ...counters.snapshot(),
     routes: assembly.routeAccounts(),
@@ -51,7 +53,8 @@ export function connectorFacts(sources: FactSources): ObservedFacts {
     waitsFor: lifecycle.waitsFor,
     movedPosition: session.moved,
     secondCopy: session.copy,
-    leader: sources.leader,
+    leader: cluster === undefined ? sources.leader : cluster.leader,
+    cluster,
   }
 }
 
@@ -67,4 +70,6 @@ export interface FactSources extends Pick<RuntimeOptions, 'loaded' | 'clock'> {
   readonly lease: LeaseGuard
   /** The copy that leads, if several share the state. */
   readonly leader: string | undefined
+  /** The copies that share the work. Undefined if this one does everything. */
+  readonly clusterFacts: ClusterFacts | undefined
 }

@@ -20,6 +20,8 @@ import { TargetClients } from '../target/target-clients.ts'
 import { TargetLimits } from '../flow/target-limits.ts'
 import { wordsOfNotice } from '../observe/notices/words-of-notice.ts'
 import { type ConnectorList, ListFiles } from '../snapshots/list-files.ts'
+import { SettingsError } from '../errors/settings-error.ts'
+import { Cluster, type ClusterOptions } from '../cluster/cluster.ts'
 import { Runtime } from './runtime.ts'
 
 /** What a connector class says about itself. */
@@ -74,8 +76,9 @@ export function prepareConnector(
     }
   }
   const stateUrl = options.store === undefined ? connector.state_url?.reveal() : undefined
+  const cluster = clusterOf(loaded, { clock, logger })
   const folder =
-    options.store === undefined && stateUrl === undefined
+    options.store === undefined && stateUrl === undefined && cluster === undefined
       ? chooseStateFolder({ named: connector.state_dir, connectorId: connector.id, env: options.env })
       : undefined
   const files =
@@ -93,8 +96,10 @@ export function prepareConnector(
     hooks,
     files,
     loaded,
+    cluster,
     store:
       options.store ??
+      cluster ??
       (stateUrl === undefined
         ? new SqliteStore({ directory: folder!.path, connectorId: connector.id })
         : storeAtUrl(stateUrl, { leaseMs: connector.lease_ms })),
@@ -116,6 +121,35 @@ export function prepareConnector(
     stopped: runtime.givenUp,
   })
   return { loaded, logger, clients, runtime }
+}
+
+/**
+ * The cluster whose copies share the work; undefined if none is configured.
+ *
+ * @throws SettingsError if the state should be elsewhere.
+ */
+function clusterOf(
+  { settings }: LoadedSettings,
+  parts: Pick<ClusterOptions, 'clock' | 'logger'>,
+): Cluster | undefined {
+  const {
+    cluster_url: url,
+    cluster_partitions: partitions,
+    lease_ms: leaseMs,
+    state_url: stateUrl,
+  } = settings.connector
+  if (url === undefined) return undefined
+  if (stateUrl !== undefined && stateUrl.reveal() !== url.reveal())
+    throw new SettingsError([
+      {
+        environment: 'CONNECTOR_STATE_URL',
+        yamlPath: 'connector.state_url',
+        message:
+          'names another place than CONNECTOR_CLUSTER_URL, where a cluster keeps the state of all copies',
+        remedy: 'Unset it.',
+      },
+    ])
+  return new Cluster({ ...parts, url: url.reveal(), partitions, leaseMs })
 }
 
 export interface ConnectorParts {

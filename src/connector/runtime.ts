@@ -93,6 +93,7 @@ export class Runtime {
         this.#failure ??= new StreamConnectorError('STOP', this.#options.redactor.clean(verdict.reason))
         void this.stop()
       },
+      onFailure: (error) => void this.#fail(error),
     }))
   }
 
@@ -251,10 +252,12 @@ export class Runtime {
         graceMs: steps.workMs,
         clock,
         logger,
-        givenUp: this.#givenUp.signal,
+        givenUp: tenure.givenUp,
         abandon: () => this.abandon(),
       }),
     )
+    if (tenure.loss === undefined)
+      await steps.take('Giving the partitions back', () => this.#options.cluster?.finish())
     assembly.deadLetters.stop()
     // The last ping must not undo a reset that was noticed before.
     await steps.take('Applying the reset', () => reading.untilReset(), steps.leftMs(lastStepsMs))

@@ -1,7 +1,9 @@
 import { type KyInstance } from 'ky'
 import { storedValues } from '../checkpoint/stored-values.ts'
 import { type StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { type Bound } from '../flow/in-flight-limit.ts'
 import { LiveStream } from '../intake/live-stream.ts'
+import { type Pipeline } from '../intake/pipeline.ts'
 import { type StreamWatch } from '../observe/facts/stream-watch.ts'
 import { type PlatformState } from '../opencti/platform-state.ts'
 import { type Platform } from '../opencti/platform.ts'
@@ -31,12 +33,17 @@ export class StreamReading {
     return this.#stream !== undefined
   }
 
-  /** Asks the platform, the store, and the author where to begin, and saves the answer. */
-  async prepare(signal: AbortSignal): Promise<void> {
+  /**
+   * Asks the platform, the store, and the author where to begin, and saves the answer.
+   *
+   * @param beforeAnew called if reading does not continue where it was, before positions are forgotten.
+   */
+  async prepare(signal: AbortSignal, beforeAnew?: () => Promise<void>): Promise<void> {
     const { assembly, session, progress, store, onNotice } = this.#options
     const found = await session.open(signal)
     progress.knowCatchUp(await store.value(storedValues.catchUp))
     const start = await startWhereAuthorSays(found, this.#options, signal)
+    if (start.isAnew) await beforeAnew?.()
     if (start.isTaken && !progress.mapIsImported) progress.mapIsComplete = false
     assembly.rebuild.start(start, session.isWhole(start.state))
     if (start.isAnew) await assembly.checkpointer.forgetPositions()
@@ -65,9 +72,10 @@ export class StreamReading {
     this.#options.logger.info('Stream ID validated', { stream_id: stream.id, stream_name: stream.name })
   }
 
-  begin(): void {
+  /** Reads, and hands the events to the pipeline of the assembly unless given another one. */
+  begin({ pipeline, room }: Destination = this.#options.assembly): void {
     const { assembly, stream } = this.#options
-    const { pipeline, checkpointer, room } = assembly
+    const { checkpointer } = assembly
     this.#stream = new LiveStream({ ...this.#options, pipeline, checkpointer, room, watch: stream })
   }
 
@@ -94,6 +102,9 @@ export class StreamReading {
 
   async #restart(state: PlatformState): Promise<void> {
     if (this.#ignoresResets) return
+    const { cluster } = this.#options
+    // All copies start over, and the one that then leads finds the changed state.
+    if (cluster !== undefined) return cluster.startOver()
     const { assembly, session, progress, stream, lifecycle, clock, loaded, givenUp, onNotice } = this.#options
     const { checkpointer, engine, rebuild } = assembly
     await this.#stream?.close()
@@ -114,6 +125,12 @@ export class StreamReading {
     onNotice({ kind: 'reset', from: progress.position, was })
     if (lifecycle.state === 'running') this.begin()
   }
+}
+
+/** Where events go, and whether there is room for more. */
+export interface Destination {
+  readonly pipeline: Pick<Pipeline, 'accept'>
+  readonly room: Bound
 }
 
 export interface StreamReadingOptions extends RuntimeOptions {

@@ -1,7 +1,9 @@
 import { type KyInstance } from 'ky'
+import { requireDivisible } from '../cluster/require-divisible.ts'
 import { describeError, type Verdict } from '../errors/verdict.ts'
 import { type PlatformKnowledge } from '../lookups/platform-knowledge.ts'
 import { type CountedPlatform } from '../observe/facts/counted-platform.ts'
+import { type ClusterFacts } from '../observe/facts/cluster-facts.ts'
 import { type StreamWatch } from '../observe/facts/stream-watch.ts'
 import { type Observation } from '../observe/observation.ts'
 import { keepTrying } from '../session/keep-trying.ts'
@@ -16,6 +18,7 @@ import { type LoadedSettings } from '../settings/reading/load-settings.ts'
 import { type Clock } from '../util/clock.ts'
 import { type RuntimeOptions } from './assembly-options.ts'
 import { Assembly } from './assembly.ts'
+import { clusterStages } from './cluster-stages.ts'
 import { type FactSources } from './connector-facts.ts'
 import { abandonWork } from './finish-work.ts'
 import { GivenMessages } from './given-messages.ts'
@@ -47,7 +50,6 @@ export class Tenure implements FactSources {
   /** Aborts when another copy may be working. */
   readonly #lost = new AbortController()
   readonly #whenLost = Promise.withResolvers<void>()
-  /** Aborts when work in flight is abandoned. */
   readonly #givenUp: AbortSignal
   #leader: string | undefined
 
@@ -96,6 +98,15 @@ export class Tenure implements FactSources {
     return this.#leader
   }
 
+  get clusterFacts(): ClusterFacts | undefined {
+    return this.#options.cluster?.facts()
+  }
+
+  /** Aborts when work in flight is abandoned. */
+  get givenUp(): AbortSignal {
+    return this.#givenUp
+  }
+
   /** Why it is over; undefined if it is not. */
   get loss(): unknown {
     return this.#lost.signal.reason
@@ -108,25 +119,34 @@ export class Tenure implements FactSources {
 
   /** Resolves once the stream is being read. */
   async begin(): Promise<void> {
-    const { hooks, stopping, lifecycle } = this.#options
+    const { hooks, files, stopping, lifecycle, cluster, onFailure } = this.#options
     const { assembly, reading } = this
     const signal = AbortSignal.any([stopping, this.#lost.signal])
     signal.throwIfAborted()
+    if (cluster !== undefined) requireDivisible(hooks, this.loaded.delivery, files !== undefined)
     lifecycle.waitFor('the target to be ready')
     await assembly.open((open) => openTarget(open, this.#options, signal))
-    lifecycle.waitFor('the platform')
-    await reading.prepare(signal)
-    lifecycle.waitFor('the live stream')
-    await reading.untilReadable(signal)
+    if (cluster === undefined) {
+      lifecycle.waitFor('the platform')
+      await reading.prepare(signal)
+      lifecycle.waitFor('the live stream')
+      await reading.untilReadable(signal)
+    }
     lifecycle.waitFor('the target')
     const check = async () => hooks.check?.(signal)
     await keepTrying(check, 'The target is not ready yet', this.#options, signal, () => true)
     lifecycle.waitFor(undefined)
     await assembly.resume()
     signal.throwIfAborted()
-    reading.begin()
+    if (cluster === undefined) {
+      reading.begin()
+      void this.session.run(signal)
+    } else {
+      lifecycle.waitFor('the platform')
+      await cluster.begin(clusterStages(this, this.#options, signal), signal, onFailure)
+      lifecycle.waitFor(undefined)
+    }
     lifecycle.move('running')
-    void this.session.run(signal)
     assembly.runInBackground(signal)
   }
 
@@ -179,4 +199,6 @@ export interface TenureOptions extends RuntimeOptions {
   /** Aborts when it abandons work in flight. */
   readonly givenUp: AbortSignal
   readonly onStop: (verdict: Verdict) => void
+  /** Something that a person must fix stops the connector. */
+  readonly onFailure: (error: Error) => void
 }

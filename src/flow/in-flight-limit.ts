@@ -13,13 +13,13 @@ export interface InFlightBounds {
  * An event larger than the whole limit still passes, alone.
  */
 export class InFlightLimit implements Bound {
-  readonly #bounds: InFlightBounds
+  readonly bounds: InFlightBounds
   #events = 0
   #bytes = 0
   readonly #hasRoom = new Condition()
 
   constructor(bounds: InFlightBounds) {
-    this.#bounds = bounds
+    this.bounds = bounds
   }
 
   get events(): number {
@@ -31,7 +31,7 @@ export class InFlightLimit implements Bound {
   }
 
   get isFull(): boolean {
-    return this.#events >= this.#bounds.maxEvents || this.#bytes >= this.#bounds.maxBytes
+    return this.#events >= this.bounds.maxEvents || this.#bytes >= this.bounds.maxBytes
   }
 
   take(bytes: number): void {
@@ -49,7 +49,7 @@ export class InFlightLimit implements Bound {
   shrink(bytes: number): void {
     this.#bytes -= bytes
     if (!this.#hasRoom.isAwaited) return
-    if (this.#events > this.#bounds.maxEvents / 2 || this.#bytes > this.#bounds.maxBytes / 2) return
+    if (this.#events > this.bounds.maxEvents / 2 || this.#bytes > this.bounds.maxBytes / 2) return
     this.#hasRoom.notifyAll()
   }
 

@@ -35,6 +35,27 @@ export class TargetLimits {
     return this.#counted.size > 0
   }
 
+  /** From now on, other copies of the connector use the rest of all limits. @param share more than 0, up to 1. */
+  share(share: number): void {
+    for (const bucket of this.#buckets.values()) bucket.share(share)
+  }
+
+  /** Remaining pauses that the target asked this copy for, in milliseconds, by route; empty for no route. */
+  get askedPauses(): ReadonlyMap<string, number> {
+    const pauses = [...this.#buckets].map(([name, { askedForMs }]) => [name ?? '', askedForMs] as const)
+    return new Map(pauses.filter(([, forMs]) => forMs > 0))
+  }
+
+  /** The target asked another copy for a pause. @param route as in {@link askedPauses}. */
+  pauseToo(route: string, forMs: number): void {
+    this.#buckets.get(route === '' ? undefined : route)?.pauseToo(forMs)
+  }
+
+  get #buckets(): ReadonlyMap<string | undefined, TokenBucket> {
+    const own = [...this.#own].filter((each): each is [string, TokenBucket] => each[1] !== undefined)
+    return new Map<string | undefined, TokenBucket>([[undefined, this.#shared], ...own])
+  }
+
   /** Whether hook calls count. */
   countsHooks(route?: string): boolean {
     return !this.#counted.has(route)
@@ -83,15 +104,19 @@ export interface RateLimit {
  */
 export class TokenBucket {
   readonly #clock: Clock
-  readonly #msPerToken: number
-  readonly #burst: number
+  readonly #limit: RateLimit
+  #msPerToken: number
+  #burst: number
   /** No tokens are needed, so the clock need not be read per operation. */
   readonly #isUnlimited: boolean
   #fullAtMs: number
   #pausedUntilMs = 0
+  /** The same, without pauses that others were asked for. */
+  #askedUntilMs = 0
 
   constructor(limit: RateLimit, clock: Clock) {
     this.#clock = clock
+    this.#limit = limit
     this.#msPerToken = 1000 / limit.perSecond
     this.#burst = limit.burst
     this.#isUnlimited = this.#msPerToken === 0
@@ -120,7 +145,24 @@ export class TokenBucket {
 
   /** The target asked for a pause: no tokens before it is over. */
   pause(forMs: number): void {
+    this.#askedUntilMs = Math.max(this.#askedUntilMs, this.#clock.monotonic() + forMs)
+    this.pauseToo(forMs)
+  }
+
+  /** The target asked somebody else for a pause. */
+  pauseToo(forMs: number): void {
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#clock.monotonic() + forMs)
+  }
+
+  /** Remaining pause the target asked us for, in milliseconds; 0 if there is none. */
+  get askedForMs(): number {
+    return Math.max(0, this.#askedUntilMs - this.#clock.monotonic())
+  }
+
+  /** From now on, only this share of the limit is ours. */
+  share(share: number): void {
+    this.#msPerToken = 1000 / (this.#limit.perSecond * share)
+    this.#burst = Math.max(1, this.#limit.burst * share)
   }
 }
 

@@ -145,7 +145,7 @@ export interface LiveStreamOptions {
   /** From `createPlatformHttp`. */
   readonly http: KyInstance
   readonly platform: Pick<Platform, 'hasOriginFilters' | 'nowMs'>
-  readonly pipeline: Pipeline
+  readonly pipeline: Pick<Pipeline, 'accept'>
   readonly checkpointer: Checkpointer
   /** Limits how many events may be taken in. */
   readonly room: Bound

@@ -1,4 +1,4 @@
-import { PermanentError } from '../errors/steering-errors.ts'
+import { PermanentError, StopConnector } from '../errors/steering-errors.ts'
 import { type DeliveryFeature } from '../events/delivery-feature.ts'
 import { listed, type Outcome, overtakenOutcome } from '../events/event-counters.ts'
 import { type ItemChange, type ItemOperation, ItemWork, unchanged } from '../events/item-operation.ts'
@@ -45,10 +45,11 @@ export class ClaimedItems implements DeliveryFeature {
    * @throws PermanentError if an item cannot be stored.
    */
   async workFor(operation: Operation, answer: unknown): Promise<ItemWork> {
-    const { claims, hasIdMap, snapshots, progress, logger } = this.#options
+    const { claims, hasIdMap, snapshots, progress, logger, refusal } = this.#options
     const repaired = workOfRepair(operation)
     if (repaired !== undefined) return repaired
     const items = answer === undefined || answer === null ? noItems : readItems(answer)
+    if (refusal !== undefined) throw new StopConnector(refusal)
     if (!hasIdMap)
       throw new PermanentError(
         'transform() returned items with keys, which require the id map to remember which entity has which item. Enable it (CONNECTOR_ID_MAP, connector.id_map).',
@@ -238,6 +239,8 @@ export interface ClaimedItemsOptions {
   /** Whether the id map has everything that was ever pushed, and whether the claims are being rebuilt. */
   readonly progress: { readonly mapIsComplete: boolean; readonly isRebuilding: boolean }
   readonly logger: Pick<Logger, 'warn'>
+  /** Why the connector must not have items; undefined if it may. */
+  readonly refusal?: string | undefined
   /** Notified of changes if the target only takes the whole list. @default none */
   readonly snapshots?: { change(route: Route | undefined): void } | undefined
 }

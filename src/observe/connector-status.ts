@@ -1,5 +1,6 @@
 import { type EventCounts } from '../events/event-counters.ts'
 import { type RouteAccount } from '../flow/engine.ts'
+import { type ClusterFacts } from './facts/cluster-facts.ts'
 import { whyOf } from './facts/channels.ts'
 import { type ObservedFacts } from './facts/observed-facts.ts'
 import { readiness, type Unreadiness } from './facts/readiness.ts'
@@ -12,6 +13,8 @@ export interface ConnectorStatus extends EventCounts {
   readonly state: ConnectorState
   /** The copy of the connector that leads, if several share the state: its host name and process id. */
   readonly leader: string | undefined
+  /** The copies that share the work. Undefined if this one does everything. */
+  readonly cluster: ClusterFacts | undefined
   /** Status of each route, by name; each counts its own operations. Empty without routes. */
   readonly routes: Readonly<Record<string, RouteAccount>>
   /** Size of received, unfinished events, in bytes. */
@@ -64,6 +67,7 @@ export function connectorStatus(
     retries: facts.retries,
     state: facts.state as ConnectorState,
     leader: facts.leader,
+    cluster: facts.cluster,
     routes: Object.fromEntries(facts.routes),
     bytesInFlight: facts.bytesInFlight,
     catchingUp: facts.catchingUp,

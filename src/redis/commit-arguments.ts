@@ -1,12 +1,8 @@
 import { type NewDeadLetter, type StateChanges } from '../store/state-store.ts'
 import { fieldsOfLetter, rowOfEntity, rowOfItem } from './redis-rows.ts'
 
-/** An entry of a Redis stream that is done. */
-export interface StreamEntry {
-  readonly stream: string
-  readonly group: string
-  readonly id: string
-}
+/** A command for Redis, with fewer than 8000 parts. It must not fail. */
+export type RedisCommand = readonly string[]
 
 /** What a commit does besides its changes. */
 export interface CommitContext {
@@ -14,8 +10,8 @@ export interface CommitContext {
   readonly epoch: number
   /** Number of a dead letter in the order in which this writer adds them. */
   readonly sequenceOf: (letter: NewDeadLetter) => number
-  /** Entries to acknowledge and remove with it. */
-  readonly acknowledge?: Iterable<StreamEntry> | undefined
+  /** What else to do in the same step. */
+  readonly commands?: Iterable<RedisCommand> | undefined
 }
 
 /**
@@ -48,6 +44,6 @@ export function commitArguments(changes: StateChanges, context: CommitContext): 
     all.push('U', String(id), String(attempts), String(lastAtMs), error, answered ?? '')
   for (const [key, position] of changes.outdateDeadLetters ?? []) all.push('O', key, position)
   for (const id of changes.removeDeadLetters ?? []) all.push('R', String(id))
-  for (const { stream, group, id } of context.acknowledge ?? []) all.push('A', stream, group, id)
+  for (const command of context.commands ?? []) all.push('X', String(command.length), ...command)
   return all
 }

@@ -199,10 +199,10 @@ local change = {
     call('ZREM', letters, id)
     call('ZREM', replays, id)
   end,
-  A = function()
-    local stream, group, id = argument(), argument(), argument()
-    call('XACK', stream, group, id)
-    call('XDEL', stream, id)
+  X = function()
+    local parts = {}
+    for index = 1, tonumber(argument()) do parts[index] = argument() end
+    call(unpack(parts))
   end,
 }
 

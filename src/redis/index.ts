@@ -1,8 +1,8 @@
 // State in Redis
 
 export { RedisStore } from './redis-store.ts'
-export { type RedisStoreOptions } from './redis-store-options.ts'
-export { type StreamEntry } from './commit-arguments.ts'
+export { type HeldLease, type RedisStoreOptions } from './redis-store-options.ts'
+export { type RedisCommand } from './commit-arguments.ts'
 
 // Connections to Redis, and leases in it
 

@@ -1,6 +1,9 @@
 import { type Clock } from '../util/clock.ts'
 import { type RedisLease } from './redis-lease.ts'
 
+/** A lease that a store depends on. */
+export type HeldLease = Pick<RedisLease, 'isHeld' | 'whenHeld' | 'lost' | 'fence' | 'lose'>
+
 /** Options of a `RedisStore`. */
 export interface RedisStoreOptions {
   /** `redis[s]://[user[:password]@]host[:port][/database]`; `rediss` is TLS. */
@@ -39,7 +42,7 @@ export interface RedisStoreOptions {
    * held. The store then waits for none itself, and several stores can write at the same time.
    * @default the leader's lease of the connector
    */
-  readonly lease?: RedisLease | undefined
+  readonly lease?: HeldLease | undefined
   /** @default systemClock */
   readonly clock?: Clock | undefined
 }

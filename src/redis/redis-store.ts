@@ -15,7 +15,7 @@ import {
 } from '../store/state-store.ts'
 import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import { TurnBatch } from '../util/turn-batch.ts'
-import { type StreamEntry } from './commit-arguments.ts'
+import { type RedisCommand } from './commit-arguments.ts'
 import {
   claimsOnScript,
   lettersScript,
@@ -226,10 +226,10 @@ export class RedisStore implements StateStore {
     return this.#writable().requestReplay(request.force ? 'forced' : 'requested', request.ids)
   }
 
-  /** @param acknowledge entries of Redis streams to acknowledge and remove in the same step. */
-  async commit(changes: StateChanges, acknowledge?: Iterable<StreamEntry>): Promise<void> {
+  /** @param commands what else to do in the same step. */
+  async commit(changes: StateChanges, commands?: Iterable<RedisCommand>): Promise<void> {
     try {
-      await this.#writable().commit(changes, acknowledge)
+      await this.#writable().commit(changes, commands)
     } catch (error) {
       if (isStreamConnectorError(error)) throw error
       throw new StateError('STATE_NOT_WRITTEN', 'The changes could not be read; none of them was saved.', {

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { StateError } from '../errors/state-error.ts'
 import { type StateChanges, type StateOpening, type StateOpenOptions } from '../store/state-store.ts'
-import { commitArguments, type StreamEntry } from './commit-arguments.ts'
+import { commitArguments, type RedisCommand } from './commit-arguments.ts'
 import { commitKeysOf, commitScript, openScript, requestReplayScript } from './commit-script.ts'
 import { DeadLetterSequence } from './dead-letter-sequence.ts'
 import { RedisConnection } from './redis-connection.ts'
 import { type RedisKeys, redisKeysOf } from './redis-keys.ts'
 import { leaseLost, RedisLease } from './redis-lease.ts'
-import { type RedisStoreOptions } from './redis-store-options.ts'
+import { type HeldLease, type RedisStoreOptions } from './redis-store-options.ts'
 import { ServerFacts } from './server-facts.ts'
 
 /** Version of the data in Redis. */
@@ -29,9 +29,9 @@ export class RedisTenure {
   readonly reads: RedisConnection
   readonly #writes: RedisConnection
   readonly #forLease: RedisConnection | undefined
-  readonly lease: RedisLease | undefined
-  /** The lease is somebody else's, who releases it. */
-  readonly #isLent: boolean
+  readonly lease: HeldLease | undefined
+  /** Undefined if the lease is somebody else's, who releases it, or none is needed. */
+  readonly #ownLease: RedisLease | undefined
   readonly #options: RedisStoreOptions
   readonly #timeoutMs: number
   readonly #commitKeys: readonly string[]
@@ -56,12 +56,11 @@ export class RedisTenure {
     this.#commitKeys = commitKeysOf(this.keys, randomUUID())
     this.reads = new RedisConnection({ url, setting, timeoutMs })
     this.#writes = new RedisConnection({ url, setting, timeoutMs })
-    this.#isLent = options.lease !== undefined
-    if (this.#isLent || (options.access ?? 'exclusive') !== 'exclusive') {
+    if (options.lease !== undefined || (options.access ?? 'exclusive') !== 'exclusive') {
       this.lease = options.lease
     } else {
       this.#forLease = new RedisConnection({ url, setting, timeoutMs: Math.max(500, ttlMs / 2) })
-      this.lease = new RedisLease({ connection: this.#forLease, name, ttlMs, clock })
+      this.lease = this.#ownLease = new RedisLease({ connection: this.#forLease, name, ttlMs, clock })
     }
   }
 
@@ -74,9 +73,9 @@ export class RedisTenure {
   async begin({ signal, onWait }: StateOpenOptions): Promise<StateOpening> {
     const over = AbortSignal.any([this.#ended.signal, ...(signal === undefined ? [] : [signal])])
     const opening =
-      this.#isLent || this.lease === undefined
+      this.#ownLease === undefined
         ? await this.#prepare()
-        : await this.lease.wait(this.keys.leader, { signal: over, onWait }, () => this.#prepare())
+        : await this.#ownLease.wait(this.keys.leader, { signal: over, onWait }, () => this.#prepare())
     over.throwIfAborted()
     this.#isBegun = true
     return opening
@@ -87,9 +86,9 @@ export class RedisTenure {
    *
    * @throws StateError `STATE_LOST` if somebody else may have written since, or the server has lost what it confirmed.
    */
-  async commit(changes: StateChanges, acknowledge?: Iterable<StreamEntry>): Promise<void> {
+  async commit(changes: StateChanges, commands?: Iterable<RedisCommand>): Promise<void> {
     while (this.#running !== undefined) await this.#running
-    const running = this.#commit(changes, acknowledge)
+    const running = this.#commit(changes, commands)
     this.#running = running.catch(() => {}).finally(() => (this.#running = undefined))
     await running
   }
@@ -106,18 +105,18 @@ export class RedisTenure {
     this.#ended.abort(new StateError('STATE_UNREADABLE', 'The state was closed while it was being opened.'))
     this.#isBegun = false
     await this.#running
-    if (!this.#isLent && this.lease !== undefined) {
+    if (this.#ownLease !== undefined) {
       // If that fails, the others wait until it expires.
-      if (!this.lease.lost.aborted) await this.lease.release().catch(() => {})
-      this.lease.end()
+      if (!this.#ownLease.lost.aborted) await this.#ownLease.release().catch(() => {})
+      this.#ownLease.end()
     }
     for (const connection of [this.reads, this.#writes, this.#forLease]) connection?.close()
   }
 
-  async #commit(changes: StateChanges, acknowledge?: Iterable<StreamEntry>): Promise<void> {
+  async #commit(changes: StateChanges, commands?: Iterable<RedisCommand>): Promise<void> {
     this.lease?.lost.throwIfAborted()
     const sequenceOf = this.#letters.begin()
-    const parameters = commitArguments(changes, { epoch: this.#epoch, sequenceOf, acknowledge })
+    const parameters = commitArguments(changes, { epoch: this.#epoch, sequenceOf, commands })
     const fence = this.lease?.fence ?? new Map<string, string>()
     const number = ++this.#sent
     const head = [number, this.#confirmed, fence.size].map(String)

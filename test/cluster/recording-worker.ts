@@ -78,15 +78,17 @@ export class RecordingWorker {
   /** Saves what has ended. */
   async commit(): Promise<void> {
     const { fence } = this.#membership
-    const commands = this.#ended.commands().map((parts) => JSON.stringify(parts))
+    this.#ended.save()
+    const departure = this.#ended.depart()
+    const commands = departure.commands.map((parts) => JSON.stringify(parts))
     const answer = await this.#connection!.run(
       'writing',
       commit,
       [...fence.keys()],
       [...fence.values(), ...commands],
     )
-    if (answer === 'ok') this.#ended.saved()
-    else this.#ended.notSaved()
+    if (answer === 'ok') departure.saved()
+    else departure.notSaved()
   }
 
   kill(): void {

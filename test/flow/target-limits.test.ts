@@ -73,3 +73,46 @@ test('creates a client once, and none for an unknown route', () => {
   expect(() => clients.plain('public')).toThrow('Its routes are: secure.')
   expect(() => limitsOf({}).clients.plain('public')).toThrow('static defaults')
 })
+
+test('copies that share a limit are together within it, however the shares change', async () => {
+  const clock = new ManualClock()
+  const limit = { perSecond: 10, burst: 20 }
+  const copies = Array.from(
+    { length: 3 },
+    () => new TargetLimits(deliverySchema.parse({ rateLimit: limit }), clock),
+  )
+  /** Starts what may start for this long; returns how much. */
+  const workFor = async (ms: number, shares: readonly number[]) => {
+    for (const [index, copy] of copies.entries()) if (shares[index]! > 0) copy.share(shares[index]!)
+    let count = 0
+    for (let passed = 0; passed < ms; passed += 10) {
+      for (const [index, copy] of copies.entries()) {
+        const bucket = copy.ofHooks()
+        while (shares[index]! > 0 && bucket.waitMs() === 0) {
+          bucket.take()
+          count++
+        }
+      }
+      await clock.advance(10)
+    }
+    return count
+  }
+  const first = await workFor(10_000, [6 / 16, 6 / 16, 4 / 16])
+  expect(first).toBeLessThanOrEqual(100 + limit.burst + 2)
+  expect(first).toBeGreaterThanOrEqual(100)
+  const second = await workFor(10_000, [0, 10 / 16, 6 / 16])
+  expect(second).toBeLessThanOrEqual(100 + 2)
+  expect(second).toBeGreaterThanOrEqual(95)
+})
+
+test('a pause that another copy was asked for holds, and is not passed on as our own', async () => {
+  const { clock, limits } = limitsOf({ routes: { secure: { rateLimit: { perSecond: 1000 } } } })
+  limits.pauseToo('', 5000)
+  expect(limits.ofHooks().waitMs()).toBe(5000)
+  expect(limits.askedPauses).toEqual(new Map())
+  limits.ofHooks('secure').pause(3000)
+  expect(limits.askedPauses).toEqual(new Map([['secure', 3000]]))
+  await clock.advance(3000)
+  expect(limits.askedPauses).toEqual(new Map())
+  expect(limits.ofHooks('secure').waitMs()).toBe(2000)
+})

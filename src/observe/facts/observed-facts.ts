@@ -2,6 +2,7 @@ import { type EventCounts } from '../../events/event-counters.ts'
 import { type Trouble, type RouteAccount } from '../../flow/engine.ts'
 import { type Hanging } from '../../flow/hanging.ts'
 import { type QueueDepth } from '../../flow/queue-depth.ts'
+import { type ClusterFacts } from './cluster-facts.ts'
 import { type PingCounts } from './counted-platform.ts'
 import { type StreamFacts } from './stream-watch.ts'
 
@@ -50,6 +51,8 @@ export interface ObservedFacts extends EventCounts, Trouble {
   readonly waitsFor?: string | undefined
   /** The copy that leads, if several share the state. Undefined otherwise. */
   readonly leader?: string | undefined
+  /** The copies that share the work. Undefined if this one does everything. */
+  readonly cluster?: ClusterFacts | undefined
   readonly bytesInFlight: number
   /** Number of dead letters, and their maximum. */
   readonly deadLettersKept: number

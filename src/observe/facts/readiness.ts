@@ -34,10 +34,14 @@ export function readiness(facts: ObservedFacts): readonly Unreadiness[] {
       facts.waitsFor === undefined ? `it is ${facts.state}` : `it is waiting for ${facts.waitsFor}`,
     )
   }
-  const { stream } = facts
+  const { stream, cluster } = facts
+  if (isRunning && cluster !== undefined && cluster.leader === undefined)
+    add('stream', 'no copy of the connector reads the live stream at the moment')
+  // Another copy reads the stream for this one.
+  const isFollower = isRunning && cluster !== undefined && !cluster.isLeader
   const hasStream = stream.isConnected || stream.isHeldBack
   const isRestart = isRunning && stream.reconnects.size > 0 && stream.forMs <= reconnectGraceMs
-  if (stream.isSuspect || (!hasStream && !isRestart))
+  if (!isFollower && (stream.isSuspect || (!hasStream && !isRestart)))
     add('stream', stream.problem ?? 'the live stream is not connected')
   if (facts.lookupProblem !== undefined) add('platform', `lookups fail: ${facts.lookupProblem}`)
   const troubles = channelsOf(facts)

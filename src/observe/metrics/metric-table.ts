@@ -273,6 +273,30 @@ export const metricTable: readonly MetricRow[] = [
     read: (facts) => facts.links?.pending ?? 0,
   },
   {
+    name: 'opencti_stream_cluster_copies',
+    help: 'Copies that share the work, as this one sees them; 0 without a cluster.',
+    type: 'gauge',
+    read: (facts) => facts.cluster?.copies.length ?? 0,
+  },
+  {
+    name: 'opencti_stream_cluster_partitions_owned',
+    help: 'Partitions that this copy works on.',
+    type: 'gauge',
+    read: (facts) => facts.cluster?.copies.find(({ isOwn }) => isOwn)?.partitions.length ?? 0,
+  },
+  {
+    name: 'opencti_stream_cluster_leader',
+    help: 'Whether this copy reads the stream for the others (1) or not (0).',
+    type: 'gauge',
+    read: (facts) => flag(facts.cluster?.isLeader === true),
+  },
+  {
+    name: 'opencti_stream_cluster_unfinished_events',
+    help: 'Events read for all copies and not finished, told by the copy that reads the stream; 0 for the others.',
+    type: 'gauge',
+    read: (facts) => (facts.cluster?.isLeader === true ? (facts.cluster.unfinished ?? 0) : 0),
+  },
+  {
     name: 'ping_api_total',
     help: 'Platform pings.',
     type: 'counter',

@@ -93,7 +93,15 @@ export function headlineOf(facts: ObservedFacts): Headline {
       tone: 'good',
       reason: `Events arrive and reach the target. ${deadLettersKept === 1 ? 'One dead letter is waiting' : `${deadLettersKept} dead letters are waiting`} for a decision.`,
     }
-  return { state: 'well', tone: 'good', reason: 'Events arrive and reach the target.' }
+  return { state: 'well', tone: 'good', reason: `Events arrive and reach the target.${shareOf(facts)}` }
+}
+
+/** What this copy does of the work that several share. */
+function shareOf({ cluster }: ObservedFacts): string {
+  if (cluster === undefined) return ''
+  const own = cluster.copies.find(({ isOwn }) => isOwn)?.partitions.length ?? 0
+  const does = cluster.isLeader ? 'reads the stream and works' : 'works'
+  return ` This copy ${does} on ${own} of ${cluster.partitions} partitions; ${cluster.copies.length} ${cluster.copies.length === 1 ? 'copy shares' : 'copies share'} the work.`
 }
 
 function troubleOf(facts: ObservedFacts, reasons: readonly Unreadiness[]): Headline {

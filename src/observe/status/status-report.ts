@@ -4,6 +4,7 @@ import { type RouteAccount } from '../../flow/engine.ts'
 import { type Clock } from '../../util/clock.ts'
 import { type HangingCall } from '../../flow/hanging.ts'
 import { channelsOf } from '../facts/channels.ts'
+import { type ClusterFacts } from '../facts/cluster-facts.ts'
 import { type HookFigures, type HookTimings } from '../facts/hook-timings.ts'
 import { type ObservedFacts } from '../facts/observed-facts.ts'
 import { readiness, type Unreadiness } from '../facts/readiness.ts'
@@ -69,6 +70,8 @@ export interface StatusReport extends EventCounts, StatusDetails {
   readonly nowMs: number
   readonly uptimeMs: number
   readonly position: string
+  /** The copies that share the work; null if this one does everything. */
+  readonly cluster: ClusterFacts | null
   readonly catchingUp: boolean
   readonly lagMs: number
   readonly deadLettersKept: number
@@ -119,6 +122,7 @@ export function statusReport(sources: StatusSources): StatusReport {
     skippedByReason,
     retries,
     position: sources.status.position,
+    cluster: facts.cluster ?? null,
     catchingUp: facts.catchingUp,
     lagMs: facts.lagMs,
     deadLettersKept: facts.deadLettersKept,

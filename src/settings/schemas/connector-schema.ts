@@ -123,6 +123,17 @@ export const connectorSchema = z
     metrics_host: z.string().trim().default('0.0.0.0').describe('Address the metrics endpoint listens on.'),
     metrics_namespace: metricNamePart().default('').describe('First part of all metric names.'),
     metrics_subsystem: metricNamePart().default('').describe('Second part of all metric names.'),
+    cluster_url: secret()
+      .optional()
+      .describe(
+        'Redis through which all copies of the connector share the work, with its state; `redis://` or `rediss://`.',
+      )
+      .register(settingNotes, { expected: 'redis://user:password@host:6379' }),
+    cluster_partitions: whole(1, 256)
+      .default(16)
+      .describe(
+        'Number of parts that the copies share, at least as many as copies; fixed when the cluster is created.',
+      ),
     list_token: secret()
       .optional()
       .describe(

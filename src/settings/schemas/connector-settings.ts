@@ -90,6 +90,17 @@ export interface ConnectorSettings {
    */
   readonly metrics_subsystem: string
   /**
+   * Redis through which all copies of the connector share the work, with its state; `redis://` or `rediss://`.
+   * Environment: `CONNECTOR_CLUSTER_URL`.
+   */
+  readonly cluster_url?: Secret | undefined
+  /**
+   * Number of parts that the copies share, at least as many as copies; fixed when the cluster is created. A whole
+   * number from 1 to 256. Environment: `CONNECTOR_CLUSTER_PARTITIONS`.
+   * @default 16
+   */
+  readonly cluster_partitions: number
+  /**
    * Token for fetching the lists this connector serves, sent as a bearer token or as the password of any user name.
    * Environment: `CONNECTOR_LIST_TOKEN`.
    */

@@ -26,6 +26,7 @@ test("uses the ecosystem's defaults if nothing is set", () => {
     type: 'STREAM',
     log_level: 'error',
     lease_ms: 5000,
+    cluster_partitions: 16,
     live_stream_listen_delete: true,
     live_stream_no_dependencies: true,
     live_stream_with_inferences: false,

@@ -99,6 +99,13 @@ ${card(
   table(['route', 'state', 'delivered', 'skipped', 'dead letters', 'in flight', 'retries'], 'routes'),
   'wide if-any',
 )}
+${card(
+  'Copies that share the work',
+  'copies',
+  `${table(['copy', 'state', 'partitions', 'delivered', 'skipped', 'dead letters', 'in flight'], 'copies')}
+<p class="quiet verdict" ${field('clusterNote')}</p>`,
+  'wide if-any',
+)}
 ${card('Last errors', 'errors', list('errors'), 'half')}
 ${card('Newest dead letters', 'letters', list('letters'), 'half')}
 ${card(

@@ -81,6 +81,25 @@ function routeRow([route, { delivered, skipped, deadLettered, inFlight, retries,
     ...[delivered, skipped, deadLettered, inFlight, retries].map((count) => make('td', {}, number(count))))
 }
 
+const showIfAny = (name, rows) => document.querySelector('[data-list=' + name + ']').closest('.if-any').classList.toggle('any', rows.length > 0)
+
+function copyRow({ name, isLeader, isOwn, partitions, delivered, skipped, deadLettered, inFlight, outage }) {
+  const state = (isLeader ? 'reads the stream' : 'works') + (outage ? ', target down' : '')
+  return make('tr', {}, make('th', { scope: 'row' }, clip(name, 80) + (isOwn ? ' (this one)' : '')), make('td', outage ? { class: 'count', title: outage } : {}, state),
+    ...[partitions.length, delivered, skipped, deadLettered, inFlight].map((count) => make('td', {}, number(count))))
+}
+
+function showCopies(cluster) {
+  const copies = cluster === null ? [] : cluster.copies
+  list('copies', copies, copyRow, '')
+  showIfAny('copies', copies)
+  if (cluster === null) return
+  const sum = (name) => number(copies.reduce((total, copy) => total + copy[name], 0))
+  text('clusterNote', 'Together: ' + sum('delivered') + ' delivered, ' + sum('skipped') + ' skipped, ' + sum('deadLettered') + ' dead letters. ' +
+    cluster.ownedPartitions + ' of ' + cluster.partitions + ' partitions have an owner. ' +
+    (cluster.leader === undefined ? 'No copy reads the stream.' : number(cluster.unfinished ?? 0) + ' events are read and not finished.'))
+}
+
 function errorRow({ what, text, entityId, count, at }) {
   return make('li', {}, make('div', { class: 'split quiet' }, make('span', {}, what), make('span', {}, (count > 1 ? number(count) + ' × · ' : '') + at)),
     make('p', { title: text }, text), ...(entityId === undefined ? [] : [make('code', { class: 'quiet' }, entityId)]))
@@ -139,7 +158,8 @@ function showLists(status) {
   list('hooks', Object.entries(status.hooks).map(([hook, { recent }]) => [hook, recent]), hookRow, 'No hook was called yet.')
   const routes = Object.entries(status.routes)
   list('routes', routes, routeRow, '')
-  document.querySelector('.if-any').classList.toggle('any', routes.length > 0)
+  showIfAny('routes', routes)
+  showCopies(status.cluster)
   const { oldestWaiting } = status
   const oldest = oldestWaiting === null ? [] : [{ ...oldestWaiting, waitingMs: 0, since: moment(Math.round((nowMs - oldestWaiting.waitingMs) / 1000) * 1000, nowMs) }]
   list('oldest', oldest, oldestRow, 'Nothing waits.')

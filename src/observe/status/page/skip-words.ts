@@ -10,6 +10,7 @@ export const skipWords: Readonly<Record<string, string>> = {
   'never-pushed': 'delete of an entity that was never pushed',
   'not-at-target': 'delete of an entity the target does not have',
   'shared-external-id': 'delete of an item that another entity still uses',
+  'handed-over': 'delivered and counted by the copy that owns its partition',
   'listen-delete': 'deletes are disabled',
   deferred: 'kept until all claims are known again',
   unchanged: 'the target already has these items',
