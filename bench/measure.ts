@@ -72,7 +72,8 @@ interface Run extends Rate {
   /** The same, including the last save and the stop. */
   readonly savedPerSecond: number
   readonly savedPerCpuSecond: number
-  readonly stateBytes: number
+  /** Only of a file. */
+  readonly stateBytes?: number
 }
 
 /** From the open stream to the end of the last event, and to the saved position of the stopped connector. */
@@ -96,7 +97,9 @@ async function whole(
     ...rate,
     savedPerSecond: saved.perSecond,
     savedPerCpuSecond: saved.perCpuSecond,
-    stateBytes: statSync(join(bench.directory, 'bench.sqlite')).size,
+    ...(env['CONNECTOR_STATE_URL'] === undefined && {
+      stateBytes: statSync(join(bench.directory, 'bench.sqlite')).size,
+    }),
   }
 }
 
@@ -108,7 +111,7 @@ async function known<T>(measured: (directory: string) => Promise<T>): Promise<T>
     {
       await using bench = new Bench(NoOpConnector, url, creates, {
         directory,
-        env: { CONNECTOR_CONCURRENCY: '16' },
+        env: { CONNECTOR_CONCURRENCY: '16', ...env },
       })
       await bench.start()
       await bench.finished(events)

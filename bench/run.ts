@@ -6,6 +6,8 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { RedisServer, hasRedis } from '../test/fixtures/redis-server.ts'
+import { hasPostgresql, PostgresqlServer } from '../test/postgresql/start-postgresql.ts'
 import { goals } from './goals.ts'
 import { startCosts } from './start-costs.ts'
 import { nameOf, type FrameStream } from './live-frames.ts'
@@ -16,7 +18,7 @@ import { median, Table } from './table.ts'
  * process. The measurements of a table take turns, and ratios are of the same round, so other load affects all of them.
  *
  * - `--full`: more events and rounds, and the long tests of memory. Half an hour instead of a few minutes.
- * - `--only <group>`: one group of tables: start, events, shapes, catchUp, targets, observables, claims, or memory.
+ * - `--only <group>`: one group of tables: start, events, shapes, catchUp, targets, observables, claims, states, or memory.
  * - `--profile`: only shows where the time of an event goes.
  * - `--json <file>`: also writes the figures, the machine, and the versions.
  * - `--python <program>`: a Python with pycti.
@@ -65,7 +67,7 @@ try {
   console.log()
   const groups: Readonly<Record<string, () => Promise<void>>> = options.profile
     ? { profile }
-    : { start, events: throughput, shapes, catchUp, targets, observables, claims, memory }
+    : { start, events: throughput, shapes, catchUp, targets, observables, claims, states, memory }
   if (options.only !== undefined && groups[options.only] === undefined) {
     throw new Error(`Unknown group "${options.only}". Groups: ${Object.keys(groups).join(', ')}.`)
   }
@@ -238,6 +240,40 @@ async function claims(): Promise<void> {
   table.add('peak memory in MB', Math.round(peakMb!))
   table.add('bytes of the state for each', Math.round(bytesPerClaim!))
   table.print()
+}
+
+/** The state in a database on this machine, compared with the file. */
+async function states(): Promise<void> {
+  const stack = new AsyncDisposableStack()
+  try {
+    const postgresql = hasPostgresql ? stack.use(await PostgresqlServer.start({ syncs: true })) : undefined
+    const settings = { appendfsync: 'everysec' }
+    const redis = hasRedis ? stack.use(await RedisServer.start({ isPersistent: true, settings })) : undefined
+    const urls: Readonly<Record<string, () => Promise<string | undefined>>> = {
+      PostgreSQL: async () => postgresql?.database(),
+      Redis: async () => {
+        await redis?.command('FLUSHALL')
+        return redis?.url
+      },
+    }
+    for (const [title, stream] of [
+      ['new entities', ordinary],
+      ['known entities', { ...ordinary, kind: 'update' }],
+    ] as const) {
+      const what = stream.kind === 'create' ? 'connector' : 'known'
+      const remote = Object.entries(urls).map(([name, make]): Case => ({
+        name: `in ${name}`,
+        measure: async () => {
+          const address = await make()
+          if (address === undefined) return undefined
+          return measure(what, { stream: nameOf(stream), env: { CONNECTOR_STATE_URL: address } })
+        },
+      }))
+      await compare(`state, ${title}`, `State, ${title}`, [connector('in a file', stream), ...remote])
+    }
+  } finally {
+    await stack.disposeAsync()
+  }
 }
 
 async function memory(): Promise<void> {

@@ -34,13 +34,18 @@ export async function checkState(chosen: StateFolder, connectorId: string): Prom
 export async function checkStateAt(url: string, connectorId: string): Promise<CheckResult> {
   try {
     const found = await storeAtUrl(url, { access: 'read-only' }).examine!(connectorId)
-    const { place, exists, leader, missingRight, deadLetters } = found
+    const { place, exists, leader, missingRight, deadLetters, warnings = [] } = found
+    const note = warnings
+      .map((warning) => `. ${warning}`)
+      .join('')
+      .replace(/\.$/, '')
     if (missingRight !== undefined) {
       return notUsable(`${place} answers, but the user lacks a right: ${missingRight}. Grant it.`)
     }
-    if (!exists) return ok(stateCheck, `${place} answers, and does not contain a state of this connector yet`)
+    if (!exists)
+      return ok(stateCheck, `${place} answers, and does not contain a state of this connector yet${note}`)
     const leads = leader === undefined ? 'no copy of the connector leads now' : `${leader} leads`
-    return ok(stateCheck, `${place} answers, and ${leads}${review(deadLetters)}`)
+    return ok(stateCheck, `${place} answers, and ${leads}${review(deadLetters)}${note}`)
   } catch (error) {
     return failed(stateCheck, error)
   }

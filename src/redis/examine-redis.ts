@@ -2,6 +2,7 @@ import { StateError } from '../errors/state-error.ts'
 import { type StateExamination } from '../store/state-store.ts'
 import { parseRedisAddress } from './redis-address.ts'
 import { RedisConnection } from './redis-connection.ts'
+import { ServerFacts } from './server-facts.ts'
 import { redisKeysOf } from './redis-keys.ts'
 import { nameOfHolder } from './redis-lease.ts'
 
@@ -20,6 +21,7 @@ export async function examineRedis(url: string, setting: string, owner: string):
       exists: version !== null,
       leader: holder === null ? undefined : nameOfHolder(holder),
       missingRight: await missingRight(connection, leader),
+      warnings: (await ServerFacts.read(connection)).warnings,
       deadLetters: Number(await connection.command('reading', ['ZCARD', letters])),
     }
   } finally {

@@ -167,6 +167,8 @@ export interface StateExamination {
   /** Which right to write is missing; undefined if none is. */
   readonly missingRight: string | undefined
   readonly deadLetters: number
+  /** As in {@link StateOpening}. */
+  readonly warnings?: readonly string[] | undefined
 }
 
 /** Options of {@link StateStore.open}. */

@@ -21,7 +21,16 @@ export class PostgresqlServer implements AsyncDisposable {
   readonly #user: { uid: number; gid: number } | undefined
   #process: ChildProcess | undefined
 
-  private constructor(folder: string, programs: string, port: number, user: PostgresqlServer['user']) {
+  readonly #syncs: boolean
+
+  private constructor(
+    folder: string,
+    programs: string,
+    port: number,
+    user: PostgresqlServer['user'],
+    syncs: boolean,
+  ) {
+    this.#syncs = syncs
     this.#folder = folder
     this.#programs = programs
     this.#user = user
@@ -32,7 +41,8 @@ export class PostgresqlServer implements AsyncDisposable {
     return this.#user
   }
 
-  static async start(): Promise<PostgresqlServer> {
+  /** @param options.syncs whether it writes each commit to the disk, as in production; otherwise it is faster. */
+  static async start({ syncs = false } = {}): Promise<PostgresqlServer> {
     const programs = programFolder()!
     const user = serverUser()
     const folder = await mkdtemp(join(tmpdir(), 'postgresql-'))
@@ -41,7 +51,7 @@ export class PostgresqlServer implements AsyncDisposable {
       for (const path of [folder, join(folder, 'password')]) await chown(path, user.uid, user.gid)
     const cluster = '-D data -U admin --pwfile=password -A scram-sha-256 -E UTF8 --no-locale --no-sync'
     await run(join(programs, 'initdb'), cluster.split(' '), { cwd: folder, ...user })
-    const server = new PostgresqlServer(folder, programs, await freePort(), user)
+    const server = new PostgresqlServer(folder, programs, await freePort(), user, syncs)
     await server.resume()
     await server.admin("CREATE ROLE connectors LOGIN PASSWORD 'p@ss/w0rd'")
     return server
@@ -83,7 +93,12 @@ export class PostgresqlServer implements AsyncDisposable {
 
   /** Starts it, or starts it again on the same data. */
   async resume(): Promise<void> {
-    const set = [`port=${this.port}`, 'listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off']
+    const set = [
+      `port=${this.port}`,
+      'listen_addresses=127.0.0.1',
+      'unix_socket_directories=',
+      `fsync=${this.#syncs ? 'on' : 'off'}`,
+    ]
     const server = spawn(
       join(this.#programs, 'postgres'),
       ['-D', 'data', ...set.flatMap((each) => ['-c', each])],

@@ -27,9 +27,17 @@ describe.skipIf(!hasRedis)('commands on a state in Redis', () => {
     await store.commit({ addDeadLetters: [letter()] })
     expect(await check()).toMatchObject({
       status: 'ok',
-      message: expect.stringMatching(/answers, and copy one leads; 1 dead letter to review/) as string,
+      message: expect.stringMatching(
+        /answers, and copy one leads; 1 dead letter to review.*appendonly yes/,
+      ) as string,
     })
     expect((await runCli(['dead-letters', 'list'], env)).out).toContain('1 dead letter.')
+    expect((await runCli(['dead-letters', 'replay', '1'], env)).code).toBe(0)
+    expect((await store.deadLetter(1))?.replay).toBe('requested')
+    await store.commit({ putEntities: [{ key: 'key', stixId: 'indicator--1', externalId: 'x' }] })
+    expect((await runCli(['id-map', 'export'], env)).out).toContain('"externalId":"x"')
+    expect((await runCli(['dead-letters', 'purge', '1'], env)).out).toContain('1 dead letter removed.')
+    expect(await store.countDeadLetters()).toBe(0)
     expect((await runCli(['state', 'reset'], env)).error).toContain('copy one leads')
     await store.close()
     expect(await runCli(['state', 'reset'], env)).toMatchObject({ code: 0 })
