@@ -4,8 +4,8 @@ import { describeError } from '../errors/verdict.ts'
 /** Result of one check. */
 export interface CheckResult {
   readonly name: string
-  readonly status: 'ok' | 'failed' | 'skipped'
-  /** What was found; for a failure, also what to do; for a skipped check, why. */
+  readonly status: 'ok' | 'warning' | 'failed' | 'skipped'
+  /** What was found; for a warning or failure, also what to do; for a skipped check, why. */
   readonly message: string
   readonly code?: ErrorCode | undefined
 }
@@ -13,6 +13,11 @@ export interface CheckResult {
 /** The check passed. */
 export function ok(name: string, message: string): CheckResult {
   return { name, status: 'ok', message }
+}
+
+/** The check passed, but the operator should know something. */
+export function warning(name: string, message: string): CheckResult {
+  return { name, status: 'warning', message }
 }
 
 /** The check was skipped. */

@@ -9,7 +9,7 @@ import { SqliteStore } from '../store/sqlite-store.ts'
 import { lockFileOf, stateFileOf } from '../store/state-file.ts'
 import { type StateFolder } from '../store/state-folder.ts'
 import { stateFolderNote } from '../store/state-folder-note.ts'
-import { type CheckResult, failed, ok } from './check-result.ts'
+import { type CheckResult, failed, ok, warning } from './check-result.ts'
 import { counted } from './output.ts'
 
 /** Name of {@link checkState}. */
@@ -17,14 +17,14 @@ export const stateCheck = 'State'
 
 /**
  * Checks that the state folder is writable and no other connector is using the state. Changes nothing, and does
- * not create a missing folder. Also points out a folder that looks temporary.
+ * not create a missing folder. A folder that looks temporary is a warning.
  */
 export async function checkState(chosen: StateFolder, connectorId: string): Promise<CheckResult> {
   const result = await look(resolve(chosen.path), connectorId)
   const note = stateFolderNote(chosen)
   return result.status !== 'ok' || note === undefined
     ? result
-    : ok(stateCheck, `${result.message}. ${note.message}`)
+    : warning(stateCheck, `${result.message}. ${note.message}`)
 }
 
 /**

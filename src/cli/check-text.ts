@@ -3,7 +3,12 @@ import { counted, printable } from './output.ts'
 import { paintFor } from './paint.ts'
 import { wrapped } from './text-width.ts'
 
-const signs = { ok: ['green', '✔'], failed: ['red', '✖'], skipped: ['dim', '–'] } as const
+const signs = {
+  ok: ['green', '✔'],
+  warning: ['yellow', '!'],
+  failed: ['red', '✖'],
+  skipped: ['dim', '–'],
+} as const
 const nameWidth = 20
 const indent = 2 + 2 + nameWidth
 
@@ -28,7 +33,9 @@ export function checkVerdict(results: readonly CheckResult[]): string {
   const bad = count('failed')
   const left = count('skipped')
   const unseen = left === 0 ? '' : ` ${left === 1 ? 'One check was' : `${left} checks were`} skipped.`
+  const warned = count('warning')
+  const passed = warned === 0 ? 'All checks passed.' : `All checks passed, ${warned} with a warning.`
   return bad === 0
-    ? `${paint('green', 'All checks passed.')}${unseen}`
+    ? `${paint('green', passed)}${unseen}`
     : `${paint('red', `${counted(bad, 'check')} failed.`)}${unseen}`
 }

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { MemoryStore } from '../store/memory-store.ts'
+import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import { routesNotKnown } from '../settings/reading/changed-routes.ts'
 import { defineSettings } from '../settings/schemas/define-settings.ts'
 import { requireListAccess } from '../observe/http/list-access.ts'
@@ -144,14 +145,16 @@ function requireReaders({ constructor, delivery: { health }, settings }: AnyConn
  */
 function settingsFailure(error: unknown, loaded: LoadedConnector | undefined): CheckResult {
   const failure = failed('Settings', error)
+  if (isStreamConnectorError(error) && error.code === 'SETTINGS_INVALID') {
+    // describeError() makes one line of it.
+    const [, ...problems] = error.message.split('\n  - ')
+    if (problems.length > 0) return { ...failure, message: problems.join('\n') }
+  }
   if (error instanceof TypeError && loaded !== undefined) {
     const hint = settingsHint(loaded.connector)
     if (hint !== undefined) return { ...failure, message: `${failure.message}\n${hint}` }
   }
-  const [, ...problems] = failure.message.split('\n  - ')
-  return failure.code === 'SETTINGS_INVALID' && problems.length > 0
-    ? { ...failure, message: problems.join('\n') }
-    : failure
+  return failure
 }
 
 function seconds(text: string): number {

@@ -3,12 +3,12 @@ import { type ConnectorState } from '../contract/notices.ts'
 
 const moves: Readonly<Record<ConnectorState, readonly ConnectorState[]>> = {
   idle: ['starting', 'stopping'],
-  starting: ['running', 'standby', 'stopping', 'failed'],
-  standby: ['starting', 'stopping', 'failed'],
-  running: ['standby', 'stopping', 'failed'],
+  starting: ['running', 'standby', 'stopping'],
+  standby: ['starting', 'stopping'],
+  running: ['standby', 'stopping'],
   stopping: ['stopped', 'failed'],
   stopped: [],
-  failed: ['stopping'],
+  failed: [],
 }
 
 /** The connector's lifecycle state. Allows legal transitions only. */

@@ -231,7 +231,6 @@ export class Runtime {
   async #fail(error: unknown): Promise<void> {
     scrubError(error, this.#options.redactor)
     this.#failure = error as Error
-    this.#lifecycle.move('failed')
     await this.stop()
   }
 

@@ -83,7 +83,7 @@ export function connectorStatus(
   }
 }
 
-/** The metrics line of the specification. */
+/** The metrics line of the specification, and what its numbers do not tell: `success_rate` stays high while nothing is decided. */
 export function metricsOf(status: ConnectorStatus): Record<string, number> {
   const { delivered, deadLettered } = status
   const decided = delivered + deadLettered
@@ -91,6 +91,9 @@ export function metricsOf(status: ConnectorStatus): Record<string, number> {
     events_processed: delivered,
     events_failed: deadLettered,
     success_rate: decided === 0 ? 0 : delivered / decided,
+    target_up: Number(
+      status.outage === undefined && status.refusal === undefined && status.failing === undefined,
+    ),
     events_skipped: status.skipped,
     in_flight: status.inFlight,
     retries: status.retries,

@@ -42,7 +42,8 @@ const allWell = {
   'Live stream': 'ok',
   'Right to read': 'ok',
   'Right to register': 'ok',
-  State: 'ok',
+  // The tests run in a temporary folder, which the check points out.
+  State: 'warning',
 }
 
 test('checks everything but the target without a file, and leaves nothing behind', async () => {
@@ -55,6 +56,30 @@ test('checks everything but the target without a file, and leaves nothing behind
   expect(answer!.checks[2]!.message).toContain('"connector"')
   expect(simulator.connectors).toEqual([])
   expect(await readdir(folder)).toEqual([])
+})
+
+test('names each setting that is missing or wrong on its own line, by its variable and its path', async () => {
+  const folder = await temporaryFolder()
+  const env = { OPENCTI_URL: 'not a URL', OPENCTI_TOKEN: 'a-token' }
+  const { code, out } = await runCli(['check'], env, { cwd: folder })
+  expect(code).toBe(2)
+  const lines = out.split('\n').slice(0, 3)
+  expect(lines).toEqual([
+    expect.stringMatching(/^ {2}✖ Settings {12}OPENCTI_URL \(opencti\.url\) .*\.$/),
+    expect.stringMatching(/^ {24}CONNECTOR_ID \(connector\.id\) is not set\. Set .*\.$/),
+    expect.stringMatching(
+      /^ {24}CONNECTOR_LIVE_STREAM_ID \(connector\.live_stream_id\) is not set\. Set .*\.$/,
+    ),
+  ])
+})
+
+test('warns of a state folder that looks temporary, and passes all the same', async () => {
+  const { simulator, folder } = await stage()
+  const env = simulator.environment({ CONNECTOR_STATE_DIR: join(folder, 'state') })
+  const { code, out } = await runCli(['check'], env, { cwd: folder })
+  expect(code).toBe(0)
+  expect(out).toMatch(/^ {2}! State .*The state folder is temporary: .*Mount a volume/m)
+  expect(out).toContain('All checks passed, 1 with a warning.')
 })
 
 test('reports lists that nobody could fetch, or everybody', async () => {
@@ -208,7 +233,7 @@ describe('check finds the fault', () => {
     expect(code).toBe(1)
     expect(problem).toMatchObject({ name: 'Platform', code: 'PLATFORM_UNREACHABLE' })
     expect(problem!.message).toContain('nothing is listening there')
-    expect(statuses).toMatchObject({ Token: 'skipped', 'Right to read': 'skipped', State: 'ok' })
+    expect(statuses).toMatchObject({ Token: 'skipped', 'Right to read': 'skipped', State: 'warning' })
   })
 
   test('of an unknown token', async () => {
@@ -262,7 +287,7 @@ describe('check finds the fault', () => {
     const held = await check([])
     await store.close()
     expect(held.problem).toMatchObject({ name: 'State', code: 'STATE_LOCKED' })
-    expect((await check([])).statuses['State']).toBe('ok')
+    expect((await check([])).statuses['State']).toBe('warning')
     await writeFile(join(folder, 'file'), '')
     const noFolder = await check([], { CONNECTOR_STATE_DIR: join(folder, 'file') })
     expect(noFolder.problem!.message).toContain('is not a folder')
@@ -326,7 +351,8 @@ test('prints one line per result, with colors only where they are wanted', async
   const env = simulator.environment({ CONNECTOR_STATE_DIR: folder })
   const plain = await runCli(['check'], env, { cwd: folder })
   expect(linesOf(plain.out).map((line) => line.slice(0, 4))).toEqual([
-    ...Array.from({ length: 7 }, () => '  ✔ '),
+    ...Array.from({ length: 6 }, () => '  ✔ '),
+    '  ! ',
     '  – ',
     '',
     'All ',

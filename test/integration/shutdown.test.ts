@@ -260,7 +260,7 @@ test('leaves no timer behind if its stream was stopped', async () => {
   expect(pending()).toBe(0)
 })
 
-test('stops on StopConnector, saves what is done, and rejects finished', async () => {
+test('stops on StopConnector, saves what is done, says once that it has failed, and rejects finished', async () => {
   const { StopConnector } = await import('opencti-stream-connector')
   const simulator = await startSimulator()
   const recorder = await startRecorder(simulator)
@@ -273,6 +273,8 @@ test('stops on StopConnector, saves what is done, and rejects finished', async (
   expect(recorder.status().state).toBe('failed')
   const next = await startRecorder(simulator)
   await until('the event again', () => next.callsOf(id).length > 0)
+  const states = recorder.notices.flatMap((notice) => (notice.kind === 'state' ? [notice.state] : []))
+  expect(states).toEqual(['starting', 'running', 'stopping', 'failed'])
 })
 
 test('StopConnector lets the hooks of other entities finish', async () => {
