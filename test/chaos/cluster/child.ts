@@ -10,11 +10,15 @@ import type { Arrival } from './order-target.ts'
 const target = process.env['ORDER_TARGET']!
 const hookMs = Number(process.env['HOOK_MS'] ?? 5)
 const copy = process.env['COPY'] ?? ''
+/** Processor time of each event. */
+const cpuMs = Number(process.env['HOOK_CPU_MS'] ?? 0)
 
 class CopyConnector extends StreamConnector {
   static override readonly defaults = { name: 'Copy', concurrency: 32, retry: { baseMs: 50, maxMs: 500 } }
 
   transform(entity: Entity): Entity {
+    const endMs = performance.now() + cpuMs
+    while (performance.now() < endMs);
     return entity
   }
 

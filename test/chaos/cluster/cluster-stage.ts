@@ -116,6 +116,17 @@ export class ClusterStage implements AsyncDisposable {
     return pid === undefined ? undefined : Number(pid)
   }
 
+  /** Number of copies that own partitions, once all have their share. */
+  async owners(): Promise<number> {
+    const keys = new ClusterKeys(this.simulator.connectorId)
+    const owners = Array.from({ length: 16 }, (_, partition) => keys.owner(partition))
+    const holders = (await this.redis.command('MGET', ...owners)) as (string | null)[]
+    const counts = new Map<string | null, number>()
+    for (const holder of holders) counts.set(holder, (counts.get(holder) ?? 0) + 1)
+    const share = Math.ceil(16 / counts.size)
+    return counts.has(null) || [...counts.values()].some((count) => count > share) ? 0 : counts.size
+  }
+
   /** Writes events until there were this many, not much faster than they arrive. */
   async write(count: number): Promise<void> {
     const { simulator, target, random } = this
