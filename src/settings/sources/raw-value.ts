@@ -27,7 +27,7 @@ export function itemsOf(raw: unknown): readonly unknown[] | undefined {
   if (Array.isArray(raw)) return raw.filter((item) => !isMissing(item)).map(trimmed)
   const text = textOf(raw)?.trim()
   if (text === undefined) return undefined
-  const parsed = text.startsWith('[') ? parseJson(text) : undefined
+  const parsed = text.startsWith('[') && text.endsWith(']') ? parseJson(text) : undefined
   return itemsOf(Array.isArray(parsed) ? parsed : text.split(','))
 }
 
