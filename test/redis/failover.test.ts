@@ -87,7 +87,6 @@ describe.skipIf(!hasRedis)('two copies of a connector on one state in Redis', ()
             .map(({ state }) => state)
             .toSorted()
             .join() === 'running,standby',
-        60_000,
       )
     }
     expect(copies.map(({ said }) => said).join('\n')).toMatch(
