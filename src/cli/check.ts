@@ -123,7 +123,8 @@ async function* resultsOf(loaded: LoadedConnector | undefined, limitMs: number):
   }
   using interrupt = onInterrupt()
   for await (const result of checkPlatform(settings, systemClock, interrupt.signal)) yield clean(result)
-  const { state_url: stateUrl, state_dir: named } = settings.connector
+  const { cluster_url: clusterUrl, state_dir: named } = settings.connector
+  const stateUrl = clusterUrl ?? settings.connector.state_url
   yield stateUrl === undefined
     ? await checkState(chooseStateFolder({ named, connectorId: id }), id)
     : clean(await checkStateAt(stateUrl.reveal(), id))

@@ -13,6 +13,12 @@ const stopped = new StreamConnectorError(
   'The connector stopped before it finished every message it was given. Give the messages to the next connector again.',
 )
 
+/** Rejects messages that are handed in although their entities may belong to other copies. */
+const divided = new StreamConnectorError(
+  'LIFECYCLE',
+  'Copies share the work of this connector (CONNECTOR_CLUSTER_URL), so it only takes messages from the live stream. Unset that to hand in others.',
+)
+
 /** Delivers messages that the author's program or a command hands in, as if they came from the stream. */
 export class GivenMessages {
   readonly #assembly: Assembly
@@ -22,7 +28,8 @@ export class GivenMessages {
   /** Aborts when the connector has stopped; unfinished messages then never finish. */
   readonly #over = new AbortController()
 
-  constructor(assembly: Assembly, { lifecycle, givenUp, redactor }: GivenMessagesOptions) {
+  constructor(assembly: Assembly, { lifecycle, givenUp, redactor, cluster }: GivenMessagesOptions) {
+    if (cluster !== undefined) this.#over.abort(divided)
     this.#assembly = assembly
     this.#lifecycle = lifecycle
     this.#givenUp = givenUp
@@ -85,4 +92,4 @@ export class GivenMessages {
 }
 
 /** The part of an assembly's options that this uses. */
-export type GivenMessagesOptions = Pick<AssemblyOptions, 'lifecycle' | 'givenUp' | 'redactor'>
+export type GivenMessagesOptions = Pick<AssemblyOptions, 'lifecycle' | 'givenUp' | 'redactor' | 'cluster'>

@@ -76,7 +76,8 @@ export function prepareConnector(
     }
   }
   const stateUrl = options.store === undefined ? connector.state_url?.reveal() : undefined
-  const cluster = clusterOf(loaded, { clock, logger })
+  // Whoever brings a store, as commands that only try a connector do, works alone.
+  const cluster = options.store === undefined ? clusterOf(loaded, { clock, logger }) : undefined
   const folder =
     options.store === undefined && stateUrl === undefined && cluster === undefined
       ? chooseStateFolder({ named: connector.state_dir, connectorId: connector.id, env: options.env })

@@ -129,6 +129,7 @@ export class Runtime {
 
   /** Compares target, id map, and platform, and repairs; rejects if that could not be completed. */
   reconcile(options: ReconcileOptions): Promise<ReconcileReport> {
+    if (this.#options.cluster !== undefined) return Promise.reject(noComparison())
     return this.#tenure.assembly.reconcile.now(options, this.#stopping.signal).catch((error: unknown) => {
       scrubError(error, this.#options.redactor)
       throw error
@@ -276,4 +277,11 @@ export class Runtime {
     if (this.#failure === undefined) this.#finished.resolve()
     else this.#finished.reject(this.#failure)
   }
+}
+
+function noComparison(): StreamConnectorError {
+  return new StreamConnectorError(
+    'RECONCILE_FAILED',
+    'Target and platform cannot be compared while copies share the work (CONNECTOR_CLUSTER_URL): this copy does not see what the others do. Use CONNECTOR_STATE_URL instead, or stop all copies and compare with that.',
+  )
 }

@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { buildIndicator, type Simulator } from 'opencti-stream-connector/testing'
-import { PermanentError, systemClock, type Entity, type KeyedItem } from 'opencti-stream-connector'
+import {
+  MemoryStore,
+  PermanentError,
+  systemClock,
+  type Entity,
+  type KeyedItem,
+} from 'opencti-stream-connector'
 import { ask } from '../fixtures/ask.ts'
 import { type HookCall, Recorder, type RecorderOptions } from '../fixtures/recorder.ts'
 import { hasRedis, RedisServer } from '../fixtures/redis-server.ts'
@@ -243,6 +249,27 @@ describe.skipIf(!hasRedis)('a connector that cannot be divided', () => {
       message: expect.stringContaining('CONNECTOR_STATE_URL') as string,
     })
     expect(copy.calls).toEqual([])
+  })
+
+  test('refuses comparisons, and messages that are handed in', async () => {
+    const [simulator, redis] = [await startSimulator(), await RedisServer.forTest()]
+    const copy = copyOf(simulator, redis)
+    const message = { event: 'create', data: buildIndicator('ipv4', { seed: 1 }) }
+    await expect(copy.processMessage(message)).rejects.toMatchObject({ code: 'LIFECYCLE' })
+    await copy.start()
+    await expect(copy.processMessages([message])).rejects.toMatchObject({ code: 'LIFECYCLE' })
+    await expect(copy.reconcile()).rejects.toMatchObject({
+      code: 'RECONCILE_FAILED',
+      message: expect.stringContaining('CONNECTOR_STATE_URL') as string,
+    })
+  })
+
+  test('works alone with a store of its own, as in the commands that only try it', async () => {
+    const [simulator, redis] = [await startSimulator(), await RedisServer.forTest()]
+    const copy = copyOf(simulator, redis, { store: new MemoryStore() })
+    const message = { event: 'create', data: buildIndicator('ipv4', { seed: 1 }) }
+    expect(await copy.processMessage(message)).toEqual({ kind: 'delivered' })
+    expect(await redis.command('DBSIZE')).toBe(0)
   })
 
   test('because its state is elsewhere is refused', async () => {

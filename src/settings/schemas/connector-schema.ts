@@ -10,6 +10,9 @@ const logLevels = ['debug', 'info', 'warn', 'warning', 'error'] as const
 /** What a state can be kept in, by the scheme of the address. */
 const stateUrl = /^(?:postgres(?:ql)?|rediss?):\/\//i
 
+/** What a cluster can use. */
+const redisUrl = /^rediss?:\/\//i
+
 /** Start position, as `<ms>-<seq>` or `now`. */
 const startTimestamp = z
   .string()
@@ -124,11 +127,14 @@ export const connectorSchema = z
     metrics_namespace: metricNamePart().default('').describe('First part of all metric names.'),
     metrics_subsystem: metricNamePart().default('').describe('Second part of all metric names.'),
     cluster_url: secret()
+      .refine((url) => redisUrl.test(url.reveal()), { error: 'is not the address of a Redis' })
       .optional()
       .describe(
         'Redis through which all copies of the connector share the work, with its state; `redis://` or `rediss://`.',
       )
-      .register(settingNotes, { expected: 'redis://user:password@host:6379' }),
+      .register(settingNotes, {
+        expected: 'the address of a Redis, such as redis://user:password@host:6379',
+      }),
     cluster_partitions: whole(1, 256)
       .default(16)
       .describe(
@@ -170,7 +176,7 @@ export const connectorSchema = z
     lease_ms: whole(1000, 600_000)
       .default(5000)
       .describe(
-        'Time without a sign of life, in milliseconds, after which another copy of the connector takes over. Only with a state in a database.',
+        'Time without a sign of life, in milliseconds, after which another copy of the connector takes over. Only with a state in a database, or in a cluster.',
       ),
   })
   .describe('The connector and its stream: the `connector` section of the settings.')

@@ -124,7 +124,7 @@ export interface ConnectorSettings {
   readonly state_url?: Secret | undefined
   /**
    * Time without a sign of life, in milliseconds, after which another copy of the connector takes over. Only with a
-   * state in a database. A whole number from 1,000 to 600,000. Environment: `CONNECTOR_LEASE_MS`.
+   * state in a database, or in a cluster. A whole number from 1,000 to 600,000. Environment: `CONNECTOR_LEASE_MS`.
    * @default 5000
    */
   readonly lease_ms: number
