@@ -1,4 +1,4 @@
-import { StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { isStreamConnectorError, StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { describeError } from '../errors/verdict.ts'
 import { type Clock } from '../util/clock.ts'
 import { type Logger } from '../util/logger.ts'
@@ -47,7 +47,10 @@ export class StopSteps {
     return Math.max(0, this.#deadlineMs - reserveMs - this.#clock.monotonic())
   }
 
-  /** Runs a step. Logs what it throws, and moves on if it takes too long. */
+  /**
+   * Runs a step. Logs what it throws, and moves on if it takes too long. What another copy of the connector does
+   * instead, because it has taken over, is no failure.
+   */
   async take(what: string, step: () => unknown, limitMs = this.leftMs()): Promise<void> {
     try {
       const work = (async () => void (await step()))()
@@ -59,6 +62,12 @@ export class StopSteps {
         `It did not finish within ${Math.round(limitMs)} ms and was abandoned.`,
       )
     } catch (error) {
+      if (isStreamConnectorError(error) && error.code === 'STATE_LOST') {
+        this.#logger.warn(`${what} was not possible anymore: what was not saved is delivered again`, {
+          error: describeError(error),
+        })
+        return
+      }
       this.failure ??= error as Error
       this.#logger.error(`${what} failed while stopping`, { error: describeError(error) })
     }

@@ -17,6 +17,8 @@ import { until } from '../fixtures/until.ts'
 class LeasedStore extends MemoryStore {
   isFree = true
   isHeld = true
+  /** Another copy has taken it, which the next commit finds out. */
+  isTakenUnnoticed = false
   commits = 0
   readonly #changed = new Condition()
   #lost = new AbortController()
@@ -47,6 +49,7 @@ class LeasedStore extends MemoryStore {
   }
 
   override async commit(changes: StateChanges): Promise<void> {
+    if (this.isTakenUnnoticed) this.take()
     if (this.#lost.signal.aborted) throw this.#lost.signal.reason
     this.commits++
     await super.commit(changes)
@@ -213,4 +216,25 @@ test('a stop just after the loss of the lease ends well, without a last word to 
   await recorder.finished
   expect(recorder.status().state).toBe('stopped')
   expect(simulator.requests.slice(requests).filter(({ kind }) => kind === 'graphql')).toEqual([])
+})
+
+test('a stop whose last commit is refused, because another copy has taken over, ends well', async () => {
+  const { store, recorder, create } = await stage()
+  const entered = Promise.withResolvers<void>()
+  const leave = Promise.withResolvers<void>()
+  recorder.transform = async (entity) => {
+    entered.resolve()
+    await leave.promise
+    return entity
+  }
+  await recorder.start()
+  await caughtUp(recorder)
+  create(1)
+  await entered.promise
+  store.isTakenUnnoticed = true
+  const stopped = recorder.stop()
+  leave.resolve()
+  await stopped
+  await recorder.finished
+  expect(recorder.status().state).toBe('stopped')
 })

@@ -76,6 +76,19 @@ describe.runIf(hasPostgresql)('two copies of a connector on one state in Postgre
     expect(new Set(effects).size).toBe(effects.length)
   })
 
+  test('a leader that was frozen and is told to stop ends well, although another one leads', async () => {
+    const { target, pair, write, isDone } = await stage()
+    const [first, second] = await pair()
+    write(40)
+    await until('the first effects', () => target.effects.length > 5)
+    first.freeze()
+    await until('the second to lead', () => second.state === 'running')
+    const ended = first.end('SIGTERM')
+    first.wake()
+    expect(await ended, first.said).toBe(0)
+    await until('all of it', isDone)
+  })
+
   test('a leader that wakes from a freeze starts no hook, writes nothing, waits, and leads again later', async () => {
     const { target, pair, write, isDone, start } = await stage()
     const [first, second] = await pair()
