@@ -12,6 +12,7 @@
 export interface ReconcileReport {
   /** Start time, in milliseconds since 1970. */
   readonly startedAtMs: number
+  /** How long it took, in milliseconds. */
   readonly durationMs: number
   /** Entities in the id map that were compared. */
   readonly known: number

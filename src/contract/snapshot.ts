@@ -20,6 +20,7 @@ export interface SnapshotContext {
   readonly route: string | undefined
   /** Aborted when the connector stops. */
   readonly signal: AbortSignal
+  /** Logs for this list. */
   readonly logger: Logger
 }
 
@@ -36,5 +37,6 @@ export interface SnapshotContext {
  * ```
  */
 export interface SnapshotJob {
+  /** The target's id of the job, which `jobDone` receives. */
   readonly job: string
 }

@@ -21,9 +21,13 @@ export const expiredType = 'expired'
  * ```
  */
 export interface PatchOperation {
+  /** `add`, `remove`, `replace`, `move`, `copy`, or `test`. */
   readonly op: string
+  /** JSON Pointer to what changes, such as `/labels/0`. */
   readonly path: string
+  /** The new value, for `add`, `replace`, and `test`. */
   readonly value?: unknown
+  /** JSON Pointer to the source, for `move` and `copy`. */
   readonly from?: string | undefined
 }
 
@@ -40,12 +44,17 @@ export interface PatchOperation {
  * ```
  */
 export interface Envelope {
+  /** The entity as it is now; after a delete, as it was last. */
   readonly data: Entity
+  /** Version of this format: `4` since OpenCTI 5.3. */
   readonly version?: string | undefined
   /** What happened on the platform. It may differ from the frame's name, which is what counts. */
   readonly type?: string | undefined
+  /** `external`: the platform keeps other events to itself. */
   readonly scope?: string | undefined
+  /** What changed, in words. */
   readonly message?: string | undefined
+  /** Who made the change, and through what. */
   readonly origin?:
     | {
         readonly referer?: string | undefined
@@ -53,6 +62,7 @@ export interface Envelope {
         readonly [key: string]: unknown
       }
     | undefined
+  /** How an update or merge changed the entity; `sources` are the entities that were merged into it. */
   readonly context?:
     | {
         readonly patch?: readonly PatchOperation[] | undefined
@@ -61,6 +71,7 @@ export interface Envelope {
         readonly [key: string]: unknown
       }
     | undefined
+  /** Where the event came from, for platforms that copy from each other. Not its position, and not unique. */
   readonly event_id?: string | undefined
   readonly [key: string]: unknown
 }
