@@ -42,10 +42,10 @@ export interface StormPlace {
 
 /** Declares the test for one kind of connector. Each kind has a file of its own, so that they run side by side. */
 export function testStorm(kind: StormKind, place: StormPlace = { make: fileState }): void {
-  // On a server, the next life waits for the lease of the one that was killed.
+  // On a server, the next life waits for the lease of the one that was killed. Those storms have a script of their own, with more time.
   const isFile = place.name === undefined
-  const killCount = scaled(isFile ? 5 : 3, isFile ? 80 : 30, 'STORM_KILLS')
-  const eventCount = scaled(isFile ? 500 : 300, isFile ? 8000 : 3000, 'STORM_EVENTS')
+  const killCount = scaled(isFile ? 5 : 3, isFile ? 80 : 200, 'STORM_KILLS')
+  const eventCount = scaled(isFile ? 500 : 300, 8000, 'STORM_EVENTS')
   const what = place.name === undefined ? kind : `${kind} with ${place.name}`
   test(
     `after ${killCount} kills in ${eventCount} events, ${what}, ${promise(kind)}, and only unsaved work was repeated`,
