@@ -1,5 +1,7 @@
 import { type ClusterStages } from '../cluster/cluster-copy.ts'
+import { channelsOf, troubleText } from '../observe/facts/channels.ts'
 import { type RuntimeOptions } from './assembly-options.ts'
+import { connectorFacts } from './connector-facts.ts'
 import { type Tenure } from './tenure.ts'
 
 /**
@@ -8,10 +10,11 @@ import { type Tenure } from './tenure.ts'
  * @param signal ends the session with the platform, which only the copy that reads the stream has.
  */
 export function clusterStages(
-  { assembly, reading, session, progress }: Tenure,
+  tenure: Tenure,
   { loaded, clock, random, logger, limits }: RuntimeOptions,
   signal: AbortSignal,
 ): ClusterStages {
+  const { assembly, reading, session, progress } = tenure
   const { pipeline, room, engine, checkpointer, uncleanShutdown, inFlight, counters } = assembly
   return {
     pipeline,
@@ -25,8 +28,8 @@ export function clusterStages(
     limits,
     counts: () => counters.snapshot(),
     outage: () => {
-      const { outage, refusal } = engine.troubleOf()
-      return outage ?? refusal
+      const troubles = channelsOf(connectorFacts(tenure)).map((channel) => troubleText(channel))
+      return troubles.find((trouble) => trouble !== undefined)
     },
     prepare: async (over, beforeAnew) => {
       await reading.prepare(over, beforeAnew)

@@ -8,7 +8,7 @@ export interface CopyReport {
   readonly inFlight: number
   /** Numbers of its partitions. */
   readonly partitions: readonly number[]
-  /** Why the target gets nothing but probes from it; undefined if it gets everything. */
+  /** Why its target, or a route of it, does not accept events: it is down, or refuses them. Undefined if it does. */
   readonly outage?: string | undefined
   /** Remaining pauses that the target asked this copy for, in milliseconds, by route; empty for no route. */
   readonly pauses?: Readonly<Record<string, number>> | undefined

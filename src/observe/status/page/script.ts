@@ -84,7 +84,7 @@ function routeRow([route, { delivered, skipped, deadLettered, inFlight, retries,
 const showIfAny = (name, rows) => document.querySelector('[data-list=' + name + ']').closest('.if-any').classList.toggle('any', rows.length > 0)
 
 function copyRow({ name, isLeader, isOwn, partitions, delivered, skipped, deadLettered, inFlight, outage }) {
-  const state = (isLeader ? 'reads the stream' : 'works') + (outage ? ', target down' : '')
+  const state = outage ? (isLeader ? 'reads the stream; ' : '') + clip(outage, 60) : isLeader ? 'reads the stream' : 'works'
   return make('tr', {}, make('th', { scope: 'row' }, clip(name, 80) + (isOwn ? ' (this one)' : '')), make('td', outage ? { class: 'count', title: outage } : {}, state),
     ...[partitions.length, delivered, skipped, deadLettered, inFlight].map((count) => make('td', {}, number(count))))
 }
