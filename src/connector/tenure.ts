@@ -6,6 +6,7 @@ import { type CountedPlatform } from '../observe/facts/counted-platform.ts'
 import { type ClusterFacts } from '../observe/facts/cluster-facts.ts'
 import { type StreamWatch } from '../observe/facts/stream-watch.ts'
 import { type Observation } from '../observe/observation.ts'
+import { redisLibrary } from '../redis/redis-library.ts'
 import { keepTrying } from '../session/keep-trying.ts'
 import { type LazyLookups } from '../session/lazy-lookups.ts'
 import { Progress } from '../session/progress.ts'
@@ -123,7 +124,11 @@ export class Tenure implements FactSources {
     const { assembly, reading } = this
     const signal = AbortSignal.any([stopping, this.#lost.signal])
     signal.throwIfAborted()
-    if (cluster !== undefined) requireDivisible(hooks, this.loaded.delivery, files !== undefined)
+    if (cluster !== undefined) {
+      requireDivisible(hooks, this.loaded.delivery, files !== undefined)
+      // Without it, the copy would wait for Redis forever.
+      await redisLibrary()
+    }
     lifecycle.waitFor('the target to be ready')
     await assembly.open((open) => openTarget(open, this.#options, signal))
     if (cluster === undefined) {

@@ -7,6 +7,7 @@ import { delay } from '../util/delay.ts'
 import { raceWithSignal } from '../util/race-with-signal.ts'
 import { nodeOfMoved, parseRedisAddress, type RedisAddress } from './redis-address.ts'
 import { ConnectionError, redisErrorCode, redisFailure, type RedisTask } from './redis-failure.ts'
+import { redisLibrary } from './redis-library.ts'
 import { type RedisScript } from './redis-script.ts'
 
 const retryBounds = { baseMs: 100, maxMs: 2000 }
@@ -254,15 +255,6 @@ async function newClient(address: RedisAddress, timeoutMs: number) {
     // Its limit only counts until a command is sent, and costs a timer each.
     commandOptions: { timeout: 0 },
   })
-}
-
-/** Loaded late, and here, so that a bundler leaves the library out of connectors that do not have it. */
-async function redisLibrary() {
-  try {
-    return await import('redis')
-  } catch (cause) {
-    throw new Error('the package redis is not installed: npm install redis', { cause })
-  }
 }
 
 /** A replica would give old answers. */

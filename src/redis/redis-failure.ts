@@ -24,6 +24,7 @@ export type RedisTask = 'reading' | 'writing'
  * @param setting environment variable with the address.
  */
 export function redisFailure(error: unknown, task: RedisTask, setting: string): StateError {
+  if (error instanceof StateError) return error
   const what = `The state in Redis (${setting}) could not be ${task === 'writing' ? 'written' : 'read'}`
   const code = task === 'writing' ? 'STATE_NOT_WRITTEN' : 'STATE_UNREADABLE'
   return new StateError(code, `${what}: ${reasonOf(error, setting)}`, { cause: error })
@@ -36,11 +37,11 @@ export function redisErrorCode(error: unknown): string | undefined {
   return typeof message === 'string' ? /^[A-Z]{2,}(?= |$)/.exec(message)?.[0] : undefined
 }
 
-/** Whether waiting may help: Redis could not be asked, and not because it rejects this user. */
+/** Whether waiting may help: Redis could not be asked, and not because it rejects this user, or the client library is not there. */
 export function isAway(error: unknown): error is StateError {
   if (!isStreamConnectorError(error) || error.cause === undefined) return false
   const code = redisErrorCode(error.cause) ?? 'ERR'
-  return !['NOAUTH', 'WRONGPASS', 'NOPERM', 'ERR'].includes(code)
+  return !['NOAUTH', 'WRONGPASS', 'NOPERM', 'ERR', 'ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes(code)
 }
 
 function reasonOf(error: unknown, setting: string): string {
