@@ -79,6 +79,7 @@ export class Cluster extends RedisStore implements ConnectorCluster {
   override async open(owner: string, options: StateOpenOptions = {}): Promise<StateOpening> {
     const tenure = (this.#tenure = new ClusterTenure(owner, {
       ...this.#options,
+      cautiousUntilMs: this.#tenure?.membership.cautiousUntilMs ?? Number.NEGATIVE_INFINITY,
       setting,
       name: this.#name,
       report: () => JSON.stringify(this.#report?.() ?? {}),

@@ -56,9 +56,25 @@ export class Membership implements StateLease {
   #isOver = false
   #beating: Promise<void> | undefined
   #isFailing = false
+  /** Until when this copy takes nothing, on the monotonic clock. */
+  #cautiousUntilMs: number
+  #connectionCount: number
 
   constructor(options: MembershipOptions) {
     this.#options = options
+    this.#cautiousUntilMs = options.cautiousUntilMs
+    this.#connectionCount = options.connection.connectionCount
+  }
+
+  /**
+   * From when on this copy takes something, on the monotonic clock. After a loss, or when the connection was lost,
+   * Redis may have been emptied or restarted, and may have forgotten what others hold. A lease time later, they know,
+   * or have stopped by their own clocks.
+   */
+  get cautiousUntilMs(): number {
+    return this.#lost.signal.aborted
+      ? this.#options.clock.monotonic() + this.#options.leaseMs
+      : this.#cautiousUntilMs
   }
 
   /**
@@ -209,6 +225,11 @@ export class Membership implements StateLease {
   async #beat(isJoining: boolean): Promise<void> {
     const { clock, connection, keys, name, leaseMs, partitions, report } = this.#options
     const begun = { monotonicMs: clock.monotonic(), nowMs: clock.now() }
+    if (!isJoining && (!connection.isConnected || connection.connectionCount !== this.#connectionCount)) {
+      this.#connectionCount = connection.connectionCount
+      this.#cautiousUntilMs = begun.monotonicMs + leaseMs
+    }
+    const isCautious = begun.monotonicMs < this.#cautiousUntilMs
     const own = [...this.#owned.values()].flatMap(({ partition, token }) => [String(partition), token])
     const owners = Array.from({ length: partitions }, (_, partition) => keys.owner(partition))
     const leases = [keys.leader, ...owners].flatMap((key) => [key, keys.token(key)])
@@ -222,8 +243,8 @@ export class Membership implements StateLease {
         report(),
         isJoining ? '' : this.#generation,
         String(partitions),
-        this.#mayLead ? 'lead' : 'follow',
-        this.#mode,
+        this.#mayLead && !isCautious ? 'lead' : 'follow',
+        this.#mode === 'work' && isCautious ? 'wait' : this.#mode,
         this.#leading?.token ?? '',
         ...own,
       ],
@@ -274,6 +295,8 @@ export interface MembershipOptions {
   readonly partitions: number
   /** How long a copy that is not heard of keeps what it has, in milliseconds. */
   readonly leaseMs: number
+  /** {@link Membership.cautiousUntilMs} of the one before in this process; `-Infinity` if it is the first. */
+  readonly cautiousUntilMs: number
   readonly clock: Clock
   readonly logger: Logger
   /** What the others see of this copy. */

@@ -12,8 +12,8 @@ import { RedisScript } from '../redis/redis-script.ts'
  *
  * Keys: agreement, copies, reports, tenures, leader, its token, then for each partition its owner and its token.
  * Arguments: the name of the copy; the lease in milliseconds; its report; the generation it has joined (empty to join now); the
- * number of partitions; `lead` if it may lead; `work` if it takes partitions, `leave` if it gives all back; its
- * token as leader or empty; then for each of its partitions the number and its token.
+ * number of partitions; `lead` if it may lead; `work` if it takes partitions, `wait` if it will, `leave` if it gives all back;
+ * its token as leader or empty; then for each of its partitions the number and its token.
  *
  * Answer: `ok` or why not; the generation; the leader; what the leader says once it reads; the own token as
  * leader; the number of copies that work; the partitions taken now, each with its token and, if the former
@@ -39,7 +39,7 @@ for _, gone in ipairs(redis.call('ZRANGEBYSCORE', copies, '-inf', now - ttl)) do
   redis.call('ZREM', copies, gone)
   redis.call('HDEL', reports, gone)
 end
-if mode == 'work' then redis.call('ZADD', copies, now, me) else redis.call('ZREM', copies, me) end
+if mode == 'work' or mode == 'wait' then redis.call('ZADD', copies, now, me) else redis.call('ZREM', copies, me) end
 if mode == 'leave' then redis.call('HDEL', reports, me) else redis.call('HSET', reports, me, report) end
 local function keep(place, token)
   local holder = redis.call('GET', KEYS[place])

@@ -11,8 +11,10 @@ export function tokenKeyOf(key: string): string {
 const tokenOf = "local function tokenKeyOf(key) return key .. ':token' end\n"
 
 /**
- * KEYS: the leases. ARGV: lease time in milliseconds, holder. Returns for each key its token and its holder.
- * Tokens are microseconds of the server's clock or greater, so that they also grow when all data was removed.
+ * KEYS: the leases. ARGV: lease time in milliseconds, holder, the newest token of each that the caller has seen, or
+ * nothing. Returns for each key its token and its holder; empty if the server has forgotten what the caller has seen:
+ * then somebody may hold it without knowing that. Tokens are microseconds of the server's clock or greater, so that
+ * they also grow when all data was removed.
  */
 export const acquireScript = new RedisScript(`${tokenOf}
 local time = redis.call('TIME')
@@ -21,7 +23,10 @@ local answer = {}
 for index, key in ipairs(KEYS) do
   local holder = redis.call('GET', key)
   local token = redis.call('GET', tokenKeyOf(key))
-  if not holder or not token or holder == ARGV[2] then
+  local seen = tonumber(ARGV[index + 2])
+  if seen and (tonumber(token) or 0) < seen then
+    holder, token = '', ''
+  elseif not holder or not token or holder == ARGV[2] then
     if holder ~= ARGV[2] or not token then
       token = string.format('%.0f', math.max(now, (tonumber(token) or 0) + 1))
       redis.call('SET', tokenKeyOf(key), token)

@@ -48,6 +48,7 @@ export class RedisConnection {
   readonly #closing = new AbortController()
   readonly #changed = new Condition()
   #life: Life | undefined
+  #connectionCount = 0
   /** Why the last connection ended, or could not be made. */
   #error: unknown
   /** The first attempt since the start or since the last connection is under way. */
@@ -70,6 +71,11 @@ export class RedisConnection {
 
   get isConnected(): boolean {
     return this.#life !== undefined
+  }
+
+  /** How often it was connected. Another number tells that the server may have been restarted, or be another one. */
+  get connectionCount(): number {
+    return this.#connectionCount
   }
 
   /** Resolves at the next change of {@link isConnected} or {@link problem}. */
@@ -203,6 +209,7 @@ export class RedisConnection {
       await raceWithSignal(over.signal, () => client.connect().then(() => requirePrimary(client)))
       if (over.signal.aborted) throw over.signal.reason
       this.#life = { client, end }
+      this.#connectionCount++
       this.#error = undefined
       onConnected()
       this.#isFirstAttempt = true

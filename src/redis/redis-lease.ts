@@ -38,6 +38,8 @@ export class RedisLease implements StateLease {
   readonly #holder: string
   /** Token by key. */
   readonly #tokens = new Map<string, string>()
+  /** What was seen of the keys that others hold. */
+  readonly #others = new Map<string, SeenLease>()
   readonly #renewed: RenewedLease
 
   constructor(options: RedisLeaseOptions) {
@@ -77,7 +79,8 @@ export class RedisLease implements StateLease {
   }
 
   /**
-   * Tries to get keys. Those that nobody else holds are held afterwards.
+   * Tries to get keys. Those that nobody else holds are held afterwards. One that another was seen to hold, and that
+   * Redis has forgotten since, counts as held by that one for another lease time: it may not know yet.
    *
    * @returns who holds the others.
    * @throws StateError if Redis does not answer, or the lease is lost.
@@ -87,11 +90,23 @@ export class RedisLease implements StateLease {
     const answer = await this.#connection.run('writing', acquireScript, keys, [
       String(this.#ttlMs),
       this.#holder,
+      ...keys.map((key) => this.#seenTokenOf(key)),
     ])
     const others = new Map<string, string>()
     for (const [index, [token, holder]] of (answer as readonly [string, string][]).entries()) {
-      if (holder === this.#holder) this.#tokens.set(keys[index]!, token)
-      else others.set(keys[index]!, nameOfHolder(holder))
+      const key = keys[index]!
+      if (holder === this.#holder) {
+        this.#tokens.set(key, token)
+        this.#others.delete(key)
+      } else {
+        const seen = this.#others.get(key)
+        const other: SeenLease =
+          holder === ''
+            ? { ...seen!, forgottenSinceMs: seen!.forgottenSinceMs ?? systemClock.monotonic() }
+            : { token, holder: nameOfHolder(holder), forgottenSinceMs: undefined }
+        this.#others.set(key, other)
+        others.set(key, other.holder)
+      }
     }
     // An answer may come late; the keys are only held from a renewal that includes them.
     const isRenewed = this.#tokens.size === 0 || (await this.#renewed.renew())
@@ -145,6 +160,13 @@ export class RedisLease implements StateLease {
     this.#renewed.end()
   }
 
+  /** Empty once whoever held it knows, or has ended its work by its own clock. */
+  #seenTokenOf(key: string): string {
+    const { token, forgottenSinceMs } = this.#others.get(key) ?? {}
+    const isOver = forgottenSinceMs !== undefined && systemClock.monotonic() - forgottenSinceMs > this.#ttlMs
+    return token === undefined || isOver ? '' : token
+  }
+
   async #renew(): Promise<StateError | undefined> {
     const keys = [...this.#tokens.keys()]
     if (keys.length === 0) throw new Error('There is nothing to renew.')
@@ -173,6 +195,15 @@ export function leaseLost(holder?: string): StateError {
 /** The name for people in what a lease is set to. */
 export function nameOfHolder(holder: string): string {
   return holder.slice(holder.indexOf(' ') + 1)
+}
+
+/** A lease that another holder had when it was last seen. */
+interface SeenLease {
+  readonly token: string
+  /** Name for people. */
+  readonly holder: string
+  /** When Redis was first found to have lost it, on the monotonic clock. */
+  readonly forgottenSinceMs: number | undefined
 }
 
 /** Options of a {@link RedisLease}. */

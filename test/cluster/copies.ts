@@ -28,14 +28,20 @@ export class Copies {
     return connection
   }
 
-  /** A copy that has joined, and works from its next heartbeat on. */
-  async join(name: string, clock: Clock = systemClock, partitions = this.partitions): Promise<Membership> {
+  /** A copy that has joined, and works from its next heartbeat on. @param former of the same process. */
+  async join(
+    name: string,
+    clock: Clock = systemClock,
+    partitions = this.partitions,
+    former?: Membership,
+  ): Promise<Membership> {
     const copy = new Membership({
       connection: await this.connection(),
       keys: this.keys,
       name,
       partitions,
       leaseMs: 60_000,
+      cautiousUntilMs: former?.cautiousUntilMs ?? Number.NEGATIVE_INFINITY,
       clock,
       logger: silentLogger,
       report: () => `report of ${name}`,

@@ -116,6 +116,45 @@ describe.skipIf(!hasRedis)('the copies of a cluster', () => {
     expect(Number(anew.leading!.token)).toBeGreaterThan(Number(one.leading!.token))
   })
 
+  test('take nothing for a lease time after Redis has lost everything, because others may not know yet', async () => {
+    const copies = await Copies.start()
+    const clock = new ManualClock()
+    const one = await copies.join('one', clock)
+    const two = await copies.join('two', clock)
+    await one.beat()
+    await copies.server.command('FLUSHALL')
+    await two.beat()
+    expect(two.lost.aborted).toBe(true)
+    // By its clock and by what it has heard.
+    expect(one.isHeld).toBe(true)
+    const again = await copies.join('two again', clock, copies.partitions, two)
+    await clock.advance(59_999)
+    await again.beat()
+    expect([again.leading, ownedBy(again)]).toEqual([undefined, []])
+    expect(one.isHeld).toBe(false)
+    await clock.advance(1)
+    await again.beat()
+    expect(again.leading).toBeDefined()
+    expect(ownedBy(again)).toEqual([0, 1, 2, 3])
+  })
+
+  test('take nothing for a lease time after their connection was lost, because Redis may have forgotten leases', async () => {
+    const copies = await Copies.start()
+    const clock = new ManualClock()
+    const one = await copies.join('one', clock)
+    await one.beat()
+    const two = await copies.join('two', clock)
+    await copies.forget(one, 'one')
+    await copies.server.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    // One may fail, and one may wait for the next connection.
+    for (let beat = 0; beat < 3; beat++) await two.beat()
+    expect([two.leading, ownedBy(two), two.group.copies]).toEqual([undefined, [], 1])
+    await clock.advance(60_000)
+    await two.beat()
+    expect(two.leading).toBeDefined()
+    expect(ownedBy(two)).toEqual([0, 1, 2, 3])
+  })
+
   test('give everything back when they leave, and are no longer counted', async () => {
     const copies = await Copies.start()
     const one = await copies.join('one')
