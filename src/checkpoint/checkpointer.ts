@@ -48,6 +48,8 @@ export class Checkpointer {
   #failures = 0
   #problem: StreamConnectorError | undefined
   readonly #healthy = new Condition()
+  /** A commit has ended. */
+  readonly #ended = new Condition()
 
   constructor(options: CheckpointerOptions) {
     this.#options = options
@@ -172,6 +174,11 @@ export class Checkpointer {
     this.#schedule(0)
   }
 
+  /** Resolves when everything about this entity is written, which happens soon; undefined if it is now. */
+  whenWritten(key: string): Promise<void> | undefined {
+    return this.state.isUnwritten(key) ? this.#untilWritten(key) : undefined
+  }
+
   /**
    * Resolves when the state can be written and is no longer far behind; undefined if that is so now. Accept
    * no more work before that.
@@ -201,6 +208,13 @@ export class Checkpointer {
     this.#stopTimer()
   }
 
+  async #untilWritten(key: string): Promise<void> {
+    while (this.state.isUnwritten(key)) {
+      this.hurry()
+      await this.#ended.wait()
+    }
+  }
+
   #schedule(delayMs: number): void {
     if (this.#isStopped) return
     this.#cancelTimer ??= this.#options.clock.schedule(delayMs, () => {
@@ -224,6 +238,7 @@ export class Checkpointer {
     this.#running = this.#write().finally(() => {
       this.#running = undefined
       this.state.endWriting()
+      this.#ended.notifyAll()
       if (this.#isChanged) this.#schedule(this.#delayMs)
     })
     return this.#running

@@ -60,7 +60,7 @@ export class CurrentState {
     if (this.#newest.entities.has(key)) return this.#newest.entities.get(key)
     if (this.#writing?.entities.has(key)) return this.#writing.entities.get(key)
     const isForgetting = this.#newest.forgetsPositions || this.#writing?.forgetsPositions === true
-    const ahead = isForgetting ? undefined : this.#readAhead?.take(key, this.#isUnwritten)
+    const ahead = isForgetting ? undefined : this.#readAhead?.take(key, this.isUnwritten)
     if (ahead !== undefined) return ahead ?? undefined
     const record = this.#unread.read(key, () => this.#store.entity(key))
     if (!isForgetting) return record
@@ -90,6 +90,10 @@ export class CurrentState {
       ? others.then((found) => this.#isShared(record, found))
       : this.#isShared(record, others)
   }
+
+  /** Whether a change of this entity is not in the store yet. */
+  readonly isUnwritten = (key: string): boolean =>
+    this.#newest.entities.has(key) || this.#writing?.entities.has(key) === true
 
   putEntity(record: EntityRecord): void {
     this.#newest.entities.set(record.key, record)
@@ -131,16 +135,13 @@ export class CurrentState {
     this.#writing = undefined
   }
 
-  readonly #isUnwritten = (key: string): boolean =>
-    this.#newest.entities.has(key) || this.#writing?.entities.has(key) === true
-
   #isShared({ key, route, externalId }: EntityRecord, stored: readonly EntityRecord[]): boolean {
     const isOther = (each: EntityRecord | undefined) =>
       each?.key !== key && each?.route === route && each?.externalId === externalId
     for (const each of this.#newest.entities.values()) if (isOther(each)) return true
     for (const each of this.#writing?.entities.values() ?? [])
       if (isOther(each) && !this.#newest.entities.has(each!.key)) return true
-    return stored.some((each) => isOther(each) && !this.#isUnwritten(each.key))
+    return stored.some((each) => isOther(each) && !this.isUnwritten(each.key))
   }
 
   /**

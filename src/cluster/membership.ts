@@ -58,12 +58,12 @@ export class Membership implements StateLease {
   #isFailing = false
   /** Until when this copy takes nothing, on the monotonic clock. */
   #cautiousUntilMs: number
-  #connectionCount: number
+  /** Of the connection of the last heartbeat. */
+  #connectionCount = 0
 
   constructor(options: MembershipOptions) {
     this.#options = options
     this.#cautiousUntilMs = options.cautiousUntilMs
-    this.#connectionCount = options.connection.connectionCount
   }
 
   /**
@@ -225,10 +225,9 @@ export class Membership implements StateLease {
   async #beat(isJoining: boolean): Promise<void> {
     const { clock, connection, keys, name, leaseMs, partitions, report } = this.#options
     const begun = { monotonicMs: clock.monotonic(), nowMs: clock.now() }
-    if (!isJoining && (!connection.isConnected || connection.connectionCount !== this.#connectionCount)) {
-      this.#connectionCount = connection.connectionCount
-      this.#cautiousUntilMs = begun.monotonicMs + leaseMs
-    }
+    const isAnother = !connection.isConnected || connection.connectionCount !== this.#connectionCount
+    if (isAnother && !isJoining) this.#cautiousUntilMs = begun.monotonicMs + leaseMs
+    this.#connectionCount = connection.connectionCount
     const isCautious = begun.monotonicMs < this.#cautiousUntilMs
     const own = [...this.#owned.values()].flatMap(({ partition, token }) => [String(partition), token])
     const owners = Array.from({ length: partitions }, (_, partition) => keys.owner(partition))

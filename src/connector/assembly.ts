@@ -19,6 +19,7 @@ import { ClaimedItems } from '../items/claimed-items.ts'
 import { Claims } from '../items/claims.ts'
 import { Rebuild } from '../items/rebuild.ts'
 import { itemsInCluster } from '../cluster/require-divisible.ts'
+import { SavedInOrder } from '../cluster/saved-in-order.ts'
 import { UncleanShutdown } from '../id-map/unclean-shutdown.ts'
 import { InternalEvents } from '../intake/internal-events.ts'
 import { Pipeline, type EventRelay, type PipelineOptions } from '../intake/pipeline.ts'
@@ -162,8 +163,15 @@ export class Assembly {
       compare: list === undefined ? undefined : (signal) => this.reconcile.now({}, signal),
     })
     this.#itemFeatures = [this.#items, reconciler]
-    const features = [this.#idMap, this.expiryTimer, reconciler, this.replayer]
-    this.#features = links.isAsked ? [links, ...features] : features
+    const order = options.cluster && new SavedInOrder(checkpointer, givenUp)
+    this.#features = [
+      ...(order === undefined ? [] : [order]),
+      ...(links.isAsked ? [links] : []),
+      this.#idMap,
+      this.expiryTimer,
+      reconciler,
+      this.replayer,
+    ]
     this.#reports = new DeliveryReports({
       ...options,
       letters,

@@ -59,6 +59,37 @@ async function desk() {
   return { clock, store, health, state, checkpointer }
 }
 
+describe('a wait until an entity is written', () => {
+  it('hurries the commit, ends with it, and is none if nothing waits to be written', async () => {
+    const { clock, store, checkpointer } = await desk()
+    expect(checkpointer.whenWritten('a')).toBeUndefined()
+    checkpointer.putEntity(record('a'))
+    expect(checkpointer.whenWritten('b')).toBeUndefined()
+    const written = checkpointer.whenWritten('a')!
+    await clock.advance(0)
+    await written
+    expect(store.entity('a')).toMatchObject({ key: 'a' })
+    expect(checkpointer.whenWritten('a')).toBeUndefined()
+  })
+
+  it('goes on through a running commit of older changes, and through one that fails', async () => {
+    const { clock, store, checkpointer } = await desk()
+    store.takesMs = 50
+    store.isFull = true
+    checkpointer.putEntity(record('b'))
+    await clock.advance(100)
+    checkpointer.putEntity(record('a'))
+    let isOver = false
+    const written = checkpointer.whenWritten('a')!.then(() => (isOver = true))
+    await clock.advance(60)
+    expect(isOver).toBe(false)
+    store.isFull = false
+    await clock.advance(20_000)
+    await written
+    expect(store.entity('a')).toMatchObject({ key: 'a' })
+  })
+})
+
 describe('a change that must be durable', () => {
   it('is written together with others, a tenth of a second after the first one, with the current position', async () => {
     const { clock, store, state, checkpointer } = await desk()

@@ -8,6 +8,7 @@ import {
   type Entity,
   type KeyedItem,
 } from 'opencti-stream-connector'
+import { redisKeysOf } from '../../src/redis/redis-keys.ts'
 import { ask } from '../fixtures/ask.ts'
 import { type HookCall, Recorder, type RecorderOptions } from '../fixtures/recorder.ts'
 import { hasRedis, RedisServer } from '../fixtures/redis-server.ts'
@@ -120,6 +121,27 @@ describe.skipIf(!hasRedis)('the copies of a connector', () => {
     await second.stop()
     await until('the first to have all again', () => partitionsOf(first) === 16, 30_000)
   }, 60_000)
+
+  test('call no hook for an entity before what its last event led to is saved', async () => {
+    const [simulator, redis] = [await startSimulator(), await RedisServer.forTest()]
+    const { entities } = redisKeysOf(simulator.connectorId)
+    const [copy] = await startCopies(1, simulator, redis)
+    const saved: string[] = []
+    let last = ''
+    copy!.update = async (_, context) => {
+      if (last !== '')
+        saved.push(`${String(await redis.command('HGET', entities, context.internalId!))} ${last}`)
+      last = context.position!
+      return undefined
+    }
+    const [entity] = create(simulator, 1)
+    for (let change = 0; change < 30; change++) simulator.update(entity!.id, { name: `version ${change}` })
+    await until('all of them', () => saved.length === 29)
+    for (const line of saved) {
+      const [row, position] = line.split(' ')
+      expect(row).toContain(position)
+    }
+  })
 
   test('start over together at a reset', async () => {
     const [simulator, redis] = [await startSimulator(), await RedisServer.forTest()]

@@ -36,7 +36,8 @@ class CopyConnector extends StreamConnector {
 }
 
 async function tell({ internalId, position, event }: EventContext): Promise<void> {
-  const arrival: Arrival = { key: internalId!, position: position!, hook: event, copy }
+  const startedMs = Date.now()
+  const arrival: Arrival = { key: internalId!, position: position!, hook: event, copy, startedMs }
   const response = await fetch(target, { method: 'POST', body: JSON.stringify(arrival) })
   if (!response.ok) throw new Error(`the target answered ${response.status}`)
   await response.arrayBuffer()

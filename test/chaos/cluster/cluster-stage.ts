@@ -26,6 +26,8 @@ export interface Copy {
   readonly name: string
   readonly process: ChildProcess
   readonly exit: Promise<number | null>
+  /** Resolves once it listens to signals. */
+  readonly started: Promise<void>
 }
 
 /** Copies of one connector, their platform, their Redis, and their target. */
@@ -86,11 +88,13 @@ export class ClusterStage implements AsyncDisposable {
       },
       stdio: ['ignore', 'ignore', 'pipe'],
     })
+    const started = Promise.withResolvers<void>()
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (text.includes('Connector is starting')) started.resolve()
       this.said = `${this.said}${text.replaceAll(/^/gm, `${name} `)}`.slice(-100_000)
     })
     const exit = once(child, 'exit').then(([code]) => code as number | null)
-    const copy = { name, process: child, exit }
+    const copy = { name, process: child, exit, started: started.promise }
     this.#copies.push(copy)
     return copy
   }
@@ -165,7 +169,10 @@ export class ClusterStage implements AsyncDisposable {
 
   /** Stops all copies. @returns their exit codes. */
   async end(): Promise<(number | null)[]> {
-    for (const { process: each } of this.#copies) each.kill('SIGTERM')
+    for (const { process: each, started } of this.#copies) {
+      await started
+      each.kill('SIGTERM')
+    }
     return Promise.all(this.#copies.map(({ exit }) => exit))
   }
 

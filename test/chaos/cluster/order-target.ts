@@ -7,6 +7,8 @@ export interface Arrival {
   readonly hook: 'create' | 'update' | 'delete'
   /** Which copy calls. */
   readonly copy: string
+  /** When the hook began, in milliseconds since 1970. */
+  readonly startedMs: number
 }
 
 /** Checks each arrival against the order in which the events of its entity happened. */
@@ -17,7 +19,10 @@ export class OrderTarget {
   readonly #arrived = new Map<string, number>()
   /** Index of the event that arrived last. */
   readonly #last = new Map<string, number>()
-  readonly counts = { arrivals: 0, duplicates: 0, gaps: 0, regressions: 0 }
+  /** `lateRegressions`: of hooks that were frozen in their middle, which no lease can prevent. */
+  readonly counts = { arrivals: 0, duplicates: 0, gaps: 0, regressions: 0, lateRegressions: 0 }
+  /** When each copy was last woken from a freeze. */
+  readonly #wokenMs = new Map<string, number>()
   /** What was wrong, at most a few. */
   readonly wrong: string[] = []
   readonly byCopy = new Map<string, number>()
@@ -54,6 +59,11 @@ export class OrderTarget {
     if (this.#missing++ === 0) this.#lastMs = performance.now()
   }
 
+  /** This copy is about to be woken. */
+  wakes(copy: string): void {
+    this.#wokenMs.set(copy, Date.now())
+  }
+
   /** Number of events that have not arrived. */
   get missing(): number {
     return this.#missing
@@ -63,7 +73,7 @@ export class OrderTarget {
     return this.#published
   }
 
-  #take({ key, position, hook, copy }: Arrival): void {
+  #take({ key, position, hook, copy, startedMs }: Arrival): void {
     const nowMs = performance.now()
     if (this.#missing > 0) this.longestStallMs = Math.max(this.longestStallMs, nowMs - this.#lastMs)
     this.#lastMs = nowMs
@@ -83,6 +93,10 @@ export class OrderTarget {
     } else {
       this.counts.duplicates++
       if (index >= last) return
+      if (startedMs < (this.#wokenMs.get(copy) ?? 0)) {
+        this.counts.lateRegressions++
+        return
+      }
       this.counts.regressions++
       this.#note(`${hook} of ${key} at ${position}, number ${index}, came again after ${last} by ${copy}`)
     }
