@@ -25,6 +25,7 @@ export type HeartbeatAnswer =
       copies: number,
       taken: readonly string[],
       reports: readonly string[],
+      soonestEndMs: number,
     ]
 
 export function groupOf([, , leader, ready, , copies, , reports]: Extract<

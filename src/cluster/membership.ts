@@ -56,6 +56,8 @@ export class Membership implements StateLease {
   #isOver = false
   #beating: Promise<void> | undefined
   #isFailing = false
+  /** In how many milliseconds the first lease is over that is not renewed until then. */
+  #soonestEndMs = Number.POSITIVE_INFINITY
   /** Until when this copy takes nothing, on the monotonic clock. */
   #cautiousUntilMs: number
   /** Of the connection of the last heartbeat. */
@@ -158,8 +160,14 @@ export class Membership implements StateLease {
   /** Sends heartbeats until `signal` aborts. */
   run(signal: AbortSignal): Promise<void> {
     const { clock, leaseMs } = this.#options
-    const beat = () => this.beat()
-    return repeatUntilAborted(beat, { clock, everyMs: leaseMs / beatsPerLease, signal, isAtOnce: true })
+    const everyMs = leaseMs / beatsPerLease
+    const beat = async () => {
+      this.#soonestEndMs = Number.POSITIVE_INFINITY
+      await this.beat()
+      // What another copy does not renew is taken as soon as it is free.
+      return Math.min(everyMs, this.#soonestEndMs + 1)
+    }
+    return repeatUntilAborted(beat, { clock, everyMs, signal, isAtOnce: true })
   }
 
   /** Sends a heartbeat now. Never throws. */
@@ -270,8 +278,9 @@ export class Membership implements StateLease {
       )
       return
     }
-    const [, generation, , , token, , taken] = answer
+    const [, generation, , , token, , taken, , soonestEndMs] = answer
     this.#generation = generation
+    if (soonestEndMs >= 0) this.#soonestEndMs = soonestEndMs
     for (let index = 0; index < taken.length; index += 3) {
       const [partition, own, since] = [Number(taken[index]), taken[index + 1]!, taken[index + 2]!]
       const cutOffSinceMs = since === '' ? undefined : Number(since)

@@ -17,7 +17,8 @@ import { RedisScript } from '../redis/redis-script.ts'
  *
  * Answer: `ok` or why not; the generation; the leader; what the leader says once it reads; the own token as
  * leader; the number of copies that work; the partitions taken now, each with its token and, if the former
- * owner did not give it back, since when that one had it, in milliseconds since 1970; all reports.
+ * owner did not give it back, since when that one had it, in milliseconds since 1970; all reports; in how many
+ * milliseconds the first lease of another copy is over, or -1.
  */
 export const heartbeat = new RedisScript(`
 local agreement, copies, reports, tenures, leader = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -87,8 +88,13 @@ if mode == 'work' then
     end
   end
 end
+local soonest = -1
+for place = 5, #KEYS, 2 do
+  local left = redis.call('PTTL', KEYS[place])
+  if left >= 0 and (soonest < 0 or left < soonest) then soonest = left end
+end
 local ready = redis.call('HGET', agreement, 'ready') or ''
-return {'ok', generation, redis.call('GET', leader) or '', ready, mine, alive, taken, redis.call('HGETALL', reports)}
+return {'ok', generation, redis.call('GET', leader) or '', ready, mine, alive, taken, redis.call('HGETALL', reports), soonest}
 `)
 
 /**
