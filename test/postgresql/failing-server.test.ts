@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { PostgresqlStore } from '../../src/postgresql/postgresql-store.ts'
 import { type StateWait } from '../../src/store/state-store.ts'
 import { until } from '../fixtures/until.ts'
-import { letter } from '../store/state-store.conformance.ts'
+import { itSurvivesAFailingServer } from '../store/failing-server.conformance.ts'
 import { DatabaseLink } from './database-link.ts'
 import { hasPostgresql, PostgresqlServer } from './start-postgresql.ts'
 
@@ -32,68 +32,20 @@ describe.runIf(hasPostgresql)('PostgresqlStore with a failing server', () => {
     return { link, name, store: storeAt(server.urlOf(name, link.port), options) }
   }
 
-  it('waits for a server that is away at the start, and says so once', async () => {
-    const { link, store } = await linked()
-    link.isDown = true
-    const waits: StateWait[] = []
-    const opening = store.open(owner, { onWait: (wait) => waits.push(wait) })
-    await until('the first attempt', () => waits.length > 0)
-    await new Promise((resolve) => setTimeout(resolve, 1500))
-    link.isDown = false
-    expect(await opening).toEqual({ fresh: true })
-    expect(waits).toMatchObject([{ for: 'server', error: { code: 'STATE_UNREADABLE' } }])
-    await store.commit(one)
-  })
-
-  it('rejects while the server is away, and goes on by itself, without losing the lease', async () => {
-    const { link, store } = await linked()
-    await store.open(owner)
-    const { lease } = store
-    link.isDown = true
-    link.cut()
-    await expect(store.commit(one)).rejects.toMatchObject({ code: 'STATE_NOT_WRITTEN' })
-    await expect(store.entity('k')).rejects.toMatchObject({ code: 'STATE_UNREADABLE' })
-    await until('the lease to run out', () => !lease!.isHeld)
-    link.isDown = false
-    await lease!.whenHeld()
-    await store.commit(one)
-    expect(await store.value('a')).toBe('1')
-    expect(lease!.lost.aborted).toBe(false)
-  })
-
-  it('does not fail because a connection broke while nobody used it', async () => {
-    const { link, store } = await linked()
-    await store.open(owner)
-    await store.commit(one)
-    await store.entity('k')
-    for (let time = 0; time < 5; time++) {
-      link.cut()
-      await store.commit({ values: new Map([['a', `${time}`]]) })
-      expect(await store.value('a')).toBe(`${time}`)
-    }
-  })
-
-  it('makes a commit whose answer was lost once', async () => {
-    const { link, store, name } = await linked()
-    await store.open(owner)
-    await store.commit(one)
-    link.losesAnswers = true
-    const unsure = letter({ error: 'once' })
-    await expect(
-      store.commit({ addDeadLetters: [unsure], values: new Map([['a', '2']]) }),
-    ).rejects.toMatchObject({
-      code: 'STATE_NOT_WRITTEN',
-    })
-    link.losesAnswers = false
-    const rows = await server.admin('SELECT id FROM opencti_stream_connector_dead_letter', name)
-    expect(rows).toHaveLength(1)
-    await store.commit({ addDeadLetters: [unsure, letter()], values: new Map([['a', '3']]) })
-    expect((await store.deadLetters({ limit: 9 })).map(({ id, error }) => [id, error])).toEqual([
-      [1, 'once'],
-      [2, letter().error],
-    ])
-    expect(await store.value('a')).toBe('3')
-  })
+  itSurvivesAFailingServer(
+    async () => {
+      const { link, name, store } = await linked()
+      const admin = (sql: string) => server.admin(sql, name)
+      return {
+        link,
+        store,
+        countLetters: async () => (await admin('SELECT id FROM opencti_stream_connector_dead_letter')).length,
+        goBack: () => admin('UPDATE opencti_stream_connector_connector SET last_commit = last_commit - 1'),
+        makeNewer: () => admin('UPDATE opencti_stream_connector_schema SET version = 99'),
+      }
+    },
+    { connectsAhead: false },
+  )
 
   it('never lets a commit that it gave up overwrite a newer one', async () => {
     const { link, store, name } = await linked()
@@ -203,23 +155,6 @@ describe.runIf(hasPostgresql)('PostgresqlStore with a failing server', () => {
     ])
   })
 
-  it('starts over if the server went back to an earlier state', async () => {
-    const url = await server.database()
-    const name = new URL(url).pathname.slice(1)
-    const store = storeAt(url)
-    await store.open(owner)
-    await store.commit(one)
-    await store.commit({ values: new Map([['a', '2']]) })
-    await server.admin('UPDATE opencti_stream_connector_connector SET last_commit = last_commit - 1', name)
-    await expect(store.commit({ values: new Map([['a', '3']]) })).rejects.toMatchObject({
-      code: 'STATE_LOST',
-    })
-    expect(store.lease?.lost.aborted).toBe(true)
-    await store.close()
-    await store.open(owner)
-    await store.commit({ values: new Map([['a', '4']]) })
-  })
-
   it.each([
     ['a wrong password', (url: string) => url.replace('p%40ss%2Fw0rd', 'wrong'), /user or the password/],
     ['no password', (url: string) => url.replace(':p%40ss%2Fw0rd', ''), /asks for a password/],
@@ -257,19 +192,5 @@ describe.runIf(hasPostgresql)('PostgresqlStore with a failing server', () => {
     const stores = Array.from({ length: 6 }, (_, index) => storeAt(url, { copyName: `copy ${index}` }))
     const opened = await Promise.all(stores.map((store, index) => store.open(`connector ${index}`)))
     expect(opened.filter(({ fresh }) => fresh)).toHaveLength(6)
-  })
-
-  it('refuses a state of a newer version', async () => {
-    const url = await server.database()
-    const store = storeAt(url)
-    await store.open(owner)
-    await store.close()
-    await server.admin(
-      'UPDATE opencti_stream_connector_schema SET version = 99',
-      new URL(url).pathname.slice(1),
-    )
-    await expect(store.open(owner)).rejects.toMatchObject({
-      message: expect.stringMatching(/newer version/) as string,
-    })
   })
 })

@@ -5,10 +5,10 @@ import { RedisConnection } from '../../src/redis/redis-connection.ts'
 import { redisKeysOf } from '../../src/redis/redis-keys.ts'
 import { RedisStore } from '../../src/redis/redis-store.ts'
 import { type RedisStoreOptions } from '../../src/redis/redis-store-options.ts'
-import { type StateWait } from '../../src/store/state-store.ts'
 import { hasRedis, RedisServer, type RedisServerOptions } from '../fixtures/redis-server.ts'
 import { until } from '../fixtures/until.ts'
 import { DatabaseLink } from '../postgresql/database-link.ts'
+import { itSurvivesAFailingServer } from '../store/failing-server.conformance.ts'
 import { letter } from '../store/state-store.conformance.ts'
 
 const owner = '0b9c3a2e-4f0f-4c8e-9d8c-1f2a3b4c5d6e'
@@ -30,11 +30,6 @@ describe.skipIf(!hasRedis)('RedisStore with a failing server', () => {
     await store.open(owner)
     return store
   }
-  const linked = async (options: Partial<RedisStoreOptions> = {}) => {
-    const link = await DatabaseLink.to(shared.port)
-    onTestFinished(() => link[Symbol.asyncDispose]())
-    return { link, store: storeAt(`redis://127.0.0.1:${link.port}`, options) }
-  }
   const ownServer = async (options: RedisServerOptions = {}) => RedisServer.forTest(options)
   const succeeds = (call: () => Promise<unknown>) =>
     call().then(
@@ -42,78 +37,30 @@ describe.skipIf(!hasRedis)('RedisStore with a failing server', () => {
       () => false,
     )
 
-  it('waits for a server that is away at the start, and says so once', async () => {
-    const { link, store } = await linked()
-    link.isDown = true
-    const waits: StateWait[] = []
-    const opening = store.open(owner, { onWait: (wait) => waits.push(wait) })
-    await until('the first attempt', () => waits.length > 0)
-    await new Promise((resolve) => setTimeout(resolve, 1500))
-    link.isDown = false
-    expect(await opening).toMatchObject({ fresh: true })
-    expect(waits).toMatchObject([{ for: 'server', error: { code: expect.stringMatching(/^STATE_/) } }])
-    await store.commit(a('1'))
-  })
+  itSurvivesAFailingServer(
+    async () => {
+      const link = await DatabaseLink.to(shared.port)
+      const keys = redisKeysOf(owner)
+      return {
+        link,
+        store: storeAt(`redis://127.0.0.1:${link.port}`),
+        countLetters: async () => Number(await shared.command('ZCARD', keys.letters)),
+        goBack: async () => {
+          const [writer] = (await shared.command('KEYS', '*:writer:*')) as [string]
+          await shared.command('HSET', writer, 'number', '1')
+        },
+        makeNewer: () => shared.command('HSET', keys.meta, 'version', '99'),
+      }
+    },
+    { connectsAhead: true },
+  )
 
-  it('rejects while the server is away, and goes on by itself, without losing the lease', async () => {
-    const { link, store } = await linked()
-    await store.open(owner)
-    const { lease } = store
-    link.isDown = true
-    link.cut()
-    await expect(store.commit(a('1'))).rejects.toMatchObject({ code: 'STATE_NOT_WRITTEN' })
-    await expect(store.entity('k')).rejects.toMatchObject({ code: 'STATE_UNREADABLE' })
-    await until('the lease to run out', () => !lease!.isHeld)
-    link.isDown = false
-    await lease!.whenHeld()
-    await until('the commit', () => succeeds(() => store.commit(a('1'))))
-    expect(await until('an answer', () => store.value('a').catch(() => undefined))).toBe('1')
-    expect(lease!.lost.aborted).toBe(false)
-  })
-
-  it('does not fail because a connection broke while nobody used it', async () => {
-    const { link, store } = await linked()
-    await store.open(owner)
-    for (let time = 0; time < 5; time++) {
-      link.cut()
-      // The end of the connections arrives.
-      await new Promise((resolve) => setTimeout(resolve, 50))
-      await store.commit(a(`${time}`))
-      expect(await store.value('a')).toBe(`${time}`)
-    }
-  })
-
-  it('makes a commit whose answer was lost once', async () => {
-    const { link, store } = await linked()
-    await store.open(owner)
-    await store.commit(a('1'))
-    link.losesAnswers = true
-    const unsure = letter({ error: 'once' })
-    await expect(
-      store.commit({ ...a('2'), addDeadLetters: [unsure], forgetPositions: true }),
-    ).rejects.toMatchObject({
-      code: 'STATE_NOT_WRITTEN',
-    })
-    link.losesAnswers = false
-    expect(await shared.command('ZCARD', redisKeysOf(owner).letters)).toBe(1)
-    const changes = {
-      ...a('3'),
-      addDeadLetters: [unsure, letter(), letter()],
-      forgetPositions: true,
-      putEntities: [{ key: 'k', stixId: 's', position: '1-0' }],
-    }
-    await until('the server', () => succeeds(() => store.commit(changes)))
-    await until('an answer', () => succeeds(() => store.value('a')))
-    expect((await store.deadLetters({ limit: 9 })).map(({ id, error }) => [id, error])).toEqual([
-      [1, 'once'],
-      [2, letter().error],
-      [3, letter().error],
-    ])
-    expect(await store.value('a')).toBe('3')
-    expect(await store.entity('k')).toEqual({ key: 'k', stixId: 's', position: '1-0' })
-    // Another commit of the same object adds it again.
-    await store.commit({ addDeadLetters: [unsure, unsure] })
-    expect(await store.countDeadLetters()).toBe(5)
+  it('adds a dead letter again in a commit after one that was confirmed', async () => {
+    const store = await opened(shared.url)
+    const again = letter()
+    await store.commit({ addDeadLetters: [again] })
+    await store.commit({ addDeadLetters: [again, again] })
+    expect(await store.countDeadLetters()).toBe(3)
   })
 
   it('never lets a commit that it gave up overwrite a newer one', async () => {
@@ -188,21 +135,6 @@ describe.skipIf(!hasRedis)('RedisStore with a failing server', () => {
     expect(await store.value('a')).toBe('3')
   })
 
-  it('starts over if a replica that lagged behind has replaced the server', async () => {
-    const store = await opened(shared.url)
-    await store.commit(a('1'))
-    await store.commit(a('2'))
-    const [writer] = (await shared.command('KEYS', '*:writer:*')) as [string]
-    await shared.command('HSET', writer, 'number', '1')
-    await expect(store.commit(a('3'))).rejects.toMatchObject({
-      code: 'STATE_LOST',
-      message: expect.stringMatching(/older/),
-    })
-    await store.close()
-    expect(await store.open(owner)).toMatchObject({ fresh: false })
-    await store.commit(a('4'))
-  })
-
   it('changes nothing while memory is full, and says so', async () => {
     const server = await ownServer()
     const store = await opened(server.url)
@@ -258,12 +190,5 @@ describe.skipIf(!hasRedis)('RedisStore with a failing server', () => {
     const other = storeAt(server.url.replace('//', '//connectors:PASSWORD@'))
     await server.command('ACL', 'SETUSER', 'connectors', '-evalsha', '-eval')
     await expect(other.open(owner)).rejects.toThrow(/lacks a permission.*NOPERM/)
-  })
-
-  it('refuses a state of a newer version', async () => {
-    const store = await opened(shared.url)
-    await store.close()
-    await shared.command('HSET', redisKeysOf(owner).meta, 'version', '99')
-    await expect(store.open(owner)).rejects.toMatchObject({ message: expect.stringMatching(/newer version/) })
   })
 })
