@@ -1,10 +1,19 @@
 import { describe, expect, test } from 'vitest'
+import { type CopyLife } from '../fixtures/copy-life.ts'
 import { copyStage } from '../fixtures/copy-stage.ts'
 import { hasRedis, RedisServer, type RedisServerOptions } from '../fixtures/redis-server.ts'
 import { until } from '../fixtures/until.ts'
+import { DatabaseLink } from '../postgresql/database-link.ts'
 
 const leaseMs = 1500
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+function rolesOf(copies: readonly CopyLife[]): string {
+  return copies
+    .map(({ state }) => state)
+    .toSorted()
+    .join()
+}
 
 describe.skipIf(!hasRedis)('two copies of a connector on one state in Redis', () => {
   const stage = async (options: RedisServerOptions = {}) => {
@@ -80,14 +89,7 @@ describe.skipIf(!hasRedis)('two copies of a connector on one state in Redis', ()
       await harm(server)
       write(30)
       await until('all of it', isDone, 60_000)
-      await until(
-        'one to lead and one to wait',
-        () =>
-          copies
-            .map(({ state }) => state)
-            .toSorted()
-            .join() === 'running,standby',
-      )
+      await until('one to lead and one to wait', () => rolesOf(copies) === 'running,standby')
     }
     expect(copies.map(({ said }) => said).join('\n')).toMatch(
       /data there was removed|has taken over|is older than/,
@@ -114,14 +116,34 @@ describe.skipIf(!hasRedis)('two copies of a connector on one state in Redis', ()
     expect(target.effects.length).toBe(paused)
     await mend(server)
     await until('all of it', isDone, 60_000)
-    await until(
-      'one to lead and one to wait',
-      () =>
-        copies
-          .map(({ state }) => state)
-          .toSorted()
-          .join() === 'running,standby',
+    await until('one to lead and one to wait', () => rolesOf(copies) === 'running,standby')
+  })
+
+  test('go on with the replica that replaces a killed primary at the same address, and nothing is lost', async () => {
+    const [primary, replica] = [await RedisServer.forTest(), await RedisServer.forTest()]
+    await replica.command('REPLICAOF', '127.0.0.1', String(primary.port))
+    await until('the replica to follow', async () =>
+      String(await replica.command('INFO', 'replication')).includes('master_link_status:up'),
     )
+    await using link = await DatabaseLink.to(primary.port)
+    const url = `redis://127.0.0.1:${link.port}`
+    const { target, pair, write, isDone } = await copyStage({
+      CONNECTOR_STATE_URL: url,
+      CONNECTOR_LEASE_MS: String(leaseMs),
+    })
+    const copies = await pair()
+    write(40)
+    await until('some of it', () => target.effects.length > 5)
+    await primary.end()
+    write(20)
+    link.cut()
+    link.target = replica.port
+    await until('the leader to pause', () => copies[0].status?.isReady === false)
+    await replica.command('REPLICAOF', 'NO', 'ONE')
+    write(20)
+    await until('all of it', isDone, 60_000)
+    await until('one to lead and one to wait', () => rolesOf(copies) === 'running,standby')
+    expect(copies.map(({ said }) => said).join('\n')).toMatch(/Redis/)
   })
 
   test('a server that may forget the state is mentioned in the log', async () => {
