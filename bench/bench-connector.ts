@@ -101,12 +101,16 @@ export class Bench implements AsyncDisposable {
     await this.connected
   }
 
-  /** Resolves when this many events have ended. Checks seldom, so that the checks cost nothing. */
+  /**
+   * Resolves when this many events have ended. Checks seldom while many are left, because the status looks at everything in
+   * flight: every 2 ms, that took 3 % of the time with batches of 1000.
+   */
   async finished(events: number): Promise<void> {
     for (;;) {
       const { received, inFlight } = this.connector.status()
-      if (received - inFlight >= events) return
-      await sleep(2)
+      const left = events - (received - inFlight)
+      if (left <= 0) return
+      await sleep(left > 10_000 ? 50 : 5)
     }
   }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { bareBatches } from './bare-batches.ts'
 import {
   Bench,
   BulkConnector,
@@ -48,9 +49,11 @@ const measurements: Readonly<Record<string, () => Promise<object>>> = {
   observed: () => observed(),
   profile: () => profile(),
   bulk: () => bulk(),
+  'bare-batches': () => bareBatches(`${url}/stream/${stream}`, `${url}/items`, events),
   'catch-up': () => measureCatchUp(parameters.platform!, number),
   'bare-catch-up': () => bareCatchUp(parameters.platform!, number),
   latency: () => slowTarget(number),
+  'plain-latency': () => plainLatency(number),
   http: () => httpTarget(number),
   'plain-http': () => plainHttp(number),
   idle: () => idle(),
@@ -172,7 +175,20 @@ async function slowTarget(concurrency: number): Promise<{ readonly perSecond: nu
   return { perSecond: await steadily(() => bench.connector.status().delivered) }
 }
 
-/** The same with one request per event. */
+/** The same waits in a loop that does nothing else. */
+async function plainLatency(concurrency: number): Promise<{ readonly perSecond: number }> {
+  let done = 0
+  const loop = async () => {
+    for (;;) {
+      await sleep(SlowConnector.latencyMs)
+      done++
+    }
+  }
+  for (let index = 0; index < concurrency; index++) void loop()
+  return { perSecond: await steadily(() => done) }
+}
+
+/** Events per second at a target that takes one request per event. */
 async function httpTarget(concurrency: number): Promise<{ readonly perSecond: number }> {
   HttpConnector.url = itemUrl
   await using bench = new Bench(HttpConnector, url, stream, {

@@ -189,6 +189,10 @@ async function targets(): Promise<void> {
   })
   await compare('batches', 'Batches', [
     peer('fetch', 'bare: fetch, eventsource-parser, JSON.parse'),
+    {
+      name: 'bare: the same, batches of 1000 sent with fetch',
+      measure: () => measure('bare-batches', { stream: nameOf(ordinary) }),
+    },
     bulk(100),
     bulk(1000),
   ])
@@ -200,6 +204,8 @@ async function targets(): Promise<void> {
   for (const concurrency of full ? [1, 8, 32, 128] : [128]) {
     const { perSecond } = await measure('latency', { stream: nameOf(ordinary), number: concurrency })
     row(`hooks of 20 ms, ${concurrency} at a time`, perSecond!, concurrency / 0.02)
+    const plain = await measure('plain-latency', { number: concurrency })
+    row(`a plain loop of the same waits`, plain['perSecond']!, concurrency / 0.02)
   }
   for (const latencyMs of [2, 50]) {
     const ratios: [number, number][] = []

@@ -26,6 +26,8 @@ export class Batcher implements Untried {
   #staysHurried = false
   #isStopped = false
   #blocked = 0
+  /** When the timer wakes it, on the monotonic clock; infinite without a timer. */
+  #wakesAtMs = Number.POSITIVE_INFINITY
   #cancelTimer: (() => void) | undefined
 
   constructor(options: BatcherOptions) {
@@ -118,7 +120,7 @@ export class Batcher implements Untried {
     this.#full.length = 0
     this.#isHurried = false
     this.#cancelTimer?.()
-    this.#cancelTimer = undefined
+    this.#wakesAtMs = Number.POSITIVE_INFINITY
     return dropped
   }
 
@@ -130,8 +132,6 @@ export class Batcher implements Untried {
   }
 
   #pump(): void {
-    this.#cancelTimer?.()
-    this.#cancelTimer = undefined
     if (this.#isStopped) return
     let waitMs = 0
     for (;;) {
@@ -146,9 +146,18 @@ export class Batcher implements Untried {
       this.#inFlight++
       void this.#sender.send(this.#full.shift()!)
     }
-    if (waitMs === Number.POSITIVE_INFINITY) return
+    if (waitMs < Number.POSITIVE_INFINITY) this.#wakeIn(waitMs)
+  }
+
+  /** A timer that comes earlier stays, and looks again: a new one for each operation would take 2 µs. */
+  #wakeIn(waitMs: number): void {
+    const atMs = this.#clock.monotonic() + waitMs
+    // Sums of fractions differ a little.
+    if (this.#wakesAtMs < atMs + 1) return
+    this.#cancelTimer?.()
+    this.#wakesAtMs = atMs
     this.#cancelTimer = this.#clock.schedule(waitMs, () => {
-      this.#cancelTimer = undefined
+      this.#wakesAtMs = Number.POSITIVE_INFINITY
       this.#pump()
     })
   }

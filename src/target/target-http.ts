@@ -99,7 +99,7 @@ async function exchange(
       const pauseMs = retryAfterOf(response.headers, clock.now())
       if (pauseMs !== undefined) bucket.pause(Math.min(pauseMs, maxTargetPauseMs))
     }
-    return watchedResponse(response, signal, end)
+    return await watchedResponse(response, signal, end)
   } catch (error) {
     end()
     throw signal.aborted ? signal.reason : error

@@ -40,13 +40,15 @@ export class TargetNetwork {
   async send(request: TargetRequest): Promise<Response> {
     const { url, isLong, method, headers, body, signal, redirect } = request
     const proxy = proxyFor(url, this.#options.proxies)?.reveal()
-    const init = { method, headers: [...headers] as [string, string][], body, signal, redirect }
-    if (this.#isPlain && proxy === undefined && !isLong) return fetch(url, init)
+    const init = { method, body, signal, redirect }
+    // As they are: Node would check and sort a copy again, which takes 12 to 23 µs with the one in copyOf().
+    if (this.#isPlain && proxy === undefined && !isLong) return fetch(url, { ...init, headers })
     const { fetch: send } = await import('undici')
     try {
       const dispatcher = await this.#dispatcherOf(proxy)
       // Their types differ from Node's in ways that do not matter here.
-      return (await send(url, { ...init, dispatcher })) as unknown as Response
+      const copied = [...headers] as [string, string][]
+      return (await send(url, { ...init, headers: copied, dispatcher })) as unknown as Response
     } catch (error) {
       throw signal.aborted || proxy === undefined ? error : (refusedByProxy(error, url) ?? error)
     }

@@ -1,20 +1,37 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { HookCall } from '../../src/target/hook-call.ts'
 import { createTargetHttp } from '../../src/target/target-http.ts'
-import { TargetNetwork, type TargetNetworkOptions } from '../../src/target/target-network.ts'
+import {
+  TargetNetwork,
+  type TargetNetworkOptions,
+  type TargetRequest,
+} from '../../src/target/target-network.ts'
 import { judge } from '../../src/errors/verdict.ts'
 import { TokenBucket } from '../../src/flow/target-limits.ts'
 import { Secret } from '../../src/util/secret.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { freeAddress, serve, startProxy } from '../fixtures/loopback.ts'
 
-function client(perSecond = Number.POSITIVE_INFINITY, way: Partial<TargetNetworkOptions> = {}) {
+/** @param onAnswer called when the head of an answer has arrived. */
+function client(
+  perSecond = Number.POSITIVE_INFINITY,
+  way: Partial<TargetNetworkOptions> = {},
+  onAnswer = () => {},
+) {
   const clock = new ManualClock()
   const stop = new AbortController()
   const bucket = new TokenBucket({ perSecond, burst: 1 }, clock)
-  const network = new TargetNetwork({ proxies: { no_proxy: [] }, ...way })
+  const whole = new TargetNetwork({ proxies: { no_proxy: [] }, ...way })
+  const network = {
+    send: async (request: TargetRequest) => {
+      const response = await whole.send(request)
+      onAnswer()
+      return response
+    },
+  }
   return { clock, stop, bucket, http: createTargetHttp({ bucket, clock, network, stopped: stop.signal }) }
 }
 
@@ -135,6 +152,43 @@ describe('the time limit', () => {
     const second = http.get(url).text()
     await clock.advance(100_000)
     expect(await second).toBe('ok')
+  })
+
+  test.each([
+    ['is complete', 'ok', {}],
+    ['is empty', '', {}],
+    ['is compressed', 'ok'.repeat(100_000), { 'content-encoding': 'gzip' }],
+  ])('covers an answer of announced length that %s', async (_, text, headers) => {
+    const body = 'content-encoding' in headers ? gzipSync(text) : Buffer.from(text)
+    const url = await serve((_request, response) =>
+      response.writeHead(200, { ...headers, 'content-length': body.length }).end(body),
+    )
+    const { clock, http } = client()
+    const response = await http.get(url)
+    expect(response.url).toBe(`${url}/`)
+    expect(await response.text()).toBe(text)
+    expect(clock.pending).toBe(0)
+  })
+
+  test.each([
+    ['stalls', false],
+    ['is cut off', true],
+  ])('keeps the status of an answer whose announced body %s', async (_, isCut) => {
+    const url = await serve((request, response) => {
+      response.writeHead(201, { 'content-length': 100 }).write('{"id":')
+      if (isCut) response.write('', () => request.socket.end())
+    })
+    const answered = Promise.withResolvers<void>()
+    const { clock, http } = client(undefined, {}, () => answered.resolve())
+    const request = http.get(url)
+    await answered.promise
+    if (!isCut) await clock.advance(30_000)
+    const response = await request
+    expect(response.status).toBe(201)
+    expect(await failure(response.text())).toMatchObject({
+      message: isCut ? 'terminated' : 'The target did not answer within 30000 ms.',
+    })
+    expect(clock.pending).toBe(0)
   })
 
   test('leaves nothing behind for an answer that is never read', async () => {
