@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Example } from './example.ts'
 
@@ -16,8 +16,12 @@ const python = join(
   'python',
 )
 
-/** The programs that {@link installNeeds} puts there. */
-export const installedPrograms = join(python, 'bin')
+const programs = join(python, 'bin')
+
+/** The environment in which the test of an example finds what {@link installNeeds} has installed. */
+export function environmentWithNeeds(): NodeJS.ProcessEnv {
+  return { ...process.env, PATH: `${programs}${delimiter}${process.env['PATH']}` }
+}
 
 /**
  * Installs what an example needs and does not have, and says so.
@@ -78,7 +82,7 @@ async function apt(...words: readonly string[]): Promise<void> {
 
 async function installPython(requirements: readonly string[]): Promise<void> {
   if (requirements.length === 0) return
-  const pip = join(installedPrograms, 'pip')
+  const pip = join(programs, 'pip')
   if (!existsSync(pip)) {
     await mkdir(python, { recursive: true })
     await must('python3', ['-m', 'venv', python])

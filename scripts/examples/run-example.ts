@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Example } from './example.ts'
-import { installedPrograms } from './install-needs.ts'
+import { environmentWithNeeds } from './install-needs.ts'
 
 /** How long the test of one example may take, in milliseconds. */
 const maxMs = 600_000
@@ -38,7 +38,7 @@ export async function runExample({ name }: Example): Promise<ExampleResult> {
     ],
     {
       cwd: root,
-      env: { ...process.env, EXAMPLE: name, PATH: `${installedPrograms}${delimiter}${process.env['PATH']}` },
+      env: { ...environmentWithNeeds(), EXAMPLE: name },
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: maxMs,
       killSignal: 'SIGKILL',

@@ -3,10 +3,15 @@ import { once } from 'node:events'
 import { readFile, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { findExamples } from '../../scripts/examples/example.ts'
+import { environmentWithNeeds, installNeeds } from '../../scripts/examples/install-needs.ts'
 import { exampleNames } from '../fixtures/example-files.ts'
 import { PackedPackage, root, run } from './packed-package.ts'
 
-/** `npm run test:created` takes every example, installs from the registry, and runs the tests of the repositories. */
+/**
+ * `npm run test:created` takes every example, installs from the registry, and runs the tests of the repositories on the servers
+ * that they need, which it installs as well.
+ */
 const isThorough = process.env['CREATED_REPOSITORIES'] === 'all'
 const names = isThorough ? exampleNames : ['webhook']
 
@@ -39,7 +44,10 @@ for (const name of names)
         await run(process.execPath, [join(modules, 'typescript/bin/tsc'), '-p', '.'], { cwd: folder }).catch(
           (error: { stdout: string }) => expect.fail(error.stdout),
         )
-      if (isThorough) await npm(folder, 'test')
+      if (isThorough) {
+        for (const example of findExamples([name])) await installNeeds(example)
+        await npm(folder, 'test')
+      }
 
       const unset = await run(process.execPath, [`main.${ending}`], { cwd: folder, env: {} }).catch(
         (error: { code: number; stderr: string }) => error,
@@ -49,7 +57,7 @@ for (const name of names)
         stderr: expect.stringMatching(/OPENCTI_URL .*is not set/) as string,
       })
       await expectStart(folder, ending, join(modules, 'opencti-stream-connector/dist/cli.js'))
-    }, 600_000)
+    }, 1_200_000)
 
 test('npx finds the command under the name of the package, too', async () => {
   const { bin, name } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
@@ -60,8 +68,9 @@ test('npx finds the command under the name of the package, too', async () => {
 })
 
 async function npm(folder: string, ...words: readonly string[]): Promise<void> {
-  await run('npm', words, { cwd: folder }).catch(({ stdout, stderr }: { stdout: string; stderr: string }) =>
-    expect.fail(`npm ${words.join(' ')} failed: ${stdout}\n${stderr}`),
+  await run('npm', words, { cwd: folder, env: environmentWithNeeds() }).catch(
+    ({ stdout, stderr }: { stdout: string; stderr: string }) =>
+      expect.fail(`npm ${words.join(' ')} failed: ${stdout}\n${stderr}`),
   )
 }
 
@@ -80,7 +89,9 @@ async function expectMetadata(folder: string): Promise<void> {
 /** As `npm run dev` does. */
 async function expectStart(folder: string, ending: string, command: string): Promise<void> {
   const words = ['simulate', '--target', `server.${ending}`, '--', process.execPath, `main.${ending}`]
-  const child = spawn(process.execPath, [command, ...words], { cwd: folder })
+  // So that one that begins with what is new has a catch-up, too.
+  const env = { ...environmentWithNeeds(), CONNECTOR_LIVE_STREAM_START_TIMESTAMP: '0' }
+  const child = spawn(process.execPath, [command, ...words], { cwd: folder, env })
   onTestFinished(() => void child.kill('SIGKILL'))
   let said = ''
   for (const output of [child.stdout, child.stderr])
