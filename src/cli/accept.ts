@@ -132,7 +132,7 @@ async function tryPromise(plan: AcceptancePlan, promise: AcceptancePlan['promise
   })
   try {
     const verdict = await plan.try(promise)
-    return verdict.isTried ? row('kept') : row('not-tried', verdict.why)
+    return verdict.isTried ? row('kept', verdict.note) : row('not-tried', verdict.why)
   } catch (error) {
     return row('broken', error instanceof Error ? error.message : String(error))
   }

@@ -17,6 +17,12 @@ test('accept says which promises are kept', { timeout: 60_000 }, async () => {
   })
 })
 
+test('accept says how often it has killed the connector', { timeout: 60_000 }, async () => {
+  const module = `${file('connectors.ts')}#GoodConnector`
+  const { out } = await runCli(['accept', module, ...target, '--only', 'killed', '--kills', '4'], env)
+  expect(out).toMatch(/✔ loses nothing.* s\n *Kills: 4, of which 3 at work and 1 during the start\.\n/)
+})
+
 test('accept says which promise is broken, and how', { timeout: 60_000 }, async () => {
   const words = ['accept', `${file('connectors.ts')}#DropsDeletes`, ...target, '--only', 'follows', '--json']
   const { code, out } = await runCli(words, env)

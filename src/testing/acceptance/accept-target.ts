@@ -30,8 +30,16 @@ export function acceptTarget({ test, ...options }: AcceptTargetOptions): void {
     test(promise.name, { timeout: plan.timeoutMs }, async (context) => {
       const verdict = await plan.try(promise)
       if (!verdict.isTried) skip(context, `not tried: ${verdict.why}`)
+      else if (verdict.note !== undefined) await remark(context, verdict.note)
     })
   }
+}
+
+/** Vitest and `node:test` hand out a context that takes a remark, each under its own name. */
+async function remark(context: unknown, text: string): Promise<void> {
+  const { annotate, diagnostic } = (context ?? {}) as Record<string, unknown>
+  const say = annotate ?? diagnostic
+  if (typeof say === 'function') await (say as (text: string) => unknown).call(context, text)
 }
 
 /** Vitest and `node:test` hand out a context that can skip. */

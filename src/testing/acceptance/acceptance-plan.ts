@@ -3,14 +3,11 @@ import { tlpNames, compareTlp } from '../../stix/read/tlp.ts'
 import { AcceptanceFailure } from './acceptance-failure.ts'
 import { type AcceptanceOptions } from './acceptance-options.ts'
 import { AcceptanceStage } from './acceptance-stage.ts'
-import { type AcceptancePromise, type Trial } from './acceptance-promise.ts'
+import { type AcceptancePromise, type Trial, type Verdict } from './acceptance-promise.ts'
 import { acceptancePromises } from './acceptance-promises.ts'
 import { type ConnectorDescription } from './child-messages.ts'
 import { entityKinds, type EntityKind } from './entity-kind.ts'
 import { type Happening, type HistoryOptions } from './platform-history.ts'
-
-/** How the trial of a promise ended: it was kept, or could not be tried, and why. */
-export type Verdict = { readonly isTried: true } | { readonly isTried: false; readonly why: string }
 
 /** One after the other in this process: several plans may share a target. */
 let last: Promise<unknown> = Promise.resolve()
@@ -61,8 +58,7 @@ export class AcceptancePlan {
     const why = promise.whyNot?.(trial)
     if (why !== undefined) return { isTried: false, why }
     stage.fill(findings.kinds, Math.max(1, Math.ceil(stage.size / findings.kinds.length)), findings.history)
-    const whyAfterAll = await promise.try(trial)
-    return whyAfterAll === undefined ? { isTried: true } : { isTried: false, why: whyAfterAll }
+    return (await promise.try(trial)) ?? { isTried: true }
   }
 
   /** Finds out what the connector takes, by showing it one or two of everything. */

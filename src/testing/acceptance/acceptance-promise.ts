@@ -14,6 +14,10 @@ export interface Trial {
   readonly holdsValues: boolean
 }
 
+/** How the trial of a promise ended: it was kept, with what there is to say about it, or could not be tried, and why. */
+export type Verdict =
+  { readonly isTried: true; readonly note?: string } | { readonly isTried: false; readonly why: string }
+
 /** A promise that a connector keeps at its target. */
 export interface AcceptancePromise {
   readonly name: string
@@ -22,10 +26,10 @@ export interface AcceptancePromise {
   /**
    * Tries it.
    *
-   * @returns why it could not be tried after all; nothing if it is kept.
+   * @returns nothing if it is kept and there is nothing to say about it.
    * @throws AcceptanceFailure if it is not kept.
    */
-  readonly try: (trial: Trial) => Promise<string | void>
+  readonly try: (trial: Trial) => Promise<Verdict | void>
 }
 
 /** Whether a target without updates holds what the first state said. */

@@ -119,10 +119,12 @@ export class AcceptanceStage implements AsyncDisposable {
     return this.#process
   }
 
-  /** Kills the connector, at whatever it is doing. */
+  /** Kills the connector, at whatever it is doing. @throws AcceptanceFailure if it has ended by itself. */
   async kill(): Promise<void> {
-    await this.#process?.end('SIGKILL')
+    const running = this.#process
     this.#process = undefined
+    const code = await running?.end('SIGKILL')
+    if (typeof code === 'number') throw endedByItself(running!)
   }
 
   /** Stops the connector as a container does. @throws AcceptanceFailure if it does not end well. */
@@ -149,8 +151,7 @@ export class AcceptanceStage implements AsyncDisposable {
     const running = this.#process
     if (running === undefined) throw new Error('The connector is not running.')
     const status = await running.status()
-    if (running.hasEnded)
-      throw new AcceptanceFailure(`The connector ended by itself.${saidBy(running) || ' It said nothing.'}`)
+    if (running.hasEnded) throw endedByItself(running)
     return status
   }
 
@@ -316,7 +317,7 @@ export class AcceptanceStage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill()
+    await this.#process?.end('SIGKILL')
     await this.proxy?.[Symbol.asyncDispose]()
     await this.simulator.close()
     await rm(this.#folder, { recursive: true, force: true })
@@ -359,6 +360,10 @@ export class AcceptanceStage implements AsyncDisposable {
           .slice(0, 3)
           .join('\n  ')
   }
+}
+
+function endedByItself(running: ConnectorProcess): AcceptanceFailure {
+  return new AcceptanceFailure(`The connector ended by itself.${saidBy(running) || ' It said nothing.'}`)
 }
 
 interface StageParts {

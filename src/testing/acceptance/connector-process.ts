@@ -14,6 +14,7 @@ export class ConnectorProcess {
   readonly #made = Promise.withResolvers<ConnectorDescription | undefined>()
   readonly #questions = new Map<number, (status: ConnectorStatus | undefined) => void>()
   #said = ''
+  #isMade = false
   #asked = 0
 
   /** @param connector its file; the fragment names the export. */
@@ -47,6 +48,11 @@ export class ConnectorProcess {
     return this.#said
   }
 
+  /** Whether it has constructed the connector. */
+  get isMade(): boolean {
+    return this.#isMade
+  }
+
   get hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null
   }
@@ -71,8 +77,10 @@ export class ConnectorProcess {
   }
 
   #hear(report: ChildReport): void {
-    if (report.kind === 'made') this.#made.resolve(report.about)
-    else this.#answer(report.id, report.status)
+    if (report.kind === 'made') {
+      this.#isMade = true
+      this.#made.resolve(report.about)
+    } else this.#answer(report.id, report.status)
   }
 
   #answer(id: number, status: ConnectorStatus | undefined): void {

@@ -47,15 +47,26 @@ export const platformPromises: readonly AcceptancePromise[] = [
     name: 'loses nothing when it is killed at random moments',
     async try(trial) {
       const { stage } = trial
+      const { history, size } = stage
+      let killed = 0
+      let atWork = 0
       stage.start()
-      for (let kill = 0; kill < stage.kills; kill++) {
-        await stage.history.change(stage.size / 4)
-        await randomMoment(stage)
+      while (killed < stage.kills) {
+        if (killed % startingEvery === startingEvery - 1) await startingMoment(stage)
+        else {
+          await momentAtWork(stage)
+          atWork++
+        }
         await stage.kill()
-        await stage.history.change(stage.size / 8)
+        killed++
+        await history.change(size / 8)
         stage.start()
       }
       await stage.expectAsPlatform(isKeysOnly(trial))
+      return {
+        isTried: true,
+        note: `Kills: ${killed}, of which ${atWork} at work and ${killed - atWork} during the start.`,
+      }
     },
   },
   {
@@ -85,8 +96,7 @@ export const platformPromises: readonly AcceptancePromise[] = [
       const { stage } = trial
       for (let stop = 0; stop < 2; stop++) {
         stage.start()
-        await stage.history.change(stage.size / 4)
-        await randomMoment(stage)
+        await momentAtWork(stage)
         await stage.stop()
         await stage.history.change(stage.size / 4)
       }
@@ -173,11 +183,30 @@ async function expectDeletes({ stage, history: { without = [] } }: Trial): Promi
     )
 }
 
-/** Lets the connector work until some of what it has to do is done: after the next few exchanges with the target, or a short while. */
-async function randomMoment(stage: AcceptanceStage): Promise<void> {
-  const { proxy, random } = stage
-  const goal = (proxy?.exchanges ?? 0) + 1 + Math.floor(random() * stage.size)
+/** One kill in so many hits a connector that starts. */
+const startingEvery = 4
+const maxStartingMs = 500
+
+/** Lets the connector start, but not always to the end. */
+function startingMoment({ random }: AcceptanceStage): Promise<void> {
+  return delay(systemClock, random() * maxStartingMs)
+}
+
+/**
+ * Waits for the connector to receive something, and lets it work until some of what happens is done: after the next few exchanges
+ * with the target, or a short while.
+ */
+async function momentAtWork(stage: AcceptanceStage): Promise<void> {
+  const { history, proxy, random, size } = stage
+  // Before it receives something it may not even be loaded, which takes seconds on a busy machine.
+  history.touch(`Touched after ${stage.simulator.lastEventId}`)
+  await stage.until(
+    async () => ((await stage.status())?.received ?? 0) > 0,
+    () => 'The connector received nothing.',
+  )
+  const goal = (proxy?.exchanges ?? 0) + 1 + Math.floor(random() * size)
   const untilMs = systemClock.monotonic() + 100 + random() * 700
   const isOver = () => systemClock.monotonic() >= untilMs || (proxy !== undefined && proxy.exchanges >= goal)
+  await history.change(size / 4)
   while (!isOver()) await delay(systemClock, 2)
 }

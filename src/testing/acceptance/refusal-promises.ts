@@ -31,7 +31,8 @@ export const refusalPromises: readonly AcceptancePromise[] = [
       for (const { last } of refused) marks.push(...marksOf(last, stage.simulator.entities()))
       await stage.history.change(stage.size / 2)
       await stage.settle()
-      if (refusals === 0) return 'nothing in its requests tells which entity they are about'
+      if (refusals === 0)
+        return { isTried: false, why: 'nothing in its requests tells which entity they are about' }
       await expectLetters(stage, refused, 'refuses with 422')
       await replayAll(trial)
     },
@@ -60,7 +61,8 @@ export const refusalPromises: readonly AcceptancePromise[] = [
       const entity = createSpared(trial, { description: tooLong.repeat(limit / 4) })
       await stage.history.change(stage.size)
       await stage.settle()
-      if (refusals === 0) return 'neither a batch nor a long description makes a request too large'
+      if (refusals === 0)
+        return { isTried: false, why: 'neither a batch nor a long description makes a request too large' }
       await expectLetters(stage, large, 'answers with 413')
       await replayAll(trial)
     },

@@ -29,6 +29,7 @@ test(
   async () => {
     const { code, said } = await runWithNodeTest('GoodConnector', 'killed|slow')
     expect(said).toMatch(/^ok \d+ - loses nothing when it is killed at random moments$/m)
+    expect(said).toMatch(/^# Kills: 2, of which 2 at work and 0 during the start\.$/m)
     expect(said).toMatch(/^ok \d+ - survives a slow target # SKIP not tried: the target has no address/m)
     expect(said).toMatch(/^# fail 0$/m)
     expect(code).toBe(0)
