@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { type DeleteReason, type Operation, type OperationKind } from '../events/operation.ts'
 import { comparePositions, formatPosition, parsePosition, type Position } from '../util/position.ts'
-import { type Envelope, expiredType, type PatchOperation, type StreamEvent } from '../opencti/stream-event.ts'
+import {
+  type Envelope,
+  expiredType,
+  isTold,
+  type PatchOperation,
+  type StreamEvent,
+} from '../opencti/stream-event.ts'
 import { type Entity } from '../stix/types/entity.ts'
+import { updatedAtOf } from '../stix/read/entity-life.ts'
 import { octiIdOf } from '../stix/read/entity-ids.ts'
 import { fieldsOf, listOf, textOf } from '../stix/types/json-value.ts'
 import { changedFieldsOf, previousOf } from '../stix/read/patches.ts'
@@ -79,10 +86,20 @@ export class EventContext {
     return this.#externalId instanceof UnknownId ? this.#externalId : undefined
   }
 
-  /** The event's stream position, `<ms>-<seq>`. Absent if the event did not come from the stream. */
+  /**
+   * The event's stream position, `<ms>-<seq>`. For a dependency that was sent along, the time of its last change,
+   * as for every state in a catch-up. Absent if the event did not come from the stream.
+   */
   get position(): string | undefined {
-    const { position } = this.#operation.event
+    const position = this.#position
     return position === undefined ? undefined : formatPosition(position)
+  }
+
+  /** The frame of a dependency has the id of the event that it comes with, but the state of now. */
+  get #position(): Position | undefined {
+    const { event } = this.#operation
+    const changedMs = event.isDependency && isTold(event) ? Date.parse(updatedAtOf(event.entity) ?? '') : NaN
+    return Number.isNaN(changedMs) ? event.position : { ms: changedMs, seq: 0 }
   }
 
   /**
@@ -105,7 +122,8 @@ export class EventContext {
    * any other position.
    */
   comesAfter(stored: string | undefined | null): boolean {
-    const { position, envelope } = this.#operation.event
+    const { envelope } = this.#operation.event
+    const position = this.#position
     const earlier = stored === undefined || stored === null ? undefined : parsePosition(stored)
     if (position === undefined || earlier === undefined) return true
     // A timed withdrawal reuses the position of its entity's last event.

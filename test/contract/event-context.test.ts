@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { expect, onTestFinished, test } from 'vitest'
 import {
   MemoryStore,
@@ -8,7 +9,7 @@ import {
   type EventContext,
   type FlushOperation,
 } from 'opencti-stream-connector'
-import { buildIndicator } from 'opencti-stream-connector/testing'
+import { buildIdentity, buildIndicator } from 'opencti-stream-connector/testing'
 import { silentLogger } from '../../src/util/logger.ts'
 import { until } from '../fixtures/until.ts'
 import { startSimulator } from '../fixtures/stage.ts'
@@ -179,4 +180,38 @@ test('the idempotency key is the same in every attempt of a call, and no other c
   const update = connector.seen.find(({ hook }) => hook === 'update')
   expect(keys).toEqual([keys[0], keys[0], keys[0]])
   expect(update!.context.idempotencyKey).not.toBe(keys[0])
+})
+
+test('a dependency that has changed since the last start is newer than what was stored with the same event', async () => {
+  const simulator = await startSimulator()
+  simulator.stream.filter = ({ type }) => type === 'indicator'
+  const author = buildIdentity({ seed: 7 })
+  simulator.load([author, buildIndicator('domain', { seed: 1, created_by_ref: author.id })])
+  /** What a catch-up tells of the author: in this stream, only what the indicator brings with it. */
+  const told = async () => {
+    const env = simulator.environment({
+      // The platform keeps the position of each connector.
+      CONNECTOR_ID: randomUUID(),
+      CONNECTOR_LIVE_STREAM_START_TIMESTAMP: '0',
+    })
+    const connector = new Witness({ env, store: new MemoryStore(), logger: silentLogger })
+    onTestFinished(() => connector.stop())
+    await connector.start()
+    const isAuthor = ({ hook, context }: Witness['seen'][number]) =>
+      hook === 'create' && context.entityId === author.id
+    await until('the author', () => connector.seen.some(isAuthor))
+    await connector.stop()
+    const { context } = connector.seen.find(isAuthor)!
+    expect(context.isDependency).toBe(true)
+    return context
+  }
+  const first = await told()
+  expect(first.comesAfter(undefined)).toBe(true)
+  const again = await told()
+  expect(again.comesAfter(first.position)).toBe(false)
+  simulator.update(author.id, { description: 'has changed' })
+  const changed = await told()
+  expect(changed.entity).toMatchObject({ description: 'has changed' })
+  expect(changed.comesAfter(first.position)).toBe(true)
+  expect(first.comesAfter(changed.position)).toBe(true) // a state counts as newer than any other
 })
