@@ -30,7 +30,7 @@ afterAll(() => rt[Symbol.asyncDispose]())
 acceptTarget({
   test,
   connector: new URL('./connector.ts', import.meta.url),
-  env: () => rt.env,
+  env: () => ({ ...rt.env, CONNECTOR_SEARCH_LAG_MS: '3000' }),
   target: {
     address: () => ({ setting: 'REQUEST_TRACKER_URL', url: rt.url }),
     read: () => rt.read(),
@@ -57,7 +57,12 @@ describe('a ticket', () => {
   })
 
   function build(settings: Record<string, string> = {}): RequestTrackerConnector {
-    const env = simulator.environment({ ...rt.env, CONNECTOR_RETRY_BASE_MS: '50', ...settings })
+    const env = simulator.environment({
+      ...rt.env,
+      CONNECTOR_RETRY_BASE_MS: '50',
+      CONNECTOR_SEARCH_LAG_MS: '0',
+      ...settings,
+    })
     store = new MemoryStore()
     return new RequestTrackerConnector({ env, store, logger: silentLogger })
   }

@@ -77,6 +77,8 @@ export class RequestTrackerConnector extends StreamConnector<typeof settings, Fi
     name: 'Request Tracker',
     filter: { types },
     concurrency: 4,
+    // RT goes on with a request whose client was killed, and its search shows the ticket only then.
+    searchLagMs: 10_000,
   } satisfies ConnectorDefaults
   readonly #url = this.settings.request_tracker.url.replace(/\/+$/, '')
   readonly #rt = this.targetHttp(this.settings.request_tracker).extend({
