@@ -40,6 +40,7 @@ describe.skipIf(!hasRedis)('RedisStore with a failing server', () => {
   itSurvivesAFailingServer(
     async () => {
       const link = await DatabaseLink.to(shared.port)
+      onTestFinished(() => link[Symbol.asyncDispose]())
       const keys = redisKeysOf(owner)
       return {
         link,

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it } from 'vitest'
 import { type MaybePromise, type StateStore, type StateWait } from '../../src/store/state-store.ts'
 import { type DatabaseLink } from '../postgresql/database-link.ts'
 import { until } from '../fixtures/until.ts'
 import { letter } from './state-store.conformance.ts'
 
-/** A store on a server, and what can happen to both. */
+/** A store on a server, and what can happen to both. They end with the test. */
 export interface StoreOnServer {
   readonly store: StateStore
   /** What the store reaches the server through. */
@@ -31,16 +31,8 @@ export function itSurvivesAFailingServer(
   make: () => Promise<StoreOnServer>,
   { connectsAhead }: { connectsAhead: boolean },
 ): void {
-  const stage = async () => {
-    const made = await make()
-    onTestFinished(async () => {
-      await made.store.close().catch(() => {})
-      await made.link[Symbol.asyncDispose]()
-    })
-    return made
-  }
   const opened = async () => {
-    const made = await stage()
+    const made = await make()
     await made.store.open(owner)
     return made
   }
@@ -58,7 +50,7 @@ export function itSurvivesAFailingServer(
   }
 
   it('waits for a server that is away at the start, and says so once', async () => {
-    const { link, store } = await stage()
+    const { link, store } = await make()
     link.isDown = true
     const waits: StateWait[] = []
     const opening = store.open(owner, { onWait: (wait) => waits.push(wait) })
