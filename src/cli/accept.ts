@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
-import { resolve } from 'node:path'
+import { dirname, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type AcceptancePlan } from '../testing/acceptance/acceptance-plan.ts'
 import { type AcceptedTarget, type TargetAddress } from '../testing/acceptance/acceptance-options.ts'
@@ -14,9 +14,9 @@ import { wholeNumberFrom } from './whole-number.ts'
 
 const help = `
 Examples:
-  opencti-stream accept connector.ts --target server.ts
-  opencti-stream accept connector.ts --target server.ts --kills 200
-  opencti-stream accept connector.ts --target server.ts --only "lost answers"
+  opencti-stream accept connector.ts
+  opencti-stream accept connector.ts --target siem.ts --kills 200
+  opencti-stream accept connector.ts --only "lost answers"
 
 The file of the target exports a function whose name begins with "start". Its
 result has: env, the settings of a connector to it; url, its address, if it has
@@ -28,14 +28,14 @@ one; read(), what it holds now, by key; reset(), which empties it.
  *
  * @example
  * ```sh
- * opencti-stream accept connector.ts --target server.ts
+ * opencti-stream accept connector.ts
  * ```
  */
 export function acceptCommand(): Command {
   return new Command('accept')
     .description('Prove that a connector and its target get along, whatever happens. Empties the target.')
     .argument('<module>', 'file that contains the connector; file#Name names an export')
-    .requiredOption('--target <file>', 'file that starts the target')
+    .option('--target <file>', 'file that starts the target; default: server.ts or .js beside the module')
     .option('--size <number>', 'number of entities at the start of each trial', wholeNumberFrom(1), 40)
     .option('--kills <number>', 'how often the connector is killed', wholeNumberFrom(1), 4)
     .option('--seed <number>', 'seed to repeat a failure; default: random', wholeNumberFrom(0))
@@ -46,7 +46,7 @@ export function acceptCommand(): Command {
 }
 
 interface AcceptOptions {
-  readonly target: string
+  readonly target?: string | undefined
   readonly size: number
   readonly kills: number
   readonly seed?: number | undefined
@@ -68,7 +68,8 @@ async function accept(file: string, options: AcceptOptions): Promise<void> {
   await loadConnector(path, name)
   const connector = pathToFileURL(resolve(path))
   if (name !== undefined) connector.hash = name
-  await using target = acceptable(await startTarget(options.target), options.target)
+  const targetFile = options.target ?? join(dirname(path), `server${extname(path)}`)
+  await using target = acceptable(await startTarget(targetFile), targetFile)
   // Imported on demand: the other commands need neither it nor GraphQL.
   const { AcceptancePlan } = await import('../testing/acceptance/acceptance-plan.ts')
   const plan = new AcceptancePlan({

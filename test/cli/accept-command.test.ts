@@ -37,6 +37,19 @@ test('accept says which promise is broken, and how', { timeout: 60_000 }, async 
   ])
 })
 
+test('accept takes the server beside the connector', { timeout: 60_000 }, async () => {
+  const webhook = fileURLToPath(new URL('../../examples/webhook/connector.ts', import.meta.url))
+  expect(await runCli(['accept', webhook, '--only', 'catch-up', '--size', '4'], env)).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/1 promise kept\.\n$/) as string,
+  })
+  const alone = await runCli(['accept', `${file('connectors.ts')}#GoodConnector`], env)
+  expect(alone).toMatchObject({
+    code: 2,
+    error: expect.stringMatching(/server\.ts cannot be loaded/) as string,
+  })
+})
+
 test('accept wants a target that can be read and emptied', async () => {
   const words = ['accept', `${file('connectors.ts')}#GoodConnector`, '--target', file('connectors.ts')]
   expect(await runCli(words, env)).toMatchObject({
