@@ -75,9 +75,9 @@ export class HookCall {
   #run<T>(name: string, call: () => T | Promise<T>): T | Promise<T> {
     // Without a limit, returns the hook's own promise: another one around it would cost each event extra
     // turns.
-    const { timeoutMs, requests } = this.#limits
+    const { timeoutMs, requests, lease } = this.#limits
     const isPlain = requests?.countsRequests !== true
-    const whole = isPlain ? call : () => new HookRequests(() => this.signal()).run(call)
+    const whole = isPlain ? call : () => new HookRequests(() => this.signal(), lease).run(call)
     return timeoutMs === undefined ? whole() : this.#runWithin(timeoutMs, name, whole)
   }
 
@@ -154,6 +154,7 @@ const storage = new AsyncLocalStorage<HookRequests>()
  */
 export class HookRequests {
   readonly #signal: () => AbortSignal
+  readonly #lease: HookLimits['lease']
   readonly #ended = new Condition()
   #announced = 0
   #begun = 0
@@ -165,8 +166,9 @@ export class HookRequests {
   #waitedMs = 0
 
   /** @param signal signal of the call; only read if there is a request. */
-  constructor(signal: () => AbortSignal) {
+  constructor(signal: () => AbortSignal, lease?: HookLimits['lease']) {
     this.#signal = signal
+    this.#lease = lease
   }
 
   /** The hook call in whose code this runs; undefined outside of one. */
@@ -201,6 +203,14 @@ export class HookRequests {
     this.#begun++
     this.#underWay++
     return this.#signal()
+  }
+
+  /**
+   * Resolves when requests may be sent; undefined if they may now. This process may have been frozen in the middle of
+   * the hook, and another copy of the connector may work by now.
+   */
+  whenHeld(): Promise<void> | undefined {
+    return this.#lease?.whenHeld()
   }
 
   /** A request waits for its turn, because of the rate limit or a pause. */

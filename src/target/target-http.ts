@@ -5,6 +5,7 @@ import { type Limiter } from '../flow/target-limits.ts'
 import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
 import { linkedAbort } from '../util/linked-abort.ts'
+import { raceWithSignal } from '../util/race-with-signal.ts'
 import { type Credentials } from './credentials.ts'
 import { followRedirects } from './follow-redirects.ts'
 import { HookRequests } from './hook-call.ts'
@@ -79,6 +80,7 @@ async function exchange(
         : undefined
     let authorization = await credentials?.authorization(signal)
     await itsTurn(bucket, clock, signal, hook)
+    await untilHeld(hook, signal)
     bucket.take()
     if (timeoutMs !== undefined)
       cancelTimer = clock.schedule(timeoutMs, () => controller.abort(tooLate(timeoutMs)))
@@ -122,6 +124,15 @@ async function itsTurn(
       await delay(clock, waitMs, signal)
   } finally {
     hook?.go(clock.monotonic())
+  }
+}
+
+/** Waits while this copy of the connector does not hold the lease of its state. */
+async function untilHeld(hook: HookRequests | undefined, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const held = hook?.whenHeld()
+    if (held === undefined) return
+    await raceWithSignal(signal, () => held)
   }
 }
 

@@ -9,6 +9,7 @@ import { buildIndicator } from 'opencti-stream-connector/testing'
 import { StateError } from '../../src/errors/state-error.ts'
 import { type StateChanges } from '../../src/store/state-store.ts'
 import { Condition } from '../../src/util/condition.ts'
+import { serve } from '../fixtures/loopback.ts'
 import { Recorder } from '../fixtures/recorder.ts'
 import { caughtUp, makeRecorder, startSimulator } from '../fixtures/stage.ts'
 import { until } from '../fixtures/until.ts'
@@ -68,6 +69,7 @@ class LeasedStore extends MemoryStore {
 }
 
 class LeasedRecorder extends Recorder {
+  readonly client = this.http
   /** In the order of their calls. */
   readonly life: string[] = []
 
@@ -237,4 +239,40 @@ test('a stop whose last commit is refused, because another copy has taken over, 
   await stopped
   await recorder.finished
   expect(recorder.status().state).toBe('stopped')
+})
+
+test('a hook sends no request through this.http while the lease is not held, and none once another copy leads', async () => {
+  const { store, recorder, create } = await stage()
+  const paths: string[] = []
+  const target = await serve((request, response) => {
+    paths.push(request.url!)
+    response.end()
+  })
+  let goOn = Promise.withResolvers<void>()
+  recorder.create = async () => {
+    await recorder.client.get(`${target}/find`)
+    await goOn.promise
+    await recorder.client.post(`${target}/create`)
+    return undefined
+  }
+  await recorder.start()
+  await caughtUp(recorder)
+  create(1)
+  await until('the first request', () => paths.length === 1)
+  store.isHeld = false
+  goOn.resolve()
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  expect(paths).toEqual(['/find'])
+  store.give()
+  await until('the second request', () => paths.length === 2)
+
+  goOn = Promise.withResolvers()
+  create(2)
+  await until('the first request of the next', () => paths.length === 3)
+  store.isHeld = false
+  goOn.resolve()
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  store.take()
+  await until('standby', () => recorder.status().state === 'standby')
+  expect(paths).toEqual(['/find', '/create', '/find'])
 })
