@@ -1,5 +1,5 @@
-import { type StateError } from '../errors/state-error.ts'
 import { RedisConnection } from '../redis/redis-connection.ts'
+import { isAway } from '../redis/redis-failure.ts'
 import { type StateOpenOptions } from '../store/state-store.ts'
 import { type Clock } from '../util/clock.ts'
 import { delay } from '../util/delay.ts'
@@ -56,7 +56,7 @@ export class ClusterTenure {
   /**
    * Joins the cluster. Resolves when this copy leads, or another one has determined where to read.
    *
-   * @throws StateError if the cluster is another one; the reason of the signal.
+   * @throws StateError if the cluster is another one, or Redis rejects this user; the reason of the signal.
    */
   async join({ signal = new AbortController().signal, onWait }: StateOpenOptions): Promise<void> {
     const { membership } = this
@@ -67,9 +67,8 @@ export class ClusterTenure {
         break
       } catch (error) {
         signal.throwIfAborted()
-        const code = (error as StateError).code
-        if (code !== 'STATE_NOT_WRITTEN' && code !== 'STATE_UNREADABLE') throw error
-        onWait?.({ for: 'server', error: error as StateError })
+        if (!isAway(error)) throw error
+        onWait?.({ for: 'server', error })
         await delay(this.#clock, retryMs, signal)
       }
     }
@@ -94,13 +93,14 @@ export class ClusterTenure {
   }
 }
 
-/** Resolves when there is a connection; says what is in the way. */
+/** Resolves when there is a connection; says what is in the way. @throws StateError if waiting does not help. */
 async function connected(
   connection: RedisConnection,
   { signal, onWait }: StateOpenOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
   for (let told: string | undefined; !connection.isConnected;) {
     const { problem } = connection
+    if (problem !== undefined && !isAway(problem)) throw problem
     if (problem !== undefined && problem.message !== told) onWait?.({ for: 'server', error: problem })
     told = problem?.message
     await raceWithSignal(signal, () => connection.changed())

@@ -40,8 +40,13 @@ for _, gone in ipairs(redis.call('ZRANGEBYSCORE', copies, '-inf', now - ttl)) do
   redis.call('ZREM', copies, gone)
   redis.call('HDEL', reports, gone)
 end
-if mode == 'work' or mode == 'wait' then redis.call('ZADD', copies, now, me) else redis.call('ZREM', copies, me) end
-if mode == 'leave' then redis.call('HDEL', reports, me) else redis.call('HSET', reports, me, report) end
+if mode == 'work' or mode == 'wait' then
+  redis.call('ZADD', copies, now, me)
+  redis.call('HSET', reports, me, report)
+else
+  redis.call('ZREM', copies, me)
+  redis.call('HDEL', reports, me)
+end
 local function keep(place, token)
   local holder = redis.call('GET', KEYS[place])
   if redis.call('GET', KEYS[place + 1]) ~= token or (holder and holder ~= me) then return false end

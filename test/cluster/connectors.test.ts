@@ -294,6 +294,16 @@ describe.skipIf(!hasRedis)('a connector that cannot be divided', () => {
     expect(await redis.command('DBSIZE')).toBe(0)
   })
 
+  test('because Redis rejects its password ends, and says so', async () => {
+    const [simulator, redis] = [await startSimulator(), await RedisServer.forTest({ password: 'sesame' })]
+    const copy = copyOf(simulator, redis, {
+      env: { CONNECTOR_CLUSTER_URL: `redis://:wrong@127.0.0.1:${redis.port}` },
+    })
+    await expect(copy.start()).rejects.toMatchObject({
+      message: expect.stringContaining('rejects the user or password in CONNECTOR_CLUSTER_URL') as string,
+    })
+  })
+
   test('because its state is elsewhere is refused', async () => {
     const [simulator, redis] = [await startSimulator(), await RedisServer.forTest()]
     expect(() => copyOf(simulator, redis, { env: { CONNECTOR_STATE_URL: 'redis://127.0.0.1:1/' } })).toThrow(
