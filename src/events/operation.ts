@@ -185,6 +185,8 @@ export class Attempts {
   failedAtSuccess = -1
   /** Consecutive failures that cannot be the target's. */
   unexplained = 0
+  /** All failures of that kind, except during an outage. */
+  own = 0
   /** How many failures count in the share of all attempts, their weight, and since how many attempts. */
   counted = 0
   ownFailures = 0

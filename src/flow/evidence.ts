@@ -92,10 +92,12 @@ export function chargeFailure(
   attempts.unexplained = verdict.ofTarget ? 0 : attempts.unexplained + 1
   if (reason !== undefined) return false
   if (!isFirst && isCharged) attempts.charges++
+  // What may have been the target's fault must be more than chance, also in company of others.
+  if (!verdict.ofTarget) return ++attempts.own >= maxAttempts
   const charged = attempts.charges + 1
-  if (charged < maxAttempts) return false
-  if (!verdict.ofTarget) return true
-  return (charged > 1 || workedRecently) && share.besides(operation) ** charged < chance
+  return (
+    charged >= maxAttempts && (charged > 1 || workedRecently) && share.besides(operation) ** charged < chance
+  )
 }
 
 /** Assumed before anything is known: half of this many are refused. Bad events come in groups. */

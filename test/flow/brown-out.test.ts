@@ -92,6 +92,42 @@ describe('a target that fails a share of its calls', () => {
   })
 })
 
+describe('a conflict after failures that were chance', () => {
+  it('is tried again: only conflicts add up to conflicts', async () => {
+    const random = seededRandom(1)
+    const answers = [500, 500, 500, 409, 500, 409]
+    const bench: Bench = new Bench({}, async ({ key }) => {
+      await delay(bench.clock, 20)
+      const status = key === 'unlucky' ? answers.shift() : random() < 0.5 ? 500 : undefined
+      if (status !== undefined) throw errorWithStatus(status)
+      return delivered
+    })
+    for (let index = 0; index < 40; index++) bench.push(`before${index}`)
+    await bench.settle()
+    bench.push('unlucky')
+    for (let index = 0; index < 200; index++) {
+      bench.push(`k${index}`)
+      await bench.clock.advance(500)
+    }
+    await bench.settle()
+    expect(bench.deadLetters).toEqual([])
+    expect(answers).toEqual([])
+  })
+
+  it('is given up after as many conflicts as there may be attempts', async () => {
+    const bench: Bench = new Bench({}, async ({ key }) => {
+      if (key === 'poison') throw errorWithStatus(409)
+      return delivered
+    })
+    bench.push('poison')
+    for (let index = 0; index < 20; index++) {
+      bench.push(`k${index}`)
+      await bench.clock.advance(500)
+    }
+    expect(bench.deadLetters).toMatchObject([{ key: 'poison', attempts: 3 }])
+  })
+})
+
 describe('an event that fails alone, among many good ones,', () => {
   it('is given up after its tries if no other fails', async () => {
     const { bench } = brownOut(0)
