@@ -1,6 +1,6 @@
 import { errorFacts } from '../errors/error-facts.ts'
 import { mayHaveHadEffect } from '../errors/may-have-had-effect.ts'
-import { PermanentError } from '../errors/steering-errors.ts'
+import { PermanentError, RetryableError } from '../errors/steering-errors.ts'
 import { isStreamConnectorError, StreamConnectorError } from '../errors/stream-connector-error.ts'
 import { delivered, type Outcome } from '../events/event-counters.ts'
 import { type Operation } from '../events/operation.ts'
@@ -166,8 +166,15 @@ export class TargetEffects {
 
   /** The target's id of an entity, from `find`. Undefined if the target surely does not have it. */
   async #find(operation: Operation, context: EventContext, call: HookCall): Promise<string | undefined> {
-    const find = async () =>
-      idOf('find', await call.run('find', () => this.#hooks.find!(operation.entity, context)))
+    const find = async () => {
+      try {
+        return idOf('find', await call.run('find', () => this.#hooks.find!(operation.entity, context)))
+      } catch (error) {
+        throw errorFacts(error, 0).status === 409 && !isStreamConnectorError(error)
+          ? unsearchable(error)
+          : error
+      }
+    }
     const id = await find()
     const waitMs = id === undefined ? this.#searchLag.waitMs(operation.key) : 0
     if (waitMs === 0) return id
@@ -267,6 +274,11 @@ function notFound(cause: unknown): Error {
   return new Error('The target reports that it has this entity (409), but it cannot be found there.', {
     cause,
   })
+}
+
+/** A search changes nothing, so its conflict is not about the entity: the target is rebuilding its index, for example. */
+function unsearchable(cause: unknown): RetryableError {
+  return new RetryableError('The target cannot be searched now (409).', { cause })
 }
 
 /**

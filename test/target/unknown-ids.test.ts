@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import {
   MemoryStore,
+  PermanentError,
   StreamConnector,
   entityKeyOf,
   type ConnectorOptions,
@@ -191,6 +192,34 @@ test('after a 409 asks find once more, for what came in between', async () => {
   await (await live(Careless, target)).say('create')
   expect(await (await live(Late, target)).say('create', changed)).toBe('delivered')
   expect([...target.entries.values()]).toEqual([changed])
+})
+
+test('waits for a target that cannot be searched now, as for one that is down, and takes no 409 of find for an existing entity', async () => {
+  const target = new Target()
+  let conflicts = 20
+  class Rebuilding extends Finding {
+    override find(entity: Entity): string | undefined {
+      if (conflicts-- > 0) throw errorWithStatus(409)
+      return super.find(entity)
+    }
+  }
+  await (await live(Careless, target)).say('create')
+  const second = await live(Rebuilding, target)
+  expect(await second.say('update', changed)).toBe('delivered')
+  expect([...target.entries.values()]).toEqual([changed])
+  expect(await second.letters()).toEqual([])
+})
+
+test('gives up at once what find calls permanent, whatever its cause', async () => {
+  class Final extends Finding {
+    override find(): never {
+      throw new PermanentError('there are two of them', { cause: errorWithStatus(409) })
+    }
+  }
+  const target = new Target()
+  await (await live(Careless, target)).say('create')
+  const final = await live(Final, target)
+  expect(await final.say('create')).toMatch(/^dead-lettered: there are two of them/)
 })
 
 test('is not a success if the target has an entity that find does not find', async () => {
