@@ -8,6 +8,7 @@ import { type ConnectorStatus } from '../../observe/connector-status.ts'
 import { SqliteStore } from '../../store/sqlite-store.ts'
 import { type StateStore } from '../../store/state-store.ts'
 import { type Random } from '../../util/backoff.ts'
+import { parsePlatformState } from '../../opencti/platform-state.ts'
 import { systemClock } from '../../util/clock.ts'
 import { delay } from '../../util/delay.ts'
 import { comparePositions, parsePosition, startOfTime, type Position } from '../../util/position.ts'
@@ -171,7 +172,9 @@ export class AcceptanceStage implements AsyncDisposable {
       async () => {
         last = await this.status()
         if (last === undefined || last.catchingUp || last.inFlight > 0) return false
-        return comparePositions(parsePosition(last.position)!, sentinel) >= 0 && (await this.#hasNothingDue())
+        return (
+          comparePositions(parsePosition(last.position)!, sentinel) >= 0 && (await this.#isAtRest(sentinel))
+        )
       },
       () => `The connector has finished nothing for ${this.patienceMs / 1000} s: ${whyNot(last)}.`,
       () => last && last.delivered + last.skipped + last.deadLettered,
@@ -335,15 +338,21 @@ export class AcceptanceStage implements AsyncDisposable {
     return first!
   }
 
-  /** Whether nothing is left that no event brings: no indicator to be withdrawn because it has expired, no claims to be known again. */
-  async #hasNothingDue(): Promise<boolean> {
+  /**
+   * Whether everything up to the sentinel is in the state, dead letters too, and nothing is left that no event brings: no indicator to
+   * be withdrawn because it has expired, no claims to be known again.
+   */
+  async #isAtRest(sentinel: Position): Promise<boolean> {
     const nowMs = systemClock.now()
     if (nowMs < this.history.expiresMs) return false
-    const isDue = await this.withStore('read-only', async (store) => {
+    const isAtRest = await this.withStore('read-only', async (store) => {
+      const saved = parsePlatformState(await store.value(storedValues.state))?.startFrom
+      if (saved === undefined || comparePositions(saved, sentinel) < 0) return false
       const expiring = await store.expiring({ atMs: nowMs, limit: 1 })
-      return expiring.length > 0 || (await store.value(storedValues.rebuild)) !== undefined
+      return expiring.length === 0 && (await store.value(storedValues.rebuild)) === undefined
     })
-    return isDue !== true
+    // Undefined: the state is elsewhere.
+    return isAtRest !== false
   }
 
   #biography({ key, wanted, found }: Difference): string | undefined {

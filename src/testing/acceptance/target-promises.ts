@@ -3,7 +3,7 @@ import { isKeysOnly, type AcceptancePromise, type Trial } from './acceptance-pro
 import { type AcceptanceStage } from './acceptance-stage.ts'
 import { textOf } from './describe-difference.ts'
 import { type Happening } from './platform-history.ts'
-import { type Mishap } from './target-proxy.ts'
+import { type Exchange, type Mishap } from './target-proxy.ts'
 
 const noAddress = ({ stage: { proxy } }: Trial) =>
   proxy === undefined ? 'the target has no address, so that no proxy can stand in between' : undefined
@@ -79,13 +79,21 @@ export const targetPromises: readonly AcceptancePromise[] = [
         { kind: 'answer', status: 429, headers: { 'retry-after': '1' } },
         { kind: 'answer', status: 500 },
         { kind: 'answer', status: 503 },
-        // A gateway tried it twice: the target has done it, and says so.
-        { kind: 'answer', status: 409, isDone: true },
       ]
-      await tryMishaps(trial, (luck) => answers[Math.floor(luck * answers.length)]!)
+      // A gateway tried it twice: the target has done it, and says so.
+      const conflict: Mishap = { kind: 'answer', status: 409, isDone: true }
+      await tryMishaps(trial, (luck, exchange) => {
+        const choice = isRead(exchange) ? answers : [...answers, conflict]
+        return choice[Math.floor(luck * choice.length)]!
+      })
     },
   },
 ]
+
+/** Changes nothing at the target, so it conflicts with nothing there. */
+function isRead({ method }: Exchange): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
 
 /** The texts of a history, each with a number that is greater than those before. */
 const numbered = /(?:wave-|Renamed |Description )(\d+)/g
@@ -115,17 +123,17 @@ const pieceMishapShare = 0.03
 const enoughMishaps = 5
 const maxRounds = 10
 
-async function tryMishaps(trial: Trial, choose: (luck: number) => Mishap): Promise<void> {
+async function tryMishaps(trial: Trial, choose: (luck: number, exchange: Exchange) => Mishap): Promise<void> {
   const { stage } = trial
   const proxy = stage.proxy!
   const share = proxy.isHttp ? mishapShare : pieceMishapShare
   let mishaps = 0
   stage.start()
   await untilItRuns(stage)
-  proxy.trouble = () => {
+  proxy.trouble = (exchange) => {
     if (stage.random() >= share) return undefined
     mishaps++
-    return choose(stage.random())
+    return choose(stage.random(), exchange)
   }
   for (let round = 0; round < maxRounds; round++) {
     if (mishaps >= enoughMishaps) break
