@@ -79,7 +79,8 @@ export class PartitionReader {
       place.isClosing = true
       if (place.unfinished > 0 || this.#isBusy(place)) continue
       this.#places.delete(place.partition)
-      await this.#options.membership.giveBack(place.partition)
+      // If that fails, the others wait until the lease is over.
+      await this.#options.membership.giveBack(place.partition).catch(() => {})
     }
   }
 

@@ -28,15 +28,22 @@ import { LinkQueue } from '../links/link-queue.ts'
 import { ReconcileSchedule } from '../reconcile/reconcile-schedule.ts'
 import { Reconciler } from '../reconcile/reconciler.ts'
 import { Replayer } from '../replay/replayer.ts'
+import { openState } from '../store/open-state.ts'
 import { heapFrameLimit } from '../stream/stream-limits.ts'
 import { HangWatch } from '../target/hang-watch.ts'
 import { HookRunner } from '../target/hook-runner.ts'
 import { requireHooks } from '../target/require-hooks.ts'
+import { type StreamConnectorError } from '../errors/stream-connector-error.ts'
+import { systemClock } from '../util/clock.ts'
+import { delay } from '../util/delay.ts'
 import { type AssemblyOptions } from './assembly-options.ts'
 import { DeliveryReports } from './delivery-reports.ts'
 import { type StopSteps } from './stop-steps.ts'
 import { type Destination } from './stream-reading.ts'
 import { storedValues } from '../checkpoint/stored-values.ts'
+
+/** Pause before the state is saved again at the end, in milliseconds. */
+const saveAgainMs = 200
 
 /** Wires up the stages a message passes through. */
 export class Assembly {
@@ -205,20 +212,34 @@ export class Assembly {
   /**
    * Saves the state and closes what {@link open} opened.
    *
-   * @param pingLast sends the last ping once the state is saved.
+   * @param whenSaved called in between, also if saving failed.
    */
-  async close(steps: StopSteps, pingLast: () => Promise<void>): Promise<void> {
+  async close(steps: StopSteps, whenSaved: () => Promise<void>): Promise<void> {
     if (!this.isOpened) return
     const { checkpointer, engine, uncleanShutdown } = this
     const { store, progress } = this.#options
     // Without its state open, there is nothing to save.
     const hasState = this.#hasState
-    if (hasState) await steps.take('Saving the state', () => checkpointer.flush(true))
-    await pingLast()
+    if (hasState) await steps.take('Saving the state', () => this.#save(steps))
+    await whenSaved()
     checkpointer.stop()
     if (hasState && engine.size === 0 && checkpointer.problem === undefined)
       await steps.take('Saving the state', () => uncleanShutdown.note(store, progress.safe))
     await this.closeResources(steps)
+  }
+
+  /** A server that is away may come back within the time for work. */
+  async #save(steps: StopSteps): Promise<void> {
+    for (;;) {
+      try {
+        return await this.checkpointer.flush(true)
+      } catch (error) {
+        const { code } = error as StreamConnectorError
+        const isWorthWaiting = this.#options.store.lease !== undefined && code === 'STATE_NOT_WRITTEN'
+        if (!isWorthWaiting || steps.workMs === 0) throw error
+      }
+      await delay(systemClock, saveAgainMs)
+    }
   }
 
   /** Starts and writes nothing more, because another copy may be working. */
@@ -333,7 +354,8 @@ export class Assembly {
     const { store, loaded, hooks, logger } = this.#options
     await this.#options.observation.tracing.open()
     const { opening, onOpen } = this.#options
-    const { fresh, isOpenToOthers, warnings = [] } = await store.open(loaded.settings.connector.id, opening)
+    const { id } = loaded.settings.connector
+    const { fresh, isOpenToOthers, warnings = [] } = await openState(store, id, opening)
     this.#hasState = true
     onOpen()
     if (isOpenToOthers === true) {

@@ -9,6 +9,7 @@ import { createPlatformHttp } from '../opencti/http.ts'
 import { PlatformKnowledge } from '../lookups/platform-knowledge.ts'
 import { requireStreamId } from '../opencti/stream-check.ts'
 import { systemClock } from '../util/clock.ts'
+import { delay } from '../util/delay.ts'
 import { type RuntimeOptions } from './assembly-options.ts'
 import { connectorFacts } from './connector-facts.ts'
 import { connectorStatus, type ConnectorStatus } from '../observe/connector-status.ts'
@@ -27,6 +28,9 @@ import { type StreamReading } from './stream-reading.ts'
 import { lastPingMs, lastStepsMs, StopSteps } from './stop-steps.ts'
 import { summarize } from './summarize.ts'
 import { Tenure } from './tenure.ts'
+
+/** Pause before a connector starts over because the server of its state failed, in milliseconds. */
+const startOverMs = 1000
 
 /** One connector from start to stop: its endpoints, its turns of leading, and how it ends. */
 export class Runtime {
@@ -221,12 +225,18 @@ export class Runtime {
 
   async #leave(tenure: Tenure, signal: AbortSignal): Promise<void> {
     const { loaded, logger, onNotice } = this.#options
-    onNotice({ kind: 'lease-lost', error: tenure.loss as StreamConnectorError })
-    if (!signal.aborted && this.#lifecycle.state !== 'standby') this.#lifecycle.move('standby')
+    const error = tenure.loss as StreamConnectorError
+    const isTaken = error.code === 'STATE_LOST'
+    if (isTaken) onNotice({ kind: 'lease-lost', error })
+    else logger.error('The server of the state failed; starting over', { error: describeError(error) })
+    const { state } = this.#lifecycle
+    if (!signal.aborted && (state === 'running' || (isTaken && state !== 'standby')))
+      this.#lifecycle.move('standby')
     this.#lifecycle.waitFor('its abandoned work to end')
     await tenure.leave(new StopSteps({ graceMs: loaded.delivery.stopGraceMs, clock: systemClock, logger }))
     this.#lifecycle.waitFor(undefined)
     this.#present = undefined
+    if (!isTaken) await delay(systemClock, startOverMs, signal)
   }
 
   async #fail(error: unknown): Promise<void> {
@@ -256,8 +266,6 @@ export class Runtime {
         abandon: () => this.abandon(),
       }),
     )
-    if (tenure.loss === undefined)
-      await steps.take('Giving the partitions back', () => this.#options.cluster?.finish())
     assembly.deadLetters.stop()
     // The last ping must not undo a reset that was noticed before.
     await steps.take('Applying the reset', () => reading.untilReset(), steps.leftMs(lastStepsMs))
@@ -265,6 +273,8 @@ export class Runtime {
     if (tenure.loss !== undefined) await assembly.closeResources(steps)
     else {
       await assembly.close(steps, async () => {
+        if (assembly.checkpointer.problem === undefined)
+          await steps.take('Giving the partitions back', () => this.#options.cluster?.finish())
         if (reading.hasBegun) await session.pingLast(Math.min(lastPingMs, steps.leftMs(lastStepsMs)))
       })
     }

@@ -1,5 +1,6 @@
 import { type KyInstance } from 'ky'
 import { requireDivisible } from '../cluster/require-divisible.ts'
+import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import { describeError, type Verdict } from '../errors/verdict.ts'
 import { type PlatformKnowledge } from '../lookups/platform-knowledge.ts'
 import { type CountedPlatform } from '../observe/facts/counted-platform.ts'
@@ -118,9 +119,32 @@ export class Tenure implements FactSources {
     return this.#whenLost.promise
   }
 
-  /** Resolves once the stream is being read. */
+  /**
+   * Resolves once the stream is being read.
+   *
+   * @throws if that is impossible, or if it is over already: then there is a {@link loss}.
+   */
   async begin(): Promise<void> {
-    const { hooks, files, stopping, lifecycle, cluster, onFailure } = this.#options
+    try {
+      await this.#begin()
+    } catch (error) {
+      if (this.#isOverWith(error)) this.#lose(error)
+      throw error
+    }
+  }
+
+  /** Closes everything without saving, because another copy does that now. */
+  async leave(steps: StopSteps): Promise<void> {
+    const { assembly, reading } = this
+    await steps.take('Ending the stream', () => reading.close())
+    await steps.take('Abandoning work', () => abandonWork(assembly.engine, steps.workMs, this.clock))
+    this.messages.stop()
+    this.stream.closed()
+    await assembly.closeResources(steps)
+  }
+
+  async #begin(): Promise<void> {
+    const { hooks, files, stopping, lifecycle, cluster } = this.#options
     const { assembly, reading } = this
     const signal = AbortSignal.any([stopping, this.#lost.signal])
     signal.throwIfAborted()
@@ -148,21 +172,11 @@ export class Tenure implements FactSources {
       void this.session.run(signal)
     } else {
       lifecycle.waitFor('the platform')
-      await cluster.begin(clusterStages(this, this.#options, signal), signal, onFailure)
+      await cluster.begin(clusterStages(this, this.#options, signal), signal, (error) => this.#fails(error))
       lifecycle.waitFor(undefined)
     }
     lifecycle.move('running')
     assembly.runInBackground(signal)
-  }
-
-  /** Closes everything without saving, because another copy does that now. */
-  async leave(steps: StopSteps): Promise<void> {
-    const { assembly, reading } = this
-    await steps.take('Ending the stream', () => reading.close())
-    await steps.take('Abandoning work', () => abandonWork(assembly.engine, steps.workMs, this.clock))
-    this.messages.stop()
-    this.stream.closed()
-    await assembly.closeResources(steps)
   }
 
   #waits(wait: StateWait): void {
@@ -182,11 +196,29 @@ export class Tenure implements FactSources {
     const { lifecycle, store } = this.#options
     if (lifecycle.state === 'standby') lifecycle.move('starting')
     this.#leader = store.lease === undefined ? undefined : copyName()
-    this.lease.guard(store.lease, (error) => {
-      this.assembly.halt()
-      this.#lost.abort(error)
-      this.#whenLost.resolve()
-    })
+    this.lease.guard(store.lease, (error) => this.#lose(error))
+  }
+
+  #lose(error: unknown): void {
+    this.assembly.halt()
+    this.#lost.abort(error)
+    this.#whenLost.resolve()
+  }
+
+  #fails(error: Error): void {
+    if (this.#isOverWith(error)) this.#lose(error)
+    else this.#options.onFailure(error)
+  }
+
+  /**
+   * Whether the server of the state failed after the state was opened. Opening it again waits for the server, or finds
+   * out what a person must fix.
+   */
+  #isOverWith(error: unknown): boolean {
+    if (this.#options.store.lease === undefined || !isStreamConnectorError(error)) return false
+    // Unlike a state on the platform that cannot be read.
+    const isUnreadable = error.code === 'STATE_UNREADABLE' && error.cause !== undefined
+    return isUnreadable || error.code === 'STATE_NOT_WRITTEN'
   }
 }
 

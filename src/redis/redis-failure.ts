@@ -1,5 +1,6 @@
 import { isStreamConnectorError } from '../errors/stream-connector-error.ts'
 import { StateError } from '../errors/state-error.ts'
+import { type LeaseAttempt } from '../store/acquire-lease.ts'
 
 type ConnectionErrorCode = 'DISCONNECTED' | 'NOANSWER' | 'READONLY' | 'CLOSED'
 
@@ -42,6 +43,16 @@ export function isAway(error: unknown): error is StateError {
   if (!isStreamConnectorError(error) || error.cause === undefined) return false
   const code = redisErrorCode(error.cause) ?? 'ERR'
   return !['NOAUTH', 'WRONGPASS', 'NOPERM', 'ERR', 'ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes(code)
+}
+
+/** Makes an attempt, whose outcome is that Redis is away if waiting may help. @throws what does not resolve by waiting. */
+export async function orAway<Held>(attempt: () => Promise<LeaseAttempt<Held>>): Promise<LeaseAttempt<Held>> {
+  try {
+    return await attempt()
+  } catch (error) {
+    if (!isAway(error)) throw error
+    return { away: error }
+  }
 }
 
 function reasonOf(error: unknown, setting: string): string {

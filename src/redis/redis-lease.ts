@@ -1,12 +1,12 @@
 import { StateError } from '../errors/state-error.ts'
-import { acquireLease, type LeaseAttempt } from '../store/acquire-lease.ts'
+import { acquireLease } from '../store/acquire-lease.ts'
 import { copyName } from '../store/copy-name.ts'
 import { RenewedLease } from '../store/renewed-lease.ts'
 import { type StateLease, type StateOpenOptions } from '../store/state-store.ts'
 import { systemClock, type Clock } from '../util/clock.ts'
 import { acquireScript, releaseScript, renewScript, tokenKeyOf } from './lease-scripts.ts'
 import { type RedisConnection } from './redis-connection.ts'
-import { isAway } from './redis-failure.ts'
+import { orAway } from './redis-failure.ts'
 
 /**
  * The right to work on what some keys of Redis stand for, until it is released or not renewed in time. One lease
@@ -124,17 +124,12 @@ export class RedisLease implements StateLease {
    * @throws the signal's reason; or a StateError if the lease is lost, or Redis refuses this user.
    */
   wait<T = void>(key: string, options: StateOpenOptions = {}, prepare?: () => Promise<T>): Promise<T> {
-    const attempt = async (): Promise<LeaseAttempt<T>> => {
-      try {
-        const holder = (await this.acquire([key])).get(key)
-        return holder === undefined ? { held: (await prepare?.()) as T } : { holder }
-      } catch (error) {
-        if (!isAway(error)) throw error
-        return { away: error }
-      }
+    const attempt = async () => {
+      const holder = (await this.acquire([key])).get(key)
+      return holder === undefined ? { held: (await prepare?.()) as T } : { holder }
     }
     // Whoever waits is awake: only the holder's clock counts.
-    return acquireLease(attempt, { ...options, clock: systemClock, ttlMs: this.#ttlMs })
+    return acquireLease(() => orAway(attempt), { ...options, clock: systemClock, ttlMs: this.#ttlMs })
   }
 
   /**

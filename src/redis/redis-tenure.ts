@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { StateError } from '../errors/state-error.ts'
+import { acquireLease } from '../store/acquire-lease.ts'
 import { type StateChanges, type StateOpening, type StateOpenOptions } from '../store/state-store.ts'
+import { systemClock } from '../util/clock.ts'
 import { commitArguments, type RedisCommand } from './commit-arguments.ts'
 import { commitKeysOf, commitScript, openScript, requestReplayScript } from './commit-script.ts'
 import { DeadLetterSequence } from './dead-letter-sequence.ts'
 import { RedisConnection } from './redis-connection.ts'
+import { orAway } from './redis-failure.ts'
 import { type RedisKeys, redisKeysOf } from './redis-keys.ts'
 import { leaseLost, RedisLease } from './redis-lease.ts'
 import { type HeldLease, type RedisStoreOptions } from './redis-store-options.ts'
@@ -72,10 +75,17 @@ export class RedisTenure {
   /** Finds the connector's state; acquires its lease and creates what is missing if access is exclusive. */
   async begin({ signal, onWait }: StateOpenOptions): Promise<StateOpening> {
     const over = AbortSignal.any([this.#ended.signal, ...(signal === undefined ? [] : [signal])])
+    const waiting = { signal: over, onWait }
     const opening =
-      this.#ownLease === undefined
-        ? await this.#prepare()
-        : await this.#ownLease.wait(this.keys.leader, { signal: over, onWait }, () => this.#prepare())
+      this.#ownLease !== undefined
+        ? await this.#ownLease.wait(this.keys.leader, waiting, () => this.#prepare())
+        : this.lease === undefined
+          ? await this.#prepare()
+          : await acquireLease(() => orAway(async () => ({ held: await this.#prepare() })), {
+              ...waiting,
+              clock: systemClock,
+              ttlMs: this.#timeoutMs,
+            })
     over.throwIfAborted()
     this.#isBegun = true
     return opening

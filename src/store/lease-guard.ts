@@ -10,7 +10,10 @@ export class LeaseGuard {
   /** @param onLost called when another copy may be working. */
   guard(lease: StateLease | undefined, onLost: (error: unknown) => void): void {
     this.#lease = lease
-    lease?.lost.addEventListener('abort', () => onLost(lease.lost.reason), { once: true })
+    if (lease === undefined) return
+    // It can be lost while the state is being opened.
+    if (lease.lost.aborted) onLost(lease.lost.reason)
+    else lease.lost.addEventListener('abort', () => onLost(lease.lost.reason), { once: true })
   }
 
   /** Whether there is a lease, and it is not held now. */

@@ -20,6 +20,12 @@ class LeasedStore extends MemoryStore {
   isHeld = true
   /** Another copy has taken it, which the next commit finds out. */
   isTakenUnnoticed = false
+  /** Openings that fail because another copy takes it over meanwhile. */
+  lossesWhileOpening = 0
+  /** Reads that fail because the server is away. */
+  failingReads = 0
+  /** Commits that fail because the server is away. */
+  failingCommits = 0
   commits = 0
   readonly #changed = new Condition()
   #lost = new AbortController()
@@ -36,6 +42,7 @@ class LeasedStore extends MemoryStore {
     })
     while (!this.isFree) await Promise.race([this.#changed.wait(), stop])
     stop.catch(() => {})
+    if (this.lossesWhileOpening-- > 0) throw new StateError('STATE_LOST', 'the other copy has taken over')
     const opening = await super.open(owner)
     const lost = (this.#lost = new AbortController())
     const isHeld = () => this.isHeld && !lost.signal.aborted
@@ -49,7 +56,14 @@ class LeasedStore extends MemoryStore {
     return opening
   }
 
+  override value(name: string): string | undefined {
+    if (this.failingReads-- > 0)
+      throw new StateError('STATE_UNREADABLE', 'the server is away', { cause: new Error('ECONNREFUSED') })
+    return super.value(name)
+  }
+
   override async commit(changes: StateChanges): Promise<void> {
+    if (this.failingCommits-- > 0) throw new StateError('STATE_NOT_WRITTEN', 'the server is away')
     if (this.isTakenUnnoticed) this.take()
     if (this.#lost.signal.aborted) throw this.#lost.signal.reason
     this.commits++
@@ -206,6 +220,47 @@ test('a copy can lose the lease again and again, also while it starts', async ()
   }
   await recorder.stop()
   await recorder.finished
+})
+
+test('a state that is lost while it is being opened is opened again, because nothing was done with it', async () => {
+  const { store, recorder, create } = await stage()
+  store.lossesWhileOpening = 2
+  await recorder.start()
+  await caughtUp(recorder)
+  const id = create(1)
+  await until('the event', () => recorder.callsOf(id).length > 0)
+  expect(recorder.notices.map(({ kind }) => kind)).not.toContain('lease-lost')
+})
+
+test('a copy whose server fails just after the state was opened starts over, and says why', async () => {
+  const { store, recorder, create } = await stage()
+  store.failingReads = 1
+  const started = recorder.start()
+  await until('the second try', () => recorder.life.length === 1, 10_000)
+  await started
+  await caughtUp(recorder)
+  const id = create(1)
+  await until('the event', () => recorder.callsOf(id).length > 0)
+  expect(recorder.lines).toContainEqual(
+    expect.objectContaining({
+      level: 'error',
+      message: 'The server of the state failed; starting over',
+      attributes: { error: 'the server is away (ECONNREFUSED)' },
+    }),
+  )
+})
+
+test('a stop saves the state once its server is back, if that is within the grace period', async () => {
+  const { store, recorder, create } = await stage()
+  await recorder.start()
+  await caughtUp(recorder)
+  const id = create(1)
+  await until('the event', () => recorder.callsOf(id).length > 0)
+  store.failingCommits = 3
+  await recorder.stop()
+  await recorder.finished
+  expect(recorder.status().state).toBe('stopped')
+  expect(store.failingCommits).toBeLessThanOrEqual(0)
 })
 
 test('a stop just after the loss of the lease ends well, without a last word to the platform', async () => {
