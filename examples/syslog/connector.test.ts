@@ -1,5 +1,8 @@
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { dirname, join } from 'node:path'
+import { createServer as createTlsServer } from 'node:tls'
 import { MemoryStore, silentLogger } from 'opencti-stream-connector'
 import {
   acceptTarget,
@@ -147,6 +150,35 @@ describe('what a receiver has not read', () => {
     expect([...(await server.read()).keys()].toSorted()).toEqual(made.toSorted())
     expect(isBroken).toBe(false)
     expect(await stage.deadLetters()).toEqual([])
+  })
+
+  test('is sent again if the receiver threw it away while it shut down in good order', async () => {
+    // As rsyslog does: it has read the messages, ends every connection as TLS wants it, and takes no other one.
+    const folder = dirname(server.env['SYSLOG_SSL_CA']!)
+    const [cert, key] = await Promise.all(
+      ['server.pem', 'server.key'].map((name) => readFile(join(folder, name))),
+    )
+    let isBack = false
+    let kept = ''
+    const receiver = createTlsServer({ cert, key }, (session) => {
+      session.on('error', () => {})
+      session.on('data', (piece) => {
+        if (isBack) return void (kept += piece)
+        receiver.close()
+        session.end()
+      })
+    })
+    await using other = await listening(receiver)
+    await using stage = await begin({ SYSLOG_URL: other.url, CONNECTOR_OUTAGE_PROBE_MIN_MS: '20' })
+    const made = Array.from({ length: 20 }, () => stage.create({}).id)
+    await eventually(() => {
+      const { retries, delivered } = stage.connector.status()
+      return retries + delivered
+    }).toBeGreaterThan(0)
+    isBack = true
+    receiver.listen(Number(new URL(other.url).port), '127.0.0.1')
+    await eventually(() => stage.connector.status().delivered).toBe(made.length)
+    expect(made.filter((id) => !kept.includes(id))).toEqual([])
   })
 
   test('is not known from a receiver that never ends a connection in good order, and check() says so', async () => {

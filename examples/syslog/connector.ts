@@ -85,13 +85,18 @@ export class SyslogConnector extends StreamConnector<typeof settings, ThreatReco
   transform = (entity: Entity) => recordOf(entity)
 
   override async flush(operations: readonly Operation[]): Promise<FlushResult[]> {
-    const { max_message_bytes: maxBytes } = this.settings.syslog
+    const { syslog } = this.settings
+    const { max_message_bytes: maxBytes } = syslog
     const messages = operations.map((operation) => this.#messageOf(operation))
     const frames = messages
       .filter((each) => bytesOf(each) <= maxBytes)
       .map((each) => `${bytesOf(each)} ${each}`)
-    if (frames.length > 0)
-      await exchange(frames.join(''), this.settings.syslog, operations[0]!.context.signal)
+    if (frames.length > 0) {
+      const { signal } = operations[0]!.context
+      await exchange(frames.join(''), syslog, signal)
+      // While it shuts down, a receiver throws away what it has read, and still ends each connection in good order. It takes no other.
+      await exchange('', syslog, signal)
+    }
     return messages.map((message) =>
       bytesOf(message) <= maxBytes
         ? 'ok'

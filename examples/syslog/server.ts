@@ -182,7 +182,13 @@ function parseCef(text: string): Record<string, string> {
   return fields
 }
 
-/** https://www.rsyslog.com/doc/configuration/modules/imtcp.html */
+/**
+ * https://www.rsyslog.com/doc/configuration/modules/imtcp.html
+ *
+ * Without a queue, the thread that reads a message also writes it, before it answers the end of the connection. With one, rsyslog before
+ * 8.2602 loses messages right after its start, or writes them into a connection: it closes each socket twice, and the second time that
+ * can be the file, which another thread has just opened (https://github.com/rsyslog/rsyslog/pull/6375).
+ */
 function configuration(
   folder: string,
   { port = 0, asksForCertificate = false, driver = 'ossl' }: RsyslogOptions,
@@ -194,6 +200,7 @@ function configuration(
   DefaultNetstreamDriverCertFile="${folder}/server.pem"
   DefaultNetstreamDriverKeyFile="${folder}/server.key"
 )
+main_queue(queue.type="Direct")
 module(
   load="imtcp"
   StreamDriver.Name="${driver}"
