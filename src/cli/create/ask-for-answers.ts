@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises'
 import { note } from '../output.ts'
 import { CommandFailed } from '../run-command-line.ts'
+import { folderProblem } from './folder-problem.ts'
 import { type PackagedExample, usualExample } from './packaged-example.ts'
 
 /** What a repository is made from. */
@@ -35,7 +36,7 @@ export async function askForAnswers(
     return answer.trim() === '' ? usual : answer.trim()
   }
   try {
-    const folder = known.folder ?? (await ask('Folder, which is also the name', 'my-connector'))
+    const folder = known.folder ?? (await askForFolder(ask))
     const from = known.from ?? (await askForExample(ask, examples))
     const isJavaScript = known.isJavaScript ?? /^j/i.test(await ask('TypeScript or JavaScript', 'TypeScript'))
     return { folder, from, isJavaScript }
@@ -45,6 +46,15 @@ export async function askForAnswers(
     throw new CommandFailed()
   } finally {
     terminal.close()
+  }
+}
+
+async function askForFolder(ask: Ask): Promise<string> {
+  for (;;) {
+    const folder = await ask('Folder, which is also the name', 'my-connector')
+    const problem = await folderProblem(folder)
+    if (problem === undefined) return folder
+    note(problem)
   }
 }
 

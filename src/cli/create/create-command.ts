@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs'
-import { chmod, copyFile, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { writeLine } from '../output.ts'
 import { exitCodeHelp } from '../run-command-line.ts'
 import { askForAnswers } from './ask-for-answers.ts'
+import { folderProblem } from './folder-problem.ts'
 import { installationOf, type PackagedExample, packagedExamples, usualExample } from './packaged-example.ts'
 import { repositoryFiles } from './repository-files.ts'
 import { sdkSpec } from './sdk-spec.ts'
@@ -56,6 +56,8 @@ async function create(given: string | undefined, options: CreateOptions, command
     from: options.from,
     isJavaScript: options.javascript ?? (options.typescript === true ? false : undefined),
   }
+  const problem = given === undefined ? undefined : await folderProblem(given)
+  if (problem !== undefined) command.error(problem)
   const isComplete = known.folder !== undefined && known.from !== undefined
   if (!isComplete && !hasTerminal()) {
     const complete = `opencti-stream create ${known.folder ?? 'my-connector'} --from ${known.from ?? usualExample}`
@@ -67,8 +69,6 @@ async function create(given: string | undefined, options: CreateOptions, command
   const example = examples.get(answers.from)
   if (example === undefined) command.error(`There is no example "${answers.from}". There are: ${names}.`)
   const folder = resolve(answers.folder)
-  const problem = await problemOf(folder)
-  if (problem !== undefined) command.error(problem)
   const { spec, tarball } = await sdkSpec(folder, options.sdk)
   const { isJavaScript } = answers
   const files = await repositoryFiles({ name: basename(folder), example, sdk: spec, isJavaScript })
@@ -79,18 +79,6 @@ async function create(given: string | undefined, options: CreateOptions, command
 
 function hasTerminal(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true
-}
-
-/** Why there can be no repository in this folder. */
-async function problemOf(folder: string): Promise<string | undefined> {
-  const name = basename(folder)
-  if (!/^[a-z0-9][a-z0-9._-]{0,213}$/.test(name))
-    return `"${name}" cannot be the name of a package. Use lowercase letters, digits, and dashes.`
-  if (!existsSync(folder)) return undefined
-  const content = await readdir(folder).catch(() => undefined)
-  if (content === undefined) return `${folder} is a file. Name a folder that does not exist yet.`
-  if (content.every((entry) => entry === '.git')) return undefined
-  return `${folder} is not empty. Name a folder that does not exist yet.`
 }
 
 async function writeRepository(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
@@ -111,7 +99,7 @@ function nextSteps(
   const steps = [
     [`cd ${relative(process.cwd(), folder) || '.'}`, ''],
     ['npm install', ''],
-    ['npm test', `starts ${opencti.target}, and tries to make the connector lose something`],
+    ['npm test', `tries to make the connector lose something, against ${opencti.target}`],
     ['npm run dev', 'runs the connector on a simulated platform that changes all the time'],
     ['cp .env.sample .env', 'then fill it in'],
     ['npm run check', 'says what is missing or wrong'],

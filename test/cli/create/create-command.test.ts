@@ -110,28 +110,51 @@ test('.env.sample has each setting of config.yml.sample, with its remarks', asyn
   expect(sample).toContain('MY_CONNECTOR_API_KEY=a-key-for-trying-it\n')
 })
 
-test('create asks three questions on a terminal', async () => {
-  const cwd = await temporaryFolder()
-  // "script" of util-linux gives it a terminal.
-  const command = `'${process.execPath}' '${main}' create`
-  const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
-    cwd,
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
+/** Runs `create` on a terminal, which `script` of util-linux gives it. */
+function createOnTerminal(words: string, cwd: string) {
+  const child = spawn(
+    'script',
+    ['--quiet', '--return', '--command', `'${process.execPath}' '${main}' create ${words}`, '/dev/null'],
+    { cwd, stdio: ['pipe', 'pipe', 'inherit'] },
+  )
   onTestFinished(() => void child.kill('SIGKILL'))
-  let shown = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (shown += text))
+  const terminal = { shown: '', ended: once(child, 'close') }
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (terminal.shown += text))
   const answer = async (question: string, text: string) => {
-    await expect.poll(() => shown, { timeout: 20_000 }).toContain(question)
+    await expect.poll(() => terminal.shown, { timeout: 20_000 }).toContain(question)
     child.stdin.write(`${text}\n`)
   }
-  await answer('Folder, which is also the name (my-connector): ', 'asked')
-  await answer('by number or name (webhook): ', 'nothing')
-  await answer('There is no example "nothing"', String(exampleNames.indexOf('siem') + 1))
-  await answer('TypeScript or JavaScript (TypeScript): ', 'j')
-  expect(await once(child, 'close')).toEqual([0, null])
-  expect(shown).toContain('Created asked from siem, in JavaScript.')
+  return Object.assign(terminal, { answer })
+}
+
+test('create asks three questions on a terminal', async () => {
+  const cwd = await temporaryFolder()
+  const terminal = createOnTerminal('', cwd)
+  await terminal.answer('Folder, which is also the name (my-connector): ', 'asked')
+  await terminal.answer('by number or name (webhook): ', 'nothing')
+  await terminal.answer('There is no example "nothing"', String(exampleNames.indexOf('siem') + 1))
+  await terminal.answer('TypeScript or JavaScript (TypeScript): ', 'j')
+  expect(await terminal.ended).toEqual([0, null])
+  expect(terminal.shown).toContain('Created asked from siem, in JavaScript.')
   expect(await readdir(join(cwd, 'asked'))).toContain('connector.js')
+}, 60_000)
+
+test('create refuses a folder before it asks anything else', async () => {
+  const cwd = await temporaryFolder()
+  await mkdir(join(cwd, 'full'))
+  await writeFile(join(cwd, 'full/notes.txt'), 'mine')
+  const named = createOnTerminal('full', cwd)
+  expect(await named.ended).toEqual([2, null])
+  expect(named.shown).toMatch(/full is not empty/)
+  expect(named.shown).not.toContain('What to begin with')
+  const asked = createOnTerminal('', cwd)
+  await asked.answer('Folder, which is also the name (my-connector): ', 'full')
+  await asked.answer('full is not empty. Name a folder that does not exist yet.', 'not full')
+  await asked.answer('"not full" cannot be the name of a package', 'other')
+  await asked.answer('by number or name (webhook): ', '')
+  await asked.answer('TypeScript or JavaScript (TypeScript): ', '')
+  expect(await asked.ended).toEqual([0, null])
+  expect(await readdir(cwd)).toEqual(['full', 'other'])
 }, 60_000)
 
 test('--sdk takes a folder, a version, and a tarball, which it copies into the repository', async () => {
