@@ -30,7 +30,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // For the processes that the tests start: an example imports the package by its name.
     env: { NODE_OPTIONS: `--import ${pathToFileURL(path('./scripts/resolve-package.ts')).href}` },
-    testTimeout: 30_000,
+    // Experiments at full size take their time on a busy machine, and none of them is about that.
+    testTimeout: process.env['CHAOS'] === 'full' ? 180_000 : 30_000,
     hookTimeout: 30_000,
     pool: 'forks',
     // Two at least: half of the time of the tests is waiting.
