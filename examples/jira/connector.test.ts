@@ -169,8 +169,22 @@ test('never takes an issue for gone because the API token was revoked', async ()
   server.revoke()
   simulator.delete(report.id)
   await expect.poll(() => connector.status().retries, until).toBeGreaterThan(1)
-  server.revoke(false)
+  server.revoke(0)
   await expect.poll(() => issuesOf(server, report)[0]?.status, until).toBe("Won't do")
+})
+
+test.for([1, 2, 3])('… not even if that was taken back after %i requests', async (requests) => {
+  const { server, connector } = await connected()
+  const report = simulator.create(buildReport([]))
+  await expect.poll(() => connector.status().delivered, until).toBe(1)
+  server.revoke(requests)
+  simulator.update(report.id, { name: 'Renamed' })
+  await expect.poll(() => connector.status().delivered, until).toBe(2)
+  expect(issuesOf(server, report)).toMatchObject([{ fields: { summary: 'Renamed' } }])
+  server.revoke(requests)
+  simulator.delete(report.id)
+  await expect.poll(() => connector.status().delivered, until).toBe(3)
+  expect(issuesOf(server, report)).toMatchObject([{ status: "Won't do" }])
 })
 
 test('keeps to the limit that Jira sets, and gives nothing up', async () => {

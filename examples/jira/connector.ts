@@ -3,6 +3,7 @@ import {
   type Entity,
   type EventContext,
   PermanentError,
+  RetryableError,
   StreamConnector,
   defineSettings,
   descriptionOf,
@@ -77,7 +78,11 @@ export class JiraConnector extends StreamConnector<typeof settings, Fields> {
     hooks: {
       afterResponse: [
         async ({ request, response }) => {
-          if (response.status === 404 && !request.url.endsWith('/myself')) await this.#jira.get('myself')
+          if (response.status !== 404 || request.url.endsWith('/myself')) return
+          await this.#jira.get('myself')
+          // They may have become right only in between. Whether an issue is there, only #read decides.
+          if (/\/issue\/[^/]+\/transitions$/.test(request.url) || request.method === 'PUT')
+            throw new RetryableError('Jira says that an issue does not exist which was there a moment ago.')
         },
       ],
     },
@@ -206,10 +211,13 @@ export class JiraConnector extends StreamConnector<typeof settings, Fields> {
     return { source_name: 'Jira', external_id: key, url: `${this.#site}/browse/${key}` }
   }
 
+  /** An issue is only gone if Jira says so between two requests with the right credentials. */
   async #read(key: string, signal: AbortSignal): Promise<Issue['fields']> {
-    const searchParams = { fields: 'labels,status' }
-    const { fields } = await this.#jira.get(`issue/${key}`, { searchParams, signal }).json<Issue>()
-    return fields
+    const asked = { searchParams: { fields: 'labels,status' }, signal }
+    const throwHttpErrors = (status: number) => status !== 404
+    const first = await this.#jira.get(`issue/${key}`, { ...asked, throwHttpErrors })
+    const answer = first.ok ? first : await this.#jira.get(`issue/${key}`, asked)
+    return (await answer.json<Issue>()).fields
   }
 
   /** Takes the transition to a status that is wanted. Which ones there are depends on the present status. */

@@ -89,7 +89,7 @@ export class JiraServer implements AsyncDisposable {
   readonly #server = createServer((request, response) => void this.#serve(request, response))
   #requests = 0
   #last = 0
-  #isRevoked = false
+  #revokedRequests = 0
 
   constructor(options: JiraServerOptions = {}) {
     this.#options = options
@@ -140,9 +140,9 @@ export class JiraServer implements AsyncDisposable {
     this.#writes.length = 0
   }
 
-  /** Somebody revokes the API token, or takes that back. */
-  revoke(isRevoked = true): void {
-    this.#isRevoked = isRevoked
+  /** Somebody revokes the API token, and takes that back after so many requests. */
+  revoke(requests = Number.POSITIVE_INFINITY): void {
+    this.#revokedRequests = requests
   }
 
   /** Somebody moves an issue. */
@@ -177,7 +177,8 @@ export class JiraServer implements AsyncDisposable {
     // Wrong credentials are nobody's: what anybody may ask is answered without them, and an issue that nobody may see is not there
     // (https://jira.atlassian.com/browse/JRACLOUD-93811, https://jira.atlassian.com/browse/JRACLOUD-94680).
     const known = Buffer.from(`${this.username}:${this.password}`).toString('base64')
-    const isKnown = !this.#isRevoked && request.headers.authorization === `Basic ${known}`
+    const isRevoked = this.#revokedRequests > 0 && this.#revokedRequests-- > 0
+    const isKnown = !isRevoked && request.headers.authorization === `Basic ${known}`
     const sent = (body === '' ? {} : JSON.parse(body)) as Sent
     if (what === 'search') return this.#search(rest, isKnown, method === 'GET' ? searchParams : sent)
     if (what === 'myself') return isKnown ? [200, { emailAddress: this.username }] : unauthorized
