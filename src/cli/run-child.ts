@@ -12,12 +12,13 @@ export async function runChild(
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<number> {
-  const child = spawn(program, words, { env, stdio: 'inherit' })
-  const stop = () => {
-    // A terminal has sent Ctrl-C to both, and a second signal would end it at once.
-    if (signal.reason !== 'SIGINT' || process.stdin.isTTY !== true) child.kill('SIGTERM')
-  }
+  // A terminal sends Ctrl-C to everybody in the group, and "node --watch" passes it on as well: a connector that gets it twice gives up.
+  const detached = process.stdin.isTTY === true
+  const child = spawn(program, words, { env, stdio: 'inherit', detached })
+  const stop = () => void child.kill('SIGTERM')
   signal.addEventListener('abort', stop)
+  // A second Ctrl-C ends this process at once.
+  process.once('exit', stop)
   try {
     const [code] = (await once(child, 'close')) as [number | null]
     return code ?? 1
@@ -25,5 +26,6 @@ export async function runChild(
     throw new Error(`${program} cannot be started: ${(error as Error).message}`, { cause: error })
   } finally {
     signal.removeEventListener('abort', stop)
+    process.off('exit', stop)
   }
 }

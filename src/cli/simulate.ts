@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { buildKnowledgeBase } from '../testing/builders/build-knowledge-base.ts'
+import { simulatedFolderPrefix } from '../store/state-folder-note.ts'
 import { type StixSource } from '../testing/knowledge/bundle.ts'
 import { LiveChanges } from '../testing/live-changes.ts'
 import { connectorCapabilities } from '../testing/live/access.ts'
@@ -143,7 +144,7 @@ async function runOn(
   command: readonly [string, ...string[]],
   signal: AbortSignal,
 ): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'opencti-simulate-'))
+  const folder = await mkdtemp(join(tmpdir(), simulatedFolderPrefix))
   try {
     const usual = { CONNECTOR_LOG_LEVEL: 'info', CONNECTOR_STATE_DIR: folder }
     const code = await runChild(command, { ...usual, ...process.env, ...environment }, signal)

@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { nearestExisting, type StateFolder } from './state-folder.ts'
 
+/** Beginning of the names of the folders in the folder for temporary files that `simulate` makes for a connector, and removes. */
+export const simulatedFolderPrefix = 'opencti-simulate-'
+
 /** A warning about the state folder. */
 export interface StateFolderNote {
   /** One line: what is the case, what it can lose, and what to do. */
@@ -23,7 +26,8 @@ const containerMarks = ['/.dockerenv', '/run/.containerenv']
 
 /**
  * Warns about a state folder that looks as if it disappears with its container, on reboot, or on cleanup of
- * temporary files, or that replaces another one. `undefined` if there is nothing to report.
+ * temporary files, or that replaces another one. `undefined` if there is nothing to report, or if it is that of a
+ * simulated platform, which disappears as well.
  *
  * @param surroundings defaults to those of this process.
  */
@@ -42,6 +46,7 @@ export function stateFolderNote(
     // Startup fails and explains why.
     return undefined
   }
+  if (place.startsWith(join(realOf(tmpdir()), simulatedFolderPrefix))) return undefined
   const isTemporary = [tmpdir(), '/tmp', '/var/tmp'].some((folder) => isWithin(place, realOf(folder)))
   const why = isTemporary ? 'is temporary' : whyPassing(place, surroundings)
   const name = isFallback ? `The state folder (${path}, because ./state is not writable)` : 'The state folder'

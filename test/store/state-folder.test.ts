@@ -1,7 +1,8 @@
 import { chmod, chown, mkdir, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { stateFolderNote } from '../../src/store/state-folder-note.ts'
+import { simulatedFolderPrefix, stateFolderNote } from '../../src/store/state-folder-note.ts'
 import { chosenAs } from './children/chosen-as.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
@@ -124,6 +125,11 @@ test('reports a temporary folder, as serious only if it was not configured', () 
     isGrave: true,
     message: expect.stringContaining('/tmp/a, because ./state is not writable') as string,
   })
+})
+
+test('does not report the folder that simulate makes, because its platform is gone as well', () => {
+  const path = join(tmpdir(), `${simulatedFolderPrefix}abc`)
+  expect(stateFolderNote({ path, isFallback: false }, within(root))).toBeUndefined()
 })
 
 test('does not report a volume or a disk', () => {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { runCli } from '../fixtures/run-cli.ts'
 import { connectorCapabilities } from '../../src/testing/live/access.ts'
@@ -128,3 +129,30 @@ test('says what is wrong with a file that is not a bundle', async () => {
   expect(code).not.toBe(0)
   expect(output.error).toContain('is not a STIX bundle')
 })
+
+test('Ctrl-C in a terminal stops the program once, also under node --watch, and waits until it has ended', async () => {
+  const cwd = await temporaryFolder()
+  await writeFile(
+    join(cwd, 'program.mjs'),
+    `for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => {
+      console.log('stopped by a signal')
+      setTimeout(() => { console.log('ended well'); process.exit() }, 500)
+    })
+    setInterval(() => {}, 1000)
+    console.log('ready')`,
+  )
+  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+  const words = [process.execPath, main, 'simulate', '--', process.execPath, '--watch', 'program.mjs']
+  // "script" of util-linux gives it a terminal.
+  const child = spawn('script', ['--quiet', '--return', '--command', words.join(' '), '/dev/null'], {
+    cwd,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  children.push(child)
+  let shown = ''
+  child.stdout.on('data', (chunk) => (shown += String(chunk)))
+  await until(() => shown.includes('ready'), child)
+  child.stdin.write('\u0003')
+  expect(await once(child, 'close')).toEqual([0, null])
+  expect(shown.match(/stopped by a signal|ended well/g)).toEqual(['stopped by a signal', 'ended well'])
+}, 60_000)
