@@ -16,13 +16,13 @@ import { median, Table } from './table.ts'
 /**
  * `npm run bench`: the connector's speed compared with other clients of the same stream. Each measurement runs in a separate
  * process. The measurements of a table take turns, and ratios are of the same round, so other load affects all of them.
- *
- * - `--full`: more events and rounds, and the long tests of memory. Half an hour instead of a few minutes.
- * - `--only <group>`: one group of tables: start, events, shapes, catchUp, targets, observables, claims, states, or memory.
- * - `--profile`: only shows where the time of an event goes.
- * - `--json <file>`: also writes the figures, the machine, and the versions.
- * - `--python <program>`: a Python with pycti.
  */
+const usage = `Usage: npm run bench -- [options]
+  --full              more events and rounds, and the long tests of memory: half an hour instead of a few minutes
+  --only <group>      one group of tables: start, events, shapes, catchUp, targets, observables, claims, states, or memory
+  --profile           only shows where the time of an event goes
+  --json <file>       also writes the figures, the machine, and the versions
+  --python <program>  a Python with pycti; python3 by default`
 const { values: options } = parseArgs({
   options: {
     full: { type: 'boolean', default: false },
@@ -30,8 +30,13 @@ const { values: options } = parseArgs({
     profile: { type: 'boolean', default: false },
     json: { type: 'string' },
     python: { type: 'string', default: 'python3' },
+    help: { type: 'boolean', default: false },
   },
 })
+if (options.help) {
+  console.log(usage)
+  process.exit()
+}
 const { full } = options
 const events = full ? 100_000 : 40_000
 const rounds = full ? 7 : 3
