@@ -51,8 +51,8 @@ export class IdMap {
   }
 
   /**
-   * All entities by key, one line of JSON each, without line break. Read in pages; concurrent changes by a
-   * running connector may or may not be included.
+   * All entities, one line of JSON each, without line break. Read in pages; concurrent changes by a running
+   * connector may or may not be included.
    *
    * @throws StateError if the state cannot be read.
    */

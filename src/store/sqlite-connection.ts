@@ -1,6 +1,7 @@
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
+import { compactId } from './compact-id.ts'
 import { openDatabase } from './sqlite-lock.ts'
 import { prepareStatements, type SqliteStatements, entitiesAtOnce } from './sqlite-statements.ts'
 import { type StateChanges, type EntityRecord } from './state-store.ts'
@@ -151,7 +152,7 @@ export function applyChanges(statements: SqliteStatements, changes: StateChanges
     statements.removeDepartures.run()
   }
   putEntities(statements, changes.putEntities ?? [])
-  for (const key of changes.deleteEntities ?? []) statements.deleteEntity.run(key)
+  for (const key of changes.deleteEntities ?? []) statements.deleteEntity.run(compactId(key))
   for (const { entity, key, item } of changes.putClaims ?? []) statements.putClaim.run(entity, key, item)
   for (const { entity, key } of changes.deleteClaims ?? []) statements.deleteClaim.run(entity, key)
   for (const { key, externalId, item } of changes.putItems ?? [])

@@ -1,3 +1,5 @@
+import { compactId, textOfId } from './compact-id.ts'
+import { compactPosition, textOfPosition } from './compact-position.ts'
 import {
   type Claim,
   type DeadLetter,
@@ -9,17 +11,17 @@ import {
 type Row = Readonly<Record<string, unknown>>
 
 /** A value for a `?` in SQL. */
-export type Parameter = string | number | null | Uint8Array
+export type Parameter = string | number | bigint | null | Uint8Array
 
 /** Columns of {@link entityOfRow} and {@link pushEntityParameters}, in order. */
 export const entityColumns = 'key, stix_id, external_id, position, expires_at_ms, route, caught_up_ms'
 
 export function pushEntityParameters(parameters: Parameter[], entity: EntityRecord): void {
   parameters.push(
-    entity.key,
-    entity.stixId,
-    entity.externalId ?? null,
-    entity.position ?? null,
+    compactId(entity.key),
+    compactId(entity.stixId),
+    entity.externalId === undefined ? null : compactId(entity.externalId),
+    entity.position === undefined ? null : compactPosition(entity.position),
     entity.expiresAtMs ?? null,
     entity.route ?? null,
     entity.caughtUpMs ?? null,
@@ -27,19 +29,21 @@ export function pushEntityParameters(parameters: Parameter[], entity: EntityReco
 }
 
 /** @param key the key if already known, so that it need not be read. */
-export function entityOfRow(row: Row, key = row['key'] as string): EntityRecord {
+export function entityOfRow(row: Row, key = idOf(row['key'])): EntityRecord {
   const entity: { -readonly [K in keyof EntityRecord]: EntityRecord[K] } = {
     key,
-    stixId: row['stix_id'] as string,
+    stixId: idOf(row['stix_id']),
   }
   // Missing rather than undefined, so that both stores return the same.
-  if (row['external_id'] !== null) entity.externalId = row['external_id'] as string
-  if (row['position'] !== null) entity.position = row['position'] as string
+  if (row['external_id'] !== null) entity.externalId = idOf(row['external_id'])
+  if (row['position'] !== null) entity.position = textOfPosition(row['position'] as number | string)
   if (row['expires_at_ms'] !== null) entity.expiresAtMs = row['expires_at_ms'] as number
   if (row['route'] !== null) entity.route = row['route'] as string
   if (row['caught_up_ms'] !== null) entity.caughtUpMs = row['caught_up_ms'] as number
   return entity
 }
+
+const idOf = (value: unknown) => textOfId(value as string | Uint8Array)
 
 export function claimOfRow(row: Row): Claim {
   return { entity: row['entity'] as string, key: row['key'] as string, item: row['item'] as string }

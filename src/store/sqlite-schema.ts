@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { compactEntities } from './compact-entities.ts'
 import { StateError } from '../errors/state-error.ts'
 import { corruptState } from './sqlite-failure.ts'
 
@@ -9,7 +10,7 @@ const applicationId = 0x4f435343
  * Migrations from version n to n + 1 (SQLite's `user_version`). Only append: existing files have run the
  * older ones.
  */
-const migrations: readonly string[] = [
+export const migrations: readonly (string | ((database: DatabaseSync) => void))[] = [
   `
   CREATE TABLE meta (
     name TEXT PRIMARY KEY,
@@ -120,6 +121,7 @@ const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX item_external_id ON item (external_id) WHERE external_id IS NOT NULL;
   `,
+  compactEntities,
 ]
 
 /** Schema version of this package. */
@@ -151,10 +153,14 @@ export function migrate(database: DatabaseSync, options: { fileName: string; may
       `The state file ${fileName} is incomplete or from an older version. Start the connector once to update it.`,
     )
   }
+  // New indexes are sorted in memory, because a container may have no place for temporary files.
+  database.exec('PRAGMA temp_store = MEMORY; PRAGMA synchronous = FULL; BEGIN IMMEDIATE')
   // Before the first table, so that our files always carry the mark.
-  database.exec('PRAGMA synchronous = FULL; BEGIN IMMEDIATE')
   database.exec(`PRAGMA application_id = ${applicationId}`)
-  for (const migration of migrations.slice(version)) database.exec(migration)
+  for (const migration of migrations.slice(version)) {
+    if (typeof migration === 'string') database.exec(migration)
+    else migration(database)
+  }
   database.exec(`PRAGMA user_version = ${schemaVersion}; COMMIT`)
 }
 

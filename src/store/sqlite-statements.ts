@@ -17,7 +17,7 @@ const withoutKey = entityColumns.replace('key, ', '')
 /** Once forced, always forced: a later request for all letters must not undo that. */
 const keepForced = "ON CONFLICT (id) DO UPDATE SET kind = iif(kind = 'forced', 'forced', excluded.kind)"
 
-/** Entities per statement. SQLite allows 32,766 parameters, but more than these gain nothing. */
+/** Entities per statement that writes or reads several. SQLite allows 32,766 parameters, but more than these gain nothing. */
 export const entitiesAtOnce = 20
 
 const putEntities = (rows: number) =>
@@ -50,9 +50,10 @@ export function prepareStatements(database: DatabaseSync) {
     deleteValue: database.prepare('DELETE FROM value WHERE name = ?'),
 
     entity: database.prepare(`SELECT ${withoutKey} FROM entity WHERE key = ?`),
-    // CROSS JOIN keeps the order of the tables: from the keys to the entities.
+    // CROSS JOIN keeps the order of the tables: from the keys to the entities. NULL matches none.
     entitiesOf: database.prepare(
-      `SELECT asked.key AS place, ${withoutKey} FROM json_each(?) AS asked CROSS JOIN entity ON entity.key = asked.value`,
+      `WITH asked (place, key) AS (VALUES ${Array.from({ length: entitiesAtOnce }, (_, place) => `(${place}, ?)`).join(', ')})
+       SELECT place, ${withoutKey} FROM asked CROSS JOIN entity USING (key)`,
     ),
     firstEntities: database.prepare(`SELECT ${entityColumns} FROM entity ORDER BY key LIMIT ?`),
     entitiesAfter: database.prepare(`SELECT ${entityColumns} FROM entity WHERE key > ? ORDER BY key LIMIT ?`),

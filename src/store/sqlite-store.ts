@@ -3,11 +3,12 @@ import { basename, resolve } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { StateError } from '../errors/state-error.ts'
 import { openStateFile, SqliteConnection } from './sqlite-connection.ts'
+import { compactId } from './compact-id.ts'
 import { stateFailure } from './sqlite-failure.ts'
 import { createPrivateFile, isBusy, SqliteLock } from './sqlite-lock.ts'
 import { claimOfRow, deadLetterOfRow, entityOfRow, itemOfRow } from './sqlite-rows.ts'
 import { claim, migrate } from './sqlite-schema.ts'
-import { type SqliteStatements } from './sqlite-statements.ts'
+import { entitiesAtOnce, type SqliteStatements } from './sqlite-statements.ts'
 import { lockFileOf, stateFileOf } from './state-file.ts'
 import { SqliteThread } from './sqlite-thread.ts'
 import { type Claim, type ClaimPlace, type DeadLetter, type EntityRecord } from './state-store.ts'
@@ -106,7 +107,7 @@ export class SqliteStore implements StateStore {
 
   entity(key: string): EntityRecord | undefined {
     return this.#read((statements) => {
-      const row = statements.entity.get(key)
+      const row = statements.entity.get(compactId(key))
       return row === undefined ? undefined : entityOfRow(row, key)
     })
   }
@@ -114,16 +115,21 @@ export class SqliteStore implements StateStore {
   entitiesOf(keys: readonly string[]): readonly (EntityRecord | undefined)[] {
     return this.#read(({ entitiesOf }) => {
       const records = keys.map((): EntityRecord | undefined => undefined)
-      for (const row of entitiesOf.all(JSON.stringify(keys))) {
-        const index = row['place'] as number
-        records[index] = entityOfRow(row, keys[index])
+      for (let start = 0; start < keys.length; start += entitiesAtOnce) {
+        const ids = Array.from({ length: entitiesAtOnce }, (_, place) => idOrNull(keys[start + place]))
+        for (const row of entitiesOf.all(...ids)) {
+          const index = start + (row['place'] as number)
+          records[index] = entityOfRow(row, keys[index])
+        }
       }
       return records
     })
   }
 
   entitiesAt(externalId: string): readonly EntityRecord[] {
-    return this.#read(({ entitiesAt }) => entitiesAt.all(externalId).map((row) => entityOfRow(row)))
+    return this.#read(({ entitiesAt }) =>
+      entitiesAt.all(compactId(externalId)).map((row) => entityOfRow(row)),
+    )
   }
 
   async entities(page: { afterKey?: string | undefined; limit: number }): Promise<readonly EntityRecord[]> {
@@ -131,7 +137,7 @@ export class SqliteStore implements StateStore {
       const rows =
         page.afterKey === undefined
           ? firstEntities.all(page.limit)
-          : entitiesAfter.all(page.afterKey, page.limit)
+          : entitiesAfter.all(compactId(page.afterKey), page.limit)
       return rows.map((row) => entityOfRow(row))
     })
   }
@@ -307,6 +313,8 @@ export interface SqliteStoreOptions {
 function notOpen(code: 'STATE_UNREADABLE' | 'STATE_NOT_WRITTEN'): StateError {
   return new StateError(code, 'The state was used before it was opened or after it was closed.')
 }
+
+const idOrNull = (text: string | undefined) => (text === undefined ? null : compactId(text))
 
 /** Arrays instead of generators, so that changes can be retried and sent to another thread. */
 function withArrays(changes: StateChanges) {

@@ -246,7 +246,7 @@ export interface StateStore {
   entitiesOf?(keys: readonly string[]): readonly (EntityRecord | undefined)[]
   /** Records with this target id, at most a hundred. */
   entitiesAt(externalId: string): MaybePromise<readonly EntityRecord[]>
-  /** A page of the id map by key, after `afterKey`. */
+  /** A page of the id map after `afterKey`, in the store's own fixed order. */
   entities(page: { afterKey?: string | undefined; limit: number }): Promise<readonly EntityRecord[]>
   /** Entities with `expiresAtMs` at or before `atMs`, soonest first. */
   expiring(page: { atMs: number; limit: number }): Promise<readonly EntityRecord[]>
