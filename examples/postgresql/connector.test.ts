@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -39,6 +39,36 @@ acceptTarget({
   },
   size: 24,
   kills: 3,
+})
+
+test('goes on after a connection that ends in the moment in which it asks', { timeout: 20_000 }, async () => {
+  await server.reset()
+  let client: Socket | undefined
+  await using middle = createServer((socket) => {
+    client = socket
+    const target = connect(Number(new URL(server.url).port), '127.0.0.1')
+    for (const [one, other] of [
+      [socket, target],
+      [target, socket],
+    ] as const)
+      one
+        .on('data', (piece) => other.write(piece))
+        .on('error', () => {})
+        .on('close', () => other.destroy())
+  }).listen(0, '127.0.0.1')
+  await once(middle, 'listening')
+  await using simulator = await Simulator.start()
+  const url = Object.assign(new URL(server.url), { port: (middle.address() as AddressInfo).port }).href
+  const env = { ...simulator.environment(), ...server.env, POSTGRESQL_URL: url }
+  const connector = new PostgresqlConnector({ env, store: new MemoryStore() })
+  await connector.loadPosition()
+  // After a timer, the event loop looks at sockets before it runs what is due immediately.
+  await sleep(10)
+  client!.destroy()
+  await expect(connector.loadPosition()).rejects.toMatchObject({ code: 'ECONNRESET' })
+  expect(await connector.loadPosition()).toBeUndefined()
+  await connector.close()
+  client!.destroy()
 })
 
 describe('with kills', () => {

@@ -106,7 +106,7 @@ export class PostgresqlConnector extends StreamConnector<typeof settings, Rows> 
     batch: { maxItems: 500, maxWaitMs: 1000, maxInFlight: 1 },
   } satisfies ConnectorDefaults
   readonly #connectorId = this.settings.connector.id
-  readonly #sql = clientOf(this.settings.postgresql, this.settings.connector.name)
+  #sql = this.#newClient()
 
   transform(entity: Entity): Rows {
     const id = entityKeyOf(entity)
@@ -195,6 +195,15 @@ export class PostgresqlConnector extends StreamConnector<typeof settings, Rows> 
     return this.#sql.end({ timeout: 5 })
   }
 
+  /** A client whose connection fails while it is about to write never writes again, so each connection has its own client. */
+  #newClient(): postgres.Sql {
+    const { postgresql, connector } = this.settings
+    const client = clientOf(postgresql, connector.name, () => {
+      if (this.#sql === client) this.#sql = this.#newClient()
+    })
+    return client
+  }
+
   /** Finds the tables that are missing. @throws if the user may not create them, or not use those that are there. */
   async #missingTables(): Promise<Found> {
     const { schema } = this.settings.postgresql
@@ -275,17 +284,18 @@ function write(sql: postgres.Sql, table: string, rows: readonly object[]) {
   )`
 }
 
-/** A client with one connection, which opens it again when a query needs it. When to try again is the base class's matter. */
+/** A client with one connection, which opens it when a query needs it. When to try again is the base class's matter. */
 function clientOf(
   { url, password, schema }: SettingsOf<typeof settings>['postgresql'],
   name: string,
+  onEnd: () => void,
 ): postgres.Sql {
   const options = {
     password: password.reveal(),
     max: 1,
     backoff: false,
     fetch_types: false,
-    socket: dial,
+    socket: (address: Address) => dial(address).once('error', onEnd).once('close', onEnd),
     onnotice: () => {},
     connection: {
       application_name: name,
@@ -296,8 +306,13 @@ function clientOf(
   return postgres(url, options)
 }
 
+interface Address {
+  readonly host: readonly string[]
+  readonly port: readonly number[]
+}
+
 /** A server that hangs up is an error at once. Otherwise the client dials again and again while a query waits. */
-function dial({ host: [host], port: [port] }: { host: string[]; port: number[] }): Socket {
+function dial({ host: [host], port: [port] }: Address): Socket {
   // The client verifies a certificate by `host`.
   const socket = Object.assign(connect({ host: host!, port: port! }), { host })
   const hungUp = Object.assign(new Error('the server closed the connection'), { code: 'ECONNRESET' })
