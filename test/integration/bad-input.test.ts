@@ -288,7 +288,7 @@ describe('the state on disk', () => {
         CONNECTOR_STATE_DIR: await temporaryFolder(),
         CRASH_TARGET: target.url,
       }
-      const full = runProgram('./crash-child.ts', environment, { maxFileKiB: 200 })
+      const full = runProgram('./crash-child.ts', environment, { maxFileKiB: 140 })
       await until('the first call', () => target.calls > 0, 20_000)
       const ids: string[] = []
       const isSaid = () => full.said().includes('The state cannot be written')

@@ -81,6 +81,8 @@ class History {
 
   async run({ kind, pick, other }: Action<keyof typeof kinds>): Promise<void> {
     const simulator = this.#simulator
+    // Two changes of one entity have different times: each takes a platform several milliseconds.
+    for (const beganMs = Date.now(); Date.now() === beganMs;);
     const all = this.#objects()
     const one = all[pick % Math.max(1, all.length)]
     const seed = ++this.#seed

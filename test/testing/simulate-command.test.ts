@@ -143,8 +143,9 @@ test('Ctrl-C in a terminal stops the program once, also under node --watch, and 
   )
   const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
   const words = [process.execPath, main, 'simulate', '--', process.execPath, '--watch', 'program.mjs']
-  // "script" of util-linux gives it a terminal.
-  const child = spawn('script', ['--quiet', '--return', '--command', words.join(' '), '/dev/null'], {
+  // "script" of util-linux gives it a terminal. A shell in between, such as dash, would end with Ctrl-C itself.
+  const command = `exec ${words.join(' ')}`
+  const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
     cwd,
     stdio: ['pipe', 'pipe', 'pipe'],
   })
